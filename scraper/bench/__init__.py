@@ -1,0 +1,1 @@
+"""The bundled site, and sequential against concurrent."""

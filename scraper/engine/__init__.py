@@ -1,0 +1,1 @@
+"""The machine: dispatcher, fetchers, recorder, shutdown."""

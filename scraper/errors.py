@@ -1,0 +1,106 @@
+"""The exceptions of this package: bugs, and what ends a run.
+
+    ScraperError                what every error of ours is
+    +-- ConfigError             a config or an option is wrong; carries every problem found
+    +-- FrontierError           the run folder's state cannot be opened, read or written
+    |   +-- RunLocked           another process is at work in this folder
+    +-- FetchError              a fetcher cannot be set up (one URL's failure is a value, `model.Failure`)
+    +-- ExtractError            extraction rules cannot be compiled or applied
+    +-- SinkError               an output cannot be written: disk full, read-only
+    +-- HookError               a hook cannot be loaded
+    +-- MissingExtra            an optional part is not installed; names the extra
+
+What one URL does wrong is never raised: it is a `model.Failure` on that URL's record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ScraperError(Exception):
+    """Base of all errors raised by this package; `str()` is a sentence for the user."""
+
+    exit_code: int = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a config: where it stands and what to do.
+
+    `line` and `column` count from 1 and are None where the value did not come from a file.
+    """
+
+    message: str
+    key: str = ""
+    file: str = ""
+    line: int | None = None
+    column: int | None = None
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = ":".join(str(p) for p in (self.file, self.line, self.column) if p not in ("", None))
+        parts = [p for p in (place, self.key, self.message) if p]
+        return ": ".join(parts) + (f" ({self.hint})" if self.hint else "")
+
+
+class ConfigError(ScraperError):
+    """A config, list or option cannot be used; `problems` holds each one found, in file order."""
+
+    exit_code = 2
+
+    def __init__(self, problems: list[Problem] | str) -> None:
+        self.problems = [Problem(problems)] if isinstance(problems, str) else problems
+        super().__init__("\n".join(str(p) for p in self.problems))
+
+
+class FrontierError(ScraperError):
+    """The state of a run cannot be opened, read or written."""
+
+    exit_code = 3
+
+
+class RunLocked(FrontierError):  # noqa: N818  names the state, as the message does
+    """Another process is at work in this output folder; `pid` names it when it is known."""
+
+    exit_code = 2
+
+    def __init__(self, folder: Path, pid: int | None) -> None:
+        self.folder, self.pid = folder, pid
+        who = f"process {pid}" if pid else "another process"
+        super().__init__(f"{folder}: {who} is at work in this folder; wait for it or choose another --output")
+
+
+class FetchError(ScraperError):
+    """A fetcher cannot be set up, for example with an unreadable proxy address."""
+
+    exit_code = 2
+
+
+class ExtractError(ScraperError):
+    """Extraction rules cannot be compiled or applied."""
+
+    exit_code = 2
+
+
+class SinkError(ScraperError):
+    """An output cannot be written; the run stops cleanly and can be resumed."""
+
+    exit_code = 3
+
+
+class HookError(ScraperError):
+    """A hook cannot be imported or is not a hook."""
+
+    exit_code = 2
+
+
+class MissingExtra(ScraperError):  # noqa: N818  the name the design gives it
+    """A part of the package needs an extra that is not installed."""
+
+    exit_code = 2
+
+    def __init__(self, extra: str, what: str) -> None:
+        self.extra = extra
+        super().__init__(f"{what} needs an optional part: pip install 'scraper[{extra}]'")

@@ -1,0 +1,366 @@
+"""What happened, as frozen values, and the bus that hands them to those who watch.
+
+Listeners only watch: they cannot change, slow or end a crawl. `EventBus.emit` appends to a list; what
+gathers is handed to each listener's own thread every `INTERVAL` seconds. A listener that raises is
+reported once and dismissed; one that falls behind by more than `BACKLOG` events loses the oldest and is told how
+many (`EventsLost`). With no listener an `emit` costs an attribute check.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+log = logging.getLogger("scraper.events")
+
+INTERVAL = 0.1
+BACKLOG = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlStarted:
+    """A run began or was resumed; `known` URLs were already settled, `waiting` were queued."""
+
+    at: float
+    name: str
+    folder: str
+    resumed: bool
+    known: int
+    waiting: int
+    concurrency: int
+    max_pages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchStarted:
+    """A request is about to be sent."""
+
+    at: float
+    url: str
+    host: str
+    attempt: int
+    fetcher: str
+
+
+@dataclass(frozen=True, slots=True)
+class BytesReceived:
+    """Part of a large body arrived: `size` bytes since the last such event, `total` expected when known."""
+
+    at: float
+    url: str
+    host: str
+    size: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFinished:
+    """A fetch ended: `status` or `error` says how; `elapsed` is seconds, `size` wire bytes."""
+
+    at: float
+    url: str
+    host: str
+    status: int | None
+    error: str | None
+    detail: str
+    elapsed: float
+    size: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettled:
+    """A URL is finished for good and its record written; `outcome` is `ok`, `http_404`, `timeout` ..."""
+
+    at: float
+    url: str
+    host: str
+    outcome: str
+    depth: int
+    items: int
+    discovered: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPlanned:
+    """A URL failed and will be asked again at `due` (epoch seconds)."""
+
+    at: float
+    url: str
+    host: str
+    due: float
+    attempt: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostParked:
+    """A host may not be asked again before `until` (epoch seconds) because of `why`; only for waits worth telling."""
+
+    at: float
+    host: str
+    until: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """How a host stands, sampled by the monitor.
+
+    `delay` is seconds between starts; `breaker` is closed, open, half-open or blocked.
+    """
+
+    at: float
+    host: str
+    waiting: int
+    in_flight: int
+    delay: float
+    ready_at: float
+    breaker: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerOpened:
+    """A host's circuit breaker opened until `until` (epoch seconds)."""
+
+    at: float
+    host: str
+    until: float
+    why: str
+    openings: int
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerHalfOpen:
+    """The cool-down is over: one probe goes out."""
+
+    at: float
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerClosed:
+    """A host has recovered."""
+
+    at: float
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class RobotsFetched:
+    """robots.txt of an origin was read; `outcome` is `rules`, `none` (allow all) or `unreachable`."""
+
+    at: float
+    origin: str
+    outcome: str
+    crawl_delay: float | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemWritten:
+    """An item reached the sinks."""
+
+    at: float
+    url: str
+    rule: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRejected:
+    """An item lacked a required field, or a value had the wrong type."""
+
+    at: float
+    url: str
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A URL was seen and will not be asked for."""
+
+    at: float
+    url: str
+    reason: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuesSampled:
+    """The monitor's view: URLs waiting and delayed in the frontier, fetchers at work, results awaiting the recorder."""
+
+    at: float
+    waiting: int
+    delayed: int
+    in_flight: int
+    results: int
+    loop_lag: float
+    hosts: tuple[HostState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FetcherReplaced:
+    """A fetcher died of an unexpected error; its URL has a record and a new fetcher took its place."""
+
+    at: float
+    fetcher: str
+    url: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something the user should know and that did not end the run."""
+
+    at: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventsLost:
+    """This listener fell behind; `count` events were not handed to it."""
+
+    at: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlEnded:
+    """The run ended because of `why`: finished, max_pages, max_time, interrupted, disk ..."""
+
+    at: float
+    why: str
+    detail: str
+
+
+Event = (
+    CrawlStarted
+    | FetchStarted
+    | BytesReceived
+    | FetchFinished
+    | PageSettled
+    | RetryPlanned
+    | HostParked
+    | BreakerOpened
+    | BreakerHalfOpen
+    | BreakerClosed
+    | RobotsFetched
+    | ItemWritten
+    | ItemRejected
+    | Skipped
+    | QueuesSampled
+    | FetcherReplaced
+    | Warned
+    | EventsLost
+    | CrawlEnded
+)
+Listener = Callable[[Event], None]
+
+
+class _Mailbox:
+    """One listener with its thread and its bounded backlog."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self._batches: deque[list[Event]] = deque()
+        self._size = 0
+        self._lost = 0
+        self._closing = False
+        self._ready = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name=f"listener-{_name(listener)}", daemon=True)
+        self._thread.start()
+
+    def deliver(self, batch: list[Event]) -> None:
+        with self._ready:
+            self._batches.append(batch)
+            self._size += len(batch)
+            while self._size > BACKLOG and len(self._batches) > 1:
+                lost = len(self._batches.popleft())
+                self._size -= lost
+                self._lost += lost
+            self._ready.notify()
+
+    def close(self, timeout: float) -> None:
+        with self._ready:
+            self._closing = True
+            self._ready.notify()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        try:
+            while (batch := self._next()) is not None:
+                for event in batch:
+                    self.listener(event)
+        except Exception:  # a listener is foreign code: it may fail in any way and must not end the crawl
+            log.exception("listener %s failed and was dismissed", _name(self.listener))
+            self._drain()
+
+    def _next(self) -> list[Event] | None:
+        with self._ready:
+            while not self._batches and not self._closing:
+                self._ready.wait()
+            if not self._batches:
+                return None
+            batch = self._batches.popleft()
+            self._size -= len(batch)
+            if self._lost:
+                batch = [EventsLost(batch[0].at, self._lost), *batch]
+                self._lost = 0
+            return batch
+
+    def _drain(self) -> None:
+        # Keep taking batches so that a dismissed listener never fills its backlog.
+        while self._next() is not None:
+            pass
+
+
+def _name(listener: Listener) -> str:
+    return getattr(listener, "__qualname__", type(listener).__qualname__)
+
+
+class EventBus:
+    """Hands events to listeners, in order, each on its own thread.
+
+    Use as an async context manager: leaving it delivers what is left (waiting at most `GRACE` seconds for each
+    listener). `listening` is False when nobody would hear: callers may then skip making the event.
+    """
+
+    GRACE = 5.0
+
+    def __init__(self, listeners: list[Listener] | None = None) -> None:
+        self._boxes = [_Mailbox(listener) for listener in listeners or []]
+        self._pending: list[Event] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self.listening = bool(self._boxes)
+
+    def emit(self, event: Event) -> None:
+        """Tell the listeners; never blocks, never raises. Call it inside the running event loop."""
+        if not self.listening:
+            return
+        self._pending.append(event)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(INTERVAL, self.flush)
+
+    def flush(self) -> None:
+        """Hand over what has gathered, now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._pending:
+            batch, self._pending = self._pending, []
+            for box in self._boxes:
+                box.deliver(batch)
+
+    async def __aenter__(self) -> EventBus:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.flush()
+        for box in self._boxes:
+            await asyncio.to_thread(box.close, self.GRACE)
+        self.listening = False

@@ -1,0 +1,1 @@
+"""Reading pages: links, sitemaps, fields."""

@@ -1,0 +1,1 @@
+"""Asking for a URL: the port and everything HTTP."""

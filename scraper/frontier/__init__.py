@@ -1,0 +1,1 @@
+"""What is still to be asked: the port and its stores."""

@@ -1,0 +1,135 @@
+"""The port for what is still to be asked, what is known, and how far the outputs are committed.
+
+The frontier answers one question: which URL may be asked next? It keeps one instant per host ("not before"), and
+closes a host when it leases from it; whoever took the lease parks the host again. So any number of processes on
+one frontier stay polite with limiters of their own.
+
+An implementation is finished when it passes `scraper.testing.frontier_contract`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from scraper.model import Lease, Request, Settlement, Skip
+
+NEVER = math.inf
+
+
+class Granted(NamedTuple):
+    """Leases, at least one, no two of one host."""
+
+    leases: tuple[Lease, ...]
+
+
+class Wait(NamedTuple):
+    """Nothing may be asked before `until` (epoch seconds; `NEVER` while every waiting host is parked for good)."""
+
+    until: float
+
+
+class Drained(NamedTuple):
+    """Nothing is waiting and nothing is leased: the crawl is done."""
+
+
+Answer = Granted | Wait | Drained
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How the frontier stands. `outcomes` counts settled URLs by outcome word, over all sessions of the run.
+
+    `hosts` counts settled URLs by host and outcome. `marks` are the texts stored by `settle`. `wire_size` (bytes)
+    and `items` are totals of what was settled.
+    """
+
+    waiting: int = 0
+    delayed: int = 0
+    leased: int = 0
+    known: int = 0
+    items: int = 0
+    wire_size: int = 0
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    hosts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> int:
+        """URLs that are finished for good and have a record."""
+        return sum(self.outcomes.values())
+
+
+class Frontier(Protocol):
+    """Requests wait here, are leased, parked and settled. All methods are called from one event loop.
+
+    Errors: every method raises `FrontierError` when the state cannot be read or written.
+    """
+
+    async def add(self, requests: Sequence[Request]) -> int:
+        """Queue the requests whose `url.key` is not known yet, durably; return how many were new.
+
+        Order is kept within one host and priority. A key stays known for the whole run: it is queued once.
+        """
+        ...
+
+    async def lease(self, count: int, now: float) -> Answer:
+        """Hand out at most `count` leases, at most one a host, of hosts whose instant has come.
+
+        Each host leased from is closed until `park` opens it. Among the hosts that are ready the one that has
+        been ready longest goes first, so that no host starves; within a host, lower `priority` first, then
+        oldest first. Requests that wait as retries (`Retry.at`) come back when their instant has come.
+        `Wait(until)` gives the next instant at which something may be ready; a `park`, `add` or `settle` may
+        make it earlier. A frontier shared with other processes never answers an endless Wait.
+        """
+        ...
+
+    def park(self, host: str, until: float, notes: Mapping[str, str] | None = None) -> None:
+        """Open `host` from `until` (epoch seconds, `NEVER` to keep it closed), and remember `notes` about it.
+
+        Notes are opaque texts under short names ("gate", "robots https://h"); given ones replace stored ones of
+        the same name, others stay. They are written with the next commit and come back with the first lease of
+        the host in a later process. Does no I/O. A host that has nothing waiting may be parked too.
+        """
+        ...
+
+    async def settle(self, settlements: Sequence[Settlement], marks: Mapping[str, str] | None = None) -> int:
+        """Store the fate of leases, in one transaction with `marks`; return how many discovered URLs were new.
+
+        `Done` and `Drop` finish the entry; `Drop` also keeps it as a skip. `Retry` puts it back with a date, as
+        its (possibly changed) request, on that request's host. `Release` puts it back where it was. Discovered
+        requests are added as by `add`; `skipped` are kept, each URL once, and forgotten if the URL is queued
+        later after all. Marks are opaque texts by name (sinks' committed offsets, the config's hash), given back
+        in `Counts.marks`. When this returns, all of it survives a kill of the process.
+        """
+        ...
+
+    async def renew(self, leases: Sequence[Lease], until: float) -> None:
+        """Extend leases that are still at work. A frontier with one process may do nothing."""
+        ...
+
+    async def counts(self) -> Counts:
+        """How the frontier stands now."""
+        ...
+
+    async def aclose(self) -> None:
+        """Write what is pending and close. Leases that were not settled are waiting again on the next open."""
+        ...
+
+
+class Ledger(Protocol):
+    """Questions about a run that do not change it. An embedded frontier implements it beside `Frontier`."""
+
+    def skips(self) -> AsyncIterator[Skip]:
+        """Every URL that was seen and not asked for: skips, in the order they were found."""
+        ...
+
+    def waiting(self) -> AsyncIterator[Request]:
+        """Every request still queued or delayed, host by host."""
+        ...
+
+    async def notes(self, host: str) -> Mapping[str, str]:
+        """What `park` was told to remember of `host`; empty when nothing was."""
+        ...

@@ -1,0 +1,1 @@
+"""User code that may change what a crawl does."""

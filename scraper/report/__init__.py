@@ -1,0 +1,1 @@
+"""Listeners: statistics, progress, log."""

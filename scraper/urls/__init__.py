@@ -1,0 +1,1 @@
+"""Pure rules about URLs: canonical form, scope, identity, traps."""
