@@ -1,5 +1,93 @@
-"""scraper: a crawler and bulk downloader, polite by default, fast when allowed, resumable always."""
+"""scraper: a crawler and bulk downloader, polite by default, fast when allowed, resumable always.
+
+    summary = await scraper.crawl("books.yaml")
+
+    async with scraper.Crawler("books.yaml") as crawler:
+        async for result in crawler.results():
+            ...
+
+The names in `__all__` are public; everything else may change. They are imported when first used, so that the command
+line starts at once.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from scraper.config.load import load_config
+    from scraper.config.schema import CrawlConfig
+    from scraper.crawler import Crawler, Summary, crawl
+    from scraper.errors import (
+        ConfigError,
+        FrontierError,
+        HookError,
+        MissingExtra,
+        RunLocked,
+        ScraperError,
+        SinkError,
+    )
+    from scraper.events import Event, Listener
+    from scraper.hooks.interface import Hook
+    from scraper.model import ErrorKind, Failure, Item, Page, Request, Result, Url
+
+__all__ = [
+    "ConfigError",
+    "CrawlConfig",
+    "Crawler",
+    "ErrorKind",
+    "Event",
+    "Failure",
+    "FrontierError",
+    "Hook",
+    "HookError",
+    "Item",
+    "Listener",
+    "MissingExtra",
+    "Page",
+    "Request",
+    "Result",
+    "RunLocked",
+    "ScraperError",
+    "SinkError",
+    "Summary",
+    "Url",
+    "__version__",
+    "crawl",
+    "load_config",
+]
+
+_HOME = {
+    "scraper.config.load": ("load_config",),
+    "scraper.config.schema": ("CrawlConfig",),
+    "scraper.crawler": ("Crawler", "Summary", "crawl"),
+    "scraper.errors": (
+        "ConfigError",
+        "FrontierError",
+        "HookError",
+        "MissingExtra",
+        "RunLocked",
+        "ScraperError",
+        "SinkError",
+    ),
+    "scraper.events": ("Event", "Listener"),
+    "scraper.hooks.interface": ("Hook",),
+    "scraper.model": ("ErrorKind", "Failure", "Item", "Page", "Request", "Result", "Url"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module 'scraper' has no attribute {name!r}")
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

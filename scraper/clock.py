@@ -34,6 +34,10 @@ class Clock:
         """Return at `instant` (epoch seconds), at once if it has passed."""
         await asyncio.sleep(max(0.0, instant - self.now()))
 
+    async def breathe(self) -> None:
+        """Let every other task that is ready run once."""
+        await asyncio.sleep(0)
+
 
 def cpu_seconds() -> float:
     """CPU seconds this process has used, user and system."""

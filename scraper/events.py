@@ -270,6 +270,7 @@ class _Mailbox:
         self._batches: deque[list[Event]] = deque()
         self._size = 0
         self._lost = 0
+        self._busy = False
         self._closing = False
         self._ready = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"listener-{_name(listener)}", daemon=True)
@@ -283,13 +284,17 @@ class _Mailbox:
                 lost = len(self._batches.popleft())
                 self._size -= lost
                 self._lost += lost
-            self._ready.notify()
+            self._ready.notify_all()
 
     def close(self, timeout: float) -> None:
         with self._ready:
             self._closing = True
-            self._ready.notify()
+            self._ready.notify_all()
         self._thread.join(timeout)
+
+    def wait_idle(self, timeout: float) -> None:
+        with self._ready:
+            self._ready.wait_for(lambda: not self._batches and not self._busy, timeout)
 
     def _run(self) -> None:
         try:
@@ -302,10 +307,13 @@ class _Mailbox:
 
     def _next(self) -> list[Event] | None:
         with self._ready:
+            self._busy = False
+            self._ready.notify_all()
             while not self._batches and not self._closing:
                 self._ready.wait()
             if not self._batches:
                 return None
+            self._busy = True
             batch = self._batches.popleft()
             self._size -= len(batch)
             if self._lost:
@@ -355,6 +363,11 @@ class EventBus:
             batch, self._pending = self._pending, []
             for box in self._boxes:
                 box.deliver(batch)
+
+    def wait_delivered(self) -> None:
+        """Block until every listener has taken what was handed over, at most `GRACE` seconds for each."""
+        for box in self._boxes:
+            box.wait_idle(self.GRACE)
 
     async def __aenter__(self) -> EventBus:
         return self

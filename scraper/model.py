@@ -36,7 +36,7 @@ class Url(NamedTuple):
         return self.href[len(self.origin) :] or "/"
 
 
-Kind = Literal["page", "file", "sitemap"]
+Kind = Literal["page", "file", "sitemap", "robots"]
 
 
 class Hop(NamedTuple):
@@ -75,7 +75,7 @@ class Lease(NamedTuple):
     """The right to fetch one request, until `expires` (epoch seconds).
 
     `id` is the frontier's own name for the queue entry. `notes` is what the frontier remembers of the host
-    (see `Frontier.park`); it is given with the first lease of a host in a process and None later.
+    (see `Frontier.settle`); it is given with the first lease of a host in a process and None later.
     """
 
     id: int
@@ -134,6 +134,11 @@ class Body:
         if self.data is not None:
             return self.data
         return self.path.read_bytes() if self.path is not None else b""
+
+    def discard(self) -> None:
+        """Delete what was spooled, if it is still there."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
 
 
 class ErrorKind(StrEnum):

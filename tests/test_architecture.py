@@ -17,6 +17,7 @@ LAYERS: list[set[str]] = [
     {"urls", "politeness"},
     {"frontier", "fetch", "extract", "sinks", "hooks", "report", "config"},
     {"engine"},
+    {"translate"},
     {"assemble"},
     {"crawler"},
     {"__init__"},

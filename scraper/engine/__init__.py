@@ -1,1 +1,1 @@
-"""The machine: dispatcher, fetchers, recorder, shutdown."""
+"""The machine: dispatcher, fetchers, recorder, monitor, shutdown. It knows ports and rules, no concrete rooms."""

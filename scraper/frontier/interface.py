@@ -75,8 +75,11 @@ class Frontier(Protocol):
         """
         ...
 
-    async def lease(self, count: int, now: float) -> Answer:
+    async def lease(self, count: int, now: float, below: int | None = None) -> Answer:
         """Hand out at most `count` leases, at most one a host, of hosts whose instant has come.
+
+        With `below`, only entries whose priority is lower than it are handed out; the answer is then
+        `Wait(NEVER)` when others wait but none of those does.
 
         Each host leased from is closed until `park` opens it. Among the hosts that are ready the one that has
         been ready longest goes first, so that no host starves; within a host, lower `priority` first, then
@@ -86,23 +89,30 @@ class Frontier(Protocol):
         """
         ...
 
-    def park(self, host: str, until: float, notes: Mapping[str, str] | None = None) -> None:
-        """Open `host` from `until` (epoch seconds, `NEVER` to keep it closed), and remember `notes` about it.
+    def park(self, host: str, until: float) -> None:
+        """Open `host` from `until` (epoch seconds, `NEVER` to keep it closed). Does no I/O.
 
-        Notes are opaque texts under short names ("gate", "robots https://h"); given ones replace stored ones of
-        the same name, others stay. They are written with the next commit and come back with the first lease of
-        the host in a later process. Does no I/O. A host that has nothing waiting may be parked too.
+        A host that has nothing waiting may be parked too.
         """
         ...
 
-    async def settle(self, settlements: Sequence[Settlement], marks: Mapping[str, str] | None = None) -> int:
-        """Store the fate of leases, in one transaction with `marks`; return how many discovered URLs were new.
+    async def settle(
+        self,
+        settlements: Sequence[Settlement],
+        marks: Mapping[str, str] | None = None,
+        notes: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> int:
+        """Store the fate of leases, in one transaction with `marks` and `notes`; return how many URLs were new.
 
         `Done` and `Drop` finish the entry; `Drop` also keeps it as a skip. `Retry` puts it back with a date, as
         its (possibly changed) request, on that request's host. `Release` puts it back where it was. Discovered
         requests are added as by `add`; `skipped` are kept, each URL once, and forgotten if the URL is queued
-        later after all. Marks are opaque texts by name (sinks' committed offsets, the config's hash), given back
-        in `Counts.marks`. When this returns, all of it survives a kill of the process.
+        later after all. A settlement whose `outcome` is empty is not counted in `Counts.outcomes`.
+
+        Marks are opaque texts by name (sinks' committed offsets, the config's hash), given back in
+        `Counts.marks`. Notes are opaque texts by host and short name ("gate", "robots https://h"): given ones
+        replace stored ones of the same name, others stay; they come back with the first lease of the host in a
+        later process. When this returns, all of it survives a kill of the process.
         """
         ...
 
@@ -130,6 +140,10 @@ class Ledger(Protocol):
         """Every request still queued or delayed, host by host."""
         ...
 
+    def waiting_at(self, host: str) -> int:
+        """How many requests of `host` are queued, known without I/O."""
+        ...
+
     async def notes(self, host: str) -> Mapping[str, str]:
-        """What `park` was told to remember of `host`; empty when nothing was."""
+        """What `settle` was told to remember of `host`; empty when nothing was."""
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from scraper.model import Item, Page, Request
 
 
@@ -11,14 +13,14 @@ class Hook:
     An exception in a hook is recorded on its URL (`error: other`, with the hook's name) and the crawl goes on.
     """
 
-    def on_request(self, request: Request) -> Request | None:
+    def on_request(self, request: Request) -> Request | Awaitable[Request | None] | None:
         """Before a request is sent; return it (changed or not), or None to skip the URL."""
         return request
 
-    def on_page(self, page: Page) -> Page | None:
+    def on_page(self, page: Page) -> Page | Awaitable[Page | None] | None:
         """When a response is complete; return it (changed or not), or None to record it without extracting."""
         return page
 
-    def on_item(self, item: Item, page: Page) -> Item | None:
+    def on_item(self, item: Item, page: Page) -> Item | Awaitable[Item | None] | None:
         """For every item extracted; return it (changed or not), or None to drop it."""
         return item

@@ -1,0 +1,308 @@
+"""From a configuration to a machine that is ready to run: the one place that knows concrete names.
+
+What is opened is put on an exit stack in order (lock, frontier, listeners, fetcher, outputs) and closed in reverse,
+also when a later part cannot be opened. Optional rooms are imported when a config asks for them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import shutil
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from scraper.clock import Clock
+from scraper.config.effective import changed, identity
+from scraper.config.schema import CrawlConfig, Credentials
+from scraper.engine.crawl import Engine, Rules
+from scraper.errors import ConfigError, MissingExtra, Problem, SinkError
+from scraper.events import CrawlStarted, EventBus, Listener, Warned
+from scraper.extract.page import PageExtractor
+from scraper.fetch.body import SpoolSettings
+from scraper.fetch.guard import AddressGuard
+from scraper.fetch.headers import Basic, Bearer
+from scraper.fetch.http import FetchSettings, HttpFetcher
+from scraper.fetch.limits import Timeouts, TransportSettings
+from scraper.fetch.transport import FastTransport
+from scraper.frontier.interface import Counts
+from scraper.frontier.lock import RunLock
+from scraper.frontier.sqlite import SqliteFrontier, SqliteSettings
+from scraper.hooks.interface import Hook
+from scraper.hooks.load import load_hook
+from scraper.model import Request, Result, Url
+from scraper.politeness.retry import RetrySettings
+from scraper.sinks.fanout import Fanout
+from scraper.sinks.interface import Sink
+from scraper.translate import (
+    engine_settings,
+    extract_settings,
+    politeness_settings,
+    read_seeds,
+    robots_settings,
+    scope_for,
+    seeds_as_requests,
+)
+from scraper.urls.canonicalise import KeyRules
+from scraper.urls.scope import Scope
+
+if TYPE_CHECKING:
+    import httpx
+
+STATE = ".scrape"
+"""The folder inside the output folder that holds the run's state."""
+OWN_FILES = (
+    "pages.jsonl",
+    "items.jsonl",
+    "items.csv",
+    "items.sqlite",
+    "items.sqlite-journal",
+    "skipped.jsonl",
+    "summary.json",
+)
+OWN_FOLDERS = (STATE, "files")
+"""What `--fresh` deletes, and nothing else: the folder may hold the user's own files too."""
+CONFIG_MARK = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A machine that is ready: everything is open, nothing has been asked for."""
+
+    engine: Engine
+    frontier: SqliteFrontier
+    bus: EventBus
+    clock: Clock
+    seeds: tuple[Request, ...]
+    folder: Path
+    outputs: Mapping[str, str]
+    before: Counts
+
+
+async def assemble(
+    config: CrawlConfig,
+    stack: AsyncExitStack,
+    *,
+    listeners: Sequence[Listener] = (),
+    hooks: Sequence[Hook] = (),
+    fresh: bool = False,
+    base: Path = Path(),
+    on_result: Callable[[Result], Awaitable[None]] | None = None,
+) -> Assembly:
+    """Open everything a crawl needs, on `stack`.
+
+    `base` is the folder that hooks named by file are relative to. With `fresh` what an earlier run left is deleted.
+    Raises `ConfigError`, `HookError`, `RunLocked`, `FrontierError`, `SinkError`, `FetchError`, `MissingExtra`.
+    """
+    clock = Clock()
+    keys = KeyRules(config.scope.strip_params, config.scope.sort_query)
+    seeds = read_seeds(config, keys)
+    scope = scope_for(config, seeds)
+    run_hooks = (*(load_hook(name, base) for name in config.hooks), *hooks)
+    extractor = PageExtractor(extract_settings(config, scope, keys))
+
+    folder = config.output.folder
+    make_folder(folder / STATE)
+    stack.enter_context(RunLock(folder / STATE))
+    if fresh:
+        delete_run(folder)
+        make_folder(folder / STATE)
+    frontier = await SqliteFrontier.open(folder / STATE / "frontier.sqlite", SqliteSettings(config.durability))
+    stack.push_async_callback(frontier.aclose)
+    before = await frontier.counts()
+
+    bus = await stack.enter_async_context(EventBus(list(listeners)))
+    fetcher = make_fetcher(config, scope, seeds, clock, bus, folder / STATE / "spool")
+    stack.push_async_callback(fetcher.aclose)
+    sinks = make_sinks(config)
+    outputs = Fanout(sinks)
+    await outputs.open(before.marks)
+    stack.push_async_callback(outputs.aclose)
+
+    engine = Engine(
+        engine_settings(config),
+        Rules(scope, keys, politeness_settings(config), RetrySettings(config.limits.retries), robots_settings(config)),
+        frontier,
+        fetcher,
+        extractor,
+        outputs,
+        bus,
+        clock,
+        waiting_at=frontier.waiting_at,
+        hooks=run_hooks,
+        on_result=on_result,
+    )
+    resumed = before.known > 0
+    bus.emit(
+        CrawlStarted(
+            clock.now(),
+            config.name,
+            str(folder),
+            resumed,
+            before.settled,
+            before.waiting + before.delayed,
+            config.limits.concurrency,
+            config.limits.max_pages,
+        )
+    )
+    if resumed:
+        warn_of_changes(config, before, bus, clock)
+    await frontier.settle([], {CONFIG_MARK: _joined(identity(config))})
+    written = {sink.name: str(folder / sink.name) for sink in sinks}
+    return Assembly(
+        engine, frontier, bus, clock, tuple(seeds_as_requests(config, keys, seeds)), folder, written, before
+    )
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder, or say why it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{folder}: cannot make the folder: {error.strerror or error}") from error
+
+
+def delete_run(folder: Path) -> None:
+    """Delete what an earlier run left in `folder`: its own files and folders, nothing else."""
+    try:
+        for name in OWN_FOLDERS:
+            # The lock file stays: it is held by us, and another process may be waiting at it.
+            for child in (folder / name).iterdir() if (folder / name).is_dir() else ():
+                if child.is_dir() and not child.is_symlink():
+                    shutil.rmtree(child)
+                elif child.name != "lock":
+                    child.unlink()
+        for name in OWN_FILES:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise SinkError(f"{folder}: cannot delete the earlier run: {error.strerror or error}") from error
+
+
+def make_fetcher(
+    config: CrawlConfig, scope: Scope, seeds: Sequence[Url], clock: Clock, bus: EventBus, spool: Path
+) -> HttpFetcher:
+    """The fetcher with its transport: our own, or httpx's for HTTP/2 and proxies."""
+    network, limits = config.network, config.limits
+    guard = AddressGuard(network.allow_private, frozenset(_named_addresses(seeds)))
+    timeouts = Timeouts(
+        connect=min(10.0, limits.timeout),
+        read=limits.timeout,
+        write=limits.timeout,
+        pool=limits.deadline,
+        deadline=limits.deadline,
+    )
+    settings = FetchSettings(
+        spool=SpoolSettings(spool),
+        user_agent=config.politeness.user_agent,
+        headers={name: value.reveal() for name, value in config.headers.items()},
+        in_scope=lambda url: scope.judge(url, 0) is None,
+        auth={host: _login(login) for host, login in config.auth.items()},
+        max_bytes=limits.max_bytes,
+        max_file_bytes=config.files.max_bytes,
+        timeouts=timeouts,
+    )
+    if network.proxy is not None or network.http2:
+        return HttpFetcher(settings, _httpx_transport(config), clock=clock, emit=bus.emit)
+    transport = FastTransport(
+        TransportSettings(
+            max_connections=max(limits.concurrency, 8),
+            max_per_host=max(limits.concurrency, 8),
+            verify_tls=network.verify_tls,
+            timeouts=timeouts,
+        ),
+        guard=guard,
+    )
+    return HttpFetcher(settings, transport, clock=clock, emit=bus.emit)
+
+
+def _httpx_transport(config: CrawlConfig) -> httpx.AsyncHTTPTransport:
+    import httpx
+
+    network = config.network
+    if network.http2:
+        try:
+            import h2  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
+        except ImportError:
+            raise MissingExtra("http2", "network.http2") from None
+    try:
+        return httpx.AsyncHTTPTransport(
+            verify=network.verify_tls,
+            http2=network.http2,
+            proxy=network.proxy.reveal() if network.proxy is not None else None,
+            limits=httpx.Limits(max_connections=config.limits.concurrency),
+        )
+    except ImportError:
+        raise MissingExtra("socks", "a SOCKS proxy") from None
+    except ValueError as error:
+        raise ConfigError([Problem(str(error), "network.proxy")]) from None
+
+
+def _named_addresses(seeds: Iterable[Url]) -> Iterator[str]:
+    """Hosts that the user named as an address, or as this machine: naming them is the permission to connect."""
+    for url in seeds:
+        name = urlsplit(url.href).hostname or ""
+        if name == "localhost" or name.endswith(".localhost") or _is_address(name):
+            yield url.host
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _login(login: Credentials) -> Basic | Bearer:
+    if login.bearer is not None:
+        return Bearer(login.bearer.reveal())
+    assert login.basic is not None
+    user, _, password = login.basic.reveal().partition(":")
+    return Basic(user, password)
+
+
+def make_sinks(config: CrawlConfig) -> list[Sink]:
+    """Every output that the config asks for; page records are always written."""
+    from scraper.sinks.jsonl import ItemsSink, PagesSink
+
+    folder = config.output.folder
+    columns = list(dict.fromkeys(name for rule in config.extract for name in rule.fields))
+    sinks: list[Sink] = [PagesSink(folder)]
+    for name in config.output.sinks if config.extract else ():
+        if name == "jsonl":
+            sinks.append(ItemsSink(folder))
+        elif name == "csv":
+            from scraper.sinks.csv import CsvSink
+
+            sinks.append(CsvSink(folder, columns))
+        else:
+            from scraper.sinks.sqlite import SqliteSink
+
+            sinks.append(SqliteSink(folder, columns))
+    if config.files.match or config.files.css:
+        from scraper.sinks.files import FilesSink
+
+        sinks.append(FilesSink(folder))
+    return sinks
+
+
+def warn_of_changes(config: CrawlConfig, before: Counts, bus: EventBus, clock: Clock) -> None:
+    """Say which sections of the config differ from those the run was begun with, and what that means."""
+    stored = before.marks.get(CONFIG_MARK, "")
+    earlier = dict(part.split("=", 1) for part in stored.split(";") if "=" in part)
+    sections = changed(earlier, identity(config), free=("limits", "output", "name", "durability"))
+    if earlier and sections:
+        bus.emit(
+            Warned(
+                clock.now(),
+                f"the config has changed since this run began ({', '.join(sections)}): what is already recorded stays "
+                "as it is, and links skipped before are not looked at again; --fresh starts over",
+            )
+        )
+
+
+def _joined(parts: Mapping[str, str]) -> str:
+    return ";".join(f"{name}={value}" for name, value in sorted(parts.items()))

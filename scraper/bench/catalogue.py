@@ -1,0 +1,151 @@
+"""The goods of the synthetic shop: names, prices and texts, the same for the same seed."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+from decimal import Decimal
+
+LISTED = 20
+"""Products on one listing page."""
+FIXED_PAGES = 14
+"""How many pages the shop has beside products and their listings."""
+
+CATEGORIES = (
+    "Lamps", "Chairs", "Tables", "Shelves", "Rugs", "Clocks", "Mirrors", "Pottery", "Textiles", "Tools", "Books",
+    "Garden",
+)  # fmt: skip
+ADJECTIVES = (
+    "Amber", "Birch", "Café", "Copper", "Dusky", "Elm", "Folded", "Granite", "Hollow", "Indigo", "Juniper", "Linen",
+    "Maple", "Narrow", "Oaken", "Polished", "Quiet", "Round", "Slate", "Tall", "Umber", "Velvet", "Woven", "Zinc",
+)  # fmt: skip
+NOUNS = (
+    "Anchor", "Bell", "Compass", "Drift", "Ember", "Field", "Gable", "Harbour", "Island", "Junction", "Kettle",
+    "Lantern", "Meadow", "North", "Orchard", "Pier", "Quarry", "River", "Summit", "Tide", "Upland", "Valley", "Willow",
+    "Yard",
+)  # fmt: skip
+TAGS = (
+    "new",
+    "sale",
+    "handmade",
+    "vintage",
+    "eco",
+    "limited",
+    "gift",
+    "outdoor",
+    "tall & slim",
+    "kids",
+    "classic",
+    "set",
+)
+MATERIALS = ("Oak", "Steel", "Wool", "Glass", "Clay", "Brass", "Cotton", "Cork")
+PROSE = (
+    "plain sturdy made for daily use and built to last with joints that hold their shape the finish is oiled twice by "
+    "hand light falls softly on every side it stands well in small rooms or under a window the parts come from places "
+    "we know each piece differs a little in grain and tone wipe clean with a dry cloth and keep away from heat"
+)
+WORDS = tuple(PROSE.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One product. `price` is exact; `price_text` is how the shop writes it; `added` is an ISO date."""
+
+    number: int
+    name: str
+    slug: str
+    category: int
+    price: Decimal
+    price_text: str
+    stock: int
+    rating: int
+    tags: tuple[str, ...]
+    material: str
+    grams: int
+    added: str
+
+    @property
+    def path(self) -> str:
+        """Where its page stands."""
+        return f"/catalogue/{self.slug}-{self.number}/index.html"
+
+    @property
+    def cover(self) -> str:
+        """Where its picture stands."""
+        return f"/media/cover-{self.number}.png"
+
+
+class Catalogue:
+    """All products and how they are listed.
+
+    `pages` is how many pages the whole shop shall have (at most one listing fewer), `seed` decides everything else.
+    """
+
+    def __init__(self, pages: int, seed: int) -> None:
+        count = max(len(CATEGORIES), pages - FIXED_PAGES)
+        while count > len(CATEGORIES) and count + _listings(count) + FIXED_PAGES > pages:
+            count -= 1
+        dice = random.Random(seed)  # noqa: S311  goods, not secrets
+        self.seed = seed
+        self.products = tuple(_product(number, dice) for number in range(1, count + 1))
+        self.by_category = tuple(
+            tuple(p for p in self.products if p.category == category) for category in range(len(CATEGORIES))
+        )
+
+    def description(self, product: Product) -> list[str]:
+        """The paragraphs of a product's page."""
+        dice = random.Random(self.seed * 1_000_003 + product.number)  # noqa: S311  texts, not secrets
+        return [
+            " ".join(dice.choice(WORDS) for _ in range(dice.randint(40, 120))).capitalize() + "."
+            for _ in range(dice.randint(3, 8))
+        ]
+
+    def related(self, product: Product) -> list[Product]:
+        """Six other products, of the same category first."""
+        same = self.by_category[product.category]
+        start = same.index(product) + 1
+        near = [same[(start + i) % len(same)] for i in range(4)]
+        far = [self.products[(product.number * 7 + i * 13) % len(self.products)] for i in range(4)]
+        return list(dict.fromkeys(p for p in near + far if p is not product))[:6]
+
+
+def slices(products: tuple[Product, ...]) -> list[tuple[Product, ...]]:
+    """`products` in portions of one listing page, at least one."""
+    return [products[i : i + LISTED] for i in range(0, len(products), LISTED)] or [()]
+
+
+def _listings(count: int) -> int:
+    """How many listing pages `count` products have: those of the whole catalogue and those of each category."""
+    short, longer = divmod(count, len(CATEGORIES))
+    by_category = longer * math.ceil((short + 1) / LISTED) + (len(CATEGORIES) - longer) * math.ceil(short / LISTED)
+    return math.ceil(count / LISTED) + by_category
+
+
+def _product(number: int, dice: random.Random) -> Product:
+    adjective, noun = dice.choice(ADJECTIVES), dice.choice(NOUNS)
+    category = (number - 1) % len(CATEGORIES)
+    name = f"{adjective} {noun} {CATEGORIES[category].removesuffix('s')} {number}"
+    slug = name.lower().replace("é", "e").replace(" ", "-").rpartition("-")[0]
+    price = Decimal(dice.choice((dice.randint(199, 9_999), dice.randint(10_000, 499_999)))) / 100
+    return Product(
+        number=number,
+        name=name,
+        slug=slug,
+        category=category,
+        price=price,
+        price_text=_priced(price, dice),
+        stock=dice.choice((0, *range(1, 40))),
+        rating=dice.randint(1, 5),
+        tags=tuple(dice.sample(TAGS, dice.randint(1, 4))),
+        material=dice.choice(MATERIALS),
+        grams=dice.randint(90, 24_000),
+        added=f"{dice.randint(2019, 2024)}-{dice.randint(1, 12):02d}-{dice.randint(1, 28):02d}",
+    )
+
+
+def _priced(price: Decimal, dice: random.Random) -> str:
+    """The price in one of the forms that shops use; all of them mean the same number."""
+    english = f"{price:,.2f}"
+    german = english.translate(str.maketrans(",.", ".,"))
+    return dice.choice((f"GBP {price:.2f}", f"GBP {english}", f"£{english}", f"EUR {german}", f"{german} €"))

@@ -1,0 +1,222 @@
+"""A small HTTP/1.1 server on asyncio, for loopback: keep-alive, pipelining, and faults on purpose.
+
+It is written as a protocol and not with streams: one request costs one callback, so that the site is never what a
+benchmark measures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+from hashlib import blake2b
+from http import HTTPStatus
+from typing import Literal, cast
+
+from scraper.clock import Clock
+
+HEAD_LIMIT = 16 * 1024
+"""Longest request head, in bytes; also how much may wait behind a request that is being answered."""
+CONNECTIONS = 4096
+"""Most connections at once; further ones are closed."""
+
+
+class Asked:
+    """One request as the site sees it: method, target and the headers, names in lower case."""
+
+    __slots__ = ("headers", "method", "target")
+
+    def __init__(self, method: str, target: str, headers: dict[str, str]) -> None:
+        self.method, self.target, self.headers = method, target, headers
+
+
+@dataclass(slots=True)
+class Reply:
+    """One response. `delay` is seconds before it is sent; `fault` breaks it on the way.
+
+    `truncate` announces the whole body, sends half of it and closes; `reset` closes the connection with a TCP reset.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/html; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+    delay: float = 0.0
+    fault: Literal["none", "truncate", "reset"] = "none"
+    etag: str = ""
+    head: bytes = b""
+    """The status line and headers but for Date, made once."""
+
+    def __post_init__(self) -> None:
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", "Server: shop"]
+        if self.status == 200:
+            self.etag = f'"{blake2b(self.body, digest_size=8).hexdigest()}"'
+            lines.append(f"ETag: {self.etag}")
+        if self.status != 304:
+            lines += [f"Content-Type: {self.content_type}", f"Content-Length: {len(self.body)}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        self.head = "\r\n".join(lines).encode("latin-1") + b"\r\n"
+
+
+Answer = Callable[[Asked], Reply]
+
+NOT_MODIFIED = Reply(304)
+BAD_REQUEST = Reply(400, b"bad request\n", "text/plain", (("Connection", "close"),))
+NOT_ALLOWED = Reply(405, b"GET and HEAD only\n", "text/plain", (("Allow", "GET, HEAD"), ("Connection", "close")))
+TOO_LARGE = Reply(431, b"request head too large\n", "text/plain", (("Connection", "close"),))
+
+
+class Server:
+    """Listens on one port of 127.0.0.1 and answers every request with what `answer` returns.
+
+    `latency` and `jitter` are seconds; the wait before a response is `latency` plus `jitter` times `dice()` in 0..1.
+    """
+
+    def __init__(self, answer: Answer, latency: float, jitter: float, dice: Callable[[], float]) -> None:
+        self.answer, self.latency, self.jitter, self.dice = answer, latency, jitter, dice
+        self.connections: set[_Connection] = set()
+        self.requests = 0
+        self._server: asyncio.Server | None = None
+        self._date = (-1, b"")
+
+    async def listen(self, port: int) -> int:
+        """Start to listen; 0 picks a free port. Returns the port. Raises OSError when it is taken."""
+        self._clock = Clock()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", port, backlog=1024)
+        return cast(int, self._server.sockets[0].getsockname()[1])
+
+    def date_line(self) -> bytes:
+        """The Date header of this second."""
+        second = int(self._clock.now())
+        if self._date[0] != second:
+            self._date = (second, f"Date: {formatdate(second, usegmt=True)}\r\n\r\n".encode())
+        return self._date[1]
+
+    async def aclose(self) -> None:
+        """Stop listening and drop every connection."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        server.close()
+        for connection in list(self.connections):
+            connection.drop()
+        await server.wait_closed()
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._buffer = b""
+        self._timer: asyncio.TimerHandle | None = None
+        self._last = False
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if len(self._server.connections) >= CONNECTIONS:
+            self._transport.abort()
+        else:
+            self._server.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def drop(self) -> None:
+        """Close at once, whatever is under way."""
+        self._transport.abort()
+
+    def pause_writing(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        if self._last:
+            return
+        self._buffer += data
+        if self._timer is None:
+            self._answer_waiting()
+        elif len(self._buffer) > HEAD_LIMIT:
+            self._transport.pause_reading()
+
+    def _answer_waiting(self) -> None:
+        """Answer what is complete in the buffer, until one answer must wait."""
+        while not self._last and self._timer is None:
+            head, end, rest = self._buffer.partition(b"\r\n\r\n")
+            if not end:
+                if len(self._buffer) > HEAD_LIMIT:
+                    self._send(TOO_LARGE, bodyless=False)
+                return
+            self._buffer = rest
+            self._one(head)
+
+    def _one(self, head: bytes) -> None:
+        server = self._server
+        server.requests += 1
+        asked = parse_head(head)
+        if asked is None:
+            self._send(BAD_REQUEST, bodyless=False)
+            return
+        if asked.method not in ("GET", "HEAD"):
+            self._send(NOT_ALLOWED, bodyless=False)
+            return
+        reply = server.answer(asked)
+        self._last = asked.headers.get("connection", "").lower() == "close"
+        if reply.etag and asked.headers.get("if-none-match") == reply.etag:
+            reply = NOT_MODIFIED
+        delay = reply.delay + server.latency + (server.jitter * server.dice() if server.jitter else 0.0)
+        if delay > 0:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(delay, self._later, reply, asked.method == "HEAD")
+        else:
+            self._send(reply, bodyless=asked.method == "HEAD")
+
+    def _later(self, reply: Reply, bodyless: bool) -> None:
+        self._timer = None
+        if self._transport.is_closing():
+            return
+        self._send(reply, bodyless)
+        self._transport.resume_reading()
+        self._answer_waiting()
+
+    def _send(self, reply: Reply, bodyless: bool) -> None:
+        transport = self._transport
+        if reply.fault == "reset":
+            # Without a linger time of zero a close is an orderly end, which is another fault.
+            sock = transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._last = True
+            transport.abort()
+            return
+        body = b"" if bodyless else reply.body
+        if reply.fault == "truncate":
+            body = body[: len(body) // 2]
+            self._last = True
+        transport.write(b"".join((reply.head, self._server.date_line(), body)))
+        if self._last or reply.status in (400, 405, 431):
+            self._last = True
+            transport.close()
+
+
+def parse_head(head: bytes) -> Asked | None:
+    """The request line and headers, or None when they are none (RFC 9112 section 3)."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    parts = first.split(" ")
+    if len(parts) != 3 or not parts[1].startswith("/") or not parts[2].startswith("HTTP/1."):
+        return None
+    headers = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            return None
+        headers[name.strip().lower()] = value.strip()
+    if parts[2] == "HTTP/1.0":
+        headers.setdefault("connection", "close")
+    return Asked(parts[0], parts[1], headers)

@@ -1,0 +1,53 @@
+"""The command `scrape`: parses, hands over, and turns errors into sentences and exit codes.
+
+Commands import what they need when they run, so that `scrape --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from scraper import __version__
+from scraper.cli.crawl import crawl
+from scraper.cli.demo import demo
+from scraper.cli.exits import exit_for
+from scraper.cli.validate import schema, validate
+
+app = typer.Typer(
+    name="scrape",
+    help="A crawler and bulk downloader: polite by default, fast when allowed, resumable always.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(crawl)
+app.command()(demo)
+app.command()(validate)
+app.command()(schema)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"scrape {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Options of `scrape` itself."""
+
+
+def main(args: list[str] | None = None) -> Any:
+    """Run the command line; always leaves by SystemExit with a documented code."""
+    try:
+        app(args)
+    except Exception as error:  # noqa: BLE001  the last door: whatever comes is told in a sentence with its exit code
+        sys.exit(exit_for(error))

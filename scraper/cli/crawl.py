@@ -1,0 +1,77 @@
+"""`scrape crawl CONFIG`: parse the options, run the crawl, render the summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scraper.cli.screen import ProgressMode
+
+
+def crawl(
+    config: Annotated[Path, typer.Argument(help="The crawl's YAML file.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for the results (output.folder).", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override a key of the config; repeatable.", show_default=False
+        ),
+    ] = None,
+    max_pages: Annotated[
+        int | None, typer.Option("--max-pages", help="Pages to ask for in all (limits.max_pages).", show_default=False)
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", help="Requests at once (limits.concurrency).", show_default=False)
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over: delete what an earlier run left in the folder.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Ask for robots.txt and the seeds only, write nothing, tell the plan.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when any page failed.")] = False,
+    progress: Annotated[
+        ProgressMode, typer.Option("--progress", help="How to show what happens; auto: rich in a terminal, else plain.")
+    ] = ProgressMode.AUTO,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every request (in plain mode).")] = False,
+    log_file: Annotated[
+        Path | None, typer.Option("--log-file", help="Write a log of everything to this file.", show_default=False)
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="asyncio's debug mode: slow callbacks, task names; SIGUSR1 lists tasks.")
+    ] = False,
+) -> None:
+    """Crawl as the config says. The same command again resumes an unfinished run.
+
+    Exit codes: 0 finished, 1 no seed could be fetched (or a page failed, with --strict), 2 config or usage error,
+    3 output cannot be written, 130/143 interrupted: state saved, resumable.
+    """
+    from scraper.cli.run import RunOptions, run_crawl
+    from scraper.config.load import load_config
+
+    overrides = list(set_ or [])
+    for key, value in (("output.folder", output), ("limits.max_pages", max_pages), ("limits.concurrency", concurrency)):
+        if value is not None:
+            overrides.append(f"{key}={_quoted(value)}")
+    loaded = load_config(config, overrides)
+    options = RunOptions(
+        progress=ProgressMode.NONE if quiet else progress,
+        verbose=verbose,
+        quiet=quiet,
+        log_file=log_file,
+        debug=debug,
+        fresh=fresh,
+        strict=strict,
+        dry_run=dry_run,
+    )
+    raise typer.Exit(run_crawl(loaded, options, base=config.parent))
+
+
+def _quoted(value: Path | int) -> str:
+    """A value as YAML: a path must stay text whatever it looks like."""
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"

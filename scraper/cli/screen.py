@@ -1,0 +1,80 @@
+"""How a run is shown: a display in a terminal, lines elsewhere, JSON for programs, or nothing."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scraper.events import Listener
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from scraper.report.progress import Progress
+
+
+class ProgressMode(StrEnum):
+    """The values of `--progress`."""
+
+    AUTO = "auto"
+    RICH = "rich"
+    PLAIN = "plain"
+    JSON = "json"
+    NONE = "none"
+
+
+@dataclass(slots=True)
+class Screen:
+    """What shows a run: the listeners to give to it, and the console for its summary."""
+
+    mode: ProgressMode
+    console: Console
+    listeners: list[Listener] = field(default_factory=list)
+    display: Progress | None = None
+
+    def leave(self) -> None:
+        """Leave the terminal as it was found; safe at any moment, also from a signal."""
+        if self.display is not None:
+            self.display.stop()
+
+
+@contextmanager
+def screen(mode: ProgressMode, *, verbose: bool = False, log_file: Path | None = None) -> Iterator[Screen]:
+    """The screen for `mode`; `auto` is rich where standard error is a terminal and plain elsewhere.
+
+    Progress and summary go to standard error, JSON to standard output. `log_file` gets a line for everything, with
+    `verbose` down to single requests. Raises `SinkError` when the log file cannot be opened.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    if mode is ProgressMode.AUTO:
+        mode = ProgressMode.RICH if console.is_terminal and not console.is_dumb_terminal else ProgressMode.PLAIN
+    shown = Screen(mode, console)
+    with ExitStack() as stack:
+        if log_file is not None:
+            from scraper.report.log import LogFile
+
+            level = logging.DEBUG if verbose else logging.INFO
+            shown.listeners.append(stack.enter_context(LogFile(log_file, level)))
+        match mode:
+            case ProgressMode.RICH:
+                from scraper.report.progress import Progress
+
+                shown.display = stack.enter_context(Progress(console))
+                shown.listeners.append(shown.display)
+            case ProgressMode.PLAIN:
+                from scraper.report.plain import Plain
+
+                shown.listeners.append(Plain(sys.stderr, verbose=verbose))
+            case ProgressMode.JSON:
+                from scraper.report.machine import Machine
+
+                shown.listeners.append(Machine(sys.stdout))
+        yield shown

@@ -1,0 +1,35 @@
+"""`scrape validate CONFIG` and `scrape schema`: is it right, and what may it say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def validate(
+    config: Annotated[Path, typer.Argument(help="The crawl's YAML file.", show_default=False)],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override a key of the config; repeatable.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Check a config and print the effective one, with every default written out.
+
+    Exit codes: 0 it is right, 2 it is not: every problem is told with file, line, column and key.
+    """
+    from scraper.config.effective import effective_yaml
+    from scraper.config.load import load_config
+
+    typer.echo(effective_yaml(load_config(config, list(set_ or []))), nl=False)
+
+
+def schema() -> None:
+    """Print the JSON Schema of configs, for editors that complete and check YAML."""
+    from scraper.config.json_schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

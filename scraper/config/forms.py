@@ -1,0 +1,205 @@
+"""How one kind of value is written in a config: read strictly, described once, shown again.
+
+A `Form` stands in the schema's annotations. Pydantic calls it to read a value, the JSON Schema, the reference and
+every error message take their words from it, and the effective config is written with its `show`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import core_schema
+
+ECHO_LIMIT = 60
+TEXT_LIMIT = 2_000
+
+
+class FormError(ValueError):
+    """A value that cannot be used. `key` names the member of a mapping that is at fault, when it is one."""
+
+    def __init__(self, message: str, hint: str = "", key: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.hint, self.key = message, hint, key
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a value may refer to: the environment's variables, and the folder that relative paths start from."""
+
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    base: Path | None = None
+
+
+Read = Callable[[Any, Surroundings], Any]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """One kind of value: `words` name it to people, `schema` to editors, `read` checks and converts it.
+
+    `read` raises `FormError`. `show` gives back a plain value that `read` takes again; `nothing` is how None is
+    shown where it has a meaning.
+    """
+
+    words: str
+    schema: Mapping[str, Any]
+    read: Read
+    show: Callable[[Any], Any] = _same
+    nothing: str | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        as_text = core_schema.plain_serializer_function_ser_schema(self.shown, when_used="json")
+        return core_schema.with_info_plain_validator_function(self._validate, serialization=as_text)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return dict(self.schema)
+
+    def shown(self, value: Any) -> Any:
+        """A read value, or None, as it is written in a config."""
+        return self.nothing if value is None else self.show(value)
+
+    def _validate(self, value: Any, info: core_schema.ValidationInfo[Any]) -> Any:
+        return self.read(value, info.context or Surroundings())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shorthand:
+    """A shorter way to write a mapping: `expand` turns it into the mapping, `collapse` back where that loses nothing.
+
+    `expand` returns what it does not know unchanged, so that the mapping's own errors speak. `words` and `schema`
+    describe the short way.
+    """
+
+    words: str
+    schema: Mapping[str, Any]
+    expand: Callable[[Any], Any]
+    collapse: Callable[[Any], Any] = _same
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self.expand, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [dict(self.schema), handler(schema)]}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distinct:
+    """A mapping's keys must differ in more than spelling: `canonical` gives what is compared.
+
+    Without this check the later of two spellings would silently replace the earlier one.
+    """
+
+    canonical: Callable[[str], str]
+    what: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def _check(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            seen: set[str] = set()
+            for key in value:
+                name = self.canonical(str(key))
+                if name in seen:
+                    raise FormError(f"the same {self.what} stands here twice, spelled differently", key=str(key))
+                seen.add(name)
+        return value
+
+
+def describe(value: Any) -> str:
+    """What a value is, in the words of YAML, for "expected ..., got ..."; never what may be a password."""
+    match value:
+        case None:
+            return "nothing (null)"
+        case bool():
+            return "true" if value else "false"
+        case str() if re.search(r":.*@", value):
+            return "a text that may hold a password"
+        case str():
+            short = value if len(value) <= ECHO_LIMIT else value[:ECHO_LIMIT] + "..."
+            return repr(short) if short else "an empty text"
+        case float() if value != value:  # NaN alone differs from itself
+            return "not a number (nan)"
+        case int() | float():
+            return f"the number {value:.15g}" if abs(value) < 1e15 else "a huge number"
+        case Mapping():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+def expected(words: str, value: Any, hint: str = "") -> FormError:
+    """The error for a value of the wrong kind."""
+    return FormError(f"expected {words}, got {describe(value)}", hint)
+
+
+def plain_text(value: Any, words: str, limit: int = TEXT_LIMIT) -> str:
+    """A non-empty one-line text; raises `FormError`."""
+    if not isinstance(value, str) or not value.strip():
+        raise expected(words, value)
+    if len(value) > limit:
+        raise FormError(f"{len(value):,} characters are too many; at most {limit:,}")
+    if not value.isprintable():
+        raise FormError("holds a line break or a control character")
+    if "${" in value:
+        raise FormError(
+            "environment variables are not read here",
+            "${NAME} works in auth, headers and network.proxy",
+        )
+    return value
+
+
+def _outside(value: float, low: float, high: float) -> FormError:
+    return FormError(f"must be between {low:,} and {high:,}, got {describe(value).removeprefix('the number ')}")
+
+
+def whole(low: int, high: int) -> Form:
+    """A whole number in a range, both ends allowed."""
+    words = f"a whole number from {low:,} to {high:,}"
+
+    def read(value: Any, _: Surroundings) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise expected(words, value)
+        if not low <= value <= high:
+            raise _outside(value, low, high)
+        return value
+
+    return Form(words, {"type": "integer", "minimum": low, "maximum": high}, read)
+
+
+def fraction(low: float, high: float) -> Form:
+    """A number in a range, both ends allowed."""
+    words = f"a number from {low:g} to {high:g}"
+
+    def read(value: Any, _: Surroundings) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise expected(words, value)
+        if not low <= value <= high:
+            raise _outside(value, low, high)
+        return float(value)
+
+    return Form(words, {"type": "number", "minimum": low, "maximum": high}, read)
+
+
+_MEANT = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def _read_flag(value: Any, _: Surroundings) -> bool:
+    if isinstance(value, bool):
+        return value
+    meant = _MEANT.get(str(value).lower()) or {"1": "true", "0": "false"}.get(str(value))
+    raise expected("true or false", value, f"did you mean {meant}?" if meant else "")
+
+
+FLAG = Form("true or false", {"type": "boolean"}, _read_flag)

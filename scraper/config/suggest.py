@@ -1,0 +1,69 @@
+""" "Did you mean": the key or word that a user most likely meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+
+LONGEST = 60
+"""Characters; longer texts are no typing slips, and comparing them costs time."""
+
+# What other crawlers call it, by our name for it.
+ELSEWHERE: Mapping[str, str] = {
+    "start_urls": "seeds",
+    "start": "seeds",
+    "urls": "seeds",
+    "url": "seeds",
+    "allowed_domains": "scope.hosts",
+    "domains": "scope.hosts",
+    "include": "scope.allow",
+    "exclude": "scope.deny",
+    "depth": "scope.max_depth",
+    "depth_limit": "scope.max_depth",
+    "delay": "politeness.per_host.rate",
+    "download_delay": "politeness.per_host.rate",
+    "rate_limit": "politeness.per_host.rate",
+    "threads": "limits.concurrency",
+    "workers": "limits.concurrency",
+    "concurrent_requests": "limits.concurrency",
+    "useragent": "politeness.user_agent",
+    "robotstxt_obey": "politeness.robots",
+    "output_dir": "output.folder",
+    "format": "output.sinks",
+    "formats": "output.sinks",
+    "selector": "css",
+    "attribute": "attr",
+    "multiple": "many",
+    "download": "files",
+    "cookies": "headers",
+}
+
+
+def closest(text: str, words: Collection[str]) -> str | None:
+    """The one of `words` that `text` most likely means, or None when none is near."""
+    if len(text) > LONGEST:
+        return None
+    if text.lower() in words:
+        return text.lower()
+    folded = text.lower().replace("-", "_").replace(" ", "_")
+    if folded in words:
+        return folded
+    near = difflib.get_close_matches(folded, sorted(words), n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
+def key_hint(text: str, here: Collection[str], everywhere: Mapping[str, tuple[str, ...]]) -> str:
+    """A hint for the unknown key `text`: a near key of the same mapping, the same key elsewhere, or all known keys.
+
+    `here` are the keys that may stand in its place, `everywhere` maps each key of the config to its full paths.
+    """
+    if near := closest(text, here):
+        return f"did you mean {near}?"
+    folded = text.lower().replace("-", "_")
+    if paths := everywhere.get(folded):
+        return "it belongs under " + " or ".join(path.rpartition(".")[0] or "the top level" for path in paths[:3])
+    if foreign := ELSEWHERE.get(folded):
+        return f"did you mean {foreign}?"
+    if (near := closest(text, everywhere)) and len(everywhere[near]) == 1 and len(text) > 4:
+        return f"did you mean {everywhere[near][0]}?"
+    return "known keys: " + ", ".join(here)

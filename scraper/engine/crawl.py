@@ -1,0 +1,176 @@
+"""One run of the machine, from the first lease to the last settlement.
+
+    frontier --lease--> dispatcher --jobs--> N fetchers --results--> recorder --settle--> frontier
+                            ^                    |
+                            '---- park <---------'       (one instant per host: when may it be asked again?)
+
+All tasks are children of one TaskGroup. Both queues are bounded, so a slow disk slows the recorder, the recorder
+slows the fetchers, and the dispatcher leases only for fetchers that are idle: memory stays flat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from scraper.clock import Clock
+from scraper.engine.dispatch import Dispatcher
+from scraper.engine.floor import Floor, Stop
+from scraper.engine.hooks import Hooks
+from scraper.engine.hosts import Dice, HostBook
+from scraper.engine.monitor import Monitor
+from scraper.engine.reader import PageReader
+from scraper.engine.recorder import Outputs, Recorder
+from scraper.engine.robots import RobotsDesk
+from scraper.engine.settings import EngineSettings
+from scraper.engine.worker import Fetchers
+from scraper.errors import FrontierError, ScraperError
+from scraper.events import CrawlEnded, EventBus
+from scraper.extract.interface import Extractor
+from scraper.fetch.interface import Fetcher
+from scraper.frontier.interface import Frontier
+from scraper.hooks.interface import Hook
+from scraper.model import Release, Request, Result, Settlement, Skip
+from scraper.politeness.overlays import PolitenessSettings
+from scraper.politeness.retry import RetryPolicy, RetrySettings
+from scraper.politeness.robots import RobotsSettings
+from scraper.urls.canonicalise import KeyRules
+from scraper.urls.scope import Scope
+
+log = logging.getLogger("scraper.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The pure rules of one run: what is in scope, how URLs are told apart, when hosts may be asked."""
+
+    scope: Scope
+    keys: KeyRules
+    politeness: PolitenessSettings
+    retry: RetrySettings
+    robots: RobotsSettings
+
+
+class Engine:
+    """Runs one crawl over ports it was given; it opens and closes none of them.
+
+    `waiting_at` tells how many requests of a host wait (for the monitor alone). `on_result` is awaited for every
+    result once it is settled: a slow taker slows the crawl.
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        rules: Rules,
+        frontier: Frontier,
+        fetcher: Fetcher,
+        extractor: Extractor,
+        outputs: Outputs,
+        bus: EventBus,
+        clock: Clock,
+        *,
+        waiting_at: Callable[[str], int] = lambda _: 0,
+        hooks: Sequence[Hook] = (),
+        rng: random.Random | None = None,
+        on_result: Callable[[Result], Awaitable[None]] | None = None,
+    ) -> None:
+        self.floor = floor = Floor.make(settings.concurrency)
+        self._settings, self._frontier, self._bus, self._clock = settings, frontier, bus, clock
+        dice = Dice(rng or random.Random())  # noqa: S311  jitter, not secrets
+        run_hooks = Hooks(hooks)
+        self._reader = PageReader(extractor, settings.large_page, clock)
+        self._hosts = hosts = HostBook(rules.politeness.for_host, settings.active_hosts, settings.dormant_hosts)
+        robots = RobotsDesk(settings, rules.robots, rules.keys, floor, fetcher, frontier, hosts, bus, clock, dice)
+        self._dispatcher = Dispatcher(settings, floor, frontier, hosts, robots, clock, waiting_at)
+        self._fetchers = Fetchers(settings, floor, frontier, fetcher, hosts, robots, run_hooks, bus, clock, dice)
+        self._recorder = Recorder(
+            settings,
+            floor,
+            frontier,
+            outputs,
+            self._reader,
+            hosts,
+            RetryPolicy(rules.retry),
+            rules.scope,
+            rules.keys,
+            run_hooks,
+            bus,
+            clock,
+            dice,
+            on_result,
+        )
+        self._monitor = Monitor(settings, floor, frontier, waiting_at, hosts, bus, clock, dice)
+
+    def stop(self, reason: Stop) -> None:
+        """Ask for a clean end."""
+        self.floor.stop(reason)
+
+    def leftover(self, request: Request, stop: Stop) -> Skip:
+        """Why a request that still waits after the run ended was not asked for."""
+        host = request.url.host
+        gate = self._hosts.get(host)
+        if stop.why == "max_pages":
+            reason, rule = "budget", f"limits.max_pages: {self._settings.max_pages}"
+        elif host in self.floor.unreachable:
+            reason, rule = "robots_unreachable", f"robots.txt cannot be read: {self.floor.unreachable[host]}"
+        elif gate is not None and gate.ended:
+            reason, rule = gate.ended, gate.why(self._clock.now()) or gate.ended
+        else:
+            reason, rule = "waiting", f"the run ended before its turn: {stop.why}"
+        return Skip(request.url, request.parent, reason, rule)
+
+    async def run(self, seeds: Sequence[Request]) -> Stop:
+        """Crawl from `seeds` and what the frontier still holds; return why it ended.
+
+        Raises `SinkError` or `FrontierError` when outputs or state cannot be written; what was settled stays.
+        """
+        counts = await self._frontier.counts()
+        self.floor.pages_settled = sum(n for word, n in counts.outcomes.items() if not word.startswith("sitemap_"))
+        await self._frontier.add(seeds)
+        stop = Stop("bug", "the run ended without a reason")
+        try:
+            async with asyncio.TaskGroup() as group:
+                recorder = group.create_task(self._recorder.run(), name="recorder")
+                self._fetchers.start(group)
+                monitor = group.create_task(self._monitor.run(), name="monitor")
+                stop = await self._dispatcher.run()
+                await self._let_fetchers_finish()
+                self._fetchers.cancel()
+                self._recorder.finish()
+                await recorder
+                monitor.cancel()
+        except* ScraperError as errors:
+            # Any of them ends the run in the same way; the first is the cause, the others followed from it.
+            raise _first(errors) from None
+        finally:
+            await self._reader.aclose()
+            await self._give_back()
+        self._bus.emit(CrawlEnded(self._clock.now(), stop.why, stop.detail))
+        return stop
+
+    async def _give_back(self) -> None:
+        """Return the leases that were not settled: the next session, or another process, takes them up."""
+        taken, self.floor.taken = self.floor.taken, {}
+        if taken:
+            with suppress(FrontierError):  # a frontier that cannot be written gives them back by itself when reopened
+                await self._frontier.settle([Settlement(lease, Release()) for lease in taken.values()])
+
+    async def _let_fetchers_finish(self) -> None:
+        """After a stop, wait for requests in flight, at most `grace` seconds; the rest is asked again on resume."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.grace):
+                while self.floor.in_flight or not self.floor.jobs.empty():
+                    self.floor.wake.clear()
+                    await self.floor.wake.wait()
+
+
+def _first(errors: BaseExceptionGroup[ScraperError]) -> ScraperError:
+    found: BaseException = errors
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, ScraperError)
+    return found

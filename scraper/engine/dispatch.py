@@ -1,0 +1,146 @@
+"""The dispatcher: leases only for idle fetchers, asks the rules, and hands on what may be asked now.
+
+It never waits for a host. A lease whose host must wait goes back with a date; a lease whose robots.txt is not known
+becomes an errand for a fetcher while its host stays closed, which makes the robots.txt fetch single-flight without a
+lock. Politeness is charged by the fetcher when the request starts, not here: charged at queueing, requests leave
+closer together than promised when the loop is busy between the two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from scraper.clock import Clock
+from scraper.engine.floor import FetchJob, Finding, Floor, RobotsJob, Stop
+from scraper.engine.hosts import HostBook
+from scraper.engine.robots import Allowed, Later, Refused, RobotsDesk, Unknown
+from scraper.engine.settings import EngineSettings
+from scraper.frontier.interface import NEVER, Drained, Frontier, Granted, Wait
+from scraper.model import Denied, ErrorKind, Lease, Release, Settlement
+
+FILES_BELOW = -10
+"""Entries with a priority below this are files: they are still fetched when the page budget is spent."""
+
+
+class Dispatcher:
+    """Feeds the fetchers until nothing is left to ask or the floor is told to stop."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        floor: Floor,
+        frontier: Frontier,
+        hosts: HostBook,
+        robots: RobotsDesk,
+        clock: Clock,
+        waiting_at: Callable[[str], int],
+    ) -> None:
+        self._settings = settings
+        self._floor = floor
+        self._frontier = frontier
+        self._hosts = hosts
+        self._robots = robots
+        self._clock = clock
+        self._waiting_at = waiting_at
+        self._released: list[Lease] = []
+        self._denied: list[Finding] = []
+
+    async def run(self) -> Stop:
+        """Dispatch until the run ends; return why."""
+        floor = self._floor
+        while not floor.stopping.is_set():
+            floor.wake.clear()
+            room = floor.idle - floor.jobs.qsize()
+            below = self._ceiling()
+            if room <= 0:
+                await floor.wake.wait()
+                continue
+            if below is None:
+                room = min(room, self._page_budget())
+            answer = await self._frontier.lease(room, self._clock.now(), below)
+            match answer:
+                case Granted(leases):
+                    floor.starving = False
+                    for lease in leases:
+                        self._send(lease)
+                    await self._hand_over()
+                case Drained():
+                    if not floor.taken:
+                        return self._ended(below)
+                    await self._wait_until(NEVER)
+                case Wait(until):
+                    if not floor.taken and (until == NEVER or await self._only_given_up()):
+                        return self._ended(below)
+                    await self._wait_until(until)
+        return floor.stop_reason or Stop("finished")
+
+    def _page_budget(self) -> int:
+        limit = self._settings.max_pages
+        if limit is None:
+            return self._settings.concurrency
+        return limit - self._floor.pages_settled - self._floor.pages_outstanding
+
+    def _ceiling(self) -> int | None:
+        """The priority below which may be leased: when the page budget is spent, only what does not count."""
+        return FILES_BELOW if self._page_budget() <= 0 else None
+
+    def _ended(self, below: int | None) -> Stop:
+        if below is not None:
+            return Stop("max_pages", f"limits.max_pages: {self._settings.max_pages} reached")
+        return Stop("finished")
+
+    async def _only_given_up(self) -> bool:
+        """Whether all that waits belongs to hosts that cannot be reached: they are tried for as long as others work,
+        but they do not keep the run open."""
+        if not self._floor.unreachable:
+            return False
+        counts = await self._frontier.counts()
+        waiting = sum(self._waiting_at(host) for host in self._floor.unreachable)
+        return counts.delayed == 0 and counts.waiting == waiting
+
+    async def _wait_until(self, instant: float) -> None:
+        floor = self._floor
+        floor.starving = True
+        floor.nudge()
+        timeout = None if instant == NEVER else max(0.0, instant - self._clock.now())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await floor.wake.wait()
+
+    def _send(self, lease: Lease) -> None:
+        """Decide about one lease; what may be asked goes to the fetchers."""
+        floor, url = self._floor, lease.request.url
+        now = self._clock.now()
+        gate = self._hosts.enter(url.host, lease.notes, now)
+        floor.took(lease)
+        if (ready := gate.ready_at()) > now:  # a restored gate may know of a wait that the frontier does not
+            self._release(lease, ready)
+            return
+        verdict = self._robots.judge(lease.request, lease.notes, now)
+        match verdict:
+            case Allowed():
+                floor.jobs.put_nowait(FetchJob(lease))
+            case Unknown():
+                floor.jobs.put_nowait(RobotsJob(lease))
+            case Refused(rule):
+                self._frontier.park(url.host, ready)
+                self._denied.append(Finding(lease, Denied(lease.request, ErrorKind.ROBOTS, rule)))
+            case Later(instant):
+                self._release(lease, instant)
+
+    def _release(self, lease: Lease, until: float) -> None:
+        self._frontier.park(lease.request.url.host, until)
+        self._released.append(lease)
+
+    async def _hand_over(self) -> None:
+        """What was decided without a fetch: denials go to the recorder, releases back to the frontier."""
+        denied, self._denied = self._denied, []
+        for finding in denied:
+            await self._floor.results.put(finding)
+        if self._released:
+            leases, self._released = self._released, []
+            await self._frontier.settle([Settlement(lease, Release()) for lease in leases])
+            for lease in leases:
+                self._floor.gave(lease)

@@ -1,0 +1,82 @@
+"""Background tasks with a life cycle: sampling for the screen, the lease heartbeat, the clock of `max_time`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from scraper.clock import Clock
+from scraper.engine.floor import Floor, Stop
+from scraper.engine.hosts import Dice, HostBook
+from scraper.engine.settings import EngineSettings
+from scraper.events import EventBus, HostState, QueuesSampled
+from scraper.frontier.interface import Frontier
+
+BUSIEST = 40
+"""How many hosts a sample tells about."""
+LAG_WEIGHT = 0.3
+"""Weight of the newest measurement in the moving average of the loop's lag."""
+
+
+class Monitor:
+    """Samples queue depths and the loop's lag, renews leases, and stops the run when its time is up."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        floor: Floor,
+        frontier: Frontier,
+        waiting_at: Callable[[str], int],
+        hosts: HostBook,
+        bus: EventBus,
+        clock: Clock,
+        dice: Dice,
+    ) -> None:
+        self._settings = settings
+        self._floor = floor
+        self._frontier = frontier
+        self._waiting_at = waiting_at
+        self._hosts = hosts
+        self._bus = bus
+        self._clock = clock
+        self._dice = dice
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        clock, every = self._clock, self._settings.sample_seconds
+        started = renewed = clock.now()
+        while True:
+            due = clock.now() + every
+            await clock.sleep_until(due)
+            now = clock.now()
+            self._dice.loop_lag += LAG_WEIGHT * (max(0.0, now - due) - self._dice.loop_lag)
+            if self._bus.listening:
+                self._bus.emit(await self._sample(now))
+            if now - renewed > self._settings.lease_seconds / 3:
+                renewed = now
+                await self._frontier.renew(list(self._floor.in_flight.values()), now + self._settings.lease_seconds)
+            limit = self._settings.max_time
+            if limit is not None and now - started >= limit:
+                self._floor.stop(Stop("max_time", f"limits.max_time: {limit:g} s reached"))
+
+    async def _sample(self, now: float) -> QueuesSampled:
+        counts = await self._frontier.counts()
+        floor = self._floor
+        return QueuesSampled(
+            now,
+            counts.waiting,
+            counts.delayed,
+            len(floor.in_flight),
+            floor.results.qsize(),
+            self._dice.loop_lag,
+            self._busiest(now),
+        )
+
+    def _busiest(self, now: float) -> tuple[HostState, ...]:
+        """The hosts with most requests in flight and most waiting, and those that are held back."""
+        states = []
+        for host, gate in self._hosts.latest(4 * BUSIEST):
+            waiting = self._waiting_at(host)
+            state = HostState(now, host, waiting, gate.in_flight, gate.delay, gate.ready_at(), gate.breaker)
+            states.append(state)
+        states.sort(key=lambda s: (s.in_flight > 0 or s.ready_at > now, s.waiting + s.in_flight), reverse=True)
+        return tuple(states[:BUSIEST])

@@ -1,0 +1,308 @@
+"""The recorder: the one task that turns outcomes into records, and settles them.
+
+It takes findings one by one (extract, write into the sinks' buffers) and settles them in groups: sinks are flushed,
+then one transaction of the frontier takes the group's fates, the links it discovered and the sinks' committed marks.
+That order is the durability rule: a crash between the two repeats a fetch, and the sinks forget what came after
+their last committed mark, so no record is lost or doubled.
+
+A group ends when it is full, when its time is up, or when fetchers are waiting for the links in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from scraper.clock import Clock
+from scraper.engine.floor import Finding, Floor, Nudge
+from scraper.engine.hooks import Hooks
+from scraper.engine.hosts import GATE_NOTE, Dice, HostBook, outcome_word
+from scraper.engine.reader import PageReader
+from scraper.engine.recent import Recent
+from scraper.engine.redirects import is_redirect, next_hop, returns_to_itself
+from scraper.engine.settings import EngineSettings
+from scraper.events import Event, EventBus, ItemRejected, ItemWritten, PageSettled, RetryPlanned, Skipped, Warned
+from scraper.frontier.interface import Frontier
+from scraper.model import (
+    Denied,
+    Done,
+    Drop,
+    ErrorKind,
+    Failure,
+    Harvest,
+    Item,
+    Lease,
+    Link,
+    NotModified,
+    Page,
+    Request,
+    Result,
+    Retry,
+    Settlement,
+    Skip,
+)
+from scraper.politeness.retry import RetryPolicy
+from scraper.urls.canonicalise import KeyRules
+from scraper.urls.scope import Scope
+
+BREATH_SECONDS = 0.01
+"""How long the recorder may work without letting the fetchers run."""
+PRIORITY_OF = {"file": -20, "sitemap": -10}
+"""Both before any page; files also when the page budget is spent (see `dispatch.FILES_BELOW`)."""
+
+
+class Outputs(Protocol):
+    """All sinks of a run as one: what `sinks.fanout` offers."""
+
+    def write(self, result: Result) -> None:
+        """Take one result into the buffers."""
+        ...
+
+    async def flush(self) -> Mapping[str, str]:
+        """Bring the buffers to the operating system; return each sink's mark by name."""
+        ...
+
+
+class Recorder:
+    """Records what fetchers found, until `finish` is called and the queue is empty."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        floor: Floor,
+        frontier: Frontier,
+        outputs: Outputs,
+        reader: PageReader,
+        hosts: HostBook,
+        retry: RetryPolicy,
+        scope: Scope,
+        rules: KeyRules,
+        hooks: Hooks,
+        bus: EventBus,
+        clock: Clock,
+        dice: Dice,
+        on_result: Callable[[Result], Awaitable[None]] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._floor = floor
+        self._frontier = frontier
+        self._outputs = outputs
+        self._reader = reader
+        self._hosts = hosts
+        self._retry = retry
+        self._scope = scope
+        self._rules = rules
+        self._hooks = hooks
+        self._bus = bus
+        self._clock = clock
+        self._dice = dice
+        self._on_result = on_result
+        self._passed_on = Recent(settings.known_links)
+        self._skipped = Recent(settings.known_links)
+        self._group: list[Settlement] = []
+        self._results: list[Result] = []
+        self._events: list[Event] = []
+        self._finishing = False
+
+    def finish(self) -> None:
+        """Settle what is in the queue, then return from `run`."""
+        self._finishing = True
+        self._floor.nudge()
+
+    async def run(self) -> None:
+        """Take findings until told to finish."""
+        results, loop = self._floor.results, asyncio.get_running_loop()
+        while not (self._finishing and results.empty()):
+            finding = await results.get()
+            timer = loop.call_later(self._settings.group_seconds, self._floor.nudge)
+            try:
+                await self._gather(finding)
+            finally:
+                timer.cancel()
+            await self._settle()
+
+    async def _gather(self, finding: Finding | Nudge) -> None:
+        """Take findings into the group until it should be settled."""
+        results, clock = self._floor.results, self._clock
+        breath = clock.now()
+        while not isinstance(finding, Nudge):
+            await self._take(finding)
+            if len(self._group) >= self._settings.group_size:
+                return
+            if clock.now() - breath > BREATH_SECONDS:
+                await clock.breathe()
+                breath = clock.now()
+            if results.empty() and (self._floor.starving or self._finishing):
+                return
+            finding = await results.get()
+
+    async def _take(self, finding: Finding) -> None:
+        """Decide what one finding means."""
+        lease, outcome = finding
+        if isinstance(outcome, Denied):
+            if not outcome.request.hops:
+                self._drop(lease, str(outcome.reason), outcome.rule)
+                return
+            outcome = Failure(
+                outcome.request,
+                outcome.reason,
+                f"redirect refused: {outcome.rule}",
+                started_at=self._clock.now(),
+                permanent=True,
+            )
+        if isinstance(outcome, Page) and is_redirect(outcome):
+            hop = next_hop(outcome, self._scope, self._rules, self._settings.max_redirects)
+            if isinstance(hop, Request):
+                await self._follow(lease, outcome, hop)
+                return
+            outcome = hop
+        now = self._clock.now()
+        verdict = self._retry.decide(outcome, now, self._dice.rng)
+        if isinstance(verdict, Retry):
+            self._plan_retry(lease, outcome, verdict, now)
+        else:
+            await self._record(lease, outcome)
+
+    def _drop(self, lease: Lease, reason: str, rule: str) -> None:
+        request = lease.request
+        if request.depth == 0 and request.kind == "page":
+            self._events.append(Warned(self._clock.now(), f"seed not asked for: {request.url.href} ({rule})"))
+        self._events.append(Skipped(self._clock.now(), request.url.href, reason, rule))
+        self._group.append(Settlement(lease, Drop(reason, rule)))
+
+    def _plan_retry(self, lease: Lease, outcome: Page | Failure | NotModified, verdict: Retry, now: float) -> None:
+        if isinstance(outcome, Page):
+            outcome.body.discard()
+        url = lease.request.url
+        attempt = verdict.request.attempt + verdict.request.slowdowns
+        self._events.append(RetryPlanned(now, url.href, url.host, verdict.at, attempt, outcome_word(outcome)))
+        self._group.append(Settlement(lease, verdict))
+
+    async def _follow(self, lease: Lease, page: Page, hop: Request) -> None:
+        """Send a redirect's target on its way; a target that is already known has a record of its own."""
+        if returns_to_itself(hop):
+            self._group.append(Settlement(lease, Retry(self._clock.now(), hop)))
+        elif await self._frontier.add([hop]):
+            self._group.append(Settlement(lease, Done(), wire_size=page.body.wire_size))
+        else:
+            await self._record(lease, page, duplicate_of=hop.url.href)
+
+    async def _record(
+        self, lease: Lease, outcome: Page | Failure | NotModified, duplicate_of: str | None = None
+    ) -> None:
+        """Write the record of a finished URL, with what was found on its page."""
+        harvest = Harvest()
+        if isinstance(outcome, Page) and outcome.status < 300 and outcome.request.kind != "file":
+            outcome, harvest = await self._harvest(outcome)
+        result = Result(outcome.request, outcome, harvest, duplicate_of)
+        self._outputs.write(result)
+        discovered, skipped = self._sort_links(result)
+        request = result.request
+        word = "duplicate" if duplicate_of else outcome_word(outcome)
+        self._group.append(
+            Settlement(
+                lease,
+                Done(),
+                f"sitemap_{word}" if request.kind == "sitemap" else word,
+                discovered,
+                skipped,
+                wire_size=outcome.body.wire_size if isinstance(outcome, Page) else 0,
+                items=len(harvest.items),
+            )
+        )
+        if self._on_result is not None:
+            self._results.append(result)
+        if self._bus.listening:
+            self._tell(result, word, len(discovered), skipped)
+        if isinstance(outcome, Page) and request.kind != "file":
+            outcome.body.discard()
+
+    async def _harvest(self, page: Page) -> tuple[Page | Failure, Harvest]:
+        """Read a page, with the hooks around it. A hook that raises makes the page a failure of kind `other`."""
+        hooks = self._hooks
+        try:
+            seen = await hooks.page(page) if hooks.on_page else page
+            if seen is None:
+                return page, Harvest()
+            harvest = await self._reader.read(seen)
+            if hooks.on_item and harvest.items:
+                items = [await hooks.item(item, seen) for item in harvest.items]
+                harvest = replace(harvest, items=tuple(item for item in items if isinstance(item, Item)))
+        except Exception as error:  # noqa: BLE001  hooks are the user's code: what they raise is recorded on the URL
+            detail = f"reading the page failed: {type(error).__name__}: {error}"
+            return Failure(page.request, ErrorKind.OTHER, detail, status=page.status, permanent=True), Harvest()
+        if self._reader.slowest > self._settings.slow_extraction:
+            took = f"reading {page.request.url.href} held the event loop for {self._reader.slowest:.2f} s"
+            self._events.append(Warned(self._clock.now(), took))
+        return page, harvest
+
+    def _sort_links(self, result: Result) -> tuple[tuple[Request, ...], tuple[Skip, ...]]:
+        """Links to ask for, and links to report as skipped; those passed on lately are neither."""
+        passed_on, parent = self._passed_on, result.request.url.href
+        discovered: list[Request] = []
+        skipped: list[Skip] = []
+        for link in result.harvest.links:
+            key = link.url.key
+            if key in passed_on:
+                continue
+            denied = link.denied or self._nesting(result.request, link)
+            if denied is not None:
+                if key not in self._skipped:
+                    self._skipped.add(key)
+                    skipped.append(Skip(link.url, parent, *denied))
+                continue
+            passed_on.add(key)
+            discovered.append(self._request_for(result.request, link))
+        return tuple(discovered), tuple(skipped)
+
+    def _request_for(self, source: Request, link: Link) -> Request:
+        depth = source.depth + 1
+        if link.kind == "page":
+            return Request(link.url, depth, source.url.href, "page", depth)
+        label = str(int(source.label or 0) + 1) if link.kind == "sitemap" else None
+        return Request(link.url, source.depth, source.url.href, link.kind, PRIORITY_OF[link.kind], label=label)
+
+    def _nesting(self, source: Request, link: Link) -> tuple[str, str] | None:
+        limit = self._settings.max_sitemap_nesting
+        if link.kind == "sitemap" and int(source.label or 0) >= limit:
+            return "sitemap", f"sitemaps are nested deeper than {limit}"
+        return None
+
+    def _tell(self, result: Result, word: str, discovered: int, skipped: tuple[Skip, ...]) -> None:
+        now, request = self._clock.now(), result.request
+        url, items = request.url, result.harvest.items
+        self._events.append(PageSettled(now, url.href, url.host, word, request.depth, len(items), discovered))
+        self._events.extend(ItemWritten(now, url.href, item.rule) for item in items)
+        self._events.extend(ItemRejected(now, url.href, bad.field, bad.reason) for bad in result.harvest.rejected)
+        self._events.extend(Skipped(now, skip.url.href, skip.reason, skip.rule) for skip in skipped)
+        if result.harvest.problem:
+            self._events.append(Warned(now, f"{url.href}: {result.harvest.problem}"))
+
+    async def _settle(self) -> None:
+        """Flush the sinks, then store the group in one transaction; only then is anybody told."""
+        if not self._group:
+            return
+        group, self._group = self._group, []
+        marks = await self._outputs.flush()
+        await self._frontier.settle(group, marks, self._host_notes(group))
+        for settlement in group:
+            kept = bool(settlement.outcome) and settlement.lease.request.kind == "page"
+            self._floor.gave(settlement.lease, settled_page=kept)
+        events, self._events = self._events, []
+        for event in events:
+            self._bus.emit(event)
+        results, self._results = self._results, []
+        if self._on_result is not None:
+            for result in results:
+                await self._on_result(result)
+
+    def _host_notes(self, group: list[Settlement]) -> dict[str, dict[str, str]]:
+        """The state of the group's hosts, written in the same transaction so that a resume is as polite."""
+        notes = {}
+        for host in {settlement.lease.request.url.host for settlement in group}:
+            gate = self._hosts.get(host)
+            if gate is not None:
+                notes[host] = {GATE_NOTE: gate.note()}
+        return notes

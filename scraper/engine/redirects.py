@@ -1,0 +1,62 @@
+"""Where a redirect leads. Each hop is a request of its own that goes back to the frontier.
+
+So every rule holds for a hop as for any URL (scope here, robots and politeness at the lease, addresses at the
+connection), and no fetcher waits for another host's turn. RFC 9110 section 15.4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scraper.model import ErrorKind, Failure, Hop, OutOfScope, Page, Request
+from scraper.urls.canonicalise import Base, KeyRules, canonicalise
+from scraper.urls.scope import Scope
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+def is_redirect(page: Page) -> bool:
+    """Whether the response asks to look elsewhere."""
+    return page.status in REDIRECTS and page.headers.get("location") is not None
+
+
+def next_hop(page: Page, scope: Scope | None, rules: KeyRules, max_redirects: int) -> Request | Failure:
+    """The request that the redirect asks for, or why it will not be followed.
+
+    A seed may lead to another host (the page there is fetched, the scope does not widen); any other hop must be in
+    scope itself. Without `scope` any host is good.
+    """
+    request = page.request
+    location = page.headers.get("location") or ""
+
+    def refuse(kind: ErrorKind, detail: str) -> Failure:
+        return Failure(
+            request, kind, detail, status=page.status, started_at=page.started_at, elapsed=page.elapsed, permanent=True
+        )
+
+    if len(request.hops) >= max_redirects:
+        return refuse(ErrorKind.REDIRECT, f"more than {max_redirects} redirects")
+    target = canonicalise(_as_utf8(location), Base.of(request.url), rules)
+    if isinstance(target, OutOfScope):
+        kind = ErrorKind.SCHEME if target.reason == "scheme" else ErrorKind.REDIRECT
+        return refuse(kind, f"redirect to an unusable address: {target.rule}")
+    if scope is not None and request.depth > 0 and request.kind == "page":
+        denied = scope.judge(target, request.depth)
+        if denied is not None:
+            return refuse(ErrorKind.SCOPE, f"redirect out of scope: {denied.rule}")
+    return replace(
+        request, url=target, attempt=0, slowdowns=0, hops=(*request.hops, Hop(request.url.href, page.status))
+    )
+
+
+def returns_to_itself(hop: Request) -> bool:
+    """Whether the hop's target is part of its own chain: then it is asked again, it is not a duplicate."""
+    return any(hop.url.href == earlier.url for earlier in hop.hops)
+
+
+def _as_utf8(location: str) -> str:
+    # Headers are latin-1 text here; servers that send raw UTF-8 mean UTF-8, as browsers read it.
+    try:
+        return location.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return location

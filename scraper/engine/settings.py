@@ -1,0 +1,40 @@
+"""What the engine must be told, and the limits that bound it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How one run works. Times are seconds.
+
+    `concurrency` fetchers run at once. `max_pages` bounds the page records of the whole run over all its sessions,
+    `max_time` the length of this session; None means no bound. `grace` is how long requests in flight may still
+    take after a stop was asked for. `deaths_in_a_row` unexpected errors without a success between them end the run.
+    """
+
+    name: str = "crawl"
+    concurrency: int = 64
+    max_pages: int | None = None
+    max_time: float | None = None
+    max_redirects: int = 10
+    grace: float = 10.0
+    sitemaps: bool = True
+    obey_robots: bool = True
+    robots_tries: int = 3
+    deaths_in_a_row: int = 20
+    group_size: int = 64
+    group_seconds: float = 0.1
+    sample_seconds: float = 0.5
+    lease_seconds: float = 300.0
+    large_page: int = 2 * 1024 * 1024
+    """Bytes from which a page is read in another process, so that it cannot stall the event loop."""
+    slow_extraction: float = 0.1
+    """Seconds of extraction on the event loop that are worth a warning."""
+    known_links: int = 500_000
+    """How many link keys the recorder remembers in each of its two generations, to pass over what is known."""
+    max_sitemap_nesting: int = 10
+    active_hosts: int = 20_000
+    """How many hosts have a live gate; beyond it idle ones are kept as short notes."""
+    dormant_hosts: int = 200_000

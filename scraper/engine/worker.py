@@ -1,0 +1,169 @@
+"""The fetchers and their supervisor.
+
+A fetcher is a task that takes one job after the other; it never sleeps for politeness and never retries. What it
+cannot foresee (a hook that raises, a bug) ends that one fetcher: its URL gets a record, and the supervisor puts a new
+fetcher in its place. Too many such deaths in a row mean that something is wrong with the run itself: it then stops
+cleanly with its state saved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from scraper.clock import Clock
+from scraper.engine.floor import FetchJob, Finding, Floor, Job, RobotsJob, Stop
+from scraper.engine.hooks import Hooks
+from scraper.engine.hosts import Dice, HostBook
+from scraper.engine.robots import RobotsDesk
+from scraper.engine.settings import EngineSettings
+from scraper.errors import ScraperError
+from scraper.events import EventBus, FetcherReplaced, FetchFinished, FetchStarted
+from scraper.fetch.interface import Fetcher
+from scraper.frontier.interface import Frontier
+from scraper.model import Denied, ErrorKind, Failure, Lease, Outcome, Page, Release, Settlement
+
+log = logging.getLogger("scraper.engine")
+
+
+class Fetchers:
+    """N fetcher tasks under one supervisor, all children of the run's TaskGroup."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        floor: Floor,
+        frontier: Frontier,
+        fetcher: Fetcher,
+        hosts: HostBook,
+        robots: RobotsDesk,
+        hooks: Hooks,
+        bus: EventBus,
+        clock: Clock,
+        dice: Dice,
+    ) -> None:
+        self._settings = settings
+        self._floor = floor
+        self._frontier = frontier
+        self._fetcher = fetcher
+        self._hosts = hosts
+        self._robots = robots
+        self._hooks = hooks
+        self._bus = bus
+        self._clock = clock
+        self._dice = dice
+        self._deaths = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._group: asyncio.TaskGroup | None = None
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Put `concurrency` fetchers to work as children of `group`."""
+        self._group = group
+        for number in range(self._settings.concurrency):
+            self._hire(f"fetcher-{number:02d}")
+
+    def cancel(self) -> None:
+        """Send the fetchers home; what they were at work on is given back to the frontier."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _hire(self, name: str) -> None:
+        assert self._group is not None
+        task = self._group.create_task(self._work(name), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, name: str) -> None:
+        floor = self._floor
+        while True:
+            floor.idle += 1
+            floor.wake.set()
+            try:
+                job = await floor.jobs.get()
+            finally:
+                floor.idle -= 1
+            floor.in_flight[job.lease.id] = job.lease
+            try:
+                await self._do(job, name)
+                self._deaths = 0
+            except ScraperError:
+                raise
+            except Exception as error:  # noqa: BLE001  a hook, an odd page, a bug: this fetcher is replaced, the run goes on
+                await self._bury(name, job.lease, error)
+                return
+            finally:
+                floor.in_flight.pop(job.lease.id, None)
+
+    async def _do(self, job: Job, name: str) -> None:
+        match job:
+            case FetchJob(lease):
+                outcome = await self._fetch(lease, name)
+                await self._floor.results.put(Finding(lease, outcome))
+            case RobotsJob(lease):
+                notes = await self._robots.run(lease)
+                await self._frontier.settle([Settlement(lease, Release())], None, notes)
+                self._floor.gave(lease)
+
+    async def _fetch(self, lease: Lease, name: str) -> Outcome:
+        request, bus, clock = lease.request, self._bus, self._clock
+        host = request.url.host
+        gate = self._hosts.enter(host, None)
+        if self._hooks.on_request:
+            changed = await self._hooks.request(request)
+            if changed is None:
+                self._frontier.park(host, gate.ready_at())
+                return Denied(request, ErrorKind.OTHER, "hooks.on_request")
+            # A hook may change how we ask, not what is asked: the entry's identity and host stay its own.
+            request = replace(changed, url=request.url)
+        started = clock.now()
+        self._frontier.park(host, gate.on_start(started))
+        self._floor.wake.set()
+        if bus.listening:
+            bus.emit(FetchStarted(started, request.url.href, host, request.attempt, name))
+        outcome: Outcome | None = None
+        try:
+            outcome = await self._fetcher.fetch(request)
+        finally:
+            # Also when the fetch was cancelled or died: a gate that never hears of the end would count it for ever.
+            now = clock.now()
+            ended = outcome or Failure(request, ErrorKind.OTHER, "given up", started_at=started, permanent=True)
+            news = gate.on_finish(ended, now, self._dice.rng, self._dice.loop_lag)
+            self._frontier.park(host, gate.ready_at())
+            self._floor.wake.set()
+        if bus.listening:
+            for event in news:
+                bus.emit(event)
+            bus.emit(finished_event(outcome, now, host))
+        return outcome
+
+    async def _bury(self, name: str, lease: Lease, error: Exception) -> None:
+        """Record the death of a fetcher on the URL that caused it, and hire another one."""
+        log.error("%s died on %s", name, lease.request.url.href, exc_info=error)
+        self._deaths += 1
+        request = lease.request
+        detail = f"{type(error).__name__}: {error}"
+        self._bus.emit(FetcherReplaced(self._clock.now(), name, request.url.href, detail))
+        failure = Failure(request, ErrorKind.OTHER, detail, started_at=self._clock.now(), permanent=True)
+        gate = self._hosts.enter(request.url.host, None)
+        self._frontier.park(request.url.host, gate.ready_at())
+        await self._floor.results.put(Finding(lease, failure))
+        if self._deaths >= self._settings.deaths_in_a_row:
+            self._floor.stop(Stop("bug", f"{self._deaths} fetchers died in a row; the last of {detail}"))
+        else:
+            self._hire(name)
+
+
+def finished_event(outcome: Outcome, now: float, host: str) -> FetchFinished:
+    """The event that tells how a fetch ended."""
+    request = outcome.request
+    match outcome:
+        case Page(status=status, elapsed=elapsed, body=body):
+            error, detail, size = ("http" if status >= 400 else None), "", body.wire_size
+        case Failure(status=status, error=kind, detail=detail, elapsed=elapsed, received=size):
+            error = str(kind)
+        case Denied(reason=reason, rule=detail):
+            status, error, elapsed, size = None, str(reason), 0.0, 0
+        case _:
+            status, error, detail, elapsed, size = 304, None, "", outcome.elapsed, 0
+    return FetchFinished(now, request.url.href, host, status, error, detail, elapsed, size, request.kind)

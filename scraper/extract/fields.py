@@ -1,0 +1,316 @@
+"""Fields by CSS: extraction rules, compiled once, read on every page.
+
+A rule makes one item a page, or one for each element that `each` selects. A field takes its first match, or with
+`many` all of them, and turns it into a value in these steps:
+
+    element -> source text (visible text, an attribute, markup) -> regex -> type
+
+What is empty counts as missing. A missing field has its default: None or, with `many` and `links`, an empty list,
+unless one is set. A text that is not of the field's type gives the default too, and is told as `Rejected`. If the
+field is `required`, both mean that there is no item.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+
+from scraper.errors import ExtractError
+from scraper.extract.values import Refusal, parse_bool, parse_date, parse_decimal, parse_float, parse_int
+from scraper.model import Item, Link, OutOfScope, Rejected
+from scraper.urls.canonicalise import DEFAULT, Base, KeyRules, canonicalise
+
+FieldType = Literal["text", "int", "float", "decimal", "bool", "url", "date", "html"]
+LinkChoice = Literal["in_scope", "all"]
+
+TEXT_CHARS = 1_000_000
+"""Longest text or markup of one value, in characters; longer ones are refused, never cut."""
+REGEX_CHARS = 50_000
+"""How far into a text a field's regex looks, in characters. It bounds honest patterns; one that backtracks without end
+(`(a+)+$`) is the config's own fault."""
+MANY_VALUES = 10_000
+"""Most values of one `many` field."""
+EACH_ITEMS = 10_000
+"""Most items one rule makes of one page."""
+
+MISSING = object()
+PASSING = frozenset({"depth", "nofollow"})
+"""Reasons for not asking a URL that is in scope all the same."""
+URL_ATTRIBUTES = ("href", "src", "content", "data")
+SILENT = frozenset({"script", "style", "noscript"})
+BREAKING = frozenset(
+    {
+        "address", "article", "aside", "blockquote", "br", "dd", "details", "dialog", "div", "dl", "dt", "fieldset",
+        "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main",
+        "nav", "ol", "option", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr",
+        "ul",
+    }
+)  # fmt: skip
+"""Elements that are set apart from what stands beside them, so that their texts never run together."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSettings:
+    """One field: its source (`css` or `links`, without both the item's own element) and how the text becomes a value.
+
+    `attr` takes an attribute in place of the text; `type: url` without it takes href, src, content or data, whichever
+    is there. `html` is the element's own markup with all that is in it (outerHTML). `bool` is whether something was
+    found that does not say no. `regex` gives its first group, or its whole match when it has none.
+    """
+
+    name: str
+    css: str | None = None
+    links: LinkChoice | None = None
+    attr: str | None = None
+    type: FieldType = "text"
+    regex: str | None = None
+    many: bool = False
+    required: bool = False
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSettings:
+    """One extraction rule. `match` is a regex searched in the page's URL (None: every page), `each` a CSS selector."""
+
+    match: str | None = None
+    each: str | None = None
+    fields: tuple[FieldSettings, ...] = ()
+
+
+class View:
+    """A page as fields see it: its tree, the base and key rules for URLs, and the links that were found and judged."""
+
+    __slots__ = ("_hrefs", "base", "keys", "links", "root")
+
+    def __init__(self, root: LexborNode, base: Base, keys: KeyRules = DEFAULT, links: Sequence[Link] = ()) -> None:
+        self.root, self.base, self.keys, self.links = root, base, keys, links
+        self._hrefs: dict[str, list[str]] = {}
+
+    def hrefs(self, choice: LinkChoice) -> list[str]:
+        """The page's links: all, or those in scope, also when depth or nofollow keeps them from being asked."""
+        if choice not in self._hrefs:
+            self._hrefs[choice] = [
+                link.url.href
+                for link in self.links
+                if choice == "all" or link.denied is None or link.denied.reason in PASSING
+            ]
+        return list(self._hrefs[choice])
+
+
+class Rule:
+    """A compiled rule. `index` is its place in the config. Raises `ExtractError` for a bad selector or regex."""
+
+    __slots__ = ("_each", "_fields", "_match", "index")
+
+    def __init__(self, settings: RuleSettings, index: int = 0) -> None:
+        self.index = index
+        self._match = compile_regex(settings.match, "match") if settings.match is not None else None
+        self._each = check_selector(settings.each, "each") if settings.each is not None else None
+        self._fields = tuple(_Field(field) for field in settings.fields)
+
+    def applies(self, href: str) -> bool:
+        """Whether the rule is meant for the page at `href`."""
+        return self._match is None or self._match.search(href) is not None
+
+    def read(self, view: View, items: list[Item], rejected: list[Rejected]) -> None:
+        """Add what the rule finds on the page to `items`, and what it could not read to `rejected`."""
+        if self._each is None:
+            self._read_one(view.root, view, items, rejected)
+            return
+        found = view.root.css(self._each)
+        for element in found[:EACH_ITEMS]:
+            self._read_one(element, view, items, rejected)
+        if len(found) > EACH_ITEMS:
+            reason = f"{len(found)} elements on one page, only the first {EACH_ITEMS} were read"
+            rejected.append(Rejected("each", reason, self.index))
+
+    def _read_one(self, element: LexborNode, view: View, items: list[Item], rejected: list[Rejected]) -> None:
+        values: dict[str, Any] = {}
+        for field in self._fields:
+            value = field.read(element, view)
+            if isinstance(value, _Partly):
+                rejected.append(Rejected(field.name, value.reason, self.index))
+                value = value.values
+            if value is MISSING or isinstance(value, Refusal):
+                if value is not MISSING or field.required:
+                    reason = str(value) if value is not MISSING else field.missing
+                    rejected.append(Rejected(field.name, reason, self.index))
+                if field.required:
+                    return
+                value = field.absent()
+            values[field.name] = value
+        items.append(Item(values, self.index))
+
+
+@dataclass(frozen=True, slots=True)
+class _Partly:
+    """The values of a `many` field of which some could not be read."""
+
+    values: list[Any]
+    reason: str
+
+
+class _Field:
+    """One compiled field. `missing` is the sentence for when nothing is there."""
+
+    __slots__ = (
+        "_attr",
+        "_css",
+        "_default",
+        "_links",
+        "_many",
+        "_parse",
+        "_regex",
+        "_type",
+        "missing",
+        "name",
+        "required",
+    )
+
+    def __init__(self, settings: FieldSettings) -> None:
+        where = f"fields.{settings.name}"
+        if settings.css is not None and settings.links is not None:
+            raise ExtractError(f"{where}: css and links are two sources; a field has one")
+        if settings.type not in get_args(FieldType):
+            raise ExtractError(
+                f"{where}: unknown type {settings.type!r}; it is one of {', '.join(get_args(FieldType))}"
+            )
+        self.name = settings.name
+        self.required = settings.required
+        self._css = check_selector(settings.css, where) if settings.css is not None else None
+        self._links = settings.links
+        self._attr = settings.attr.lower() if settings.attr is not None else None
+        self._type = settings.type
+        self._regex = compile_regex(settings.regex, where) if settings.regex is not None else None
+        self._many = settings.many
+        self._default = settings.default
+        self._parse: Callable[[str], Any] | None = PARSERS.get(settings.type)
+        place = f"links: {settings.links}" if settings.links else settings.css or "the element"
+        source = f"{place}{f' @{settings.attr}' if settings.attr else ''}"
+        self.missing = f"nothing found for {source}{' that matches the regex' if settings.regex else ''}"
+
+    def absent(self) -> Any:
+        """The value of a field that is not there."""
+        if self._default is None and (self._many or self._links):
+            return []
+        return self._default
+
+    def read(self, element: LexborNode, view: View) -> Any:
+        """The field's value below `element`, or why there is none: `MISSING`, a `Refusal`, or `_Partly`."""
+        if self._links is not None:
+            return view.hrefs(self._links) or MISSING
+        if self._many:
+            return self._read_many([element] if self._css is None else element.css(self._css), view)
+        if self._css is not None:
+            found = element.css_first(self._css)
+            if found is None:
+                return False if self._type == "bool" and self._default is None and not self.required else MISSING
+            element = found
+        return self._value(element, view)
+
+    def _read_many(self, elements: list[LexborNode], view: View) -> Any:
+        values, refusals = [], []
+        for element in elements[:MANY_VALUES]:
+            value = self._value(element, view)
+            if isinstance(value, Refusal):
+                refusals.append(value)
+            elif value is not MISSING:
+                values.append(value)
+        if len(elements) > MANY_VALUES:
+            refusals.append(Refusal(f"{len(elements)} values, only the first {MANY_VALUES} were read"))
+        if refusals and values:
+            return _Partly(values, f"{len(refusals)} of {len(elements)} not read, the first: {refusals[0]}")
+        return values or (refusals[0] if refusals else MISSING)
+
+    def _value(self, element: LexborNode, view: View) -> Any:
+        """What one element gives: a value, `MISSING` or a `Refusal`."""
+        text = self._source(element)
+        if text is None:
+            return False if self._type == "bool" and self._default is None and not self.required else MISSING
+        if len(text) > TEXT_CHARS:
+            return Refusal(f"too long: {len(text)} characters, at most {TEXT_CHARS}")
+        if self._regex is not None:
+            found = self._regex.search(text, 0, REGEX_CHARS)
+            if found is None and len(text) > REGEX_CHARS:
+                return Refusal(f"the regex matches nothing in the first {REGEX_CHARS} of {len(text)} characters")
+            text = "" if found is None else found[1] or "" if self._regex.groups else found[0]
+            if found is None and self._type == "bool":
+                return False
+            text = text.strip()
+        if self._parse is not None:
+            return self._parse(text) if text or self._type == "bool" else MISSING
+        if not text:
+            return MISSING
+        return text if self._type != "url" else _url(text, view)
+
+    def _source(self, element: LexborNode) -> str | None:
+        """The text that the value is made of; None when the wanted attribute is not there."""
+        if self._attr is not None:
+            attributes = element.attributes
+            if self._attr not in attributes:
+                return None
+            return (attributes[self._attr] or "").strip()
+        if self._type == "html":
+            return element.html
+        if self._type == "url":
+            attributes = element.attributes
+            for name in URL_ATTRIBUTES:
+                if value := attributes.get(name):
+                    return value
+        return visible_text(element)
+
+
+PARSERS: dict[str, Callable[[str], Any]] = {
+    "int": parse_int,
+    "float": parse_float,
+    "decimal": parse_decimal,
+    "bool": parse_bool,
+    "date": parse_date,
+}
+
+
+def visible_text(element: LexborNode) -> str:
+    """What a reader sees of `element`: without scripts and styles, blocks set apart, white space collapsed."""
+    first = element.first_child
+    if first is None:
+        return ""
+    if first.next is None and first.is_text_node:
+        return " ".join((first.text_content or "").split())
+    parts: list[str] = []
+    for node in element.traverse(include_text=True):
+        tag = node.tag
+        previous = node.prev
+        if tag in BREAKING or (previous is not None and previous.tag in BREAKING):
+            parts.append(" ")
+        if tag == "-text":
+            parent = node.parent
+            if parent is None or parent.tag not in SILENT:
+                parts.append(node.text_content or "")
+    return " ".join("".join(parts).split())
+
+
+def _url(text: str, view: View) -> str | Refusal:
+    url = canonicalise(text, view.base, view.keys)
+    return Refusal(f"not a usable URL ({url.rule}): {text[:80]!r}") if isinstance(url, OutOfScope) else url.href
+
+
+def check_selector(css: str, where: str) -> str:
+    """`css` itself when it is a selector; raises `ExtractError` with `where` (a key path) when it is none."""
+    try:
+        LexborHTMLParser("<p>").css_first(css)
+    except (SelectolaxError, UnicodeError) as error:
+        raise ExtractError(f"{where}: not a CSS selector: {css!r}") from error
+    return css
+
+
+def compile_regex(pattern: str, where: str) -> re.Pattern[str]:
+    """`pattern` compiled; raises `ExtractError` with `where` (a key path) when it is no regular expression."""
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ExtractError(f"{where}: not a regular expression: {pattern!r}: {error}") from error

@@ -1,0 +1,48 @@
+"""Reads the `Link` response header, RFC 8288 section 3."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+MAX_TARGETS = 200
+"""Links taken from the headers of one response."""
+
+_TARGET = re.compile(r"<([^<>]*)>")
+_PARAMETER = re.compile(r"""\s*;\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]*)(?:\s*=\s*("(?:[^"\\]|\\.)*+"?|[^\s",;]*))?""")
+_ESCAPE = re.compile(r"\\(.)")
+
+
+class HeaderLink(NamedTuple):
+    """One link: its target as written, and its relation types in lower case."""
+
+    target: str
+    rels: frozenset[str]
+
+
+def header_links(values: Iterable[str]) -> list[HeaderLink]:
+    """The links in all `Link` headers of a response, in order, at most `MAX_TARGETS`.
+
+    Links with an `anchor` are about another resource and left out. Malformed parts are skipped; never raises.
+    """
+    found: list[HeaderLink] = []
+    for value in values:
+        at = 0
+        while len(found) < MAX_TARGETS and (target := _TARGET.search(value, at)) is not None:
+            parameters, at = _parameters(value, target.end())
+            if not parameters.get("anchor"):
+                found.append(HeaderLink(target[1].strip(), frozenset(parameters.get("rel", "").lower().split())))
+    return found
+
+
+def _parameters(value: str, at: int) -> tuple[dict[str, str], int]:
+    """The parameters that follow a target (of a repeated one the first counts), and where they end."""
+    found: dict[str, str] = {}
+    while (match := _PARAMETER.match(value, at)) is not None:
+        at = match.end()
+        text = match[2] or ""
+        if text.startswith('"'):
+            text = _ESCAPE.sub(r"\1", text[1:].removesuffix('"'))
+        found.setdefault(match[1].lower(), text)
+    return found, at

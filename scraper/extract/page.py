@@ -1,0 +1,203 @@
+"""The extractor of the crawl: from a page to its links, items and directives, with one parse.
+
+A hot path: a page of 30 KB with a hundred links takes well under a millisecond. Every link is judged here, because
+the page's own rules (nofollow, what counts as a file) are known only here; the engine asks for what is not `denied`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from scraper.extract.fields import Rule, RuleSettings, View, compile_regex
+from scraper.extract.html import PRODUCT, Document, canonical, directives, parse
+from scraper.extract.links import collect, file_source, files_from
+from scraper.extract.sitemap import SitemapReader
+from scraper.model import Harvest, Item, Kind, Link, OutOfScope, Page, Rejected, Url
+from scraper.urls.canonicalise import DEFAULT, Base, KeyRules, canonicalise
+from scraper.urls.reach import bare
+from scraper.urls.scope import Scope
+
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+UNKNOWN_TYPES = frozenset({"", "unknown/unknown", "application/unknown", "*/*"})
+"""Content types that say nothing (WHATWG MIME Sniffing, section 7): the body is looked at instead."""
+SNIFFED = 1445
+"""Bytes of a body without a type that are looked at (WHATWG MIME Sniffing, section 5.2)."""
+HTML_START = re.compile(
+    rb"(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*(?:<!--|<(?:!doctype\x20html|html|head|script|iframe|h1|div|font|table|a|style|"
+    rb"title|b|body|br|p)[\x20>])",
+    re.IGNORECASE,
+)
+
+NOFOLLOW_LINK = OutOfScope("nofollow", "nofollow: the link's rel")
+NOFOLLOW_PAGE = OutOfScope("nofollow", "nofollow: the page's robots directive")
+
+_new = tuple.__new__  # half the time of calling a named tuple's class
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """Which files to fetch along the way.
+
+    `match`: regexes; a link in whose URL one is found leads to a file. `css`: selectors with an attribute
+    (`img.cover@src`) whose values are the URLs of files.
+    """
+
+    match: tuple[str, ...] = ()
+    css: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractSettings:
+    """What to find on pages. `scope` judges what was found, `keys` make the identity of URLs.
+
+    With `nofollow: respect` a link with rel nofollow, ugc or sponsored, and every link of a page whose directive says
+    nofollow, is denied. `product` is our name in robots directives.
+    """
+
+    scope: Scope
+    rules: tuple[RuleSettings, ...] = ()
+    keys: KeyRules = DEFAULT
+    nofollow: Literal["respect", "ignore"] = "respect"
+    files: FileSettings = field(default_factory=FileSettings)
+    product: str = PRODUCT
+
+
+class PageExtractor:
+    """Implements the port `Extractor` for HTML, XHTML and sitemaps; every other page has an empty harvest.
+
+    Raises `ExtractError` when a rule or a file selector cannot be compiled. Pickled as its settings.
+    """
+
+    def __init__(self, settings: ExtractSettings) -> None:
+        self._settings = settings
+        self._rules = tuple(Rule(rule, index) for index, rule in enumerate(settings.rules))
+        self._file_match = tuple(compile_regex(text, "files.match") for text in settings.files.match)
+        self._file_sources = tuple(file_source(text) for text in settings.files.css)
+        self._respect = settings.nofollow == "respect"
+
+    def __reduce__(self) -> tuple[type[PageExtractor], tuple[ExtractSettings]]:
+        return PageExtractor, (self._settings,)
+
+    def extract(self, page: Page) -> Harvest:
+        """Read `page`; see the port. Only complete answers (200 to 299) are read, and files are not."""
+        kind = page.request.kind
+        if not 200 <= page.status < 300 or kind == "file":
+            return Harvest()
+        try:
+            if kind == "sitemap":
+                return self._read_sitemap(page)
+            content_type = page.headers.get("content-type")
+            if is_html(content_type, page):
+                return self._read_html(page, content_type)
+            asked = directives(None, page.headers, self._settings.product)
+            return Harvest(noindex=asked.noindex, nofollow=asked.nofollow)
+        except Exception as error:  # noqa: BLE001  the port promises that an odd page ends no crawl
+            return Harvest(problem=f"not read: {type(error).__name__}: {error}")
+
+    def _read_html(self, page: Page, content_type: str | None) -> Harvest:
+        url, headers = page.request.url, page.headers
+        document = parse(page.body.read(), content_type, url)
+        asked = directives(document, headers, self._settings.product)
+        links = self._links(document, page, asked.nofollow)
+        items, rejected, problems = self._items(document, links)
+        if document.problem is not None:
+            problems.insert(0, document.problem)
+        return Harvest(
+            links=links,
+            items=items,
+            rejected=rejected,
+            canonical=canonical(document, headers, url),
+            noindex=asked.noindex,
+            nofollow=asked.nofollow,
+            charset=document.charset,
+            problem="; ".join(problems) or None,
+        )
+
+    def _links(self, document: Document, page: Page, page_nofollow: bool) -> tuple[Link, ...]:
+        """The page's links, judged. Files come after links, except those that are linked as well."""
+        judge, depth, file_match = self._settings.scope.judge, page.request.depth + 1, self._file_match
+        found: list[Link] = []
+        for url, nofollow in collect(document, page.headers, self._settings.keys):
+            kind: Kind = "page"
+            if file_match and self._is_file(url):
+                kind, denied = "file", self._judge_along(url, page)
+            else:
+                denied = judge(url, depth)
+            if denied is None and self._respect and (nofollow or page_nofollow):
+                denied = NOFOLLOW_PAGE if page_nofollow else NOFOLLOW_LINK
+            found.append(_new(Link, (url, denied, kind, nofollow or page_nofollow)))
+        if not self._file_sources:
+            return tuple(found)
+        by_key = {link.url.key: link for link in found}
+        for text in files_from(document, self._file_sources):
+            target = canonicalise(text, document.base, self._settings.keys)
+            if isinstance(target, Url):
+                by_key[target.key] = Link(target, self._judge_along(target, page), "file")
+        return tuple(by_key.values())
+
+    def _read_sitemap(self, page: Page) -> Harvest:
+        """The addresses a sitemap names. Whoever named the sitemap is trusted for all of them; scope alone judges."""
+        reader, base, keys = SitemapReader(), Base.of(page.request.url), self._settings.keys
+        judge, depth = self._settings.scope.judge, page.request.depth + 1
+        found: dict[str, Link] = {}
+        for loc, _, kind in [*reader.feed(page.body.read()), *reader.close()]:
+            url = canonicalise(loc, base, keys)
+            if not isinstance(url, Url) or url.key in found:
+                continue
+            if kind == "sitemap":
+                found[url.key] = Link(url, self._judge_along(url, page), "sitemap")
+            elif self._is_file(url):
+                found[url.key] = Link(url, self._judge_along(url, page), "file")
+            else:
+                found[url.key] = Link(url, judge(url, depth))
+        return Harvest(links=tuple(found.values()), problem=reader.problem)
+
+    def _is_file(self, url: Url) -> bool:
+        return any(pattern.search(url.href) for pattern in self._file_match)
+
+    def _judge_along(self, url: Url, page: Page) -> OutOfScope | None:
+        """The verdict on a file or a sitemap: asked for along the way, it is no step of the crawl.
+
+        `scope.allow` and `scope.max_depth` are about pages and do not bind it; nor does the mode where it lies on
+        the page's own host. What `deny` and the traps say holds, and a foreign host must be in scope.
+        """
+        scope, depth = self._settings.scope, page.request.depth
+        verdict = scope.judge(url, depth)
+        if verdict is None:
+            return None
+        waived = ["scope.allow", "scope.max_depth"]
+        if bare(url.host) == bare(page.request.url.host):
+            waived.append("scope.mode")
+        for step in scope.explain(url, depth):
+            if step.verdict == "rejects" and not step.rule.startswith(tuple(waived)):
+                return OutOfScope("scope" if step.rule.startswith("scope.") else "trap", step.rule)
+        return None
+
+    def _items(
+        self, document: Document, links: tuple[Link, ...]
+    ) -> tuple[tuple[Item, ...], tuple[Rejected, ...], list[str]]:
+        """What the rules for this page find: items, rejections, and a sentence for each rule that broke."""
+        items: list[Item] = []
+        rejected: list[Rejected] = []
+        problems: list[str] = []
+        root = document.tree.root
+        if not self._rules or root is None:
+            return (), (), problems
+        view = View(root, document.base, self._settings.keys, links)
+        for rule in self._rules:
+            if rule.applies(document.url.href):
+                try:
+                    rule.read(view, items, rejected)
+                except Exception as error:  # noqa: BLE001  one rule's trouble must not cost the page's links
+                    problems.append(f"rule {rule.index}: {type(error).__name__}: {error}")
+        return tuple(items), tuple(rejected), problems
+
+
+def is_html(content_type: str | None, page: Page) -> bool:
+    """Whether `page` is to be read as HTML: by its type, or by its first bytes when no type says anything."""
+    essence = (content_type or "").partition(";")[0].strip().lower()
+    if essence in HTML_TYPES:
+        return True
+    return essence in UNKNOWN_TYPES and HTML_START.match(page.body.read()[:SNIFFED]) is not None

@@ -1,0 +1,229 @@
+"""The formats of sitemaps: plain text, and XML with its five vocabularies.
+
+Each takes bytes and gathers entries. XML goes through expat, never into a tree: no entity is ever declared (which
+ends "billion laughs" and external entities alike) and nothing outside the file is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+from xml.parsers import expat
+
+INPUT_PIECE = 1024 * 1024
+"""Bytes given to a parser at a time: expat reads an unfinished tag anew with each."""
+MAX_TAG = 1024 * 1024
+"""Bytes of one tag, comment or the like, beyond which a file is given up."""
+MAX_DATE = 64
+"""Characters of a date that are kept."""
+
+# Where the entries of each format are: by root element, the path to an entry and to its parts, in local names.
+_ENTRIES: dict[str, tuple[str, ...]] = {
+    "urlset": ("url",),
+    "sitemapindex": ("sitemap",),
+    "rss": ("channel", "item"),
+    "RDF": ("item",),
+    "feed": ("entry",),
+}
+_LOCATIONS = frozenset({"loc", "link"})
+_DATES = frozenset({"lastmod", "pubDate", "updated", "date"})
+
+
+@dataclass(frozen=True, slots=True)
+class SitemapLimits:
+    """`max_entries` of one file, `max_bytes` of it uncompressed, `max_loc` characters of a location (exclusive)."""
+
+    max_entries: int = 50_000
+    max_bytes: int = 50 * 1024 * 1024
+    max_loc: int = 2048
+
+
+class Entry(NamedTuple):
+    """One location as written, with the date it was last changed as written, if any.
+
+    `kind` is `sitemap` for an entry of an index.
+    """
+
+    loc: str
+    lastmod: str | None
+    kind: Literal["url", "sitemap"]
+
+
+class Format(Protocol):
+    """What gathers `entries` until they are taken away, and says what ended it (`problem`) or was `left_out`."""
+
+    entries: list[Entry]
+    problem: str | None
+    left_out: int
+
+    def feed(self, data: bytes) -> None:
+        """Read on; the first bytes are neither white space nor a mark of UTF-8. Never raises."""
+        ...
+
+    def close(self) -> None:
+        """Nothing follows. Never raises."""
+        ...
+
+
+class Lines:
+    """Plain text: one address a line, UTF-8."""
+
+    def __init__(self, limits: SitemapLimits) -> None:
+        self._limits = limits
+        self._rest = b""
+        self._skipping = False
+        self._count = 0
+        self.entries: list[Entry] = []
+        self.problem: str | None = None
+        self.left_out = 0
+
+    def feed(self, data: bytes) -> None:
+        """Read on."""
+        *lines, rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        for line in lines:
+            if self._skipping:
+                self._skipping = False
+            else:
+                self._line(line)
+        # A line that is too long already is counted once and not kept until its end.
+        if len(rest) > self._limits.max_loc * 4:
+            if not self._skipping:
+                self.left_out += 1
+            self._skipping, rest = True, b""
+        self._rest = rest
+
+    def close(self) -> None:
+        """Read the last line, which need not end."""
+        if not self._skipping:
+            self._line(self._rest)
+        self._rest = b""
+
+    def _line(self, line: bytes) -> None:
+        text = line.decode("utf-8", "replace").strip("\ufeff\t ")
+        if not text or self._count > self._limits.max_entries:
+            return
+        if len(text) < self._limits.max_loc and text[:8].lower().startswith(("http://", "https://")):
+            self._count += 1
+            self.entries.append(Entry(text, None, "url"))
+        else:
+            self.left_out += 1
+
+
+class _Refused(Exception):  # noqa: N818  leaves expat from inside a callback; never leaves this file
+    pass
+
+
+class Xml:
+    """XML of any of the formats, told apart by the root element."""
+
+    def __init__(self, limits: SitemapLimits) -> None:
+        self._limits = limits
+        self._depth = 0
+        self._path: tuple[str, ...] = ()
+        self._inside = 0  # how many elements of the path to an entry are open
+        self._root = ""
+        self._part: str | None = None
+        self._text: list[str] = []
+        self._length = 0
+        self._loc: str | None = None
+        self._lastmod: str | None = None
+        self._count = 0
+        self._fed = 0
+        self.entries: list[Entry] = []
+        self.problem: str | None = None
+        self.left_out = 0
+        self._parser = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.EntityDeclHandler = self._entity
+
+    def feed(self, data: bytes) -> None:
+        """Read on."""
+        self._parse(data, False)
+        self._fed += len(data)
+        if self.problem is None and self._fed - self._parser.CurrentByteIndex > MAX_TAG + INPUT_PIECE:
+            self.problem = f"one tag is longer than {MAX_TAG} bytes: the rest was not read"
+
+    def close(self) -> None:
+        """Say whether the document is whole."""
+        self._parse(b"", True)
+
+    def _parse(self, data: bytes, final: bool) -> None:
+        try:
+            self._parser.Parse(data, final)
+        except _Refused as refused:
+            self.problem = str(refused)
+        except expat.ExpatError as error:
+            what = expat.ErrorString(error.code)
+            self.problem = f"broken XML in line {error.lineno}: {what}: the rest was not read"
+        except (ValueError, LookupError) as error:  # an encoding that Python lacks or that is not for text
+            self.problem = f"unreadable XML: {error}"
+        if self.problem is not None:
+            self._finish_entry()
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        local = name.rpartition(":")[2]
+        if self._depth == 1:
+            if local not in _ENTRIES:
+                raise _Refused(f"not a sitemap: its root element is <{local[:40]}>")
+            self._root, self._path = local, _ENTRIES[local]
+        elif self._depth == self._inside + 2 and self._inside < len(self._path):
+            if local == self._path[self._inside]:
+                self._inside += 1
+        elif self._inside == len(self._path) and self._depth == len(self._path) + 2:
+            self._start_part(local, attributes)
+
+    def _start_part(self, local: str, attributes: dict[str, str]) -> None:
+        if local in _LOCATIONS:
+            if self._root == "feed":
+                # In Atom the address is an attribute, and other relations (self, enclosure) are other things.
+                if attributes.get("rel", "alternate") == "alternate" and self._loc is None:
+                    self._loc = attributes.get("href", "")
+                return
+            self._part = "loc"
+        elif local in _DATES:
+            self._part = "date"
+        else:
+            return
+        self._text, self._length = [], 0
+        self._parser.CharacterDataHandler = self._characters
+
+    def _characters(self, text: str) -> None:
+        self._length += len(text)
+        if self._length <= self._limits.max_loc * 2:
+            self._text.append(text)
+
+    def _end(self, _name: str) -> None:
+        if self._part is not None and self._depth == len(self._path) + 2:
+            text = "".join(self._text).strip()
+            if self._length > self._limits.max_loc * 2:
+                text = " " * self._limits.max_loc  # too long, whatever it was
+            if self._part == "loc":
+                self._loc = self._loc or text
+            elif self._lastmod is None and 0 < len(text) <= MAX_DATE:
+                self._lastmod = text
+            self._part = None
+            self._parser.CharacterDataHandler = None
+        elif self._inside > 0 and self._depth == self._inside + 1:
+            if self._inside == len(self._path):
+                self._finish_entry()
+            self._inside -= 1
+        self._depth -= 1
+
+    def _finish_entry(self) -> None:
+        loc, lastmod = self._loc, self._lastmod
+        self._loc = self._lastmod = None
+        if loc is None:
+            return
+        if not loc or len(loc) >= self._limits.max_loc:
+            self.left_out += 1
+            return
+        self._count += 1
+        self.entries.append(Entry(loc, lastmod, "sitemap" if self._root == "sitemapindex" else "url"))
+        if self._count > self._limits.max_entries and self.problem is None:
+            raise _Refused(f"more than {self._limits.max_entries} entries: the rest was not read")
+
+    def _entity(self, *_: object) -> None:
+        raise _Refused("it declares entities, which sitemaps have no use for: not read")

@@ -1,0 +1,225 @@
+"""One request's answer, from the first byte of its head to the last of its body.
+
+The connection fills it, a task empties it. A body that fits the window is gathered and wakes its task once, when it
+is whole; of a larger one the task is woken at the head and then whenever it waits and something comes. While the
+window is full the connection does not read: that is the back-pressure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import httpx
+
+from scraper.fetch.faults import BodyTooLarge
+from scraper.fetch.framing import Head
+
+# Pieces below this size are joined to their neighbour: a dripping server must not buy an object with every byte.
+SMALL_PIECE = 2048
+
+
+class Source(Protocol):
+    """What an exchange asks of the connection that fills it."""
+
+    def resume(self, exchange: Exchange) -> None:
+        """Read on: the buffer has room again."""
+        ...
+
+    def abandon(self, exchange: Exchange) -> None:
+        """Nobody wants the rest: close the connection, unless the exchange is over already."""
+        ...
+
+    def property_of(self, name: str) -> object:
+        """What the transport knows under `name` (asyncio's `get_extra_info`)."""
+        ...
+
+
+class Exchange:
+    """A response. `read()` or `pieces()` give its body as it came: undone from chunks, not from content codings.
+
+    `sent_at` and `head_at` are seconds on the event loop's clock; `received` counts body bytes so far.
+    """
+
+    __slots__ = (
+        "_buffered",
+        "_eager",
+        "_error",
+        "_head",
+        "_pieces",
+        "_source",
+        "_streaming",
+        "_wake",
+        "_window",
+        "complete",
+        "head_at",
+        "max_body",
+        "method",
+        "received",
+        "sent_at",
+        "trailers",
+    )
+
+    def __init__(
+        self, method: str, wake: asyncio.Future[None], *, window: int, max_body: int | None, eager: bool = False
+    ) -> None:
+        self.method = method
+        self.max_body = max_body
+        self.complete = False
+        self.received = 0
+        self.sent_at = self.head_at = 0.0
+        self.trailers: list[tuple[bytes, bytes]] = []
+        self._head: Head | None = None
+        self._window = window
+        self._eager = eager
+        self._streaming = False
+        self._pieces: list[bytes] = []
+        self._buffered = 0
+        self._error: Exception | None = None
+        self._wake = wake
+        self._source: Source | None = None
+
+    # -- for whoever asked
+
+    @property
+    def head(self) -> Head:
+        """The response's head."""
+        assert self._head is not None, "an exchange is handed out with its head"
+        return self._head
+
+    @property
+    def status(self) -> int:
+        """The status code."""
+        return self.head.status
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Header fields as they came: order, case and repetition kept."""
+        return self.head.headers
+
+    @property
+    def http_version(self) -> bytes:
+        """`b"1.1"` or `b"1.0"`."""
+        return self.head.version
+
+    @property
+    def length(self) -> int | None:
+        """The body's size in bytes as announced by Content-Length, None when it was not."""
+        return self.head.length
+
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """The address and port that answered."""
+        name = self.property_of("peername")
+        return (str(name[0]), int(name[1])) if isinstance(name, tuple) else None
+
+    def property_of(self, name: str) -> object:
+        """What the transport knows under `name`: `peername`, `sockname`, `ssl_object`, `cipher` ..."""
+        return self._source.property_of(name) if self._source is not None else None
+
+    async def read(self) -> bytes:
+        """The rest of the body. It is in memory as a whole: `max_body` is the bound. Errors as `pieces`."""
+        if self.complete:
+            return self._take()
+        return b"".join([piece async for piece in self.pieces()])
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body in pieces as they come.
+
+        Raises `Truncated`, `BodyTooLarge`, `httpx.RemoteProtocolError`, `httpx.ReadError`, `httpx.ReadTimeout` or
+        `DeadlinePassed` when it cannot be read to its end. Closing the iterator early closes the connection.
+        """
+        try:
+            while True:
+                if self._pieces:
+                    yield self._take()
+                elif self.complete:
+                    return
+                elif self._error is not None:
+                    raise self._error
+                else:
+                    self._wake = asyncio.get_running_loop().create_future()
+                    await self._wake
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go. A body that was not read to its end costs the connection."""
+        if not self.complete and self._error is None and self._source is not None:
+            self._source.abandon(self)
+            self._error = httpx.ReadError("the response was closed before its end")
+
+    def _take(self) -> bytes:
+        pieces = self._pieces
+        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._buffered = 0
+        if not self.complete and self._source is not None:
+            self._source.resume(self)
+        return piece
+
+    # -- for the connection
+
+    def begin(self, source: Source, now: float) -> None:
+        """The request is on its way over `source`."""
+        self._source = source
+        self.sent_at = now
+
+    async def headed(self) -> None:
+        """Return when the head is here, and the body too if it fits the window. Errors as `pieces`."""
+        await self._wake
+        if self._error is not None and not (self._streaming and self._pieces):
+            raise self._error
+
+    def on_head(self, head: Head, length: int | None, now: float) -> None:
+        """The final head has come; `length` is the body's size if known. Raises `BodyTooLarge`."""
+        self._head = head
+        self.head_at = now
+        if length is not None and self.max_body is not None and length > self.max_body:
+            raise self._too_large(length)
+        if self._eager if length is None else length > self._window:
+            self._streaming = True
+            self._rouse()
+
+    def on_body(self, piece: bytes) -> bool:
+        """Body bytes have come; answer whether the window is full. Raises `BodyTooLarge`."""
+        size = len(piece)
+        self.received += size
+        if self.max_body is not None and self.received > self.max_body:
+            raise self._too_large(None)
+        pieces = self._pieces
+        if size < SMALL_PIECE and pieces and len(pieces[-1]) < SMALL_PIECE:
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
+        self._buffered += size
+        full = self._buffered >= self._window
+        if self._streaming or full:
+            self._streaming = True
+            self._rouse()
+        return full
+
+    def on_end(self) -> None:
+        """The body is complete."""
+        self.complete = True
+        self._rouse()
+
+    def on_error(self, error: Exception) -> None:
+        """The exchange has failed."""
+        self._error = error
+        self._rouse()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.complete or self._error is not None
+
+    def _rouse(self) -> None:
+        if not self._wake.done():
+            self._wake.set_result(None)
+
+    def _too_large(self, length: int | None) -> BodyTooLarge:
+        said = f"{length} bytes announced" if length is not None else "more bytes came"
+        limit = self.max_body or 0
+        return BodyTooLarge(f"body too large: {said}, {limit} allowed", limit=limit)

@@ -1,0 +1,277 @@
+"""HTTP/1.1 as bytes, without I/O (RFC 9112): a request head is written, a response head is read, chunks are undone.
+
+llhttp decides what a header line or a chunk is, strictly. What it refuses and a user agent must still read (folded
+lines, RFC 9112 5.2; lone LF, 2.2; a length sent twice with one value, RFC 9110 8.6) is mended once and tried again;
+a connection that needed mending is not used a second time.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import httptools
+import httpx
+
+# What may stand between two pieces of a chunked body, or in its trailers: chunk sizes, extensions, fields.
+MAX_CHUNK_OVERHEAD = 16 * 1024
+
+_FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\0]*\r\n)*")
+_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TARGET = re.compile(r"/[\x21-\x7e]*|\*")
+_FOLD = re.compile(rb"\r?\n[ \t]+")
+_LENGTH_LINE = re.compile(rb"(?im)^content-length:([^\r\n]*)\r?\n")
+_DIGITS = re.compile(rb"[0-9]{1,18}")
+# Header names that frame a message have these lengths: a cheap test before a name is folded to lower case.
+_FRAMING = frozenset(map(len, ("connection", "keep-alive", "content-length", "transfer-encoding")))
+_KEEP_ALIVE_TIMEOUT = re.compile(rb"(?i)(?:^|[,;\s])timeout\s*=\s*\"?(\d{1,9})")
+NO_BODY = frozenset((204, 304))
+
+
+Fields = list[tuple[bytes, bytes]]
+
+
+class Head(NamedTuple):
+    """The head of a response. `length` is the body's size in bytes, None when the head does not tell.
+
+    `persistent` says whether the server will take another request; `idle` for how many seconds it promised to.
+    """
+
+    status: int
+    reason: bytes
+    version: bytes
+    headers: Fields
+    length: int | None
+    chunked: bool
+    persistent: bool
+    idle: float | None
+    raw: bytes
+
+
+class _Fields:
+    """Collects what llhttp finds in one head."""
+
+    __slots__ = ("coding", "connection", "headers", "keep_alive", "length", "reason")
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.reason = b""
+        self.connection = b""
+        self.keep_alive = b""
+        self.coding = b""
+        self.length = b""
+
+    def on_status(self, reason: bytes) -> None:
+        self.reason = reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        value = value.strip(b" \t")
+        self.headers.append((name, value))
+        if len(name) in _FRAMING:
+            match name.lower():
+                case b"connection":
+                    self.connection += b"," + value.lower()
+                case b"transfer-encoding":
+                    self.coding += b"," + value.lower()
+                case b"content-length":
+                    self.length = value
+                case b"keep-alive":
+                    self.keep_alive = value
+
+
+def find_head(data: bytes | bytearray, start: int = 0) -> int:
+    """Where the body begins: after the first empty line at or behind `start`, or -1 while there is none."""
+    proper = data.find(b"\n\r\n", start)
+    bare = data.find(b"\n\n", start) if proper < 0 else data.find(b"\n\n", start, proper)
+    if bare >= 0:
+        return bare + 2
+    return proper + 3 if proper >= 0 else -1
+
+
+def read_head(raw: bytes, max_headers: int) -> Head:
+    """Read a response head that ends with its empty line.
+
+    Raises `httpx.RemoteProtocolError` for everything that is not HTTP/1.0 or 1.1, and for framing that two readers
+    could understand in two ways (RFC 9112 6.3): a length beside a transfer coding, lengths that differ.
+    """
+    if not raw.startswith((b"HTTP/1.1 ", b"HTTP/1.0 ")):
+        raise httpx.RemoteProtocolError(f"not an HTTP/1.1 response: it begins with {raw[:24]!r}")
+    mended = False
+    try:
+        fields, status = _parse(raw, lenient=False)
+    except httptools.HttpParserError as strict:
+        mended = True
+        try:
+            fields, status = _parse(_mend(raw), lenient=True)
+        except httptools.HttpParserError:
+            raise httpx.RemoteProtocolError(f"malformed response head: {strict}") from None
+    if len(fields.headers) > max_headers:
+        raise httpx.RemoteProtocolError(f"more than {max_headers} header fields in a response")
+    if status < 100:
+        raise httpx.RemoteProtocolError(f"no valid status code: {status}")
+    return _head(raw, fields, status, mended)
+
+
+def _parse(raw: bytes, *, lenient: bool) -> tuple[_Fields, int]:
+    fields = _Fields()
+    parser = httptools.HttpResponseParser(fields)
+    if lenient:
+        parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
+    try:
+        parser.feed_data(raw)
+    except httptools.HttpParserUpgrade:
+        raise httpx.RemoteProtocolError("the server switched protocols without being asked") from None
+    return fields, parser.get_status_code()
+
+
+def _mend(raw: bytes) -> bytes:
+    first, rest = raw.split(b"\n", 1)
+    if rest.startswith((b" ", b"\t")):
+        return raw  # what a fold of the status line would mean, nobody says: stay with the refusal
+    rest = _FOLD.sub(b" ", rest)
+    values = {v.strip(b" \t") for line in _LENGTH_LINE.findall(rest) for v in line.split(b",")}
+    if len(values) == 1 and _DIGITS.fullmatch(value := values.pop()):
+        rest = b"Content-Length: " + value + b"\r\n" + _LENGTH_LINE.sub(b"", rest)
+    return first + b"\n" + rest
+
+
+def _head(raw: bytes, fields: _Fields, status: int, mended: bool) -> Head:
+    modern = raw[7] == 0x31  # the digit after "HTTP/1."
+    connection = fields.connection
+    if not connection:
+        persistent = modern
+    else:
+        tokens = {token.strip() for token in connection.split(b",")}
+        persistent = b"close" not in tokens and (modern or b"keep-alive" in tokens)
+    chunked = False
+    if fields.coding:
+        codings = [c.strip() for c in fields.coding.split(b",") if c.strip()]
+        if codings not in ([b"chunked"], [b"identity"]):
+            raise httpx.RemoteProtocolError(f"a transfer coding that was not asked for: {fields.coding[1:]!r}")
+        chunked = codings == [b"chunked"]
+        persistent = persistent and modern  # RFC 9112 6.1: a transfer coding in HTTP/1.0 is faulty framing
+    idle = None
+    if fields.keep_alive and (found := _KEEP_ALIVE_TIMEOUT.search(fields.keep_alive)):
+        idle = float(found[1])
+    length = int(fields.length) if fields.length else None
+    return Head(
+        status,
+        fields.reason,
+        raw[5:8],
+        fields.headers,
+        length,
+        chunked,
+        persistent and not mended,
+        idle,
+        raw,
+    )
+
+
+class Chunks:
+    """Undoes the chunked coding (RFC 9112 7.1). Feed it what follows the head until `done`.
+
+    `trailing` tells, once done, that bytes came behind the message's end; `overhead` counts the bytes since the last
+    byte of body.
+    """
+
+    __slots__ = ("_parser", "_pieces", "done", "overhead", "trailers", "trailing")
+
+    _PREAMBLE = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def __init__(self) -> None:
+        self.done = self.trailing = False
+        self.trailers: list[tuple[bytes, bytes]] = []
+        self._pieces: list[bytes] = []
+        self.overhead = 0
+        self._parser = httptools.HttpResponseParser(self)
+        self._parser.feed_data(self._PREAMBLE)
+        self.trailers.clear()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """llhttp found a field of the preamble or a trailer."""
+        if not self.done:
+            self.trailers.append((name, value.strip(b" \t")))
+
+    def on_body(self, piece: bytes) -> None:
+        """llhttp found a piece of the body, or of what trails it: that must not become body."""
+        if not self.done:
+            self._pieces.append(piece)
+            self.overhead = 0
+
+    def on_message_begin(self) -> None:
+        """llhttp sees a further message."""
+        if self.done:
+            self.trailing = True
+
+    def on_message_complete(self) -> None:
+        """llhttp saw the last chunk and the trailers."""
+        self.done = True
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes from the wire; return the body bytes among them, in one piece: chunks may be tiny.
+
+        Raises `httpx.RemoteProtocolError` when they are no chunks, or more than `MAX_CHUNK_OVERHEAD` bytes come in a
+        row that are not body.
+        """
+        self.overhead += len(data)
+        try:
+            # A message ends in LF. Holding that back shows whether the end came earlier: bytes trail it then.
+            if data.endswith(b"\n"):
+                self._parser.feed_data(memoryview(data)[:-1])
+                if self.done:
+                    self.trailing = True
+                else:
+                    self._parser.feed_data(b"\n")
+            else:
+                self._parser.feed_data(data)
+                self.trailing = self.done
+        except httptools.HttpParserError as exc:
+            if not self.done:
+                raise httpx.RemoteProtocolError(f"malformed chunked body: {exc}") from None
+            self.trailing = True
+        if not self.done and self.overhead > MAX_CHUNK_OVERHEAD + len(data):
+            raise httpx.RemoteProtocolError("too many bytes of a chunked body are not body")
+        pieces = self._pieces
+        if not pieces:
+            return b""
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        return body
+
+
+def frame_content(headers: Fields, length: int | None) -> tuple[Fields, int | None]:
+    """Say in `headers` how the request's content ends; return them and the length that must be kept to.
+
+    What they say already stands (RFC 9112 6.2); else `length` (bytes) is added, or the chunked coding when it is
+    None. A length of None in the result means chunks. Raises `httpx.LocalProtocolError` for contradictions.
+    """
+    lengths = [value for name, value in headers if name.lower() == b"content-length"]
+    codings = [value for name, value in headers if name.lower() == b"transfer-encoding"]
+    if codings:
+        if lengths or [c.lower() for c in codings] != [b"chunked"]:
+            raise httpx.LocalProtocolError("the request's headers contradict each other about its body")
+        return headers, None
+    if lengths:
+        declared = int(lengths[0]) if len(lengths) == 1 and _DIGITS.fullmatch(lengths[0]) else -1
+        if declared < 0 or (length is not None and length != declared):
+            raise httpx.LocalProtocolError(f"the request's Content-Length is wrong: {lengths[0]!r}")
+        return headers, declared
+    if length is None:
+        return [*headers, (b"Transfer-Encoding", b"chunked")], None
+    return [*headers, (b"Content-Length", b"%d" % length)], length
+
+
+def request_head(method: str, target: str, headers: Fields, host: str) -> bytes:
+    """A request head, ready to be sent; a Host line with `host` is added unless `headers` bring their own.
+
+    Raises `httpx.LocalProtocolError` when a part of it cannot be said in a request: line breaks, NUL, spaces in the
+    target, a name that is no token (RFC 9110 5.6.2).
+    """
+    block = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+    if not _FIELDS.fullmatch(block) or block.count(b"\n") != len(headers):
+        raise httpx.LocalProtocolError("a request header holds characters that cannot be sent")
+    if not _TARGET.fullmatch(target) or not _METHOD.fullmatch(method):
+        raise httpx.LocalProtocolError(f"not a request line: {method!r} {target[:100]!r}")
+    if b"\nhost:" in b"\n" + block.lower():
+        return f"{method} {target} HTTP/1.1\r\n".encode("ascii") + block + b"\r\n"
+    return f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n".encode("ascii") + block + b"\r\n"

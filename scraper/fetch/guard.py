@@ -1,0 +1,126 @@
+"""Which addresses may be connected to: the defence against being sent into the network we run in (SSRF).
+
+A name is judged by the addresses it resolves to, at connect time, and the address judged is the one connected to; so
+neither a spelling (`0x7f.1`) nor a name server that answers differently the second time gets around it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+IPv4 = ipaddress.IPv4Address
+IPv6 = ipaddress.IPv6Address
+
+# Where clouds serve their machines' credentials. Never needed by a crawl, so not even allowed with private addresses.
+METADATA = frozenset(
+    ipaddress.ip_address(a)
+    for a in ("169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254")
+)
+
+_Net = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _table(*rows: tuple[str, str]) -> tuple[tuple[_Net, str], ...]:
+    return tuple((ipaddress.ip_network(net), rule) for net, rule in rows)
+
+
+# IANA special-purpose registries (RFC 6890 and its updates). The first match decides.
+NEVER = _table(
+    ("0.0.0.0/8", "unspecified"),
+    ("::/128", "unspecified"),
+    ("224.0.0.0/4", "multicast"),
+    ("ff00::/8", "multicast"),
+    ("240.0.0.0/4", "reserved"),
+    ("192.0.0.0/24", "reserved"),
+    ("192.0.2.0/24", "documentation"),
+    ("198.51.100.0/24", "documentation"),
+    ("203.0.113.0/24", "documentation"),
+    ("2001:db8::/32", "documentation"),
+    ("3fff::/20", "documentation"),
+    ("192.88.99.0/24", "reserved"),
+    ("100::/64", "reserved"),
+    ("5f00::/16", "reserved"),
+)
+PRIVATE = _table(
+    ("127.0.0.0/8", "loopback"),
+    ("::1/128", "loopback"),
+    ("10.0.0.0/8", "private"),
+    ("172.16.0.0/12", "private"),
+    ("192.168.0.0/16", "private"),
+    ("fc00::/7", "private"),
+    ("fec0::/10", "private"),
+    ("169.254.0.0/16", "link-local"),
+    ("fe80::/10", "link-local"),
+    ("100.64.0.0/10", "shared (CGNAT)"),
+    ("198.18.0.0/15", "benchmarking"),
+)
+# Addresses that carry an IPv4 address: (network, how far the address must be shifted right to find it).
+CARRIERS = (
+    (ipaddress.IPv6Network("::ffff:0:0/96"), 0),  # IPv4-mapped, RFC 4291 2.5.5.2
+    (ipaddress.IPv6Network("::ffff:0:0:0/96"), 0),  # IPv4-translated, RFC 2765
+    (ipaddress.IPv6Network("64:ff9b::/96"), 0),  # NAT64, RFC 6052
+    (ipaddress.IPv6Network("2002::/16"), 80),  # 6to4, RFC 3056
+    (ipaddress.IPv6Network("::/96"), 0),  # IPv4-compatible, RFC 4291 2.5.5.1
+)
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215: where the IPv4 part stands is the network's choice
+_TEREDO = ipaddress.IPv6Network("2001::/32")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_LOW = 0xFFFFFFFF
+
+
+def carried(ip: IPv6) -> tuple[IPv4, ...]:
+    """The IPv4 addresses a packet to `ip` may end up at or pass through; empty for a plain IPv6 address."""
+    if ip in _TEREDO:  # RFC 4380: server in the clear, client inverted
+        return IPv4(int(ip) >> 64 & _LOW), IPv4(~int(ip) & _LOW)
+    for network, shift in CARRIERS:
+        if ip in network and int(ip) > 1:
+            return (IPv4(int(ip) >> shift & _LOW),)
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class AddressGuard:
+    """Judges addresses. `allow_private` opens private, loopback and link-local networks (never metadata services).
+
+    `allowed_hosts` are exempt: `name`, or `name:port` where the port is not the scheme's default, exactly as
+    `model.Url.host` spells it, because an exempt web server does not make its neighbour's database a seed.
+    """
+
+    allow_private: bool = False
+    allowed_hosts: frozenset[str] = frozenset()
+
+    def exempts(self, host: str) -> bool:
+        """Whether `host` (`name[:port]`) may be connected to at any address."""
+        return host in self.allowed_hosts
+
+    def judge(self, host: str, ip: str) -> str | None:
+        """The rule that forbids connecting to `ip` for `host` (`name[:port]`), or None when it is allowed."""
+        if host in self.allowed_hosts:
+            return None
+        try:
+            address = ipaddress.ip_address(ip.partition("%")[0])
+        except ValueError:
+            return "not an address"
+        rule = self._judge(address)
+        if rule is None and isinstance(address, IPv6):
+            for inner in carried(address):
+                if (rule := self._judge(inner)) is not None:
+                    return f"{rule} (within {address})"
+        return rule
+
+    def _judge(self, ip: IPv4 | IPv6) -> str | None:
+        if ip in METADATA:
+            return "metadata service"
+        for network, rule in NEVER:
+            if ip in network:
+                return rule
+        for network, rule in PRIVATE:
+            if ip in network:
+                return None if self.allow_private else rule
+        if isinstance(ip, IPv6):
+            if ip in _LOCAL_NAT64:
+                return None if self.allow_private else "private"
+            if ip not in _GLOBAL_UNICAST and not carried(ip):
+                return "reserved"
+        return None

@@ -1,0 +1,48 @@
+"""How long, how many, how large: the numbers the transport keeps to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+KIB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds; None waits for ever.
+
+    `pool` is the wait for a free connection, `connect` covers name, TCP and TLS, `read` and `write` are the longest
+    silence in which no byte moves, and `deadline` is the whole exchange from its first step to its last byte.
+    """
+
+    connect: float | None = 10.0
+    read: float | None = 30.0
+    write: float | None = 30.0
+    pool: float | None = 60.0
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransportSettings:
+    """What the transport may use. Sizes are bytes, times seconds.
+
+    `keep_alive` is how long an unused connection stays open, unless the server promised less. `window` bounds what is
+    held of one response: a body that fits is delivered whole, with one wake-up; a larger one is streamed, and reading
+    pauses while `window` bytes wait for their reader. `max_body` (None: no bound) is for callers that name none.
+    """
+
+    max_connections: int = 1024
+    max_per_host: int = 64
+    keep_alive: float = 30.0
+    window: int = 256 * KIB
+    max_head: int = 64 * KIB
+    max_headers: int = 256
+    max_interim: int = 16
+    max_body: int | None = None
+    verify_tls: bool = True
+    dns_ttl: float = 300.0
+    dns_failure_ttl: float = 10.0
+    dns_names: int = 10_000
+    dns_threads: int = 16
+    happy_eyeballs_delay: float = 0.25
+    timeouts: Timeouts = field(default_factory=Timeouts)

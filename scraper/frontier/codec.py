@@ -1,0 +1,79 @@
+"""A request as columns of a row, and back, exactly. What can be derived or is at its default is not stored."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from scraper.model import Hop, Kind, Request, Url
+
+REQUEST_COLUMNS = "depth, kind, href, key, parent, extra"
+Columns = tuple[int, str | None, str, str | None, str | None, str | None]
+"""depth; kind unless `page`; href; key where it differs; parent; rarer fields as JSON, or None."""
+
+
+def _origin(href: str, host: str) -> str:
+    return ("https://" if href.startswith("https:") else "http://") + host
+
+
+def url_columns(url: Url) -> tuple[str, str | None]:
+    """`url` as href, and its key where that differs."""
+    href, key, _, _ = url
+    return href, None if key == href else key
+
+
+def encode(request: Request) -> Columns:
+    """The columns of `request`; host and priority are stored beside them."""
+    href, key, host, origin = request.url
+    extra = None
+    if (
+        request.attempt
+        or request.slowdowns
+        or request.hops
+        or request.label is not None
+        or origin != _origin(href, host)
+    ):
+        extra = _extra(request)
+    kind = request.kind
+    return (
+        request.depth,
+        None if kind == "page" else kind,
+        href,
+        None if key == href else key,
+        request.parent,
+        extra,
+    )
+
+
+def _extra(request: Request) -> str:
+    fields: dict[str, Any] = {}
+    href, _, host, origin = request.url
+    if origin != _origin(href, host):
+        fields["origin"] = origin
+    if request.attempt:
+        fields["attempt"] = request.attempt
+    if request.slowdowns:
+        fields["slowdowns"] = request.slowdowns
+    if request.hops:
+        fields["hops"] = request.hops
+    if request.label is not None:
+        fields["label"] = request.label
+    return json.dumps(fields)
+
+
+def decode(host: str, priority: int, columns: Columns) -> Request:
+    """The request that `encode` made `columns` of."""
+    depth, kind, href, key, parent, text = columns
+    extra: dict[str, Any] = json.loads(text) if text else {}
+    url = Url(href, href if key is None else key, host, extra.get("origin") or _origin(href, host))
+    return Request(
+        url,
+        depth,
+        parent,
+        cast(Kind, kind or "page"),
+        priority,
+        extra.get("attempt", 0),
+        extra.get("slowdowns", 0),
+        tuple(Hop(*hop) for hop in extra.get("hops", ())),
+        extra.get("label"),
+    )

@@ -1,0 +1,85 @@
+"""One run at a time in an output folder: an advisory lock that the operating system lets go of when we die."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from scraper.errors import FrontierError, RunLocked
+
+LOCK_PLACE = Path(".scrape") / "lock"
+PID_BYTES = 20
+FAR_AWAY = 1 << 30
+"""Windows locks bytes, and nobody may read those: one far behind the pid is locked there."""
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> None:
+        os.lseek(descriptor, FAR_AWAY, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class RunLock:
+    """Holds `folder` while the `with` block runs. Its file is `.scrape/lock` and holds our pid.
+
+    The file stays when the lock is gone: deleting it would let two processes lock two files of one name. Entering
+    raises `RunLocked` with the other's pid when the folder is held, and `FrontierError` when the file cannot be
+    written or its file system knows no locks.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> RunLock:
+        path = self._folder / LOCK_PLACE
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise FrontierError(f"cannot write {path}: {error.strerror or error}") from error
+        try:
+            self._hold(path, descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
+
+    def _hold(self, path: Path, descriptor: int) -> None:
+        try:
+            _try_lock(descriptor)
+        except (BlockingIOError, PermissionError):
+            raise RunLocked(self._folder, _read_pid(descriptor)) from None
+        except OSError as error:
+            raise FrontierError(f"cannot lock {path}: {error.strerror or error}; use a local folder") from error
+        try:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            raise FrontierError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _read_pid(descriptor: int) -> int | None:
+    try:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        text = os.read(descriptor, PID_BYTES).strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None

@@ -1,0 +1,26 @@
+"""What can be set about the frontier in a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Durability = Literal["process", "power"]
+"""What a commit survives: a kill of the process, or a loss of power too (one fsync a commit)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteSettings:
+    """How much of the frontier is held in RAM, and what a commit survives.
+
+    `host_rows` and `window_rows` bound the waiting requests held for one host and for all; `known_keys` and
+    `skipped_keys` the keys in each of the two generations of the caches (about 80 bytes a key); `early_hosts` is
+    how many hosts beyond those needed a fill looks ahead to.
+    """
+
+    durability: Durability = "process"
+    host_rows: int = 256
+    window_rows: int = 20_000
+    known_keys: int = 500_000
+    skipped_keys: int = 50_000
+    early_hosts: int = 64

@@ -1,0 +1,218 @@
+"""The frontier in one SQLite file: what a crawl of one process runs on, and resumes from.
+
+All state of hosts and leases lives on the event loop (`Windows`); all statements run in the writer thread (`Store`).
+A method decides what to write, the thread writes it, and when it has been committed the loop's picture follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from scraper.frontier.draft import Draft
+from scraper.frontier.interface import NEVER, Answer, Counts, Drained, Granted, Wait
+from scraper.frontier.jobs import Group, Opened, Promoted, Written
+from scraper.frontier.known import RecentKeys
+from scraper.frontier.schema import explain
+from scraper.frontier.settings import SqliteSettings
+from scraper.frontier.store import Store
+from scraper.frontier.windows import Windows
+from scraper.frontier.writer import WriterThread, unchanged
+from scraper.model import Lease, Release, Request, Settlement, Skip
+
+__all__ = ["SqliteFrontier", "SqliteSettings"]
+
+ADD_ROWS = 4_096
+"""Requests that one transaction of `add` takes."""
+PAGE_ROWS = 1_000
+"""Rows read at once by `skips` and `waiting`."""
+
+
+class SqliteFrontier:
+    """A `Frontier` and `Ledger` in one file. Made by `open`, used in an `async with` or closed by `aclose`."""
+
+    def __init__(self, settings: SqliteSettings, writer: WriterThread[Store], opened: Opened) -> None:
+        """Use `open`."""
+        self._writer = writer
+        self._windows = Windows(settings, writer, opened.hosts)
+        self._schedule = self._windows.schedule
+        self._known = RecentKeys(settings.known_keys, opened.keys)
+        self._skipped = RecentKeys(settings.skipped_keys)
+        self._totals = opened.totals
+        self._due = opened.due
+
+    @classmethod
+    async def open(cls, path: Path, settings: SqliteSettings | None = None) -> SqliteFrontier:
+        """Open the frontier in the file at `path`, made with its folder if it is not there.
+
+        Raises `FrontierError` when it cannot be opened, is damaged, or was written by another version. That no
+        other process is at work in it is for `RunLock` to see to.
+        """
+        settings = settings or SqliteSettings()
+        writer: WriterThread[Store] = WriterThread(partial(explain, path))
+        await writer.open(partial(Store, path, settings.durability))
+        try:
+            opened = await writer.submit(partial(Store.survey, keys_limit=settings.known_keys), unchanged)
+        except BaseException:
+            await writer.aclose()
+            raise
+        return cls(settings, writer, opened)
+
+    async def __aenter__(self) -> SqliteFrontier:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def add(self, requests: Sequence[Request]) -> int:
+        """Queue requests whose key is new; return how many were. Long lists are several transactions."""
+        self._writer.check()
+        new = 0
+        for at in range(0, len(requests), ADD_ROWS):
+            draft = Draft(self._known, self._skipped)
+            draft.discover(requests[at : at + ADD_ROWS])
+            if group := draft.group({}, {}):
+                new += await self._write(group)
+        return new
+
+    async def lease(self, count: int, now: float, below: int | None = None) -> Answer:
+        """Hand out at most `count` leases of hosts that may be asked at `now`; no I/O while windows are filled."""
+        self._writer.check()
+        schedule, windows = self._schedule, self._windows
+        schedule.advance(now)
+        while True:
+            if min(self._due.values(), default=NEVER) <= now:
+                await self._writer.submit(partial(Store.promote, now=now), self._promoted)
+            lines = schedule.take(count, below)
+            missing = [line for line in lines if not line.rows]
+            if lines and not missing:
+                leases = tuple([windows.grant(line) for line in lines])
+                windows.top_up(lines)
+                return Granted(leases)
+            schedule.untake(lines)
+            if not missing and (first := windows.unsure(below)) is not None:
+                missing = [first]
+            if missing:
+                await windows.fill(missing)
+            elif min(self._due.values(), default=NEVER) > now:
+                return self._nothing(below)
+
+    def park(self, host: str, until: float) -> None:
+        """Open `host` from `until` (epoch seconds) on."""
+        self._windows.park(host, until)
+
+    async def settle(
+        self,
+        settlements: Sequence[Settlement],
+        marks: Mapping[str, str] | None = None,
+        notes: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> int:
+        """Commit the fate of leases; return how many discovered URLs were new."""
+        self._writer.check()
+        group = self._decide(settlements, marks or {}, notes or {})
+        return await self._write(group) if group else 0
+
+    async def renew(self, leases: Sequence[Lease], until: float) -> None:
+        """Do nothing: leases here do not expire."""
+        self._writer.check()
+
+    async def counts(self) -> Counts:
+        """How the frontier stands now. Reads the tally of every host."""
+        return await self._writer.submit(Store.tallies, self._counts)
+
+    async def aclose(self) -> None:
+        """Write what is under way and close. May be called again."""
+        await self._writer.aclose()
+
+    async def skips(self) -> AsyncIterator[Skip]:
+        """Every URL that was seen and not asked for, in the order found."""
+        after = 0
+        while page := await self._writer.submit(partial(Store.skips, after=after, limit=PAGE_ROWS), unchanged):
+            for after, skip in page:  # noqa: B007  the last one's number is where the next page begins
+                yield skip
+
+    async def waiting(self) -> AsyncIterator[Request]:
+        """Every request queued or delayed and not leased, host by host, best first."""
+        after = (0, 0, 0)
+        while page := await self._writer.submit(partial(Store.waiting, after=after, limit=PAGE_ROWS), unchanged):
+            for after, request in page:
+                if not self._windows.is_leased(after[2]):
+                    yield request
+
+    def waiting_at(self, host: str) -> int:
+        """How many requests of `host` are queued."""
+        line = self._schedule.get(host)
+        return line.waiting if line else 0
+
+    async def notes(self, host: str) -> Mapping[str, str]:
+        """What is remembered of `host`."""
+        return await self._writer.submit(partial(Store.notes, host=host), unchanged)
+
+    def _decide(
+        self, settlements: Sequence[Settlement], marks: Mapping[str, str], notes: Mapping[str, Mapping[str, str]]
+    ) -> Group:
+        draft, windows, now = Draft(self._known, self._skipped), self._windows, self._schedule.now
+        for settlement in settlements:
+            entry, verdict = settlement.lease.id, settlement.verdict
+            request = windows.begin_settling(entry)
+            if request is not None:  # else it was settled before, and the first verdict stands
+                draft.measure(settlement.items, settlement.wire_size)
+                if isinstance(verdict, Release):
+                    windows.release(entry, request)
+                else:
+                    draft.finish(entry, request, verdict, settlement.outcome, now)
+            draft.discover(settlement.discovered)
+            draft.skip(settlement.skipped)
+        return draft.group(marks, notes)
+
+    async def _write(self, group: Group) -> int:
+        return await self._writer.submit(partial(Store.commit, group=group), partial(self._written, group))
+
+    def _written(self, group: Group, written: Written) -> int:
+        """Bring the picture up to date with a commit; return how many requests were new."""
+        windows = self._windows
+        for entry, request in written.new:
+            windows.arrive(entry, request, written.fresh)
+        for due, entry, request in group.again:
+            if due is None:
+                windows.arrive(entry, request, written.fresh)
+            else:
+                self._due[request.priority] = min(due, self._due.get(request.priority, NEVER))
+        for host, _, entry in group.finished:
+            windows.end_lease(entry, host)
+        for host, notes in group.notes.items():
+            windows.note(host, notes)
+        self._totals = written.totals
+        return len(written.new)
+
+    def _promoted(self, promoted: Promoted) -> None:
+        for entry, request in promoted.rows:
+            self._windows.arrive(entry, request, ())
+        self._due = promoted.due
+        self._totals = promoted.totals
+
+    def _nothing(self, below: int | None) -> Answer:
+        if not (self._totals.queued or self._totals.delayed):
+            return Drained()
+        due = (at for priority, at in self._due.items() if below is None or priority < below)
+        return Wait(min(self._schedule.next_instant(below), min(due, default=NEVER)))
+
+    def _counts(self, tallies: tuple[dict[str, dict[str, int]], dict[str, str]]) -> Counts:
+        hosts, marks = tallies
+        totals, leased = self._totals, self._windows.count_leased()
+        outcomes: dict[str, int] = {}
+        for tally in hosts.values():
+            for outcome, n in tally.items():
+                outcomes[outcome] = outcomes.get(outcome, 0) + n
+        return Counts(
+            waiting=totals.queued - leased,
+            delayed=totals.delayed,
+            leased=leased,
+            known=totals.known,
+            items=totals.items,
+            wire_size=totals.wire_size,
+            outcomes=outcomes,
+            hosts=hosts,
+            marks=marks,
+        )

@@ -1,0 +1,55 @@
+"""HTTP dates, strictly: the three forms of RFC 9110 section 5.6.7 and nothing else."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_MONTHS = {
+    name: number
+    for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)  # noqa: SIM905
+}
+_MONTH = "(?P<month>" + "|".join(_MONTHS) + ")"
+_TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+_SHORT_DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_LONG_DAY = "(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
+_FORMS = (
+    # IMF-fixdate: Sun, 06 Nov 1994 08:49:37 GMT
+    re.compile(rf"{_SHORT_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
+    # RFC 850: Sunday, 06-Nov-94 08:49:37 GMT
+    re.compile(rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"),
+    # asctime: Sun Nov  6 08:49:37 1994
+    re.compile(rf"{_SHORT_DAY} {_MONTH} (?P<day>[0-9 ][0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
+)
+
+
+def parse_http_date(text: str, now: float) -> float | None:
+    """The instant (epoch seconds) that `text` names, or None when it is no HTTP-date.
+
+    The weekday must be one but is not checked against the date. `now` (epoch seconds) places a two-digit year: one
+    that would lie more than 50 years ahead is in the past century, as the standard says.
+    """
+    for form in _FORMS:
+        if found := form.fullmatch(text):
+            break
+    else:
+        return None
+    year = int(found["year"])
+    if len(found["year"]) == 2:
+        this_year = datetime.fromtimestamp(now, UTC).year
+        year += this_year - this_year % 100
+        if year > this_year + 50:
+            year -= 100
+    try:
+        moment = datetime(
+            year,
+            _MONTHS[found["month"]],
+            int(found["day"]),
+            int(found["hour"]),
+            int(found["minute"]),
+            59 if found["second"] == "60" else int(found["second"]),  # the grammar knows leap seconds
+            tzinfo=UTC,
+        )
+    except ValueError:
+        return None
+    return moment.timestamp()

@@ -1,0 +1,38 @@
+"""Text from servers, made safe to show: no control characters, escape sequences, bidi tricks or line breaks.
+
+A page's URL, an error's detail or a header may hold anything. On a terminal an escape sequence moves the cursor or
+renames the window, a bidi override turns `fdp.exe` into `exe.pdf`, a line break forges a line of the log.
+"""
+
+from __future__ import annotations
+
+import re
+
+LIMIT = 200
+"""Characters of one shown text, unless the caller says otherwise."""
+_SCAN = 8
+"""How many times its limit a text is looked at: escape sequences may fill what is cut away."""
+
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, SOS, PM, APC
+    r"|\x1b[ -/]*[0-~]?"
+)
+_BLANKS = re.compile(r" {2,}")
+
+
+def clean(text: str, limit: int = LIMIT) -> str:
+    """`text` as one line of visible characters, at most `limit` long; what was cut is shown by `…`.
+
+    Escape sequences are removed whole, line breaks and other blanks become one space, anything else that is not
+    printable (Unicode categories Cc, Cf, Cs, Co, Cn, Zl, Zp) is dropped.
+    """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
+    seen = _ESCAPES.sub("", text[: limit * _SCAN])
+    if not seen.isprintable():
+        seen = "".join(c if c.isprintable() else " " if c.isspace() else "" for c in seen)
+    seen = _BLANKS.sub(" ", seen)
+    if len(seen) <= limit and len(text) <= limit * _SCAN:
+        return seen
+    return seen[: max(0, limit - 1)] + "…"[:limit]

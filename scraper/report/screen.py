@@ -1,0 +1,184 @@
+"""What the terminal shows while a crawl runs: a state goes in, something that rich can draw comes out.
+
+Nothing here reads a clock or keeps state, so that a test can draw any moment. Text from servers is cleaned and wrapped
+in `Text`: it is never read as rich's markup. Colour only repeats what a word says.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from scraper.events import HostState, QueuesSampled
+from scraper.report.amounts import bytes_text, clock_text, duration_text, rate_text
+from scraper.report.sanitise import clean
+from scraper.report.stats import StatsSnapshot
+from scraper.report.wording import Line, next_text
+
+HOST_ROWS = 8
+PROBLEM_ROWS = 3
+_FIXED_ROWS = 5
+"""Rows that are always there: title, bar, two lines of numbers, the table's head."""
+_BREAKER_STYLES = {"closed": "green", "half-open": "yellow", "open": "red", "blocked": "bold magenta"}
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenState:
+    """One moment of a crawl. `now` is epoch seconds, `waiting_before` what was queued when the run began."""
+
+    stats: StatsSnapshot
+    now: float
+    queues: QueuesSampled | None = None
+    problems: tuple[Line, ...] = ()
+    waiting_before: int = 0
+
+    @property
+    def done(self) -> int:
+        """URLs settled, those of earlier sessions included."""
+        return self.stats.known_before + self.stats.settled
+
+    @property
+    def known(self) -> int:
+        """URLs settled, waiting, delayed, or under way."""
+        if self.queues is None:
+            return max(self.done, self.stats.known_before + self.waiting_before)
+        queues = self.queues
+        return self.done + queues.waiting + queues.delayed + queues.in_flight + queues.results
+
+    @property
+    def goal(self) -> int:
+        """How many URLs will be settled as things stand: what is known, but not beyond `max_pages`."""
+        limit = self.stats.max_pages
+        return self.known if limit is None else max(self.done, min(self.known, limit))
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until the goal at the present rate; None when that cannot be told."""
+        rate = self.stats.pages_per_second
+        return (self.goal - self.done) / rate if rate > 0 and self.queues is not None else None
+
+
+class Screen:
+    """Draws a `ScreenState` into the space there is: fewer hosts and problems on a low terminal."""
+
+    def __init__(self, state: ScreenState) -> None:
+        self._state = state
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Called by rich for every frame, with the size the terminal has now."""
+        yield self._drawn(options.max_width, options.height or console.height)
+
+    def _drawn(self, width: int, height: int) -> RenderableType:
+        state = self._state
+        parts: list[RenderableType] = [
+            _one_line(_title(state)),
+            _bar(state, width),
+            _one_line(_pace(state)),
+            _one_line(_queues(state)),
+        ]
+        room = max(0, height - _FIXED_ROWS - 1)
+        problems = state.problems[-min(PROBLEM_ROWS, room) :] if room else ()
+        rows = min(HOST_ROWS, room - len(problems))
+        if state.queues is not None and state.queues.hosts and rows > 0:
+            parts.append(_host_table(busiest(state.queues.hosts, rows), state.now, width))
+        parts += [_one_line(_problem(line)) for line in problems]
+        return Group(*parts)
+
+
+def busiest(hosts: Sequence[HostState], count: int) -> list[HostState]:
+    """The hosts with most under way and waiting, most first; up to half the rows go to open breakers, before them."""
+    troubled = heapq.nlargest((count + 1) // 2, (h for h in hosts if h.breaker != "closed"), key=_business)
+    chosen = {host.host for host in troubled}
+    return troubled + heapq.nlargest(count - len(troubled), (h for h in hosts if h.host not in chosen), key=_business)
+
+
+def _business(host: HostState) -> tuple[int, int, str]:
+    return host.in_flight, host.waiting, host.host
+
+
+def _one_line(text: Text) -> Text:
+    text.no_wrap = True
+    text.overflow = "ellipsis"
+    return text
+
+
+def _title(state: ScreenState) -> Text:
+    stats = state.stats
+    text = Text(clean(stats.name, 40) or "crawl", style="bold")
+    text.append(f"  {clock_text(stats.duration)}", style="cyan")
+    if stats.resumed:
+        text.append("  resumed")
+    if stats.ended:
+        text.append(f"  ended: {clean(stats.why, 30)}", style="bold")
+    return text
+
+
+def _bar(state: ScreenState, width: int) -> RenderableType:
+    done, goal = state.done, state.goal
+    label = f" {done:,} of {state.known:,} known"
+    if state.stats.max_pages is not None:
+        label += f", limit {state.stats.max_pages:,}"
+    share = f" {100 * done // goal:3d}%" if goal else "   0%"
+    grid = Table.grid()
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    bar_width = max(8, width - len(label) - len(share))
+    grid.add_row(ProgressBar(total=max(1, goal), completed=done, width=bar_width), Text(share), Text(label))
+    return grid
+
+
+def _pace(state: ScreenState) -> Text:
+    stats = state.stats
+    text = Text()
+    text.append(f"{rate_text(stats.pages_per_second)} pages/s", style="bold")
+    text.append(f"  {bytes_text(stats.bytes_per_second)}/s  {bytes_text(stats.size)}  {stats.items:,} items")
+    text.append(f"  {stats.failed:,} failed", style="red" if stats.failed else "")
+    text.append(f"  {stats.retries:,} retries", style="yellow" if stats.retries else "")
+    if state.eta is not None and not stats.ended:
+        text.append(f"  ETA {duration_text(state.eta)}")
+    return text
+
+
+def _queues(state: ScreenState) -> Text:
+    queues = state.queues
+    if queues is None:
+        return Text(f"{state.waiting_before:,} waiting", style="dim")
+    parts = [
+        f"{queues.waiting:,} waiting",
+        f"{queues.delayed:,} delayed",
+        f"{state.stats.in_flight:,}/{state.stats.concurrency:,} in flight",
+        f"{queues.results:,} to record",
+    ]
+    if queues.loop_lag >= 0.01:
+        parts.append(f"loop lag {queues.loop_lag * 1000:.0f} ms")
+    return Text("  ".join(parts), style="dim")
+
+
+def _host_table(hosts: Sequence[HostState], now: float, width: int) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), width=width, header_style="dim")
+    table.add_column("host", ratio=1, no_wrap=True, overflow="ellipsis")
+    for name in ("waiting", "in flight", "delay", "next"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("breaker", no_wrap=True)
+    for host in hosts:
+        breaker = clean(host.breaker, 12)
+        table.add_row(
+            Text(clean(host.host, 100)),
+            Text(f"{host.waiting:,}"),
+            Text(f"{host.in_flight:,}"),
+            Text(duration_text(host.delay) if host.delay else "-"),
+            Text(next_text(host, now)),
+            Text(breaker, style=_BREAKER_STYLES.get(breaker, "")),
+        )
+    return table
+
+
+def _problem(line: Line) -> Text:
+    return Text(f"! {line.text}", style="yellow")

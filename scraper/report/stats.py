@@ -1,0 +1,316 @@
+"""The numbers of this session, counted from events. Totals over all sessions of a run are the frontier's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scraper.events import (
+    BreakerOpened,
+    BytesReceived,
+    CrawlEnded,
+    CrawlStarted,
+    Event,
+    EventsLost,
+    FetcherReplaced,
+    FetchFinished,
+    FetchStarted,
+    HostParked,
+    ItemRejected,
+    ItemWritten,
+    PageSettled,
+    QueuesSampled,
+    RetryPlanned,
+    RobotsFetched,
+    Skipped,
+    Warned,
+)
+from scraper.report.gauges import DurationHistogram, RollingRate
+
+HOST_LIMIT = 10_000
+"""Hosts with a row of their own; later ones are counted together under `OTHERS`."""
+WORD_LIMIT = 500
+"""Distinct words (outcomes, reasons) counted under their own name."""
+PARTIAL_LIMIT = 10_000
+"""Large bodies under way that are followed at once."""
+OTHERS = "others"
+
+_WELL = frozenset({"ok", "redirect", "duplicate"})
+
+
+def is_failure(outcome: str) -> bool:
+    """Whether a settled URL's outcome word tells of a failure."""
+    return outcome.removeprefix("sitemap_") not in _WELL
+
+
+@dataclass(slots=True)
+class HostCount:
+    """What one host was asked and gave in this session; `size` is wire bytes."""
+
+    fetches: int = 0
+    ok: int = 0
+    failed: int = 0
+    items: int = 0
+    retries: int = 0
+    size: int = 0
+    openings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StatsSnapshot:
+    """The session so far. Instants are epoch seconds, durations seconds, `size` wire bytes.
+
+    `outcomes` counts settled URLs by outcome word, `statuses` responses by class (`2xx`), `errors` failed fetches by
+    kind. `latency` holds p50, p90, p99 and max of all fetches. `hosts` is empty unless it was asked for.
+    """
+
+    name: str = ""
+    folder: str = ""
+    resumed: bool = False
+    started_at: float | None = None
+    last_at: float | None = None
+    ended: bool = False
+    why: str = ""
+    detail: str = ""
+    concurrency: int = 0
+    max_pages: int | None = None
+    known_before: int = 0
+    settled: int = 0
+    ok: int = 0
+    failed: int = 0
+    fetches: int = 0
+    in_flight: int = 0
+    size: int = 0
+    retries: int = 0
+    items: int = 0
+    rejected: int = 0
+    parked: int = 0
+    openings: int = 0
+    replaced: int = 0
+    warnings: int = 0
+    events_lost: int = 0
+    pages_per_second: float = 0.0
+    bytes_per_second: float = 0.0
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    errors: Mapping[str, int] = field(default_factory=dict)
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    robots: Mapping[str, int] = field(default_factory=dict)
+    breakers: Mapping[str, int] = field(default_factory=dict)
+    latency: Mapping[str, float] = field(default_factory=dict)
+    hosts: Mapping[str, HostCount] = field(default_factory=dict)
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the start to the last event."""
+        if self.started_at is None or self.last_at is None:
+            return 0.0
+        return max(0.0, self.last_at - self.started_at)
+
+
+class Words:
+    """Counts by word, with a limit on how many words."""
+
+    def __init__(self, limit: int = WORD_LIMIT) -> None:
+        self.counts: dict[str, int] = {}
+        self._limit = limit
+
+    def add(self, word: str) -> None:
+        """Count `word` once; a new word beyond the limit counts under `OTHERS`."""
+        counts = self.counts
+        if word in counts:
+            counts[word] += 1
+        elif len(counts) < self._limit:
+            counts[word] = 1
+        else:
+            counts[OTHERS] = counts.get(OTHERS, 0) + 1
+
+
+class Stats:
+    """A listener that counts. Any thread may ask for a snapshot at any time.
+
+    `host_limit` bounds the table of hosts; 0 keeps none.
+    """
+
+    def __init__(self, host_limit: int = HOST_LIMIT) -> None:
+        self._lock = threading.Lock()
+        self._host_limit = host_limit
+        self._hosts: dict[str, HostCount] = {}
+        self._others = HostCount()
+        self._partial: dict[str, int] = {}
+        self._single: dict[str, Any] = {}
+        self._last_at: float | None = None
+        self._fetches = self._in_flight = self._size = self._ok = self._failed = 0
+        self._retries = self._items = self._rejected = self._parked = self._openings = 0
+        self._replaced = self._warnings = self._lost = 0
+        self._pages_rate, self._bytes_rate = RollingRate(), RollingRate()
+        self._latency = DurationHistogram()
+        self._outcomes, self._statuses, self._errors = Words(), Words(), Words()
+        self._skipped, self._robots, self._breakers = Words(), Words(), Words(HOST_LIMIT)
+        self._counting: dict[type, Callable[[Any], None]] = {
+            CrawlStarted: self._crawl_started,
+            FetchStarted: self._fetch_started,
+            BytesReceived: self._bytes_received,
+            FetchFinished: self._fetch_finished,
+            PageSettled: self._page_settled,
+            RetryPlanned: self._retry_planned,
+            HostParked: self._host_parked,
+            BreakerOpened: self._breaker_opened,
+            RobotsFetched: self._robots_fetched,
+            ItemWritten: self._item_written,
+            ItemRejected: self._item_rejected,
+            Skipped: self._url_skipped,
+            QueuesSampled: self._queues_sampled,
+            FetcherReplaced: self._fetcher_replaced,
+            Warned: self._warned,
+            EventsLost: self._events_lost,
+            CrawlEnded: self._crawl_ended,
+        }
+
+    def __call__(self, event: Event) -> None:
+        """Count one event."""
+        count = self._counting.get(type(event))
+        with self._lock:
+            if self._last_at is None or event.at > self._last_at:
+                self._last_at = event.at
+            if count is not None:
+                count(event)
+
+    def snapshot(self, hosts: bool = True) -> StatsSnapshot:
+        """The numbers as they stand; with `hosts` also the table of hosts (copied: up to `HOST_LIMIT` rows)."""
+        with self._lock:
+            now = self._last_at or 0.0
+            latency = {f"p{share}": self._latency.quantile(share / 100) for share in (50, 90, 99)}
+            return StatsSnapshot(
+                **self._single,
+                last_at=self._last_at,
+                settled=self._ok + self._failed,
+                ok=self._ok,
+                failed=self._failed,
+                fetches=self._fetches,
+                in_flight=max(0, self._in_flight),
+                size=self._size,
+                retries=self._retries,
+                items=self._items,
+                rejected=self._rejected,
+                parked=self._parked,
+                openings=self._openings,
+                replaced=self._replaced,
+                warnings=self._warnings,
+                events_lost=self._lost,
+                pages_per_second=self._pages_rate.per_second(now),
+                bytes_per_second=self._bytes_rate.per_second(now),
+                outcomes=dict(self._outcomes.counts),
+                statuses=dict(self._statuses.counts),
+                errors=dict(self._errors.counts),
+                skipped=dict(self._skipped.counts),
+                robots=dict(self._robots.counts),
+                breakers=dict(self._breakers.counts),
+                latency={**latency, "max": self._latency.largest},
+                hosts=self._host_table() if hosts else {},
+            )
+
+    def _host_table(self) -> dict[str, HostCount]:
+        table = {host: _copied(count) for host, count in self._hosts.items()}
+        if self._others != HostCount():
+            table[OTHERS] = _copied(self._others)
+        return table
+
+    def _host(self, name: str) -> HostCount:
+        count = self._hosts.get(name)
+        if count is None:
+            if len(self._hosts) >= self._host_limit:
+                return self._others
+            count = self._hosts[name] = HostCount()
+        return count
+
+    def _crawl_started(self, event: CrawlStarted) -> None:
+        self._single |= {
+            "name": event.name,
+            "folder": event.folder,
+            "resumed": event.resumed,
+            "started_at": event.at,
+            "concurrency": event.concurrency,
+            "max_pages": event.max_pages,
+            "known_before": event.known,
+        }
+
+    def _crawl_ended(self, event: CrawlEnded) -> None:
+        self._single |= {"ended": True, "why": event.why, "detail": event.detail}
+
+    def _fetch_started(self, event: FetchStarted) -> None:
+        self._in_flight += 1
+
+    def _bytes_received(self, event: BytesReceived) -> None:
+        if len(self._partial) < PARTIAL_LIMIT or event.url in self._partial:
+            self._partial[event.url] = self._partial.get(event.url, 0) + event.size
+            self._bytes_rate.add(event.at, event.size)
+
+    def _fetch_finished(self, event: FetchFinished) -> None:
+        self._fetches += 1
+        self._in_flight -= 1
+        self._size += event.size
+        # What was told of a large body while it came is in the rate already.
+        self._bytes_rate.add(event.at, max(0, event.size - self._partial.pop(event.url, 0)))
+        self._latency.add(event.elapsed)
+        if event.status is not None:
+            self._statuses.add(f"{event.status // 100}xx")
+        if event.error is not None:
+            self._errors.add(event.error)
+        host = self._host(event.host)
+        host.fetches += 1
+        host.size += event.size
+
+    def _page_settled(self, event: PageSettled) -> None:
+        self._outcomes.add(event.outcome)
+        self._pages_rate.add(event.at, 1)
+        host = self._host(event.host)
+        host.items += event.items
+        if is_failure(event.outcome):
+            self._failed += 1
+            host.failed += 1
+        else:
+            self._ok += 1
+            host.ok += 1
+
+    def _retry_planned(self, event: RetryPlanned) -> None:
+        self._retries += 1
+        self._host(event.host).retries += 1
+
+    def _breaker_opened(self, event: BreakerOpened) -> None:
+        self._openings += 1
+        self._breakers.add(event.host)
+        self._host(event.host).openings += 1
+
+    def _host_parked(self, event: HostParked) -> None:
+        self._parked += 1
+
+    def _robots_fetched(self, event: RobotsFetched) -> None:
+        self._robots.add(event.outcome)
+
+    def _item_written(self, event: ItemWritten) -> None:
+        self._items += 1
+
+    def _item_rejected(self, event: ItemRejected) -> None:
+        self._rejected += 1
+
+    def _url_skipped(self, event: Skipped) -> None:
+        self._skipped.add(event.reason)
+
+    def _queues_sampled(self, event: QueuesSampled) -> None:
+        self._in_flight = event.in_flight  # corrects what lost events have left behind
+
+    def _fetcher_replaced(self, event: FetcherReplaced) -> None:
+        self._replaced += 1
+
+    def _warned(self, event: Warned) -> None:
+        self._warnings += 1
+
+    def _events_lost(self, event: EventsLost) -> None:
+        self._lost += event.count
+
+
+def _copied(count: HostCount) -> HostCount:
+    return HostCount(count.fetches, count.ok, count.failed, count.items, count.retries, count.size, count.openings)

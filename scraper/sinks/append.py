@@ -1,0 +1,108 @@
+"""A file that only grows and whose length is known to the byte: what jsonl and csv are built on.
+
+Its mark is its length in bytes. What stands behind the mark after a crash, half a line perhaps, is cut off when the
+file is opened again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiofiles
+
+from scraper.errors import SinkError
+from scraper.sinks.disk import incomplete, parse_mark, uninterrupted, unwritable
+
+if TYPE_CHECKING:
+    from aiofiles.threadpool.binary import AsyncFileIO
+
+
+class AppendFile:
+    """Gathers lines in memory and appends them in one write a flush.
+
+    What gathers is bounded by whoever calls `add`: the recorder flushes after every group of results.
+    `offset` is the number of bytes in the file, those still gathered not included.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+        self._pending: list[bytes] = []
+        self._file: AsyncFileIO | None = None
+
+    async def open(self, mark: str | None) -> None:
+        """Open for appending at `mark`, a length in bytes; None empties the file. Makes missing folders.
+
+        Raises `SinkError` when the file cannot be written, or is shorter than the mark.
+        """
+        wanted = None if mark is None else parse_mark(self.path, mark)
+        try:
+            await uninterrupted(self._open(wanted))
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+    def add(self, line: bytes) -> None:
+        """Gather `line`, with its line end."""
+        self._pending.append(line)
+
+    async def flush(self) -> str:
+        """Append what has gathered; return the mark. Raises `SinkError`; what was not written stays gathered."""
+        if self._pending:
+            if self._file is None:
+                raise SinkError(f"{self.path} is not open")
+            await uninterrupted(self._write(self._file))
+        return str(self.offset)
+
+    async def aclose(self) -> None:
+        """Flush and close. Raises `SinkError`, and is closed then, too."""
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
+            if self._pending:
+                await uninterrupted(self._write(file))
+        finally:
+            await uninterrupted(_closed(file, self.path))
+
+    async def _open(self, length: int | None) -> None:
+        self.offset = await asyncio.to_thread(_cut, self.path, length)
+        # Unbuffered: when a write returns, the bytes are with the operating system and survive a kill.
+        self._file = await aiofiles.open(self.path, "ab", buffering=0)
+
+    async def _write(self, file: AsyncFileIO) -> None:
+        data = memoryview(b"".join(self._pending))
+        self._pending.clear()
+        try:
+            while data:  # a raw file may take less than it was given, when the disk is nearly full
+                written = await file.write(data) or 0
+                self.offset += written
+                data = data[written:]
+        except OSError as error:
+            self._pending.insert(0, bytes(data))
+            raise unwritable(self.path, error) from error
+
+
+def _cut(path: Path, length: int | None) -> int:
+    """Make `path` exactly `length` bytes long, never longer than it was; return its length."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if length is None:
+        path.open("wb").close()
+        return 0
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError as error:
+        raise incomplete(path, "is missing") from error
+    if size < length:
+        raise incomplete(path, f"holds {size:,} bytes where {length:,} were committed")
+    os.truncate(path, length)
+    return length
+
+
+async def _closed(file: AsyncFileIO, path: Path) -> None:
+    try:
+        await file.close()
+    except OSError as error:
+        raise unwritable(path, error) from error

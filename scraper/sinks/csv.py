@@ -1,0 +1,104 @@
+"""items.csv: RFC 4180 (comma, CRLF, doubled quotes), UTF-8, a header line.
+
+The columns are fixed when the run starts: `url`, then the configured fields. A field that only a hook knows of is in
+items.jsonl and not here. Lists and mappings are JSON in their cell, None is an empty cell, booleans are true and false.
+
+Text from a page that a spreadsheet would run as a formula (it begins with `=`, `+`, `-`, `@` or a tab, and is no plain
+number) is given a leading apostrophe, which spreadsheets show as plain text. Whoever reads the file with a program
+can have the text exactly: `exact=True`, or items.jsonl, or items.sqlite.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from scraper.errors import SinkError
+from scraper.model import Result
+from scraper.sinks.append import AppendFile
+from scraper.sinks.disk import unwritable
+from scraper.sinks.records import as_text, item_record
+
+_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+_PLAIN_NUMBER = re.compile(r"[+-]?[0-9][0-9 .,]*")
+
+
+class CsvSink:
+    """Writes one row for every extracted item to FOLDER/items.csv. Implements `Sink`.
+
+    `columns` are the names of the fields, in order. The mark is the file's length in bytes. A new output empties the
+    file. The buffer holds what was written since the last flush: a group of the recorder's.
+    """
+
+    name = "items.csv"
+
+    def __init__(self, folder: Path, columns: Sequence[str], *, exact: bool = False) -> None:
+        self._columns = tuple(dict.fromkeys(("url", *columns)))
+        self._exact = exact
+        self._file = AppendFile(folder / self.name)
+        self._text = io.StringIO(newline="")
+        self._writer = csv.writer(self._text)
+        self._header = self._row(list(self._columns))
+
+    async def open(self, mark: str | None) -> None:
+        """Open at `mark`.
+
+        Raises `SinkError` when the file is shorter than that, has other columns or cannot be written.
+        """
+        await self._file.open(mark)
+        if self._file.offset == 0:
+            self._file.add(self._header)
+            return
+        try:
+            matches = await asyncio.to_thread(_starts_with, self._file.path, self._header)
+        except OSError as error:
+            await self._file.aclose()
+            raise unwritable(self._file.path, error) from error
+        if not matches:
+            await self._file.aclose()
+            raise SinkError(f"{self._file.path} has other columns than the config asks for; start over with --fresh")
+
+    def write(self, result: Result) -> None:
+        """Take the items of one result into the buffer."""
+        for item in result.items:
+            record = item_record(result, item)
+            self._file.add(self._row([self._cell(record.get(column)) for column in self._columns]))
+
+    async def flush(self) -> str:
+        """Append the buffer; return the mark. Raises `SinkError` when the disk is full or read-only."""
+        return await self._file.flush()
+
+    async def aclose(self) -> None:
+        """Flush and close; raises `SinkError`. Calling it twice does nothing more."""
+        await self._file.aclose()
+
+    def _cell(self, value: object) -> str:
+        if value is None:
+            return ""
+        text = as_text(value)
+        if not self._exact and isinstance(value, str):
+            return guarded(text)
+        return text
+
+    def _row(self, cells: list[str]) -> bytes:
+        self._writer.writerow(cells)
+        line = self._text.getvalue()
+        self._text.seek(0)
+        self._text.truncate()
+        return line.encode("utf-8", "replace")
+
+
+def guarded(text: str) -> str:
+    """`text`, with a leading apostrophe when a spreadsheet would take it for a formula."""
+    if _FORMULA.match(text) and not _PLAIN_NUMBER.fullmatch(text):
+        return "'" + text
+    return text
+
+
+def _starts_with(path: Path, header: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(header)) == header

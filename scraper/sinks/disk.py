@@ -1,0 +1,66 @@
+"""What every output on a disk shares: its errors in words, and work that a cancellation does not tear apart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from scraper.errors import SinkError
+
+T = TypeVar("T")
+
+RESUME = "run the same command again to resume"
+_CAUSES = {
+    errno.ENOSPC: f"the disk is full; free some space and {RESUME}",
+    errno.EDQUOT: f"the disk quota is used up; free some space and {RESUME}",
+    errno.EROFS: "the file system is read-only; choose another --output",
+    errno.EACCES: "permission denied; choose another --output or change its permissions",
+    errno.EPERM: "permission denied; choose another --output or change its permissions",
+    errno.ENOTDIR: "part of its path is not a folder; choose another --output",
+    errno.EEXIST: "part of its path is not a folder; choose another --output",
+    errno.EISDIR: "a folder has its name; move it away or choose another --output",
+    errno.EIO: f"the disk reported an error; check it and {RESUME}",
+}
+
+
+def unwritable(path: Path, error: OSError) -> SinkError:
+    """The `SinkError` for `error`: names the path, the cause and what to do."""
+    cause = _CAUSES.get(error.errno or 0) or error.strerror or str(error)
+    return SinkError(f"{path} cannot be written: {cause}")
+
+
+def incomplete(path: Path, what: str) -> SinkError:
+    """The `SinkError` for an output that no longer holds what was committed to it."""
+    return SinkError(
+        f"{path} {what}: it was changed since the run stopped, and the run cannot be continued exactly; "
+        "put the file back, or start over with --fresh"
+    )
+
+
+def parse_mark(path: Path, mark: str) -> int:
+    """Read a mark that is a count; raises `SinkError` when it is none."""
+    if mark.isascii() and mark.isdigit() and len(mark) <= 18:
+        return int(mark)
+    raise SinkError(f"{path}: {mark[:40]!r} is not a mark of this output; start over with --fresh")
+
+
+async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` to its end even when the caller is cancelled meanwhile; the cancellation follows then.
+
+    A thread cannot be cancelled: without this the caller would go on, and close a file that the thread still
+    writes to.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # marks it as seen: the cancellation is what the caller hears of
+        raise

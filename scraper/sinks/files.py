@@ -1,0 +1,151 @@
+"""FOLDER/files/<host>/<path>: the bodies of the files that were fetched along the way.
+
+A file appears under its name only when it is complete: it is written as `.part` and renamed. What was written after
+the last mark stays where it is; asked for again, it is written again under the same name, so nothing is doubled.
+
+Every folder on the way is opened relative to the one above it and never through a symbolic link, so a link that was
+planted below FOLDER/files cannot lead a file out of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from scraper.errors import SinkError
+from scraper.model import Body, Page, Result
+from scraper.sinks.disk import incomplete, uninterrupted, unwritable
+from scraper.sinks.paths import FOLDER, relative_path, stored_path
+
+__all__ = ["FilesSink", "relative_path"]
+
+MARK = "files"
+_AS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_AS_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class FilesSink:
+    """Stores the body of every result of kind `file` that came with a 2xx status. Implements `Sink`.
+
+    A spooled body is moved to its place, or copied when it lies on another file system: after the flush its
+    `Body.path` is gone. Spooled bodies of other statuses are deleted. The buffer holds the results since the last
+    flush: a group of the recorder's. A new output leaves earlier files where they are.
+    """
+
+    name = "files"
+
+    def __init__(self, folder: Path) -> None:
+        self._root = folder / FOLDER
+        self._pending: list[tuple[str | None, Body]] = []
+
+    async def open(self, mark: str | None) -> None:
+        """Make FOLDER/files. Raises `SinkError` when it cannot be made, is a link, or is missing at a mark."""
+        if mark is not None and mark != MARK:
+            raise SinkError(f"{self._root}: {mark[:40]!r} is not a mark of this output; start over with --fresh")
+        await uninterrupted(asyncio.to_thread(self._prepare, mark is not None))
+
+    def write(self, result: Result) -> None:
+        """Remember the body of one result."""
+        if result.request.kind == "file" and isinstance(result.outcome, Page):
+            self._pending.append((stored_path(result), result.outcome.body))
+
+    async def flush(self) -> str:
+        """Write the files, off the loop. Raises `SinkError`; what was not written is kept for the next flush."""
+        if self._pending:
+            await uninterrupted(asyncio.to_thread(self._store_pending))
+        return MARK
+
+    async def aclose(self) -> None:
+        """Write what is left; raises `SinkError`. Calling it twice does nothing more."""
+        try:
+            await self.flush()
+        finally:
+            self._pending.clear()
+
+    def _prepare(self, resumed: bool) -> None:
+        if resumed and not self._root.exists():
+            raise incomplete(self._root, "is missing")
+        try:
+            self._root.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(self._root, error) from error
+        os.close(_open_folder(self._root, ()))
+
+    def _store_pending(self) -> None:
+        while self._pending:
+            path, body = self._pending[0]
+            if path is not None:
+                self._store(path.removeprefix(f"{FOLDER}/"), body)
+            body.discard()
+            del self._pending[0]
+
+    def _store(self, relative: str, body: Body) -> None:
+        *folders, name = relative.split("/")
+        folder = _open_folder(self._root, folders)
+        try:
+            if body.path is None or not _move(body.path, name, folder):
+                _copy(body, name, folder)
+        except OSError as error:
+            raise unwritable(self._root / relative, error) from error
+        finally:
+            os.close(folder)
+
+
+def _open_folder(root: Path, names: list[str] | tuple[()]) -> int:
+    """A descriptor of the folder `names` below `root`, made where missing. The caller closes it."""
+    path, above = root, None
+    for name in (str(root), *names):
+        path = path / name
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, dir_fd=above)
+            inner = os.open(name, _AS_FOLDER, dir_fd=above)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                raise SinkError(
+                    f"{path} is a symbolic link or no folder; move it away or choose another --output"
+                ) from error
+            raise unwritable(path, error) from error
+        finally:
+            if above is not None:
+                os.close(above)
+        above = inner
+    assert above is not None
+    return above
+
+
+def _move(spooled: Path, name: str, folder: int) -> bool:
+    """Put the spooled file in place; False when it must be copied instead."""
+    try:
+        os.replace(spooled, name, dst_dir_fd=folder)
+    except FileNotFoundError:
+        # The same result twice: the first has moved the body. Anything else is an error.
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return False
+    return True
+
+
+def _copy(body: Body, name: str, folder: int) -> None:
+    """Write the body as `.part`, then rename it."""
+    part = name + ".part"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(part, dir_fd=folder)  # left by a run that was killed
+    try:
+        with os.fdopen(os.open(part, _AS_NEW, 0o666, dir_fd=folder), "wb") as file:
+            if body.path is None:
+                file.write(body.data or b"")
+            else:
+                with body.path.open("rb") as spooled:
+                    shutil.copyfileobj(spooled, file, 1024 * 1024)
+        os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(part, dir_fd=folder)
+        raise

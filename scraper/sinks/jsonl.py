@@ -1,0 +1,49 @@
+"""pages.jsonl and items.jsonl: one JSON object a line, UTF-8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scraper.model import Result
+from scraper.sinks.append import AppendFile
+from scraper.sinks.records import item_record, page_record, to_json
+
+
+class PagesSink:
+    """Writes one record for every URL that was asked for to FOLDER/pages.jsonl. Implements `Sink`.
+
+    Its mark is the file's length in bytes. A new output empties the file. The buffer holds what was written since the
+    last flush: a group of the recorder's.
+    """
+
+    name = "pages.jsonl"
+
+    def __init__(self, folder: Path) -> None:
+        self._file = AppendFile(folder / self.name)
+
+    async def open(self, mark: str | None) -> None:
+        """Open at `mark`; raises `SinkError` when the file is shorter than that or cannot be written."""
+        await self._file.open(mark)
+
+    def write(self, result: Result) -> None:
+        """Take one result into the buffer."""
+        self._file.add(to_json(page_record(result)))
+
+    async def flush(self) -> str:
+        """Append the buffer; return the mark. Raises `SinkError` when the disk is full or read-only."""
+        return await self._file.flush()
+
+    async def aclose(self) -> None:
+        """Flush and close; raises `SinkError`. Calling it twice does nothing more."""
+        await self._file.aclose()
+
+
+class ItemsSink(PagesSink):
+    """Writes one record for every extracted item to FOLDER/items.jsonl; in all else like `PagesSink`."""
+
+    name = "items.jsonl"
+
+    def write(self, result: Result) -> None:
+        """Take the items of one result into the buffer."""
+        for item in result.items:
+            self._file.add(to_json(item_record(result, item)))

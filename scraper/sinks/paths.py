@@ -1,0 +1,127 @@
+"""Where the file of a URL lies below FOLDER/files: a pure function of the URL.
+
+Nothing is remembered, so the name is the same in every run and on every machine, and two URLs must never share one,
+not even on a file system that ignores case (macOS, Windows) or normalises Unicode. So a segment of the path is used
+as it stands only when that is unambiguous; any other gets a tag, `~` and ten letters of a hash of what it was:
+
+    https://h/docs/plan.pdf       h/docs/plan.pdf
+    https://h/docs/Plan.pdf       h/docs/Plan~k3v0c81m2d.pdf      differs from plan.pdf by case alone
+    https://h/get.php?id=7        h/get~0p7v3r2c5q.php            the query is part of the name
+    https://h/a  and  /a/b        h/a~..., h/a/b                  a file without a dot, a folder with one: tagged
+    https://h/..%2Fx              h/_._x~...                      a leading dot, a slash: replaced and tagged
+
+Unambiguous is: spelled in the one way a canonical URL spells it, equal to its own case folding and NFC, free of
+control, format (bidi) and reserved characters, no device name of DOS, no leading dot, no trailing dot or space, not
+like a tag, at most `NAME_BYTES` long; for a file with a dot in it, for a folder without.
+
+The first segment is the host. Plain `http` has its port there (`h_80`), so that it does not meet `https`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import unicodedata
+from urllib.parse import quote, unquote_to_bytes
+
+from scraper.model import Page, Result
+
+FOLDER = "files"
+NAME_BYTES = 250  # file systems allow 255; five are for `.part`
+PATH_BYTES = 800  # macOS allows 1,024 in all
+SEGMENTS = 48
+_TAG_LENGTH = 10
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?")
+_HOST = re.compile(r"([a-z0-9.-]+)(?::([0-9]{1,5}))?")
+_TAGGED = re.compile(r"~[0-9a-v]{10}(?:\.|$)")
+_EXTENSION = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,10}$")
+_RESERVED = frozenset('<>:"/\\|?*')
+_LITERAL = "!$&'()*+,-.:;=@[\\]_|~^"  # what the path of a canonical URL holds without percent-encoding
+_DEVICES = frozenset(
+    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(d + n for d in ("COM", "LPT") for n in "0123456789¹²³")]
+)
+
+
+def stored_path(result: Result) -> str | None:
+    """Where the file of `result` lies below the output folder; None when there is none to store."""
+    outcome = result.outcome
+    if result.request.kind == "file" and isinstance(outcome, Page) and 200 <= outcome.status < 300:
+        return f"{FOLDER}/{relative_path(result.url)}"
+    return None
+
+
+def relative_path(url: str) -> str:
+    """The path of `url`'s file below FOLDER/files, with `/` between its names; never raises.
+
+    Different URLs have different paths (up to a chance of 2**-50 a pair within one folder).
+    """
+    match = _URL.match(url)
+    scheme, host, path, query = match.groups() if match else ("", "", url, None)
+    segments = path.removeprefix("/").split("/")
+    names = [_host_name(scheme.lower(), host)]
+    names += [_name(segment, is_file=False) for segment in segments[:-1][: SEGMENTS + 1]]
+    names.append(_name(segments[-1], is_file=True, query=query))
+    found = "/".join(names)
+    if len(segments) > SEGMENTS or len(found.encode()) > PATH_BYTES:
+        return "/".join([names[0], _tag("path", url), names[-1]])
+    return found
+
+
+def _host_name(scheme: str, host: str) -> str:
+    match = _HOST.fullmatch(host)
+    if match is None:
+        return _safe(host, False, f"host\0{scheme}\0{host}", is_file=False)
+    name, port = match.groups()
+    if scheme == "http":
+        port = port or "80"
+    unambiguous = scheme == "http" or (scheme == "https" and port is None)
+    return _safe(f"{name}_{port}" if port else name, unambiguous, f"host\0{scheme}\0{host}", is_file=False)
+
+
+def _name(segment: str, *, is_file: bool, query: str | None = None) -> str:
+    raw = segment.encode("utf-8", "replace")
+    text = unquote_to_bytes(raw).decode("utf-8", "replace")
+    unambiguous = query is None and ("." in text) is is_file and quote(text, safe=_LITERAL) == segment
+    identity = f"{is_file}\0{segment}" if query is None else f"{is_file}\0{segment}\0{query}"
+    return _safe(text, unambiguous, identity, is_file=is_file)
+
+
+def _safe(text: str, unambiguous: bool, identity: str, *, is_file: bool) -> str:
+    """`text` as a name of a file or folder; tagged with the hash of `identity` unless it can stand as it is."""
+    name = _clean(text) or ("index" if is_file else "_")
+    if unambiguous and name == text and len(name.encode()) <= NAME_BYTES and _folded(name) and not _TAGGED.search(name):
+        return name
+    extension = ""
+    if is_file and (match := _EXTENSION.search(name, max(1, len(name) - 16))):
+        extension = match[0]
+    tag = _tag(identity)
+    stem = name.removesuffix(extension).encode()[: NAME_BYTES - len(tag) - len(extension)]
+    return stem.decode("utf-8", "ignore") + tag + extension
+
+
+def _folded(name: str) -> bool:
+    """Whether no other name that is folded, too, equals `name` on a file system that ignores case."""
+    return name.upper().casefold() == name
+
+
+def _clean(text: str) -> str:
+    """`text` without what a file system, a shell listing or a reader could take for something else."""
+    text = unicodedata.normalize("NFC", text)
+    # str.isprintable is false for control, format (bidi, zero-width), surrogate, private and unassigned characters.
+    text = "".join(c if c.isprintable() and c not in _RESERVED else "_" for c in text)
+    if text[:1] in (".", " "):
+        text = "_" + text[1:]
+    if text[-1:] in (".", " "):
+        text = text[:-1] + "_"
+    if text.partition(".")[0].rstrip(" ").upper() in _DEVICES:
+        text = "_" + text
+    if text.casefold().endswith(".part"):
+        text += "_"  # `.part` is for what is still being written
+    return text
+
+
+def _tag(*identity: str) -> str:
+    digest = hashlib.blake2b("\0".join(identity).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return "~" + base64.b32hexencode(digest).decode()[:_TAG_LENGTH].lower()

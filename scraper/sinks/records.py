@@ -1,0 +1,156 @@
+"""What a result looks like as a record, and a record as a line of JSON.
+
+Values keep their type where JSON has it. `Decimal` becomes a string ("19.90"), because a JSON number would be read as
+a binary fraction and lose digits; so does an integer beyond 64 bits. Dates are ISO 8601. NaN and infinity, which JSON
+lacks, become null. Text that is not valid Unicode (lone surrogates) gets question marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from scraper.model import Body, Failure, Headers, Item, Page, Result
+from scraper.sinks.paths import stored_path
+
+DEPTH_LIMIT = 32
+CONTENT_TYPE_LIMIT = 200
+
+_PHRASES = {status.value: f"HTTP {status.value} {status.phrase}" for status in HTTPStatus}
+_INT_LIMIT = 2**63
+_DECIMAL_BITS = 10_000  # str() refuses more than 4,300 digits, and takes quadratic time
+
+
+def page_record(result: Result) -> dict[str, Any]:
+    """The record of one URL in pages.jsonl.
+
+    `fetched_at` is ISO 8601 in UTC with milliseconds, `bytes` the decoded body's size (of a failure: what came
+    over the network), `attempts` how often the URL was asked for, `redirects` the hops that led here, oldest first.
+    The body's digest stands under its algorithm's name, `xxh3` or `sha256`, when there was a body. `path` (of a
+    stored file, below the output folder), `canonical_url`, `noindex`, `duplicate_of`, `items` (how many), `rejected`
+    and `problem` are there only when they say something.
+    """
+    request, outcome, harvest = result.request, result.outcome, result.harvest
+    status, error, detail, size, body = result.status, None, None, 0, None
+    if isinstance(outcome, Page):
+        body = outcome.body
+        size = body.size
+        if outcome.status >= 400:
+            error, detail = "http", _PHRASES.get(outcome.status) or f"HTTP {outcome.status}"
+    elif isinstance(outcome, Failure):
+        error, detail, size = str(outcome.error), outcome.detail, outcome.received
+    href, hops = request.url.href, request.hops
+    record: dict[str, Any] = {
+        "url": href,
+        "requested_url": hops[0].url if hops else href,
+        "kind": request.kind,
+        "status": status,
+        "error": error,
+        "error_detail": detail,
+        "depth": request.depth,
+        "parent": request.parent,
+        "fetched_at": timestamp(outcome.started_at),
+        "content_type": _content_type(outcome.headers),
+        "bytes": size,
+        "attempts": request.attempt + request.slowdowns + 1,
+        "elapsed_ms": round(outcome.elapsed * 1000.0, 1),
+        "redirects": [{"url": hop.url, "status": hop.status} for hop in hops],
+    }
+    if body is not None:
+        _add_digest(record, body)
+    if request.kind == "file" and (path := stored_path(result)) is not None:
+        record["path"] = path
+    if result.duplicate_of is not None:
+        record["duplicate_of"] = result.duplicate_of
+    if harvest.canonical is not None:
+        record["canonical_url"] = harvest.canonical
+    if harvest.noindex:
+        record["noindex"] = True
+    if harvest.items:
+        record["items"] = len(harvest.items)
+    if harvest.rejected:
+        record["rejected"] = [{"field": r.field, "reason": r.reason, "rule": r.rule} for r in harvest.rejected]
+    if harvest.problem is not None:
+        record["problem"] = harvest.problem
+    return record
+
+
+def item_record(result: Result, item: Item) -> dict[str, Any]:
+    """The record of one item: the page's `url`, then the fields. A field that is named `url` replaces the page's."""
+    return {"url": result.url, **item.fields}
+
+
+def timestamp(instant: float) -> str | None:
+    """`instant` (epoch seconds) as ISO 8601 in UTC with milliseconds; None for what is no date."""
+    try:
+        return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def to_json(record: Mapping[str, Any]) -> bytes:
+    """`record` as one line of JSON, newline included. Never raises: what JSON lacks becomes text."""
+    try:
+        return orjson.dumps(record, default=as_text, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+    except (TypeError, RecursionError):
+        return orjson.dumps(_plain(record), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def as_text(value: object) -> str:
+    """`value` as text, valid Unicode: exact for numbers, ISO 8601 for dates, JSON for lists and mappings."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime | date):
+        text = value.isoformat()
+        return text[:-6] + "Z" if text.endswith("+00:00") else text
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, list | tuple | dict):
+        return orjson.dumps(_plain(value)).decode("utf-8")
+    if isinstance(value, int) and not -_INT_LIMIT <= value < _INT_LIMIT:
+        return str(value) if value.bit_length() < _DECIMAL_BITS else hex(value)
+    if isinstance(value, int | float | Decimal):
+        return str(value)
+    return _foreign(value)
+
+
+def _foreign(value: object) -> str:
+    try:
+        return as_text(str(value))
+    except Exception:  # noqa: BLE001  a hook may put any object into an item, and its __str__ is foreign code
+        return f"<{type(value).__name__}>"
+
+
+def _plain(value: object, depth: int = 0) -> Any:
+    """`value` rebuilt from what orjson takes without complaint."""
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int) and -_INT_LIMIT <= value < _INT_LIMIT:
+        return int(value)
+    if depth >= DEPTH_LIMIT and isinstance(value, Mapping | list | tuple):
+        return "..."
+    if isinstance(value, Mapping):
+        return {as_text(k): _plain(v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v, depth + 1) for v in value]
+    return as_text(value)
+
+
+def _content_type(headers: Headers) -> str | None:
+    for name, value in headers.raw:
+        if len(name) == 12 and name.lower() == b"content-type":
+            return value[:CONTENT_TYPE_LIMIT].decode("latin-1").strip()
+    return None
+
+
+def _add_digest(record: dict[str, Any], body: Body) -> None:
+    algorithm, _, digest = body.digest.partition(":")
+    if digest:
+        record[algorithm] = digest

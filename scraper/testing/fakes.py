@@ -1,0 +1,242 @@
+"""Small honest stand-ins for the ports: a fetcher with a script, an extractor with a map, a sink in memory.
+
+They keep the ports' contracts (a fetch never raises for what a URL does wrong; a sink forgets what was not settled),
+so an engine that runs on them runs on the real ones. Time passes on the event loop's clock: on
+`testing.virtual_loop` latencies cost nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
+
+import xxhash
+
+from scraper.errors import SinkError
+from scraper.model import (
+    Body,
+    ErrorKind,
+    Failure,
+    Harvest,
+    Headers,
+    Item,
+    Link,
+    Outcome,
+    Page,
+    Request,
+    Result,
+    Url,
+)
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def make_url(href: str) -> Url:
+    """A `Url` from an already canonical address."""
+    parts = urlsplit(href)
+    port = "" if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f":{parts.port}"
+    host = f"{parts.hostname}{port}"
+    origin = f"{parts.scheme}://{host}"
+    return Url(href if parts.path else f"{origin}/", href, host, origin)
+
+
+def make_request(href: str, **changes: Any) -> Request:
+    """A `Request` for an already canonical address; `changes` are its other fields."""
+    return Request(make_url(href), **changes)
+
+
+def make_headers(headers: Mapping[str, str]) -> Headers:
+    """`Headers` from a plain mapping."""
+    return Headers([(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()])
+
+
+def make_body(content: bytes | str) -> Body:
+    """A `Body` in memory, as an uncompressed response would give it."""
+    raw = content.encode() if isinstance(content, str) else content
+    return Body(len(raw), len(raw), f"xxh3:{xxhash.xxh3_128_hexdigest(raw)}", raw)
+
+
+def make_page(
+    request: Request | str, content: bytes | str = "", status: int = 200, headers: Mapping[str, str] | None = None
+) -> Page:
+    """A complete response to `request` (or its URL), as HTML unless `headers` say otherwise."""
+    asked = make_request(request) if isinstance(request, str) else request
+    fields = {"Content-Type": "text/html; charset=utf-8", **(headers or {})}
+    return Page(asked, status, make_headers(fields), make_body(content))
+
+
+def make_result(href: str, content: bytes | str = "", status: int = 200, *items: Mapping[str, Any]) -> Result:
+    """A finished URL with its page and items, for tests of sinks."""
+    page = make_page(href, content, status)
+    return Result(page.request, page, Harvest(items=tuple(Item(fields) for fields in items)))
+
+
+Answer: TypeAlias = "str | Outcome | BaseException | Callable[[Request], Outcome]"
+"""What a script answers: HTML, an outcome (its request is filled in), an exception to raise, or a function."""
+
+
+def status(code: int, content: str = "", **headers: str) -> Callable[[Request], Page]:
+    """An answer with this status; underscores in header names stand for hyphens: `Retry_After="5"`."""
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda request: make_page(request, content, code, fields)
+
+
+def redirect(location: str, code: int = 301) -> Callable[[Request], Page]:
+    """An answer that sends elsewhere."""
+    return status(code, Location=location)
+
+
+def failure(
+    error: ErrorKind, detail: str = "as the script says", permanent: bool = False
+) -> Callable[[Request], Failure]:
+    """An answer that never came."""
+    return lambda request: Failure(request, error, detail, permanent=permanent)
+
+
+class Fetched(NamedTuple):
+    """One call of a `FakeFetcher`: `started` and `ended` are the event loop's time, `ended` None while it runs."""
+
+    request: Request
+    started: float
+    ended: float | None
+
+
+class FakeFetcher:
+    """A `Fetcher` that answers from `script`: URL to an answer, or to a list of them for each time it is asked.
+
+    The last answer of a list stays. A URL that is not in the script gets `otherwise` (a 404 page). Each fetch takes
+    `latency` seconds of the loop's clock, or what `latency(request)` says. `calls` holds every call by its start;
+    `peak` is the largest number of fetches at one time, `peaks` the same for each host.
+    """
+
+    def __init__(
+        self,
+        script: Mapping[str, Answer | Sequence[Answer]] | None = None,
+        latency: float | Callable[[Request], float] = 0.0,
+        otherwise: Answer | None = None,
+    ) -> None:
+        self.script = dict(script or {})
+        self.latency = latency
+        self.otherwise: Answer = status(404) if otherwise is None else otherwise
+        self.calls: list[Fetched] = []
+        self.peak = 0
+        self.peaks: dict[str, int] = {}
+        self.closed = False
+        self._active: dict[str, int] = {}
+        self._turns: dict[str, int] = {}
+
+    def urls(self) -> list[str]:
+        """The URLs asked for, in order."""
+        return [call.request.url.href for call in self.calls]
+
+    def starts(self, host: str | None = None) -> list[float]:
+        """The instants (loop time) at which fetches began, of one host or of all."""
+        return [call.started for call in self.calls if host in (None, call.request.url.host)]
+
+    async def fetch(self, request: Request) -> Outcome:
+        """Answer as the script says."""
+        loop, place = asyncio.get_running_loop(), len(self.calls)
+        self.calls.append(Fetched(request, loop.time(), None))
+        answer, began = self._answer(request.url.href), loop.time()
+        self._count(request.url.host, 1)
+        try:
+            await asyncio.sleep(self.latency(request) if callable(self.latency) else self.latency)
+        finally:
+            self._count(request.url.host, -1)
+            self.calls[place] = Fetched(request, began, loop.time())
+        return _outcome(answer, request)
+
+    async def aclose(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+    def _answer(self, href: str) -> Answer:
+        answers = self.script.get(href, self.otherwise)
+        if isinstance(answers, str) or not isinstance(answers, Sequence):
+            return answers
+        turn = self._turns.get(href, 0)
+        self._turns[href] = turn + 1
+        return answers[min(turn, len(answers) - 1)]
+
+    def _count(self, host: str, step: int) -> None:
+        active = self._active
+        active[host] = active.get(host, 0) + step
+        self.peak = max(self.peak, sum(active.values()))
+        self.peaks[host] = max(self.peaks.get(host, 0), active[host])
+        if not active[host]:
+            del active[host]
+
+
+def _outcome(answer: Answer, request: Request) -> Outcome:
+    if isinstance(answer, BaseException):
+        raise answer
+    if isinstance(answer, str):
+        return make_page(request, answer)
+    if callable(answer):
+        return answer(request)
+    return replace(answer, request=request)
+
+
+class FakeExtractor:
+    """An `Extractor` that finds on a page what `found` says for its URL: addresses become links, mappings items."""
+
+    def __init__(self, found: Mapping[str, Sequence[str | Mapping[str, Any] | Link]]) -> None:
+        self.found = found
+
+    def extract(self, page: Page) -> Harvest:
+        """Look the page's URL up."""
+        things = self.found.get(page.request.url.href, ())
+        links = [Link(make_url(thing)) if isinstance(thing, str) else thing for thing in things]
+        return Harvest(
+            links=tuple(link for link in links if isinstance(link, Link)),
+            items=tuple(Item(thing) for thing in things if isinstance(thing, Mapping)),
+        )
+
+
+class FakeSink:
+    """A `Sink` in memory. Its mark is how many results were flushed; `open` forgets those after the mark.
+
+    `flushed` is what would be on the disk, `buffer` what a crash would lose. With `fail_at` the flush that would pass
+    this many results raises `SinkError`, as a full disk does. Give the same object to a second run to resume it.
+    """
+
+    def __init__(self, name: str = "fake", fail_at: int | None = None) -> None:
+        self.name = name
+        self.fail_at = fail_at
+        self.flushed: list[Result] = []
+        self.buffer: list[Result] = []
+        self.flushes = 0
+        self.is_open = False
+
+    def urls(self) -> list[str]:
+        """The URLs of what was flushed, in order."""
+        return [result.url for result in self.flushed]
+
+    async def open(self, mark: str | None) -> None:
+        """Begin anew, or after the result that `mark` names."""
+        del self.flushed[int(mark or 0) :]
+        self.buffer.clear()
+        self.is_open = True
+
+    def write(self, result: Result) -> None:
+        """Take one result."""
+        self.buffer.append(result)
+
+    async def flush(self) -> str:
+        """Move the buffer to what is flushed; return how many that are."""
+        await asyncio.sleep(0)  # a real sink gives way here, so this one must too
+        if self.fail_at is not None and len(self.flushed) + len(self.buffer) > self.fail_at:
+            raise SinkError(f"{self.name}: no space left on the device; free some and run the same command again")
+        self.flushed += self.buffer
+        self.buffer.clear()
+        self.flushes += 1
+        return str(len(self.flushed))
+
+    async def aclose(self) -> None:
+        """Flush once, and close."""
+        if self.is_open:
+            self.is_open = False
+            await self.flush()

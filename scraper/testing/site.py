@@ -1,0 +1,239 @@
+"""A small HTTP/1.1 server on loopback that does what a test tells it to, also what no server should do.
+
+    async with Site({"/": Reply(body=b"<a href=/x>x</a>"), "/x": [Reply(503), Reply()], "/bad": reset}) as site:
+        site.url("/x")                     # http://127.0.0.1:PORT/x
+        [asked.target for asked in site.requests]
+
+A route is a `Reply`; a list of routes for the first, second ... time (the last one stays); an async function from
+`Asked` to a route; or a `Raw` that owns the connection and may write, stall or reset as it likes. `"*"` catches what
+no other route does; without it that is a 404. It speaks over real sockets, so it needs an ordinary event loop: on a
+virtual one the clock would jump over every answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import TracebackType
+from typing import TypeAlias
+
+from scraper.model import Headers
+
+MAX_HEAD = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request as it came: `at` is the loop's time, `connection` counts connections from 1."""
+
+    at: float
+    connection: int
+    method: str
+    target: str
+    headers: Headers
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A well-behaved response. `delay` is seconds before the head, `pause` before each piece of the body.
+
+    `body` may be a sequence of pieces; with `chunked` each becomes a chunk. Content-Length is added unless
+    `chunked` is set or `headers` state one; `close` ends the connection after it.
+    """
+
+    status: int = 200
+    body: bytes | Sequence[bytes] = b""
+    headers: Mapping[str, str] | Sequence[tuple[str, str]] = ()
+    delay: float = 0.0
+    pause: float = 0.0
+    chunked: bool = False
+    close: bool = False
+
+    def head(self) -> bytes:
+        """The status line and the headers, as bytes on the wire."""
+        fields = list(self.headers.items() if isinstance(self.headers, Mapping) else self.headers)
+        names = {name.lower() for name, _ in fields}
+        if self.chunked:
+            fields.append(("Transfer-Encoding", "chunked"))
+        elif "content-length" not in names and self.status not in (204, 304):
+            fields.append(("Content-Length", str(sum(map(len, self.pieces())))))
+        if "content-type" not in names and self.body:
+            fields.append(("Content-Type", "text/html; charset=utf-8"))
+        if self.close:
+            fields.append(("Connection", "close"))
+        lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}", *(f"{name}: {value}" for name, value in fields)]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+    def pieces(self) -> Sequence[bytes]:
+        """The body in the pieces it is sent in."""
+        return [self.body] if isinstance(self.body, bytes) else self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Owns the connection after a request: `act` reads and writes what it likes; the connection is closed after it."""
+
+    act: Callable[[Asked, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+Route: TypeAlias = Reply | Raw | Callable[[Asked], Awaitable["Route"]] | Sequence["Route"]
+
+
+async def _reset(_: Asked, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    # Lingering for no time at all makes the kernel send a reset instead of an orderly end.
+    sock: socket.socket = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def _stall(_: Asked, reader: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+    await reader.read(1)  # until the client gives up or the site closes
+
+
+reset = Raw(_reset)
+"""Resets the connection instead of answering."""
+
+stall = Raw(_stall)
+"""Reads the request and never answers."""
+
+
+def says(*pieces: bytes, pause: float = 0.0, then: Raw | None = None) -> Raw:
+    """A raw answer of exactly these bytes, `pause` seconds apart; then `then`, or the end of the connection."""
+
+    async def act(asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause)
+        if then is not None:
+            await then.act(asked, reader, writer)
+
+    return Raw(act)
+
+
+@dataclass(eq=False)
+class Site:
+    """Serves `routes` on a free port of 127.0.0.1 while it is entered; `requests` holds what was asked, in order.
+
+    With `tls` it speaks HTTPS. An exception in a route's function ends the `async with` block and is raised
+    from it in an exception group. `connections` counts how many were opened.
+    """
+
+    routes: Mapping[str, Route]
+    tls: ssl.SSLContext | None = None
+    requests: list[Asked] = field(default_factory=list)
+    connections: int = 0
+    port: int = 0
+    _turns: dict[str, int] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
+        """The absolute URL of `path` here; `host` may be another name for loopback."""
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}{path}"
+
+    def asked(self, path: str) -> list[Asked]:
+        """The requests for `path`, in order."""
+        return [asked for asked in self.requests if asked.target.partition("?")[0] == path]
+
+    async def __aenter__(self) -> Site:
+        self._group = asyncio.TaskGroup()
+        self._server = await asyncio.start_server(
+            self._accept, "127.0.0.1", 0, ssl=self.tls, limit=MAX_HEAD, backlog=1024
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        try:
+            await self._group.__aexit__(kind, error, trace)
+        finally:
+            await self._server.wait_closed()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        name = f"connection-{self.connections}"
+        try:
+            task = self._group.create_task(self._converse(reader, writer, self.connections), name=name)
+        except RuntimeError:  # the site is closing: this one came too late
+            writer.transport.abort()
+            return
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                while await self._answer(await _read_request(reader, number), reader, writer):
+                    pass
+                writer.close()
+                await writer.wait_closed()
+        finally:
+            writer.transport.abort()
+
+    async def _answer(self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; return whether the connection stays open for the next."""
+        self.requests.append(asked)
+        route = self._route(asked)
+        while not isinstance(route, (Reply, Raw)):
+            route = await route(asked) if callable(route) else self._turn(asked.target, route)
+        if isinstance(route, Raw):
+            await route.act(asked, reader, writer)
+            return False
+        await _send(route, asked, writer)
+        return not route.close and (asked.headers.get("connection") or "").lower() != "close"
+
+    def _route(self, asked: Asked) -> Route:
+        path = asked.target.partition("?")[0]
+        for name in (asked.target, path, "*"):
+            if name in self.routes:
+                return self.routes[name]
+        return Reply(404, b"not found")
+
+    def _turn(self, target: str, routes: Sequence[Route]) -> Route:
+        turn = self._turns.get(target, 0)
+        self._turns[target] = turn + 1
+        return routes[min(turn, len(routes) - 1)]
+
+
+async def _read_request(reader: asyncio.StreamReader, connection: int) -> Asked:
+    head = await reader.readuntil(b"\r\n\r\n")
+    at = asyncio.get_running_loop().time()
+    line, *rest = head[:-4].split(b"\r\n")
+    method, target, _ = line.decode("latin-1").split(" ", 2)
+    headers = Headers([(name, value.strip()) for name, _, value in (field.partition(b":") for field in rest)])
+    body = await reader.readexactly(int(headers.get("content-length") or 0))
+    return Asked(at, connection, method, target, headers, body)
+
+
+async def _send(reply: Reply, asked: Asked, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(reply.delay)
+    writer.write(reply.head())
+    if asked.method != "HEAD" and reply.status not in (204, 304):
+        for piece in reply.pieces():
+            if reply.pause:
+                await writer.drain()
+                await asyncio.sleep(reply.pause)
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if reply.chunked else piece)
+            await writer.drain()
+        if reply.chunked:
+            writer.write(b"0\r\n\r\n")
+    await writer.drain()
+
+
+def _phrase(status: int) -> str:
+    with suppress(ValueError):
+        return HTTPStatus(status).phrase
+    return "Unknown"

@@ -1,0 +1,178 @@
+"""A configuration in the words of each room: every room gets its own small settings, never the whole config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import inf
+from pathlib import Path
+
+from scraper.config.extraction import FieldRule
+from scraper.config.schema import CrawlConfig
+from scraper.engine.settings import EngineSettings
+from scraper.errors import ConfigError, Problem
+from scraper.extract.fields import FieldSettings, RuleSettings
+from scraper.extract.page import ExtractSettings, FileSettings
+from scraper.model import OutOfScope, Request, Url
+from scraper.politeness.breaker import BreakerSettings
+from scraper.politeness.gate import GateSettings
+from scraper.politeness.overlays import HostOverlay, PolitenessSettings
+from scraper.politeness.robots import RobotsSettings
+from scraper.urls.canonicalise import KeyRules, canonicalise
+from scraper.urls.scope import Scope, ScopeSettings
+from scraper.urls.traps import TrapSettings
+
+MAX_SEED_LINE = 65_536
+MAX_SEEDS = 10_000_000
+"""Seeds of one run, over all of its seed files."""
+
+
+def read_seeds(config: CrawlConfig, keys: KeyRules) -> list[Url]:
+    """The seeds as canonical URLs, those of sitemaps too. Raises `ConfigError` naming file and line."""
+    seeds: list[Url] = []
+    for seed in config.seeds:
+        if seed.file is not None:
+            seeds += _seed_file(seed.file, keys)
+        else:
+            text = seed.url or seed.sitemap or ""
+            seeds.append(_seed(text, keys, Problem(text, "seeds")))
+    return seeds
+
+
+def _seed_file(path: Path, keys: KeyRules) -> Iterator[Url]:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                text = line.strip()
+                if number > MAX_SEEDS:
+                    raise ConfigError([Problem(f"more than {MAX_SEEDS} lines", "seeds", str(path), number)])
+                if text and not text.startswith("#"):
+                    yield _seed(text[:MAX_SEED_LINE], keys, Problem(text[:200], "seeds", str(path), number))
+    except OSError as error:
+        raise ConfigError([Problem(f"cannot be read: {error.strerror or error}", "seeds", str(path))]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([Problem("is not UTF-8 text", "seeds", str(path))]) from error
+
+
+def _seed(text: str, keys: KeyRules, place: Problem) -> Url:
+    found = canonicalise(text, None, keys)
+    if isinstance(found, OutOfScope):
+        hint = "a seed is a whole URL such as https://books.example/"
+        raise ConfigError([Problem(f"{text!r}: {found.rule}", place.key, place.file, place.line, hint=hint)])
+    return found
+
+
+def seeds_as_requests(config: CrawlConfig, keys: KeyRules, seeds: Sequence[Url]) -> Iterator[Request]:
+    """Seeds as they enter the frontier: pages first to last, sitemaps before them."""
+    sitemaps = {_seed(s.sitemap, keys, Problem("", "seeds")).key for s in config.seeds if s.sitemap is not None}
+    for url in seeds:
+        is_sitemap = url.key in sitemaps
+        yield Request(url, kind="sitemap" if is_sitemap else "page", priority=-10 if is_sitemap else 0)
+
+
+def scope_for(config: CrawlConfig, seeds: Sequence[Url]) -> Scope:
+    """The scope that the config describes around its seeds."""
+    scope, traps = config.scope, config.scope.traps
+    return Scope(
+        ScopeSettings(
+            mode=scope.mode,
+            hosts=scope.hosts,
+            allow=scope.allow,
+            deny=scope.deny,
+            max_depth=scope.max_depth,
+            traps=TrapSettings(
+                max_length=traps.max_length,
+                max_segments=traps.max_segments,
+                max_repeats=traps.max_repeats,
+                max_params=traps.max_params,
+                allow=traps.allow,
+            ),
+        ),
+        seeds,
+    )
+
+
+def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> ExtractSettings:
+    """What the extractor must know."""
+    return ExtractSettings(
+        scope=scope,
+        rules=tuple(
+            RuleSettings(
+                match=rule.match,
+                each=rule.each,
+                fields=tuple(_field(name, field) for name, field in rule.fields.items()),
+            )
+            for rule in config.extract
+        ),
+        keys=keys,
+        nofollow=config.politeness.nofollow,
+        files=FileSettings(config.files.match, config.files.css),
+        product=robots_settings(config).token,
+    )
+
+
+def _field(name: str, rule: FieldRule) -> FieldSettings:
+    return FieldSettings(
+        name=name,
+        css=rule.css,
+        links=rule.links,
+        attr=rule.attr,
+        type=rule.type,
+        regex=rule.regex,
+        many=rule.many,
+        required=rule.required,
+        default=rule.default,
+    )
+
+
+def engine_settings(config: CrawlConfig) -> EngineSettings:
+    """What the engine must know."""
+    limits = config.limits
+    return EngineSettings(
+        name=config.name,
+        concurrency=limits.concurrency,
+        max_pages=limits.max_pages,
+        max_time=limits.max_time,
+        max_redirects=limits.max_redirects,
+        sitemaps=config.sitemaps == "auto" and config.scope.mode != "page",
+        obey_robots=config.politeness.robots.policy == "obey",
+    )
+
+
+def robots_settings(config: CrawlConfig) -> RobotsSettings:
+    """How robots.txt is treated."""
+    robots = config.politeness.robots
+    return RobotsSettings(config.politeness.user_agent, robots.policy, robots.forbidden)
+
+
+def politeness_settings(config: CrawlConfig) -> PolitenessSettings:
+    """The rules for hosts: defaults and overlays."""
+    polite, breaker, robots = config.politeness, config.politeness.breaker, config.politeness.robots
+    defaults = GateSettings(
+        rate=_rate(polite.per_host.rate),
+        concurrency=polite.per_host.concurrency,
+        adaptive=polite.adaptive,
+        breaker=BreakerSettings(
+            failures=breaker.failures,
+            ratio=breaker.ratio,
+            window=breaker.window,
+            open=breaker.open,
+            max_open=breaker.max_open,
+        ),
+        max_retry_after=polite.max_retry_after,
+        max_crawl_delay=robots.max_crawl_delay,
+        long_crawl_delay=robots.above,
+        max_pages=config.limits.max_pages_per_host,
+    )
+    overlays = {}
+    for pattern, overlay in polite.hosts.items():
+        changes: dict[str, float | int | None] = {}
+        if overlay.rate is not None:
+            changes["rate"] = _rate(overlay.rate)
+        if overlay.concurrency is not None:
+            changes["concurrency"] = overlay.concurrency
+        overlays[pattern] = HostOverlay(**changes)  # type: ignore[arg-type]
+    return PolitenessSettings(defaults, overlays)
+
+
+def _rate(rate: float | None) -> float | None:
+    return None if rate == inf else rate

@@ -1,0 +1,217 @@
+"""Turns any text that claims to be a URL into the one form this package works with.
+
+The form is what the WHATWG URL standard's parser makes of it, then the safe set of RFC 3986 section 6.2.2: the
+fragment is dropped, percent triplets are upper-case, and triplets of unreserved characters are decoded. All of it
+names the same resource for every server, so `Url.href` can be fetched. What may change the meaning (tracking
+parameters, the order of parameters) only ever touches `Url.key`, which is compared and never fetched.
+
+This is the hottest path of a crawl: a hundred links a page. So a base is parsed once a page (`Base`), a link on the
+page's own origin borrows the base's host and origin strings, and every rule is behind a test that is cheaper than it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from can_ada import URL, parse
+
+from scraper.model import OutOfScope, Url
+
+MAX_TEXT = 65_536
+"""Characters of a link's text beyond which it is not looked at (a `data:` URL may hold megabytes)."""
+MAX_HOST = 260
+"""Longest host with its port: 253 characters of name (RFC 1035), a colon and five digits, rounded up."""
+
+NOT_A_URL = OutOfScope("invalid", "url: not an absolute URL")
+TOO_LONG = OutOfScope("invalid", f"url: longer than {MAX_TEXT} characters")
+CREDENTIALS = OutOfScope("invalid", "url: credentials in the URL; use the config's auth")
+BAD_HOST = OutOfScope("invalid", "url: not a host name")
+
+UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_TRIPLET = re.compile("%[0-9A-Fa-f]{2}")
+_MALFORMED = re.compile("%(?![0-9A-Fa-f]{2})")
+# A percent sign that is not followed by an upper-case triplet of a reserved octet: there is something to do.
+_UNTIDY = re.compile("%(?![0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF])")
+_NON_ASCII = re.compile("[^\x00-\x7f]")
+_SCHEME = re.compile(r"[\x00-\x20]*([A-Za-z][A-Za-z0-9+.\-]{0,30}):")
+
+_new = tuple.__new__
+
+
+def _glob(pattern: str) -> str:
+    return "[^=&]*".join(re.escape(part) for part in pattern.split("*"))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRules:
+    """What two URLs may differ in and still count as one.
+
+    `strip_params` are names of query parameters, case-sensitive, with `*` for any characters (`utm_*`).
+    `sort_query` orders parameters by name; those of one name keep their order.
+    """
+
+    strip_params: tuple[str, ...] = ()
+    sort_query: bool = False
+    _name: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+    _anywhere: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        names = "|".join(_glob(name) for name in self.strip_params if name)
+        if names:
+            object.__setattr__(self, "_name", re.compile(f"(?:{names})(?![^=])"))
+            object.__setattr__(self, "_anywhere", re.compile(f"[?&](?:{names})(?![^=&])"))
+
+    def key(self, href: str) -> str:
+        """The identity of a canonical `href`: the same object when no rule changes it."""
+        strip = self._anywhere is not None and self._anywhere.search(href) is not None
+        if not strip and not self.sort_query:
+            return href
+        head, _, query = href.partition("?")
+        parts = query.split("&")
+        if strip and self._name is not None:
+            match = self._name.match
+            parts = [part for part in parts if not match(part)]
+        if self.sort_query:
+            parts.sort(key=_parameter_name)
+        changed = "&".join(parts)
+        if changed == query:
+            return href
+        return f"{head}?{changed}" if changed else head
+
+
+def _parameter_name(part: str) -> str:
+    return part.partition("=")[0]
+
+
+DEFAULT = KeyRules()
+
+
+class Base:
+    """What the links of one page are resolved against, parsed once.
+
+    `url` must come from `canonicalise`. `codec` is the Python codec of the page's text when that is not UTF-8:
+    browsers write the query of a link in the page's own encoding (WHATWG URL, "percent-encode after encoding").
+    """
+
+    __slots__ = ("codec", "host", "origin", "parsed", "prefix")
+
+    def __init__(self, url: Url, codec: str | None = None) -> None:
+        self.parsed = parse(url.href)
+        self.origin = url.origin
+        self.host = url.host
+        self.prefix = url.origin + "/"
+        self.codec = codec
+
+    @classmethod
+    def of(cls, url: Url) -> Base:
+        """The base that a page at `url` has when it declares none."""
+        return cls(url)
+
+    @property
+    def href(self) -> str:
+        """The base itself, absolute."""
+        return self.parsed.href
+
+    def join(self, text: str) -> Base | None:
+        """The base that `<base href=text>` declares on a page with this one; None when browsers would ignore it.
+
+        HTML standard, 4.2.3: text that cannot be parsed, `data:` and `javascript:` are ignored.
+        """
+        parsed = _parse(text, self) if len(text) <= MAX_TEXT else None
+        if parsed is None or parsed.protocol in {"data:", "javascript:"}:
+            return None
+        other = object.__new__(Base)
+        other.parsed, other.codec = parsed, self.codec
+        other.host, other.origin = parsed.host, parsed.origin
+        # Nothing starts with an empty line: links below another scheme never pass as links of a known origin.
+        other.prefix = parsed.origin + "/" if parsed.protocol in {"http:", "https:"} else "\n"
+        return other
+
+
+def canonicalise(text: str, base: Base | None = None, rules: KeyRules = DEFAULT) -> Url | OutOfScope:
+    """Read `text` as a URL, relative to `base` when there is one.
+
+    `rules` make the key. Returns the canonical URL, or `OutOfScope` with the reason `scheme` (not http or https) or
+    `invalid` (no URL, a host that cannot be, credentials in it, longer than `MAX_TEXT`). Never raises. Idempotent:
+    a `Url.href` gives an equal `Url`, and a `Url.key` keeps its key. Standards: WHATWG URL; RFC 3986 section 6.2.2.
+    """
+    cut = text.find("#")
+    if cut >= 0:
+        text = text[:cut]
+    if len(text) > MAX_TEXT:
+        return TOO_LONG
+    try:
+        if base is None:
+            parsed = parse(text)
+        elif base.codec is None:
+            parsed = base.parsed + text
+        else:
+            parsed = base.parsed + in_page_encoding(text, base.codec)
+    except (ValueError, TypeError):
+        retried = _parse(text, base)
+        if retried is None:
+            return _why_not(text)
+        parsed = retried
+    href = parsed.href
+    if base is not None and href.startswith(base.prefix):
+        host, origin = base.host, base.origin
+    else:
+        if not href.startswith(("https://", "http://")):
+            return OutOfScope("scheme", f"scheme: {parsed.protocol[:30].removesuffix(':')}")
+        if parsed.has_credentials():
+            return CREDENTIALS
+        host, origin = parsed.host, parsed.origin
+        if ".." in host or host[0] == "." or len(host) > MAX_HOST:
+            return BAD_HOST
+    if "%" in href and _UNTIDY.search(href):
+        href = _tidy(href)
+    key = rules.key(href) if "?" in href else href
+    return _new(Url, (href, key, host, origin))
+
+
+def in_page_encoding(text: str, codec: str) -> str:
+    """`text` with the non-ASCII characters of its query percent-encoded in `codec`, as a browser sends a legacy form.
+
+    Characters that the encoding lacks become `%26%23<number>%3B` (WHATWG Encoding, "html" error mode).
+    """
+    if text.isascii() or "?" not in text:
+        return text
+
+    def encoded(match: re.Match[str]) -> str:
+        try:
+            return "".join(f"%{byte:02X}" for byte in match[0].encode(codec))
+        except UnicodeError:
+            return f"%26%23{ord(match[0])}%3B"
+
+    head, _, query = text.partition("?")
+    return f"{head}?{_NON_ASCII.sub(encoded, query)}"
+
+
+def _parse(text: str, base: Base | None) -> URL | None:
+    try:
+        # Lone surrogates, which the parser does not take, are what WHATWG's USVString makes of them: U+FFFD.
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return parse(text) if base is None else base.parsed + text
+    except (ValueError, TypeError):
+        return None
+
+
+def _why_not(text: str) -> OutOfScope:
+    scheme = _SCHEME.match(text)
+    if scheme is None or scheme[1].lower() in {"http", "https"}:
+        return NOT_A_URL
+    return OutOfScope("scheme", f"scheme: {scheme[1].lower()}")
+
+
+def _tidy(href: str) -> str:
+    if _MALFORMED.search(href):
+        # Beside a stray percent sign a decoded character could form a new triplet (%%37E would become %7E), so
+        # such a URL is only brought to upper case.
+        return _TRIPLET.sub(lambda match: match[0].upper(), href)
+    return _TRIPLET.sub(_tidy_triplet, href)
+
+
+def _tidy_triplet(match: re.Match[str]) -> str:
+    octet = int(match[0][1:], 16)
+    return chr(octet) if octet in UNRESERVED else match[0].upper()

@@ -1,0 +1,173 @@
+"""How far from its seeds a crawl may go: the five modes of a scope.
+
+The scheme and a leading `www.` or `www<number>.` of a host are ignored, ports count. Each mode takes the same time
+for one seed and for a hundred thousand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol
+
+from can_ada import parse
+
+from scraper.model import Url
+from scraper.urls.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
+
+DOMAIN_CACHE = 20_000
+"""Hosts whose registrable domain is remembered."""
+
+_WWW = re.compile(r"www\d*\.(?=[^.:]+\.[^.:])")
+_ADDRESS = re.compile(r"[\d.]+")
+
+
+class Reach(Protocol):
+    """Whether a URL is near enough to the seeds; `text` says what that means, for the user."""
+
+    text: str
+
+    def __call__(self, url: Url) -> bool:
+        """Whether `url` is in reach."""
+        ...
+
+
+def bare(host: str) -> str:
+    """`host` (port included) without a leading `www.` or `www<number>.`, unless nothing but a top level would stay."""
+    if host.startswith("www"):
+        match = _WWW.match(host)
+        if match is not None:
+            return host[match.end() :]
+    return host
+
+
+@lru_cache(maxsize=DOMAIN_CACHE)
+def registrable(host: str) -> str:
+    """The registrable domain of `host` by the public suffix list, with its port kept.
+
+    Addresses, single labels (`localhost`), names with a closing dot and hosts that are public suffixes themselves
+    stand for themselves.
+    """
+    if host.startswith("["):
+        return host
+    name, colon, port = host.partition(":")
+    if _ADDRESS.fullmatch(name) or "." not in name or name.endswith("."):
+        return host
+    return f"{_suffixes().privatesuffix(name) or name}{colon}{port}"
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> PublicSuffixList:
+    from publicsuffixlist import PublicSuffixList  # takes a tenth of a second, and only this mode needs it
+
+    return PublicSuffixList()
+
+
+class AnyHost:
+    """Everything that can be fetched."""
+
+    text = "any"
+
+    def __call__(self, url: Url) -> bool:
+        """Always true."""
+        return True
+
+
+class SamePage:
+    """The seeds alone."""
+
+    def __init__(self, seeds: Iterable[Url]) -> None:
+        self._keys = frozenset(fingerprint(seed) for seed in seeds)
+        self.text = f"page ({len(self._keys)} seed{'' if len(self._keys) == 1 else 's'})"
+
+    def __call__(self, url: Url) -> bool:
+        """Whether `url` is a seed."""
+        return fingerprint(url) in self._keys
+
+
+class SamePrefix:
+    """What lies at or below the directory of a seed: its URL up to the last slash of the path."""
+
+    def __init__(self, seeds: Iterable[Url]) -> None:
+        self._folders: frozenset[str] = frozenset(_directory(seed) for seed in seeds)
+        self._deepest = max((folder.count("/") for folder in self._folders), default=0)
+        self.text = f"prefix ({_some(self._folders)})"
+
+    def __call__(self, url: Url) -> bool:
+        """Whether one of the folders that hold `url` is a seed's."""
+        address = _address(url)
+        end = -1
+        for _ in range(self._deepest):
+            end = address.find("/", end + 1)
+            if end < 0:
+                return False
+            if address[: end + 1] in self._folders:
+                return True
+        return False
+
+
+class SameHost:
+    """The hosts of the seeds."""
+
+    def __init__(self, seeds: Iterable[Url]) -> None:
+        self._hosts: frozenset[str] = frozenset(bare(seed.host) for seed in seeds)
+        self.text = f"host ({_some(self._hosts)})"
+
+    def __call__(self, url: Url) -> bool:
+        """Whether the host of `url` is a seed's."""
+        return bare(url.host) in self._hosts
+
+
+class SameDomain:
+    """The registrable domains of the seeds, with all their subdomains."""
+
+    def __init__(self, seeds: Iterable[Url]) -> None:
+        self._domains: frozenset[str] = frozenset(registrable(seed.host) for seed in seeds)
+        self.text = f"domain ({_some(self._domains)})"
+
+    def __call__(self, url: Url) -> bool:
+        """Whether the registrable domain of `url` is a seed's."""
+        return registrable(url.host) in self._domains
+
+
+class MoreHosts:
+    """Hosts named one by one or by a pattern, where `*` stands for any characters (`*.books.example`)."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        readable = [_host_of(pattern) for pattern in patterns]
+        self._exact = frozenset(bare(host) for host in readable if "*" not in host)
+        globs = [".*".join(re.escape(part) for part in host.split("*")) for host in readable if "*" in host]
+        self._pattern = re.compile("|".join(globs)) if globs else None
+
+    def __call__(self, host: str) -> bool:
+        """Whether `host` (with a port that is not the default one) is named."""
+        if bare(host) in self._exact:
+            return True
+        return self._pattern is not None and self._pattern.fullmatch(host) is not None
+
+
+def _host_of(pattern: str) -> str:
+    try:
+        return parse(f"http://{pattern}").host  # brings names to lower case and to punycode
+    except (ValueError, TypeError):
+        return pattern.lower()
+
+
+def _address(url: Url) -> str:
+    return bare(url.host) + url.target.partition("?")[0]
+
+
+def _directory(seed: Url) -> str:
+    address = _address(seed)
+    return address[: address.rfind("/") + 1]
+
+
+def _some(names: frozenset[str]) -> str:
+    if not names:
+        return "no seeds"
+    first = min(names)
+    return first if len(names) == 1 else f"{first} and {len(names) - 1} more"

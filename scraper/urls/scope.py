@@ -1,0 +1,208 @@
+"""Which URLs a crawl asks for.
+
+The rules are asked in this order, and the first one that rejects decides:
+
+1. `scope.mode`: the URL is near enough to a seed, or its host is among `scope.hosts`;
+2. `traps.*`: its shape is not one that sites make without end (this also bounds what the expressions below read);
+3. `scope.deny`: none of these expressions is found in it;
+4. `scope.allow`: when there are any, one of these expressions is found in it;
+5. `scope.max_depth`: it is not too many links away from a seed.
+
+Seeds are exempt from 2 and 4: they were asked for by name. Each refusal names the rule that decided.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal, NamedTuple
+
+from scraper.errors import ConfigError, Problem
+from scraper.model import OutOfScope, Url
+from scraper.urls.fingerprint import fingerprint
+from scraper.urls.reach import AnyHost, MoreHosts, Reach, SameDomain, SameHost, SamePage, SamePrefix
+from scraper.urls.traps import TrapSettings, trap
+
+_UNKNOWN = OutOfScope("", "")
+
+Mode = Literal["page", "prefix", "host", "domain", "any"]
+
+MEMO = 20_000
+"""URLs whose verdict is remembered: the links that stand on every page of a site."""
+MAX_SEEDS = 1_000_000
+"""Seeds that are recognised as such (8 bytes of identity each); further ones are judged like any URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeSettings:
+    """What is in scope.
+
+    `mode`: the seeds alone (`page`), what lies below their directory (`prefix`), their `host`, their registrable
+    `domain`, or `any`. `hosts` are further hosts, with `*` for any characters. `allow` and `deny` are regular
+    expressions, searched for in the URL as it is fetched. `max_depth` counts links from a seed, None is no limit.
+    """
+
+    mode: Mode = "host"
+    hosts: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    max_depth: int | None = None
+    traps: TrapSettings = field(default_factory=TrapSettings)
+
+
+class Step(NamedTuple):
+    """One line of an explanation: a rule, and whether it `passes`, `rejects` or `spares` (a seed) the URL."""
+
+    rule: str
+    verdict: str
+
+
+class _Rule(NamedTuple):
+    """`rejects` returns what to write as the deciding rule, or None. `name` is written when it does not reject."""
+
+    name: str
+    reason: str
+    spares_seeds: bool
+    rejects: Callable[[Url], str | None]
+
+
+class Scope:
+    """Judges URLs. `seeds` set the centre of the modes.
+
+    Raises `ConfigError` when an expression cannot be compiled or the mode is unknown. Can be pickled.
+    """
+
+    def __init__(self, settings: ScopeSettings, seeds: Sequence[Url]) -> None:
+        self.settings = settings
+        reach = _reach(settings.mode, seeds)
+        patterns, problems = {}, []
+        for key, texts in (("allow", settings.allow), ("deny", settings.deny), ("traps", settings.traps.allow)):
+            patterns[key], found = _compile(texts, f"scope.{key}" if key != "traps" else "traps.allow")
+            problems += found
+        if problems:
+            raise ConfigError(problems)
+        self._rules = (
+            _Rule(f"scope.mode: {reach.text}", "scope", False, _Reachable(reach, MoreHosts(settings.hosts))),
+            _Rule("traps", "trap", True, _Trapped(settings.traps, patterns["traps"])),
+            _Rule("scope.deny", "scope", False, _Denied(patterns["deny"])),
+            _Rule("scope.allow", "scope", True, _NotAllowed(patterns["allow"])),
+        )
+        idle = {"scope.deny": not settings.deny, "scope.allow": not settings.allow}
+        self._active = tuple(rule for rule in self._rules if not idle.get(rule.name))
+        self._seeds = frozenset(fingerprint(seed) for seed in islice(seeds, MAX_SEEDS))
+        self._too_deep = OutOfScope("depth", f"scope.max_depth: {settings.max_depth}")
+        self._memo: dict[str, OutOfScope | None] = {}
+
+    def judge(self, url: Url, depth: int) -> OutOfScope | None:
+        """None when `url`, found `depth` links away from a seed, is in scope; otherwise why not.
+
+        The reason is `scope`, `trap` or `depth`.
+        """
+        memo = self._memo
+        verdict = memo.get(url.href, _UNKNOWN)
+        if verdict is _UNKNOWN:
+            verdict = self._decide(url)
+            if len(memo) >= MEMO:
+                memo.clear()
+            memo[url.href] = verdict
+        if verdict is None and (limit := self.settings.max_depth) is not None and depth > limit:
+            return self._too_deep
+        return verdict
+
+    def explain(self, url: Url, depth: int) -> tuple[Step, ...]:
+        """What every rule says, in order; the first one that `rejects` is the one that decides."""
+        steps = []
+        for rule in self._rules:
+            named = rule.rejects(url)
+            spared = named is not None and rule.spares_seeds and self._is_seed(url)
+            verdict = "passes" if named is None else "spares" if spared else "rejects"
+            steps.append(Step(named or rule.name, verdict))
+        limit = self.settings.max_depth
+        deep = limit is not None and depth > limit
+        steps.append(Step(f"scope.max_depth: {'none' if limit is None else limit}", "rejects" if deep else "passes"))
+        return tuple(steps)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_memo": {}}
+
+    def _decide(self, url: Url) -> OutOfScope | None:
+        for rule in self._active:
+            named = rule.rejects(url)
+            if named is not None and not (rule.spares_seeds and self._is_seed(url)):
+                return OutOfScope(rule.reason, named)
+        return None
+
+    def _is_seed(self, url: Url) -> bool:
+        return fingerprint(url) in self._seeds
+
+
+class _Reachable:
+    def __init__(self, reach: Reach, more: MoreHosts) -> None:
+        self._reach, self._more = reach, more
+
+    def __call__(self, url: Url) -> str | None:
+        return None if self._reach(url) or self._more(url.host) else f"scope.mode: {self._reach.text}"
+
+
+class _Trapped:
+    def __init__(self, settings: TrapSettings, allow: list[re.Pattern[str]]) -> None:
+        self._settings, self._allow = settings, allow
+
+    def __call__(self, url: Url) -> str | None:
+        named = trap(url.href, self._settings)
+        if named is not None and any(pattern.search(url.href) for pattern in self._allow):
+            return None
+        return named
+
+
+class _Denied:
+    def __init__(self, patterns: list[re.Pattern[str]]) -> None:
+        self._patterns = patterns
+
+    def __call__(self, url: Url) -> str | None:
+        for pattern in self._patterns:
+            if pattern.search(url.href):
+                return f"scope.deny: '{pattern.pattern}'"
+        return None
+
+
+class _NotAllowed:
+    def __init__(self, patterns: list[re.Pattern[str]]) -> None:
+        self._patterns = patterns
+        self._text = "scope.allow: " + ", ".join(f"'{pattern.pattern}'" for pattern in patterns)
+
+    def __call__(self, url: Url) -> str | None:
+        if not self._patterns:
+            return None
+        for pattern in self._patterns:
+            if pattern.search(url.href):
+                return None
+        return self._text
+
+
+def _reach(mode: Mode, seeds: Sequence[Url]) -> Reach:
+    match mode:
+        case "page":
+            return SamePage(seeds)
+        case "prefix":
+            return SamePrefix(seeds)
+        case "host":
+            return SameHost(seeds)
+        case "domain":
+            return SameDomain(seeds)
+        case "any":
+            return AnyHost()
+        case _:
+            raise ConfigError([Problem(f"unknown mode {mode!r}", "scope.mode", hint="page, prefix, host, domain, any")])
+
+
+def _compile(texts: Iterable[str], key: str) -> tuple[list[re.Pattern[str]], list[Problem]]:
+    patterns, problems = [], []
+    for text in texts:
+        try:
+            patterns.append(re.compile(text))
+        except (re.error, RecursionError, OverflowError) as error:
+            problems.append(Problem(f"not a regular expression: '{text}': {error}", key))
+    return patterns, problems

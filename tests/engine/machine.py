@@ -1,0 +1,91 @@
+"""An engine on fakes and virtual time, with everything a test may want to look at."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scraper.clock import Clock
+from scraper.engine.crawl import Engine, Rules
+from scraper.engine.floor import Stop
+from scraper.engine.settings import EngineSettings
+from scraper.events import Event, EventBus
+from scraper.frontier.interface import Frontier
+from scraper.frontier.memory import MemoryFrontier
+from scraper.hooks.interface import Hook
+from scraper.model import Link, Request, Result
+from scraper.politeness.gate import GateSettings
+from scraper.politeness.overlays import PolitenessSettings
+from scraper.politeness.retry import RetrySettings
+from scraper.politeness.robots import RobotsSettings
+from scraper.testing.fakes import FakeExtractor, FakeFetcher, FakeSink, make_url
+from scraper.urls.canonicalise import KeyRules
+from scraper.urls.scope import Scope, ScopeSettings
+
+EPOCH = 1_700_000_000.0
+FAST = GateSettings(rate=None, concurrency=None, adaptive=False)
+
+
+class OneSink:
+    """One sink where the recorder expects all of them."""
+
+    def __init__(self, sink: FakeSink) -> None:
+        self.sink = sink
+
+    def write(self, result: Result) -> None:
+        self.sink.write(result)
+
+    async def flush(self) -> Mapping[str, str]:
+        return {self.sink.name: await self.sink.flush()}
+
+
+@dataclass
+class Machine:
+    """What a run needs; `run` makes the engine anew each time, as a new process would."""
+
+    fetcher: FakeFetcher
+    found: Mapping[str, Sequence[str | Mapping[str, Any] | Link]] = field(default_factory=dict)
+    settings: EngineSettings = field(default_factory=lambda: EngineSettings(sitemaps=False, concurrency=8))
+    gate: GateSettings = FAST
+    scope: ScopeSettings = field(default_factory=lambda: ScopeSettings(mode="any"))
+    retry: RetrySettings = field(default_factory=RetrySettings)
+    robots: RobotsSettings = field(default_factory=lambda: RobotsSettings(robots="ignore"))
+    frontier: Frontier = field(default_factory=MemoryFrontier)
+    sink: FakeSink = field(default_factory=FakeSink)
+    hooks: Sequence[Hook] = ()
+    events: list[Event] = field(default_factory=list)
+    engine: Engine | None = None
+
+    async def run(self, *seeds: str, results: list[Result] | None = None) -> Stop:
+        """Crawl from `seeds` on what is left of earlier runs."""
+        marks = (await self.frontier.counts()).marks
+        await self.sink.open(marks.get(self.sink.name))
+        urls = [make_url(seed) for seed in seeds]
+        rules = Rules(Scope(self.scope, urls), KeyRules(), PolitenessSettings(self.gate), self.retry, self.robots)
+
+        async def keep(result: Result) -> None:
+            if results is not None:
+                results.append(result)
+
+        async with EventBus([self.events.append]) as bus:
+            self.engine = Engine(
+                self.settings,
+                rules,
+                self.frontier,
+                self.fetcher,
+                FakeExtractor(self.found),
+                OneSink(self.sink),
+                bus,
+                Clock(EPOCH),
+                waiting_at=getattr(self.frontier, "waiting_at"),  # noqa: B009  the fakes' frontiers are ledgers too
+                hooks=self.hooks,
+                rng=random.Random(1),
+                on_result=keep,
+            )
+            return await self.engine.run([Request(url) for url in urls])
+
+    def of(self, kind: type[Event]) -> list[Any]:
+        """The events of one type, in order."""
+        return [event for event in self.events if isinstance(event, kind)]

@@ -1,0 +1,39 @@
+"""The conformance suite over our own frontiers, the SQLite one also with next to nothing held in RAM."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from scraper.frontier.memory import MemoryFrontier
+from scraper.frontier.settings import SqliteSettings
+from scraper.frontier.sqlite import SqliteFrontier
+from scraper.testing.frontier_contract import DurableFrontierContract, FrontierContract, LedgerContract
+
+TINY = SqliteSettings(host_rows=3, window_rows=5, known_keys=4, skipped_keys=1, early_hosts=2)
+
+
+class TestMemory(FrontierContract, LedgerContract):
+    @asynccontextmanager
+    async def open_frontier(self, folder: Path) -> AsyncIterator[MemoryFrontier]:
+        frontier = MemoryFrontier()
+        yield frontier
+        await frontier.aclose()
+
+
+class TestSqlite(DurableFrontierContract, LedgerContract):
+    settings: SqliteSettings | None = None
+
+    @asynccontextmanager
+    async def open_frontier(self, folder: Path) -> AsyncIterator[SqliteFrontier]:
+        async with await SqliteFrontier.open(folder / ".scrape" / "frontier.sqlite", self.settings) as frontier:
+            yield frontier
+
+
+class TestSqliteWithTinyWindows(TestSqlite):
+    settings = TINY
+
+
+class TestSqliteThatSurvivesPowerLoss(TestSqlite):
+    settings = SqliteSettings(durability="power")

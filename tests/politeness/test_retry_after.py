@@ -1,0 +1,201 @@
+"""Retry-After, HTTP dates, and the host-wide wait that follows from them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scraper.events import HostParked
+from scraper.model import ErrorKind, Outcome
+from scraper.politeness.http_date import parse_http_date
+from scraper.politeness.retry_after import LONGEST, LONGEST_WAIT, SlowDown, parse_retry_after, wait_for
+from tests.politeness.outcomes import NOW, denied, failure, not_modified, page
+
+DATES = [
+    ("IMF-fixdate", "Sun, 06 Nov 1994 08:49:37 GMT", 784111777.0),
+    ("RFC 850", "Sunday, 06-Nov-94 08:49:37 GMT", 784111777.0),
+    ("asctime", "Sun Nov  6 08:49:37 1994", 784111777.0),
+    ("asctime, two digits", "Tue Nov 14 22:13:20 2023", NOW),
+    ("two-digit year within 50 years ahead", "Friday, 14-Nov-73 22:13:20 GMT", 3277923200.0),
+    ("two-digit year beyond that", "Wednesday, 14-Nov-74 22:13:20 GMT", 153699200.0),
+    ("leap second", "Sat, 31 Dec 2016 23:59:60 GMT", 1483228799.0),
+    ("weekday that is wrong", "Mon, 06 Nov 1994 08:49:37 GMT", 784111777.0),
+    ("no weekday", "06 Nov 1994 08:49:37 GMT", None),
+    ("other zone", "Sun, 06 Nov 1994 08:49:37 CET", None),
+    ("offset", "Sun, 06 Nov 1994 08:49:37 +0000", None),
+    ("lower case", "sun, 06 nov 1994 08:49:37 gmt", None),
+    ("one-digit day", "Sun, 6 Nov 1994 08:49:37 GMT", None),
+    ("no such day", "Tue, 31 Feb 2023 00:00:00 GMT", None),
+    ("no such hour", "Tue, 14 Nov 2023 25:00:00 GMT", None),
+    ("other digits", "Sun, 0٦ Nov 1994 08:49:37 GMT", None),
+    ("ISO 8601", "2023-11-14T22:13:20Z", None),
+    ("trailing", "Sun, 06 Nov 1994 08:49:37 GMT;", None),
+    ("empty", "", None),
+]
+
+
+@pytest.mark.parametrize(("text", "instant"), [row[1:] for row in DATES], ids=[row[0] for row in DATES])
+def test_http_dates_are_read_strictly_in_three_forms(text: str, instant: float | None) -> None:
+    """RFC 9110 section 5.6.7 and nothing else."""
+    assert parse_http_date(text, NOW) == instant
+
+
+SERVER_NOW = "Tue, 14 Nov 2023 22:00:00 GMT"
+IN_AN_HOUR = "Tue, 14 Nov 2023 23:13:20 GMT"
+VALUES = [
+    ("seconds", "120", None, 120.0),
+    ("surrounding blanks", " \t7 ", None, 7.0),
+    ("leading zeros", "007", None, 7.0),
+    ("zero", "0", None, None),
+    ("negative", "-5", None, None),
+    ("plus", "+5", None, None),
+    ("fraction", "1.5", None, None),
+    ("exponent", "1e3", None, None),
+    ("unit", "5s", None, None),
+    ("two values", "5, 6", None, None),
+    ("hexadecimal", "0x10", None, None),
+    ("underscore", "1_0", None, None),
+    ("other digits", "١٢", None, None),
+    ("word", "soon", None, None),
+    ("empty", "", None, None),
+    ("centuries", "9" * 10, None, LONGEST),
+    ("absurd", "9" * 10_000, None, LONGEST),
+    ("date", IN_AN_HOUR, None, 3600.0),
+    ("date, against the response's own", IN_AN_HOUR, SERVER_NOW, 4400.0),
+    ("date, against a bad one", IN_AN_HOUR, "yesterday", 3600.0),
+    ("date, RFC 850", "Tuesday, 14-Nov-23 22:13:30 GMT", None, 10.0),
+    ("date, asctime", "Tue Nov 14 22:13:30 2023", None, 10.0),
+    ("past date", "Sun, 06 Nov 1994 08:49:37 GMT", None, None),
+    ("this very second", "Tue, 14 Nov 2023 22:13:20 GMT", None, None),
+    ("far date", "Fri, 31 Dec 9999 23:59:59 GMT", None, LONGEST),
+]
+
+
+@pytest.mark.parametrize(("value", "date", "wait"), [row[1:] for row in VALUES], ids=[row[0] for row in VALUES])
+def test_retry_after_is_read_strictly(value: str, date: str | None, wait: float | None) -> None:
+    """Digits or an HTTP-date against the response's own Date; all else, zero and the past ask for nothing."""
+    assert parse_retry_after(value, date, NOW) == wait
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[0-9]{1,12}"), st.none() | st.text(max_size=40))
+def test_any_text_is_a_positive_wait_or_none(value: str, date: str | None) -> None:
+    """Whatever a server sends, the wait is None or between zero and `LONGEST`, and nothing is raised."""
+    wait = parse_retry_after(value, date, NOW)
+    assert wait is None or 0 < wait <= LONGEST
+
+
+class Still(random.Random):
+    """Dice that always fall on the lowest number: no jitter."""
+
+    def random(self) -> float:
+        return 0.0
+
+
+STILL = Still()
+ASKED = [
+    ("429", page(429, {"Retry-After": "30"}), 30.0),
+    ("503", page(503, {"Retry-After": "30"}), 30.0),
+    ("502 that says when", page(502, {"Retry-After": "30"}), 30.0),
+    ("redirect that says when", page(302, {"Retry-After": "30"}), 30.0),
+    ("failure after a 429", failure(ErrorKind.TRUNCATED, {"Retry-After": "30"}, status=429), 30.0),
+    ("several: the longest", page(429, {"Retry-After": "30", "retry-after": "90"}), 90.0),
+    ("429 without", page(429), 5.0),
+    ("503 with zero", page(503, {"Retry-After": "0"}), 5.0),
+    ("429 with garbage", page(429, {"Retry-After": "soon"}), 5.0),
+    ("200 with it", page(200, {"Retry-After": "30"}), None),
+    ("404 with it", page(404, {"Retry-After": "30"}), None),
+    ("403", page(403), None),
+    ("500", page(500), None),
+    ("redirect", page(302), None),
+    ("time-out", failure(ErrorKind.TIMEOUT), None),
+    ("304", not_modified({"Retry-After": "30"}), None),
+    ("denied", denied(), None),
+]
+
+
+@pytest.mark.parametrize(("outcome", "wait"), [row[1:] for row in ASKED], ids=[row[0] for row in ASKED])
+def test_which_answers_make_the_whole_host_wait(outcome: Outcome, wait: float | None) -> None:
+    """Retry-After on 429, 5xx and redirects; 429 and 503 without it cost five seconds; 403 costs nothing."""
+    rule = SlowDown("h", 3600)
+    rule.on_finish(outcome, NOW, STILL)
+    assert rule.ready_at() == (0.0 if wait is None else NOW + wait)
+
+
+@given(st.integers(1, 10**6), st.integers(0, 2**32))
+def test_jitter_only_makes_it_later(seconds: int, seed: int) -> None:
+    """Never before the host said, and at most a tenth after."""
+    rule = SlowDown("h", 3600)
+    rule.on_finish(page(429, {"Retry-After": str(seconds)}), NOW, random.Random(seed))
+    assert NOW + seconds <= rule.ready_at() <= NOW + seconds * 1.1 + 1e-6
+
+
+def test_without_a_header_each_incident_doubles_the_wait_up_to_an_hour() -> None:
+    """5, 10, 20, ... seconds, and never more than `LONGEST_WAIT`."""
+    rule, now, waits = SlowDown("h", 3600), NOW, []
+    for _ in range(12):
+        rule.on_finish(page(429), now, STILL)
+        waits.append(rule.ready_at() - now)
+        now = rule.ready_at()
+    assert waits == [min(LONGEST_WAIT, 5.0 * 2**n) for n in range(12)]
+
+
+def test_answers_that_arrive_during_the_wait_belong_to_one_incident() -> None:
+    """Four requests under way that all meet a 429 cost one wait, not four doublings."""
+    rule = SlowDown("h", 3600)
+    for _ in range(4):
+        rule.on_finish(page(429), NOW, STILL)
+    assert rule.ready_at() == NOW + 5
+    rule.on_finish(page(429), NOW + 5, STILL)
+    assert rule.ready_at() == NOW + 15
+
+
+def test_incidents_are_forgotten_after_half_an_hour_of_quiet() -> None:
+    """After thirty minutes without one the curve starts again."""
+    rule = SlowDown("h", 3600)
+    rule.on_finish(page(429), NOW, STILL)
+    rule.on_finish(page(429), NOW + 5, STILL)
+    late = rule.ready_at() + 1801
+    rule.on_finish(page(429), late, STILL)
+    assert rule.ready_at() == late + 5
+
+
+def test_the_longest_of_several_waits_holds() -> None:
+    """A shorter Retry-After that comes in later does not shorten the wait; a longer one extends it."""
+    rule = SlowDown("h", 3600)
+    for seconds in ("60", "10", "90"):
+        rule.on_finish(page(429, {"Retry-After": seconds}), NOW, STILL)
+    assert rule.ready_at() == NOW + 90
+
+
+def test_a_wait_above_the_limit_is_kept_in_full_and_told() -> None:
+    """Six hours are six hours: the host is deferred, never asked early."""
+    rule = SlowDown("h", 3600)
+    told = rule.on_finish(page(503, {"Retry-After": "21600"}), NOW, STILL)
+    assert told == (HostParked(NOW, "h", NOW + 21600, "deferred: retry-after 6 h"),)
+    assert (rule.deferred(NOW), rule.deferred(NOW + 21600)) == (True, False)
+
+
+def test_short_waits_are_not_told() -> None:
+    """An event is for waits of five seconds and more."""
+    rule = SlowDown("h", 3600)
+    assert rule.on_finish(page(429, {"Retry-After": "4"}), NOW, STILL) == ()
+    (told,) = rule.on_finish(page(429, {"Retry-After": "5"}), NOW, STILL)
+    assert told.why == "retry-after 5 s"
+
+
+NAMED = [
+    ("429", page(429, {"Retry-After": "9"}), 9.0),
+    ("500", page(500, {"Retry-After": "9"}), 9.0),
+    ("404", page(404, {"Retry-After": "9"}), None),
+    ("503 without", page(503), None),
+    ("no status", failure(fields={"Retry-After": "9"}), None),
+]
+
+
+@pytest.mark.parametrize(("outcome", "wait"), [row[1:] for row in NAMED], ids=[row[0] for row in NAMED])
+def test_what_a_retry_must_at_least_wait(outcome: Outcome, wait: float | None) -> None:
+    """The answer's own Retry-After, when it is a 429 or 5xx."""
+    assert wait_for(outcome, NOW) == wait
