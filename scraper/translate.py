@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import inf
 from pathlib import Path
 
 from scraper.config.extraction import FieldRule
@@ -148,7 +147,7 @@ def politeness_settings(config: CrawlConfig) -> PolitenessSettings:
     """The rules for hosts: defaults and overlays."""
     polite, breaker, robots = config.politeness, config.politeness.breaker, config.politeness.robots
     defaults = GateSettings(
-        rate=_rate(polite.per_host.rate),
+        rate=polite.per_host.rate,
         concurrency=polite.per_host.concurrency,
         adaptive=polite.adaptive,
         breaker=BreakerSettings(
@@ -163,16 +162,5 @@ def politeness_settings(config: CrawlConfig) -> PolitenessSettings:
         long_crawl_delay=robots.above,
         max_pages=config.limits.max_pages_per_host,
     )
-    overlays = {}
-    for pattern, overlay in polite.hosts.items():
-        changes: dict[str, float | int | None] = {}
-        if overlay.rate is not None:
-            changes["rate"] = _rate(overlay.rate)
-        if overlay.concurrency is not None:
-            changes["concurrency"] = overlay.concurrency
-        overlays[pattern] = HostOverlay(**changes)  # type: ignore[arg-type]
+    overlays = {pattern: HostOverlay(**overlay.given()) for pattern, overlay in polite.hosts.items()}
     return PolitenessSettings(defaults, overlays)
-
-
-def _rate(rate: float | None) -> float | None:
-    return None if rate == inf else rate

@@ -9,7 +9,7 @@ from scraper.bench.server import Reply
 from scraper.bench.shop import SUPPLIER_PARTS
 
 ROBOTS = b"User-agent: *\nDisallow:\n"
-OUT_OF_ORDER = Reply(503, b"<!DOCTYPE html><title>Out of order</title><h1>We are mending this</h1>")
+OUT_OF_ORDER = Reply(500, b"<!DOCTYPE html><title>Out of order</title><h1>We are mending this</h1>")
 RESET = Reply(fault="reset")
 
 
@@ -17,7 +17,7 @@ class Supplier:
     """The supplier's pages and its outage.
 
     It fails for `outage` seconds from the first page asked for, and for the first `failures` requests; every third
-    failure is a reset connection, the others are 503. robots.txt is always there: a host whose robots.txt cannot be
+    failure is a reset connection, the others are 500. robots.txt is always there: a host whose robots.txt cannot be
     had is not asked for pages, so its breaker would have nothing to count.
     """
 

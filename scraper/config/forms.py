@@ -67,8 +67,8 @@ class Form:
         """A read value, or None, as it is written in a config."""
         return self.nothing if value is None else self.show(value)
 
-    def _validate(self, value: Any, info: core_schema.ValidationInfo[Any]) -> Any:
-        return self.read(value, info.context or Surroundings())
+    def _validate(self, value: Any, call: core_schema.ValidationInfo[Any]) -> Any:
+        return self.read(value, call.context or Surroundings())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -131,6 +131,11 @@ class Connection(asyncio.Protocol):
         """Whether it can carry an exchange now."""
         return self.state is State.IDLE
 
+    @property
+    def connected(self) -> bool:
+        """Whether the keeper will still be told that it is `gone`."""
+        return self._transport is not None
+
     # -- one exchange
 
     def begin(
@@ -211,7 +216,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
         read = self._timeouts.read
-        if read is not None and not self._sending:
+        if read is not None and not self._sending and not self._paused:
             due = self._loop.time() + read
             self._patience.due = due if due < self._deadline else self._deadline
         self._step(data)

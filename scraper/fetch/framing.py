@@ -167,45 +167,65 @@ def _head(raw: bytes, fields: _Fields, status: int, mended: bool) -> Head:
     )
 
 
-class Chunks:
-    """Undoes the chunked coding (RFC 9112 7.1). Feed it what follows the head until `done`.
+class _Coded:
+    """Collects what llhttp finds in a chunked body; what trails the body must not become part of it."""
 
-    `trailing` tells, once done, that bytes came behind the message's end; `overhead` counts the bytes since the last
-    byte of body.
-    """
-
-    __slots__ = ("_parser", "_pieces", "done", "overhead", "trailers", "trailing")
-
-    _PREAMBLE = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    __slots__ = ("done", "overhead", "pieces", "trailers", "trailing")
 
     def __init__(self) -> None:
         self.done = self.trailing = False
-        self.trailers: list[tuple[bytes, bytes]] = []
-        self._pieces: list[bytes] = []
         self.overhead = 0
-        self._parser = httptools.HttpResponseParser(self)
-        self._parser.feed_data(self._PREAMBLE)
-        self.trailers.clear()
+        self.pieces: list[bytes] = []
+        self.trailers: Fields = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """llhttp found a field of the preamble or a trailer."""
         if not self.done:
             self.trailers.append((name, value.strip(b" \t")))
 
     def on_body(self, piece: bytes) -> None:
-        """llhttp found a piece of the body, or of what trails it: that must not become body."""
         if not self.done:
-            self._pieces.append(piece)
+            self.pieces.append(piece)
             self.overhead = 0
 
     def on_message_begin(self) -> None:
-        """llhttp sees a further message."""
-        if self.done:
-            self.trailing = True
+        self.trailing = self.done
 
     def on_message_complete(self) -> None:
-        """llhttp saw the last chunk and the trailers."""
         self.done = True
+
+
+class Chunks:
+    """Undoes the chunked coding (RFC 9112 7.1). Feed it what follows the head until `done`."""
+
+    __slots__ = ("_found", "_parser")
+
+    _PREAMBLE = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def __init__(self) -> None:
+        self._found = _Coded()
+        self._parser = httptools.HttpResponseParser(self._found)
+        self._parser.feed_data(self._PREAMBLE)
+        self._found.trailers.clear()
+
+    @property
+    def done(self) -> bool:
+        """Whether the body and its trailers are complete."""
+        return self._found.done
+
+    @property
+    def trailing(self) -> bool:
+        """Whether, once done, bytes came behind the message's end."""
+        return self._found.trailing
+
+    @property
+    def trailers(self) -> Fields:
+        """The fields behind the last chunk."""
+        return self._found.trailers
+
+    @property
+    def overhead(self) -> int:
+        """Bytes fed since the last one of body."""
+        return self._found.overhead
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes from the wire; return the body bytes among them, in one piece: chunks may be tiny.
@@ -213,25 +233,26 @@ class Chunks:
         Raises `httpx.RemoteProtocolError` when they are no chunks, or more than `MAX_CHUNK_OVERHEAD` bytes come in a
         row that are not body.
         """
-        self.overhead += len(data)
+        found = self._found
+        found.overhead += len(data)
         try:
             # A message ends in LF. Holding that back shows whether the end came earlier: bytes trail it then.
             if data.endswith(b"\n"):
                 self._parser.feed_data(memoryview(data)[:-1])
-                if self.done:
-                    self.trailing = True
+                if found.done:
+                    found.trailing = True
                 else:
                     self._parser.feed_data(b"\n")
             else:
                 self._parser.feed_data(data)
-                self.trailing = self.done
+                found.trailing = found.done
         except httptools.HttpParserError as exc:
-            if not self.done:
+            if not found.done:
                 raise httpx.RemoteProtocolError(f"malformed chunked body: {exc}") from None
-            self.trailing = True
-        if not self.done and self.overhead > MAX_CHUNK_OVERHEAD + len(data):
+            found.trailing = True
+        if not found.done and found.overhead > MAX_CHUNK_OVERHEAD + len(data):
             raise httpx.RemoteProtocolError("too many bytes of a chunked body are not body")
-        pieces = self._pieces
+        pieces = found.pieces
         if not pieces:
             return b""
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -157,7 +157,8 @@ class FastTransport(httpx.AsyncBaseTransport):
         except BaseException:
             self.pool.vacate(origin)
             raise
-        self._open.add(connection)
+        if connection.connected:
+            self._open.add(connection)
         if self._closed:  # while it was being opened
             connection.close()
             self.pool.vacate(origin)

@@ -257,10 +257,10 @@ async def test_the_calendar_has_no_end() -> None:
 
 
 async def test_the_supplier_fails_first_and_then_recovers() -> None:
-    """The first requests meet 503 and a reset, robots.txt is always there, and after the outage all is well."""
+    """The first requests meet 500 and a reset, robots.txt is always there, and after the outage all is well."""
     async with ShopSite(SiteSettings(pages=60, outage_s=0.0, outage_requests=3)) as site:
         assert (await fetch(site.supplier_url, "/robots.txt")).status == 200
-        assert [(await fetch(site.supplier_url, "/")).status for _ in range(2)] == [503, 503]
+        assert [(await fetch(site.supplier_url, "/")).status for _ in range(2)] == [500, 500]
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
             await fetch(site.supplier_url, "/")
         assert (await fetch(site.supplier_url, "/parts/part-1.html")).status == 200

@@ -265,7 +265,7 @@ async def test_a_body_that_fits_exactly_is_allowed() -> None:
 
 
 async def silent(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read(10)
+    seen.requests.append(await reader.read(10))
     await asyncio.Event().wait()
 
 
@@ -489,7 +489,7 @@ async def test_closing_the_transport_ends_everything() -> None:
         transport = FastTransport()
         await fetch(transport, server.origin)
         task = asyncio.create_task(transport.exchange("GET", quiet.origin, "/", []))
-        await until(lambda: quiet.connections == 1)
+        await until(lambda: bool(quiet.requests))
         await transport.aclose()
         await transport.aclose()
         with pytest.raises(httpx.ReadError):
@@ -629,3 +629,31 @@ def test_a_damaged_answer_is_an_answer_or_an_httpx_exception(said: bytes, data: 
 
     result = asyncio.run(run())
     assert not isinstance(result, httpx.TimeoutException)
+
+
+@each_loop
+async def test_a_server_that_hangs_up_on_arrival_costs_no_place() -> None:
+    """Whether its goodbye comes before or after the request is sent."""
+
+    async def script(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        return
+
+    async with raw_server(script) as server, FastTransport() as transport:
+        results = await asyncio.gather(*(fetch(transport, server.origin) for _ in range(20)), return_exceptions=True)
+        assert all(isinstance(r, httpx.TransportError) for r in results)
+        assert transport.pool.open == 0
+
+
+@each_loop
+async def test_requests_cancelled_at_any_moment_leave_nothing_behind() -> None:
+    """After a storm of cancellations the limits are free again and the transport works."""
+    settings_ = TransportSettings(max_per_host=3, max_connections=3)
+    async with raw_server(saying(ok(b"x" * 50_000))) as server, FastTransport(settings_) as transport:
+        for turn in range(40):
+            tasks = [asyncio.create_task(fetch(transport, server.origin)) for _ in range(6)]
+            await asyncio.wait(tasks, timeout=0.0001 * turn)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert await asyncio.gather(*(fetch(transport, server.origin) for _ in range(6))) == [b"x" * 50_000] * 6
+        assert transport.pool.open == idle(transport) <= 3

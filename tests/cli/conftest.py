@@ -1,0 +1,43 @@
+"""The command line as a user runs it: a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Scrape = Callable[..., Ran]
+
+
+@pytest.fixture
+def scrape(tmp_path: Path) -> Scrape:
+    """Run `scrape` with these arguments in an empty folder."""
+
+    def run(*arguments: str, cwd: Path = tmp_path, env: dict[str, str] | None = None) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "scraper", *arguments],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, "COLUMNS": "100", **(env or {})},
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
