@@ -19,7 +19,7 @@ from scraper.engine.floor import Floor, Stop
 from scraper.engine.shutdown import INTERRUPTED
 from scraper.events import Listener
 from scraper.hooks.interface import Hook
-from scraper.model import Result, Skip
+from scraper.model import Request, Result, Skip
 from scraper.report.stats import Stats
 from scraper.report.summary import build_summary, write_summary
 from scraper.sinks.skipped import SkippedFile
@@ -28,6 +28,8 @@ log = logging.getLogger("scraper")
 
 RESULTS_WAITING = 128
 """Results that wait for a slow consumer before the crawl is slowed down with it."""
+SEEDS_TOLD = 5
+"""Seeds that were not asked for and are named in the summary, with the reason."""
 SKIPPED = "skipped.jsonl"
 SUMMARY = "summary.json"
 
@@ -181,6 +183,15 @@ class Crawler:
         if isinstance(self._ended, BaseException):
             raise self._ended
 
+    async def waiting(self) -> AsyncIterator[Request]:
+        """What is known and has not been asked for, host by host."""
+        async for request in self._assembly.frontier.waiting():
+            yield request
+
+    def delay_of(self, host: str) -> float:
+        """Seconds between requests to `host` (as `Url.host`), as things stand."""
+        return self._assembly.engine.delay_of(host)
+
     @property
     def summary(self) -> Summary | None:
         """The summary of a run that ended through `results`, or None."""
@@ -211,10 +222,13 @@ class Crawler:
     async def _conclude(self, parts: Assembly, stop: Stop, idle: bool) -> dict[str, Any]:
         """Write skipped.jsonl and summary.json, both in one piece."""
         skipped: Counter[str] = Counter()
+        refused: list[str] = []
         target = parts.folder / SKIPPED
         async with SkippedFile(target) as file:
             async for skip in self._skips(parts, stop):
                 skipped[skip.reason] += 1
+                if skip.parent is None and len(refused) < SEEDS_TOLD:
+                    refused.append(f"{skip.url.href}: {skip.rule}")
                 await file.write(skip)
         counts = await parts.frontier.counts()
         parts.bus.flush()
@@ -230,6 +244,7 @@ class Crawler:
             skipped=skipped,
         )
         values["why"], values["detail"] = stop.why, stop.detail
+        values["seeds_refused"] = refused
         if not (idle and (parts.folder / SUMMARY).exists()):
             await asyncio.to_thread(write_summary, parts.folder / SUMMARY, values)
         return values

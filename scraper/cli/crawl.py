@@ -58,6 +58,12 @@ def crawl(
     for key, value in (("output.folder", output), ("limits.max_pages", max_pages), ("limits.concurrency", concurrency)):
         if value is not None:
             overrides.append(f"{key}={_quoted(value)}")
+    if dry_run:
+        from rich.console import Console
+
+        from scraper.cli.plan import dry_run as tell_plan
+
+        raise typer.Exit(tell_plan(config, overrides, Console()))
     loaded = load_config(config, overrides)
     options = RunOptions(
         progress=ProgressMode.NONE if quiet else progress,
@@ -67,7 +73,6 @@ def crawl(
         debug=debug,
         fresh=fresh,
         strict=strict,
-        dry_run=dry_run,
     )
     raise typer.Exit(run_crawl(loaded, options, base=config.parent))
 

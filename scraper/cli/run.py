@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from scraper.cli.debug import watching
 from scraper.cli.exits import BUG, BUG_REPORT, FAILED, OK, say
 from scraper.cli.screen import ProgressMode, Screen, screen
+from scraper.report.sanitise import clean
 
 if TYPE_CHECKING:
     from scraper.config.schema import CrawlConfig
     from scraper.crawler import Summary
 
+REASON_CHARS = 600
 YOUNG_OBJECTS = 50_000
 """Allocations between two looks of the garbage collector: pages make many objects and no cycles."""
 
@@ -33,7 +35,6 @@ class RunOptions:
     debug: bool = False
     fresh: bool = False
     strict: bool = False
-    dry_run: bool = False
 
 
 Prepare = Callable[["CrawlConfig"], AbstractAsyncContextManager["CrawlConfig"]]
@@ -101,9 +102,10 @@ def exit_code(summary: Summary, strict: bool) -> int:
 
 
 def _first_reason(summary: Summary) -> str:
-    pages, skipped = summary.values["pages"], summary.values["skipped"]
-    words = [*pages["outcomes"], *skipped]
-    return f"{', '.join(words)} (see pages.jsonl and skipped.jsonl in {summary.folder})" if words else "nothing to ask"
+    if refused := summary.values["seeds_refused"]:
+        return clean("; ".join(refused), REASON_CHARS)
+    outcomes = summary.values["pages"]["outcomes"]
+    return f"{', '.join(outcomes)} (see {summary.folder / 'pages.jsonl'})" if outcomes else "nothing to ask for"
 
 
 def _loop_factory(debug: bool) -> Callable[[], asyncio.AbstractEventLoop] | None:

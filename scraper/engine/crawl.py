@@ -109,6 +109,10 @@ class Engine:
         """Ask for a clean end."""
         self.floor.stop(reason)
 
+    def delay_of(self, host: str) -> float:
+        """Seconds between requests to `host`, as things stand."""
+        return self._hosts.enter(host, None).delay
+
     def leftover(self, request: Request, stop: Stop) -> Skip:
         """Why a request that still waits after the run ended was not asked for."""
         host = request.url.host

@@ -72,7 +72,7 @@ class Dispatcher:
                     await self._wait_until(NEVER)
                 case Wait(until):
                     if not floor.taken and (until == NEVER or await self._only_given_up()):
-                        return self._ended(below)
+                        return self._ended(below, "some hosts could not be asked: skipped.jsonl says which and why")
                     await self._wait_until(until)
         return floor.stop_reason or Stop("finished")
 
@@ -86,10 +86,10 @@ class Dispatcher:
         """The priority below which may be leased: when the page budget is spent, only what does not count."""
         return FILES_BELOW if self._page_budget() <= 0 else None
 
-    def _ended(self, below: int | None) -> Stop:
+    def _ended(self, below: int | None, left: str = "") -> Stop:
         if below is not None:
             return Stop("max_pages", f"limits.max_pages: {self._settings.max_pages} reached")
-        return Stop("finished")
+        return Stop("finished", left)
 
     async def _only_given_up(self) -> bool:
         """Whether all that waits belongs to hosts that cannot be reached: they are tried for as long as others work,

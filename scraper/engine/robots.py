@@ -17,7 +17,7 @@ from scraper.engine.floor import Floor
 from scraper.engine.hosts import GATE_NOTE, Dice, HostBook
 from scraper.engine.redirects import is_redirect, next_hop
 from scraper.engine.settings import EngineSettings
-from scraper.events import EventBus, RobotsFetched, Warned
+from scraper.events import EventBus, RobotsFetched
 from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import NEVER, Frontier
 from scraper.model import ErrorKind, Failure, Lease, Outcome, OutOfScope, Page, Request, Url
@@ -174,8 +174,6 @@ class RobotsDesk:
         permanent = isinstance(outcome, Failure) and outcome.permanent
         if permanent or entry.incidents >= self._settings.robots_tries:
             floor.unreachable[lease.request.url.host] = entry.detail
-        if entry.incidents == 1 or permanent:
-            self._bus.emit(Warned(now, f"{origin} waits: its robots.txt cannot be read ({entry.detail})"))
 
     def _sitemaps(self, request: Request, place: Url, entry: RobotsEntry) -> list[Request]:
         """The sitemaps that robots.txt names; without any, the usual places of a seed's origin."""
