@@ -131,7 +131,7 @@ async def assemble(
         outputs,
         bus,
         clock,
-        waiting_at=frontier.waiting_at,
+        ledger=frontier,
         hooks=run_hooks,
         on_result=on_result,
     )

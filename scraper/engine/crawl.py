@@ -32,7 +32,7 @@ from scraper.errors import FrontierError, ScraperError
 from scraper.events import CrawlEnded, EventBus
 from scraper.extract.interface import Extractor
 from scraper.fetch.interface import Fetcher
-from scraper.frontier.interface import Frontier
+from scraper.frontier.interface import Frontier, Ledger
 from scraper.hooks.interface import Hook
 from scraper.model import Release, Request, Result, Settlement, Skip
 from scraper.politeness.overlays import PolitenessSettings
@@ -58,8 +58,8 @@ class Rules:
 class Engine:
     """Runs one crawl over ports it was given; it opens and closes none of them.
 
-    `waiting_at` tells how many requests of a host wait (for the monitor alone). `on_result` is awaited for every
-    result once it is settled: a slow taker slows the crawl.
+    `ledger` answers questions about the frontier's depth (an embedded frontier is one itself). `on_result` is awaited
+    for every result once it is settled: a slow taker slows the crawl.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Engine:
         bus: EventBus,
         clock: Clock,
         *,
-        waiting_at: Callable[[str], int] = lambda _: 0,
+        ledger: Ledger,
         hooks: Sequence[Hook] = (),
         rng: random.Random | None = None,
         on_result: Callable[[Result], Awaitable[None]] | None = None,
@@ -85,7 +85,7 @@ class Engine:
         self._reader = PageReader(extractor, settings.large_page, clock)
         self._hosts = hosts = HostBook(rules.politeness.for_host, settings.active_hosts, settings.dormant_hosts)
         robots = RobotsDesk(settings, rules.robots, rules.keys, floor, fetcher, frontier, hosts, bus, clock, dice)
-        self._dispatcher = Dispatcher(settings, floor, frontier, hosts, robots, clock, waiting_at)
+        self._dispatcher = Dispatcher(settings, floor, frontier, hosts, robots, clock, ledger)
         self._fetchers = Fetchers(settings, floor, frontier, fetcher, hosts, robots, run_hooks, bus, clock, dice)
         self._recorder = Recorder(
             settings,
@@ -103,7 +103,7 @@ class Engine:
             dice,
             on_result,
         )
-        self._monitor = Monitor(settings, floor, frontier, waiting_at, hosts, bus, clock, dice)
+        self._monitor = Monitor(settings, floor, frontier, ledger, hosts, bus, clock, dice)
 
     def stop(self, reason: Stop) -> None:
         """Ask for a clean end."""

@@ -9,7 +9,6 @@ closer together than promised when the loop is busy between the two.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 
 from scraper.clock import Clock
@@ -17,7 +16,7 @@ from scraper.engine.floor import FetchJob, Finding, Floor, RobotsJob, Stop
 from scraper.engine.hosts import HostBook
 from scraper.engine.robots import Allowed, Later, Refused, RobotsDesk, Unknown
 from scraper.engine.settings import EngineSettings
-from scraper.frontier.interface import NEVER, Drained, Frontier, Granted, Wait
+from scraper.frontier.interface import NEVER, Drained, Frontier, Granted, Ledger, Wait
 from scraper.model import Denied, ErrorKind, Lease, Release, Settlement
 
 FILES_BELOW = -10
@@ -35,7 +34,7 @@ class Dispatcher:
         hosts: HostBook,
         robots: RobotsDesk,
         clock: Clock,
-        waiting_at: Callable[[str], int],
+        ledger: Ledger,
     ) -> None:
         self._settings = settings
         self._floor = floor
@@ -43,7 +42,7 @@ class Dispatcher:
         self._hosts = hosts
         self._robots = robots
         self._clock = clock
-        self._waiting_at = waiting_at
+        self._ledger = ledger
         self._released: list[Lease] = []
         self._denied: list[Finding] = []
 
@@ -71,7 +70,7 @@ class Dispatcher:
                         return self._ended(below)
                     await self._wait_until(NEVER)
                 case Wait(until):
-                    if not floor.taken and (until == NEVER or await self._only_given_up()):
+                    if not floor.taken and (until == NEVER or self._only_given_up()):
                         return self._ended(below, "some hosts could not be asked: skipped.jsonl says which and why")
                     await self._wait_until(until)
         return floor.stop_reason or Stop("finished")
@@ -91,14 +90,14 @@ class Dispatcher:
             return Stop("max_pages", f"limits.max_pages: {self._settings.max_pages} reached")
         return Stop("finished", left)
 
-    async def _only_given_up(self) -> bool:
+    def _only_given_up(self) -> bool:
         """Whether all that waits belongs to hosts that cannot be reached: they are tried for as long as others work,
         but they do not keep the run open."""
         if not self._floor.unreachable:
             return False
-        counts = await self._frontier.counts()
-        waiting = sum(self._waiting_at(host) for host in self._floor.unreachable)
-        return counts.delayed == 0 and counts.waiting == waiting
+        depths = self._ledger.depths()
+        waiting = sum(self._ledger.waiting_at(host) for host in self._floor.unreachable)
+        return depths.delayed == 0 and depths.waiting == waiting
 
     async def _wait_until(self, instant: float) -> None:
         floor = self._floor

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from scraper.clock import Clock
 from scraper.engine.floor import Floor, Stop
 from scraper.engine.hosts import Dice, HostBook
 from scraper.engine.settings import EngineSettings
 from scraper.events import EventBus, HostState, QueuesSampled
-from scraper.frontier.interface import Frontier
+from scraper.frontier.interface import Frontier, Ledger
 
 BUSIEST = 40
 """How many hosts a sample tells about."""
@@ -25,7 +23,7 @@ class Monitor:
         settings: EngineSettings,
         floor: Floor,
         frontier: Frontier,
-        waiting_at: Callable[[str], int],
+        ledger: Ledger,
         hosts: HostBook,
         bus: EventBus,
         clock: Clock,
@@ -34,7 +32,7 @@ class Monitor:
         self._settings = settings
         self._floor = floor
         self._frontier = frontier
-        self._waiting_at = waiting_at
+        self._ledger = ledger
         self._hosts = hosts
         self._bus = bus
         self._clock = clock
@@ -50,7 +48,7 @@ class Monitor:
             now = clock.now()
             self._dice.loop_lag += LAG_WEIGHT * (max(0.0, now - due) - self._dice.loop_lag)
             if self._bus.listening:
-                self._bus.emit(await self._sample(now))
+                self._bus.emit(self._sample(now))
             if now - renewed > self._settings.lease_seconds / 3:
                 renewed = now
                 await self._frontier.renew(list(self._floor.in_flight.values()), now + self._settings.lease_seconds)
@@ -58,13 +56,13 @@ class Monitor:
             if limit is not None and now - started >= limit:
                 self._floor.stop(Stop("max_time", f"limits.max_time: {limit:g} s reached"))
 
-    async def _sample(self, now: float) -> QueuesSampled:
-        counts = await self._frontier.counts()
+    def _sample(self, now: float) -> QueuesSampled:
+        depths = self._ledger.depths()
         floor = self._floor
         return QueuesSampled(
             now,
-            counts.waiting,
-            counts.delayed,
+            depths.waiting,
+            depths.delayed,
             len(floor.in_flight),
             floor.results.qsize(),
             self._dice.loop_lag,
@@ -75,7 +73,7 @@ class Monitor:
         """The hosts with most requests in flight and most waiting, and those that are held back."""
         states = []
         for host, gate in self._hosts.latest(4 * BUSIEST):
-            waiting = self._waiting_at(host)
+            waiting = self._ledger.waiting_at(host)
             state = HostState(now, host, waiting, gate.in_flight, gate.delay, gate.ready_at(), gate.breaker)
             states.append(state)
         states.sort(key=lambda s: (s.in_flight > 0 or s.ready_at > now, s.waiting + s.in_flight), reverse=True)

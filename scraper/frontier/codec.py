@@ -65,7 +65,8 @@ def decode(host: str, priority: int, columns: Columns) -> Request:
     """The request that `encode` made `columns` of."""
     depth, kind, href, key, parent, text = columns
     extra: dict[str, Any] = json.loads(text) if text else {}
-    url = Url(href, href if key is None else key, host, extra.get("origin") or _origin(href, host))
+    origin = extra["origin"] if "origin" in extra else _origin(href, host)
+    url = Url(href, href if key is None else key, host, origin)
     return Request(
         url,
         depth,

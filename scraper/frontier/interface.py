@@ -62,6 +62,13 @@ class Counts:
         return sum(self.outcomes.values())
 
 
+class Depths(NamedTuple):
+    """How many requests are queued and not leased, and how many wait for their date."""
+
+    waiting: int
+    delayed: int
+
+
 class Frontier(Protocol):
     """Requests wait here, are leased, parked and settled. All methods are called from one event loop.
 
@@ -142,6 +149,10 @@ class Ledger(Protocol):
 
     def waiting_at(self, host: str) -> int:
         """How many requests of `host` are queued, known without I/O."""
+        ...
+
+    def depths(self) -> Depths:
+        """How many requests are queued and delayed, known without I/O: cheap enough to ask twice a second."""
         ...
 
     async def notes(self, host: str) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from scraper.errors import FrontierError
 from scraper.frontier.hosts import Schedule
-from scraper.frontier.interface import NEVER, Answer, Counts, Drained, Granted, Wait
+from scraper.frontier.interface import NEVER, Answer, Counts, Depths, Drained, Granted, Wait
 from scraper.model import Done, Drop, Lease, Release, Request, Retry, Settlement, Skip
 
 
@@ -150,6 +150,10 @@ class MemoryFrontier:
         """How many requests of `host` are queued."""
         line = self._schedule.get(host)
         return line.waiting if line else 0
+
+    def depths(self) -> Depths:
+        """How many requests are queued, and how many delayed."""
+        return Depths(sum(line.waiting for line in self._schedule.lines()), len(self._later))
 
     async def notes(self, host: str) -> Mapping[str, str]:
         """What is remembered of `host`."""

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from scraper.frontier.draft import Draft
-from scraper.frontier.interface import NEVER, Answer, Counts, Drained, Granted, Wait
+from scraper.frontier.interface import NEVER, Answer, Counts, Depths, Drained, Granted, Wait
 from scraper.frontier.jobs import Group, Opened, Promoted, Written
 from scraper.frontier.known import RecentKeys
 from scraper.frontier.schema import explain
@@ -144,6 +144,11 @@ class SqliteFrontier:
         """How many requests of `host` are queued."""
         line = self._schedule.get(host)
         return line.waiting if line else 0
+
+    def depths(self) -> Depths:
+        """How many requests are queued, and how many delayed."""
+        totals = self._totals
+        return Depths(totals.queued - self._windows.count_leased(), totals.delayed)
 
     async def notes(self, host: str) -> Mapping[str, str]:
         """What is remembered of `host`."""

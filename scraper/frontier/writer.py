@@ -97,6 +97,7 @@ class WriterThread(Generic[S]):
             store = make()
         except Exception as error:  # noqa: BLE001  crosses to the loop, where it is raised
             self._call(_reject, opened, self._translate(error))
+            self._call(_resolve, self._closed, None)
             return
         try:
             if self._call(_resolve, opened, None):

@@ -534,6 +534,18 @@ class LedgerContract(OpensFrontier):
             assert frontier.waiting_at("a.example") == 399
             assert frontier.waiting_at("b.example") == 0
 
+    async def test_depths_are_those_of_counts(self, tmp_path: Path) -> None:
+        """`depths` says what `counts` says about queued and delayed requests, through lease, retry and settle."""
+        async with self.open_frontier(tmp_path) as frontier:
+            await frontier.add([make_request(f"https://{host}.example/{n}") for n in range(5) for host in "ab"])
+            first, second = await leases(frontier)
+            assert frontier.depths() == (8, 0)
+            await frontier.settle([settled(first, Retry(NOW + 9, first.request), "")])
+            assert frontier.depths() == (8, 1)
+            await frontier.settle([settled(second)])
+            counts = await frontier.counts()
+            assert frontier.depths() == (counts.waiting, counts.delayed) == (8, 1)
+
     async def test_notes_tell_what_is_remembered(self, tmp_path: Path) -> None:
         """`notes` gives all of a host's notes, empty ones for a host without."""
         async with self.open_frontier(tmp_path) as frontier:

@@ -12,7 +12,6 @@ from scraper.engine.crawl import Engine, Rules
 from scraper.engine.floor import Stop
 from scraper.engine.settings import EngineSettings
 from scraper.events import Event, EventBus
-from scraper.frontier.interface import Frontier
 from scraper.frontier.memory import MemoryFrontier
 from scraper.hooks.interface import Hook
 from scraper.model import Link, Request, Result
@@ -52,7 +51,7 @@ class Machine:
     scope: ScopeSettings = field(default_factory=lambda: ScopeSettings(mode="any"))
     retry: RetrySettings = field(default_factory=RetrySettings)
     robots: RobotsSettings = field(default_factory=lambda: RobotsSettings(robots="ignore"))
-    frontier: Frontier = field(default_factory=MemoryFrontier)
+    frontier: MemoryFrontier = field(default_factory=MemoryFrontier)
     sink: FakeSink = field(default_factory=FakeSink)
     hooks: Sequence[Hook] = ()
     events: list[Event] = field(default_factory=list)
@@ -79,7 +78,7 @@ class Machine:
                 OneSink(self.sink),
                 bus,
                 Clock(EPOCH),
-                waiting_at=getattr(self.frontier, "waiting_at"),  # noqa: B009  the fakes' frontiers are ledgers too
+                ledger=self.frontier,
                 hooks=self.hooks,
                 rng=random.Random(1),
                 on_result=keep,

@@ -196,7 +196,7 @@ async def test_robots_is_read_once_and_obeyed() -> None:
     await machine.run(f"{A}/0")
     assert machine.fetcher.urls().count(f"{A}/robots.txt") == 1
     assert f"{A}/no/way" not in machine.fetcher.urls()
-    skips = [skip async for skip in machine.frontier.skips()]  # type: ignore[attr-defined]
+    skips = [skip async for skip in machine.frontier.skips()]
     assert [(skip.url.href, skip.reason) for skip in skips] == [(f"{A}/no/way", "robots")]
     assert "2" in skips[0].rule
     assert "Disallow: /no" in skips[0].rule
@@ -212,7 +212,7 @@ async def test_an_unreachable_robots_defers_the_host_and_the_run_ends() -> None:
     assert set(machine.fetcher.urls()) == {f"{A}/robots.txt"}
     assert (await machine.frontier.counts()).waiting == 1
     assert machine.engine is not None
-    left = [machine.engine.leftover(r, stop) async for r in machine.frontier.waiting()]  # type: ignore[attr-defined]
+    left = [machine.engine.leftover(r, stop) async for r in machine.frontier.waiting()]
     assert [skip.reason for skip in left] == ["robots_unreachable"]
 
 

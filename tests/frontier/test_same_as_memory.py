@@ -92,7 +92,8 @@ class SameAsMemory(RuleBasedStateMachine):
         ),
     )
     def settle(self, data: st.DataObject, count: int, marks: dict[str, str], notes: dict[str, dict[str, str]]) -> None:
-        mine, model = [], []
+        mine: list[Settlement] = []
+        model: list[Settlement] = []
         for _ in range(min(count, len(self.leases))):
             pair = self.leases.pop(data.draw(st.integers(0, len(self.leases) - 1)))
             verdict: Verdict = data.draw(
