@@ -82,7 +82,7 @@ class Engine:
         self._settings, self._frontier, self._bus, self._clock = settings, frontier, bus, clock
         dice = Dice(rng or random.Random())  # noqa: S311  jitter, not secrets
         run_hooks = Hooks(hooks)
-        self._reader = PageReader(extractor, settings.large_page, clock)
+        self._reader = PageReader(extractor, settings.medium_page, settings.large_page, clock)
         self._hosts = hosts = HostBook(rules.politeness.for_host, settings.active_hosts, settings.dormant_hosts)
         robots = RobotsDesk(settings, rules.robots, rules.keys, floor, fetcher, frontier, hosts, bus, clock, dice)
         self._dispatcher = Dispatcher(settings, floor, frontier, hosts, robots, clock, ledger)

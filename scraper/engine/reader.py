@@ -1,18 +1,30 @@
-"""Reads pages: small ones where they are, large ones in another process, so that the event loop never stalls."""
+"""Reads pages where they cannot hurt: small ones at once, larger ones in a thread, large ones in another process.
+
+The parser lets go of the interpreter while it builds a tree, so in a thread of ours it stalls nobody; but a thread
+cannot be ended, and a page can be made so that reading it takes minutes or gigabytes (one tag with fifty thousand
+attributes, a million elements). From `large` bytes on a page is therefore read in a process of its own, which is ended
+when its time is up and is refused memory beyond a bound. Either way the page has its record, with the reason in it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+import os
+import signal
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 
 from scraper.clock import Clock
 from scraper.extract.interface import Extractor
 from scraper.model import Harvest, Page
 
-READ_SECONDS = 120.0
-"""Longest time one large page may take in the pool."""
-POOL_SIZE = 1
+READ_SECONDS = 20.0
+"""Longest time one large page may take in its process."""
+START_SECONDS = 60.0
+"""Longest time that process may take to start: it imports the extractor."""
+POOL_MEMORY = 240 * 1024 * 1024
+"""Bytes of memory the process may ask for (on Linux; elsewhere the time is the only bound)."""
 
 _extractor: Extractor | None = None
 
@@ -20,57 +32,96 @@ _extractor: Extractor | None = None
 def _prepare(extractor: Extractor) -> None:
     global _extractor  # the pool's own process: it has one extractor for life
     _extractor = extractor
+    # An interrupt of the terminal reaches the whole group; when this process ends is the crawl's to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(ImportError, AttributeError, ValueError, OSError):
+        import resource  # not on every system
+
+        resource.setrlimit(resource.RLIMIT_DATA, (POOL_MEMORY, POOL_MEMORY))
 
 
 def _extract(page: Page) -> Harvest:
     assert _extractor is not None
-    return _extractor.extract(page)
+    try:
+        return _extractor.extract(page)
+    except MemoryError:
+        return Harvest(problem="not read: the page needs too much memory")
 
 
 class PageReader:
-    """Gives pages to the extractor. `large` (bytes) is the size from which the pool is used; it starts when needed."""
+    """Gives pages to the extractor, one at a time.
 
-    def __init__(self, extractor: Extractor, large: int, clock: Clock) -> None:
+    Pages of `medium` bytes and more are read in a thread, of `large` and more, or spooled, in a process; both start
+    when they are needed.
+    """
+
+    def __init__(self, extractor: Extractor, medium: int, large: int, clock: Clock) -> None:
         self._extractor = extractor
+        self._medium = medium
         self._large = large
         self._clock = clock
+        self._thread: ThreadPoolExecutor | None = None
         self._pool: ProcessPoolExecutor | None = None
+        self._pid = 0
         self.slowest = 0.0
         """Seconds the last page took on the event loop."""
 
     async def read(self, page: Page) -> Harvest:
         """Extract links and items. Whatever goes wrong with the page itself is in the harvest's `problem`."""
-        if page.body.size < self._large and page.body.path is None:
-            started = self._clock.now()
-            harvest = self._extractor.extract(page)
-            self.slowest = self._clock.now() - started
-            return harvest
         self.slowest = 0.0
-        return await self._read_in_pool(page)
+        body = page.body
+        if body.size >= self._large or body.path is not None:
+            return await self._read_in_pool(page)
+        if body.size >= self._medium:
+            return await self._read_in_thread(page)
+        started = self._clock.now()
+        harvest = self._extractor.extract(page)
+        self.slowest = self._clock.now() - started
+        return harvest
+
+    async def _read_in_thread(self, page: Page) -> Harvest:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._extractor.extract, page)
 
     async def _read_in_pool(self, page: Page) -> Harvest:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")  # a fork would copy our threads' locks
-            self._pool = ProcessPoolExecutor(POOL_SIZE, context, initializer=_prepare, initargs=(self._extractor,))
+        loop = asyncio.get_running_loop()
         try:
+            if self._pool is None:
+                self._pool = _new_pool(self._extractor)
+                async with asyncio.timeout(START_SECONDS):
+                    self._pid = await loop.run_in_executor(self._pool, os.getpid)
             async with asyncio.timeout(READ_SECONDS):
-                return await asyncio.get_running_loop().run_in_executor(self._pool, _extract, page)
+                return await loop.run_in_executor(self._pool, _extract, page)
         except TimeoutError:
             self._abandon()
-            return Harvest(problem=f"reading the page took longer than {READ_SECONDS:.0f} s and was ended")
+            return Harvest(problem=f"not read: it took longer than {READ_SECONDS:.0f} s")
         except BrokenExecutor:
             self._abandon()
-            return Harvest(problem="the process that read this page died")
+            return Harvest(problem="not read: the process that read this page died")
+        except asyncio.CancelledError:
+            self._abandon()  # else closing would wait for the page that nobody waits for any more
+            raise
 
     def _abandon(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
-            for child in multiprocessing.active_children():
-                child.terminate()
+        pool, self._pool = self._pool, None
+        pid, self._pid = self._pid, 0
+        if pool is not None:
+            if pid:
+                with suppress(OSError):
+                    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+            pool.shutdown(wait=False, cancel_futures=True)
 
     async def aclose(self) -> None:
-        """End the pool."""
+        """End the thread and the process."""
+        if self._thread is not None:
+            thread, self._thread = self._thread, None
+            thread.shutdown(wait=False, cancel_futures=True)
         if self._pool is not None:
             pool, self._pool = self._pool, None
             await asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True)
+
+
+def _new_pool(extractor: Extractor) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")  # a fork would copy our threads' locks
+    return ProcessPoolExecutor(1, context, initializer=_prepare, initargs=(extractor,))

@@ -43,6 +43,7 @@ from scraper.model import (
     Settlement,
     Skip,
 )
+from scraper.politeness.health import health_of
 from scraper.politeness.retry import RetryPolicy
 from scraper.urls.canonicalise import KeyRules
 from scraper.urls.scope import Scope
@@ -104,6 +105,7 @@ class Recorder:
         self._group: list[Settlement] = []
         self._results: list[Result] = []
         self._events: list[Event] = []
+        self._links = 0
         self._finishing = False
 
     def finish(self) -> None:
@@ -129,7 +131,7 @@ class Recorder:
         breath = clock.now()
         while not isinstance(finding, Nudge):
             await self._take(finding)
-            if len(self._group) >= self._settings.group_size:
+            if len(self._group) >= self._settings.group_size or self._links >= self._settings.group_links:
                 return
             if clock.now() - breath > BREATH_SECONDS:
                 await clock.breathe()
@@ -160,10 +162,18 @@ class Recorder:
             outcome = hop
         now = self._clock.now()
         verdict = self._retry.decide(outcome, now, self._dice.rng)
+        if self._host_is_down(outcome):
+            # A probe that fails says nothing about its URL: an outage must not use up the tries of whatever is next.
+            verdict = Retry(now, outcome.request)
         if isinstance(verdict, Retry):
             self._plan_retry(lease, outcome, verdict, now)
         else:
             await self._record(lease, outcome)
+
+    def _host_is_down(self, outcome: Page | Failure | NotModified) -> bool:
+        gate = self._hosts.get(outcome.request.url.host)
+        down = gate is not None and gate.breaker in ("open", "half-open")
+        return down and health_of(outcome) == "failed" and self._retry.may_pass(outcome)
 
     def _drop(self, lease: Lease, reason: str, rule: str) -> None:
         request = lease.request
@@ -199,6 +209,7 @@ class Recorder:
         result = Result(outcome.request, outcome, harvest, duplicate_of)
         self._outputs.write(result)
         discovered, skipped = self._sort_links(result)
+        self._links += len(discovered) + len(skipped)
         request = result.request
         word = "duplicate" if duplicate_of else outcome_word(outcome)
         self._group.append(
@@ -284,7 +295,7 @@ class Recorder:
         """Flush the sinks, then store the group in one transaction; only then is anybody told."""
         if not self._group:
             return
-        group, self._group = self._group, []
+        group, self._group, self._links = self._group, [], 0
         marks = await self._outputs.flush()
         await self._frontier.settle(group, marks, self._host_notes(group))
         for settlement in group:

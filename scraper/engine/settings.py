@@ -28,11 +28,15 @@ class EngineSettings:
     group_seconds: float = 0.1
     sample_seconds: float = 0.5
     lease_seconds: float = 300.0
-    large_page: int = 2 * 1024 * 1024
-    """Bytes from which a page is read in another process, so that it cannot stall the event loop."""
+    medium_page: int = 32 * 1024
+    """Bytes from which a page is read in a thread: the worst that so small a page can do is stall the loop for 0.2 s."""
+    large_page: int = 256 * 1024
+    """Bytes from which a page is read in another process, which can be ended and has a bound on its memory."""
     slow_extraction: float = 0.1
     """Seconds of extraction on the event loop that are worth a warning."""
-    known_links: int = 500_000
+    group_links: int = 20_000
+    """Links found, beyond which a group is settled though it is not full: a page can hold as many."""
+    known_links: int = 100_000
     """How many link keys the recorder remembers in each of its two generations, to pass over what is known."""
     max_sitemap_nesting: int = 10
     active_hosts: int = 20_000

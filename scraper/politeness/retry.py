@@ -69,6 +69,10 @@ class RetryPolicy:
             at = max(at, now + wait * (1.0 + JITTER * rng.random()))
         return Retry(max(at, not_before) if not_before < math.inf else at, again)
 
+    def may_pass(self, outcome: Outcome) -> bool:
+        """Whether this kind of outcome is one that another try may mend, however often it has been tried."""
+        return self._limit(outcome) > 0
+
     def _limit(self, outcome: Outcome) -> int:
         """How many tries after the first this kind of outcome may have."""
         if isinstance(outcome, Page):

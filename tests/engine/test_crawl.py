@@ -143,6 +143,38 @@ async def test_a_breaker_opens_probes_and_recovers() -> None:
 
 
 @virtual_run
+async def test_an_outage_uses_up_no_tries() -> None:
+    """A host that is down for ten minutes loses no page, although every page has but one retry."""
+    loop = asyncio.get_running_loop()
+    born = loop.time()
+
+    def answer(request: Request) -> Page:
+        return make_page(request, "<p>", 200 if not 10 < loop.time() - born < 610 else 500)
+
+    machine = Machine(FakeFetcher(otherwise=answer, latency=0.5), fan(60))
+    machine.gate = GateSettings(rate=2.0, concurrency=2, adaptive=False)
+    machine.retry = type(machine.retry)(retries=1)
+    await machine.run(f"{A}/0")
+    failed = [result.url for result in machine.sink.flushed if result.error]
+    assert len(machine.sink.flushed) == 60
+    assert len(failed) <= 6  # those that failed before the breaker knew
+    assert machine.of(BreakerClosed)
+
+
+@virtual_run
+async def test_a_host_that_never_recovers_is_given_up() -> None:
+    """After its last chance a dead host's pages stay waiting, and the run ends and says so."""
+    machine = Machine(FakeFetcher({f"{A}/0": "<p>"}, otherwise=status(500), latency=0.1), fan(40))
+    machine.gate = GateSettings(rate=None, concurrency=2, adaptive=False)
+    stop = await machine.run(f"{A}/0")
+    assert stop.why == "finished"
+    assert machine.engine is not None
+    left = [machine.engine.leftover(request, stop) async for request in machine.frontier.waiting()]
+    assert {skip.reason for skip in left} == {"host_dead"}
+    assert len(left) + len(machine.sink.flushed) == 40
+
+
+@virtual_run
 async def test_retry_after_holds_the_whole_host() -> None:
     """A 429 with Retry-After: 30 keeps every fetcher off that host for 30 seconds."""
     machine = Machine(FakeFetcher({f"{A}/0": "<p>", f"{A}/1": [status(429, Retry_After="30"), "<p>"]}, otherwise="<p>"))
