@@ -43,13 +43,13 @@ from scraper.model import (
     Settlement,
     Skip,
 )
-from scraper.politeness.health import health_of
 from scraper.politeness.retry import RetryPolicy
 from scraper.urls.canonicalise import KeyRules
 from scraper.urls.scope import Scope
 
 BREATH_SECONDS = 0.01
 """How long the recorder may work without letting the fetchers run."""
+NO_CONNECTION = frozenset({ErrorKind.DNS, ErrorKind.CONNECT, ErrorKind.TLS})
 PRIORITY_OF = {"file": -20, "sitemap": -10}
 """Both before any page; files also when the page budget is spent (see `dispatch.FILES_BELOW`)."""
 
@@ -163,7 +163,8 @@ class Recorder:
         now = self._clock.now()
         verdict = self._retry.decide(outcome, now, self._dice.rng)
         if self._host_is_down(outcome):
-            # A probe that fails says nothing about its URL: an outage must not use up the tries of whatever is next.
+            # No connection to a host whose breaker is open says nothing about the URL that was the probe: an outage
+            # must not use up its tries. An answer, even 500, may be the URL's own fault and counts.
             verdict = Retry(now, outcome.request)
         if isinstance(verdict, Retry):
             self._plan_retry(lease, outcome, verdict, now)
@@ -171,9 +172,10 @@ class Recorder:
             await self._record(lease, outcome)
 
     def _host_is_down(self, outcome: Page | Failure | NotModified) -> bool:
+        if not isinstance(outcome, Failure) or outcome.error not in NO_CONNECTION or not self._retry.may_pass(outcome):
+            return False
         gate = self._hosts.get(outcome.request.url.host)
-        down = gate is not None and gate.breaker in ("open", "half-open")
-        return down and health_of(outcome) == "failed" and self._retry.may_pass(outcome)
+        return gate is not None and gate.breaker in ("open", "half-open")
 
     def _drop(self, lease: Lease, reason: str, rule: str) -> None:
         request = lease.request
@@ -188,7 +190,9 @@ class Recorder:
         url = lease.request.url
         attempt = verdict.request.attempt + verdict.request.slowdowns
         self._events.append(RetryPlanned(now, url.href, url.host, verdict.at, attempt, outcome_word(outcome)))
-        self._group.append(Settlement(lease, verdict))
+        # Behind what has not been tried yet: the next probe of a host in trouble should be another URL.
+        behind = replace(verdict.request, priority=lease.request.priority + 1)
+        self._group.append(Settlement(lease, Retry(verdict.at, behind)))
 
     async def _follow(self, lease: Lease, page: Page, hop: Request) -> None:
         """Send a redirect's target on its way; a target that is already known has a record of its own."""

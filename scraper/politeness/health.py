@@ -33,8 +33,14 @@ OURS_AFTER_AN_ANSWER = frozenset(
 
 
 def health_of(outcome: Outcome) -> Health:
-    """What `outcome` says about its host."""
+    """What `outcome` says about its host.
+
+    A URL that is tried again and again answered with a server error says no more about the host than its first try
+    did: it may well be the page that is broken. Otherwise a crawl's last pages, all retries, would condemn a host.
+    """
     if isinstance(outcome, Page):
+        if outcome.request.attempt and outcome.status >= 500 and outcome.status != 503:
+            return "void"
         return health_of_status(outcome.status)
     if isinstance(outcome, NotModified):
         return "success"

@@ -12,7 +12,7 @@ from scraper.engine.settings import EngineSettings
 from scraper.errors import SinkError
 from scraper.events import BreakerClosed, BreakerOpened, FetcherReplaced, HostParked, QueuesSampled, RetryPlanned
 from scraper.hooks.interface import Hook
-from scraper.model import ErrorKind, Item, Page, Request, Result
+from scraper.model import ErrorKind, Failure, Item, Page, Request, Result
 from scraper.politeness.breaker import BreakerSettings
 from scraper.politeness.gate import GateSettings
 from scraper.politeness.robots import RobotsSettings
@@ -126,12 +126,12 @@ async def test_retries_end() -> None:
 
 @virtual_run
 async def test_a_breaker_opens_probes_and_recovers() -> None:
-    """A host that fails for a minute is left alone, probed, and then crawled to the end."""
+    """A host that fails for a minute after its first page is left alone, probed, and then crawled to the end."""
     loop = asyncio.get_running_loop()
     born = loop.time()
 
     def answer(request: Request) -> Page:
-        return make_page(request, "<p>", 200 if loop.time() - born > 60 or "robots" in request.url.href else 500)
+        return make_page(request, "<p>", 500 if 1 < loop.time() - born < 60 else 200)
 
     machine = Machine(FakeFetcher(otherwise=answer, latency=0.5), chain(3) | fan(30))
     machine.gate = GateSettings(rate=None, concurrency=4, adaptive=False, breaker=BreakerSettings(open=20.0))
@@ -148,8 +148,10 @@ async def test_an_outage_uses_up_no_tries() -> None:
     loop = asyncio.get_running_loop()
     born = loop.time()
 
-    def answer(request: Request) -> Page:
-        return make_page(request, "<p>", 200 if not 10 < loop.time() - born < 610 else 500)
+    def answer(request: Request) -> Page | Failure:
+        if 10 < loop.time() - born < 610:
+            return Failure(request, ErrorKind.CONNECT, "refused")
+        return make_page(request, "<p>")
 
     machine = Machine(FakeFetcher(otherwise=answer, latency=0.5), fan(60))
     machine.gate = GateSettings(rate=2.0, concurrency=2, adaptive=False)
@@ -162,9 +164,22 @@ async def test_an_outage_uses_up_no_tries() -> None:
 
 
 @virtual_run
+async def test_broken_pages_do_not_condemn_their_host() -> None:
+    """Every third page answers 500 for ever: all are recorded, and the good ones are fetched without a long pause."""
+    script: dict[str, Answer] = {f"{A}/{n}": status(500) for n in range(1, 90, 3)}
+    machine = Machine(FakeFetcher(script, otherwise="<p>", latency=0.1), fan(90))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await machine.run(f"{A}/0")
+    by_status = [result.status for result in machine.sink.flushed]
+    assert (by_status.count(200), by_status.count(500)) == (60, 30)
+    assert loop.time() - began < 60
+
+
+@virtual_run
 async def test_a_host_that_never_recovers_is_given_up() -> None:
     """After its last chance a dead host's pages stay waiting, and the run ends and says so."""
-    machine = Machine(FakeFetcher({f"{A}/0": "<p>"}, otherwise=status(500), latency=0.1), fan(40))
+    machine = Machine(FakeFetcher({f"{A}/0": "<p>"}, otherwise=failure(ErrorKind.CONNECT), latency=0.1), fan(40))
     machine.gate = GateSettings(rate=None, concurrency=2, adaptive=False)
     stop = await machine.run(f"{A}/0")
     assert stop.why == "finished"

@@ -14,7 +14,7 @@ from scraper.events import BreakerClosed, BreakerHalfOpen, BreakerOpened, Event,
 from scraper.model import ErrorKind, Outcome
 from scraper.politeness.breaker import TRANSITIONS, Breaker, BreakerSettings, Signal, State
 from scraper.politeness.health import health_of
-from tests.politeness.outcomes import NOW, denied, failure, not_modified, page
+from tests.politeness.outcomes import NOW, denied, failure, not_modified, page, request
 
 LEGAL = {
     "closed trip open",
@@ -74,6 +74,10 @@ HEALTH: list[tuple[str, Outcome, str]] = [
     ("too large 503", failure(ErrorKind.TOO_LARGE, status=503), "failed"),
     *((str(kind), failure(kind), "void") for kind in (ErrorKind.IO, ErrorKind.OTHER, ErrorKind.SCOPE)),
     ("denied", denied(), "void"),
+    ("500 again", page(500, of=request(attempt=1)), "void"),
+    ("503 again", page(503, of=request(attempt=1)), "failed"),
+    ("no answer again", failure(of=request(attempt=1)), "failed"),
+    ("404 after a 500", page(404, of=request(attempt=1)), "answered"),
 ]
 
 
