@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from scraper.clock import Clock
 from scraper.engine.dispatch import Dispatcher
 from scraper.engine.floor import Floor, Stop
 from scraper.engine.hooks import Hooks
-from scraper.engine.hosts import Dice, HostBook
+from scraper.engine.hosts import Dice, HostBook, is_page_word
 from scraper.engine.monitor import Monitor
 from scraper.engine.reader import PageReader
 from scraper.engine.recorder import Outputs, Recorder
@@ -59,7 +59,8 @@ class Engine:
     """Runs one crawl over ports it was given; it opens and closes none of them.
 
     `ledger` answers questions about the frontier's depth (an embedded frontier is one itself). `on_result` is awaited
-    for every result once it is settled: a slow taker slows the crawl.
+    for every result once it is settled: a slow taker slows the crawl. `redirected` are redirects whose targets an
+    earlier session queued: the URL that redirected, and the target's key.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Engine:
         hooks: Sequence[Hook] = (),
         rng: random.Random | None = None,
         on_result: Callable[[Result], Awaitable[None]] | None = None,
+        redirected: Collection[tuple[str, str]] = frozenset(),
     ) -> None:
         self.floor = floor = Floor.make(settings.concurrency)
         self._settings, self._frontier, self._bus, self._clock = settings, frontier, bus, clock
@@ -102,6 +104,7 @@ class Engine:
             clock,
             dice,
             on_result,
+            redirected,
         )
         self._monitor = Monitor(settings, floor, frontier, ledger, hosts, bus, clock, dice)
 
@@ -133,7 +136,7 @@ class Engine:
         Raises `SinkError` or `FrontierError` when outputs or state cannot be written; what was settled stays.
         """
         counts = await self._frontier.counts()
-        self.floor.pages_settled = sum(n for word, n in counts.outcomes.items() if not word.startswith("sitemap_"))
+        self.floor.pages_settled = sum(n for word, n in counts.outcomes.items() if is_page_word(word))
         await self._frontier.add(seeds)
         stop = Stop("bug", "the run ended without a reason")
         try:

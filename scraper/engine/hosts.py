@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
-from scraper.model import Denied, Failure, NotModified, Outcome
+from scraper.model import Denied, Failure, NotModified, Outcome, Result
 from scraper.politeness.gate import GateSettings, HostGate
 
 GATE_NOTE = "gate"
@@ -93,3 +93,20 @@ def outcome_word(outcome: Outcome) -> str:
             if page.status >= 400:
                 return f"http_{page.status}"
             return "ok" if page.status < 300 else "redirect"
+
+
+def settled_word(result: Result) -> str:
+    """The word a finished URL is counted under: that of its outcome, with its kind before it unless it is a page.
+
+    `sitemap_none` is a sitemap that is not there: we look in the usual places, and most sites have none.
+    """
+    word = "duplicate" if result.duplicate_of else outcome_word(result.outcome)
+    kind = result.request.kind
+    if kind == "sitemap" and word in ("http_404", "http_410"):
+        word = "none"
+    return word if kind == "page" else f"{kind}_{word}"
+
+
+def is_page_word(word: str) -> bool:
+    """Whether a settled URL's word is that of a page: those count against `max_pages`."""
+    return not word.startswith(("sitemap_", "file_"))

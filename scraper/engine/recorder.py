@@ -11,14 +11,14 @@ A group ends when it is full, when its time is up, or when fetchers are waiting 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Protocol
 
 from scraper.clock import Clock
 from scraper.engine.floor import Finding, Floor, Nudge
 from scraper.engine.hooks import Hooks
-from scraper.engine.hosts import GATE_NOTE, Dice, HostBook, outcome_word
+from scraper.engine.hosts import GATE_NOTE, Dice, HostBook, outcome_word, settled_word
 from scraper.engine.reader import PageReader
 from scraper.engine.recent import Recent
 from scraper.engine.redirects import is_redirect, next_hop, returns_to_itself
@@ -85,6 +85,7 @@ class Recorder:
         clock: Clock,
         dice: Dice,
         on_result: Callable[[Result], Awaitable[None]] | None = None,
+        redirected: Collection[tuple[str, str]] = frozenset(),
     ) -> None:
         self._settings = settings
         self._floor = floor
@@ -100,6 +101,7 @@ class Recorder:
         self._clock = clock
         self._dice = dice
         self._on_result = on_result
+        self._redirected = redirected
         self._passed_on = Recent(settings.known_links)
         self._skipped = Recent(settings.known_links)
         self._group: list[Settlement] = []
@@ -198,7 +200,8 @@ class Recorder:
         """Send a redirect's target on its way; a target that is already known has a record of its own."""
         if returns_to_itself(hop):
             self._group.append(Settlement(lease, Retry(self._clock.now(), hop)))
-        elif await self._frontier.add([hop]):
+        elif await self._frontier.add([hop]) or (lease.request.url.href, hop.url.key) in self._redirected:
+            # In `redirected`: a session that was killed had sent it on its way, and died before this was settled.
             self._group.append(Settlement(lease, Done(), wire_size=page.body.wire_size))
         else:
             await self._record(lease, page, duplicate_of=hop.url.href)
@@ -215,12 +218,12 @@ class Recorder:
         discovered, skipped = self._sort_links(result)
         self._links += len(discovered) + len(skipped)
         request = result.request
-        word = "duplicate" if duplicate_of else outcome_word(outcome)
+        word = settled_word(result)
         self._group.append(
             Settlement(
                 lease,
                 Done(),
-                f"sitemap_{word}" if request.kind == "sitemap" else word,
+                word,
                 discovered,
                 skipped,
                 wire_size=outcome.body.wire_size if isinstance(outcome, Page) else 0,

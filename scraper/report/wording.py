@@ -131,6 +131,8 @@ def fetch_text(event: FetchFinished) -> str:
 def is_problem(event: Event) -> bool:
     """Whether the event belongs under "last problems"."""
     match event:
+        case FetchFinished(kind="sitemap", status=404 | 410):
+            return False  # we look for sitemaps in the usual places: most sites have none
         case FetchFinished():
             return event.error is not None or (event.status is not None and event.status >= 400)
         case BreakerOpened() | FetcherReplaced() | Warned() | EventsLost() | ItemRejected():
