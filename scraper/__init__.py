@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scraper.config.load import load_config
     from scraper.config.schema import CrawlConfig
     from scraper.crawler import Crawler, Summary, crawl
+    from scraper.downloader import Downloader, DownloadOptions, DownloadSummary, download
     from scraper.errors import (
         ConfigError,
         FrontierError,
@@ -38,6 +39,9 @@ __all__ = [
     "ConfigError",
     "CrawlConfig",
     "Crawler",
+    "DownloadOptions",
+    "DownloadSummary",
+    "Downloader",
     "ErrorKind",
     "Event",
     "Failure",
@@ -57,6 +61,7 @@ __all__ = [
     "Url",
     "__version__",
     "crawl",
+    "download",
     "load_config",
 ]
 
@@ -64,6 +69,7 @@ _HOME = {
     "scraper.config.load": ("load_config",),
     "scraper.config.schema": ("CrawlConfig",),
     "scraper.crawler": ("Crawler", "Summary", "crawl"),
+    "scraper.downloader": ("DownloadOptions", "DownloadSummary", "Downloader", "download"),
     "scraper.errors": (
         "ConfigError",
         "FrontierError",

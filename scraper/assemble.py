@@ -6,19 +6,22 @@ also when a later part cannot be opened. Optional rooms are imported when a conf
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from scraper.clock import Clock
-from scraper.config.effective import changed, identity
+from scraper.clock import Clock, wall_time
+from scraper.config.effective import changed, effective_yaml, identity
 from scraper.config.schema import CrawlConfig, Credentials
 from scraper.engine.crawl import Engine, Rules
+from scraper.engine.descriptors import affordable
+from scraper.engine.resume import CLOCK_MARK, epoch, set_back, what_changed
 from scraper.errors import ConfigError, MissingExtra, Problem, SinkError
 from scraper.events import CrawlStarted, EventBus, Listener, Warned
 from scraper.extract.page import PageExtractor
@@ -35,7 +38,7 @@ from scraper.hooks.interface import Hook
 from scraper.hooks.load import load_hook
 from scraper.model import Request, Result, Url
 from scraper.politeness.retry import RetrySettings
-from scraper.sinks.fanout import Fanout
+from scraper.sinks.fanout import LEFT_OUT, Fanout
 from scraper.sinks.interface import Sink
 from scraper.translate import (
     engine_settings,
@@ -60,12 +63,25 @@ OWN_FILES = (
     "items.csv",
     "items.sqlite",
     "items.sqlite-journal",
+    "rejected.jsonl",
+    "items.sqlite-shm",
+    "items.sqlite-wal",
     "skipped.jsonl",
+    "skipped.jsonl.part",
     "summary.json",
+    "summary.json.part",
 )
 OWN_FOLDERS = (STATE, "files")
 """What `--fresh` deletes, and nothing else: the folder may hold the user's own files too."""
+SPOOL = "spool"
+"""The folder inside it for bodies on their way."""
 CONFIG_MARK = "config"
+PAGE_IN_MEMORY = 256 * 1024
+"""Bytes of a body that is held in memory; a larger one goes through a file, for hundreds may wait to be recorded."""
+KEPT_CONNECTIONS = 8
+"""Connections that may be kept open, however few requests run at once: to one host each, as a rule."""
+CONFIG_COPY = "config.yaml"
+"""The effective config of the latest session, inside the state's folder: what `scrape status` and `report` show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +113,6 @@ async def assemble(
     `base` is the folder that hooks named by file are relative to. With `fresh` what an earlier run left is deleted.
     Raises `ConfigError`, `HookError`, `RunLocked`, `FrontierError`, `SinkError`, `FetchError`, `MissingExtra`.
     """
-    clock = Clock()
     keys = KeyRules(config.scope.strip_params, config.scope.sort_query)
     seeds = read_seeds(config, keys)
     scope = scope_for(config, seeds)
@@ -106,16 +121,22 @@ async def assemble(
 
     folder = config.output.folder
     make_folder(folder / STATE)
-    stack.enter_context(RunLock(folder / STATE))
+    stack.enter_context(RunLock(folder))
+    # Bodies that were on their way when a session was killed.
+    await asyncio.to_thread(shutil.rmtree, folder / STATE / SPOOL, ignore_errors=True)
     if fresh:
         delete_run(folder)
         make_folder(folder / STATE)
+    keep_config(config, folder / STATE / CONFIG_COPY)
     frontier = await SqliteFrontier.open(folder / STATE / "frontier.sqlite", SqliteSettings(config.durability))
     stack.push_async_callback(frontier.aclose)
     before = await frontier.counts()
+    clock = Clock(epoch(wall_time(), before.marks.get(CLOCK_MARK)))
+    concurrency = affordable(config.limits.concurrency)
 
     bus = await stack.enter_async_context(EventBus(list(listeners)))
-    fetcher = make_fetcher(config, scope, seeds, clock, bus, folder / STATE / "spool")
+    fewer = concurrency if concurrency < config.limits.concurrency else None
+    fetcher = make_fetcher(config, scope, seeds, clock, bus, folder / STATE / SPOOL, fewer)
     stack.push_async_callback(fetcher.aclose)
     sinks = make_sinks(config)
     outputs = Fanout(sinks)
@@ -123,7 +144,7 @@ async def assemble(
     stack.push_async_callback(outputs.aclose)
 
     engine = Engine(
-        engine_settings(config),
+        replace(engine_settings(config), concurrency=concurrency),
         Rules(scope, keys, politeness_settings(config), RetrySettings(config.limits.retries), robots_settings(config)),
         frontier,
         fetcher,
@@ -134,6 +155,7 @@ async def assemble(
         ledger=frontier,
         hooks=run_hooks,
         on_result=on_result,
+        redirected=await frontier.redirected() if before.known else frozenset(),
     )
     resumed = before.known > 0
     bus.emit(
@@ -144,13 +166,14 @@ async def assemble(
             resumed,
             before.settled,
             before.waiting + before.delayed,
-            config.limits.concurrency,
+            concurrency,
             config.limits.max_pages,
         )
     )
-    if resumed:
-        warn_of_changes(config, before, bus, clock)
-    await frontier.settle([], {CONFIG_MARK: _joined(identity(config))})
+    for sentence in (*warnings(config, before, clock), *too_few_files(config, concurrency)):
+        bus.emit(Warned(clock.now(), sentence))
+    left_out = dict.fromkeys(before.marks.keys() - {CONFIG_MARK, CLOCK_MARK, *outputs.names}, LEFT_OUT)
+    await frontier.settle([], {**left_out, CONFIG_MARK: _joined(identity(config))})
     written = {sink.name: str(folder / sink.name) for sink in sinks}
     return Assembly(
         engine, frontier, bus, clock, tuple(seeds_as_requests(config, keys, seeds)), folder, written, before
@@ -163,6 +186,14 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SinkError(f"{folder}: cannot make the folder: {error.strerror or error}") from error
+
+
+def keep_config(config: CrawlConfig, path: Path) -> None:
+    """Write the effective config to `path`, passwords masked."""
+    try:
+        path.write_text(effective_yaml(config), encoding="utf-8")
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def delete_run(folder: Path) -> None:
@@ -182,10 +213,20 @@ def delete_run(folder: Path) -> None:
 
 
 def make_fetcher(
-    config: CrawlConfig, scope: Scope, seeds: Sequence[Url], clock: Clock, bus: EventBus, spool: Path
+    config: CrawlConfig,
+    scope: Scope,
+    seeds: Sequence[Url],
+    clock: Clock,
+    bus: EventBus,
+    spool: Path,
+    concurrency: int | None = None,
 ) -> HttpFetcher:
-    """The fetcher with its transport: our own, or httpx's for HTTP/2 and proxies."""
+    """The fetcher with its transport: our own, or httpx's for HTTP/2 and proxies.
+
+    `concurrency` is how many requests run at once where that is fewer than the config says.
+    """
     network, limits = config.network, config.limits
+    connections = concurrency or max(limits.concurrency, KEPT_CONNECTIONS)
     guard = AddressGuard(network.allow_private, frozenset(_named_addresses(seeds)))
     timeouts = Timeouts(
         connect=min(10.0, limits.timeout),
@@ -195,21 +236,22 @@ def make_fetcher(
         deadline=limits.deadline,
     )
     settings = FetchSettings(
-        spool=SpoolSettings(spool),
+        spool=SpoolSettings(spool, PAGE_IN_MEMORY),
         user_agent=config.politeness.user_agent,
         headers={name: value.reveal() for name, value in config.headers.items()},
         in_scope=lambda url: scope.judge(url, 0) is None,
         auth={host: _login(login) for host, login in config.auth.items()},
+        cookies=network.cookies,
         max_bytes=limits.max_bytes,
         max_file_bytes=config.files.max_bytes,
         timeouts=timeouts,
     )
     if network.proxy is not None or network.http2:
-        return HttpFetcher(settings, _httpx_transport(config), clock=clock, emit=bus.emit)
+        return HttpFetcher(settings, _httpx_transport(config, guard, connections), clock=clock, emit=bus.emit)
     transport = FastTransport(
         TransportSettings(
-            max_connections=max(limits.concurrency, 8),
-            max_per_host=max(limits.concurrency, 8),
+            max_connections=connections,
+            max_per_host=connections,
             verify_tls=network.verify_tls,
             timeouts=timeouts,
         ),
@@ -218,8 +260,10 @@ def make_fetcher(
     return HttpFetcher(settings, transport, clock=clock, emit=bus.emit)
 
 
-def _httpx_transport(config: CrawlConfig) -> httpx.AsyncHTTPTransport:
+def _httpx_transport(config: CrawlConfig, guard: AddressGuard, connections: int) -> httpx.AsyncBaseTransport:
     import httpx
+
+    from scraper.fetch.pinned import PinnedTransport
 
     network = config.network
     if network.http2:
@@ -228,16 +272,17 @@ def _httpx_transport(config: CrawlConfig) -> httpx.AsyncHTTPTransport:
         except ImportError:
             raise MissingExtra("http2", "network.http2") from None
     try:
-        return httpx.AsyncHTTPTransport(
+        inner = httpx.AsyncHTTPTransport(
             verify=network.verify_tls,
             http2=network.http2,
             proxy=network.proxy.reveal() if network.proxy is not None else None,
-            limits=httpx.Limits(max_connections=config.limits.concurrency),
+            limits=httpx.Limits(max_connections=connections),
         )
     except ImportError:
         raise MissingExtra("socks", "a SOCKS proxy") from None
     except ValueError as error:
         raise ConfigError([Problem(str(error), "network.proxy")]) from None
+    return PinnedTransport(inner, guard, proxied=network.proxy is not None)
 
 
 def _named_addresses(seeds: Iterable[Url]) -> Iterator[str]:
@@ -266,41 +311,48 @@ def _login(login: Credentials) -> Basic | Bearer:
 
 def make_sinks(config: CrawlConfig) -> list[Sink]:
     """Every output that the config asks for; page records are always written."""
-    from scraper.sinks.jsonl import ItemsSink, PagesSink
+    from scraper.sinks.jsonl import ItemsSink, PagesSink, RejectedSink
 
     folder = config.output.folder
     columns = list(dict.fromkeys(name for rule in config.extract for name in rule.fields))
-    sinks: list[Sink] = [PagesSink(folder)]
+    power = config.durability == "power"
+    sinks: list[Sink] = [PagesSink(folder, power=power)]
     for name in config.output.sinks if config.extract else ():
         if name == "jsonl":
-            sinks.append(ItemsSink(folder))
+            sinks.append(ItemsSink(folder, power=power))
         elif name == "csv":
             from scraper.sinks.csv import CsvSink
 
-            sinks.append(CsvSink(folder, columns))
+            sinks.append(CsvSink(folder, columns, power=power))
         else:
             from scraper.sinks.sqlite import SqliteSink
 
-            sinks.append(SqliteSink(folder, columns))
+            sinks.append(SqliteSink(folder, columns, power=power))
+    if config.extract:
+        sinks.append(RejectedSink(folder))
     if config.files.match or config.files.css:
         from scraper.sinks.files import FilesSink
 
-        sinks.append(FilesSink(folder))
+        sinks.append(FilesSink(folder, power=power))
     return sinks
 
 
-def warn_of_changes(config: CrawlConfig, before: Counts, bus: EventBus, clock: Clock) -> None:
-    """Say which sections of the config differ from those the run was begun with, and what that means."""
+def warnings(config: CrawlConfig, before: Counts, clock: Clock) -> Iterator[str]:
+    """What the user should know about a run that goes on: what has changed in its config, and in the time."""
     stored = before.marks.get(CONFIG_MARK, "")
     earlier = dict(part.split("=", 1) for part in stored.split(";") if "=" in part)
-    sections = changed(earlier, identity(config), free=("limits", "output", "name", "durability"))
-    if earlier and sections:
-        bus.emit(
-            Warned(
-                clock.now(),
-                f"the config has changed since this run began ({', '.join(sections)}): what is already recorded stays "
-                "as it is, and links skipped before are not looked at again; --fresh starts over",
-            )
+    if earlier and before.known:
+        yield from what_changed(changed(earlier, identity(config)))
+    if behind := set_back(wall_time(), clock.now()):
+        yield behind
+
+
+def too_few_files(config: CrawlConfig, concurrency: int) -> Iterator[str]:
+    """What the user should know when the system allows too few open files."""
+    if concurrency < config.limits.concurrency:
+        yield (
+            f"the system allows this process too few open files for {config.limits.concurrency} requests at once: "
+            f"there will be {concurrency}; raise the limit with ulimit -n"
         )
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import orjson
+
 from scraper.assemble import Assembly, assemble
 from scraper.config.load import config_from_mapping, load_config
 from scraper.config.schema import CrawlConfig
@@ -245,7 +247,7 @@ class Crawler:
         )
         values["why"], values["detail"] = stop.why, stop.detail
         values["seeds_refused"] = refused
-        if not (idle and (parts.folder / SUMMARY).exists()):
+        if not (idle and _tells_the_end(parts.folder / SUMMARY)):
             await asyncio.to_thread(write_summary, parts.folder / SUMMARY, values)
         return values
 
@@ -255,6 +257,15 @@ class Crawler:
         if stop.why in ("finished", "max_pages"):  # otherwise what waits is not skipped: the next session asks for it
             async for request in parts.frontier.waiting():
                 yield parts.engine.leftover(request, stop)
+
+
+def _tells_the_end(path: Path) -> bool:
+    """Whether the summary at `path` is of the session that finished the run, which may have died before writing it."""
+    try:
+        told = orjson.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and told.get("why") == "finished"
 
 
 async def crawl(

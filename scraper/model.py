@@ -52,7 +52,9 @@ class Request:
 
     `depth` counts links from the seed. Lower `priority` goes first. `attempt` counts failed tries so far and
     `slowdowns` the answers that only asked us to come later (429, 503 with Retry-After); they have budgets of
-    their own. `hops` are the redirects that led here, oldest first: the first one's URL is what was asked for.
+    their own. `hops` are the redirects that led here, oldest first: the first one's URL is what was asked for. `label`
+    chooses the extraction rules for the page, and `carried` are values (as JSON has them) that its items begin with;
+    both come from the page that led here. `nesting` counts the sitemaps above a sitemap.
     """
 
     url: Url
@@ -64,6 +66,8 @@ class Request:
     slowdowns: int = 0
     hops: tuple[Hop, ...] = ()
     label: str | None = None
+    nesting: int = 0
+    carried: Mapping[str, Any] | None = None
 
     @property
     def requested(self) -> str:
@@ -249,18 +253,20 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An item that could not be made: which field, and why."""
+    """A field that could not be read, and why. `kept` says whether there is an item all the same, without it."""
 
     field: str
     reason: str
     rule: int = 0
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Harvest:
     """What extraction found on a page.
 
-    `links` holds each distinct canonical URL once, in document order. `noindex` and `nofollow` are the page's
+    `links` holds each distinct canonical URL once, in document order. `requests` are what rules ask for, in scope; they
+    go before a link to the same page. `noindex` and `nofollow` are the page's
     own directives (meta robots and X-Robots-Tag). `charset` is the encoding the text was read as.
     """
 
@@ -272,6 +278,7 @@ class Harvest:
     nofollow: bool = False
     charset: str | None = None
     problem: str | None = None
+    requests: tuple[Request, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from scraper.config.extraction import FieldRule
+from scraper.config.extraction import Condition, FieldRule
 from scraper.config.schema import CrawlConfig
 from scraper.engine.settings import EngineSettings
 from scraper.errors import ConfigError, Problem
-from scraper.extract.fields import FieldSettings, RuleSettings
+from scraper.extract.conditions import ConditionSettings
+from scraper.extract.fields import FieldSettings
 from scraper.extract.page import ExtractSettings, FileSettings
+from scraper.extract.rules import RuleSettings
 from scraper.model import OutOfScope, Request, Url
 from scraper.politeness.breaker import BreakerSettings
 from scraper.politeness.gate import GateSettings
@@ -97,7 +99,10 @@ def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> Extra
         rules=tuple(
             RuleSettings(
                 match=rule.match,
-                each=rule.each,
+                each=rule.each.css if rule.each else None,
+                each_json=rule.each.json if rule.each else None,
+                when=tuple(_condition(condition) for condition in rule.when),
+                unless=tuple(_condition(condition) for condition in rule.unless),
                 fields=tuple(_field(name, field) for name, field in rule.fields.items()),
             )
             for rule in config.extract
@@ -109,17 +114,30 @@ def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> Extra
     )
 
 
+def _condition(condition: Condition) -> ConditionSettings:
+    c = condition
+    return ConditionSettings(c.css, c.xpath, c.json, c.regex, c.field, c.equals, c.matches)
+
+
 def _field(name: str, rule: FieldRule) -> FieldSettings:
+    each = rule.each
     return FieldSettings(
         name=name,
-        css=rule.css,
+        css=each.css if each else rule.css,
         links=rule.links,
         attr=rule.attr,
-        type=rule.type,
+        type=rule.type or ("any" if rule.of_json else "text"),
         regex=rule.regex,
-        many=rule.many,
+        many=rule.many or each is not None,
         required=rule.required,
         default=rule.default,
+        xpath=rule.xpath,
+        json=each.json if each else rule.json,
+        structured=rule.structured,
+        main_text=rule.main_text,
+        table=rule.table,
+        transform=tuple((step.name, step.given) for step in rule.transform),
+        fields=tuple(_field(inner, field) for inner, field in rule.fields.items()),
     )
 
 

@@ -15,13 +15,15 @@ LAYERS: list[set[str]] = [
     {"model"},
     {"errors", "events", "clock"},
     {"urls", "politeness"},
+    {"lists"},
     {"frontier", "fetch", "extract", "sinks", "hooks", "report", "config"},
     {"engine"},
     {"translate"},
-    {"assemble"},
-    {"crawler"},
+    {"assemble", "feed"},
+    {"crawler", "downloader", "explain"},
     {"__init__"},
-    {"cli", "bench"},
+    {"bench"},
+    {"cli"},
     {"__main__"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

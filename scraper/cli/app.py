@@ -11,10 +11,17 @@ from typing import Annotated, Any
 import typer
 
 from scraper import __version__
+from scraper.cli.bench import bench
 from scraper.cli.crawl import crawl
 from scraper.cli.demo import demo
+from scraper.cli.download import download
 from scraper.cli.exits import exit_for
+from scraper.cli.init import init
+from scraper.cli.report import report
+from scraper.cli.status import status
+from scraper.cli.try_ import try_
 from scraper.cli.validate import schema, validate
+from scraper.cli.why import why
 
 app = typer.Typer(
     name="scrape",
@@ -25,9 +32,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(crawl)
+app.command()(download)
+app.command()(bench)
 app.command()(demo)
 app.command()(validate)
 app.command()(schema)
+app.command("try")(try_)
+app.command()(why)
+app.command()(status)
+app.command()(report)
+app.command()(init)
 
 
 def _version(asked: bool) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from scraper.errors import ScraperError
 
@@ -13,6 +16,7 @@ USAGE = 2
 OUTPUT = 3
 INTEGRITY = 4
 BUG = 70
+INTERRUPT = 130
 BUG_REPORT = (
     "This is a bug in scraper, not something you did. Please report it with the lines above and your config\n"
     "(without secrets). Nothing that was settled is lost: the same command resumes the run."
@@ -21,11 +25,38 @@ BUG_REPORT = (
 
 def say(message: str) -> None:
     """Write one message to standard error."""
-    try:
+    with errors_ignored():
         sys.stderr.write(message.rstrip("\n") + "\n")
         sys.stderr.flush()
-    except (OSError, ValueError):
-        return  # the terminal is gone: there is nobody to tell
+
+
+@contextmanager
+def errors_ignored() -> Iterator[None]:
+    """Write to standard error inside: when the terminal is gone there is nobody to tell, and nothing fails of it."""
+    try:
+        yield
+    except (OSError, ValueError, AttributeError):  # the last: the process has no standard error at all
+        # What is buffered would fail again when the interpreter ends, and become the exit code: it runs into nothing.
+        with suppress(OSError, ValueError, AttributeError):
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, sys.stderr.fileno())
+            os.close(nothing)
+
+
+def fill_streams() -> None:
+    """Give a process that was started without standard streams (`>&-`) some that lead nowhere.
+
+    Else the next files to be opened, outputs perhaps, get the numbers of those streams, and whatever the interpreter
+    or a library says there is written into them.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number: this one
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  it is open to the end
 
 
 def exit_for(error: BaseException) -> int:
@@ -38,7 +69,7 @@ def exit_for(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         return OK
     if isinstance(error, KeyboardInterrupt):
-        return 130
+        return INTERRUPT
     say("".join(traceback.format_exception(error)))
     say(BUG_REPORT)
     return BUG

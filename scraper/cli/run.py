@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scraper.cli.debug import watching
-from scraper.cli.exits import BUG, BUG_REPORT, FAILED, OK, say
+from scraper.cli.exits import BUG, BUG_REPORT, FAILED, INTERRUPT, OK, errors_ignored, fill_streams, say
 from scraper.cli.screen import ProgressMode, Screen, screen
 from scraper.report.sanitise import clean
 
@@ -52,25 +52,33 @@ def run_crawl(config: CrawlConfig, options: RunOptions, *, base: Path, prepare: 
     `prepare` may start what the crawl needs inside its event loop (the demo's site) and change the config. Raises the
     errors of `Crawler`.
     """
-    with screen(options.progress, verbose=options.verbose, log_file=options.log_file) as shown:
-        with asyncio.Runner(debug=options.debug, loop_factory=_loop_factory(options.debug)) as runner:
-            summary = runner.run(_crawl(config, options, base, prepare, shown))
-        shown.leave()
-        return _conclude(summary, options, shown)
+    fill_streams()
+    try:
+        with screen(options.progress, verbose=options.verbose, log_file=options.log_file) as shown:
+            with asyncio.Runner(debug=options.debug, loop_factory=loop_factory(options.debug)) as runner:
+                try:
+                    summary = runner.run(_crawl(config, options, base, prepare, shown))
+                finally:
+                    with errors_ignored():  # the terminal may be what ended the run
+                        shown.leave()
+            return _conclude(summary, options, shown)
+    except KeyboardInterrupt:  # before the crawl listened to signals, or after: nothing is under way
+        say("interrupted")
+        return INTERRUPT
 
 
 async def _crawl(config: CrawlConfig, options: RunOptions, base: Path, prepare: Prepare, shown: Screen) -> Summary:
     from scraper.crawler import Crawler
     from scraper.engine.shutdown import signals_stop
 
-    async with (
-        prepare(config) as ready,
-        Crawler(ready, fresh=options.fresh, listeners=shown.listeners, base=base) as crawler,
-    ):
-        gc.freeze()
-        gc.set_threshold(YOUNG_OBJECTS, 20, 20)
+    async with prepare(config) as ready:
+        crawler = await Crawler.open(ready, fresh=options.fresh, listeners=shown.listeners, base=base)
+        # Around the closing, too: an interrupt in the middle of it must not tear it apart.
         with signals_stop(crawler.floor, shown.leave), watching(options.debug):
-            return await crawler.run()
+            async with aclosing(crawler):
+                gc.freeze()
+                gc.set_threshold(YOUNG_OBJECTS, 20, 20)
+                return await crawler.run()
 
 
 def _conclude(summary: Summary, options: RunOptions, shown: Screen) -> int:
@@ -81,16 +89,19 @@ def _conclude(summary: Summary, options: RunOptions, shown: Screen) -> int:
         if summary.idle:
             say(f"{summary.folder}: this run is finished; there is nothing left to do (--fresh starts over)")
         else:
-            shown.console.print(render_summary(summary.values))
+            with errors_ignored():
+                shown.console.print(render_summary(summary.values))
     return exit_code(summary, options.strict)
 
 
 def exit_code(summary: Summary, strict: bool) -> int:
     """The documented exit code of a run that ended by itself or by a signal."""
+    from scraper.engine.shutdown import CODES
+
     match summary.why:
         case "interrupted":
             say(f"interrupted: what was settled is saved in {summary.folder}; the same command goes on from there")
-            return {"SIGTERM": 143}.get(summary.stop.detail, 130)
+            return CODES.get(summary.stop.detail, INTERRUPT)
         case "bug":
             say(f"error: {summary.stop.detail}")
             say(BUG_REPORT)
@@ -108,7 +119,7 @@ def _first_reason(summary: Summary) -> str:
     return f"{', '.join(outcomes)} (see {summary.folder / 'pages.jsonl'})" if outcomes else "nothing to ask for"
 
 
-def _loop_factory(debug: bool) -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory(debug: bool) -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop where it is installed; asyncio's own loop in debug mode, whose reports it makes better."""
     if debug:
         return None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from scraper.events import Listener
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from scraper.report.downloads import DownloadDisplay, Goal
     from scraper.report.progress import Progress
 
 
@@ -36,7 +38,7 @@ class Screen:
     mode: ProgressMode
     console: Console
     listeners: list[Listener] = field(default_factory=list)
-    display: Progress | None = None
+    display: Progress | DownloadDisplay | None = None
 
     def leave(self) -> None:
         """Leave the terminal as it was found; safe at any moment, also from a signal."""
@@ -45,11 +47,14 @@ class Screen:
 
 
 @contextmanager
-def screen(mode: ProgressMode, *, verbose: bool = False, log_file: Path | None = None) -> Iterator[Screen]:
+def screen(
+    mode: ProgressMode, *, verbose: bool = False, log_file: Path | None = None, goal: Goal | None = None
+) -> Iterator[Screen]:
     """The screen for `mode`; `auto` is rich where standard error is a terminal and plain elsewhere.
 
     Progress and summary go to standard error, JSON to standard output. `log_file` gets a line for everything, with
-    `verbose` down to single requests. Raises `SinkError` when the log file cannot be opened.
+    `verbose` down to single requests. With `goal` it is a download that is shown.
+    Raises `SinkError` when the log file cannot be opened.
     """
     from rich.console import Console
 
@@ -65,14 +70,20 @@ def screen(mode: ProgressMode, *, verbose: bool = False, log_file: Path | None =
             shown.listeners.append(stack.enter_context(LogFile(log_file, level)))
         match mode:
             case ProgressMode.RICH:
+                from scraper.report.downloads import DownloadDisplay
                 from scraper.report.progress import Progress
 
-                shown.display = stack.enter_context(Progress(console))
-                shown.listeners.append(shown.display)
+                display = Progress(console) if goal is None else DownloadDisplay(console, goal)
+                display.start()
+                stack.callback(display.stop)
+                shown.display = display
+                shown.listeners.append(display)
             case ProgressMode.PLAIN:
+                from scraper.report.downloads import DownloadLines
                 from scraper.report.plain import Plain
 
-                shown.listeners.append(Plain(sys.stderr, verbose=verbose))
+                lines = Plain if goal is None else partial(DownloadLines, goal=goal)
+                shown.listeners.append(lines(sys.stderr, verbose=verbose))
             case ProgressMode.JSON:
                 from scraper.report.machine import Machine
 

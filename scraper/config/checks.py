@@ -124,7 +124,7 @@ _FOREIGN_CSS = [
     (re.compile(r"::attr\("), "name the attribute in the key attr instead of ::attr(...)"),
     (re.compile(r":contains\("), 'write :lexbor-contains("...")'),
     (re.compile(r":(first|last)(?![-\w])"), "write :first-of-type or :last-of-type"),
-    (re.compile(r"^\s*(/|\./|\()"), "this looks like XPath; only CSS is available in this version"),
+    (re.compile(r"^\s*(/|\./|\()"), "this looks like XPath: write it under the key xpath"),
 ]
 
 
@@ -238,20 +238,35 @@ def check_name(value: Any, _: Surroundings) -> str:
     return text
 
 
-def check_field_name(value: Any, _: Surroundings) -> str:
+def check_field_name(value: Any, around: Surroundings) -> str:
     """An extracted field's name; raises `FormError`."""
-    text = plain_text(value, "a field's name", NAME_LIMIT)
-    if text != text.strip():
-        raise FormError(f"{describe(text)} begins or ends with a space")
+    text = check_inner_name(value, around)
     if text.lower() == "url":
         raise FormError("url is always there: the address of the page", "choose another name")
     return text
 
 
+def check_inner_name(value: Any, _: Surroundings) -> str:
+    """The name of a field inside an object; raises `FormError`."""
+    text = plain_text(value, "a field's name", NAME_LIMIT)
+    if text != text.strip():
+        raise FormError(f"{describe(text)} begins or ends with a space")
+    return text
+
+
+def check_scalar(value: Any, _: Surroundings) -> str:
+    """A text, a number or a truth, as text; raises `FormError`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float):
+        raise expected("a text, a number, true or false", value)
+    return str(value)
+
+
 def check_param(value: Any, _: Surroundings) -> str:
-    """A query parameter's name, `*` standing for any characters; raises `FormError`."""
+    """A parameter's name, `*` standing for any characters, `;` before one of the path; raises `FormError`."""
     text = plain_text(value, "a parameter's name such as utm_*", NAME_LIMIT)
-    if re.search(r"[&=#?/\s]", text) or not text.strip("*"):
+    if re.search(r"[&=#?/\s]", text) or not text.strip("*;"):
         raise expected("a parameter's name such as utm_*", value)
     return text
 
@@ -304,6 +319,8 @@ USER_AGENT = Form("a User-Agent", _text(example="mybot/1.0 (+https://example.org
 HOOK = Form("a module or module:Class", _text(example="myhooks:Prices"), check_hook)
 NAME = Form("a name", _text(maxLength=NAME_LIMIT), check_name)
 FIELD_NAME = Form("a name", _text(maxLength=NAME_LIMIT), check_field_name)
+SCALAR = Form("a text, a number, true or false", {"type": ["string", "number", "boolean"]}, check_scalar)
+INNER_NAME = Form("a name", _text(maxLength=NAME_LIMIT), check_inner_name)
 PARAM = Form("a parameter's name, * allowed", _text(example="utm_*"), check_param)
 FOLDER = Form("a folder", _text(example="out/books"), check_folder, str)
 LIST_FILE = Form("a file of URLs", _text(example="seeds.txt"), check_list_file, str)

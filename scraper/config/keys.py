@@ -68,13 +68,15 @@ def container_of(field: FieldInfo) -> str:
     return "[]" if tuple in origins else ".*" if dict in origins else ""
 
 
-def walk(section: type[Section] = CrawlConfig, prefix: str = "") -> Iterator[Key]:
-    """Every key below `section`, in the order of the schema."""
+def walk(
+    section: type[Section] = CrawlConfig, prefix: str = "", above: tuple[type[Section], ...] = ()
+) -> Iterator[Key]:
+    """Every key below `section`, in the order of the schema. What can stand inside itself is walked once."""
     for name, field in section.model_fields.items():
         path = f"{prefix}.{name}" if prefix else name
         yield Key(path, field, section)
-        if inner := section_of(field):
-            yield from walk(inner, path + container_of(field))
+        if (inner := section_of(field)) and inner not in (section, *above):
+            yield from walk(inner, path + container_of(field), (section, *above))
 
 
 @lru_cache(maxsize=1)

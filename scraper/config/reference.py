@@ -97,7 +97,7 @@ def _chapter(path: str, field: FieldInfo, level: int) -> Iterator[str]:
     yield cleandoc(section.__doc__ or "") + "\n"
     yield _table(section)
     for name, inner in section.model_fields.items():
-        if section_of(inner) is not None:
+        if section_of(inner) not in (None, section):  # a field's fields are fields again
             yield from _chapter(f"{path}{container_of(field)}.{name}", inner, level + 1)
 
 

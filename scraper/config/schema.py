@@ -84,9 +84,20 @@ class Scope(Section):
         default=None, description="Links from a seed; 0 is the seeds alone, null no limit."
     )
     strip_params: tuple[Annotated[str, PARAM], ...] = Field(
-        default=("utm_*", "gclid", "fbclid", "msclkid", "mc_cid", "mc_eid"),
+        default=(
+            "utm_*",
+            "gclid",
+            "fbclid",
+            "msclkid",
+            "mc_cid",
+            "mc_eid",
+            "PHPSESSID",
+            "ASPSESSIONID*",
+            ";jsessionid",
+        ),
         description="Query parameters that do not make a page another one: URLs that differ only in them are asked "
-        "for once. * stands for any characters. Your list replaces this one.",
+        "for once. * stands for any characters, a name behind a semicolon is a parameter of the path. Your list "
+        "replaces this one.",
     )
     sort_query: Flag = Field(
         default=False, description="Whether URLs that differ only in the order of parameters are one."
@@ -126,6 +137,10 @@ class Network(Section):
 
     allow_private: Flag = Field(
         default=False, description="Whether addresses inside private networks and this machine may be connected to."
+    )
+    cookies: Flag = Field(
+        default=True,
+        description="Whether cookies are kept and sent back to the servers that set them, until this session ends.",
     )
     proxy: Annotated[Secret, PROXY] | None = Field(
         default=None, description="An HTTP or SOCKS5 proxy for all requests. ${NAME} is read from the environment."

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ from scraper.extract.interface import Extractor
 from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import Frontier, Ledger
 from scraper.hooks.interface import Hook
-from scraper.model import Release, Request, Result, Settlement, Skip
+from scraper.model import Outcome, Release, Request, Result, Settlement, Skip
 from scraper.politeness.overlays import PolitenessSettings
 from scraper.politeness.retry import RetryPolicy, RetrySettings
 from scraper.politeness.robots import RobotsSettings
@@ -60,7 +60,8 @@ class Engine:
 
     `ledger` answers questions about the frontier's depth (an embedded frontier is one itself). `on_result` is awaited
     for every result once it is settled: a slow taker slows the crawl. `redirected` are redirects whose targets an
-    earlier session queued: the URL that redirected, and the target's key.
+    earlier session queued: the URL that redirected, and the target's key. `otherwise` names what to ask for in place of
+    an outcome that would stand (a mirror), or None.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Engine:
         rng: random.Random | None = None,
         on_result: Callable[[Result], Awaitable[None]] | None = None,
         redirected: Collection[tuple[str, str]] = frozenset(),
+        otherwise: Callable[[Outcome], Request | None] | None = None,
     ) -> None:
         self.floor = floor = Floor.make(settings.concurrency)
         self._settings, self._frontier, self._bus, self._clock = settings, frontier, bus, clock
@@ -105,6 +107,7 @@ class Engine:
             dice,
             on_result,
             redirected,
+            otherwise,
         )
         self._monitor = Monitor(settings, floor, frontier, ledger, hosts, bus, clock, dice)
 
@@ -130,8 +133,10 @@ class Engine:
             reason, rule = "waiting", f"the run ended before its turn: {stop.why}"
         return Skip(request.url, request.parent, reason, rule)
 
-    async def run(self, seeds: Sequence[Request]) -> Stop:
-        """Crawl from `seeds` and what the frontier still holds; return why it ended.
+    async def run(self, seeds: Sequence[Request], feed: AsyncIterator[Sequence[Request]] | None = None) -> Stop:
+        """Crawl from `seeds`, what `feed` brings and what the frontier still holds; return why it ended.
+
+        `feed` is read as fast as the frontier takes it, beside the fetches; the run does not end before it does.
 
         Raises `SinkError` or `FrontierError` when outputs or state cannot be written; what was settled stays.
         """
@@ -139,16 +144,19 @@ class Engine:
         self.floor.pages_settled = sum(n for word, n in counts.outcomes.items() if is_page_word(word))
         await self._frontier.add(seeds)
         stop = Stop("bug", "the run ended without a reason")
+        self.floor.feeding = feed is not None
         try:
             async with asyncio.TaskGroup() as group:
                 recorder = group.create_task(self._recorder.run(), name="recorder")
                 self._fetchers.start(group)
                 monitor = group.create_task(self._monitor.run(), name="monitor")
+                feeder = group.create_task(self._take_in(feed), name="feeder")
                 stop = await self._dispatcher.run()
+                feeder.cancel()
                 await self._let_fetchers_finish()
                 self._fetchers.cancel()
                 self._recorder.finish()
-                await recorder
+                await self._let_recorder_finish(recorder, stop)
                 monitor.cancel()
         except* ScraperError as errors:
             # Any of them ends the run in the same way; the first is the cause, the others followed from it.
@@ -158,6 +166,17 @@ class Engine:
             await self._give_back()
         self._bus.emit(CrawlEnded(self._clock.now(), stop.why, stop.detail))
         return stop
+
+    async def _take_in(self, feed: AsyncIterator[Sequence[Request]] | None) -> None:
+        """Queue what comes from outside."""
+        try:
+            if feed is not None:
+                async for requests in feed:
+                    await self._frontier.add(requests)
+                    self.floor.wake.set()
+        finally:
+            self.floor.feeding = False
+            self.floor.wake.set()
 
     async def _give_back(self) -> None:
         """Return the leases that were not settled: the next session, or another process, takes them up."""
@@ -173,6 +192,18 @@ class Engine:
                 while self.floor.in_flight or not self.floor.jobs.empty():
                     self.floor.wake.clear()
                     await self.floor.wake.wait()
+
+    async def _let_recorder_finish(self, recorder: asyncio.Task[None], stop: Stop) -> None:
+        """Wait until all that was fetched is settled; after an interrupt at most `record_grace` seconds.
+
+        A page that takes long to read, or a consumer that takes no more results, must not hold up an end that was
+        asked for: what is not settled by then is asked again on resume.
+        """
+        patience = None if stop.why in ("finished", "max_pages") else self._settings.record_grace
+        await asyncio.wait([recorder], timeout=patience)
+        if not recorder.done():
+            recorder.cancel()
+            await asyncio.wait([recorder])
 
 
 def _first(errors: BaseExceptionGroup[ScraperError]) -> ScraperError:

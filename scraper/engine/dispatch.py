@@ -65,12 +65,14 @@ class Dispatcher:
                     for lease in leases:
                         self._send(lease)
                     await self._hand_over()
+                    # Now the fetchers start, and open their hosts again: asked before that, the frontier says "wait".
+                    await self._clock.breathe()
                 case Drained():
-                    if not floor.taken:
+                    if not floor.taken and not floor.feeding:
                         return self._ended(below)
                     await self._wait_until(NEVER)
                 case Wait(until):
-                    if not floor.taken and (until == NEVER or self._only_given_up()):
+                    if not floor.taken and not floor.feeding and (until == NEVER or self._only_given_up()):
                         return self._ended(below, "some hosts could not be asked: skipped.jsonl says which and why")
                     await self._wait_until(until)
         return floor.stop_reason or Stop("finished")
@@ -115,6 +117,7 @@ class Dispatcher:
         gate = self._hosts.enter(url.host, lease.notes, now)
         floor.took(lease)
         if (ready := gate.ready_at()) > now:  # a restored gate may know of a wait that the frontier does not
+            self._robots.recall(lease.notes)  # notes come with a host's first lease only
             self._release(lease, ready)
             return
         verdict = self._robots.judge(lease.request, lease.notes, now)

@@ -64,6 +64,8 @@ class Floor:
     idle: int = 0
     starving: bool = False
     """True while fetchers are idle because nothing may be asked: the recorder then settles at once."""
+    feeding: bool = False
+    """True while more requests may come from outside: an empty frontier does not end the run then."""
     stop_reason: Stop | None = None
     unreachable: dict[str, str] = field(default_factory=dict)
     """Hosts whose robots.txt cannot be read after several tries, and why: they no longer keep the run open."""

@@ -12,8 +12,10 @@ import asyncio
 import multiprocessing
 import os
 import signal
+from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from threading import Thread
 
 from scraper.clock import Clock
 from scraper.extract.interface import Extractor
@@ -21,10 +23,14 @@ from scraper.model import Harvest, Page
 
 READ_SECONDS = 20.0
 """Longest time one large page may take in its process."""
+MANY_TAGS = 2_000
+"""Tags from which a small page goes to the thread too: elements inside each other cost the square of their number."""
 START_SECONDS = 60.0
 """Longest time that process may take to start: it imports the extractor."""
 POOL_MEMORY = 240 * 1024 * 1024
 """Bytes of memory the process may ask for (on Linux; elsewhere the time is the only bound)."""
+
+STOPPING = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 _extractor: Extractor | None = None
 
@@ -32,27 +38,34 @@ _extractor: Extractor | None = None
 def _prepare(extractor: Extractor) -> None:
     global _extractor  # the pool's own process: it has one extractor for life
     _extractor = extractor
-    # An interrupt of the terminal reaches the whole group; when this process ends is the crawl's to say.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Signals of the terminal reach the whole group; when this process ends is the crawl's to say.
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    Thread(target=_end_with_the_crawl, name="parent-watch", daemon=True).start()
     with suppress(ImportError, AttributeError, ValueError, OSError):
         import resource  # not on every system
 
         resource.setrlimit(resource.RLIMIT_DATA, (POOL_MEMORY, POOL_MEMORY))
 
 
+def _end_with_the_crawl() -> None:
+    """End this process when the crawl is gone, killed perhaps: its pipe would never tell, we hold both of its ends."""
+    crawl = multiprocessing.parent_process()
+    if crawl is not None:
+        crawl.join()
+        os._exit(1)
+
+
 def _extract(page: Page) -> Harvest:
     assert _extractor is not None
-    try:
-        return _extractor.extract(page)
-    except MemoryError:
-        return Harvest(problem="not read: the page needs too much memory")
+    return _extractor.extract(page)
 
 
 class PageReader:
     """Gives pages to the extractor, one at a time.
 
-    Pages of `medium` bytes and more are read in a thread, of `large` and more, or spooled, in a process; both start
-    when they are needed.
+    Pages of `medium` bytes or `MANY_TAGS` and more are read in a thread, of `large` bytes and more, or spooled, in a
+    process; both start when they are needed.
     """
 
     def __init__(self, extractor: Extractor, medium: int, large: int, clock: Clock) -> None:
@@ -72,7 +85,7 @@ class PageReader:
         body = page.body
         if body.size >= self._large or body.path is not None:
             return await self._read_in_pool(page)
-        if body.size >= self._medium:
+        if body.size >= self._medium or body.read().count(b"<") >= MANY_TAGS:
             return await self._read_in_thread(page)
         started = self._clock.now()
         harvest = self._extractor.extract(page)
@@ -89,13 +102,17 @@ class PageReader:
         try:
             if self._pool is None:
                 self._pool = _new_pool(self._extractor)
+                with _signals_held_back():  # the process starts with this call
+                    pid = loop.run_in_executor(self._pool, os.getpid)
                 async with asyncio.timeout(START_SECONDS):
-                    self._pid = await loop.run_in_executor(self._pool, os.getpid)
+                    self._pid = await pid
             async with asyncio.timeout(READ_SECONDS):
                 return await loop.run_in_executor(self._pool, _extract, page)
         except TimeoutError:
             self._abandon()
-            return Harvest(problem=f"not read: it took longer than {READ_SECONDS:.0f} s")
+            return Harvest(problem=f"not read: it took longer than {READ_SECONDS:g} s")
+        except MemoryError:
+            return Harvest(problem=f"not read: it needs more than {POOL_MEMORY >> 20} MiB of memory")
         except BrokenExecutor:
             self._abandon()
             return Harvest(problem="not read: the process that read this page died")
@@ -120,6 +137,19 @@ class PageReader:
         if self._pool is not None:
             pool, self._pool = self._pool, None
             await asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """A process that is started inside is born deaf to signals, until it says itself which it ignores."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _new_pool(extractor: Extractor) -> ProcessPoolExecutor:

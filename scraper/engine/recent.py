@@ -6,9 +6,9 @@ from __future__ import annotations
 class Recent:
     """Remembers at least the last `generation` strings added, at most twice as many.
 
-    A miss means "not lately"; a hit is as good as certain: of each string only its 64-bit hash is kept, because a server
-    chooses how long its URLs are. Two generations instead of an LRU order: adding and asking cost one set operation
-    each, and forgetting costs nothing.
+    A miss means "not lately"; a hit is as good as certain: of each string only its 64-bit hash is kept, because a
+    server chooses how long its URLs are. Two generations instead of an LRU order: adding and asking cost one set
+    operation each, and forgetting costs nothing.
     """
 
     __slots__ = ("_generation", "_new", "_old")

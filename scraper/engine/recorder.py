@@ -22,6 +22,7 @@ from scraper.engine.hosts import GATE_NOTE, Dice, HostBook, outcome_word, settle
 from scraper.engine.reader import PageReader
 from scraper.engine.recent import Recent
 from scraper.engine.redirects import is_redirect, next_hop, returns_to_itself
+from scraper.engine.resume import CLOCK_MARK
 from scraper.engine.settings import EngineSettings
 from scraper.events import Event, EventBus, ItemRejected, ItemWritten, PageSettled, RetryPlanned, Skipped, Warned
 from scraper.frontier.interface import Frontier
@@ -36,6 +37,7 @@ from scraper.model import (
     Lease,
     Link,
     NotModified,
+    Outcome,
     Page,
     Request,
     Result,
@@ -86,6 +88,7 @@ class Recorder:
         dice: Dice,
         on_result: Callable[[Result], Awaitable[None]] | None = None,
         redirected: Collection[tuple[str, str]] = frozenset(),
+        otherwise: Callable[[Outcome], Request | None] | None = None,
     ) -> None:
         self._settings = settings
         self._floor = floor
@@ -102,6 +105,7 @@ class Recorder:
         self._dice = dice
         self._on_result = on_result
         self._redirected = redirected
+        self._otherwise = otherwise
         self._passed_on = Recent(settings.known_links)
         self._skipped = Recent(settings.known_links)
         self._group: list[Settlement] = []
@@ -164,10 +168,13 @@ class Recorder:
             outcome = hop
         now = self._clock.now()
         verdict = self._retry.decide(outcome, now, self._dice.rng)
-        if self._host_is_down(outcome):
+        if is_down := self._host_is_down(outcome):
             # No connection to a host whose breaker is open says nothing about the URL that was the probe: an outage
             # must not use up its tries. An answer, even 500, may be the URL's own fault and counts.
             verdict = Retry(now, outcome.request)
+        if self._otherwise is not None and (is_down or not isinstance(verdict, Retry)):
+            instead = self._otherwise(outcome)
+            verdict = verdict if instead is None else Retry(now, instead)
         if isinstance(verdict, Retry):
             self._plan_retry(lease, outcome, verdict, now)
         else:
@@ -181,7 +188,7 @@ class Recorder:
 
     def _drop(self, lease: Lease, reason: str, rule: str) -> None:
         request = lease.request
-        if request.depth == 0 and request.kind == "page":
+        if request.parent is None and request.depth == 0 and request.kind == "page":
             self._events.append(Warned(self._clock.now(), f"seed not asked for: {request.url.href} ({rule})"))
         self._events.append(Skipped(self._clock.now(), request.url.href, reason, rule))
         self._group.append(Settlement(lease, Drop(reason, rule)))
@@ -198,7 +205,7 @@ class Recorder:
 
     async def _follow(self, lease: Lease, page: Page, hop: Request) -> None:
         """Send a redirect's target on its way; a target that is already known has a record of its own."""
-        if returns_to_itself(hop):
+        if self._settings.follow_in_place or returns_to_itself(hop):
             self._group.append(Settlement(lease, Retry(self._clock.now(), hop)))
         elif await self._frontier.add([hop]) or (lease.request.url.href, hop.url.key) in self._redirected:
             # In `redirected`: a session that was killed had sent it on its way, and died before this was settled.
@@ -261,6 +268,10 @@ class Recorder:
         passed_on, parent = self._passed_on, result.request.url.href
         discovered: list[Request] = []
         skipped: list[Skip] = []
+        for request in result.harvest.requests:
+            if request.url.key not in passed_on:
+                passed_on.add(request.url.key)
+                discovered.append(request)
         for link in result.harvest.links:
             key = link.url.key
             if key in passed_on:
@@ -279,12 +290,12 @@ class Recorder:
         depth = source.depth + 1
         if link.kind == "page":
             return Request(link.url, depth, source.url.href, "page", depth)
-        label = str(int(source.label or 0) + 1) if link.kind == "sitemap" else None
-        return Request(link.url, source.depth, source.url.href, link.kind, PRIORITY_OF[link.kind], label=label)
+        nesting = source.nesting + 1 if link.kind == "sitemap" else 0
+        return Request(link.url, source.depth, source.url.href, link.kind, PRIORITY_OF[link.kind], nesting=nesting)
 
     def _nesting(self, source: Request, link: Link) -> tuple[str, str] | None:
         limit = self._settings.max_sitemap_nesting
-        if link.kind == "sitemap" and int(source.label or 0) >= limit:
+        if link.kind == "sitemap" and source.nesting >= limit:
             return "sitemap", f"sitemaps are nested deeper than {limit}"
         return None
 
@@ -303,7 +314,7 @@ class Recorder:
         if not self._group:
             return
         group, self._group, self._links = self._group, [], 0
-        marks = await self._outputs.flush()
+        marks = {**await self._outputs.flush(), CLOCK_MARK: f"{self._clock.now():.3f}"}
         await self._frontier.settle(group, marks, self._host_notes(group))
         for settlement in group:
             kept = bool(settlement.outcome) and settlement.lease.request.kind == "page"

@@ -95,12 +95,8 @@ class RobotsDesk:
         """Whether `request` may be asked for; `notes` are those of its lease."""
         if not self._needed:
             return Allowed()
-        origin = request.url.origin
-        for name, note in (notes or {}).items():
-            if name.startswith(NOTE_PREFIX) and (known := RobotsEntry.from_note(note, self._robots.token)):
-                # An unreachable robots.txt of an earlier session is tried again at once.
-                self._book.put(name[len(NOTE_PREFIX) :], _expired(known) if known.kind == "unreachable" else known)
-        entry = self._book.get(origin, now)
+        self.recall(notes)
+        entry = self._book.get(request.url.origin, now)
         if entry is None:
             return Unknown()
         verdict = entry.judge(request.url.target)
@@ -111,6 +107,13 @@ class RobotsDesk:
                 return Refused(verdict.rule)
             case "defer":
                 return Later(entry.expires_at)
+
+    def recall(self, notes: Mapping[str, str] | None) -> None:
+        """Take over what earlier sessions knew of a host's robots.txt; `notes` are those of a lease."""
+        for name, note in (notes or {}).items():
+            if name.startswith(NOTE_PREFIX) and (known := RobotsEntry.from_note(note, self._robots.token)):
+                # An unreachable robots.txt of an earlier session is tried again at once.
+                self._book.put(name[len(NOTE_PREFIX) :], _expired(known) if known.kind == "unreachable" else known)
 
     async def run(self, lease: Lease) -> dict[str, dict[str, str]]:
         """Read the robots.txt that `lease` needs; return the notes to store, by host.

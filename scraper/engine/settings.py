@@ -11,7 +11,8 @@ class EngineSettings:
 
     `concurrency` fetchers run at once. `max_pages` bounds the page records of the whole run over all its sessions,
     `max_time` the length of this session; None means no bound. `grace` is how long requests in flight may still
-    take after a stop was asked for. `deaths_in_a_row` unexpected errors without a success between them end the run.
+    take after a stop was asked for, `record_grace` how long recording what they gave may take beyond that.
+    `deaths_in_a_row` unexpected errors without a success between them end the run.
     """
 
     name: str = "crawl"
@@ -20,6 +21,9 @@ class EngineSettings:
     max_time: float | None = None
     max_redirects: int = 10
     grace: float = 10.0
+    record_grace: float = 5.0
+    follow_in_place: bool = False
+    """A redirect's target is asked for as the same entry, also when other entries were redirected there too."""
     sitemaps: bool = True
     obey_robots: bool = True
     robots_tries: int = 3
@@ -29,7 +33,7 @@ class EngineSettings:
     sample_seconds: float = 0.5
     lease_seconds: float = 300.0
     medium_page: int = 32 * 1024
-    """Bytes from which a page is read in a thread: the worst that so small a page can do is stall the loop for 0.2 s."""
+    """Bytes from which a page is read in a thread: the worst that a smaller one can do is stall the loop for 0.2 s."""
     large_page: int = 256 * 1024
     """Bytes from which a page is read in another process, which can be ended and has a bound on its memory."""
     slow_extraction: float = 0.1

@@ -1,9 +1,11 @@
-"""Fields by CSS: extraction rules, compiled once, read on every page.
+"""What a field is, and fields by CSS: compiled once, read on every page.
 
-A rule makes one item a page, or one for each element that `each` selects. A field takes its first match, or with
-`many` all of them, and turns it into a value in these steps:
+A field takes its first match, or with `many` all of them, and turns it into a value in these steps:
 
     element -> source text (visible text, an attribute, markup) -> regex -> type
+
+Fields of other sources, and those with transforms, are read by pipeline.py; most fields are plain CSS, and theirs is
+the short way.
 
 What is empty counts as missing. A missing field has its default: None or, with `many` and `links`, an empty list,
 unless one is set. A text that is not of the field's type gives the default too, and is told as `Rejected`. If the
@@ -15,16 +17,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from scraper.errors import ExtractError
 from scraper.extract.values import Refusal, parse_bool, parse_date, parse_decimal, parse_float, parse_int
-from scraper.model import Item, Link, OutOfScope, Rejected
+from scraper.model import Link, OutOfScope
 from scraper.urls.canonicalise import DEFAULT, Base, KeyRules, canonicalise
 
-FieldType = Literal["text", "int", "float", "decimal", "bool", "url", "date", "html"]
+FieldType = Literal["text", "int", "float", "decimal", "bool", "url", "date", "html", "any"]
 LinkChoice = Literal["in_scope", "all"]
 
 TEXT_CHARS = 1_000_000
@@ -36,6 +38,10 @@ MANY_VALUES = 10_000
 """Most values of one `many` field."""
 EACH_ITEMS = 10_000
 """Most items one rule makes of one page."""
+
+RULE_CHARS = 10_000_000
+"""What one rule's values of one page may amount to, in characters and elements read: elements inside each other hold
+the same text again and again."""
 
 MISSING = object()
 PASSING = frozenset({"depth", "nofollow"})
@@ -55,11 +61,18 @@ BREAKING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FieldSettings:
-    """One field: its source (`css` or `links`, without both the item's own element) and how the text becomes a value.
+    """One field: its source, and how what it gives becomes a value.
+
+    Sources: `css`, `xpath`, `structured` (schema.org types or `opengraph`), `main_text` and `links` read HTML, and
+    without any of them the item's own element is the source. `json` (JMESPath) alone reads a JSON page, beside a source
+    it reads what that gave. `regex` alone searches the page's or the element's own markup. `table` makes rows of the
+    element that is a table. With `fields` the source gives places, and each becomes an object. `transform` are steps of
+    transforms.py.
 
     `attr` takes an attribute in place of the text; `type: url` without it takes href, src, content or data, whichever
     is there. `html` is the element's own markup with all that is in it (outerHTML). `bool` is whether something was
-    found that does not say no. `regex` gives its first group, or its whole match when it has none.
+    found that does not say no. `any` leaves what JSON gives as it is. `regex` gives its first group, or its whole match
+    when it has none.
     """
 
     name: str
@@ -71,92 +84,99 @@ class FieldSettings:
     many: bool = False
     required: bool = False
     default: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSettings:
-    """One extraction rule. `match` is a regex searched in the page's URL (None: every page), `each` a CSS selector."""
-
-    match: str | None = None
-    each: str | None = None
+    xpath: str | None = None
+    json: str | None = None
+    structured: tuple[str, ...] = ()
+    main_text: Literal["markdown", "text"] | None = None
+    table: Literal["rows"] | None = None
     fields: tuple[FieldSettings, ...] = ()
+    transform: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def on_markup(self) -> bool:
+        """Whether the source is an element of HTML: one that is selected, or without any source the item's own."""
+        other = self.json is not None or self.regex is not None
+        return (
+            self.css is not None
+            or self.xpath is not None
+            or self.table is not None
+            or not (other or self.structured or self.main_text or self.links)
+        )
+
+
+class ReadEnough(Exception):  # noqa: N818  a state of the rule, which ends its reading of the page
+    """A rule has read more than `RULE_CHARS` of one page."""
 
 
 class View:
-    """A page as fields see it: its tree, the base and key rules for URLs, and the links that were found and judged."""
+    """A page as fields see it.
 
-    __slots__ = ("_hrefs", "base", "keys", "links", "root")
+    `root` is the tree's root element or, of a JSON page, its value; `text` gives the page's text as it came. `base`
+    and `keys` are for URLs, `links` those that were found and judged. `kept` holds what fields share, made when first
+    asked for.
+    """
 
-    def __init__(self, root: LexborNode, base: Base, keys: KeyRules = DEFAULT, links: Sequence[Link] = ()) -> None:
-        self.root, self.base, self.keys, self.links = root, base, keys, links
-        self._hrefs: dict[str, list[str]] = {}
+    __slots__ = ("_left", "base", "kept", "keys", "links", "root", "text")
+
+    def __init__(
+        self,
+        root: Any,
+        base: Base,
+        keys: KeyRules = DEFAULT,
+        links: Sequence[Link] = (),
+        text: Callable[[], str] = str,
+    ) -> None:
+        self.root, self.base, self.keys, self.links, self.text = root, base, keys, links, text
+        self.kept: dict[str, Any] = {}
+        self._left = RULE_CHARS
+
+    def begin(self) -> None:
+        """A rule begins to read."""
+        self._left = RULE_CHARS
+
+    def spend(self, amount: int) -> None:
+        """Count `amount` characters or elements that were read. Raises `ReadEnough`."""
+        self._left -= amount
+        if self._left < 0:
+            raise ReadEnough(f"its values amount to more than {RULE_CHARS} characters, the rest was not read")
 
     def hrefs(self, choice: LinkChoice) -> list[str]:
         """The page's links: all, or those in scope, also when depth or nofollow keeps them from being asked."""
-        if choice not in self._hrefs:
-            self._hrefs[choice] = [
+        if choice not in self.kept:
+            self.kept[choice] = [
                 link.url.href
                 for link in self.links
                 if choice == "all" or link.denied is None or link.denied.reason in PASSING
             ]
-        return list(self._hrefs[choice])
-
-
-class Rule:
-    """A compiled rule. `index` is its place in the config. Raises `ExtractError` for a bad selector or regex."""
-
-    __slots__ = ("_each", "_fields", "_match", "index")
-
-    def __init__(self, settings: RuleSettings, index: int = 0) -> None:
-        self.index = index
-        self._match = compile_regex(settings.match, "match") if settings.match is not None else None
-        self._each = check_selector(settings.each, "each") if settings.each is not None else None
-        self._fields = tuple(_Field(field) for field in settings.fields)
-
-    def applies(self, href: str) -> bool:
-        """Whether the rule is meant for the page at `href`."""
-        return self._match is None or self._match.search(href) is not None
-
-    def read(self, view: View, items: list[Item], rejected: list[Rejected]) -> None:
-        """Add what the rule finds on the page to `items`, and what it could not read to `rejected`."""
-        if self._each is None:
-            self._read_one(view.root, view, items, rejected)
-            return
-        found = view.root.css(self._each)
-        for element in found[:EACH_ITEMS]:
-            self._read_one(element, view, items, rejected)
-        if len(found) > EACH_ITEMS:
-            reason = f"{len(found)} elements on one page, only the first {EACH_ITEMS} were read"
-            rejected.append(Rejected("each", reason, self.index))
-
-    def _read_one(self, element: LexborNode, view: View, items: list[Item], rejected: list[Rejected]) -> None:
-        values: dict[str, Any] = {}
-        for field in self._fields:
-            value = field.read(element, view)
-            if isinstance(value, _Partly):
-                rejected.append(Rejected(field.name, value.reason, self.index))
-                value = value.values
-            if value is MISSING or isinstance(value, Refusal):
-                if value is not MISSING or field.required:
-                    reason = str(value) if value is not MISSING else field.missing
-                    rejected.append(Rejected(field.name, reason, self.index))
-                if field.required:
-                    return
-                value = field.absent()
-            values[field.name] = value
-        items.append(Item(values, self.index))
+        return list(self.kept[choice])
 
 
 @dataclass(frozen=True, slots=True)
-class _Partly:
-    """The values of a `many` field of which some could not be read."""
+class Partly:
+    """A value of which a part could not be read: why, and in which field below it (`.author`, or nothing)."""
 
-    values: list[Any]
-    reason: str
+    value: Any
+    reasons: tuple[tuple[str, str], ...]
 
 
-class _Field:
+class Field(Protocol):
     """One compiled field. `missing` is the sentence for when nothing is there."""
+
+    name: str
+    required: bool
+    missing: str
+
+    def read(self, place: Any, view: View) -> Any:
+        """The value at `place` (an element, or a value of a JSON page), or `MISSING`, a `Refusal`, or `Partly`."""
+        ...
+
+    def absent(self) -> Any:
+        """The value of a field that is not there."""
+        ...
+
+
+class CssField:
+    """One compiled field whose source is `css`, `links` or the item's element. `missing` says that nothing is there."""
 
     __slots__ = (
         "_attr",
@@ -201,9 +221,11 @@ class _Field:
         return self._default
 
     def read(self, element: LexborNode, view: View) -> Any:
-        """The field's value below `element`, or why there is none: `MISSING`, a `Refusal`, or `_Partly`."""
+        """The field's value below `element`, or why there is none: `MISSING`, a `Refusal`, or `Partly`."""
         if self._links is not None:
-            return view.hrefs(self._links) or MISSING
+            found_links = view.hrefs(self._links)
+            view.spend(sum(map(len, found_links)))
+            return found_links or MISSING
         if self._many:
             return self._read_many([element] if self._css is None else element.css(self._css), view)
         if self._css is not None:
@@ -224,12 +246,12 @@ class _Field:
         if len(elements) > MANY_VALUES:
             refusals.append(Refusal(f"{len(elements)} values, only the first {MANY_VALUES} were read"))
         if refusals and values:
-            return _Partly(values, f"{len(refusals)} of {len(elements)} not read, the first: {refusals[0]}")
+            return Partly(values, (("", f"{len(refusals)} of {len(elements)} not read, the first: {refusals[0]}"),))
         return values or (refusals[0] if refusals else MISSING)
 
     def _value(self, element: LexborNode, view: View) -> Any:
         """What one element gives: a value, `MISSING` or a `Refusal`."""
-        text = self._source(element)
+        text = self.text_of(element, view)
         if text is None:
             return False if self._type == "bool" and self._default is None and not self.required else MISSING
         if len(text) > TEXT_CHARS:
@@ -246,23 +268,27 @@ class _Field:
             return self._parse(text) if text or self._type == "bool" else MISSING
         if not text:
             return MISSING
-        return text if self._type != "url" else _url(text, view)
+        return text if self._type != "url" else absolute(text, view)
 
-    def _source(self, element: LexborNode) -> str | None:
+    def text_of(self, element: LexborNode, view: View) -> str | None:
         """The text that the value is made of; None when the wanted attribute is not there."""
         if self._attr is not None:
             attributes = element.attributes
             if self._attr not in attributes:
                 return None
-            return (attributes[self._attr] or "").strip()
+            text = (attributes[self._attr] or "").strip()
+            view.spend(len(text))
+            return text
         if self._type == "html":
-            return element.html
+            markup = element.html
+            view.spend(len(markup or ""))
+            return markup
         if self._type == "url":
             attributes = element.attributes
             for name in URL_ATTRIBUTES:
                 if value := attributes.get(name):
                     return value
-        return visible_text(element)
+        return visible_text(element, view.spend)
 
 
 PARSERS: dict[str, Callable[[str], Any]] = {
@@ -274,13 +300,18 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def visible_text(element: LexborNode) -> str:
-    """What a reader sees of `element`: without scripts and styles, blocks set apart, white space collapsed."""
+def visible_text(element: LexborNode, spend: Callable[[int], None] = lambda _: None) -> str:
+    """What a reader sees of `element`: without scripts and styles, blocks set apart, white space collapsed.
+
+    `spend` hears how much was read, and may end it by raising.
+    """
     first = element.first_child
     if first is None:
         return ""
     if first.next is None and first.is_text_node:
-        return " ".join((first.text_content or "").split())
+        text = first.text_content or ""
+        spend(len(text))
+        return " ".join(text.split())
     parts: list[str] = []
     for node in element.traverse(include_text=True):
         tag = node.tag
@@ -290,11 +321,16 @@ def visible_text(element: LexborNode) -> str:
         if tag == "-text":
             parent = node.parent
             if parent is None or parent.tag not in SILENT:
-                parts.append(node.text_content or "")
+                text = node.text_content or ""
+                spend(len(text) + 1)
+                parts.append(text)
+        else:
+            spend(1)
     return " ".join("".join(parts).split())
 
 
-def _url(text: str, view: View) -> str | Refusal:
+def absolute(text: str, view: View) -> str | Refusal:
+    """The address that `text` is on this page, or why it is none."""
     url = canonicalise(text, view.base, view.keys)
     return Refusal(f"not a usable URL ({url.rule}): {text[:80]!r}") if isinstance(url, OutOfScope) else url.href
 

@@ -24,7 +24,6 @@ FOLLOWED = frozenset({"next", "prev", "alternate"})
 NOFOLLOW = frozenset({"nofollow", "ugc", "sponsored"})
 """Relation types by which a page asks robots not to follow a link."""
 
-_SOURCES = "[href],iframe[src],frame[src]"
 _ANCHORS = frozenset({"a", "area"})
 _FRAMES = frozenset({"iframe", "frame"})
 
@@ -37,13 +36,12 @@ def links(document: Document, headers: Headers | None = None, limit: int = MAX_L
     when every link with it is. Links within the page (`#top`) are none.
     """
     found: dict[str, bool] = {}
-    for node in document.tree.css(_SOURCES):
+    for tag, node in zip(document.tags, document.nodes, strict=True):
         attributes = node.attributes  # a dict: asking `attrs` for what is not there takes three times as long
-        tag = node.tag
         if tag in _ANCHORS:
             text, rel = attributes.get("href") or "", attributes.get("rel")
-        elif tag in _FRAMES:
-            text, rel = attributes.get("src") or "", None
+        elif tag in _FRAMES and "src" in attributes:
+            text, rel = attributes["src"] or "", None
         elif tag == "link" and _leads_to_a_page(attributes.get("rel")):
             text, rel = attributes.get("href") or "", attributes.get("rel")
         else:
@@ -114,8 +112,7 @@ def files_from(document: Document, sources: Iterable[tuple[str, str]], limit: in
 
 
 def _beside_the_body(document: Document, headers: Headers | None) -> Iterator[tuple[str, bool]]:
-    for meta in document.metas:
-        attributes = meta.attrs
+    for attributes in document.metas():
         if (attributes.get("http-equiv") or "").strip().lower() == "refresh":
             target = refresh_target(attributes.get("content") or "")
             if target is not None:

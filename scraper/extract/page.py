@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, get_args
 
-from scraper.extract.fields import Rule, RuleSettings, View, compile_regex
+import orjson
+
+from scraper.extract.charset import sniff, text_of
+from scraper.extract.fields import View, compile_regex
 from scraper.extract.html import PRODUCT, Document, canonical, directives, parse
 from scraper.extract.links import collect, file_source, files_from
+from scraper.extract.rules import Media, Rule, RuleSettings
 from scraper.extract.sitemap import SitemapReader
 from scraper.model import Harvest, Item, Kind, Link, OutOfScope, Page, Rejected, Url
 from scraper.urls.canonicalise import DEFAULT, Base, KeyRules, canonicalise
@@ -20,6 +24,7 @@ from scraper.urls.reach import bare
 from scraper.urls.scope import Scope
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+TEXT_TYPES = frozenset({"application/xml", "application/javascript", "application/x-ndjson"})
 UNKNOWN_TYPES = frozenset({"", "unknown/unknown", "application/unknown", "*/*"})
 """Content types that say nothing (WHATWG MIME Sniffing, section 7): the body is looked at instead."""
 SNIFFED = 1445
@@ -65,14 +70,19 @@ class ExtractSettings:
 
 
 class PageExtractor:
-    """Implements the port `Extractor` for HTML, XHTML and sitemaps; every other page has an empty harvest.
+    """Implements the port `Extractor` for HTML, XHTML, sitemaps and, where rules ask for it, JSON and texts.
 
-    Raises `ExtractError` when a rule or a file selector cannot be compiled. Pickled as its settings.
+    Every other page has an empty harvest.
+    Raises `ExtractError` when a rule or a file selector cannot be compiled, `MissingExtra` when a rule needs a library
+    that is not installed. Pickled as its settings.
     """
 
     def __init__(self, settings: ExtractSettings) -> None:
         self._settings = settings
-        self._rules = tuple(Rule(rule, index) for index, rule in enumerate(settings.rules))
+        rules = [Rule(rule, index) for index, rule in enumerate(settings.rules)]
+        self._rules: dict[Media, tuple[Rule, ...]] = {
+            media: tuple(rule for rule in rules if media in rule.reads) for media in get_args(Media)
+        }
         self._file_match = tuple(compile_regex(text, "files.match") for text in settings.files.match)
         self._file_sources = tuple(file_source(text) for text in settings.files.css)
         self._respect = settings.nofollow == "respect"
@@ -91,8 +101,7 @@ class PageExtractor:
             content_type = page.headers.get("content-type")
             if is_html(content_type, page):
                 return self._read_html(page, content_type)
-            asked = directives(None, page.headers, self._settings.product)
-            return Harvest(noindex=asked.noindex, nofollow=asked.nofollow)
+            return self._read_other(page, content_type)
         except Exception as error:  # noqa: BLE001  the port promises that an odd page ends no crawl
             return Harvest(problem=f"not read: {type(error).__name__}: {error}")
 
@@ -101,7 +110,7 @@ class PageExtractor:
         document = parse(page.body.read(), content_type, url)
         asked = directives(document, headers, self._settings.product)
         links = self._links(document, page, asked.nofollow)
-        items, rejected, problems = self._items(document, links)
+        items, rejected, problems = self._items(document, page, links)
         if document.problem is not None:
             problems.insert(0, document.problem)
         return Harvest(
@@ -175,24 +184,71 @@ class PageExtractor:
                 return OutOfScope("scope" if step.rule.startswith("scope.") else "trap", step.rule)
         return None
 
+    def _read_other(self, page: Page, content_type: str | None) -> Harvest:
+        """A page that is not HTML: JSON and texts are read by the rules that say so, anything else has no items."""
+        asked = directives(None, page.headers, self._settings.product)
+        media: Media | None = "json" if is_json(content_type) else "text" if is_text(content_type) else None
+        if media is None or not self._rules[media]:
+            return Harvest(noindex=asked.noindex, nofollow=asked.nofollow)
+        text = page_text(page, content_type)
+        root: Any = text
+        if media == "json":
+            try:
+                root = orjson.loads(text)
+            except orjson.JSONDecodeError as error:
+                return Harvest(noindex=asked.noindex, nofollow=asked.nofollow, problem=f"not read as JSON: {error}")
+        view = View(root, Base.of(page.request.url), self._settings.keys, (), lambda: text)
+        items, rejected, problems = self._apply(media, view, page)
+        return Harvest(
+            items=items,
+            rejected=rejected,
+            noindex=asked.noindex,
+            nofollow=asked.nofollow,
+            problem="; ".join(problems) or None,
+        )
+
     def _items(
-        self, document: Document, links: tuple[Link, ...]
+        self, document: Document, page: Page, links: tuple[Link, ...]
     ) -> tuple[tuple[Item, ...], tuple[Rejected, ...], list[str]]:
         """What the rules for this page find: items, rejections, and a sentence for each rule that broke."""
+        root = document.tree.root
+        if not self._rules["html"] or root is None:
+            return (), (), []
+        view = View(
+            root, document.base, self._settings.keys, links, lambda: text_of(page.body.read(), document.charset)
+        )
+        return self._apply("html", view, page)
+
+    def _apply(self, media: Media, view: View, page: Page) -> tuple[tuple[Item, ...], tuple[Rejected, ...], list[str]]:
         items: list[Item] = []
         rejected: list[Rejected] = []
         problems: list[str] = []
-        root = document.tree.root
-        if not self._rules or root is None:
-            return (), (), problems
-        view = View(root, document.base, self._settings.keys, links)
-        for rule in self._rules:
-            if rule.applies(document.url.href):
+        href = page.request.url.href
+        for rule in self._rules[media]:
+            if rule.applies(href):
                 try:
                     rule.read(view, items, rejected)
                 except Exception as error:  # noqa: BLE001  one rule's trouble must not cost the page's links
                     problems.append(f"rule {rule.index}: {type(error).__name__}: {error}")
         return tuple(items), tuple(rejected), problems
+
+
+def is_json(content_type: str | None) -> bool:
+    """Whether a type says JSON (WHATWG MIME Sniffing, section 4.6)."""
+    essence = (content_type or "").partition(";")[0].strip().lower()
+    return essence in ("application/json", "text/json") or essence.endswith("+json")
+
+
+def is_text(content_type: str | None) -> bool:
+    """Whether a type says some other text: `text/*`, XML and scripts."""
+    essence = (content_type or "").partition(";")[0].strip().lower()
+    return essence.startswith("text/") or essence.endswith("+xml") or essence in TEXT_TYPES
+
+
+def page_text(page: Page, content_type: str | None) -> str:
+    """The body as text, without a byte order mark."""
+    body = page.body.read()
+    return text_of(body, sniff(body, content_type)).removeprefix("\ufeff")
 
 
 def is_html(content_type: str | None, page: Page) -> bool:

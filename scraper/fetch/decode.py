@@ -25,6 +25,8 @@ import zstandard
 PIECE = 64 * 1024
 SLICE = 16 * 1024
 MAX_CODINGS = 3
+WIDE = frozenset({"br", "zstd"})
+"""Codings whose decoders look back on up to 16 MB and so hold as much: gzip and deflate hold 32 KiB."""
 ZSTD_BLOCK = 128 * 1024
 ZSTD_MAX_WINDOW = 8 * 1024 * 1024
 """RFC 9659: a zstd content-coding uses a window of at most 8 MB."""
@@ -71,6 +73,11 @@ def decoder_for(codings: tuple[str, ...]) -> Decoder | None:
     for name in reversed(codings[:-1]):
         decoder = _Chain(decoder, _DECODERS[name]())
     return decoder
+
+
+def needs_memory(codings: Iterable[str]) -> bool:
+    """Whether decoding a large body of these codings takes megabytes, so that few should be decoded at once."""
+    return not WIDE.isdisjoint(codings)
 
 
 class _Chain:
@@ -197,12 +204,13 @@ class _Zstd:
     """Frames one after the other, skippable ones left out, garbage after a whole frame ignored (RFC 8878 section 3.1).
 
     `_read` is the method that finds the end of the next element (frame header, block, checksum, skippable frame) in
-    the buffer; it answers None while the element is not there as a whole.
+    the buffer; it answers None while the element is not there as a whole. It is kept unbound: bound to its own object
+    it would be a cycle, and the window would wait for the garbage collector.
     """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._read = self._frame
+        self._read: Callable[[_Zstd, int], int | None] = _Zstd._frame
         self._stream: zstandard.ZstdDecompressionObj | None = None
         self._checksum = False
         self._skip = 0
@@ -212,7 +220,7 @@ class _Zstd:
     def feed(self, encoded: bytes) -> Iterator[bytes]:
         self._buffer += encoded
         start = 0
-        while (end := self._read(start)) is not None:
+        while (end := self._read(self, start)) is not None:
             if self._stream is not None and (piece := self._decompress(self._buffer[start:end])):
                 yield piece
             start = end
@@ -246,7 +254,7 @@ class _Zstd:
             return None
         self._checksum = bool(descriptor & 4)
         self._stream = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW).decompressobj()
-        self._whole, self._any, self._read = False, True, self._block
+        self._whole, self._any, self._read = False, True, _Zstd._block
         return end
 
     def _block(self, start: int) -> int | None:
@@ -260,14 +268,14 @@ class _Zstd:
         if end > len(self._buffer):
             return None
         if is_last:
-            self._read = self._check if self._checksum else self._frame
+            self._read = _Zstd._check if self._checksum else _Zstd._frame
             self._whole = not self._checksum
         return end
 
     def _check(self, start: int) -> int | None:
         if start + 4 > len(self._buffer):
             return None
-        self._whole, self._read = True, self._frame
+        self._whole, self._read = True, _Zstd._frame
         return start + 4
 
     def _begin_skip(self, start: int, head: bytearray) -> int | None:
@@ -275,20 +283,20 @@ class _Zstd:
             return None
         self._skip = int.from_bytes(head[4:8], "little")
         self._stream, self._any, self._whole = None, True, not self._skip
-        self._read = self._skipped if self._skip else self._frame
+        self._read = _Zstd._skipped if self._skip else _Zstd._frame
         return start + 8
 
     def _skipped(self, start: int) -> int | None:
         size = min(self._skip, len(self._buffer) - start)
         self._skip -= size
         if not self._skip:
-            self._whole, self._read = True, self._frame
+            self._whole, self._read = True, _Zstd._frame
         return start + size if size else None
 
     def _begin_garbage(self, start: int) -> int | None:
         if not self._any:
             raise DecodeError("the body is not the zstd data that its Content-Encoding says")
-        self._stream, self._read = None, self._garbage
+        self._stream, self._read = None, _Zstd._garbage
         return self._garbage(start)
 
     def _garbage(self, start: int) -> int | None:

@@ -92,6 +92,13 @@ class HeaderBook:
         return headers
 
 
+def with_cookie(headers: RawHeaders, cookie: bytes) -> RawHeaders:
+    """`headers` with the jar's `cookie` in its one place, behind what is configured as Cookie."""
+    configured = [value for name, value in headers if name.lower() == b"cookie"]
+    others = [pair for pair in headers if pair[0].lower() != b"cookie"] if configured else headers
+    return [*others, (b"Cookie", b"; ".join([*configured, cookie]))]
+
+
 def _both(ours: Mapping[str, str], configured: Mapping[str, str]) -> tuple[RawHeaders, RawHeaders]:
     """The headers for pages, and those for files."""
     replaced = {name.lower() for name in configured}

@@ -9,6 +9,7 @@ encoding is forgiven, for its status has already told the story. Of a robots.txt
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -21,10 +22,11 @@ from scraper.clock import Clock
 from scraper.errors import SinkError
 from scraper.events import BytesReceived, Event
 from scraper.fetch.body import MIB, BodyWriter, Spool, SpoolSettings, TooLarge
-from scraper.fetch.decode import DecodeError, Decoder, codings_of, decoder_for
+from scraper.fetch.cookies import CookieJar
+from scraper.fetch.decode import DecodeError, Decoder, codings_of, decoder_for, needs_memory
 from scraper.fetch.failures import failure_of
 from scraper.fetch.faults import Truncated
-from scraper.fetch.headers import Basic, Bearer, HeaderBook
+from scraper.fetch.headers import Basic, Bearer, HeaderBook, with_cookie
 from scraper.fetch.lean import LeanAnswer, LeanTransport, lean
 from scraper.fetch.limits import Timeouts
 from scraper.model import Body, Denied, ErrorKind, Failure, Headers, NotModified, Outcome, Page, Request, Url
@@ -36,6 +38,9 @@ ROBOTS_BODY = 516 * 1024
 
 Of a robots.txt 512 KiB count; the rest shows its reader that there was more, so that a last line may be cut in two.
 """
+
+WIDE_DECODERS = 3
+"""Bodies larger than the spool's memory limit that are decoded at once from codings which take megabytes each."""
 
 _NOTHING = f"xxh3:{xxhash.xxh3_128_hexdigest(b'')}"
 # Files that are themselves in a coding, by suffix and type: undoing it would change the file under its name.
@@ -51,7 +56,8 @@ class FetchSettings:
     """How to ask. Sizes are bytes.
 
     `headers` go only to URLs for which `in_scope` is true, in place of our own where names agree; `auth` goes only to
-    the host (`Url.host`) it is given for. `max_bytes` (None: no cap) bounds a body as sent and as decoded, for
+    the host (`Url.host`) it is given for. With `cookies` what servers set is sent back to them, as long as the fetcher
+    lives. `max_bytes` (None: no cap) bounds a body as sent and as decoded, for
     requests of kind `file` `max_file_bytes` does.
     """
 
@@ -60,6 +66,7 @@ class FetchSettings:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     in_scope: Callable[[Url], bool] = lambda _: False
     auth: Mapping[str, Basic | Bearer] = field(default_factory=dict)
+    cookies: bool = False
     accept_encoding: str = "gzip, deflate, br, zstd"
     max_bytes: int | None = 20_000_000
     max_file_bytes: int | None = None
@@ -83,22 +90,27 @@ class HttpFetcher:
     ) -> None:
         s = settings
         self._headers = HeaderBook(s.user_agent, s.accept_encoding, s.headers, s.in_scope, s.auth)
+        self._jar = CookieJar() if s.cookies else None
         self._timeouts = s.timeouts
         self._max_bytes, self._max_file_bytes = s.max_bytes, s.max_file_bytes
         self._transport = lean(transport)
         self._spool = Spool(s.spool)
+        self._turns = asyncio.Semaphore(WIDE_DECODERS)
         self._now = clock.now
         self._emit = emit
 
     async def fetch(self, request: Request) -> Outcome:
         """Ask for `request.url.href` once; see `Fetcher.fetch`."""
         url, started_at = request.url, self._now()
+        headers = self._headers.of(request)
+        if self._jar is not None and (cookie := self._jar.header(url, started_at)) is not None:
+            headers = with_cookie(headers, cookie)
         try:
-            answer = await self._transport.exchange(
-                "GET", url.origin, url.target, self._headers.of(request), timeouts=self._timeouts
-            )
+            answer = await self._transport.exchange("GET", url.origin, url.target, headers, timeouts=self._timeouts)
         except Exception as error:  # noqa: BLE001  the one door: whatever a transport raises becomes an outcome
             return self._failed(error, request, started_at)
+        if self._jar is not None:
+            self._jar.store(url, answer.headers, self._now())
         is_file = request.kind == "file"
         writer = BodyWriter(self._spool, sha256=is_file, max_bytes=self._max_file_bytes if is_file else self._max_bytes)
         try:
@@ -107,6 +119,9 @@ class HttpFetcher:
             await writer.discard()
             if isinstance(error, SinkError) or not isinstance(error, Exception):
                 raise
+            # The answer keeps its error, whose frames keep the answer, the decoder with its window and what was
+            # gathered: megabytes in a cycle that would wait for the garbage collector.
+            error.__traceback__ = None
             return self._failed(error, request, started_at, answer, writer.wire)
         finally:
             if (closing := answer.close()) is not None:
@@ -146,16 +161,18 @@ class HttpFetcher:
         length = answer.length
         if length is not None and writer.max_bytes is not None and length > writer.max_bytes:
             raise TooLarge(writer.max_bytes, decoded=False)
-        decoder = decoder_for(_codings(request, headers))
-        if answer.complete:
-            await _pour(await answer.read(), decoder, writer)
-        else:
-            progress = _Progress(request.url, length, self._emit, self._now)
-            async with aclosing(_pieces(answer)) as pieces:
-                async for piece in pieces:
-                    await _pour(piece, decoder, writer)
-                    progress.tell(writer.wire)
-            progress.tell(writer.wire, last=True)
+        codings = _codings(request, headers)
+        decoder = decoder_for(codings)
+        with _Turn(self._turns if needs_memory(codings) else None) as turn:
+            if answer.complete:
+                await _pour(await answer.read(), decoder, writer, turn)
+            else:
+                progress = _Progress(request.url, length, self._emit, self._now)
+                async with aclosing(_pieces(answer)) as pieces:
+                    async for piece in pieces:
+                        await _pour(piece, decoder, writer, turn)
+                        progress.tell(writer.wire)
+                progress.tell(writer.wire, last=True)
         if length is not None and writer.wire != length:
             raise Truncated(f"{writer.wire} bytes came of {length} announced")
         if decoder is not None:
@@ -186,11 +203,35 @@ class HttpFetcher:
         )
 
 
-async def _pour(piece: bytes, decoder: Decoder | None, writer: BodyWriter) -> None:
+class _Turn:
+    """One body's turn among those whose decoders need much memory, taken once it turns out to be large."""
+
+    __slots__ = ("_taken", "_turns")
+
+    def __init__(self, turns: asyncio.Semaphore | None) -> None:
+        self._turns = turns
+        self._taken = False
+
+    async def take(self) -> None:
+        """Wait for it; None to wait for costs nothing."""
+        if self._turns is not None and not self._taken:
+            await self._turns.acquire()
+            self._taken = True
+
+    def __enter__(self) -> _Turn:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._turns is not None and self._taken:
+            self._turns.release()
+
+
+async def _pour(piece: bytes, decoder: Decoder | None, writer: BodyWriter, turn: _Turn) -> None:
     """Bring one piece of the wire to the writer."""
     writer.count(len(piece))
     for content in (piece,) if decoder is None else decoder.feed(piece):
         if writer.write(content):
+            await turn.take()
             await writer.flush()
 
 

@@ -31,6 +31,8 @@ def encode(request: Request) -> Columns:
         or request.slowdowns
         or request.hops
         or request.label is not None
+        or request.nesting
+        or request.carried is not None
         or origin != _origin(href, host)
     ):
         extra = _extra(request)
@@ -58,6 +60,10 @@ def _extra(request: Request) -> str:
         fields["hops"] = request.hops
     if request.label is not None:
         fields["label"] = request.label
+    if request.nesting:
+        fields["nesting"] = request.nesting
+    if request.carried is not None:
+        fields["carried"] = dict(request.carried)
     return json.dumps(fields)
 
 
@@ -77,4 +83,6 @@ def decode(host: str, priority: int, columns: Columns) -> Request:
         extra.get("slowdowns", 0),
         tuple(Hop(*hop) for hop in extra.get("hops", ())),
         extra.get("label"),
+        extra.get("nesting", 0),
+        extra.get("carried"),
     )

@@ -12,6 +12,7 @@ group says so (`Group.forgetful`) and everything is merged.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, groupby, islice
@@ -49,6 +50,7 @@ _WAITING = f"""
     UNION ALL
     SELECT host, prio, seq, {REQUEST_COLUMNS} FROM later WHERE (host, prio, seq) > (?, ?, ?)
     ORDER BY 1, 2, 3 LIMIT ?"""  # noqa: S608
+_REDIRECTED = """SELECT href, key, extra FROM queue WHERE extra LIKE '%"hops"%' ORDER BY seq DESC LIMIT ?"""
 _SKIP_COLUMNS = "k, dropped, host, origin, href, key, parent, reason, rule"
 _SKIPS = """SELECT n, href, key, host, origin, parent, reason, rule FROM skip
     WHERE n > ? AND (dropped OR NOT EXISTS (SELECT 1 FROM seen WHERE seen.k = skip.k)) ORDER BY n LIMIT ?"""
@@ -159,6 +161,11 @@ class Store:
         ids = {row[0] for row in rows}
         names = {host: self._db.execute("SELECT name FROM host WHERE id = ?", (host,)).fetchone()[0] for host in ids}
         return [(row[:3], decode(names[row[0]], row[1], row[3:])) for row in rows]
+
+    def redirected(self, limit: int) -> list[tuple[str, str]]:
+        """Of the `limit` newest requests that a redirect led to: the URL that redirected, and the request's key."""
+        rows = self._db.execute(_REDIRECTED, (limit,)).fetchall()
+        return [(json.loads(extra)["hops"][-1][0], href if key is None else key) for href, key, extra in rows]
 
     def notes(self, host: str) -> dict[str, str]:
         """What is remembered of `host`."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from types import TracebackType
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 
 from scraper.clock import monotonic
-from scraper.events import CrawlStarted, Event, QueuesSampled
+from scraper.events import CrawlStarted, Event, FetchFinished, QueuesSampled
+from scraper.report.gauges import RollingRate
 from scraper.report.screen import PROBLEM_ROWS, Screen, ScreenState
 from scraper.report.stats import Stats
 from scraper.report.wording import Line, describe, is_problem
 
 FRAMES_PER_SECOND = 4
+RATED_HOSTS = 500
+"""Hosts whose rate is followed, those heard of last."""
 
 
 class Progress:
@@ -32,6 +35,7 @@ class Progress:
         self._queues: QueuesSampled | None = None
         self._problems: deque[Line] = deque(maxlen=PROBLEM_ROWS)
         self._waiting_before = 0
+        self._rates: OrderedDict[str, RollingRate] = OrderedDict()
         self._last_at = 0.0
         self._heard = monotonic()
         self._live = Live(
@@ -47,7 +51,9 @@ class Progress:
                 self._last_at, self._heard = event.at, monotonic()
             if problem is not None:
                 self._problems.append(problem)
-            if isinstance(event, QueuesSampled):
+            if isinstance(event, FetchFinished):
+                self._count(event)
+            elif isinstance(event, QueuesSampled):
                 self._queues = event
             elif isinstance(event, CrawlStarted):
                 self._waiting_before = event.waiting
@@ -57,7 +63,19 @@ class Progress:
         stats = self._stats.snapshot(hosts=False)
         with self._lock:
             now = self._last_at + monotonic() - self._heard
-            return Screen(ScreenState(stats, now, self._queues, tuple(self._problems), self._waiting_before))
+            hosts = self._queues.hosts if self._queues is not None else ()
+            rates = {h.host: rate.per_second(now) for h in hosts if (rate := self._rates.get(h.host)) is not None}
+            return Screen(ScreenState(stats, now, self._queues, tuple(self._problems), self._waiting_before, rates))
+
+    def _count(self, event: FetchFinished) -> None:
+        rate = self._rates.get(event.host)
+        if rate is None:
+            rate = self._rates[event.host] = RollingRate()
+            if len(self._rates) > RATED_HOSTS:
+                self._rates.popitem(last=False)
+        else:
+            self._rates.move_to_end(event.host)
+        rate.add(event.at, 1)
 
     def start(self) -> None:
         """Begin to draw."""

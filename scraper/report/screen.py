@@ -7,8 +7,9 @@ in `Text`: it is never read as rich's markup. Colour only repeats what a word sa
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.progress_bar import ProgressBar
@@ -16,16 +17,19 @@ from rich.table import Table
 from rich.text import Text
 
 from scraper.events import HostState, QueuesSampled
-from scraper.report.amounts import bytes_text, clock_text, duration_text, rate_text
+from scraper.report.amounts import bytes_text, clock_text, duration_text, latency_text, rate_text
+from scraper.report.eta import Pace, time_left
 from scraper.report.sanitise import clean
 from scraper.report.stats import StatsSnapshot
 from scraper.report.wording import Line, next_text
 
 HOST_ROWS = 8
 PROBLEM_ROWS = 3
+WIDE = 72
+"""Columns from which on a host's rate and delay are shown: without them its name has room on a narrower terminal."""
 _FIXED_ROWS = 5
 """Rows that are always there: title, bar, two lines of numbers, the table's head."""
-_BREAKER_STYLES = {"closed": "green", "half-open": "yellow", "open": "red", "blocked": "bold magenta"}
+BREAKER_STYLES = {"closed": "green", "half-open": "yellow", "open": "red", "blocked": "bold magenta"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class ScreenState:
     queues: QueuesSampled | None = None
     problems: tuple[Line, ...] = ()
     waiting_before: int = 0
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Requests a second of late, by host."""
 
     @property
     def done(self) -> int:
@@ -59,9 +65,12 @@ class ScreenState:
 
     @property
     def eta(self) -> float | None:
-        """Seconds until the goal at the present rate; None when that cannot be told."""
-        rate = self.stats.pages_per_second
-        return (self.goal - self.done) / rate if rate > 0 and self.queues is not None else None
+        """Seconds until the goal, at the present rate and at the pace of the hosts; None when that cannot be told."""
+        if self.queues is None:
+            return None
+        limit = None if self.stats.max_pages is None else max(0, self.stats.max_pages - self.done)
+        paces = [_pace_of(host, self.now) for host in self.queues.hosts]
+        return time_left(self.known - self.done, limit, self.stats.pages_per_second, paces)
 
 
 class Screen:
@@ -86,16 +95,33 @@ class Screen:
         problems = state.problems[-min(PROBLEM_ROWS, room) :] if room else ()
         rows = min(HOST_ROWS, room - len(problems))
         if state.queues is not None and state.queues.hosts and rows > 0:
-            parts.append(_host_table(busiest(state.queues.hosts, rows), state.now, width))
+            parts.append(_host_table(foremost(state.queues.hosts, rows, state.now), state, width))
         parts += [_one_line(_problem(line)) for line in problems]
         return Group(*parts)
 
 
-def busiest(hosts: Sequence[HostState], count: int) -> list[HostState]:
-    """The hosts with most under way and waiting, most first; up to half the rows go to open breakers, before them."""
+def foremost(hosts: Sequence[HostState], count: int, now: float) -> list[HostState]:
+    """The `count` hosts worth a row: troubled ones, then the busiest, and last those that will take longest.
+
+    At most half of the rows go to open breakers and a quarter to the slowest.
+    """
     troubled = heapq.nlargest((count + 1) // 2, (h for h in hosts if h.breaker != "closed"), key=_business)
     chosen = {host.host for host in troubled}
-    return troubled + heapq.nlargest(count - len(troubled), (h for h in hosts if h.host not in chosen), key=_business)
+    places = count - len(troubled) - count // 4
+    busy = heapq.nlargest(places, (h for h in hosts if h.host not in chosen), key=_business)
+    chosen |= {host.host for host in busy}
+    rest = (h for h in hosts if h.host not in chosen)
+    return [*troubled, *busy, *heapq.nlargest(count // 4, rest, key=lambda h: _time_of(h, now))]
+
+
+def _pace_of(host: HostState, now: float) -> Pace:
+    given_up = host.ready_at == math.inf and not host.in_flight
+    return Pace(host.waiting, host.delay, host.ready_at - now, given_up)
+
+
+def _time_of(host: HostState, now: float) -> tuple[float, str]:
+    wait = 0.0 if host.ready_at == math.inf else max(0.0, host.ready_at - now)
+    return wait + host.waiting * host.delay, host.host
 
 
 def _business(host: HostState) -> tuple[int, int, str]:
@@ -161,23 +187,37 @@ def _queues(state: ScreenState) -> Text:
     return Text("  ".join(parts), style="dim")
 
 
-def _host_table(hosts: Sequence[HostState], now: float, width: int) -> Table:
+def _host_table(hosts: Sequence[HostState], state: ScreenState, width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), width=width, header_style="dim")
     table.add_column("host", ratio=1, no_wrap=True, overflow="ellipsis")
-    for name in ("waiting", "in flight", "delay", "next"):
+    wide = width >= WIDE
+    for name in ("waiting", "in flight", *(("rate", "delay") if wide else ()), "next"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("breaker", no_wrap=True)
     for host in hosts:
-        breaker = clean(host.breaker, 12)
+        breaker, rate = clean(host.breaker, 12), state.rates.get(host.host, 0.0)
         table.add_row(
             Text(clean(host.host, 100)),
             Text(f"{host.waiting:,}"),
             Text(f"{host.in_flight:,}"),
-            Text(duration_text(host.delay) if host.delay else "-"),
-            Text(next_text(host, now)),
-            Text(breaker, style=_BREAKER_STYLES.get(breaker, "")),
+            *(_paces(host, rate) if wide else ()),
+            Text(next_text(host, state.now)),
+            Text(_until(host, state.now), style=BREAKER_STYLES.get(breaker, "")),
         )
     return table
+
+
+def _paces(host: HostState, rate: float) -> tuple[Text, Text]:
+    asked = Text(f"{rate_text(rate)}/s" if rate else "-")
+    return asked, Text(latency_text(host.delay) if host.delay else "-")
+
+
+def _until(host: HostState, now: float) -> str:
+    """The breaker's state; of an open one, until when."""
+    state = clean(host.breaker, 12)
+    if host.breaker != "open" or not now < host.ready_at < math.inf:
+        return state
+    return f"{state}, {duration_text(host.ready_at - now)} left"
 
 
 def _problem(line: Line) -> Text:

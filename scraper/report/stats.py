@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from scraper.events import (
+    BreakerClosed,
+    BreakerHalfOpen,
     BreakerOpened,
     BytesReceived,
     CrawlEnded,
@@ -35,14 +39,16 @@ WORD_LIMIT = 500
 """Distinct words (outcomes, reasons) counted under their own name."""
 PARTIAL_LIMIT = 10_000
 """Large bodies under way that are followed at once."""
+BREAKER_STEPS = 2_000
+"""Changes of circuit breakers that are remembered, the latest ones."""
 OTHERS = "others"
 
-_WELL = frozenset({"ok", "redirect", "duplicate"})
+_WELL = frozenset({"ok", "redirect", "duplicate", "none"})
 
 
 def is_failure(outcome: str) -> bool:
     """Whether a settled URL's outcome word tells of a failure."""
-    return outcome.removeprefix("sitemap_") not in _WELL
+    return outcome.removeprefix("sitemap_").removeprefix("file_") not in _WELL
 
 
 @dataclass(slots=True)
@@ -58,12 +64,23 @@ class HostCount:
     openings: int = 0
 
 
+class BreakerStep(NamedTuple):
+    """A host's breaker changed at the instant `at` to `state`: open (until `until`), half-open, blocked or closed."""
+
+    at: float
+    host: str
+    state: str
+    until: float | None = None
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class StatsSnapshot:
     """The session so far. Instants are epoch seconds, durations seconds, `size` wire bytes.
 
     `outcomes` counts settled URLs by outcome word, `statuses` responses by class (`2xx`), `errors` failed fetches by
-    kind. `latency` holds p50, p90, p99 and max of all fetches. `hosts` is empty unless it was asked for.
+    kind. `latency` holds p50, p90, p99 and max of all fetches. `hosts` and `breaker_steps` are
+    empty unless they were asked for.
     """
 
     name: str = ""
@@ -101,6 +118,7 @@ class StatsSnapshot:
     breakers: Mapping[str, int] = field(default_factory=dict)
     latency: Mapping[str, float] = field(default_factory=dict)
     hosts: Mapping[str, HostCount] = field(default_factory=dict)
+    breaker_steps: tuple[BreakerStep, ...] = ()
 
     @property
     def duration(self) -> float:
@@ -147,6 +165,7 @@ class Stats:
         self._replaced = self._warnings = self._lost = 0
         self._pages_rate, self._bytes_rate = RollingRate(), RollingRate()
         self._latency = DurationHistogram()
+        self._breaker_steps: deque[BreakerStep] = deque(maxlen=BREAKER_STEPS)
         self._outcomes, self._statuses, self._errors = Words(), Words(), Words()
         self._skipped, self._robots, self._breakers = Words(), Words(), Words(HOST_LIMIT)
         self._counting: dict[type, Callable[[Any], None]] = {
@@ -158,6 +177,8 @@ class Stats:
             RetryPlanned: self._retry_planned,
             HostParked: self._host_parked,
             BreakerOpened: self._breaker_opened,
+            BreakerHalfOpen: self._breaker_half_open,
+            BreakerClosed: self._breaker_closed,
             RobotsFetched: self._robots_fetched,
             ItemWritten: self._item_written,
             ItemRejected: self._item_rejected,
@@ -210,6 +231,7 @@ class Stats:
                 breakers=dict(self._breakers.counts),
                 latency={**latency, "max": self._latency.largest},
                 hosts=self._host_table() if hosts else {},
+                breaker_steps=tuple(self._breaker_steps) if hosts else (),
             )
 
     def _host_table(self) -> dict[str, HostCount]:
@@ -283,6 +305,15 @@ class Stats:
         self._openings += 1
         self._breakers.add(event.host)
         self._host(event.host).openings += 1
+        for_good = event.until == math.inf
+        state, until = ("blocked", None) if for_good else ("open", event.until)
+        self._breaker_steps.append(BreakerStep(event.at, event.host, state, until, event.why))
+
+    def _breaker_half_open(self, event: BreakerHalfOpen) -> None:
+        self._breaker_steps.append(BreakerStep(event.at, event.host, "half-open"))
+
+    def _breaker_closed(self, event: BreakerClosed) -> None:
+        self._breaker_steps.append(BreakerStep(event.at, event.host, "closed"))
 
     def _host_parked(self, event: HostParked) -> None:
         self._parked += 1

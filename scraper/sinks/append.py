@@ -7,6 +7,7 @@ file is opened again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import aiofiles
 
 from scraper.errors import SinkError
-from scraper.sinks.disk import incomplete, parse_mark, uninterrupted, unwritable
+from scraper.sinks.disk import incomplete, parse_mark, sync_folder, uninterrupted, unwritable
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncFileIO
@@ -24,11 +25,13 @@ class AppendFile:
     """Gathers lines in memory and appends them in one write a flush.
 
     What gathers is bounded by whoever calls `add`: the recorder flushes after every group of results.
-    `offset` is the number of bytes in the file, those still gathered not included.
+    `offset` is the number of bytes in the file, those still gathered not included. With `power` a flush returns when
+    the bytes are on the disk, so that its mark outlives a loss of power too; that is one fsync a flush.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, power: bool = False) -> None:
         self.path = path
+        self._power = power
         self.offset = 0
         self._pending: list[bytes] = []
         self._file: AsyncFileIO | None = None
@@ -71,18 +74,24 @@ class AppendFile:
         self.offset = await asyncio.to_thread(_cut, self.path, length)
         # Unbuffered: when a write returns, the bytes are with the operating system and survive a kill.
         self._file = await aiofiles.open(self.path, "ab", buffering=0)
+        if self._power:
+            await asyncio.to_thread(sync_folder, self.path.parent)
 
     async def _write(self, file: AsyncFileIO) -> None:
         data = memoryview(b"".join(self._pending))
-        self._pending.clear()
+        whole = len(data)
         try:
             while data:  # a raw file may take less than it was given, when the disk is nearly full
-                written = await file.write(data) or 0
-                self.offset += written
-                data = data[written:]
+                data = data[await file.write(data) or 0 :]
+            if self._power:
+                await asyncio.to_thread(os.fsync, file.fileno())
         except OSError as error:
-            self._pending.insert(0, bytes(data))
+            # What the disk took of it may end in the middle of a line, and the run may never be resumed.
+            with contextlib.suppress(OSError):
+                await file.truncate(self.offset)
             raise unwritable(self.path, error) from error
+        self._pending.clear()
+        self.offset += whole
 
 
 def _cut(path: Path, length: int | None) -> int:

@@ -31,15 +31,16 @@ class CsvSink:
     """Writes one row for every extracted item to FOLDER/items.csv. Implements `Sink`.
 
     `columns` are the names of the fields, in order. The mark is the file's length in bytes. A new output empties the
-    file. The buffer holds what was written since the last flush: a group of the recorder's.
+    file. The buffer holds what was written since the last flush: a group of the recorder's. With `power` what was
+    flushed outlives a loss of power.
     """
 
     name = "items.csv"
 
-    def __init__(self, folder: Path, columns: Sequence[str], *, exact: bool = False) -> None:
+    def __init__(self, folder: Path, columns: Sequence[str], *, exact: bool = False, power: bool = False) -> None:
         self._columns = tuple(dict.fromkeys(("url", *columns)))
         self._exact = exact
-        self._file = AppendFile(folder / self.name)
+        self._file = AppendFile(folder / self.name, power=power)
         self._text = io.StringIO(newline="")
         self._writer = csv.writer(self._text)
         self._header = self._row(list(self._columns))

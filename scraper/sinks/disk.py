@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ _CAUSES = {
     errno.ENOTDIR: "part of its path is not a folder; choose another --output",
     errno.EEXIST: "part of its path is not a folder; choose another --output",
     errno.EISDIR: "a folder has its name; move it away or choose another --output",
+    errno.EFBIG: f"it has reached the limit for the size of a file (ulimit -f); raise that and {RESUME}",
     errno.EIO: f"the disk reported an error; check it and {RESUME}",
 }
 
@@ -46,6 +48,15 @@ def parse_mark(path: Path, mark: str) -> int:
     if mark.isascii() and mark.isdigit() and len(mark) <= 18:
         return int(mark)
     raise SinkError(f"{path}: {mark[:40]!r} is not a mark of this output; start over with --fresh")
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in `folder` to the disk: a file that was synced can still lose its name. Raises `OSError`."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:

@@ -8,6 +8,9 @@ from scraper.errors import ScraperError, SinkError
 from scraper.model import Result
 from scraper.sinks.interface import Sink
 
+LEFT_OUT = "left out"
+"""The mark of an output that a session did without: it can never be complete again."""
+
 
 class Fanout:
     """Hands every result to every sink; its marks are theirs by name.
@@ -40,6 +43,12 @@ class Fanout:
                 f"{', '.join(missing)} was not among this run's outputs so far; "
                 "take it out of the config again, or start over with --fresh"
             )
+        for name in self.names:
+            if marks.get(name) == LEFT_OUT:
+                raise SinkError(
+                    f"{name} was left out of this run's outputs for a while and lacks what was written then; "
+                    "take it out of the config again, or start over with --fresh"
+                )
         for sink in self._sinks:
             self._open.append(sink)  # first: one that is cancelled half-way must be closed, too
             try:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from scraper.errors import SinkError
 from scraper.model import Body, Page, Result
-from scraper.sinks.disk import incomplete, uninterrupted, unwritable
+from scraper.sinks.disk import incomplete, sync_folder, uninterrupted, unwritable
 from scraper.sinks.paths import FOLDER, relative_path, stored_path
 
 __all__ = ["FilesSink", "relative_path"]
@@ -33,13 +33,15 @@ class FilesSink:
 
     A spooled body is moved to its place, or copied when it lies on another file system: after the flush its
     `Body.path` is gone. Spooled bodies of other statuses are deleted. The buffer holds the results since the last
-    flush: a group of the recorder's. A new output leaves earlier files where they are.
+    flush: a group of the recorder's. A new output leaves earlier files where they are. With `power` what was flushed
+    outlives a loss of power.
     """
 
     name = "files"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, power: bool = False) -> None:
         self._root = folder / FOLDER
+        self._power = power
         self._pending: list[tuple[str | None, Body]] = []
 
     async def open(self, mark: str | None) -> None:
@@ -73,7 +75,7 @@ class FilesSink:
             self._root.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self._root, error) from error
-        os.close(_open_folder(self._root, ()))
+        os.close(_open_folder(self._root, (), self._power))
 
     def _store_pending(self) -> None:
         while self._pending:
@@ -85,17 +87,19 @@ class FilesSink:
 
     def _store(self, relative: str, body: Body) -> None:
         *folders, name = relative.split("/")
-        folder = _open_folder(self._root, folders)
+        folder = _open_folder(self._root, folders, self._power)
         try:
-            if body.path is None or not _move(body.path, name, folder):
-                _copy(body, name, folder)
+            if body.path is None or not _move(body.path, name, folder, self._power):
+                _copy(body, name, folder, self._power)
+            if self._power:
+                os.fsync(folder)
         except OSError as error:
             raise unwritable(self._root / relative, error) from error
         finally:
             os.close(folder)
 
 
-def _open_folder(root: Path, names: list[str] | tuple[()]) -> int:
+def _open_folder(root: Path, names: list[str] | tuple[()], power: bool) -> int:
     """A descriptor of the folder `names` below `root`, made where missing. The caller closes it."""
     path, above = root, None
     for name in (str(root), *names):
@@ -103,6 +107,8 @@ def _open_folder(root: Path, names: list[str] | tuple[()]) -> int:
         try:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, dir_fd=above)
+                if power:
+                    sync_folder(path.parent) if above is None else os.fsync(above)
             inner = os.open(name, _AS_FOLDER, dir_fd=above)
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
@@ -118,9 +124,12 @@ def _open_folder(root: Path, names: list[str] | tuple[()]) -> int:
     return above
 
 
-def _move(spooled: Path, name: str, folder: int) -> bool:
+def _move(spooled: Path, name: str, folder: int, power: bool) -> bool:
     """Put the spooled file in place; False when it must be copied instead."""
     try:
+        if power:
+            with spooled.open("rb") as file:
+                os.fsync(file.fileno())
         os.replace(spooled, name, dst_dir_fd=folder)
     except FileNotFoundError:
         # The same result twice: the first has moved the body. Anything else is an error.
@@ -132,7 +141,7 @@ def _move(spooled: Path, name: str, folder: int) -> bool:
     return True
 
 
-def _copy(body: Body, name: str, folder: int) -> None:
+def _copy(body: Body, name: str, folder: int, power: bool) -> None:
     """Write the body as `.part`, then rename it."""
     part = name + ".part"
     with contextlib.suppress(FileNotFoundError):
@@ -144,6 +153,9 @@ def _copy(body: Body, name: str, folder: int) -> None:
             else:
                 with body.path.open("rb") as spooled:
                     shutil.copyfileobj(spooled, file, 1024 * 1024)
+            if power:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""pages.jsonl and items.jsonl: one JSON object a line, UTF-8."""
+"""pages.jsonl, items.jsonl and rejected.jsonl: one JSON object a line, UTF-8."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class PagesSink:
     """Writes one record for every URL that was asked for to FOLDER/pages.jsonl. Implements `Sink`.
 
     Its mark is the file's length in bytes. A new output empties the file. The buffer holds what was written since the
-    last flush: a group of the recorder's.
+    last flush: a group of the recorder's. With `power` what was flushed outlives a loss of power.
     """
 
     name = "pages.jsonl"
 
-    def __init__(self, folder: Path) -> None:
-        self._file = AppendFile(folder / self.name)
+    def __init__(self, folder: Path, *, power: bool = False) -> None:
+        self._file = AppendFile(folder / self.name, power=power)
 
     async def open(self, mark: str | None) -> None:
         """Open at `mark`; raises `SinkError` when the file is shorter than that or cannot be written."""
@@ -47,3 +47,19 @@ class ItemsSink(PagesSink):
         """Take the items of one result into the buffer."""
         for item in result.items:
             self._file.add(to_json(item_record(result, item)))
+
+
+class RejectedSink(PagesSink):
+    """Writes one record for every value that could not be read to FOLDER/rejected.jsonl; else like `PagesSink`.
+
+    A record holds `url`, `rule` (its place under extract, from 0), `field`, `reason`, and `kept`: whether there is an
+    item all the same, without that value.
+    """
+
+    name = "rejected.jsonl"
+
+    def write(self, result: Result) -> None:
+        """Take the rejections of one result into the buffer."""
+        for bad in result.harvest.rejected:
+            record = {"url": result.url, "rule": bad.rule, "field": bad.field, "reason": bad.reason, "kept": bad.kept}
+            self._file.add(to_json(record))

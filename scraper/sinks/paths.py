@@ -19,29 +19,18 @@ The first segment is the host. Plain `http` has its port there (`h_80`), so that
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
-import unicodedata
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 from scraper.model import Page, Result
+from scraper.urls.filename import NAME_BYTES, PATH_BYTES, SEGMENTS, decoded, safe_name, shortened, tag
 
 FOLDER = "files"
-NAME_BYTES = 250  # file systems allow 255; five are for `.part`
-PATH_BYTES = 800  # macOS allows 1,024 in all
-SEGMENTS = 48
-_TAG_LENGTH = 10
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?")
 _HOST = re.compile(r"([a-z0-9.-]+)(?::([0-9]{1,5}))?")
 _TAGGED = re.compile(r"~[0-9a-v]{10}(?:\.|$)")
-_EXTENSION = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,10}$")
-_RESERVED = frozenset('<>:"/\\|?*')
 _LITERAL = "!$&'()*+,-.:;=@[\\]_|~^"  # what the path of a canonical URL holds without percent-encoding
-_DEVICES = frozenset(
-    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(d + n for d in ("COM", "LPT") for n in "0123456789¹²³")]
-)
 
 
 def stored_path(result: Result) -> str | None:
@@ -65,7 +54,7 @@ def relative_path(url: str) -> str:
     names.append(_name(segments[-1], is_file=True, query=query))
     found = "/".join(names)
     if len(segments) > SEGMENTS or len(found.encode()) > PATH_BYTES:
-        return "/".join([names[0], _tag("path", url), names[-1]])
+        return "/".join([names[0], tag("path", url), names[-1]])
     return found
 
 
@@ -81,8 +70,7 @@ def _host_name(scheme: str, host: str) -> str:
 
 
 def _name(segment: str, *, is_file: bool, query: str | None = None) -> str:
-    raw = segment.encode("utf-8", "replace")
-    text = unquote_to_bytes(raw).decode("utf-8", "replace")
+    text = decoded(segment)
     unambiguous = query is None and ("." in text) is is_file and quote(text, safe=_LITERAL) == segment
     identity = f"{is_file}\0{segment}" if query is None else f"{is_file}\0{segment}\0{query}"
     return _safe(text, unambiguous, identity, is_file=is_file)
@@ -90,38 +78,12 @@ def _name(segment: str, *, is_file: bool, query: str | None = None) -> str:
 
 def _safe(text: str, unambiguous: bool, identity: str, *, is_file: bool) -> str:
     """`text` as a name of a file or folder; tagged with the hash of `identity` unless it can stand as it is."""
-    name = _clean(text) or ("index" if is_file else "_")
+    name = safe_name(text) or ("index" if is_file else "_")
     if unambiguous and name == text and len(name.encode()) <= NAME_BYTES and _folded(name) and not _TAGGED.search(name):
         return name
-    extension = ""
-    if is_file and (match := _EXTENSION.search(name, max(1, len(name) - 16))):
-        extension = match[0]
-    tag = _tag(identity)
-    stem = name.removesuffix(extension).encode()[: NAME_BYTES - len(tag) - len(extension)]
-    return stem.decode("utf-8", "ignore") + tag + extension
+    return shortened(name, tag(identity), is_file=is_file)
 
 
 def _folded(name: str) -> bool:
     """Whether no other name that is folded, too, equals `name` on a file system that ignores case."""
     return name.upper().casefold() == name
-
-
-def _clean(text: str) -> str:
-    """`text` without what a file system, a shell listing or a reader could take for something else."""
-    text = unicodedata.normalize("NFC", text)
-    # str.isprintable is false for control, format (bidi, zero-width), surrogate, private and unassigned characters.
-    text = "".join(c if c.isprintable() and c not in _RESERVED else "_" for c in text)
-    if text[:1] in (".", " "):
-        text = "_" + text[1:]
-    if text[-1:] in (".", " "):
-        text = text[:-1] + "_"
-    if text.partition(".")[0].rstrip(" ").upper() in _DEVICES:
-        text = "_" + text
-    if text.casefold().endswith(".part"):
-        text += "_"  # `.part` is for what is still being written
-    return text
-
-
-def _tag(*identity: str) -> str:
-    digest = hashlib.blake2b("\0".join(identity).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return "~" + base64.b32hexencode(digest).decode()[:_TAG_LENGTH].lower()

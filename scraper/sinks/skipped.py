@@ -6,6 +6,7 @@ reach; only at the end is it known which were really skipped. So the file is wri
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,8 +15,8 @@ import aiofiles
 import orjson
 from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
-from scraper.errors import SinkError
 from scraper.model import Skip
+from scraper.sinks.disk import unwritable
 
 BATCH_BYTES = 256 * 1024
 
@@ -33,7 +34,7 @@ class SkippedFile:
         try:
             self._file = await aiofiles.open(self._part, "wb")
         except OSError as error:
-            raise self._problem(error) from error
+            raise unwritable(self._path, error) from error
         return self
 
     async def write(self, skip: Skip) -> None:
@@ -46,25 +47,32 @@ class SkippedFile:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._file is not None
+        complete = False
         try:
             if kind is None:
                 await self._flush()
-            await self._file.close()
-            if kind is None:
-                self._part.replace(self._path)
-            else:
-                self._part.unlink(missing_ok=True)
-        except OSError as problem:
-            raise self._problem(problem) from problem
+                complete = True
+        finally:
+            await self._put_in_place(complete)
 
     async def _flush(self) -> None:
         assert self._file is not None
         try:
             await self._file.write(bytes(self._buffer))
         except OSError as error:
-            raise self._problem(error) from error
+            raise unwritable(self._path, error) from error
         self._buffer.clear()
 
-    def _problem(self, error: OSError) -> SinkError:
-        return SinkError(f"{self._path}: cannot be written: {error.strerror or error}")
+    async def _put_in_place(self, complete: bool) -> None:
+        assert self._file is not None
+        try:
+            try:
+                await self._file.close()
+                if complete:
+                    self._part.replace(self._path)
+            except OSError as error:
+                if complete:  # else the cause is on its way already
+                    raise unwritable(self._path, error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                self._part.unlink(missing_ok=True)

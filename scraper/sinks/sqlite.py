@@ -26,13 +26,15 @@ class SqliteSink:
     """Writes one row for every extracted item to FOLDER/items.sqlite. Implements `Sink`.
 
     `columns` are the names of the fields. One transaction a flush, in a thread; the mark is the last `id`. A new
-    output drops the table. The buffer holds what was written since the last flush: a group of the recorder's.
+    output drops the table. The buffer holds what was written since the last flush: a group of the recorder's. With
+    `power` what was flushed outlives a loss of power.
     """
 
     name = "items.sqlite"
 
-    def __init__(self, folder: Path, columns: Sequence[str]) -> None:
+    def __init__(self, folder: Path, columns: Sequence[str], *, power: bool = False) -> None:
         self._path = folder / self.name
+        self._synchronous = "FULL" if power else "NORMAL"
         self._fields = [field for field in dict.fromkeys(columns) if field != "url"]
         names = _column_names(self._fields)
         self._create = f"CREATE TABLE items ({', '.join(['id INTEGER PRIMARY KEY', 'url', 'rule', *names])})"
@@ -93,9 +95,10 @@ class SqliteSink:
         self._db = db
 
     def _prepare(self, db: sqlite3.Connection, last: int | None) -> None:
-        # In WAL a reader may look at the rows while the crawl runs; NORMAL survives a kill of the process.
+        # In WAL a reader may look at the rows while the crawl runs; NORMAL survives a kill of the process, FULL a
+        # loss of power.
         db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=NORMAL")
+        db.execute(f"PRAGMA synchronous={self._synchronous}")
         db.execute("BEGIN IMMEDIATE")
         if last is None:
             db.execute("DROP TABLE IF EXISTS items")
@@ -136,6 +139,10 @@ class SqliteSink:
         cause = str(error)
         if "disk is full" in cause:
             cause = f"the disk is full; free some space and {RESUME}"
+        elif "disk I/O" in cause:
+            cause = (
+                f"{cause}: the disk may be failing, or a limit on the size of files is reached; see to it and {RESUME}"
+            )
         elif "locked" in cause:
             cause = f"another program has locked it for {BUSY_SECONDS:.0f} seconds; close that and {RESUME}"
         elif "not a database" in cause or "malformed" in cause:

@@ -39,31 +39,41 @@ _SCHEME = re.compile(r"[\x00-\x20]*([A-Za-z][A-Za-z0-9+.\-]{0,30}):")
 _new = tuple.__new__
 
 
-def _glob(pattern: str) -> str:
-    return "[^=&]*".join(re.escape(part) for part in pattern.split("*"))
+def _glob(pattern: str, any_characters: str = "[^=&]*") -> str:
+    return any_characters.join(re.escape(part) for part in pattern.split("*"))
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRules:
     """What two URLs may differ in and still count as one.
 
-    `strip_params` are names of query parameters, case-sensitive, with `*` for any characters (`utm_*`).
-    `sort_query` orders parameters by name; those of one name keep their order.
+    `strip_params` are names of query parameters, case-sensitive, with `*` for any characters (`utm_*`); a name that
+    begins with a semicolon is one of the path (`;jsessionid`). `sort_query` orders parameters by name; those of one
+    name keep their order.
     """
 
     strip_params: tuple[str, ...] = ()
     sort_query: bool = False
     _name: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
     _anywhere: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+    _in_path: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
-        names = "|".join(_glob(name) for name in self.strip_params if name)
+        in_path = [name[1:] for name in self.strip_params if name.startswith(";") and name[1:]]
+        if in_path:
+            path_names = "|".join(_glob(name, "[^=/;]*") for name in in_path)
+            object.__setattr__(self, "_in_path", re.compile(f";(?:{path_names})(?:=[^/;]*)?(?![^/;])"))
+        names = "|".join(_glob(name) for name in self.strip_params if name and not name.startswith(";"))
         if names:
             object.__setattr__(self, "_name", re.compile(f"(?:{names})(?![^=])"))
             object.__setattr__(self, "_anywhere", re.compile(f"[?&](?:{names})(?![^=&])"))
 
     def key(self, href: str) -> str:
         """The identity of a canonical `href`: the same object when no rule changes it."""
+        if self._in_path is not None and ";" in href:
+            path, mark, rest = href.partition("?")
+            if (shorter := self._in_path.sub("", path)) != path:
+                href = shorter + mark + rest
         strip = self._anywhere is not None and self._anywhere.search(href) is not None
         if not strip and not self.sort_query:
             return href
@@ -166,7 +176,7 @@ def canonicalise(text: str, base: Base | None = None, rules: KeyRules = DEFAULT)
             return BAD_HOST
     if "%" in href and _UNTIDY.search(href):
         href = _tidy(href)
-    key = rules.key(href) if "?" in href else href
+    key = rules.key(href) if "?" in href or ";" in href else href
     return _new(Url, (href, key, host, origin))
 
 

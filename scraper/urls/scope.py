@@ -31,6 +31,8 @@ Mode = Literal["page", "prefix", "host", "domain", "any"]
 
 MEMO = 20_000
 """URLs whose verdict is remembered: the links that stand on every page of a site."""
+MEMO_CHARS = 512
+"""Longest URL whose verdict is remembered."""
 MAX_SEEDS = 1_000_000
 """Seeds that are recognised as such (8 bytes of identity each); further ones are judged like any URL."""
 
@@ -104,9 +106,10 @@ class Scope:
         verdict = memo.get(url.href, _UNKNOWN)
         if verdict is _UNKNOWN:
             verdict = self._decide(url)
-            if len(memo) >= MEMO:
-                memo.clear()
-            memo[url.href] = verdict
+            if len(url.href) <= MEMO_CHARS:
+                if len(memo) >= MEMO:
+                    memo.clear()
+                memo[url.href] = verdict
         if verdict is None and (limit := self.settings.max_depth) is not None and depth > limit:
             return self._too_deep
         return verdict

@@ -17,8 +17,9 @@ import pytest
 from scraper.bench.catalogue import Catalogue
 from scraper.bench.server import HEAD_LIMIT, parse_head
 from scraper.bench.site import LIMITED_BURST, ShopSite, SiteSettings, main
-from scraper.extract.fields import FieldSettings, RuleSettings
+from scraper.extract.fields import FieldSettings
 from scraper.extract.page import ExtractSettings, FileSettings, PageExtractor
+from scraper.extract.rules import RuleSettings
 from scraper.extract.values import parse_decimal
 from scraper.model import Body, Headers, Page, Request, Url
 from scraper.urls.canonicalise import Base, KeyRules, canonicalise

@@ -14,7 +14,7 @@ from tests.cli.conftest import Scrape
 @pytest.mark.slow
 def test_the_demo_finds_everything_and_the_breaker_recovers(scrape: Scrape, tmp_path: Path) -> None:
     """One command, no network: all products, a breaker that opened, and outputs that agree with each other."""
-    ran = scrape("demo", "--output", "demo", "--pages", "60", "--progress", "plain")
+    ran = scrape("demo", "--output", "demo", "--pages", "150", "--progress", "plain")
     assert ran.code == 0, ran.err
     folder = tmp_path / "demo"
     summary = json.loads((folder / "summary.json").read_text())

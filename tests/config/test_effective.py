@@ -26,6 +26,14 @@ FULL: dict[str, Any] = {
     "extract": [
         {"match": "a", "each": "p", "fields": {"t": "h1", "n": {"attr": "id", "type": "int", "default": 0}}},
         {"fields": {"l": {"links": "all"}, "d": {"css": "p", "many": True, "default": ["a", 1, None]}}},
+        {
+            "when": [{"json": "a"}, {"field": "x", "equals": [1, "b"]}],
+            "each": {"json": "items"},
+            "fields": {
+                "x": {"json": "a.b", "type": "text", "transform": ["strip", {"replace": ["a", ""]}, {"default": 1}]},
+                "o": {"each": {"json": "c"}, "fields": {"y": {"json": "d", "type": "int"}}},
+            },
+        },
     ],
     "files": {"css": ["img@src"], "match": [r"\.pdf$"]},
     "hooks": ["a.b:C", "x/y.py"],

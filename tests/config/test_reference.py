@@ -125,8 +125,8 @@ def accepts(schema: dict[str, Any], value: Any, root: dict[str, Any]) -> bool:
                 return not isinstance(value, str) or re.search(given, value) is not None
             case "minLength" | "minItems" | "minProperties":
                 return not isinstance(value, str | list | dict) or len(value) >= given
-            case "maxLength":
-                return not isinstance(value, str) or len(value) <= given
+            case "maxLength" | "maxItems":
+                return not isinstance(value, str | list) or len(value) <= given
             case "items":
                 return not isinstance(value, list) or all(accepts(given, v, root) for v in value)
             case "propertyNames":
@@ -178,6 +178,13 @@ def test_the_json_schema_accepts_the_examples(path: Path) -> None:
         ({"extract": [{"fields": {"a": "h1", "b": {"css": "p", "type": "int"}}}]}, True),
         ({"extract": [{"fields": {"a": {"css": "p", "type": "number"}}}]}, False),
         ({"extract": [{"match": "a"}]}, False),
+        ({"extract": [{"fields": {"a": {"css": "p", "transform": ["strip", {"replace": ["a", ""]}]}}}]}, True),
+        ({"extract": [{"fields": {"a": {"css": "p", "transform": "strip"}}}]}, True),
+        ({"extract": [{"fields": {"a": {"css": "p", "transform": [{"replace": "a"}]}}}]}, False),
+        ({"extract": [{"when": "h1", "unless": [{"field": "a", "equals": 5}], "fields": {"a": "p"}}]}, True),
+        ({"extract": [{"each": {"json": "items"}, "fields": {"a": {"json": "b"}}}]}, True),
+        ({"extract": [{"fields": {"a": {"structured": "product", "fields": {"b": {"json": "c"}}}}}]}, True),
+        ({"extract": [{"fields": {"a": {"each": "li", "fields": {"b": {"cs": "c"}}}}}]}, False),
         ({"hooks": "a:B"}, True),
         ({"hooks": ["a:B"]}, True),
         ({"sitemaps": "off"}, True),

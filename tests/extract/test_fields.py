@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from scraper.errors import ExtractError
-from scraper.extract import fields
-from scraper.extract.fields import FieldSettings, Rule, RuleSettings, View, visible_text
+from scraper.extract import fields, rules
+from scraper.extract.fields import FieldSettings, View, visible_text
+from scraper.extract.rules import Rule, RuleSettings
 from scraper.model import Item, Link, OutOfScope, Rejected, Url
 from scraper.urls.canonicalise import Base, KeyRules, canonicalise
 
@@ -147,7 +148,7 @@ def test_a_value_that_does_not_parse_falls_back_to_its_default() -> None:
 def test_without_a_required_field_there_is_no_item(settings: dict[str, Any], reason: str) -> None:
     """A required field that is missing or does not parse rejects the item, with a reason."""
     rule = RuleSettings(fields=(FieldSettings("title", "h1"), FieldSettings("it", required=True, **settings)))
-    assert read(rule) == ([], [Rejected("it", reason, 3)])
+    assert read(rule) == ([], [Rejected("it", reason, 3, kept=False)])
 
 
 def test_bad_values_among_many_are_left_out_and_told_once() -> None:
@@ -249,7 +250,7 @@ def test_match_is_searched_in_the_url() -> None:
 def test_limits_hold_and_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Values, items, texts and what a regex reads are bounded, and none is cut silently."""
     monkeypatch.setattr(fields, "MANY_VALUES", 2)
-    monkeypatch.setattr(fields, "EACH_ITEMS", 3)
+    monkeypatch.setattr(rules, "EACH_ITEMS", 3)
     monkeypatch.setattr(fields, "TEXT_CHARS", 50)
     monkeypatch.setattr(fields, "REGEX_CHARS", 5)
     view = view_of("<i>1</i>" * 4 + f"<p>{'x' * 51}</p><b>0123456</b>")

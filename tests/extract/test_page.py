@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.errors import ExtractError
-from scraper.extract.fields import FieldSettings, Rule, RuleSettings
+from scraper.extract.fields import FieldSettings
 from scraper.extract.interface import Extractor
 from scraper.extract.page import ExtractSettings, FileSettings, PageExtractor
+from scraper.extract.rules import Rule, RuleSettings
 from scraper.model import Body, Harvest, Headers, Kind, Link, OutOfScope, Page, Request, Url
 from scraper.urls.canonicalise import KeyRules, canonicalise
 from scraper.urls.scope import Scope, ScopeSettings

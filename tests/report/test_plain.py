@@ -20,8 +20,8 @@ def test_a_crawl_is_a_few_lines() -> None:
     assert told(crawl()) == [
         "00:00:00 books started: 3 waiting, 64 fetchers, into out/books",
         f"00:00:00 warning: robots.txt of https://{SLOW}: unreachable (timeout)",
-        "00:00:10 10 of 60 known, 0.9 pages/s, 27.6 kB/s, 10 items, 0 failed, 6 in flight, ETA 54s",
-        "00:00:20 20 of 70 known, 0.9 pages/s, 27.0 kB/s, 20 items, 0 failed, 6 in flight, ETA 56s",
+        "00:00:10 10 of 60 known, 0.9 pages/s, 27.6 kB/s, 10 items, 0 failed, 6 in flight, ETA 1m 03s",
+        "00:00:20 20 of 70 known, 0.9 pages/s, 27.0 kB/s, 20 items, 0 failed, 6 in flight, ETA 1m 03s",
         f"00:00:20 404 https://{GOOD}/gone.html (30.0 kB, 0.2s)",
         f"00:00:20 timeout https://{SLOW}/: no answer in 30 s (30.0 kB, 0.2s)",
         f"00:00:20 {SLOW} is left alone for 2m 00s: Retry-After",

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from scraper.events import CrawlEnded, Event, Warned
 from scraper.report.progress import Progress
-from scraper.report.screen import busiest
+from scraper.report.screen import foremost
 from tests.report.story import EVIL, GOOD, SLOW, T0, crawl, host, page, sampled, started
 
 
@@ -40,10 +40,12 @@ def test_the_screen_tells_how_far_how_fast_and_how_long() -> None:
 def test_hosts_are_listed_with_their_state() -> None:
     """A host's row has what waits, what is under way, its delay, its next instant and its breaker."""
     lines = shown(running()).splitlines()
-    assert next(line for line in lines if line.startswith(GOOD)).split() == [GOOD, "20", "2", "0.5s", "now", "closed"]
+    good = next(line for line in lines if line.startswith(GOOD)).split()
+    assert good == [GOOD, "20", "2", "0.9/s", "500ms", "now", "closed"]
     slow = next(line for line in lines if line.startswith(SLOW)).split()
-    assert slow[:5] == [SLOW, "9", "2", "0.5s", "in"]
-    assert slow[-1] == "open"
+    assert slow[:6] == [SLOW, "9", "2", "1.0/s", "500ms", "in"]
+    assert slow[-3] == "open,"
+    assert slow[-1] == "left"
 
 
 def test_the_last_three_problems_are_shown() -> None:
@@ -112,9 +114,23 @@ def test_hosts_in_trouble_come_first_then_the_busiest() -> None:
     """Hosts whose breaker is not closed are never pushed off the table by busy ones, nor these by them."""
     well = [host(T0, f"h{n}", waiting=n) for n in range(20)]
     ill = [host(T0, f"ill{n}", "blocked", waiting=n) for n in range(9)]
-    assert [state.host for state in busiest([*well, ill[0]], 3)] == ["ill0", "h19", "h18"]
-    assert [state.host for state in busiest([*well, *ill], 4)] == ["ill8", "ill7", "h19", "h18"]
-    assert [state.host for state in busiest(ill[:3], 8)] == ["ill2", "ill1", "ill0"]
+    assert [state.host for state in foremost([*well, ill[0]], 3, T0)] == ["ill0", "h19", "h18"]
+    assert [state.host for state in foremost([*well, *ill], 4, T0)] == ["ill8", "ill7", "h19", "h18"]
+    assert [state.host for state in foremost(ill[:3], 8, T0)] == ["ill2", "ill1", "ill0"]
+
+
+def test_the_slowest_hosts_have_rows_of_their_own() -> None:
+    """A host that will take longest is told of although many are busier."""
+    busy = [host(T0, f"busy{n}", waiting=100) for n in range(20)]
+    slow = replace(host(T0, "slow", waiting=5), in_flight=0, delay=60.0)
+    parked = replace(host(T0, "parked", wait=9_000.0, waiting=1), in_flight=0)
+    assert [state.host for state in foremost([*busy, slow, parked], 8, T0)][-2:] == ["parked", "slow"]
+
+
+def test_a_parked_host_holds_the_end_back() -> None:
+    """The time left is at least what the slowest host needs."""
+    parked = host(T0 + 21, SLOW, wait=5_400.0, waiting=2)
+    assert "ETA 1h 30m" in shown([*running(), sampled(T0 + 21, parked)])
 
 
 def test_the_live_display_starts_stops_and_leaves_nothing_behind() -> None:

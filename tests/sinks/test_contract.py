@@ -4,16 +4,17 @@ import csv
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 
-from scraper.model import Kind, Result
+from scraper.model import Harvest, Kind, Rejected, Result
 from scraper.sinks.csv import CsvSink
 from scraper.sinks.fanout import Fanout
 from scraper.sinks.files import FilesSink
 from scraper.sinks.interface import Sink
-from scraper.sinks.jsonl import ItemsSink, PagesSink
+from scraper.sinks.jsonl import ItemsSink, PagesSink, RejectedSink
 from scraper.sinks.sqlite import SqliteSink
 from scraper.testing.sink_contract import SinkContract
 
@@ -36,6 +37,17 @@ class TestItemsSink(SinkContract):
 
     def stored(self, folder: Path) -> list[str]:
         return urls(folder / "items.jsonl")
+
+
+class TestRejectedSink(SinkContract):
+    def make(self, folder: Path) -> Sink:
+        return RejectedSink(folder)
+
+    def stored(self, folder: Path) -> list[str]:
+        return urls(folder / "rejected.jsonl")
+
+    def result(self, number: int) -> Result:
+        return replace(super().result(number), harvest=Harvest(rejected=(Rejected("price", "none", 0, kept=False),)))
 
 
 class TestCsvSink(SinkContract):

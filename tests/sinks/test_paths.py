@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.sinks.paths import NAME_BYTES, PATH_BYTES, SEGMENTS, relative_path
+from scraper.sinks.paths import relative_path
+from scraper.urls.filename import NAME_BYTES, PATH_BYTES, SEGMENTS
 
 TAG = "~[0-9a-v]{10}"
 

@@ -12,6 +12,7 @@ from scraper.model import OutOfScope, Url
 from scraper.urls.canonicalise import MAX_TEXT, Base, KeyRules, canonicalise
 
 TRACKING = KeyRules(strip_params=("utm_*", "gclid", "fbclid"))
+SESSIONS = KeyRules(strip_params=("sid", ";jsessionid", ";v*n"))
 
 
 def url(text: str, base: Base | None = None, rules: KeyRules | None = None) -> Url:
@@ -233,7 +234,7 @@ TEXTS = st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=14).map("".joi
 @example("http://\u00ad./", False, True)
 def test_any_text_is_canonical_once_and_for_all(text: str, relative: bool, ruled: bool) -> None:
     """Nothing raises; a result's href gives an equal URL, its key keeps its key, and both are plain ASCII."""
-    rules = KeyRules(("utm_*", "gclid"), sort_query=True) if ruled else KeyRules()
+    rules = KeyRules(("utm_*", "gclid", ";s*d"), sort_query=True) if ruled else KeyRules()
     found = canonicalise(text, PAGE if relative else None, rules)
     if isinstance(found, OutOfScope):
         assert found.reason in {"scheme", "invalid"}
@@ -246,3 +247,26 @@ def test_any_text_is_canonical_once_and_for_all(text: str, relative: bool, ruled
     assert "#" not in found.href
     assert found.href.startswith(found.origin + "/")
     assert found.origin.endswith("://" + found.host)
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("/a;jsessionid=1F.2", "/a"),
+        ("/a;jsessionid", "/a"),
+        ("/a;jsessionid=1/b;jsessionid=2?x=1", "/a/b?x=1"),
+        ("/a;jsessionid=1?sid=2", "/a"),
+        ("/a;b=1;jsessionid=2;c=3", "/a;b=1;c=3"),
+        ("/a;jsessionids=1", "/a;jsessionids=1"),
+        ("/a;JSESSIONID=1", "/a;JSESSIONID=1"),
+        ("/a;version=1;vn", "/a"),
+        ("/a;v/n", "/a;v/n"),
+        ("/a?x=;jsessionid=1", "/a?x=;jsessionid=1"),
+        ("/jsessionid=1", "/jsessionid=1"),
+    ],
+)
+def test_parameters_of_the_path_are_stripped_from_the_key_alone(path: str, key: str) -> None:
+    """A name behind a semicolon is a parameter of a path's segment (RFC 3986 section 3.3)."""
+    found = url("http://e.example" + path, rules=SESSIONS)
+    assert (found.href, found.key) == ("http://e.example" + path, "http://e.example" + key)
+    assert SESSIONS.key(found.key) == found.key

@@ -1,0 +1,106 @@
+"""Makes the pictures of docs/screens from the real program: a crawl of the bundled shop, and the commands around it.
+
+    python docs/screens.py [FOLDER]
+
+Each picture is what the command printed, colours included, so that what the README shows cannot drift.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+WIDTH, HEIGHT = 100, 24
+PAGES_SEEN = 190
+"""How far the crawl is when its screen is taken."""
+FONT_FACES = re.compile(r"@font-face\s*\{[^}]*\}\s*")
+SLOW_PACE = ("politeness.per_host.rate=60/s", "politeness.per_host.concurrency=6", "politeness.breaker.open=5s")
+
+
+@contextmanager
+def shop(pages: int) -> Iterator[tuple[str, str]]:
+    """The addresses of the bundled shop, whose supplier is out of order, and of the supplier."""
+    command = [sys.executable, "-m", "scraper.bench.site", "--until-eof", "--pages", str(pages), "--latency", "0.03"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  our own command
+        assert process.stdin is not None
+        assert process.stdout is not None
+        addresses = process.stdout.readline().strip(), process.stdout.readline().strip()
+        try:
+            yield addresses
+        finally:
+            process.stdin.close()
+
+
+def picture(folder: Path, name: str, title: str, shown: object) -> None:
+    """Write one picture. Fonts are the reader's own: a picture in a README loads nothing."""
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
+    console.print(shown)
+    svg = console.export_svg(title=title, unique_id=name)
+    (folder / f"{name}.svg").write_text(FONT_FACES.sub("", svg), "utf-8")
+
+
+def command(folder: Path, name: str, arguments: list[str], work: Path, lines: int = 40) -> None:
+    """Run `scrape` and make a picture of what it says."""
+    ran = subprocess.run(  # noqa: S603  our own command
+        [sys.executable, "-m", "scraper", *arguments],
+        cwd=work,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "PYTHONPATH": str(Path(__file__).parent.parent)},
+    )
+    said = (ran.stdout + ran.stderr).rstrip().splitlines()
+    shown = [*said[:lines], "..."] if len(said) > lines else said
+    picture(folder, name, "scrape " + " ".join(arguments), Text.from_ansi("\n".join(shown)))
+
+
+async def live(folder: Path, config: Path, work: Path) -> None:
+    """Crawl, and take the screen in the middle of it."""
+    from scraper.config.load import load_config
+    from scraper.crawler import Crawler
+    from scraper.report.progress import Progress
+
+    progress = Progress(Console(width=WIDTH, height=HEIGHT, file=io.StringIO()))
+    loaded = load_config(config, [f"output.folder='{work / 'out' / 'shop'}'", *SLOW_PACE])
+    seen = 0
+    async with Crawler(loaded, listeners=[progress]) as crawler:
+        async for _ in crawler.results():
+            seen += 1
+            if seen == PAGES_SEEN:
+                picture(folder, "crawl", "scrape crawl shop.yaml", progress.screen())
+
+
+def main(folder: Path, pages: int = 300) -> None:
+    """Make all pictures in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name, shop(pages) as (address, supplier):
+        work = Path(name)
+        page = f"{address}/catalogue/page-1.html"
+        command(folder, "init", ["init", page], work)
+        text = (Path(__file__).parent.parent / "configs" / "shop.yaml").read_text("utf-8")
+        hosts = f"scope:\n  hosts: ['{supplier.removeprefix('http://')}']"
+        (work / "shop.yaml").write_text(text.replace("http://127.0.0.1:8000", address).replace("scope:", hosts, 1))
+        broken = "seeds: [https://books.example/]\nlimits:\n  max_page: 100\n  timeout: soon\nscope: {deny: ['(']}\n"
+        (work / "broken.yaml").write_text(broken)
+        command(folder, "validate", ["validate", "broken.yaml"], work)
+        command(folder, "try", ["try", page, "--css", "article.product .prise", "--links", "1"], work)
+        command(folder, "dry-run", ["crawl", "shop.yaml", "--dry-run"], work)
+        asyncio.run(live(folder, work / "shop.yaml", work))
+        command(folder, "why", ["why", "shop.yaml", f"{address}/private/staff.html"], work)
+        command(folder, "status", ["status", "out/shop"], work)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "screens")

@@ -1,0 +1,129 @@
+"""The arithmetic of a benchmark: percentiles, Little's law, the steady part of a run, and where the knee is.
+
+Little's law (J. D. C. Little, "A Proof for the Queuing Formula L = λW", Operations Research 9(3), 1961): of `L`
+requests in flight that take `W` seconds each, `L / W` finish in a second, whatever the distribution of either. With the
+server's latency as `W` and the concurrency as `L` it is the most that any client can reach.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+SETTLING = 0.25
+"""The largest share of a run, at either end, that is left out as its ramp."""
+MIN_STEADY = 4
+"""Completions that a steady part needs; a shorter run is taken whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The middle of several measurements and how far they lie apart: median, smallest and largest."""
+
+    median: float
+    low: float
+    high: float
+
+    @property
+    def relative(self) -> float:
+        """Half the distance between the extremes, as a share of the median; 0 when there is none."""
+        return (self.high - self.low) / 2 / self.median if self.median else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """The part of a run between its ramps: `done` completions between the instants `start` and `end`, in seconds."""
+
+    start: float
+    end: float
+    done: int
+
+    @property
+    def rate(self) -> float:
+        """Completions per second."""
+        return self.done / (self.end - self.start) if self.end > self.start else 0.0
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The value below which `share` (0..1) of the `ordered` values lie, interpolated linearly; 0.0 of nothing.
+
+    Hyndman and Fan's type 7 ("Sample Quantiles in Statistical Packages", 1996), as spreadsheets and NumPy have it.
+    """
+    if not ordered:
+        return 0.0
+    place = min(max(share, 0.0), 1.0) * (len(ordered) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Median and extremes of `values`; zeros of nothing."""
+    if not values:
+        return Spread(0.0, 0.0, 0.0)
+    return Spread(statistics.median(values), min(values), max(values))
+
+
+def littles_law(concurrency: float, latency: float) -> float:
+    """The most requests per second that `concurrency` in flight can finish when each takes `latency` seconds."""
+    return concurrency / latency if latency > 0 else math.inf
+
+
+def expected_rate(
+    concurrency: int, latency: float, *, hosts: int = 1, per_host: int | None = None, rate: float | None = None
+) -> float:
+    """Little's law under politeness: a host takes at most `per_host` at once and `rate` starts per second.
+
+    `latency` is in seconds; None stands for no limit.
+    """
+    in_flight = concurrency if per_host is None else min(concurrency, hosts * per_host)
+    reachable = littles_law(in_flight, latency)
+    return reachable if rate is None else min(reachable, hosts * rate)
+
+
+def steady_part(instants: Sequence[float], concurrency: int, *, started: float) -> Steady:
+    """The steady part of a run whose completions happened at `instants` (seconds, any order).
+
+    The first and the last `concurrency` completions are its ramps: there, fewer requests were in flight than the run
+    is about. They are at most a quarter of the run each. Requests that began together end together, in waves, so
+    between the ramps whole waves are counted: from the first of one to the first of another. A run that is too short
+    for that is taken whole, from `started` on.
+    """
+    ordered = sorted(instants)
+    ramp = min(concurrency, int(len(ordered) * SETTLING))
+    first = ramp
+    waves = (len(ordered) - 1 - 2 * ramp) // ramp if ramp else 0
+    last = first + waves * ramp
+    if last - first < MIN_STEADY or ordered[last] <= ordered[first]:
+        return Steady(started, ordered[-1] if ordered else started, len(ordered))
+    return Steady(ordered[first], ordered[last], last - first)
+
+
+def knee(points: Sequence[tuple[int, float]]) -> int | None:
+    """The concurrency at which throughput times efficiency is highest, of `(concurrency, rate)` pairs.
+
+    That is Kleinrock's power, throughput over response time ("Power and Deterministic Rules of Thumb for Probabilistic
+    Problems in Computer Communications", ICC 1979): by Little's law the response time is concurrency over rate, so
+    power is rate² / concurrency. Up to the knee every doubling buys more than 41 % more throughput, beyond it less.
+    None when there is no knee to see: fewer than three points, or the highest concurrency is still the best.
+    """
+    usable = sorted((level, rate) for level, rate in points if level > 0 and rate > 0)
+    if len(usable) < 3:
+        return None
+    best = max(usable, key=lambda point: (point[1] ** 2 / point[0], -point[0]))
+    return None if best[0] == usable[-1][0] else best[0]
+
+
+def interpolate(samples: Sequence[tuple[float, float]], instant: float) -> float:
+    """The value at `instant` of what was sampled as ordered `(instant, value)` pairs; outside them the nearest one."""
+    if not samples:
+        return 0.0
+    if instant <= samples[0][0]:
+        return samples[0][1]
+    for (t0, v0), (t1, v1) in pairwise(samples):
+        if instant <= t1:
+            return v0 + (v1 - v0) * ((instant - t0) / (t1 - t0)) if t1 > t0 else v1
+    return samples[-1][1]

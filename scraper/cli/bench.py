@@ -1,0 +1,241 @@
+"""`scrape bench`: sequential against concurrent, measured on a bundled server or on the user's own URLs."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scraper.bench.scenario import Scenario
+from scraper.cli.exits import FAILED, OK, say
+from scraper.cli.screen import ProgressMode
+from scraper.errors import ConfigError
+
+if TYPE_CHECKING:
+    from scraper.bench.contest import Watch
+    from scraper.bench.own_urls import OwnPlan
+    from scraper.bench.result import Report
+    from scraper.bench.run import OnStop
+
+Measure = Callable[["Watch", "OnStop"], Awaitable["Report"]]
+YOUNG_OBJECTS = 50_000
+"""Allocations between two looks of the garbage collector: what `scrape crawl` uses, so that the same is measured."""
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+def bench(
+    urls: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="LIST", help="A file of your own URLs, one a line; - is standard input.", show_default=False
+        ),
+    ] = None,
+    scenario: Annotated[
+        Scenario | None, typer.Option("--scenario", help="Show one thing the engine does.", show_default=False)
+    ] = None,
+    concurrency: Annotated[
+        str | None,
+        typer.Option("--concurrency", help="Levels, such as 1,4,16,64 (default: 1 to 256).", show_default=False),
+    ] = None,
+    latency: Annotated[str, typer.Option("--latency", help="Mean answer time of the bundled server.")] = "50ms",
+    pages: Annotated[
+        int | None, typer.Option("--pages", help="Most pages of one measurement.", show_default=False)
+    ] = None,
+    repeat: Annotated[
+        int | None,
+        typer.Option("--repeat", help="Rounds; medians and spread are shown (default: 3, else 1).", show_default=False),
+    ] = None,
+    port: Annotated[int, typer.Option("--port", help="Port of the bundled server; 0 is a free one.")] = 0,
+    rate: Annotated[str, typer.Option("--rate", help="Your URLs: most requests to start at a host in a time.")] = "1/s",
+    per_host: Annotated[int, typer.Option("--per-host", help="Your URLs: most requests to a host at once.")] = 2,
+    yes: Annotated[bool, typer.Option("--yes", help="Your URLs: do not ask before many requests.")] = False,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Write the result as JSON; - is standard output.", show_default=False)
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the result as a page with plots.", show_default=False)
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--compare", metavar="A.json B.json", help="Compare two results.", show_default=False),
+    ] = None,
+    progress: Annotated[ProgressMode, typer.Option("--progress", help="How to show what happens.")] = ProgressMode.AUTO,
+) -> None:
+    """Measure what concurrency gives: a plain loop against the crawl's engine, with no network at all.
+
+    Starts a server on this machine with a known latency, fetches its pages with a loop and then with the engine at
+    rising concurrency, and says where the knee is, why, and what to put into a config. With a LIST it asks your own
+    URLs, politely.
+
+    Exit codes: 0 measured, 1 nothing could be fetched (or you said no), 2 usage error, 3 output cannot be written,
+    130/143 interrupted: what was measured is shown.
+    """
+    if compare is not None:
+        raise typer.Exit(_compare(*compare))
+    if urls is not None and scenario is not None:
+        raise ConfigError("--scenario uses the bundled server: leave the list out")
+    if urls is not None:
+        own = _own_plan(urls, concurrency, rate, per_host, repeat, pages)
+        if not _agreed(own, yes):
+            say("nothing was asked for")
+            raise typer.Exit(FAILED)
+        measure = _on_list(own)
+    else:
+        measure = _on_site(scenario, concurrency, latency, pages, repeat, port)
+    raise typer.Exit(_run(measure, progress, json, html))
+
+
+def _on_site(
+    scenario: Scenario | None,
+    concurrency: str | None,
+    latency: str,
+    pages: int | None,
+    repeat: int | None,
+    port: int,
+) -> Measure:
+    from scraper.bench.plan import LEVELS, MAX_PAGES, BenchPlan, parse_latency, parse_levels
+
+    plan = BenchPlan(
+        levels=LEVELS if concurrency is None else parse_levels(concurrency),
+        latency=parse_latency(latency),
+        repeat=repeat if repeat is not None else 1 if scenario else 3,
+        pages=MAX_PAGES if pages is None else pages,
+        port=port,
+    )
+
+    def measure(watch: Watch, on_stop: OnStop) -> Awaitable[Report]:
+        from scraper.bench.run import bench_site
+        from scraper.bench.scenarios import bench_scenario
+
+        return bench_scenario(scenario, plan, watch, on_stop) if scenario else bench_site(plan, watch, on_stop)
+
+    return measure
+
+
+def _own_plan(
+    urls: Path, concurrency: str | None, rate: str, per_host: int, repeat: int | None, pages: int | None
+) -> OwnPlan:
+    from scraper.bench.own_urls import LEVELS, OwnPlan, parse_pace, read_list
+    from scraper.bench.plan import parse_levels
+
+    if str(urls) == "-":
+        found = read_list(sys.stdin, "standard input")
+    else:
+        try:
+            with urls.open(encoding="utf-8-sig") as file:
+                found = read_list(file, str(urls))
+        except OSError as error:
+            raise ConfigError(f"{urls}: cannot be read: {error.strerror or error}") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{urls}: is not UTF-8 text") from None
+    levels = LEVELS if concurrency is None else parse_levels(concurrency)
+    return OwnPlan(found[:pages], levels, parse_pace(rate), per_host, 1 if repeat is None else repeat)
+
+
+def _on_list(own: OwnPlan) -> Measure:
+    def measure(watch: Watch, on_stop: OnStop) -> Awaitable[Report]:
+        from scraper.bench.own_urls import bench_list
+
+        return bench_list(own, watch, on_stop)
+
+    return measure
+
+
+def _agreed(own: OwnPlan, yes: bool) -> bool:
+    """Tell what will be asked for; above the limits, ask whether that is meant."""
+    from scraper.report.amounts import duration_text
+
+    hosts = f"{own.hosts} host{'s'[: own.hosts > 1]}"
+    budget = f"{own.requests} requests to {hosts}, at most {own.rate:g} a second to each: {duration_text(own.seconds)}"
+    say(f"{budget} or more. robots.txt is obeyed.")
+    if yes or not own.must_ask:
+        return True
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            "that is more than 200 requests, or more than one a second to a host: say --yes if it is meant"
+        )
+    return typer.confirm("Go on?", default=False, err=True)
+
+
+def _run(measure: Measure, progress: ProgressMode, json: Path | None, html: Path | None) -> int:
+    """Measure, show the result, write the files; return the exit code."""
+    from scraper.bench.html import page
+    from scraper.bench.machine import loop_factory
+    from scraper.bench.result import check_writable, to_json, write_file
+    from scraper.cli.bench_screen import out, render, shown
+
+    for path in (json, html):
+        if path is not None and str(path) != "-":
+            check_writable(path)
+    gc.set_threshold(YOUNG_OBJECTS, 20, 20)
+    caught: list[signal.Signals] = []
+    with shown(progress) as watch, asyncio.Runner(loop_factory=loop_factory()) as runner:
+        report = runner.run(_under_signals(measure, watch, caught))
+    code = CODES[caught[0]] if caught else OK
+    if report is None or not report.sections:
+        say("interrupted before anything was measured")
+        return code or FAILED
+    on_stdout = progress is ProgressMode.JSON or str(json) == "-"
+    if on_stdout:
+        sys.stdout.write(to_json(report).decode())
+    else:
+        render(report, out())
+    if json is not None and str(json) != "-":
+        write_file(json, to_json(report))
+        say(f"written: {json}")
+    if html is not None:
+        write_file(html, page(report).encode())
+        say(f"written: {html}")
+    return code
+
+
+async def _under_signals(measure: Measure, watch: Watch, caught: list[signal.Signals]) -> Report | None:
+    """Measure under signals: the first ends it cleanly with what there is, the second at once."""
+    loop = asyncio.get_running_loop()
+    stops: list[Callable[[], None]] = []
+
+    async def work() -> Report:
+        return await measure(watch, stops.append)
+
+    task = asyncio.ensure_future(work())
+
+    def on_signal(number: signal.Signals) -> None:
+        if caught:
+            os._exit(CODES[number])
+        caught.append(number)
+        if not stops:
+            task.cancel()
+        for stop in stops:
+            stop()
+
+    for number in CODES:
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, on_signal, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if caught:
+            return None
+        raise
+    finally:
+        for number in CODES:
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.remove_signal_handler(number)
+
+
+def _compare(before: Path, after: Path) -> int:
+    from scraper.bench.compare import compare
+    from scraper.bench.result import read_report
+    from scraper.cli.bench_screen import out, render_comparison
+
+    found = compare(read_report(before), read_report(after))
+    render_comparison(found, (str(before), str(after)), out())
+    return OK

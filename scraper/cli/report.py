@@ -1,0 +1,65 @@
+"""`scrape report FOLDER`: a run as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scraper.cli.exits import say
+from scraper.errors import SinkError
+
+CONFIG_BYTES = 1_000_000
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="The output folder of a run.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; FOLDER/report.html.", show_default=False)
+    ] = None,
+) -> None:
+    """Write a report of a run: one HTML file to look at, to print, to send. It needs no network and runs no scripts.
+
+    Exit codes: 0 written, 3 the folder holds no run or the file cannot be written.
+    """
+    from scraper.clock import wall_time
+    from scraper.explain.standing import standing
+    from scraper.report.html.gather import gather
+    from scraper.report.html.page import ReportFacts, render_report
+
+    now = wall_time()
+    status = standing(folder, now).values()
+    config = _text(folder / ".scrape" / "config.yaml")
+    facts = ReportFacts(gather(folder), status, _summary(folder), config, now)
+    target = output or folder / "report.html"
+    _write(target, render_report(facts))
+    say(f"{target}: {target.stat().st_size:,} bytes")
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    import orjson
+
+    try:
+        values = orjson.loads((folder / "summary.json").read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(CONFIG_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the file at once or not at all."""
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,142 @@
+"""`scrape status FOLDER`: how a run stands, also while it goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from scraper.explain.standing import HostStanding, Standing
+
+SECONDS = 2.0
+"""Between two looks of --watch."""
+FIXED_ROWS = 8
+"""Rows that are not hosts."""
+MOST_HOSTS = 30
+
+
+def status(
+    folder: Annotated[Path, typer.Argument(help="The output folder of a run.", show_default=False)],
+    watch: Annotated[bool, typer.Option("--watch", help="Keep looking until the run ends; Ctrl-C leaves.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, with --watch one object a line.")] = False,
+) -> None:
+    """Show what a run folder holds: done, waiting, failed by kind, hosts and their state, items, bytes, time left.
+
+    Nothing is changed, and a run that is going on is not disturbed. Exit codes: 0 told, 3 the folder holds no run.
+    """
+    from rich.console import Console
+
+    from scraper.clock import wall_time
+    from scraper.explain.standing import standing
+
+    console = Console(highlight=False)
+    now = standing(folder, wall_time())
+    if as_json:
+        _print_json(now)
+        while watch and now.pid is not None:
+            time.sleep(SECONDS)
+            now = standing(folder, wall_time())
+            _print_json(now)
+        return
+    if watch and now.pid is not None and console.is_terminal:
+        now = _watched(folder, now)
+    console.print(render(now, MOST_HOSTS))
+
+
+def _watched(folder: Path, now: Standing) -> Standing:
+    """Show the run until it ends or the user leaves; return how it stood last."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from scraper.clock import wall_time
+    from scraper.explain.standing import standing
+
+    console = Console(highlight=False)
+    # Redrawn in place on a screen of its own: a resize leaves nothing behind.
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        try:
+            while now.pid is not None:
+                live.update(render(now, max(1, min(MOST_HOSTS, console.height - FIXED_ROWS))), refresh=True)
+                time.sleep(SECONDS)
+                now = standing(folder, wall_time())
+        except KeyboardInterrupt:
+            pass
+    return now
+
+
+def _print_json(now: Standing) -> None:
+    typer.echo(json.dumps(now.values(), ensure_ascii=False))
+
+
+def render(now: Standing, rows: int) -> RenderableType:
+    """`now` for a console of any width, with at most `rows` hosts."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from scraper.report.amounts import bytes_text, duration_text, rate_text
+    from scraper.report.sanitise import clean
+
+    counts = now.counts
+    failed = sum(now.failures.values())
+    state = now.state + (f" (process {now.pid})" if now.pid is not None else "")
+    limit = f", limit {now.max_pages:,}" if now.max_pages is not None else ""
+    pace = f"{rate_text(now.rate)} pages/s" if now.rate else "no rate yet"
+    left = f", about {duration_text(now.eta)} left" if now.eta is not None else ""
+    lines = [
+        Text.assemble((clean(now.name, 60), "bold"), "  ", (state, "cyan")),
+        Text(f"{now.settled:,} done, {now.settled - failed:,} ok, {failed:,} failed{limit}"),
+        Text(f"{counts.queued:,} waiting, {counts.delayed:,} to be tried again later"),
+        Text(f"{counts.items:,} items, {bytes_text(counts.wire_size)} received"),
+    ]
+    if now.pid is not None:
+        lines.append(Text(pace + left))
+    if now.failures:
+        words = ", ".join(f"{clean(word, 30)} {n:,}" for word, n in list(now.failures.items())[:8])
+        lines.append(Text.assemble(("failed: ", "dim"), words, overflow="ellipsis", no_wrap=True))
+    return Group(*lines, _table(now, rows))
+
+
+def _table(now: Standing, rows: int) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    from scraper.report.amounts import latency_text
+    from scraper.report.sanitise import clean
+    from scraper.report.screen import BREAKER_STYLES
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("host", no_wrap=True, overflow="ellipsis", ratio=1, min_width=8)
+    for name in ("waiting", "ok", "failed", "delay", "next"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("breaker", no_wrap=True)
+    for host in now.hosts[:rows]:
+        table.add_row(
+            Text(clean(host.host, 100)),
+            Text(f"{host.waiting:,}"),
+            Text(f"{host.ok:,}"),
+            Text(f"{host.failed:,}", style="red" if host.failed else ""),
+            Text(latency_text(host.delay) if host.delay else "-"),
+            Text(_next(host, now.now)),
+            Text(host.breaker, style=BREAKER_STYLES.get(host.breaker, "")),
+        )
+    hidden = now.host_count - min(rows, len(now.hosts))
+    if hidden > 0:
+        table.add_row(Text(f"and {hidden:,} more", style="dim"))
+    return table
+
+
+def _next(host: HostStanding, now: float) -> str:
+    from scraper.report.amounts import duration_text
+
+    if host.ended:
+        return host.ended
+    if not host.waiting:
+        return "-"
+    wait = host.ready_at - now
+    return "now" if wait <= 0.05 else "never" if wait == float("inf") else f"in {duration_text(wait)}"

@@ -1,0 +1,33 @@
+"""How many requests may run at once with the open files that the system allows (`ulimit -n`).
+
+Without descriptors every further connection fails, and so does whatever else must be opened: pages would be recorded
+as failed that nothing is wrong with. So the run asks for as many as it needs, and does with fewer what it can.
+"""
+
+from __future__ import annotations
+
+RESERVED = 40
+"""Open files that a run needs beside its connections: state, outputs, event loop, name look-ups, a pool process."""
+EACH = 2
+"""Open files of one request: its socket, and the file that a large body goes to."""
+
+
+def affordable(concurrency: int) -> int:
+    """How many of `concurrency` requests at once the open files suffice for, at least one.
+
+    Raises the process's limit as far as it needs and the system lets it. Where there is no such limit (Windows), all.
+    """
+    try:
+        import resource
+    except ImportError:
+        return concurrency
+    needed = RESERVED + EACH * concurrency
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return concurrency
+    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):  # macOS has a further limit, which it does not tell
+        wanted = soft
+    return max(1, min(concurrency, (wanted - RESERVED) // EACH))

@@ -1,0 +1,299 @@
+"""From the entries of a list to requests: names, what the journal knows of them, what is left to ask for.
+
+The list is read in batches, in a thread, while the first files are on their way. An entry is known again by its URL
+and the name that the list wants for it, whatever its line, so that a list may grow between two runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import Any, NamedTuple
+
+import orjson
+
+from scraper.fetch.files import ADOPT
+from scraper.fetch.folder import Folder
+from scraper.lists.entry import BadLine, Entry
+from scraper.lists.names import Named, Namer, NameSettings
+from scraper.lists.order import Order
+from scraper.lists.sums import Checksums
+from scraper.model import OutOfScope, Request, Url
+from scraper.sinks.journal import Journal, Row, State
+from scraper.sinks.records import to_json
+from scraper.urls.canonicalise import canonicalise
+
+FIRST_BATCH = 32
+"""Lines of the first batch: the first transfer should not wait for more."""
+BATCH = 1_000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was found in the list so far. Read by whoever shows progress, from any thread.
+
+    `lines` are entries and bad lines; of them `complete` files were there before this run (`complete_bytes`), `bad`
+    name no file, `repeated` repeat an earlier one, `skipped` were left out as the user wants (`--collision skip`),
+    `refused` got no name, `asked` are asked for. `ended`: there is no more.
+    """
+
+    lines: int = 0
+    asked: int = 0
+    complete: int = 0
+    complete_bytes: int = 0
+    bad: int = 0
+    repeated: int = 0
+    skipped: int = 0
+    refused: int = 0
+    ended: bool = False
+    problems: list[str] = field(default_factory=list)
+    """The first bad lines and refusals, as sentences."""
+
+
+PROBLEMS_TOLD = 20
+
+
+class Batch(NamedTuple):
+    """Some lines of the list: what to ask for, and what only needs a record."""
+
+    requests: list[Request]
+    noted: list[Row]
+
+
+class ListFeed:
+    """Reads `entries` in batches. Its methods block and are called in threads, one at a time.
+
+    `refresh` asks for complete files again, conditionally. Raises what reading the list raises.
+    """
+
+    def __init__(
+        self,
+        entries: Iterable[Entry | BadLine],
+        names: NameSettings,
+        journal: Journal,
+        folder: Folder,
+        checksums: Checksums | None = None,
+        *,
+        refresh: bool = False,
+        tally: Tally | None = None,
+    ) -> None:
+        self.tally = tally or Tally()
+        self._entries = iter(entries)
+        self._namer = Namer(names, lambda path: folder.look(path) is not None)
+        self._overwrite = names.collision == "overwrite"
+        self._journal, self._folder, self._checksums = journal, folder, checksums
+        self._refresh = refresh
+        self._last = self._known = journal.last
+        self._seen = bytearray((journal.last >> 3) + 1)  # a bit for every entry that this list has named so far
+        self._count = 0
+        self._claimed = False
+        self._lock = threading.Lock()
+
+    def batch(self) -> Batch | None:
+        """The next lines; None when there are no more."""
+        with self._lock:
+            if not self._claimed:
+                self._claimed = True
+                for path in self._journal.paths():
+                    self._namer.claim(path)
+            lines = self._take(BATCH if self.tally.lines else FIRST_BATCH)
+            if not lines:
+                self.tally.ended = True
+                return None
+            return self._sort(lines)
+
+    def close(self) -> None:
+        """Let go of the list."""
+        with self._lock:
+            close = getattr(self._entries, "close", None)
+            if close is not None:
+                close()
+
+    def _take(self, count: int) -> list[Entry | BadLine]:
+        lines = []
+        for line in self._entries:
+            lines.append(line)
+            if len(lines) == count:
+                break
+        return lines
+
+    def _sort(self, lines: list[Entry | BadLine]) -> Batch:
+        batch, added = Batch([], []), []
+        keys = [_key_of(line) for line in lines]
+        known = self._journal.find(keys)
+        for line, key in zip(lines, keys, strict=True):
+            self.tally.lines += 1
+            row = known.get(key)
+            if isinstance(line, BadLine):
+                self._bad(line, key, row, batch)
+                continue
+            self._count += 1
+            if row is None:
+                known[key] = row = self._new(line, key, batch)
+                if row.state is State.WAITING:
+                    added.append(row)
+            elif self._was_seen(row.number):
+                self._repeated(line, row, batch)
+            else:
+                self._again(line, row, batch)
+            self._see(row.number)
+        self._journal.add(added)
+        return batch
+
+    def _new(self, entry: Entry, key: int, batch: Batch) -> Row:
+        number = self._next()
+        named = self._namer.assign(entry.urls[0], entry.name, entry.folder, index=self._count)
+        if isinstance(named, Named):
+            batch.requests.append(self._request(entry, number, named.path, replace=self._overwrite))
+            return Row(number, key, entry.line, State.WAITING, named.path)
+        record = _record(entry.line, entry.urls[0], "io", f"{named.path}: {named.reason}")
+        if named.skip:
+            self.tally.skipped += 1
+            record["error"], record["skipped"] = None, True
+        else:
+            self.tally.refused += 1
+            self._tell(f"line {entry.line}: {named.path}: {named.reason}")
+        row = Row(number, key, entry.line, State.NOTED, None, None, to_json(record))
+        batch.noted.append(row)
+        return row
+
+    def _again(self, entry: Entry, row: Row, batch: Batch) -> None:
+        """An entry that an earlier run has met."""
+        if row.path is None:
+            self._noted_before(row)
+            return
+        found = self._folder.look(row.path)
+        if row.state is State.DONE and found is not None and found.st_size == row.size:
+            if not self._refresh:
+                self.tally.complete += 1
+                self.tally.complete_bytes += found.st_size
+                return
+            etag, modified = _validators(row.record)
+            batch.requests.append(
+                self._request(entry, row.number, row.path, replace=True, etag=etag, modified=modified)
+            )
+        elif row.state is State.WAITING and found is not None:
+            # Complete, if it is ours: a file has its name only when it is. Its time is the server's Last-Modified.
+            batch.requests.append(
+                self._request(
+                    entry, row.number, row.path, replace=True, modified=_http_date(found.st_mtime), notes=(ADOPT,)
+                )
+            )
+        else:
+            batch.requests.append(self._request(entry, row.number, row.path, replace=True))
+
+    def _request(self, entry: Entry, number: int, path: str, **more: Any) -> Request:
+        self.tally.asked += 1
+        checksum = entry.checksum
+        if checksum is None and self._checksums is not None:
+            checksum = self._checksums.find(path) or self._checksums.find_url(entry.urls[0])
+        order = Order(
+            number,
+            entry.line,
+            entry.urls[0],
+            path,
+            entry.name,
+            entry.folder,
+            None if checksum is None else str(checksum),
+            entry.urls[1:],
+            entry.headers,
+        )._replace(**more)
+        return request_for(order, order.url)
+
+    def _bad(self, line: BadLine, key: int, row: Row | None, batch: Batch) -> None:
+        self.tally.bad += 1
+        self._tell(f"line {line.line}: {line.reason}: {line.text}")
+        if row is None:
+            record = _record(line.line, line.text, "parse", line.reason)
+            batch.noted.append(Row(self._next(), key, line.line, State.NOTED, None, None, to_json(record)))
+
+    def _repeated(self, entry: Entry, first: Row, batch: Batch) -> None:
+        self.tally.repeated += 1
+        key = _hash("again", str(entry.line), str(first.key))
+        if self._known and self._journal.find([key]):
+            return
+        record = _record(entry.line, entry.urls[0], None, None)
+        record["path"], record["same_as"] = first.path, first.line
+        batch.noted.append(Row(self._next(), key, entry.line, State.NOTED, None, None, to_json(record)))
+
+    def _noted_before(self, row: Row) -> None:
+        """An entry without a name: left out as the user wants, or refused."""
+        if b'"skipped":true' in (row.record or b""):
+            self.tally.skipped += 1
+        else:
+            self.tally.refused += 1
+
+    def _next(self) -> int:
+        self._last += 1
+        return self._last
+
+    def _was_seen(self, number: int) -> bool:
+        return number >> 3 < len(self._seen) and bool(self._seen[number >> 3] >> (number & 7) & 1)
+
+    def _see(self, number: int) -> None:
+        if number >> 3 >= len(self._seen):
+            self._seen.extend(bytes((number >> 3) + 1024 - len(self._seen)))
+        self._seen[number >> 3] |= 1 << (number & 7)
+
+    def _tell(self, problem: str) -> None:
+        if len(self.tally.problems) < PROBLEMS_TOLD:
+            self.tally.problems.append(problem)
+
+
+def request_for(order: Order, href: str) -> Request:
+    """The request for one URL of an order. Its key is the entry's: entries are told apart by more than their URL."""
+    url = canonicalise(href)
+    assert not isinstance(url, OutOfScope), "lists give canonical URLs"
+    return Request(Url(url.href, f"entry {order.number}", url.host, url.origin), kind="file", label=order.label())
+
+
+def next_mirror(order: Order, tried: int) -> Request | None:
+    """What to ask for when a URL of the entry has failed after `tried` requests; None when that was the last."""
+    if order.used >= len(order.mirrors):
+        return None
+    mirror = order.mirrors[order.used]
+    order = order._replace(used=order.used + 1, tries=order.tries + tried)
+    return request_for(order, mirror)
+
+
+def lines_of(urls: Iterable[str]) -> Iterator[Entry | BadLine]:
+    """URLs that a program gives, as entries of a list."""
+    for number, text in enumerate(urls, 1):
+        url = canonicalise(text)
+        if isinstance(url, OutOfScope):
+            yield BadLine(number, text[:200], url.rule)
+        else:
+            yield Entry(number, (url.href,))
+
+
+def _key_of(line: Entry | BadLine) -> int:
+    if isinstance(line, BadLine):
+        return _hash("bad", str(line.line), line.text)
+    return _hash("file", line.urls[0], line.name or "", line.folder or "")
+
+
+def _hash(*parts: str) -> int:
+    digest = hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _record(line: int, url: str, error: str | None, detail: str | None) -> dict[str, object]:
+    return {"line": line, "path": None, "url": url, "status": None, "error": error, "error_detail": detail}
+
+
+def _validators(record: bytes | None) -> tuple[str | None, str | None]:
+    try:
+        found = orjson.loads(record or b"{}")
+    except ValueError:
+        return None, None
+    return found.get("etag"), found.get("last_modified")
+
+
+def _http_date(instant: float) -> str | None:
+    try:
+        return formatdate(instant, usegmt=True)
+    except (ValueError, OverflowError, OSError):
+        return None

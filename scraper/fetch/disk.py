@@ -1,0 +1,131 @@
+"""A few threads that write files, and when it is better to do without them.
+
+`asyncio.to_thread` wakes the loop once for every job. Here finished jobs gather and the loop is woken once for all
+of them. Even so a thread costs a small file more than the file itself: every system call lets go of the interpreter
+lock, and the two threads change places a dozen times (20,000 files of 10 KB: 330 us each on the loop, 550 to 1,200
+with threads, on a busy machine of two cores). So a small job runs at once, for as long as the disk answers quickly
+(`SLOW`). After a slow answer small jobs go to the threads, for `PAUSE` seconds at first, twice as long when the next one
+is slow again: a disk that stalls holds the loop up once in a while, never for long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+from scraper.clock import monotonic
+
+T = TypeVar("T")
+
+THREADS = 2
+"""More only wait for each other: a file system has one journal."""
+
+SLOW = 0.02
+"""Seconds that a small job may take before small jobs are kept off the event loop."""
+PAUSE, LONGEST_PAUSE = 0.25, 60.0
+"""Seconds until a small job is tried on the event loop again."""
+
+_Job = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
+
+
+class DiskThreads:
+    """Runs jobs in threads of its own, started with the first one. Belongs to the event loop it is made in."""
+
+    def __init__(self, threads: int = THREADS) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._count = threads
+        self._threads: list[Thread] = []
+        self._told = False
+        self._closed = False
+        self._off_loop_until = 0.0
+        self._pause = PAUSE
+
+    def run(self, job: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """Start `job(*args)`; the future gives what it returns or raises. Cancelling the future does not stop it."""
+        if self._closed:
+            raise RuntimeError("the disk threads are closed")
+        if not self._threads:
+            self._threads = [
+                Thread(target=self._work, name=f"disk-{number}", daemon=True) for number in range(self._count)
+            ]
+            for thread in self._threads:
+                thread.start()
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._jobs.put((future, job, args))
+        return future
+
+    def run_small(self, job: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """As `run`, for a job of some microseconds: at once, unless the disk has been slow of late."""
+        started = monotonic()
+        if started < self._off_loop_until:
+            return self.run(job, *args)
+        future: asyncio.Future[T] = self._loop.create_future()
+        try:
+            future.set_result(job(*args))
+        except Exception as error:  # noqa: BLE001  raised where the future is awaited, as from a thread
+            future.set_exception(error)
+        ended = monotonic()
+        if ended - started > SLOW:
+            self._off_loop_until = ended + self._pause
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        else:
+            self._pause = PAUSE
+        return future
+
+    async def aclose(self) -> None:
+        """End the threads when their jobs are done. May be called again."""
+        self._closed = True
+        threads, self._threads = self._threads, []
+        for _ in threads:
+            self._jobs.put(None)
+        for thread in threads:
+            await asyncio.to_thread(thread.join)
+
+    def _work(self) -> None:
+        while (entry := self._jobs.get()) is not None:
+            future, job, args = entry
+            result, error = None, None
+            try:
+                result = job(*args)
+            except BaseException as problem:  # noqa: BLE001  crosses to the loop, where it is raised
+                error = problem
+            self._done.append((future, result, error))
+            del future, job, args, entry, result, error
+            if not self._told:
+                # Set by any thread, cleared by the loop before it empties the queue: no result is left behind.
+                self._told = True
+                with contextlib.suppress(RuntimeError):  # the loop is gone, and whoever waited with it
+                    self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._told = False
+        while self._done:
+            future, result, error = self._done.popleft()
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+
+async def finished(future: asyncio.Future[T]) -> T:
+    """Await `future` to its end even when the caller is cancelled meanwhile; the cancellation follows then."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not future.cancelled():
+            future.exception()  # marks it as seen: the cancellation is what the caller hears of
+        raise cancelled
+    return future.result()

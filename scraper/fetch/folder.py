@@ -1,0 +1,188 @@
+"""The output folder of a download, as its threads see it: files below one descriptor, never through a symbolic link.
+
+Every folder on the way is opened relative to the one above it with O_NOFOLLOW, so that a link planted below the output
+folder leads no file out of it. The output folder itself may be a link: the user named it.
+
+A file carries its name only when it is complete and right. While it comes it is `<name>.part`, and what did not match
+its checksum is left as `<name>.bad`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from scraper.errors import SinkError
+
+PART = ".part"
+BAD = ".bad"
+
+_AS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_AS_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_AS_PART = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_ENDING = {errno.EROFS, errno.EIO, *_FULL}
+AGAIN = "run the same command again to go on"
+
+
+def ends_the_run(path: str, error: OSError) -> SinkError | None:
+    """The `SinkError` for an error that every other file would meet, too; None when it is this file's own."""
+    if error.errno not in _ENDING:
+        return None
+    if error.errno in _FULL:
+        return SinkError(f"{path} cannot be written: the disk is full; free some space and {AGAIN}")
+    return SinkError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}; then {AGAIN}")
+
+
+class Folder:
+    """The folder at `root`, made if it is missing. Its methods block; close it with `close`.
+
+    Raises `SinkError` when it cannot be made or written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise SinkError(f"{root}: cannot make the folder: {error.strerror or error}") from error
+        try:
+            self._try_writing()
+        except OSError as error:
+            os.close(self._descriptor)
+            raise SinkError(
+                f"{root} cannot be written to: {error.strerror or error}; choose another --output"
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+
+    def free(self) -> int:
+        """Bytes that may still be written here."""
+        facts = os.fstatvfs(self._descriptor)
+        return facts.f_bavail * facts.f_frsize
+
+    @contextlib.contextmanager
+    def parent(self, path: str, *, make: bool = True) -> Iterator[tuple[int, str]]:
+        """A descriptor of the folder in which `path` lies, and the name there. Raises `OSError`."""
+        *folders, name = path.split("/")
+        if not folders:
+            yield self._descriptor, name
+            return
+        descriptor = self._open(folders, make)
+        try:
+            yield descriptor, name
+        finally:
+            os.close(descriptor)
+
+    def size(self, path: str) -> int | None:
+        """Bytes of the regular file at `path`; None when there is none."""
+        found = self.look(path)
+        return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else None
+
+    def look(self, path: str) -> os.stat_result | None:
+        """What lies at `path`, a link not followed; None when nothing does or it cannot be reached."""
+        try:
+            with self.parent(path, make=False) as (folder, name):
+                return os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError:
+            return None
+
+    def new_part(self, path: str) -> int:
+        """A descriptor of `path`.part, empty; a part that was there is gone. Raises `OSError`."""
+        with self.parent(path) as (folder, name):
+            try:
+                return os.open(name + PART, _AS_NEW, 0o644, dir_fd=folder)
+            except FileExistsError:
+                os.unlink(name + PART, dir_fd=folder)
+                return os.open(name + PART, _AS_NEW, 0o644, dir_fd=folder)
+
+    def old_part(self, path: str) -> int | None:
+        """A descriptor of `path`.part as an earlier attempt left it; None when there is none that can be trusted."""
+        try:
+            with self.parent(path, make=False) as (folder, name):
+                descriptor = os.open(name + PART, _AS_PART, dir_fd=folder)
+        except OSError:
+            return None
+        facts = os.fstat(descriptor)
+        if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1:
+            return descriptor
+        os.close(descriptor)
+        return None
+
+    def open_file(self, path: str) -> int:
+        """A descriptor of the regular file at `path`, for reading. Raises `OSError`."""
+        with self.parent(path, make=False) as (folder, name):
+            return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+
+    def publish(self, path: str, *, replace: bool) -> bool:
+        """Give `path`.part its name; False when something else has it and may not be replaced. Raises `OSError`."""
+        with self.parent(path) as (folder, name):
+            if not replace:
+                with contextlib.suppress(FileNotFoundError):
+                    os.stat(name, dir_fd=folder, follow_symlinks=False)
+                    os.unlink(name + PART, dir_fd=folder)
+                    return False
+            os.rename(name + PART, name, src_dir_fd=folder, dst_dir_fd=folder)
+            return True
+
+    def quarantine(self, path: str) -> None:
+        """Leave `path`.part as `path`.bad. Raises `OSError`."""
+        with self.parent(path) as (folder, name):
+            os.rename(name + PART, name + BAD, src_dir_fd=folder, dst_dir_fd=folder)
+
+    def drop_part(self, path: str) -> None:
+        """Delete `path`.part, if it is there."""
+        with contextlib.suppress(OSError), self.parent(path, make=False) as (folder, name):
+            os.unlink(name + PART, dir_fd=folder)
+
+    def delete(self, path: str) -> None:
+        """Delete the file at `path`, and the folders above it that are empty then."""
+        with contextlib.suppress(OSError), self.parent(path, make=False) as (folder, name):
+            os.unlink(name, dir_fd=folder)
+        above = path.rpartition("/")[0]
+        while above:
+            try:
+                with self.parent(above, make=False) as (folder, name):
+                    os.rmdir(name, dir_fd=folder)
+            except OSError:
+                return
+            above = above.rpartition("/")[0]
+
+    def _open(self, folders: list[str], make: bool) -> int:
+        above = self._descriptor
+        try:
+            for name in folders:
+                inner = _enter(name, above, make)
+                if above != self._descriptor:
+                    os.close(above)
+                above = inner
+        except BaseException:
+            if above != self._descriptor:
+                os.close(above)
+            raise
+        return above
+
+    def _try_writing(self) -> None:
+        probe = f".scrape-{os.getpid()}{PART}"
+        os.close(os.open(probe, _AS_NEW, 0o600, dir_fd=self._descriptor))
+        os.unlink(probe, dir_fd=self._descriptor)
+
+
+def _enter(name: str, above: int, make: bool) -> int:
+    try:
+        return os.open(name, _AS_FOLDER, dir_fd=above)
+    except FileNotFoundError:
+        if not make:
+            raise
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, dir_fd=above)
+    return os.open(name, _AS_FOLDER, dir_fd=above)

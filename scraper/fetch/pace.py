@@ -1,0 +1,44 @@
+"""Holds transfers back to a rate of bytes, in all and by host."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from scraper.clock import Clock
+from scraper.politeness.bandwidth import Bandwidth
+
+HOSTS = 10_000
+"""Hosts whose rate is remembered, those used last."""
+
+
+class Pace:
+    """At most `overall` bytes a second, and `per_host` from each host; None is no limit.
+
+    Raises `ConfigError` for limits that make no sense.
+    """
+
+    def __init__(self, clock: Clock, overall: float | None = None, per_host: float | None = None) -> None:
+        self._clock = clock
+        self._overall = None if overall is None else Bandwidth(overall)
+        self._per_host = None if per_host is None else Bandwidth(per_host).rate
+        self._hosts: OrderedDict[str, Bandwidth] = OrderedDict()
+        self.free = overall is None and per_host is None
+        """Whether there is nothing to keep to."""
+
+    async def keep(self, host: str, size: int) -> None:
+        """Return when more may be read, after `size` bytes have come from `host`."""
+        now = self._clock.now()
+        until = self._overall.charge(size, now) if self._overall is not None else now
+        if self._per_host is not None:
+            until = max(until, self._budget(host, self._per_host).charge(size, now))
+        if until > now:
+            await self._clock.sleep_until(until)
+
+    def _budget(self, host: str, rate: float) -> Bandwidth:
+        budget = self._hosts.get(host)
+        if budget is None:
+            budget = self._hosts[host] = Bandwidth(rate)
+            if len(self._hosts) > HOSTS:
+                self._hosts.popitem(last=False)
+        self._hosts.move_to_end(host)
+        return budget

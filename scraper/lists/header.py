@@ -1,0 +1,42 @@
+"""Request headers as users write them: `Name: value`."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+MAX_NAME = 100
+MAX_VALUE = 8192
+"""Characters of a header's value; servers refuse longer ones."""
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_OURS = re.compile(
+    "accept-encoding|connection|content-length|expect|host|if-(?:none-)?match|if-(?:un)?modified-since|if-range"
+    "|keep-alive|range|te|trailer|transfer-encoding|upgrade",
+    re.IGNORECASE,
+)
+
+
+class BadHeader(NamedTuple):
+    """Text that is no header, or none that a user may set; the reason does not repeat it, for it may be a secret."""
+
+    reason: str
+
+
+def parse_header(text: str) -> tuple[str, str] | BadHeader:
+    """Read `Name: value` (RFC 9110, section 5).
+
+    Headers that this program must set itself, because a resumed download would be wrong otherwise, are refused.
+    """
+    name, colon, value = text.partition(":")
+    name, value = name.strip(), value.strip()
+    if not colon or not _TOKEN.fullmatch(name) or len(name) > MAX_NAME:
+        return BadHeader("a header is a name, a colon and a value")
+    if _OURS.fullmatch(name):
+        return BadHeader(f"the header {name} cannot be set: it is sent as each request needs it")
+    if len(value) > MAX_VALUE:
+        return BadHeader(f"the header {name} is longer than {MAX_VALUE:,} characters")
+    if not _TEXT.fullmatch(value):
+        return BadHeader(f"the header {name} holds a character that headers cannot carry")
+    return name, value

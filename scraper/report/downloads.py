@@ -1,0 +1,252 @@
+"""Progress of a download: how many of how many files, bytes, speed, time left, what is under way, who must wait.
+
+A `Watch` gathers it from events and from what the list has brought so far (`Goal`); `DownloadLines` and
+`DownloadDisplay` show it: a line every ten seconds, or a picture four times a second.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Protocol, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.text import Text
+
+from scraper.clock import monotonic
+from scraper.events import (
+    BreakerClosed,
+    BreakerOpened,
+    BytesReceived,
+    CrawlEnded,
+    Event,
+    FetchFinished,
+    FetchStarted,
+    HostParked,
+    QueuesSampled,
+    Warned,
+)
+from scraper.report.amounts import bytes_text, clock_text, duration_text
+from scraper.report.sanitise import clean
+from scraper.report.stats import Stats
+from scraper.report.stream import Outlet
+from scraper.report.wording import describe, is_problem
+
+EVERY_SECONDS = 10.0
+FRAMES_PER_SECOND = 4
+FILES_SHOWN = 6
+FILES_FOLLOWED = 2_000
+"""Transfers under way whose progress is followed."""
+FAILURES_TOLD = 50
+"""Failed requests that are told at once, in lines."""
+NAME_WIDTH = 60
+
+
+class Goal(Protocol):
+    """What the list has brought so far."""
+
+    lines: int
+    complete: int
+    complete_bytes: int
+    bad: int
+    repeated: int
+    skipped: int
+    refused: int
+    ended: bool
+
+
+@dataclass(slots=True)
+class Transfer:
+    """One file under way; `total` is bytes, when known."""
+
+    url: str
+    received: int = 0
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One moment of a download. `eta` is seconds, `waiting_hosts` names hosts in back-off with the reason."""
+
+    done: int
+    lines: int
+    ended: bool
+    failed: int
+    size: int
+    speed: float
+    eta: float | None
+    active: tuple[Transfer, ...]
+    under_way: int
+    waiting_hosts: tuple[str, ...]
+
+    @property
+    def of(self) -> str:
+        """How many lines there are, `+` while the list is still read."""
+        return f"{self.lines:,}" + ("" if self.ended else "+")
+
+
+class Watch:
+    """Gathers what there is to show; events come on a listener's thread, pictures are taken on any."""
+
+    def __init__(self, goal: Goal) -> None:
+        self._goal = goal
+        self._stats = Stats(host_limit=0)
+        self._active: OrderedDict[str, Transfer] = OrderedDict()
+        self._backing_off: dict[str, tuple[float, str]] = {}
+        self._last = 0.0
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        self._stats(event)
+        with self._lock:
+            self._last = max(self._last, event.at)
+            match event:
+                case FetchStarted() if len(self._active) < FILES_FOLLOWED:
+                    self._active[event.url] = Transfer(event.url)
+                case BytesReceived() if event.url in self._active:
+                    transfer = self._active[event.url]
+                    transfer.received += event.size
+                    transfer.total = event.total
+                case FetchFinished():
+                    self._active.pop(event.url, None)
+                case HostParked() | BreakerOpened():
+                    self._backing_off[event.host] = (event.until, event.why)
+                case BreakerClosed():
+                    self._backing_off.pop(event.host, None)
+                case QueuesSampled():
+                    over = [host for host, (until, _) in self._backing_off.items() if until <= event.at]
+                    for host in over:
+                        del self._backing_off[host]
+
+    def picture(self) -> Picture:
+        """How things stand."""
+        stats, goal = self._stats.snapshot(hosts=False), self._goal
+        settled_before = goal.complete + goal.bad + goal.repeated + goal.skipped + goal.refused
+        done = settled_before + stats.settled
+        with self._lock:
+            active = sorted(self._active.values(), key=lambda t: t.received, reverse=True)
+            waiting = tuple(f"{host}: {why}" for host, (until, why) in self._backing_off.items() if until > self._last)
+        left_here = sum(max(0, (t.total or 0) - t.received) for t in active)
+        mean = stats.size / stats.settled if stats.settled else 0.0
+        not_begun = max(0, goal.lines - done - len(active))
+        remaining = left_here + mean * not_begun
+        eta = remaining / stats.bytes_per_second if stats.bytes_per_second > 0 else None
+        return Picture(
+            done,
+            goal.lines,
+            goal.ended,
+            stats.failed + goal.bad + goal.refused,
+            stats.size + goal.complete_bytes + sum(t.received for t in active),
+            stats.bytes_per_second,
+            eta,
+            tuple(active[:FILES_SHOWN]),
+            len(active),
+            waiting,
+        )
+
+
+def in_words(picture: Picture) -> str:
+    """A picture as one line."""
+    parts = [
+        f"{picture.done:,} of {picture.of}",
+        bytes_text(picture.size),
+        f"{bytes_text(picture.speed)}/s",
+        f"{picture.failed:,} failed",
+        f"{picture.under_way:,} under way",
+    ]
+    if picture.eta is not None and picture.done < picture.lines:
+        parts.append(f"ETA {duration_text(picture.eta)}")
+    if picture.waiting_hosts:
+        parts.append(f"{len(picture.waiting_hosts)} hosts in back-off")
+    return ", ".join(parts)
+
+
+class DownloadLines:
+    """A listener that writes a line every ten seconds to `stream`, and failures at once, each with its URL."""
+
+    def __init__(self, stream: TextIO, goal: Goal, *, verbose: bool = False) -> None:
+        self._out = Outlet(stream)
+        self._watch = Watch(goal)
+        self._verbose = verbose
+        self._started: float | None = None
+        self._due = 0.0
+        self._told = 0
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        self._watch(event)
+        if self._started is None:
+            self._started, self._due = event.at, event.at + EVERY_SECONDS
+        if self._is_told(event):
+            self._say(event.at, describe(event).text)
+        if isinstance(event, CrawlEnded) or event.at >= self._due:
+            self._due = event.at + EVERY_SECONDS
+            self._say(event.at, in_words(self._watch.picture()))
+
+    def _is_told(self, event: Event) -> bool:
+        if isinstance(event, FetchFinished):
+            if self._verbose:
+                return True
+            self._told += is_problem(event)
+            return is_problem(event) and self._told <= FAILURES_TOLD
+        return isinstance(event, Warned | HostParked | BreakerOpened | BreakerClosed)
+
+    def _say(self, at: float, text: str) -> None:
+        self._out.write(f"{clock_text(at - (self._started or at))} {text}\n")
+        self._out.flush()
+
+
+class DownloadDisplay:
+    """A listener with a live display on `console`, from `start` to `stop`, which erases it."""
+
+    def __init__(self, console: Console, goal: Goal) -> None:
+        self._watch = Watch(goal)
+        self._problem = ""
+        self._began = monotonic()
+        self._live = Live(
+            console=console, get_renderable=self.screen, refresh_per_second=FRAMES_PER_SECOND, transient=True
+        )
+
+    def __call__(self, event: Event) -> None:
+        """Take one event; draws nothing itself."""
+        self._watch(event)
+        if is_problem(event):
+            self._problem = describe(event).text
+
+    def screen(self) -> RenderableType:
+        """What is shown now."""
+        picture = self._watch.picture()
+        rows: list[RenderableType] = [
+            ProgressBar(total=max(1, picture.lines), completed=picture.done),
+            _line(f"{in_words(picture)}, {duration_text(monotonic() - self._began)} so far", "bold"),
+        ]
+        rows += [_line("  " + _transfer(transfer), "dim") for transfer in picture.active]
+        rows += [_line(f"  waits: {clean(host)}", "yellow") for host in picture.waiting_hosts[:3]]
+        if self._problem:
+            rows.append(_line(f"! {self._problem}", "yellow"))
+        return Group(*rows)
+
+    def start(self) -> None:
+        """Begin to draw."""
+        self._live.start()
+
+    def stop(self) -> None:
+        """Stop drawing and clear the display; calling it twice does nothing more."""
+        self._live.stop()
+
+
+def _transfer(transfer: Transfer) -> str:
+    name = clean(transfer.url)
+    name = name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
+    if transfer.total:
+        share = 100 * transfer.received // transfer.total
+        return f"{name}  {bytes_text(transfer.received)} of {bytes_text(transfer.total)} ({share}%)"
+    return f"{name}  {bytes_text(transfer.received)}" if transfer.received else name
+
+
+def _line(text: str, style: str) -> Text:
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")

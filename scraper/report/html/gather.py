@@ -1,0 +1,232 @@
+"""Sums up a run's record files in one pass each, in bounded memory however many records there are."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from scraper.report.gauges import DurationHistogram
+from scraper.report.stats import OTHERS, Words
+
+MAX_BUCKETS = 240
+"""Columns of the chart over time; their width doubles when the run is longer."""
+MAX_HOSTS = 10_000
+TOP = 20
+"""Rows of the lists of slowest and largest pages."""
+EXAMPLES = 3
+"""Addresses kept as examples of one kind of failure."""
+SAMPLES = 24
+"""Items shown at least, when there are as many; twice as many are kept at most."""
+LATENCY_EDGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds; upper edges of the latency classes. A last class holds what is slower."""
+MAX_DEPTH = 40
+"""Depths counted on their own; deeper pages are counted together."""
+ADDRESS_CHARS = 2_000
+VALUE_CHARS = 300
+MAX_FIELDS = 40
+
+
+@dataclass(slots=True)
+class HostFigures:
+    """What one host was asked and gave: URLs, decoded bytes, seconds of fetching."""
+
+    ok: int = 0
+    failed: int = 0
+    size: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Timeline:
+    """URLs over time: a column holds [ok, failed, bytes]. `width` is seconds a column, `start` epoch seconds."""
+
+    start: int | None = None
+    width: int = 1
+    columns: dict[int, list[int]] = field(default_factory=dict)
+
+    def add(self, at: float, failed: bool, size: int) -> None:
+        """Count one URL at the instant `at`."""
+        if self.start is None:
+            self.start = int(at)
+        # Records come nearly in order; what is earlier than the first stands with it.
+        place = max(0, int(at) - self.start) // self.width
+        while place >= MAX_BUCKETS:
+            self._widen()
+            place //= 2
+        column = self.columns.setdefault(place, [0, 0, 0])
+        column[failed] += 1
+        column[2] += size
+
+    def _widen(self) -> None:
+        self.width *= 2
+        merged: dict[int, list[int]] = {}
+        for place, column in self.columns.items():
+            into = merged.setdefault(place // 2, [0, 0, 0])
+            for index, value in enumerate(column):
+                into[index] += value
+        self.columns = merged
+
+
+class Spread:
+    """Keeps an even sample of what comes: every value at first, then every second, every fourth ..."""
+
+    def __init__(self, size: int) -> None:
+        self.kept: list[Any] = []
+        self._size, self._stride, self._seen = size, 1, 0
+
+    def wants(self) -> bool:
+        """Whether the next value is one to keep; call it once a value."""
+        self._seen += 1
+        return (self._seen - 1) % self._stride == 0
+
+    def add(self, value: Any) -> None:
+        """Keep a value that was wanted."""
+        self.kept.append(value)
+        if len(self.kept) >= 2 * self._size:
+            self.kept = self.kept[::2]
+            self._stride *= 2
+
+
+@dataclass(slots=True)
+class Figures:
+    """A whole run in numbers, and a few records to look at."""
+
+    records: int = 0
+    ok: int = 0
+    failed: int = 0
+    size: int = 0
+    timeline: Timeline = field(default_factory=Timeline)
+    latency: DurationHistogram = field(default_factory=DurationHistogram)
+    latency_classes: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_EDGES) + 1))
+    statuses: Words = field(default_factory=lambda: Words(100))
+    errors: Words = field(default_factory=lambda: Words(100))
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    depths: dict[int, int] = field(default_factory=dict)
+    content_types: Words = field(default_factory=lambda: Words(200))
+    kinds: Words = field(default_factory=lambda: Words(20))
+    hosts: dict[str, HostFigures] = field(default_factory=dict)
+    slowest: list[tuple[float, int, str]] = field(default_factory=list)
+    largest: list[tuple[int, int, str]] = field(default_factory=list)
+    items: int = 0
+    item_samples: list[dict[str, str]] = field(default_factory=list)
+    skipped: Words = field(default_factory=lambda: Words(300))
+    skip_rules: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    """[count, an example] by reason and rule."""
+
+
+def gather(folder: Path) -> Figures:
+    """Read pages.jsonl, items.jsonl and skipped.jsonl of `folder`; what is not there counts as empty."""
+    figures, numbers = Figures(), count()
+    for record in _records(folder / "pages.jsonl"):
+        _take_page(figures, record, next(numbers))
+    spread = Spread(SAMPLES)
+    for line in _lines(folder / "items.jsonl"):
+        figures.items += 1
+        if spread.wants() and (item := _parsed(line)) is not None:
+            spread.add({str(name): _shown(value) for name, value in list(item.items())[:MAX_FIELDS]})
+    figures.item_samples = spread.kept
+    for skip in _records(folder / "skipped.jsonl"):
+        _take_skip(figures, skip)
+    return figures
+
+
+def _take_page(figures: Figures, record: dict[str, Any], number: int) -> None:
+    url = str(record.get("url"))[:ADDRESS_CHARS]
+    error = record.get("error")
+    failed = error is not None
+    size, seconds = _number(record.get("bytes")), _number(record.get("elapsed_ms")) / 1000
+    figures.records += 1
+    figures.ok += not failed
+    figures.failed += failed
+    figures.size += int(size)
+    if (at := _instant(record.get("fetched_at"))) is not None:
+        figures.timeline.add(at, failed, int(size))
+    figures.latency.add(seconds)
+    place = next((n for n, edge in enumerate(LATENCY_EDGES) if seconds <= edge), len(LATENCY_EDGES))
+    figures.latency_classes[place] += 1
+    figures.statuses.add(str(record.get("status") or "no answer"))
+    figures.kinds.add(str(record.get("kind"))[:20])
+    if failed:
+        word = str(error)[:40] if error != "http" else f"http {record.get('status')}"
+        figures.errors.add(word)
+        if word in figures.errors.counts and len(kept := figures.examples.setdefault(word, [])) < EXAMPLES:
+            kept.append(url)
+    depth = min(MAX_DEPTH, max(0, int(_number(record.get("depth")))))
+    figures.depths[depth] = figures.depths.get(depth, 0) + 1
+    figures.content_types.add(str(record.get("content_type") or "none").partition(";")[0].strip().lower()[:60])
+    host = _host(figures, url)
+    host.ok += not failed
+    host.failed += failed
+    host.size += int(size)
+    host.seconds += seconds
+    _keep(figures.slowest, (seconds, -number, url))
+    _keep(figures.largest, (int(size), -number, url))
+
+
+def _take_skip(figures: Figures, skip: dict[str, Any]) -> None:
+    reason, rule = str(skip.get("reason"))[:60], str(skip.get("rule"))[:VALUE_CHARS]
+    figures.skipped.add(reason)
+    found = figures.skip_rules.get((reason, rule))
+    if found is not None:
+        found[0] += 1
+    elif len(figures.skip_rules) < 300:
+        figures.skip_rules[reason, rule] = [1, str(skip.get("url"))[:ADDRESS_CHARS]]
+
+
+def _host(figures: Figures, url: str) -> HostFigures:
+    name = url.partition("//")[2].partition("/")[0].partition("?")[0]
+    if name not in figures.hosts and len(figures.hosts) >= MAX_HOSTS:
+        name = OTHERS
+    return figures.hosts.setdefault(name, HostFigures())
+
+
+def _keep(heap: list[Any], entry: tuple[Any, ...]) -> None:
+    if len(heap) < TOP:
+        heapq.heappush(heap, entry)
+    elif entry > heap[0]:
+        heapq.heapreplace(heap, entry)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except OSError:
+        return
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    for line in _lines(path):
+        if (record := _parsed(line)) is not None:
+            yield record
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:  # the last line of a run that goes on
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _instant(text: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return None
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return text if len(text) <= VALUE_CHARS else text[: VALUE_CHARS - 1] + "…"

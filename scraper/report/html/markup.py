@@ -1,0 +1,62 @@
+"""Markup that cannot be broken into: every text is escaped unless it was made here.
+
+Pages' titles, URLs and items are hostile. `tag` takes texts and `Markup`; what is not `Markup` is escaped, in
+attributes too, so that forgetting to escape is not possible.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import escape
+
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_VOID = frozenset({"meta", "br", "rect", "line"})
+
+
+class Markup(str):
+    """Text that is HTML already. Made by `tag` and `join` alone."""
+
+    __slots__ = ()
+
+
+Child = str | int | None
+
+
+def tag(name: str, /, *children: Child | Iterable[Child], **attributes: str | float | None) -> Markup:
+    """An element. Names of attributes lose a closing underscore, other underscores become hyphens; None leaves out."""
+    shown = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{text_of(str(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    inner = join(*children)
+    if name in _VOID and not inner:
+        return Markup(f"<{name}{shown}>" if name in ("meta", "br") else f"<{name}{shown}/>")
+    return Markup(f"<{name}{shown}>{inner}</{name}>")
+
+
+def join(*children: Child | Iterable[Child]) -> Markup:
+    """Texts and markup one after the other."""
+    parts: list[str] = []
+    for child in children:
+        if child is None:
+            continue
+        if isinstance(child, str | int):
+            parts.append(child if isinstance(child, Markup) else text_of(str(child)))
+        else:
+            parts.append(join(*child))
+    return Markup("".join(parts))
+
+
+def text_of(text: str) -> Markup:
+    """A text, escaped; invisible characters that reorder or hide what is shown become U+FFFD."""
+    return Markup(escape(_UNSEEN.sub("\ufffd", text), quote=True))
+
+
+def link(href: str, limit: int = 300) -> Markup:
+    """An address as a link, when it is one that a browser may follow; as text otherwise."""
+    shown = href if len(href) <= limit else href[: limit - 1] + "…"
+    if not href.startswith(("http://", "https://")):
+        return text_of(shown)
+    return tag("a", shown, href=href[:4_000], rel="noreferrer noopener")

@@ -1,0 +1,249 @@
+"""The report of a run as one HTML file: no network, no scripts, the same for ten pages and for a million."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from scraper.report.amounts import bytes_text, duration_text, instant_text, latency_text, rate_text
+from scraper.report.html.charts import address_rows, bar_table, breaker_timeline, over_time, table
+from scraper.report.html.gather import LATENCY_EDGES, MAX_DEPTH, Figures
+from scraper.report.html.markup import Markup, link, tag
+from scraper.report.html.style import STYLE
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""What the page may load: nothing. Even if a text of a page broke out, it could not run or fetch."""
+HOSTS_SHOWN = 60
+TYPES_SHOWN = 15
+RULES_SHOWN = 40
+COLUMNS_SHOWN = 12
+SHAPES_SHOWN = 3
+ROWS_SHOWN = 12
+CONFIG_CHARS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFacts:
+    """What a report is made of.
+
+    `figures` are those of the record files, `status` the values of `scrape status --json`, `summary` is what
+    summary.json holds (empty while a run goes on), `config` the effective config as YAML. `made_at` is epoch seconds.
+    """
+
+    figures: Figures
+    status: Mapping[str, Any]
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    config: str = ""
+    made_at: float = 0.0
+
+
+def render_report(facts: ReportFacts) -> str:
+    """The whole file."""
+    title = f"{facts.status.get('name') or 'crawl'}: report of a crawl"
+    sections = [
+        ("summary", "Summary", _summary(facts)),
+        ("time", "Throughput", over_time(facts.figures.timeline)),
+        ("latency", "Latency", _latency(facts.figures)),
+        ("outcomes", "Answers and errors", _outcomes(facts.figures)),
+        ("hosts", "Hosts", _hosts(facts)),
+        ("content", "Depth and content types", _content(facts.figures)),
+        ("extremes", "Slowest and largest", _extremes(facts.figures)),
+        ("skipped", "Skipped", _skipped(facts.figures)),
+        ("items", "Items", _items(facts.figures)),
+        ("config", "Config", _config(facts.config)),
+    ]
+    links = tag("ul", [tag("li", tag("a", heading, href=f"#{name}")) for name, heading, _ in sections])
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("title", title),
+        tag("style", Markup(STYLE)),
+    )
+    state = str(facts.summary.get("detail") or facts.status.get("state"))
+    body = tag(
+        "body",
+        tag("header", tag("h1", title), tag("p", state), tag("nav", links, aria_label="Sections")),
+        tag("main", [_section(*section) for section in sections]),
+        tag(
+            "footer", tag("p", f"Made {instant_text(facts.made_at)} from {facts.status.get('folder')}. Times are UTC.")
+        ),
+    )
+    return "<!doctype html>\n" + tag("html", head, body, lang="en") + "\n"
+
+
+def _section(name: str, heading: str, content: Markup) -> Markup:
+    return tag("section", tag("h2", heading, id=f"{name}-h"), content, id=name, aria_labelledby=f"{name}-h")
+
+
+def _summary(facts: ReportFacts) -> Markup:
+    figures, summary, status = facts.figures, facts.summary, facts.status
+    took = float(summary.get("duration_s") or 0.0)
+    pace = summary.get("rate") or {}
+    tiles: list[tuple[str, str, str]] = [
+        ("URLs done", f"{figures.records:,}", ""),
+        ("ok", f"{figures.ok:,}", "ok"),
+        ("failed", f"{figures.failed:,}", "failed"),
+        ("waiting", f"{int(status.get('waiting') or 0) + int(status.get('delayed') or 0):,}", ""),
+        ("items", f"{int(status.get('items') or 0):,}", ""),
+        ("received", bytes_text(float(status.get("bytes") or 0)), ""),
+        ("median latency", latency_text(figures.latency.quantile(0.5)), ""),
+        ("99 % within", latency_text(figures.latency.quantile(0.99)), ""),
+    ]
+    if took:
+        tiles += [("took", duration_text(took), ""), ("pages/s", rate_text(float(pace.get("pages_per_s") or 0)), "")]
+    cells = [tag("div", tag("dt", name), tag("dd", value), class_=style or None) for name, value, style in tiles]
+    lines = []
+    if summary.get("started_at"):
+        resumed = " (the latest session of a resumed run)" if summary.get("resumed") else ""
+        lines.append(tag("p", f"{summary['started_at']} to {summary.get('ended_at')}{resumed}", class_="dim"))
+    return tag("div", tag("dl", cells, class_="tiles"), lines)
+
+
+def _latency(figures: Figures) -> Markup:
+    names = [f"up to {latency_text(edge)}" for edge in LATENCY_EDGES] + [f"over {latency_text(LATENCY_EDGES[-1])}"]
+    used = [n for n, number in enumerate(figures.latency_classes) if number]
+    if not used:
+        return tag("p", "No fetches yet.", class_="dim")
+    rows = [(names[n], figures.latency_classes[n]) for n in range(used[0], used[-1] + 1)]
+    shares = ", ".join(
+        f"{share} % within {latency_text(figures.latency.quantile(share / 100))}" for share in (50, 90, 99)
+    )
+    slowest = latency_text(figures.latency.largest)
+    return tag("div", tag("p", f"{shares}; the slowest took {slowest}."), bar_table("Fetches by time", "time", rows))
+
+
+def _outcomes(figures: Figures) -> Markup:
+    statuses = _by_count(figures.statuses.counts)
+    errors = _by_count(figures.errors.counts)
+    rows = [
+        tag("tr", tag("th", word, scope="row"), tag("td", link(url), class_="url"))
+        for word, _ in errors[:TYPES_SHOWN]
+        for url in figures.examples.get(word, ())
+    ]
+    examples = table("Examples of failures", ("error", "address"), rows) if rows else None
+    bars = tag(
+        "div",
+        tag("div", bar_table("Status codes", "status", statuses[:TYPES_SHOWN])),
+        tag("div", bar_table("Errors", "error", errors[:TYPES_SHOWN], style="failed")),
+        class_="two",
+    )
+    return tag("div", bars, examples)
+
+
+def _hosts(facts: ReportFacts) -> Markup:
+    figures, states = facts.figures, facts.status.get("hosts") or {}
+    openings = (facts.summary.get("breaker_openings") or {}).get("hosts") or {}
+    names = sorted(figures.hosts, key=lambda h: -(figures.hosts[h].ok + figures.hosts[h].failed))
+    rows = []
+    for name in names[:HOSTS_SHOWN]:
+        own, state = figures.hosts[name], states.get(name) or {}
+        asked = own.ok + own.failed
+        cells = (
+            f"{asked:,}",
+            f"{own.ok:,}",
+            f"{own.failed:,}",
+            bytes_text(own.size),
+            latency_text(own.seconds / asked) if asked else "-",
+            latency_text(float(state["delay_s"])) if state else "-",
+            f"{int(openings.get(name, 0)):,}",
+        )
+        numbers = [tag("td", cell, class_="num") for cell in cells]
+        rows.append(tag("tr", tag("th", name, scope="row"), numbers, tag("td", str(state.get("breaker") or "-"))))
+    heads = ("host", ">asked", ">ok", ">failed", ">size", ">mean time", ">delay", ">openings", "breaker")
+    more = len(names) - HOSTS_SHOWN
+    rest = tag("p", f"and {more:,} more hosts", class_="dim") if more > 0 else None
+    return tag("div", table("The busiest hosts", heads, rows, class_="hosts"), rest, _breakers(facts.summary))
+
+
+def _breakers(summary: Mapping[str, Any]) -> Markup:
+    steps = [
+        {**step, "at": at}
+        for step in summary.get("breaker_steps") or ()
+        if (at := _instant(step.get("at"))) is not None
+    ]
+    start, end = _instant(summary.get("started_at")), _instant(summary.get("ended_at"))
+    if not steps or start is None or end is None:
+        return tag("p", "No circuit breaker opened.", class_="dim")
+    return breaker_timeline(steps, start, end)
+
+
+def _content(figures: Figures) -> Markup:
+    depths = [(f"{MAX_DEPTH} and more" if d == MAX_DEPTH else str(d), n) for d, n in sorted(figures.depths.items())]
+    return tag(
+        "div",
+        tag("div", bar_table("URLs by links from a seed", "depth", depths)),
+        tag("div", bar_table("Content types", "type", _by_count(figures.content_types.counts)[:TYPES_SHOWN])),
+        class_="two",
+    )
+
+
+def _extremes(figures: Figures) -> Markup:
+    slow = [(latency_text(seconds), url) for seconds, _, url in sorted(figures.slowest, reverse=True)]
+    large = [(bytes_text(size), url) for size, _, url in sorted(figures.largest, reverse=True)]
+    return tag(
+        "div",
+        tag("div", table("Slowest", (">time", "address"), address_rows(slow))),
+        tag("div", table("Largest", (">size", "address"), address_rows(large))),
+        class_="two",
+    )
+
+
+def _skipped(figures: Figures) -> Markup:
+    if not figures.skipped.counts:
+        return tag("p", "Nothing was skipped, or the run has not ended.", class_="dim")
+    rules = sorted(figures.skip_rules.items(), key=lambda pair: -pair[1][0])[:RULES_SHOWN]
+    rows = [
+        tag(
+            "tr",
+            tag("td", f"{number:,}", class_="num"),
+            tag("th", reason, scope="row"),
+            tag("td", rule, class_="url"),
+            tag("td", link(url), class_="url"),
+        )
+        for (reason, rule), (number, url) in rules
+    ]
+    reasons = bar_table("URLs seen and not asked for", "reason", _by_count(figures.skipped.counts), style="dimmed")
+    return tag("div", reasons, table("Which rule decided", (">count", "reason", "rule", "for example"), rows))
+
+
+def _items(figures: Figures) -> Markup:
+    if not figures.item_samples:
+        return tag("p", "No items in items.jsonl.", class_="dim")
+    shapes: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for item in figures.item_samples:
+        shapes.setdefault(tuple(item)[:COLUMNS_SHOWN], []).append(item)
+    tables = []
+    for columns, items in sorted(shapes.items(), key=lambda pair: -len(pair[1]))[:SHAPES_SHOWN]:
+        rows = [
+            tag("tr", [tag("td", _value(item[name]), class_="url" if name == "url" else None) for name in columns])
+            for item in items[:ROWS_SHOWN]
+        ]
+        tables.append(table("A sample of items", columns, rows))
+    return tag("div", tag("p", f"{figures.items:,} in items.jsonl."), tables)
+
+
+def _value(text: str) -> Markup | str:
+    return link(text) if text.startswith(("http://", "https://")) else text
+
+
+def _config(text: str) -> Markup:
+    if not text:
+        return tag("p", "The run's folder holds no copy of its config.", class_="dim")
+    cut = text if len(text) <= CONFIG_CHARS else text[:CONFIG_CHARS] + "\n..."
+    return tag("pre", tag("code", cut), tabindex="0", role="region", aria_label="The effective config")
+
+
+def _by_count(counts: Mapping[str, int]) -> Sequence[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _instant(text: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return None

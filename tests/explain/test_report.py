@@ -1,0 +1,216 @@
+"""`scrape report`: one file that holds everything, loads nothing and cannot be broken into."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tracemalloc
+from html.parser import HTMLParser
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scraper.report.html.gather import MAX_BUCKETS, Figures, Spread, Timeline, gather
+from scraper.report.html.markup import link, tag
+from scraper.report.html.page import ReportFacts, render_report
+from tests.explain.big_run import EVIL, START, write_run
+from tests.explain.conftest import Finished, Tell
+
+STATUS = {"name": f"big {EVIL}", "state": "ended: finished", "items": 5, "bytes": 10, "waiting": 0, "delayed": 0}
+VOID = {"meta", "br", "rect", "line"}
+
+
+class Reader(HTMLParser):
+    """Reads a page and keeps what matters: elements, attributes, and whether all of them are closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.open: list[str] = []
+        self.ids: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        self.ids |= {value for name, value in attrs if name == "id" and value}
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+def read(text: str) -> Reader:
+    reader = Reader()
+    reader.feed(text)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("big")
+    write_run(folder, 100_000)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def big_report(big: Path) -> str:
+    return render_report(ReportFacts(gather(big), STATUS, config=f"name: {EVIL}"))
+
+
+def test_a_hundred_thousand_pages_fit_in_little(big_report: str) -> None:
+    """Under 2 MB of output."""
+    assert len(big_report.encode()) < 2_000_000
+    assert "100,000" in big_report
+
+
+def test_memory_does_not_grow_with_the_run(tmp_path: Path) -> None:
+    """Ten thousand pages take as much as twenty thousand: a few megabytes."""
+    peaks = []
+    for pages in (10_000, 20_000):
+        write_run(tmp_path / str(pages), pages)
+        tracemalloc.start()
+        gather(tmp_path / str(pages))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert max(peaks) < 5_000_000
+    assert peaks[1] < 1.5 * peaks[0]
+
+
+def test_nothing_that_a_page_says_becomes_markup(big_report: str) -> None:
+    """No script, no handler, no foreign address in the file, and a policy that would stop them."""
+    reader = read(big_report)
+    assert not {"script", "img", "iframe", "link", "object"} & set(reader.tags)
+    names = {name for name, _ in reader.attributes}
+    assert not {name for name in names if name.startswith("on")}
+    assert "src" not in names
+    hrefs = [value or "" for name, value in reader.attributes if name == "href"]
+    assert all(href.startswith(("https://", "http://", "#")) for href in hrefs)
+    assert "default-src 'none'" in big_report.replace("&#x27;", "'")
+    assert "\u202e" not in big_report
+
+
+def test_it_is_accessible(big_report: str) -> None:
+    """A language, one h1, labelled sections, tables with captions, pictures with words, links that lead somewhere."""
+    reader = read(big_report)
+    assert ("lang", "en") in reader.attributes
+    assert reader.tags.count("h1") == 1
+    assert reader.tags.count("caption") == reader.tags.count("table")
+    labels = {value for name, value in reader.attributes if name == "aria-labelledby"}
+    targets = {
+        (value or "")[1:] for name, value in reader.attributes if name == "href" and (value or "").startswith("#")
+    }
+    assert labels <= reader.ids
+    assert targets <= reader.ids
+    assert reader.tags.count("svg") == 1
+    assert any(
+        name == "aria-label" and (value or "").startswith("Columns over time") for name, value in reader.attributes
+    )
+
+
+@given(st.text(), st.text())
+def test_text_is_escaped_wherever_it_stands(text: str, attribute: str) -> None:
+    """In an element and in an attribute, whatever it is."""
+    made = tag("p", text, title=attribute)
+    inner = made.removeprefix("<p ").removesuffix("</p>")
+    assert made.count("<") == 2
+    assert inner.count('"') == 2
+
+
+def test_only_addresses_of_the_web_become_links() -> None:
+    """`javascript:` stays text."""
+    assert "<a" not in link("javascript:alert(1)")
+    assert 'href="https://a.example/?a=1&amp;b=2"' in link("https://a.example/?a=1&b=2")
+
+
+@given(st.lists(st.floats(0, 10**7), min_size=1, max_size=200))
+def test_a_timeline_is_bounded_and_loses_nothing(instants: list[float]) -> None:
+    """However long the run is: few columns, and their sum is what was counted."""
+    timeline = Timeline()
+    for at in instants:
+        timeline.add(START + at, failed=at % 2 > 1, size=3)
+    assert max(timeline.columns) < MAX_BUCKETS
+    assert sum(ok + failed for ok, failed, _ in timeline.columns.values()) == len(instants)
+
+
+@given(st.integers(0, 3000))
+def test_a_spread_is_even_and_bounded(count: int) -> None:
+    """Between n and 2n values, from all over, when there are as many."""
+    spread = Spread(10)
+    for n in range(count):
+        if spread.wants():
+            spread.add(n)
+    assert min(count, 10) <= len(spread.kept) <= 20
+    if count >= 40:
+        assert max(spread.kept) >= count // 2
+
+
+def test_what_is_no_record_is_passed_over(tmp_path: Path) -> None:
+    """An unfinished line, a list, junk values: the report is made of the rest."""
+    lines = [b'{"url":"https://a.example/","status":200,"bytes":5,"elapsed_ms":1}', b"[1]", b"\xff\xfe", b'{"url":']
+    odd = orjson.dumps({"url": None, "bytes": "x", "depth": -5, "fetched_at": "never", "elapsed_ms": None})
+    (tmp_path / "pages.jsonl").write_bytes(b"\n".join([*lines[:3], odd, lines[3]]))
+    figures = gather(tmp_path)
+    assert (figures.records, figures.ok) == (2, 2)
+    read(render_report(ReportFacts(figures, STATUS)))
+    read(render_report(ReportFacts(Figures(), {})))
+
+
+def test_the_command_writes_one_file(finished: Finished, tell: Tell, tmp_path: Path) -> None:
+    """Everything the run has is in it: hosts, items, skipped reasons, config, breaker."""
+    target = tmp_path / "r.html"
+    assert tell("report", str(finished.folder), "-o", str(target)).code == 0
+    text = target.read_text()
+    for part in ("max_pages", finished.shop.removeprefix("http://"), "Disallow: /private/", "strip_params", "price"):
+        assert part in text
+    assert tell("report", str(tmp_path / "none")).code == 3
+    assert tell("report", str(finished.folder), "-o", str(tmp_path / "no" / "folder.html")).code == 3
+
+
+def test_breakers_have_a_timeline() -> None:
+    """What summary.json tells of circuit breakers is drawn and told in words."""
+    steps = [
+        {"at": "2023-11-14T22:13:30Z", "host": "h1.example", "state": "open", "until": None, "why": EVIL},
+        {"at": "2023-11-14T22:14:30Z", "host": "h1.example", "state": "half-open"},
+        {"at": "2023-11-14T22:14:31Z", "host": "h1.example", "state": "closed"},
+        {"at": "junk", "host": "h2.example", "state": "open"},
+    ]
+    summary = {"started_at": "2023-11-14T22:13:20Z", "ended_at": "2023-11-14T22:20:00Z", "breaker_steps": steps}
+    text = render_report(ReportFacts(Figures(), STATUS, summary))
+    assert "h1.example: open at 2023-11-14 22:13:30, half-open at" in text
+    assert 'class="piece open" style="left:2.50%;width:15.00%"' in text
+    read(text)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("width", [390, 1200])
+def test_a_browser_shows_it_without_complaint(big_report: str, tmp_path: Path, width: int) -> None:
+    """Chromium renders it at the width of a phone and of a desk, and its policy is not broken by itself."""
+    assert CHROMIUM is not None
+    page, picture = tmp_path / "report.html", tmp_path / "shot.png"
+    page.write_text(big_report, "utf-8")
+    ran = subprocess.run(
+        [
+            CHROMIUM,
+            *("--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"),
+            *(f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},1600"),
+            *(f"--screenshot={picture}", page.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert picture.stat().st_size > 20_000
+    assert "CONSOLE" not in ran.stderr

@@ -1,0 +1,172 @@
+"""A site with everything that a crawl must record exactly once, in a process of its own.
+
+Pages in a tree with cross links, redirects to pages that nothing else links to, redirects to pages that are known
+anyway, pages that fail at first, missing pages, files small and large, and one page large enough to be read in another
+process. Every request is appended to a log file, so that a test can count what was asked for, and how often, whatever
+happened to the crawl.
+
+    python -m tests.faults.web --log FILE [--port N] [--pages N] [--large] [--slow SECONDS]
+
+prints its port and ends with its standard input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scraper.bench.server import Asked, Reply, Server
+
+ITEMS = 3
+"""Items on every page."""
+LARGE_BODY = 2_300_000
+FOR_EVER = 3600.0
+FILE_SIZES = (20_000, 1_400_000)
+"""One that stays in memory on its way, one that goes through a file."""
+
+
+@dataclass(frozen=True)
+class Web:
+    """What the site of `pages` pages holds; paths everywhere."""
+
+    pages: int
+    large: bool = False
+
+    @property
+    def flaky(self) -> list[str]:
+        """Pages that answer 500 the first time."""
+        return [f"/flaky/{n}" for n in range(self.pages // 100 + 1)]
+
+    @property
+    def missing(self) -> list[str]:
+        return [f"/missing/{n}" for n in range(self.pages // 50 + 1)]
+
+    @property
+    def files(self) -> dict[str, int]:
+        return {f"/f/{n}.bin": FILE_SIZES[n % 4 == 3] for n in range(self.pages // 15)}
+
+    @property
+    def moved(self) -> dict[str, str]:
+        """Redirects to pages that nothing else leads to."""
+        return {f"/r/{n}": f"/t/{n}" for n in range(self.pages // 5)}
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Redirects to pages that are linked, too."""
+        return {f"/k/{n}": f"/p/{n * 7 % self.pages}" for n in range(self.pages // 10)}
+
+    def links(self, n: int) -> list[str]:
+        """Where page `n` leads."""
+        found = [f"/p/{m}" for m in (2 * n + 1, 2 * n + 2, n * 31 % self.pages) if m < self.pages]
+        for paths in (self.moved, self.aliases, self.files, self.flaky, self.missing):
+            found += list(paths)[n :: self.pages]
+        if self.large and n == 2:
+            found.append("/large")
+        return found
+
+    def with_items(self) -> set[str]:
+        """The URLs at which items are found."""
+        paths = {f"/p/{n}" for n in range(self.pages)} | set(self.moved.values()) | set(self.flaky)
+        return paths | ({"/large"} if self.large else set())
+
+    def asked_for(self) -> set[str]:
+        """Every URL that must have a record, by what was first asked for; not the targets of redirects."""
+        redirects = {*self.moved, *self.aliases}
+        linked = {f"/p/{n}" for n in range(self.pages)} | {*self.flaky, *self.missing, *self.files}
+        return linked | redirects | ({"/large"} if self.large else set())
+
+    def body(self, path: str) -> bytes:
+        """The bytes of the file at `path`."""
+        return random.Random(path).randbytes(self.files[path])
+
+
+def html(path: str, links: list[str], filler: int = 0) -> bytes:
+    """A page with its items and links."""
+    parts = [f"<html><body><h1>{path}</h1>"]
+    parts += [f"<div class=item><b>{path}#{n}</b><i>{zlib.crc32(path.encode()) % 999}</i></div>" for n in range(ITEMS)]
+    parts += [f"<a href='{link}'>x</a>" for link in links]
+    parts += ["<p>and so on</p>" * (filler // 16)]
+    return "".join(parts).encode()
+
+
+class Answers:
+    """Answers requests, and writes them down first."""
+
+    def __init__(self, web: Web, log: Path, slow: float) -> None:
+        self._web, self._slow = web, slow
+        self._log = log.open("a", buffering=1)
+        self._failed_once: set[str] = set()
+
+    def __call__(self, asked: Asked) -> Reply:
+        self._log.write(f"{time.time():.3f} {asked.target}\n")
+        reply = self._answer(asked.target)
+        delay = reply.delay or (1 + zlib.crc32(asked.target.encode()) % 8) / 1000 + self._slow
+        return replace(reply, delay=delay)
+
+    def _answer(self, path: str) -> Reply:
+        web = self._web
+        _, kind, *rest = path.split("/")
+        match kind:
+            case "robots.txt":
+                return Reply(body=b"User-agent: *\nDisallow: /private\n", content_type="text/plain")
+            case "silent":
+                return Reply(delay=FOR_EVER)
+            case "limited":
+                return Reply(429, headers=(("Retry-After", rest[0]),))
+            case "p" if (n := int(rest[0])) < web.pages:
+                return Reply(body=html(path, web.links(n)))
+            case "t":
+                return Reply(body=html(path, []))
+            case "r" | "k":
+                return Reply(302, headers=(("Location", (web.moved | web.aliases)[path]),))
+            case "f":
+                return Reply(body=web.body(path), content_type="application/octet-stream")
+            case "broken":
+                return Reply(500, b"always")
+            case "large":
+                return Reply(body=html(path, [], LARGE_BODY))
+            case "flaky" if path not in self._failed_once:
+                self._failed_once.add(path)
+                return Reply(500, b"not now")
+            case "flaky":
+                return Reply(body=html(path, []))
+            case _:
+                return Reply(404, b"gone")
+
+
+async def serve(web: Web, log: Path, port: int, slow: float) -> None:
+    """Serve until standard input ends."""
+    server = Server(Answers(web, log, slow), 0.0, 0.0, lambda: 0.0)
+    sys.stdout.write(f"{await server.listen(port)}\n")
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.read)
+    await server.aclose()
+
+
+def asked(log: Path) -> Iterator[tuple[float, str]]:
+    """When (epoch seconds) which path was asked for, in order."""
+    for line in log.read_text().splitlines():
+        at, _, path = line.partition(" ")
+        yield float(at), path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--pages", type=int, default=100)
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--slow", type=float, default=0.0)
+    given = parser.parse_args()
+    asyncio.run(serve(Web(given.pages, given.large), given.log, given.port, given.slow))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Sites that send more than anybody could want: links, sitemaps, cookies, robots.txt, hosts."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import brotli  # type: ignore[import-untyped]  # ships no types
+import pytest
+import zstandard
+
+from scraper.testing.site import Asked, Reply, Site, says, stall
+from tests.hostile.bombs import bomb
+from tests.hostile.machine import MEMORY_BOUND, crawl
+
+MB = 1_000_000
+_XML = b'<?xml version="1.0"?>'
+_URLSET = b'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
+_ENTITIES = (
+    b'<!DOCTYPE u [<!ENTITY a "aaaaaaaaaa">'
+    + b"".join(b'<!ENTITY %c "%b">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(10))
+    + b"]>"
+)
+
+
+async def test_a_flood_of_links(tmp_path: Path) -> None:
+    """Pages of twenty thousand links as long as they may be: links wait on disk, not in memory."""
+    asked_for = 0
+
+    async def flood(asked: Asked) -> Reply:
+        nonlocal asked_for
+        asked_for += 1
+        tail = "x" * 400 if asked_for % 2 else "x" * 3000
+        count = 8_000 if asked_for % 2 else 2_500
+        host = "" if asked_for % 3 else "http://elsewhere.example"
+        return Reply(200, "".join(f"<a href='{host}/{asked_for}/{n}?{tail}'></a>" for n in range(count)).encode())
+
+    async with Site({"*": flood}) as site:
+        run = await crawl(
+            tmp_path,
+            [site.url()],
+            "limits.max_pages=8",
+            "limits.deadline=60s",
+            "limits.timeout=20s",
+            "scope.mode=host",
+        )
+    assert run.code == 0
+    assert len(run.pages) == 8
+    print(f"links: peak {run.peak:.0f} MB, lag {run.lag} ms, {len(run.skipped):,} skipped")
+    assert run.peak < MEMORY_BOUND
+
+
+SITEMAPS = {
+    "gzip-bomb": bomb("gzip", 2000 * MB),
+    "entities": _XML + _ENTITIES + _URLSET + b"<url><loc>http://127.0.0.1/&k;</loc></url></urlset>",
+    "external": _XML
+    + b'<!DOCTYPE u [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+    + _URLSET
+    + b"<url><loc>&x;</loc></url>",
+    "external-dtd": _XML + b'<!DOCTYPE u SYSTEM "%b">' + _URLSET + b"<url><loc>http://127.0.0.1/</loc></url></urlset>",
+    "parameter-entity": _XML + b'<!DOCTYPE u [<!ENTITY % p SYSTEM "%b"> %p;]>' + _URLSET + b"</urlset>",
+    "deep": _XML + b"<urlset>" * 200_000,
+    "endless-tag": _XML + b"<urlset " + b"a" * 5 * MB,
+    "attributes": _XML + b"<urlset " + b" ".join(b"a%d='b'" % n for n in range(100_000)) + b">",
+    "endless-text": _XML + _URLSET + b"<url><loc>" + b"x" * 15 * MB,
+    "many": _URLSET + b"".join(b"<url><loc>/%d</loc></url>" % n for n in range(60_000)) + b"</urlset>",
+    "lines": b"x" * 15 * MB,
+    "noise": bytes(range(256)) * 4000,
+    "utf-16": (b"\xff\xfe" + "<urlset><url><loc>/a</loc></url></urlset>".encode("utf-16-le")),
+    "cut": gzip.compress(_URLSET * 1000)[:-20],
+}
+
+
+async def test_sitemaps_that_mean_harm(tmp_path: Path) -> None:
+    """Bombs, entities, external references and indexes that name each other end the sitemap and nothing else."""
+    xml = {"Content-Type": "application/xml"}
+    routes = {f"/{name}.xml": Reply(200, body, xml) for name, body in SITEMAPS.items()}
+    async with Site({"/": Reply(200, b"<title>x</title>"), **routes}) as site:
+        named = "".join(f"Sitemap: {site.url(f'/{name}.xml')}\n" for name in SITEMAPS)
+        robots = f"User-agent: *\nDisallow: /0\nDisallow: /1\n{named}"
+        site.routes = {**site.routes, "/robots.txt": Reply(200, robots.encode())}
+        for name in ("external-dtd", "parameter-entity"):
+            body = SITEMAPS[name].replace(b"%b", site.url("/stolen").encode())
+            site.routes = {**site.routes, f"/{name}.xml": Reply(200, body, xml)}
+        run = await crawl(
+            tmp_path,
+            [site.url()],
+            "politeness.robots=obey",
+            "sitemaps=auto",
+            "limits.max_pages=1",
+            "limits.max_time=20s",
+        )
+        assert not site.asked("/stolen")
+    assert run.code == 0, run.screen[-3000:]
+    print(f"sitemaps: {len(SITEMAPS)} cases, peak {run.peak:.0f} MB, lag {run.lag} ms")
+    assert run.peak < MEMORY_BOUND
+    assert b"root:" not in b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file())
+
+
+async def test_sitemap_indexes_that_name_each_other(tmp_path: Path) -> None:
+    """An index that names itself is read once; a chain of indexes ends by the rule about nesting."""
+
+    async def endless(asked: Asked) -> Reply:
+        names = "".join(f"<sitemap><loc>{loc}</loc></sitemap>" for loc in (asked.target, f"/x{asked.target[1:]}"))
+        return Reply(200, f"<sitemapindex>{names}</sitemapindex>".encode(), {"Content-Type": "application/xml"})
+
+    async with Site({"/": Reply(200, b"x"), "*": endless}) as site:
+        site.routes = {**site.routes, "/robots.txt": Reply(200, f"Sitemap: {site.url('/i.xml')}".encode())}
+        run = await crawl(tmp_path, [site.url()], "politeness.robots=obey", "sitemaps=auto")
+        asked = [asked.target for asked in site.requests if asked.target.endswith(".xml")]
+    assert run.code == 0
+    assert len(asked) == len(set(asked)) == 11
+    assert {line["rule"] for line in run.skipped} == {"sitemaps are nested deeper than 10"}
+
+
+async def test_robots_txt_that_means_harm(tmp_path: Path) -> None:
+    """Ten megabytes of patterns made to be slow neither stall nor grow the crawl, and what counts of them is obeyed."""
+    slow = b"Disallow: /" + b"*a" * 800 + b"$\n"
+    robots = b"User-agent: *\nDisallow: /secret\n" + slow * (10 * MB // len(slow))
+    links = b"<a href=/secret></a>" + b"".join(b"<a href='/%b%d'></a>" % (b"a" * 900, n) for n in range(60))
+    async with Site({"/robots.txt": Reply(200, robots), "/": Reply(200, links), "*": Reply(200, b"x")}) as site:
+        run = await crawl(tmp_path, [site.url()], "politeness.robots=obey")
+        assert not site.asked("/secret")
+    assert run.code == 0
+    print(f"robots: peak {run.peak:.0f} MB, lag {run.lag} ms, {len(run.pages)} pages")
+    assert run.peak < MEMORY_BOUND
+    assert len(run.pages) + len(run.skipped) == 62
+
+
+async def test_hosts_and_cookies_without_end(tmp_path: Path) -> None:
+    """A thousand hosts that each set a hundred cookies of four kilobytes."""
+
+    async def page(asked: Asked) -> Reply:
+        cookies = [("Set-Cookie", f"c{n}={'x' * 500}") for n in range(100)]
+        number = int(asked.target[1:] or 0)
+        links = "".join(f"<a href='http://h{number}x{n}.localhost:{site.port}/{number + 1}'></a>" for n in range(40))
+        return Reply(200, links.encode(), cookies)
+
+    async with Site({"*": page}) as site:
+        run = await crawl(tmp_path, [site.url()], "network.allow_private=true", "limits.max_pages=60")
+    assert run.code == 0
+    print(f"hosts: peak {run.peak:.0f} MB, lag {run.lag} ms")
+    assert run.peak < MEMORY_BOUND
+
+
+@pytest.mark.parametrize(("coding", "count"), [("br", 20), ("zstd", 30)])
+async def test_many_decoders_with_wide_windows_at_once(tmp_path: Path, coding: str, count: int) -> None:
+    """Bodies that each need the largest window and then fall silent take their turns."""
+    content = os.urandom(MB) * 18
+    if coding == "br":
+        body = brotli.compress(content, quality=4, lgwin=24)
+    else:
+        body = zstandard.ZstdCompressor(compression_params=zstandard.ZstdCompressionParameters(window_log=23)).compress(
+            content
+        )
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n"
+    silent = says(head % (coding.encode(), len(body)), body[:-10], then=stall)
+    links = "".join(f"<a href=/{n}></a>" for n in range(count))
+    async with Site({"/": Reply(200, links.encode()), "*": silent}) as site:
+        run = await crawl(
+            tmp_path, [site.url()], "politeness.per_host.concurrency=30", "limits.timeout=0.3s", "limits.deadline=20s"
+        )
+    assert run.code == 0
+    assert {page["error"] for page in run.pages} == {None, "timeout"}
+    print(f"windows: {coding}, peak {run.peak:.0f} MB, lag {run.lag} ms")
+    assert run.peak < MEMORY_BOUND
+
+
+async def test_many_large_pages_at_once(tmp_path: Path) -> None:
+    """More than a hundred pages just below the size that goes through a file, faster than they can be read."""
+    page = b"<p>" + b"<a href=/x>y</a> text " * 12_000
+    links = "".join(f"<a href=/{n}></a>" for n in range(120))
+    async with Site({"/": Reply(200, links.encode()), "*": Reply(200, page[: 256 * 1024 - 1])}) as site:
+        run = await crawl(
+            tmp_path, [site.url()], "limits.concurrency=64", "politeness.per_host.concurrency=64", "scope.max_depth=1"
+        )
+    assert run.code == 0
+    assert len(run.pages) == 81
+    print(f"large pages: peak {run.peak:.0f} MB, lag {run.lag} ms")
+    assert run.peak < MEMORY_BOUND

@@ -1,0 +1,99 @@
+"""Sites without end: a crawl of each ends by rule, says so, and can be told to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scraper.testing.site import Asked, Reply, Route, Site
+from tests.hostile.machine import crawl
+
+
+@dataclass(frozen=True)
+class Trap:
+    """A site whose every page leads on; `links` makes them from a page's target. `rule` ends it."""
+
+    links: Callable[[str], list[str]]
+    rule: str
+    sets: tuple[str, ...] = ()
+    most: int = 40
+
+
+def calendar(target: str) -> list[str]:
+    """The next day, as a path below this one."""
+    return [f"{target.rstrip('/')}/{len(target):02d}"]
+
+
+def growing(_: str) -> list[str]:
+    """A relative link that should have been absolute."""
+    return ["a/b/"]
+
+
+def queries(target: str) -> list[str]:
+    """One filter more."""
+    count = target.count("=")
+    return [f"{target}{'&' if count else '?'}f{count}=1"]
+
+
+def long(target: str) -> list[str]:
+    """A longer state each time."""
+    return [f"/?s={'x' * (len(target) * 2)}"]
+
+
+def sessions(target: str) -> list[str]:
+    """The same page under a new session id, in the query and in the path."""
+    number = sum(target.encode()) * 7 % 100_000
+    return [f"/?PHPSESSID={number}", f"/page;jsessionid={number}AB?x=1"]
+
+
+def deep(target: str) -> list[str]:
+    """The next page of a list that has no last one."""
+    return [f"/?page={int(target.partition('=')[2] or 0) + 1}"]
+
+
+TRAPS = {
+    "calendar": Trap(calendar, "traps.max_segments: 16"),
+    "growing-path": Trap(growing, "traps.max_repeats: 2"),
+    "filters": Trap(queries, "traps.max_params: 10"),
+    "state": Trap(long, "traps.max_length: 2048"),
+    "pages": Trap(deep, "scope.max_depth: 20", ("scope.max_depth=20",)),
+}
+
+
+@pytest.mark.parametrize("trap", TRAPS.values(), ids=TRAPS)
+async def test_a_trap_ends_by_a_rule_that_is_reported(tmp_path: Path, trap: Trap) -> None:
+    """The crawl finishes, and skipped.jsonl names the limit that ended it."""
+    async with Site({"*": _leading_on(trap)}) as site:
+        run = await crawl(tmp_path, [site.url("/")], *trap.sets)
+    assert run.code == 0
+    assert 2 < len(run.pages) <= trap.most
+    assert trap.rule in {line["rule"] for line in run.skipped}
+    assert all(line["parent"] and line["reason"] in ("trap", "depth") for line in run.skipped)
+
+
+@pytest.mark.parametrize("name", ["calendar", "growing-path", "filters"])
+async def test_a_trap_can_be_allowed(tmp_path: Path, name: str) -> None:
+    """URLs that match `scope.traps.allow` are no trap; the page budget ends the crawl then."""
+    async with Site({"*": _leading_on(TRAPS[name])}) as site:
+        run = await crawl(tmp_path, [site.url("/")], "scope.traps={allow: ['127']}", "limits.max_pages=50")
+    assert run.code == 0
+    assert len(run.pages) == 50
+    assert "trap" not in {line["reason"] for line in run.skipped}
+
+
+async def test_session_ids_are_stripped_from_the_identity(tmp_path: Path) -> None:
+    """One page under any number of session ids is asked for once, also where the id stands in the path."""
+    async with Site({"*": _leading_on(Trap(sessions, ""))}) as site:
+        run = await crawl(tmp_path, [site.url("/")], "limits.max_pages=50")
+    assert run.code == 0
+    assert len(run.pages) == 2
+
+
+def _leading_on(trap: Trap) -> Callable[[Asked], Awaitable[Route]]:
+    async def page(asked: Asked) -> Reply:
+        return Reply(200, "".join(f"<a href='{link}'>on</a>" for link in trap.links(asked.target)).encode())
+
+    return page
