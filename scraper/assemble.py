@@ -41,6 +41,7 @@ from scraper.politeness.retry import RetrySettings
 from scraper.sinks.fanout import LEFT_OUT, Fanout
 from scraper.sinks.interface import Sink
 from scraper.translate import (
+    column_kinds,
     engine_settings,
     extract_settings,
     politeness_settings,
@@ -70,8 +71,9 @@ OWN_FILES = (
     "skipped.jsonl.part",
     "summary.json",
     "summary.json.part",
+    "report.html",
 )
-OWN_FOLDERS = (STATE, "files")
+OWN_FOLDERS = (STATE, "files", "items.parquet")
 """What `--fresh` deletes, and nothing else: the folder may hold the user's own files too."""
 SPOOL = "spool"
 """The folder inside it for bodies on their way."""
@@ -155,7 +157,6 @@ async def assemble(
         ledger=frontier,
         hooks=run_hooks,
         on_result=on_result,
-        redirected=await frontier.redirected() if before.known else frozenset(),
     )
     resumed = before.known > 0
     bus.emit(
@@ -174,7 +175,7 @@ async def assemble(
         bus.emit(Warned(clock.now(), sentence))
     left_out = dict.fromkeys(before.marks.keys() - {CONFIG_MARK, CLOCK_MARK, *outputs.names}, LEFT_OUT)
     await frontier.settle([], {**left_out, CONFIG_MARK: _joined(identity(config))})
-    written = {sink.name: str(folder / sink.name) for sink in sinks}
+    written = output_paths(sinks, folder)
     return Assembly(
         engine, frontier, bus, clock, tuple(seeds_as_requests(config, keys, seeds)), folder, written, before
     )
@@ -311,12 +312,33 @@ def _login(login: Credentials) -> Basic | Bearer:
 
 def make_sinks(config: CrawlConfig) -> list[Sink]:
     """Every output that the config asks for; page records are always written."""
-    from scraper.sinks.jsonl import ItemsSink, PagesSink, RejectedSink
+    from scraper.sinks.jsonl import PagesSink
 
-    folder = config.output.folder
+    folder, power = config.output.folder, config.durability == "power"
+    sinks: list[Sink] = [PagesSink(folder, power=power), *make_item_sinks(config, folder)]
+    if config.output.store == "pages":
+        from scraper.sinks.store import PageStore
+
+        sinks.append(PageStore(folder, power=power))
+    if config.files.match or config.files.css:
+        from scraper.sinks.files import FilesSink
+
+        sinks.append(FilesSink(folder, power=power))
+    return sinks
+
+
+def output_paths(sinks: Iterable[Sink], folder: Path) -> dict[str, str]:
+    """Where each output is, by name."""
+    return {sink.name: "standard output" if sink.name == "stdout" else str(folder / sink.name) for sink in sinks}
+
+
+def make_item_sinks(config: CrawlConfig, folder: Path) -> list[Sink]:
+    """The outputs of what rules find, in `folder`; none without rules."""
+    from scraper.sinks.jsonl import ItemsSink, RejectedSink
+
     columns = list(dict.fromkeys(name for rule in config.extract for name in rule.fields))
     power = config.durability == "power"
-    sinks: list[Sink] = [PagesSink(folder, power=power)]
+    sinks: list[Sink] = []
     for name in config.output.sinks if config.extract else ():
         if name == "jsonl":
             sinks.append(ItemsSink(folder, power=power))
@@ -324,16 +346,20 @@ def make_sinks(config: CrawlConfig) -> list[Sink]:
             from scraper.sinks.csv import CsvSink
 
             sinks.append(CsvSink(folder, columns, power=power))
-        else:
+        elif name == "sqlite":
             from scraper.sinks.sqlite import SqliteSink
 
             sinks.append(SqliteSink(folder, columns, power=power))
-    if config.extract:
-        sinks.append(RejectedSink(folder))
-    if config.files.match or config.files.css:
-        from scraper.sinks.files import FilesSink
+        elif name == "parquet":
+            from scraper.sinks.parquet import ParquetSink
 
-        sinks.append(FilesSink(folder, power=power))
+            sinks.append(ParquetSink(folder, column_kinds(config), power=power))
+        else:
+            from scraper.sinks.stdout import StdoutSink
+
+            sinks.append(StdoutSink())
+    if config.extract:
+        sinks.append(RejectedSink(folder, power=power))
     return sinks
 
 

@@ -175,6 +175,10 @@ class Downloader:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close everything. May be called again."""
         await self._stack.aclose()
 
     @property
@@ -219,14 +223,15 @@ class Downloader:
         journal = await asyncio.to_thread(Journal, state / "journal.sqlite")
         stack.callback(journal.close)
         frontier = await SqliteFrontier.open(
-            state / "queue.sqlite", SqliteSettings(known_keys=50_000, skipped_keys=1_000, window_rows=5_000)
+            state / "queue.sqlite",
+            SqliteSettings(known_keys=20_000, skipped_keys=1_000, window_rows=2_000, cache_kib=8_192),
         )
         stack.push_async_callback(frontier.aclose)
 
         bus = await stack.enter_async_context(EventBus(list(self._listeners)))
         feed = self._feed(entries, names, journal, files, checksums)
         stack.callback(feed.close)
-        fetcher = self._fetcher(files, Notes(state / "parts"), clock, bus)
+        fetcher = self._fetcher(files, Notes(state / "parts"), clock, bus, feed)
         stack.push_async_callback(fetcher.aclose)
         sink = ManifestSink(self._folder, journal)
         await sink.open()
@@ -272,7 +277,7 @@ class Downloader:
     ) -> ListFeed:
         return ListFeed(entries, names, journal, files, checksums, refresh=self._options.refresh, tally=self.tally)
 
-    def _fetcher(self, files: Folder, notes: Notes, clock: Clock, bus: EventBus) -> FileFetcher:
+    def _fetcher(self, files: Folder, notes: Notes, clock: Clock, bus: EventBus, feed: ListFeed) -> FileFetcher:
         options = self._options
         timeouts = Timeouts(
             connect=min(10.0, options.timeout),
@@ -287,7 +292,9 @@ class Downloader:
         elsewhere = FastTransport(transport, guard=AddressGuard(allow_private=options.allow_private))
         settings = DownloadSettings(options.user_agent, options.headers, options.max_bytes, timeouts)
         pace = Pace(clock, options.limit_rate, options.limit_rate_per_host)
-        return FileFetcher(settings, listed, elsewhere, files, notes, clock=clock, emit=bus.emit, pace=pace)
+        return FileFetcher(
+            settings, listed, elsewhere, files, notes, clock=clock, emit=bus.emit, pace=pace, rename=feed.rename
+        )
 
     def _rules(self) -> Rules:
         options = self._options

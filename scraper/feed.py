@@ -17,11 +17,12 @@ import orjson
 
 from scraper.fetch.files import ADOPT
 from scraper.fetch.folder import Folder
+from scraper.lists.disposition import suggested_name
 from scraper.lists.entry import BadLine, Entry
-from scraper.lists.names import Named, Namer, NameSettings
+from scraper.lists.names import Named, Namer, NameSettings, url_name
 from scraper.lists.order import Order
 from scraper.lists.sums import Checksums
-from scraper.model import OutOfScope, Request, Url
+from scraper.model import Headers, OutOfScope, Request, Url
 from scraper.sinks.journal import Journal, Row, State
 from scraper.sinks.records import to_json
 from scraper.urls.canonicalise import canonicalise
@@ -91,6 +92,8 @@ class ListFeed:
         self._count = 0
         self._claimed = False
         self._lock = threading.Lock()
+        self._naming = threading.Lock()
+        self._may_suggest = names.template == NameSettings().template
 
     def batch(self) -> Batch | None:
         """The next lines; None when there are no more."""
@@ -104,6 +107,23 @@ class ListFeed:
                 self.tally.ended = True
                 return None
             return self._sort(lines)
+
+    def rename(self, order: Order, headers: Headers) -> str | None:
+        """The path that the server's own name for the file gives it; None where the list, the URL or the user says one.
+
+        Called on the event loop. The journal knows the path when this returns, so that a killed run finds its file.
+        """
+        if order.name is not None or not self._may_suggest or url_name(order.url) is not None:
+            return None
+        suggested = suggested_name(headers)
+        if suggested is None:
+            return None
+        with self._naming:
+            named = self._namer.assign(order.url, suggested, order.folder)
+        if not isinstance(named, Named):
+            return None
+        self._journal.rename(order.number, named.path)
+        return named.path
 
     def close(self) -> None:
         """Let go of the list."""
@@ -145,7 +165,8 @@ class ListFeed:
 
     def _new(self, entry: Entry, key: int, batch: Batch) -> Row:
         number = self._next()
-        named = self._namer.assign(entry.urls[0], entry.name, entry.folder, index=self._count)
+        with self._naming:
+            named = self._namer.assign(entry.urls[0], entry.name, entry.folder, index=self._count)
         if isinstance(named, Named):
             batch.requests.append(self._request(entry, number, named.path, replace=self._overwrite))
             return Row(number, key, entry.line, State.WAITING, named.path)
@@ -195,8 +216,8 @@ class ListFeed:
             entry.line,
             entry.urls[0],
             path,
-            entry.name,
-            entry.folder,
+            _valid(entry.name),
+            _valid(entry.folder),
             None if checksum is None else str(checksum),
             entry.urls[1:],
             entry.headers,
@@ -267,6 +288,11 @@ def lines_of(urls: Iterable[str]) -> Iterator[Entry | BadLine]:
             yield BadLine(number, text[:200], url.rule)
         else:
             yield Entry(number, (url.href,))
+
+
+def _valid(text: str | None) -> str | None:
+    """`text` as valid Unicode: a label is JSON."""
+    return text if text is None or text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _key_of(line: Entry | BadLine) -> int:

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scraper.config.extraction import Condition, FieldRule
+from scraper.config.following import Follow, Next
 from scraper.config.schema import CrawlConfig
 from scraper.engine.settings import EngineSettings
 from scraper.errors import ConfigError, Problem
 from scraper.extract.conditions import ConditionSettings
 from scraper.extract.fields import FieldSettings
+from scraper.extract.following import FollowSettings, NextSettings
 from scraper.extract.page import ExtractSettings, FileSettings
 from scraper.extract.rules import RuleSettings
 from scraper.model import OutOfScope, Request, Url
@@ -18,6 +20,7 @@ from scraper.politeness.breaker import BreakerSettings
 from scraper.politeness.gate import GateSettings
 from scraper.politeness.overlays import HostOverlay, PolitenessSettings
 from scraper.politeness.robots import RobotsSettings
+from scraper.sinks.parquet import ColumnKind
 from scraper.urls.canonicalise import KeyRules, canonicalise
 from scraper.urls.scope import Scope, ScopeSettings
 from scraper.urls.traps import TrapSettings
@@ -103,6 +106,10 @@ def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> Extra
                 each_json=rule.each.json if rule.each else None,
                 when=tuple(_condition(condition) for condition in rule.when),
                 unless=tuple(_condition(condition) for condition in rule.unless),
+                label=rule.label,
+                keep=rule.keep,
+                follow=tuple(_follow(follow) for follow in rule.follow),
+                next=_next(rule.next) if rule.next is not None else None,
                 fields=tuple(_field(name, field) for name, field in rule.fields.items()),
             )
             for rule in config.extract
@@ -111,6 +118,29 @@ def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> Extra
         nofollow=config.politeness.nofollow,
         files=FileSettings(config.files.match, config.files.css),
         product=robots_settings(config).token,
+        follow_links=config.scope.links == "all",
+    )
+
+
+def _follow(follow: Follow) -> FollowSettings:
+    f = follow
+    return FollowSettings(f.css, f.xpath, f.json, f.regex, f.match, f.label, f.priority, f.carry)
+
+
+def _next(way: Next) -> NextSettings:
+    first = way.first if way.first is not None else 0 if way.offset else 1
+    return NextSettings(
+        way.css,
+        way.xpath,
+        way.json,
+        way.rel,
+        way.page,
+        way.offset,
+        first,
+        way.step or 1,
+        way.last,
+        way.cursor,
+        way.param,
     )
 
 
@@ -139,6 +169,33 @@ def _field(name: str, rule: FieldRule) -> FieldSettings:
         transform=tuple((step.name, step.given) for step in rule.transform),
         fields=tuple(_field(inner, field) for inner, field in rule.fields.items()),
     )
+
+
+def column_kinds(config: CrawlConfig) -> dict[str, ColumnKind]:
+    """What each field's column holds; a field that rules read differently is JSON."""
+    kinds: dict[str, ColumnKind] = {}
+    for rule in config.extract:
+        for name, field in rule.fields.items():
+            kind = _column_kind(field)
+            kinds[name] = kind if kinds.get(name, kind) == kind else "json"
+    return kinds
+
+
+def _column_kind(field: FieldRule) -> ColumnKind:
+    changes_shape = any(step.name in ("split", "join") for step in field.transform)
+    if field.fields or changes_shape or field.table or (field.of_json and field.type is None):
+        return "json"
+    if field.links:
+        return "texts"
+    match field.type:
+        case "int":
+            return "ints" if field.many else "int"
+        case "float":
+            return "floats" if field.many else "float"
+        case "bool":
+            return "bools" if field.many else "bool"
+        case _:
+            return "texts" if field.many else "text"
 
 
 def engine_settings(config: CrawlConfig) -> EngineSettings:

@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"engine"},
     {"translate"},
     {"assemble", "feed"},
-    {"crawler", "downloader", "explain"},
+    {"crawler", "downloader", "explain", "reextract"},
     {"__init__"},
     {"bench"},
     {"cli"},

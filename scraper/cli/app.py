@@ -16,6 +16,7 @@ from scraper.cli.crawl import crawl
 from scraper.cli.demo import demo
 from scraper.cli.download import download
 from scraper.cli.exits import exit_for
+from scraper.cli.extract import extract
 from scraper.cli.init import init
 from scraper.cli.report import report
 from scraper.cli.status import status
@@ -35,6 +36,7 @@ app.command()(crawl)
 app.command()(download)
 app.command()(bench)
 app.command()(demo)
+app.command()(extract)
 app.command()(validate)
 app.command()(schema)
 app.command("try")(try_)

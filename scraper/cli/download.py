@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scraper.cli.exits import BUG, BUG_REPORT, FAILED, INTEGRITY, OK, say
+from scraper.cli.exits import BUG, BUG_REPORT, FAILED, INTEGRITY, INTERRUPT, OK, fill_streams, say
 from scraper.cli.screen import ProgressMode
 
 if TYPE_CHECKING:
@@ -125,10 +126,15 @@ def _run(
     from scraper.feed import Tally
 
     tally = Tally()
-    with screen(mode, verbose=verbose, log_file=log_file, goal=tally) as shown:
-        with asyncio.Runner(debug=debug, loop_factory=loop_factory(debug)) as runner:
-            summary = runner.run(_download(source, output, options, shown, tally, debug))
-        shown.leave()
+    fill_streams()
+    try:
+        with screen(mode, verbose=verbose, log_file=log_file, goal=tally) as shown:
+            with asyncio.Runner(debug=debug, loop_factory=loop_factory(debug)) as runner:
+                summary = runner.run(_download(source, output, options, shown, tally, debug))
+            shown.leave()
+    except KeyboardInterrupt:  # before the download listened to signals, or after: nothing is under way
+        say("interrupted")
+        return INTERRUPT
     if not quiet and mode is not ProgressMode.JSON:
         _tell(summary)
     return exit_code(summary)
@@ -144,10 +150,12 @@ async def _download(
     from scraper.downloader import Downloader
     from scraper.engine.shutdown import signals_stop
 
-    async with Downloader(source, output, options, listeners=shown.listeners, tally=tally) as downloader:
-        gc.freeze()
-        gc.set_threshold(YOUNG_OBJECTS, 20, 20)
-        with signals_stop(downloader.floor, shown.leave), watching(debug):
+    downloader = await Downloader(source, output, options, listeners=shown.listeners, tally=tally).__aenter__()
+    # Around the closing, too: an interrupt in the middle of it must not tear it apart.
+    with signals_stop(downloader.floor, shown.leave), watching(debug):
+        async with aclosing(downloader):
+            gc.freeze()
+            gc.set_threshold(YOUNG_OBJECTS, 20, 20)
             return await downloader.run()
 
 

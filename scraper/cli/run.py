@@ -89,8 +89,9 @@ def _conclude(summary: Summary, options: RunOptions, shown: Screen) -> int:
         if summary.idle:
             say(f"{summary.folder}: this run is finished; there is nothing left to do (--fresh starts over)")
         else:
+            rendered = render_summary(summary.values)
             with errors_ignored():
-                shown.console.print(render_summary(summary.values))
+                shown.console.print(rendered)
     return exit_code(summary, options.strict)
 
 

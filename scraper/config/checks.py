@@ -254,6 +254,22 @@ def check_inner_name(value: Any, _: Surroundings) -> str:
     return text
 
 
+def check_label(value: Any, _: Surroundings) -> str:
+    """A label of pages; raises `FormError`."""
+    text = plain_text(value, "a label such as product", NAME_LIMIT)
+    if not re.fullmatch(r"[\w.-]+", text):
+        raise expected("a label of letters, digits, _ . and -", value)
+    return text
+
+
+def check_param_name(value: Any, _: Surroundings) -> str:
+    """The name of one query parameter; raises `FormError`."""
+    text = plain_text(value, "a parameter's name such as page", NAME_LIMIT)
+    if re.search(r"[&=#?/\s]", text):
+        raise expected("a parameter's name such as page", value)
+    return text
+
+
 def check_scalar(value: Any, _: Surroundings) -> str:
     """A text, a number or a truth, as text; raises `FormError`."""
     if isinstance(value, bool):
@@ -319,6 +335,8 @@ USER_AGENT = Form("a User-Agent", _text(example="mybot/1.0 (+https://example.org
 HOOK = Form("a module or module:Class", _text(example="myhooks:Prices"), check_hook)
 NAME = Form("a name", _text(maxLength=NAME_LIMIT), check_name)
 FIELD_NAME = Form("a name", _text(maxLength=NAME_LIMIT), check_field_name)
+LABEL = Form("a label", _text(maxLength=NAME_LIMIT, example="product"), check_label)
+PARAM_NAME = Form("a parameter's name", _text(maxLength=NAME_LIMIT, example="page"), check_param_name)
 SCALAR = Form("a text, a number, true or false", {"type": ["string", "number", "boolean"]}, check_scalar)
 INNER_NAME = Form("a name", _text(maxLength=NAME_LIMIT), check_inner_name)
 PARAM = Form("a parameter's name, * allowed", _text(example="utm_*"), check_param)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from scraper.config.checks import ATTRIBUTE, FIELD_NAME, INNER_NAME, SCALAR, SOURCE
+from scraper.config.checks import ATTRIBUTE, FIELD_NAME, INNER_NAME, LABEL, SCALAR, SOURCE
+from scraper.config.following import FollowEntry, NextEntry
 from scraper.config.forms import Distinct, FormError, Shorthand, describe
 from scraper.config.section import Css, Flag, Regex, Section
 from scraper.config.sources import TYPE_NAME, EachEntry, JsonText, XPathText
@@ -239,17 +239,30 @@ class ExtractRule(Section):
     A rule reads HTML, or JSON when its each or its fields say json; one of regexes alone reads any text.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": [key]} for key in ("fields", "follow", "next")]}
+    )
     sparse: ClassVar[bool] = True
-    not_yet: ClassVar[Mapping[str, str]] = {"label": "labels are not available in this version; use match"}
 
+    label: Annotated[str, LABEL] | None = Field(
+        default=None, description="Only pages that a follow with this label led to; without it only others."
+    )
     match: Regex | None = Field(default=None, description="Pages whose URL matches; without it every page.")
     each: EachEntry | None = Field(
         default=None,
         description="Elements that are one item each; fields are looked for inside. Without it a page is one.",
     )
     fields: Annotated[dict[Annotated[str, FIELD_NAME], FieldEntry], Distinct(str.casefold, "field")] = Field(
-        min_length=1, description="The fields of an item, in the order of the columns."
+        default={},
+        description="The fields of an item, in the order of the columns. Without any the rule only leads on.",
     )
+    keep: Flag = Field(
+        default=True, description="Whether its items are written; those of a listing may serve carry alone."
+    )
+    follow: Annotated[tuple[FollowEntry, ...], Shorthand("a CSS selector", _ANY_SHAPE, _as_list)] = Field(
+        default=(), description="Pages to go to, with labels, priorities and values for them."
+    )
+    next: NextEntry | None = Field(default=None, description="The way to the next page of a list.")
 
     when: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", _ANY_SHAPE, _as_list)] = Field(
         default=(), description="All of these must hold; what does not meet them is no item, and no loss."
@@ -260,6 +273,16 @@ class ExtractRule(Section):
 
     @model_validator(mode="after")
     def _conditions_about_its_fields(self) -> ExtractRule:
+        if "fields" in self.model_fields_set and not self.fields:
+            raise FormError("must not be empty", key="fields")
+        if not self.fields and not self.follow and self.next is None:
+            raise FormError("expected fields, follow or next")
+        if not self.fields and self.next is not None and (self.next.page or self.next.offset):
+            raise FormError("goes on while there are items, and without fields there are none", key="next")
+        for follow in self.follow:
+            for name in follow.carry:
+                if name not in self.fields:
+                    raise FormError(f"there is no field {name!r} in this rule to carry", key="follow")
         for key in ("when", "unless"):
             for condition in getattr(self, key):
                 if condition.field is not None and condition.field not in self.fields:
@@ -271,6 +294,10 @@ class ExtractRule(Section):
         kinds = {field.reads for field in self.fields.values()} - {"any"}
         for condition in (*self.when, *self.unless):
             kinds |= {"json"} if condition.json else {"html"} if condition.css or condition.xpath else set()
+        for follow in self.follow:
+            kinds |= {"json"} if follow.json else set() if follow.regex else {"html"}
+        if self.next is not None:
+            kinds |= {self.next.reads} - {"any"}
         if self.each is not None:
             kinds.add("json" if self.each.json is not None else "html")
         if len(kinds) > 1:

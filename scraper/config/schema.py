@@ -80,6 +80,10 @@ class Scope(Section):
     deny: tuple[Regex, ...] = Field(
         default=(), description="URLs that match one of these are skipped; deny wins over allow."
     )
+    links: Literal["all", "rules"] = Field(
+        default="all",
+        description="Whether every link in scope is followed, or only what follow and next of extraction rules name.",
+    )
     max_depth: Annotated[int, whole(0, 10_000)] | None = Field(
         default=None, description="Links from a seed; 0 is the seeds alone, null no limit."
     )
@@ -164,7 +168,7 @@ class Credentials(Section):
         return self
 
 
-SinkName = Literal["jsonl", "csv", "sqlite"]
+SinkName = Literal["jsonl", "csv", "sqlite", "parquet", "stdout"]
 
 
 class Output(Section):
@@ -177,7 +181,14 @@ class Output(Section):
     sinks: tuple[SinkName, ...] = Field(
         default=("jsonl",),
         min_length=1,
-        description="How items are written. Page records are always written as JSON lines.",
+        description="How items are written, one or several: parquet needs scraper[parquet], stdout prints JSON lines. "
+        "Page records are always written as JSON lines.",
+    )
+
+    store: Literal["nothing", "pages"] = Field(
+        default="nothing",
+        description="Whether the bodies of pages are kept, compressed, so that scrape extract can read changed rules "
+        "over them without a request.",
     )
 
     @field_validator("sinks")
@@ -248,6 +259,18 @@ class CrawlConfig(Section):
         if not isinstance(name, str) or not isinstance(output, dict) or "folder" in output:
             return values
         return {**values, "output": {**output, "folder": f"out/{name}"}}
+
+    @model_validator(mode="after")
+    def _labels_meet(self) -> CrawlConfig:
+        given = {follow.label for rule in self.extract for follow in rule.follow if follow.label}
+        read = {rule.label for rule in self.extract if rule.label}
+        if lost := sorted(given - read):
+            raise FormError(f"no rule has the label {lost[0]!r} that a follow gives", key="extract")
+        if idle := sorted(read - given):
+            raise FormError(f"no follow leads to the label {idle[0]!r}", key="extract")
+        if self.scope.links == "rules" and not any(rule.follow or rule.next for rule in self.extract):
+            raise FormError("links: rules follows nothing: no extraction rule has follow or next", key="scope")
+        return self
 
     @field_validator("headers")
     @classmethod

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -59,9 +59,8 @@ class Engine:
     """Runs one crawl over ports it was given; it opens and closes none of them.
 
     `ledger` answers questions about the frontier's depth (an embedded frontier is one itself). `on_result` is awaited
-    for every result once it is settled: a slow taker slows the crawl. `redirected` are redirects whose targets an
-    earlier session queued: the URL that redirected, and the target's key. `otherwise` names what to ask for in place of
-    an outcome that would stand (a mirror), or None.
+    for every result once it is settled: a slow taker slows the crawl. `otherwise` names what to ask for in place of an
+    outcome that would stand (a mirror), or None.
     """
 
     def __init__(
@@ -79,7 +78,6 @@ class Engine:
         hooks: Sequence[Hook] = (),
         rng: random.Random | None = None,
         on_result: Callable[[Result], Awaitable[None]] | None = None,
-        redirected: Collection[tuple[str, str]] = frozenset(),
         otherwise: Callable[[Outcome], Request | None] | None = None,
     ) -> None:
         self.floor = floor = Floor.make(settings.concurrency)
@@ -106,7 +104,6 @@ class Engine:
             clock,
             dice,
             on_result,
-            redirected,
             otherwise,
         )
         self._monitor = Monitor(settings, floor, frontier, ledger, hosts, bus, clock, dice)

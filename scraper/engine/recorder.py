@@ -11,7 +11,7 @@ A group ends when it is full, when its time is up, or when fetchers are waiting 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from scraper.engine.settings import EngineSettings
 from scraper.events import Event, EventBus, ItemRejected, ItemWritten, PageSettled, RetryPlanned, Skipped, Warned
 from scraper.frontier.interface import Frontier
 from scraper.model import (
+    Body,
     Denied,
     Done,
     Drop,
@@ -87,7 +88,6 @@ class Recorder:
         clock: Clock,
         dice: Dice,
         on_result: Callable[[Result], Awaitable[None]] | None = None,
-        redirected: Collection[tuple[str, str]] = frozenset(),
         otherwise: Callable[[Outcome], Request | None] | None = None,
     ) -> None:
         self._settings = settings
@@ -104,12 +104,12 @@ class Recorder:
         self._clock = clock
         self._dice = dice
         self._on_result = on_result
-        self._redirected = redirected
         self._otherwise = otherwise
         self._passed_on = Recent(settings.known_links)
         self._skipped = Recent(settings.known_links)
         self._group: list[Settlement] = []
         self._results: list[Result] = []
+        self._spooled: list[Body] = []
         self._events: list[Event] = []
         self._links = 0
         self._finishing = False
@@ -207,8 +207,7 @@ class Recorder:
         """Send a redirect's target on its way; a target that is already known has a record of its own."""
         if self._settings.follow_in_place or returns_to_itself(hop):
             self._group.append(Settlement(lease, Retry(self._clock.now(), hop)))
-        elif await self._frontier.add([hop]) or (lease.request.url.href, hop.url.key) in self._redirected:
-            # In `redirected`: a session that was killed had sent it on its way, and died before this was settled.
+        elif await self._frontier.add([hop]):
             self._group.append(Settlement(lease, Done(), wire_size=page.body.wire_size))
         else:
             await self._record(lease, page, duplicate_of=hop.url.href)
@@ -241,8 +240,8 @@ class Recorder:
             self._results.append(result)
         if self._bus.listening:
             self._tell(result, word, len(discovered), skipped)
-        if isinstance(outcome, Page) and request.kind != "file":
-            outcome.body.discard()
+        if isinstance(outcome, Page) and request.kind != "file" and outcome.body.path is not None:
+            self._spooled.append(outcome.body)
 
     async def _harvest(self, page: Page) -> tuple[Page | Failure, Harvest]:
         """Read a page, with the hooks around it. A hook that raises makes the page a failure of kind `other`."""
@@ -314,7 +313,11 @@ class Recorder:
         if not self._group:
             return
         group, self._group, self._links = self._group, [], 0
-        marks = {**await self._outputs.flush(), CLOCK_MARK: f"{self._clock.now():.3f}"}
+        flushed = await self._outputs.flush()
+        for body in self._spooled:  # not before: a sink may read it when it is flushed
+            body.discard()
+        self._spooled.clear()
+        marks = {**flushed, CLOCK_MARK: f"{self._clock.now():.3f}"}
         await self._frontier.settle(group, marks, self._host_notes(group))
         for settlement in group:
             kept = bool(settlement.outcome) and settlement.lease.request.kind == "page"

@@ -40,7 +40,8 @@ def next_hop(page: Page, scope: Scope | None, rules: KeyRules, max_redirects: in
     if isinstance(target, OutOfScope):
         kind = ErrorKind.SCHEME if target.reason == "scheme" else ErrorKind.REDIRECT
         return refuse(kind, f"redirect to an unusable address: {target.rule}")
-    if scope is not None and request.depth > 0 and request.kind == "page":
+    is_seed = request.depth == 0 and request.parent is None
+    if scope is not None and not is_seed and request.kind == "page":
         denied = scope.judge(target, request.depth)
         if denied is not None:
             return refuse(ErrorKind.SCOPE, f"redirect out of scope: {denied.rule}")

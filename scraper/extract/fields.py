@@ -44,7 +44,7 @@ RULE_CHARS = 10_000_000
 the same text again and again."""
 
 MISSING = object()
-PASSING = frozenset({"depth", "nofollow"})
+PASSING = frozenset({"depth", "nofollow", "rules"})
 """Reasons for not asking a URL that is in scope all the same."""
 URL_ATTRIBUTES = ("href", "src", "content", "data")
 SILENT = frozenset({"script", "style", "noscript"})

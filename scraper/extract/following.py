@@ -52,9 +52,9 @@ class FollowSettings:
 class NextSettings:
     """How a page of a list leads to the next one: a link, or a parameter of its own address.
 
-    `css`, `xpath`, `json`: the address; `rel`: the page's link or `Link` header that says next. `page` and `offset` name
-    a parameter that grows by `step` from `first` until a page brings no item, or beyond `last`. `cursor` is JMESPath to
-    a value that goes into `param`.
+    `css`, `xpath`, `json`: the address; `rel`: the page's link or `Link` header that says next. `page` and `offset`
+    name a parameter that grows by `step` from `first` until a page brings no item, or beyond `last`. `cursor` is
+    JMESPath to a value that goes into `param`.
     """
 
     css: str | None = None
@@ -124,15 +124,16 @@ class Next:
 class Trail:
     """The requests that the rules make of one page, as it is read."""
 
-    def __init__(self, page: Page, judge: Judge, view: View, links: Sequence[Link], respect_nofollow: bool) -> None:
-        self._page, self._judge, self._view = page, judge, view
-        self._unwanted = {link.url.key for link in links if respect_nofollow and link.nofollow}
+    def __init__(self, page: Page, judge: Judge, view: View, links: Sequence[Link]) -> None:
+        """`links` are the page's own, whose nofollow is respected."""
+        self.page, self._judge, self._view = page, judge, view
+        self._unwanted = {link.url.key for link in links if link.nofollow}
         self.requests: dict[str, Request] = {}
         self.denied: dict[str, Link] = {}
 
     def follow(self, rule: Follow, place: Any, values: Mapping[str, Any]) -> str | None:
         """Add what `rule` finds at `place`; `values` are the item's. Returns what went wrong, or None."""
-        s, source = rule.settings, self._page.request
+        s, source = rule.settings, self.page.request
         carried = {name: portable(values[name]) for name in s.carry if values.get(name) is not None} or None
         if carried is not None and len(orjson.dumps(carried)) > CARRIED_CHARS:
             return f"the values to carry are longer than {CARRIED_CHARS} characters"
@@ -144,13 +145,11 @@ class Trail:
 
     def turn(self, address: str | None) -> None:
         """Add the next page of a list: as deep as this one, with its label and what it carries."""
-        source = self._page.request
+        source = self.page.request
         if address is not None:
             self._add(address, source.depth, source.priority, source.label, source.carried)
 
-    def _add(
-        self, href: str, depth: int, priority: int, label: str | None, carried: Mapping[str, Any] | None
-    ) -> None:
+    def _add(self, href: str, depth: int, priority: int, label: str | None, carried: Mapping[str, Any] | None) -> None:
         url = canonicalise(href, self._view.base, self._view.keys)
         if isinstance(url, OutOfScope) or url.key in self.requests or len(self.requests) >= MAX_FOLLOWED:
             return
@@ -158,11 +157,11 @@ class Trail:
         if denied is not None:
             self.denied.setdefault(url.key, Link(url, denied))
             return
-        parent = self._page.request.url.href
+        parent = self.page.request.url.href
         self.requests[url.key] = Request(url, depth, parent, "page", priority, label=label, carried=carried)
 
 
-NOFOLLOW = OutOfScope("nofollow", "nofollow: the link's rel, or the page's robots directive")
+NOFOLLOW = OutOfScope("nofollow", "nofollow: the link's rel")
 
 
 def joined(own: Mapping[str, Any], carried: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,9 +214,7 @@ def _addresses(
 ) -> Field:
     if css is None and xpath is None and json is None and regex is None:
         css = "a[href]"
-    return make_field(
-        FieldSettings(where, css=css, xpath=xpath, json=json, regex=regex, type="url", many=many), where
-    )
+    return make_field(FieldSettings(where, css=css, xpath=xpath, json=json, regex=regex, type="url", many=many), where)
 
 
 def _value(read: Any) -> Any:
@@ -231,6 +228,5 @@ def _rel_next(view: View, headers: Headers) -> str | None:
             return link.target
     for node in view.root.css("link[rel][href],a[rel][href]") if hasattr(view.root, "css") else ():
         if "next" in (node.attributes.get("rel") or "").lower().split():
-            return node.attributes.get("href")
+            return str(node.attributes.get("href") or "")
     return None
-

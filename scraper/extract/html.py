@@ -47,11 +47,11 @@ class Document:
 
     `tree` is selectolax's parser, `charset` the encoding's WHATWG name, `url` where the page was found (after
     redirects), `page` that address and `base` the declared one, for resolving links. `nodes` are the elements with an
-    href, the frames and the metas, in document order, and `tags` their tags. `problem` says why the tree is empty
-    although the page is not.
+    href, the frames and the metas, in document order, and `tags` their tags; `metas` are the attributes of each meta.
+    `problem` says why the tree is empty although the page is not.
     """
 
-    __slots__ = ("base", "charset", "nodes", "page", "problem", "tags", "tree", "url")
+    __slots__ = ("base", "charset", "metas", "nodes", "page", "problem", "tags", "tree", "url")
 
     def __init__(self, tree: LexborHTMLParser, charset: str, url: Url, problem: str | None = None) -> None:
         self.tree = tree
@@ -63,10 +63,9 @@ class Document:
         self.nodes = tree.css(_SPEAKING)
         self.tags = [node.tag for node in self.nodes]
         self.base = self._declared_base() if "base" in self.tags else self.page
-
-    def metas(self) -> list[Attributes]:
-        """The attributes of every meta."""
-        return [node.attributes for tag, node in zip(self.tags, self.nodes, strict=True) if tag == "meta"]
+        self.metas: list[Attributes] = [
+            node.attributes for tag, node in zip(self.tags, self.nodes, strict=True) if tag == "meta"
+        ]
 
     def _declared_base(self) -> Base:
         # Only the first one with an href counts, even when it is useless; those without are not among the nodes.
@@ -96,7 +95,7 @@ def directives(document: Document | None, headers: Headers, product: str = PRODU
     """
     asked: set[str] = set()
     names = {"robots", product.lower()}
-    for attributes in document.metas() if document is not None else ():
+    for attributes in document.metas if document is not None else ():
         if (attributes.get("name") or "").strip().lower() in names:
             asked.update(_SEPARATOR.split((attributes.get("content") or "").lower()))
     for value in headers.get_all("x-robots-tag"):

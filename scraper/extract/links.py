@@ -112,7 +112,7 @@ def files_from(document: Document, sources: Iterable[tuple[str, str]], limit: in
 
 
 def _beside_the_body(document: Document, headers: Headers | None) -> Iterator[tuple[str, bool]]:
-    for attributes in document.metas():
+    for attributes in document.metas:
         if (attributes.get("http-equiv") or "").strip().lower() == "refresh":
             target = refresh_target(attributes.get("content") or "")
             if target is not None:

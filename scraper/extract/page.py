@@ -14,6 +14,7 @@ import orjson
 
 from scraper.extract.charset import sniff, text_of
 from scraper.extract.fields import View, compile_regex
+from scraper.extract.following import Trail
 from scraper.extract.html import PRODUCT, Document, canonical, directives, parse
 from scraper.extract.links import collect, file_source, files_from
 from scraper.extract.rules import Media, Rule, RuleSettings
@@ -35,8 +36,12 @@ HTML_START = re.compile(
     re.IGNORECASE,
 )
 
+BY_RULES = OutOfScope("rules", "scope.links: rules")
 NOFOLLOW_LINK = OutOfScope("nofollow", "nofollow: the link's rel")
 NOFOLLOW_PAGE = OutOfScope("nofollow", "nofollow: the page's robots directive")
+
+Found = tuple[tuple[Item, ...], tuple[Rejected, ...], list[str], Trail | None]
+"""Items, rejections, a sentence for each rule that broke, and where the rules lead."""
 
 _new = tuple.__new__  # half the time of calling a named tuple's class
 
@@ -57,8 +62,9 @@ class FileSettings:
 class ExtractSettings:
     """What to find on pages. `scope` judges what was found, `keys` make the identity of URLs.
 
-    With `nofollow: respect` a link with rel nofollow, ugc or sponsored, and every link of a page whose directive says
-    nofollow, is denied. `product` is our name in robots directives.
+    Without `follow_links` only what the rules name is followed. With `nofollow: respect` a link with rel nofollow, ugc
+    or sponsored, and every link of a page whose directive says nofollow, is denied. `product` is our name in robots
+    directives.
     """
 
     scope: Scope
@@ -67,6 +73,7 @@ class ExtractSettings:
     nofollow: Literal["respect", "ignore"] = "respect"
     files: FileSettings = field(default_factory=FileSettings)
     product: str = PRODUCT
+    follow_links: bool = True
 
 
 class PageExtractor:
@@ -83,6 +90,7 @@ class PageExtractor:
         self._rules: dict[Media, tuple[Rule, ...]] = {
             media: tuple(rule for rule in rules if media in rule.reads) for media in get_args(Media)
         }
+        self._leads = any(rule.leads for rule in rules)
         self._file_match = tuple(compile_regex(text, "files.match") for text in settings.files.match)
         self._file_sources = tuple(file_source(text) for text in settings.files.css)
         self._respect = settings.nofollow == "respect"
@@ -110,9 +118,12 @@ class PageExtractor:
         document = parse(page.body.read(), content_type, url)
         asked = directives(document, headers, self._settings.product)
         links = self._links(document, page, asked.nofollow)
-        items, rejected, problems = self._items(document, page, links)
+        items, rejected, problems, trail = self._items(document, page, links, asked.nofollow)
         if document.problem is not None:
             problems.insert(0, document.problem)
+        if trail is not None and trail.denied:
+            known = {link.url.key for link in links}
+            links += tuple(link for key, link in trail.denied.items() if key not in known)
         return Harvest(
             links=links,
             items=items,
@@ -122,6 +133,7 @@ class PageExtractor:
             nofollow=asked.nofollow,
             charset=document.charset,
             problem="; ".join(problems) or None,
+            requests=tuple(trail.requests.values()) if trail is not None else (),
         )
 
     def _links(self, document: Document, page: Page, page_nofollow: bool) -> tuple[Link, ...]:
@@ -137,6 +149,11 @@ class PageExtractor:
             if denied is None and self._respect and (nofollow or page_nofollow):
                 denied = NOFOLLOW_PAGE if page_nofollow else NOFOLLOW_LINK
             found.append(_new(Link, (url, denied, kind, nofollow or page_nofollow)))
+        if not self._settings.follow_links:
+            found = [
+                link._replace(denied=BY_RULES) if link.denied is None and link.kind == "page" else link
+                for link in found
+            ]
         if not self._file_sources:
             return tuple(found)
         by_key = {link.url.key: link for link in found}
@@ -198,8 +215,10 @@ class PageExtractor:
             except orjson.JSONDecodeError as error:
                 return Harvest(noindex=asked.noindex, nofollow=asked.nofollow, problem=f"not read as JSON: {error}")
         view = View(root, Base.of(page.request.url), self._settings.keys, (), lambda: text)
-        items, rejected, problems = self._apply(media, view, page)
+        items, rejected, problems, trail = self._apply(media, view, page, asked.nofollow)
         return Harvest(
+            links=tuple(trail.denied.values()) if trail is not None else (),
+            requests=tuple(trail.requests.values()) if trail is not None else (),
             items=items,
             rejected=rejected,
             noindex=asked.noindex,
@@ -207,30 +226,32 @@ class PageExtractor:
             problem="; ".join(problems) or None,
         )
 
-    def _items(
-        self, document: Document, page: Page, links: tuple[Link, ...]
-    ) -> tuple[tuple[Item, ...], tuple[Rejected, ...], list[str]]:
-        """What the rules for this page find: items, rejections, and a sentence for each rule that broke."""
+    def _items(self, document: Document, page: Page, links: tuple[Link, ...], nofollow: bool) -> Found:
         root = document.tree.root
         if not self._rules["html"] or root is None:
-            return (), (), []
+            return (), (), [], None
         view = View(
             root, document.base, self._settings.keys, links, lambda: text_of(page.body.read(), document.charset)
         )
-        return self._apply("html", view, page)
+        return self._apply("html", view, page, nofollow)
 
-    def _apply(self, media: Media, view: View, page: Page) -> tuple[tuple[Item, ...], tuple[Rejected, ...], list[str]]:
+    def _apply(self, media: Media, view: View, page: Page, nofollow: bool) -> Found:
+        """What the rules for this page find."""
         items: list[Item] = []
         rejected: list[Rejected] = []
         problems: list[str] = []
-        href = page.request.url.href
+        request = page.request
+        trail = None
+        if self._leads or request.carried:
+            judge = (lambda *_: NOFOLLOW_PAGE) if nofollow and self._respect else self._settings.scope.judge
+            trail = Trail(page, judge, view, view.links if self._respect else ())
         for rule in self._rules[media]:
-            if rule.applies(href):
+            if rule.applies(request.url.href, request.label):
                 try:
-                    rule.read(view, items, rejected)
+                    rule.read(view, items, rejected, trail)
                 except Exception as error:  # noqa: BLE001  one rule's trouble must not cost the page's links
                     problems.append(f"rule {rule.index}: {type(error).__name__}: {error}")
-        return tuple(items), tuple(rejected), problems
+        return tuple(items), tuple(rejected), problems, trail
 
 
 def is_json(content_type: str | None) -> bool:

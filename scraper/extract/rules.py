@@ -23,6 +23,7 @@ from scraper.extract.fields import (
     check_selector,
     compile_regex,
 )
+from scraper.extract.following import Follow, FollowSettings, Next, NextSettings, Trail, joined
 from scraper.extract.optional import JsonPath
 from scraper.extract.pipeline import make_fields, read_object
 from scraper.model import Item, Rejected
@@ -33,8 +34,8 @@ class RuleSettings:
     """One extraction rule. `match` is a regex searched in the page's URL (None: every page).
 
     `each` (a CSS selector) or `each_json` (JMESPath, on JSON pages) selects what becomes one item each. What does not
-    meet all of `when`, or meets one of `unless`, is no item, and nobody is told. With a `label` the rule is for requests
-    that carry it, without one for those that carry none. Without `keep` its items only serve `follow`.
+    meet all of `when`, or meets one of `unless`, is no item, and nobody is told. With a `label` the rule is for
+    requests that have it, without one for those that have none. Without `keep` its items only serve `follow`.
     """
 
     match: str | None = None
@@ -56,10 +57,26 @@ Media = Literal["html", "json", "text"]
 class Rule:
     """A compiled rule. `index` is its place in the config, `reads` the kinds of page it is for.
 
+    `leads` says that it goes on to other pages.
+
     Raises `ExtractError` for a bad selector or pattern, `MissingExtra` when a field needs what is not installed.
     """
 
-    __slots__ = ("_at_place", "_each", "_each_json", "_fields", "_match", "_of_values", "index", "reads")
+    __slots__ = (
+        "_at_place",
+        "_each",
+        "_each_json",
+        "_fields",
+        "_follow",
+        "_keep",
+        "_label",
+        "_match",
+        "_next",
+        "_of_values",
+        "index",
+        "leads",
+        "reads",
+    )
 
     def __init__(self, settings: RuleSettings, index: int = 0) -> None:
         self.index = index
@@ -68,6 +85,11 @@ class Rule:
         self._each = check_selector(settings.each, "each") if settings.each is not None else None
         self._each_json = JsonPath(settings.each_json, "each.json") if settings.each_json is not None else None
         self._fields = make_fields(settings.fields)
+        self._label = settings.label
+        self._keep = settings.keep and bool(settings.fields)
+        self._follow = tuple(Follow(follow) for follow in settings.follow)
+        self._next = Next(settings.next) if settings.next is not None else None
+        self.leads = bool(self._follow) or self._next is not None
         conditions = [(Condition(one, "when"), True) for one in settings.when]
         conditions += [(Condition(one, "unless"), False) for one in settings.unless]
         self._at_place = [pair for pair in conditions if pair[0].field is None]
@@ -77,14 +99,18 @@ class Rule:
         """Whether the rule is meant for the page at `href` that was asked for under `label`."""
         return self._label == label and (self._match is None or self._match.search(href) is not None)
 
-    def read(
-        self, view: View, items: list[Item], rejected: list[Rejected], trail: Trail | None = None
-    ) -> None:
-        """Add what the rule finds on the page to `items`, what it could not read to `rejected`, where to go to `trail`."""
+    def read(self, view: View, items: list[Item], rejected: list[Rejected], trail: Trail | None = None) -> None:
+        """Read the page: what is found goes to `items`, what could not be read to `rejected`, where to go to `trail`.
+
+        A rule that leads needs a trail.
+        """
         view.begin()
+        made = 0
         try:
             for place in self._places(view, rejected):
-                self._read_one(place, view, items, rejected)
+                made += self._read_one(place, view, items, rejected, trail)
+            if self._next is not None and trail is not None:
+                trail.turn(self._next.address(view, trail.page, made))
         except ReadEnough as enough:
             rejected.append(Rejected("each", str(enough), self.index, False))
 
@@ -100,27 +126,37 @@ class Rule:
             rejected.append(Rejected("each", reason, self.index, False))
         return found[:EACH_ITEMS]  # type: ignore[no-any-return]
 
-    def _read_one(self, place: Any, view: View, items: list[Item], rejected: list[Rejected]) -> None:
+    def _read_one(
+        self, place: Any, view: View, items: list[Item], rejected: list[Rejected], trail: Trail | None
+    ) -> bool:
+        """Read one item; whether there was one."""
         if self._at_place and not self._wanted(place, view):
-            return
+            return False
         told: list[tuple[str, str]] = []
         values = read_object(self._fields, place, view, told)
         if values is not None and self._of_values and not self._wanted_with(values):
-            return
+            return False
         if told:
             kept = values is not None
             rejected.extend(Rejected(name, reason, self.index, kept) for name, reason in told)
-        if values is not None:
+        if trail is not None:
+            values = self._lead(place, values, trail, rejected)
+        if values is not None and self._keep:
             items.append(Item(values, self.index))
+        return values is not None
 
-    def _follow_from(
-        self, place: Any, values: dict[str, Any], trail: Trail, carried: Mapping[str, Any], rejected: list[Rejected]
-    ) -> None:
-        """Go on from an item with its own values, and those that were carried to its page."""
+    def _lead(
+        self, place: Any, values: dict[str, Any] | None, trail: Trail, rejected: list[Rejected]
+    ) -> dict[str, Any] | None:
+        """Go on from an item; return it with what was carried to its page. Without the item nothing is carried on."""
+        if values is not None and trail.page.request.carried:
+            values = joined(values, trail.page.request.carried)
         for rule in self._follow:
-            problem = trail.follow(rule, place, joined(values, carried))
-            if problem is not None:
-                rejected.append(Rejected("follow", problem, self.index))
+            if values is not None or not rule.settings.carry:
+                problem = trail.follow(rule, place, values or {})
+                if problem is not None:
+                    rejected.append(Rejected("follow", problem, self.index))
+        return values
 
     def _wanted(self, place: Any, view: View) -> bool:
         return all(condition.holds(place, view) is wanted for condition, wanted in self._at_place)
@@ -131,9 +167,15 @@ class Rule:
 
 def media_of(settings: RuleSettings) -> frozenset[Media]:
     """The kinds of page that a rule is for."""
-    if settings.each_json is not None or any(_reads_json(field) for field in settings.fields):
+    leads: list[FollowSettings | NextSettings] = [*settings.follow]
+    leads += [settings.next] if settings.next is not None else []
+    by_json = any(lead.json is not None for lead in leads) or (settings.next is not None and settings.next.cursor)
+    if settings.each_json is not None or by_json or any(_reads_json(field) for field in settings.fields):
         return frozenset({"json"})
-    if settings.each is None and all(_reads_any(field) for field in settings.fields):
+    by_markup = any(lead.css is not None or lead.xpath is not None for lead in leads) or any(
+        lead.regex is None for lead in settings.follow
+    )
+    if settings.fields and not (settings.each or by_markup) and all(_reads_any(field) for field in settings.fields):
         return frozenset({"html", "json", "text"})
     return frozenset({"html"})
 

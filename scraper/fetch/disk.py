@@ -4,8 +4,8 @@
 of them. Even so a thread costs a small file more than the file itself: every system call lets go of the interpreter
 lock, and the two threads change places a dozen times (20,000 files of 10 KB: 330 us each on the loop, 550 to 1,200
 with threads, on a busy machine of two cores). So a small job runs at once, for as long as the disk answers quickly
-(`SLOW`). After a slow answer small jobs go to the threads, for `PAUSE` seconds at first, twice as long when the next one
-is slow again: a disk that stalls holds the loop up once in a while, never for long.
+(`SLOW`). After a slow answer small jobs go to the threads, for `PAUSE` seconds at first, twice as long when the next
+one is slow again: a disk that stalls holds the loop up once in a while, never for long.
 """
 
 from __future__ import annotations

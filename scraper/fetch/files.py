@@ -84,7 +84,8 @@ class FileFetcher:
 
     `listed` carries requests to hosts that the list names, `elsewhere` those that redirects lead to: the list is the
     permission to connect to an address, a redirect is none. The user's headers and the entry's go with the first only.
-    Raises `FetchError` for headers that cannot be sent.
+    `rename` names a file anew when its first answer has come, or returns None. Raises `FetchError` for headers that
+    cannot be sent.
     """
 
     def __init__(
@@ -98,12 +99,14 @@ class FileFetcher:
         clock: Clock,
         emit: Callable[[Event], None],
         pace: Pace,
+        rename: Callable[[Order, Headers], str | None] = lambda *_: None,
     ) -> None:
         self._settings = settings
         self._listed, self._elsewhere = listed, elsewhere
         self._folder, self._notes = folder, notes
         self._disk = DiskThreads()
         self._pace = pace
+        self._rename = rename
         self._now, self._emit = clock.now, emit
         self._headers = self._book({**_ACCEPT_ALL, **settings.headers})
         self._bare = self._book(_ACCEPT_ALL)
@@ -207,8 +210,11 @@ class FileFetcher:
     # -- taking
 
     async def _from_start(self, transfer: _Transfer, answer: LeanAnswer, had_part: bool) -> Outcome:
-        order, length = transfer.order, answer.length
+        length = answer.length
         self._check_size(length)
+        if not transfer.order.replace and (path := self._rename(transfer.order, transfer.headers)) is not None:
+            transfer.call(path)
+        order = transfer.order
         expected = transfer.expected(partial=False)
         if answer.complete:
             content = await answer.read()
@@ -386,6 +392,7 @@ class _Transfer:
     __slots__ = (
         "_head_at",
         "_notes",
+        "_path",
         "_sent_at",
         "_status",
         "headers",
@@ -402,6 +409,7 @@ class _Transfer:
         self.headers = Headers()
         self.received = 0
         self.unconditional = self.resumed = False
+        self._path = order.path
         self._notes: list[str] = []
         self._status: int | None = None
         self._sent_at = self._head_at = 0.0
@@ -410,6 +418,10 @@ class _Transfer:
         """An answer has begun."""
         self.headers, self._status = Headers(answer.headers), answer.status
         self._sent_at, self._head_at = answer.sent_at, answer.head_at
+
+    def call(self, path: str) -> None:
+        """The file gets another path; from now on it is ours."""
+        self.order = self.order._replace(path=path, replace=True)
 
     def note(self, text: str) -> None:
         """Remember something for the manifest."""
@@ -449,7 +461,7 @@ class _Transfer:
 
     def _told(self, forgiven: int) -> Request:
         """The request with what was found out on the way."""
-        if not self._notes and not forgiven:
+        if not self._notes and not forgiven and self.order.path == self._path:
             return self.request
         notes = (*self.order.notes, *self._notes)[-MOST_NOTES:]
         order = self.order._replace(notes=notes, tries=self.order.tries + forgiven)

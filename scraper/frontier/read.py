@@ -70,7 +70,8 @@ class StateReader:
         self._path = folder / STATE_FILE
         if not self._path.is_file():
             raise FrontierError(f"{folder} holds no run: {STATE_FILE} is not there")
-        # While somebody writes there is a log beside the file, and SQLite's shared memory keeps us in step with it.
+        # While somebody writes there is a log beside the file, and SQLite's shared memory keeps us in step with it. A
+        # run that begins just now changes the file itself only after megabytes of log: this look is over by then.
         live = Path(f"{self._path}-wal").exists()
         address = f"file:{quote(str(self._path.absolute()))}?{'mode=ro' if live else 'immutable=1'}"
         try:

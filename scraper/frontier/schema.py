@@ -38,7 +38,7 @@ CREATE TABLE total(name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
 """
 
 
-def open_database(path: Path, durability: Durability) -> sqlite3.Connection:
+def open_database(path: Path, durability: Durability, cache_kib: int = CACHE_KIB) -> sqlite3.Connection:
     """Open or create the file at `path`. Raises `FrontierError` or `sqlite3.Error`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,14 +46,14 @@ def open_database(path: Path, durability: Durability) -> sqlite3.Connection:
         raise FrontierError(f"cannot create {path.parent}: {error.strerror or error}") from error
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=STATEMENTS)
     try:
-        _prepare(db, path, durability)
+        _prepare(db, path, durability, cache_kib)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _prepare(db: sqlite3.Connection, path: Path, durability: Durability) -> None:
+def _prepare(db: sqlite3.Connection, path: Path, durability: Durability, cache_kib: int) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -64,7 +64,7 @@ def _prepare(db: sqlite3.Connection, path: Path, durability: Durability) -> None
             f"{path} has format {version}, this version reads format {VERSION}: "
             "use the version of scraper that wrote it, or start over with --fresh"
         )
-    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    db.execute(f"PRAGMA cache_size = -{cache_kib}")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")

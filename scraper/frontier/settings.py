@@ -15,10 +15,11 @@ class SqliteSettings:
 
     `host_rows` and `window_rows` bound the waiting requests held for one host and for all; `known_keys` and
     `skipped_keys` the keys in each of the two generations of the caches (about 80 bytes a key); `early_hosts` is
-    how many hosts beyond those needed a fill looks ahead to.
+    how many hosts beyond those needed a fill looks ahead to; `cache_kib` (KiB) is for pages of the file.
     """
 
     durability: Durability = "process"
+    cache_kib: int = 32_768
     host_rows: int = 256
     window_rows: int = 20_000
     known_keys: int = 500_000

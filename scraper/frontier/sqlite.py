@@ -51,7 +51,7 @@ class SqliteFrontier:
         """
         settings = settings or SqliteSettings()
         writer: WriterThread[Store] = WriterThread(partial(explain, path))
-        await writer.open(partial(Store, path, settings.durability))
+        await writer.open(partial(Store, path, settings.durability, settings.cache_kib))
         try:
             opened = await writer.submit(partial(Store.survey, keys_limit=settings.known_keys), unchanged)
         except BaseException:
@@ -153,15 +153,6 @@ class SqliteFrontier:
     async def notes(self, host: str) -> Mapping[str, str]:
         """What is remembered of `host`."""
         return await self._writer.submit(partial(Store.notes, host=host), unchanged)
-
-    async def redirected(self) -> frozenset[tuple[str, str]]:
-        """Redirects that were followed last and whose targets wait: the URL that redirected, and the target's key.
-
-        A target is queued before the redirect itself is settled. A process that was killed between the two left
-        both, and who asks for the first again must know that the second is its own doing.
-        """
-        pairs: list[tuple[str, str]] = await self._writer.submit(partial(Store.redirected, limit=PAGE_ROWS), unchanged)
-        return frozenset(pairs)
 
     def _decide(
         self, settlements: Sequence[Settlement], marks: Mapping[str, str], notes: Mapping[str, Mapping[str, str]]

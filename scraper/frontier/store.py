@@ -21,7 +21,7 @@ from typing import Any
 
 from scraper.frontier.codec import REQUEST_COLUMNS, decode, encode, url_columns
 from scraper.frontier.jobs import Again, Ask, Group, Opened, Promoted, SkipChange, Supply, Totals, Waiting, Written
-from scraper.frontier.schema import open_database
+from scraper.frontier.schema import CACHE_KIB, open_database
 from scraper.frontier.settings import Durability
 from scraper.model import Request, Skip, Url
 
@@ -50,7 +50,8 @@ _WAITING = f"""
     UNION ALL
     SELECT host, prio, seq, {REQUEST_COLUMNS} FROM later WHERE (host, prio, seq) > (?, ?, ?)
     ORDER BY 1, 2, 3 LIMIT ?"""  # noqa: S608
-_REDIRECTED = """SELECT href, key, extra FROM queue WHERE extra LIKE '%"hops"%' ORDER BY seq DESC LIMIT ?"""
+_REDIRECTED = """SELECT extra FROM queue WHERE extra LIKE '%"hops"%' ORDER BY seq DESC LIMIT ?"""
+_SOURCES = f"SELECT host, prio, seq, href, extra FROM queue WHERE href IN ({','.join('?' * LOOKUP)})"  # noqa: S608
 _SKIP_COLUMNS = "k, dropped, host, origin, href, key, parent, reason, rule"
 _SKIPS = """SELECT n, href, key, host, origin, parent, reason, rule FROM skip
     WHERE n > ? AND (dropped OR NOT EXISTS (SELECT 1 FROM seen WHERE seen.k = skip.k)) ORDER BY n LIMIT ?"""
@@ -59,8 +60,8 @@ _SKIPS = """SELECT n, href, key, host, origin, parent, reason, rule FROM skip
 class Store:
     """The database, as seen from the thread that owns it. Every method may raise `sqlite3.Error`."""
 
-    def __init__(self, path: Path, durability: Durability) -> None:
-        self._db = open_database(path, durability)
+    def __init__(self, path: Path, durability: Durability, cache_kib: int = CACHE_KIB) -> None:
+        self._db = open_database(path, durability, cache_kib)
         self._ids: dict[str, int] = {}
         self._totals = Totals()
         self._unmerged = 0
@@ -74,6 +75,7 @@ class Store:
         db = self._db
         with self._transaction():
             self._merge()
+            self._finish_redirects()
         hosts: dict[int, Waiting] = {}
         last_id = queued = 0
         groups = "SELECT host, prio, count(*), min(seq), max(seq) FROM queue GROUP BY host, prio ORDER BY host, prio"
@@ -162,11 +164,6 @@ class Store:
         names = {host: self._db.execute("SELECT name FROM host WHERE id = ?", (host,)).fetchone()[0] for host in ids}
         return [(row[:3], decode(names[row[0]], row[1], row[3:])) for row in rows]
 
-    def redirected(self, limit: int) -> list[tuple[str, str]]:
-        """Of the `limit` newest requests that a redirect led to: the URL that redirected, and the request's key."""
-        rows = self._db.execute(_REDIRECTED, (limit,)).fetchall()
-        return [(json.loads(extra)["hops"][-1][0], href if key is None else key) for href, key, extra in rows]
-
     def notes(self, host: str) -> dict[str, str]:
         """What is remembered of `host`."""
         return self._notes(self._host_id(host))
@@ -210,6 +207,21 @@ class Store:
         self._db.execute("INSERT OR IGNORE INTO seen SELECT k FROM fresh ORDER BY k")
         self._db.execute("DELETE FROM fresh")
         self._unmerged = 0
+
+    def _finish_redirects(self) -> None:
+        """Take redirects out of the queue whose targets are in it already.
+
+        A target is queued before the redirect itself is settled. A process that was killed between the two left both;
+        asked for again, the redirect would lead to a URL that is known, and get a record beside its target's.
+        """
+        # The newest will do: far fewer are followed between two commits.
+        chains = [_chain(extra) for (extra,) in self._db.execute(_REDIRECTED, (LOOKUP,))]
+        if not chains:
+            return
+        followed = {(chain[-1], *chain[:-1]) for chain in chains}
+        hrefs = [chain[-1] for chain in chains] + [chains[0][-1]] * (LOOKUP - len(chains))
+        places = [row[:3] for row in self._db.execute(_SOURCES, hrefs) if (row[3], *_chain(row[4])) in followed]
+        self._db.executemany("DELETE FROM queue WHERE host = ? AND prio = ? AND seq = ?", places)
 
     def _enqueue(self, entries: Sequence[tuple[int, Request]], fresh: set[str]) -> None:
         rows = [
@@ -315,6 +327,11 @@ class Store:
         while values := tuple(islice(flat, ROWS * len(rows[0]))):
             self._db.execute(many, values)
         self._db.executemany(f"{into} VALUES {row}", rows[whole:])
+
+
+def _chain(extra: str | None) -> tuple[str, ...]:
+    """The URLs that redirected on the way to a request, from the column of its rarer fields."""
+    return tuple(hop[0] for hop in json.loads(extra).get("hops", ())) if extra else ()
 
 
 def _skip_row(key: int, skip: Skip | None, dropped: bool) -> tuple[Any, ...]:

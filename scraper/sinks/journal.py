@@ -15,6 +15,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
+
 from scraper.errors import FrontierError, SinkError
 
 APPLICATION_ID = 0x5343524A  # "SCRJ"
@@ -23,14 +25,29 @@ LOOKUP = 500
 """Keys asked for in one statement."""
 PAGE_ROWS = 2_000
 """Rows read at once."""
-CACHE_KIB = 8_192
+CACHE_KIB = 4_096
 
 _TABLES = """
 CREATE TABLE entry(n INTEGER PRIMARY KEY, k INTEGER NOT NULL UNIQUE, line INTEGER NOT NULL, state INTEGER NOT NULL,
-    path TEXT, size INTEGER, record BLOB, again TEXT);
+    path TEXT, size INTEGER, record TEXT, again TEXT);
 CREATE TABLE fact(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 """
 _COLUMNS = "n, k, line, state, path, size, record"
+
+
+def _value(place: int) -> str:
+    return f"json_extract(value, '$[{place}]')"
+
+
+# All rows of a change go in as one JSON text in one statement: Python's sqlite3 lets go of the interpreter lock at
+# every step of a statement, and with a step a row the event loop's thread and this one change places for each file.
+_ADD = f"INSERT OR IGNORE INTO entry({_COLUMNS}) SELECT {', '.join(map(_value, range(7)))} FROM json_each(?)"  # noqa: S608
+_UPDATE = f"""UPDATE entry SET state = {_value(1)}, path = {_value(2)}, size = {_value(3)}, record = {_value(4)},
+    again = {_value(5)} FROM json_each(?) WHERE n = {_value(0)}"""  # noqa: S608
+_UPDATE_STATE = f"UPDATE entry SET state = {_value(1)} FROM json_each(?) WHERE n = {_value(0)}"  # noqa: S608
+_RENAME = f"UPDATE entry SET path = {_value(1)} FROM json_each(?) WHERE n = {_value(0)}"  # noqa: S608
+_STALE = """INSERT OR REPLACE INTO fact SELECT 'stale', '1' FROM json_each(?)
+    WHERE EXISTS (SELECT 1 FROM entry WHERE n = value AND record IS NOT NULL)"""
 
 
 class State(IntEnum):
@@ -57,7 +74,7 @@ class Row(NamedTuple):
 class Fate(NamedTuple):
     """What became of entry `number`. `again` is how a list would ask for it once more, when it failed.
 
-    With `record` None the earlier one stands.
+    With `record` None the earlier one stands. `again_recorded`: it may have an earlier one, which this replaces.
     """
 
     number: int
@@ -66,6 +83,7 @@ class Fate(NamedTuple):
     size: int | None
     record: bytes | None
     again: str | None = None
+    again_recorded: bool = False
 
 
 class Journal:
@@ -101,37 +119,36 @@ class Journal:
             some = keys[at : at + LOOKUP]
             marks = ",".join("?" * len(some))
             for row in self._all(f"SELECT {_COLUMNS} FROM entry WHERE k IN ({marks})", some):  # noqa: S608  marks alone
-                found[row[1]] = Row(row[0], row[1], row[2], State(row[3]), *row[4:])
+                record = None if row[6] is None else row[6].encode()
+                found[row[1]] = Row(row[0], row[1], row[2], State(row[3]), row[4], row[5], record)
         return found
 
     def add(self, rows: Sequence[Row]) -> None:
         """Take in new entries."""
-        self._write(
-            [("INSERT INTO entry(n, k, line, state, path, size, record) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)], None
-        )
+        self._write([(_ADD, _as_json([_columns(row) for row in rows]))] if rows else [], None)
+
+    def rename(self, number: int, path: str) -> None:
+        """Entry `number`, which is waiting, gets another path."""
+        self._write([(_RENAME, _as_json([(number, path)]))], None)
 
     def settle(self, fates: Sequence[Fate], noted: Sequence[Row], length: int) -> None:
         """Store what became of entries, together with the length of the manifest that holds their records."""
         changed = [fate for fate in fates if fate.record is not None]
-        stale = [(fate.number,) for fate in changed]
-        updates = [(f.state, f.path, f.size, f.record, f.again, f.number) for f in changed]
-        unchanged = [(f.state, f.number) for f in fates if f.record is None]
-        self._write(
-            [
-                (
-                    "INSERT OR REPLACE INTO fact SELECT 'stale', '1' FROM entry WHERE n = ? AND record IS NOT NULL",
-                    stale,
-                ),
-                ("UPDATE entry SET state = ?, path = ?, size = ?, record = ?, again = ? WHERE n = ?", updates),
-                ("UPDATE entry SET state = ? WHERE n = ?", unchanged),
-                ("INSERT OR IGNORE INTO entry(n, k, line, state, path, size, record) VALUES (?,?,?,?,?,?,?)", noted),
-            ],
-            length,
-        )
+        changes = []
+        if again := [fate.number for fate in changed if fate.again_recorded]:
+            changes.append((_STALE, _as_json(again)))
+        if changed:
+            updates = [(f.number, f.state, f.path, f.size, _text(f.record), f.again) for f in changed]
+            changes.append((_UPDATE, _as_json(updates)))
+        if unchanged := [(f.number, f.state) for f in fates if f.record is None]:
+            changes.append((_UPDATE_STATE, _as_json(unchanged)))
+        if noted:
+            changes.append((_ADD, _as_json([_columns(row) for row in noted])))
+        self._write(changes, length)
 
     def rewritten(self, length: int) -> None:
         """The manifest was written anew and is `length` bytes long."""
-        self._write([("DELETE FROM fact WHERE name = ?", [("stale",)])], length)
+        self._write([("DELETE FROM fact WHERE name = 'stale' AND ? = 0", 0)], length)
 
     @property
     def stale(self) -> bool:
@@ -146,7 +163,7 @@ class Journal:
     def records(self) -> Iterator[bytes]:
         """Every record, in the order of the entries."""
         for (record,) in self._pages("record IS NOT NULL", "record"):
-            yield record
+            yield record.encode()
 
     def paths(self) -> Iterator[str]:
         """Every path that was given to an entry."""
@@ -193,13 +210,12 @@ class Journal:
     def _one(self, statement: str) -> Any:
         return self._all(statement)[0][0]
 
-    def _write(self, changes: Sequence[tuple[str, Sequence[tuple[Any, ...]]]], length: int | None) -> None:
+    def _write(self, changes: Sequence[tuple[str, str | int]], length: int | None) -> None:
         with self._lock:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 for statement, rows in changes:
-                    if rows:
-                        self._db.executemany(statement, rows)
+                    self._db.execute(statement, (rows,))
                 if length is not None:
                     self._db.execute("INSERT OR REPLACE INTO fact VALUES ('manifest', ?)", (str(length),))
                 self._db.execute("COMMIT")
@@ -209,3 +225,15 @@ class Journal:
                 full = (getattr(error, "sqlite_errorcode", 0) & 0xFF) == sqlite3.SQLITE_FULL
                 cause = "the disk is full; free some space and run the same command again" if full else str(error)
                 raise SinkError(f"{self._path} cannot be written: {cause}") from error
+
+
+def _columns(row: Row) -> tuple[object, ...]:
+    return (*row[:6], _text(row.record))
+
+
+def _text(record: bytes | None) -> str | None:
+    return None if record is None else record.decode()
+
+
+def _as_json(rows: object) -> str:
+    return orjson.dumps(rows).decode()

@@ -84,11 +84,13 @@ class ManifestSink:
         line = to_json(record)
         self._file.add(line)
         if record["path"] is not None:
-            self._fates.append(Fate(order.number, State.DONE, order.path, record["bytes"], line))
+            fate = Fate(order.number, State.DONE, order.path, record["bytes"], line, None, order.replace)
+            self._fates.append(fate)
             self.totals.done += 1
             self.totals.size += record["bytes"]
         else:
-            self._fates.append(Fate(order.number, State.FAILED, order.path, None, line, as_list_lines(order)))
+            again = as_list_lines(order)
+            self._fates.append(Fate(order.number, State.FAILED, order.path, None, line, again, order.replace))
             self.totals.fail(record)
 
     def note(self, row: Row) -> None:
@@ -141,7 +143,7 @@ class ManifestSink:
             if again is not None:
                 yield again.encode("utf-8", "replace")
             elif record is not None:
-                yield b"# " + record
+                yield b"# " + record.encode()
 
 
 def download_record(result: Result, order: Order) -> dict[str, Any]:

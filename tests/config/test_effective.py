@@ -27,6 +27,10 @@ FULL: dict[str, Any] = {
         {"match": "a", "each": "p", "fields": {"t": "h1", "n": {"attr": "id", "type": "int", "default": 0}}},
         {"fields": {"l": {"links": "all"}, "d": {"css": "p", "many": True, "default": ["a", 1, None]}}},
         {
+            "label": "x",
+            "keep": False,
+            "next": {"cursor": "meta.next", "param": "c"},
+            "follow": [{"json": "url", "label": "x", "priority": -2, "carry": ["x"]}],
             "when": [{"json": "a"}, {"field": "x", "equals": [1, "b"]}],
             "each": {"json": "items"},
             "fields": {

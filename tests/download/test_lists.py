@@ -279,3 +279,14 @@ async def test_a_limit_on_the_rate_is_kept_to(tmp_path: Path) -> None:
         summary = await fetch([site.url("/f")], tmp_path, limit_rate=2 * MIB)
     assert summary.ok == 1
     assert 350 <= manifest(tmp_path)[0]["elapsed_ms"] < 5000
+
+
+async def test_the_servers_name_counts_where_the_url_has_none(tmp_path: Path) -> None:
+    """Content-Disposition names a file whose URL ends in a slash; names of URLs and lists are not replaced."""
+    body = content("x", MIB)
+    says = {"Content-Disposition": "attachment; filename=plain.txt; filename*=UTF-8''na%C3%AFve.txt", "ETag": '"1"'}
+    async with Site({"*": Reply(200, body, says)}) as site:
+        urls = [site.url("/a/"), site.url("/b/?id=2"), site.url("/c/named.bin")]
+        await fetch(urls, tmp_path)
+        assert files(tmp_path) == {"naïve.txt": body, "naïve~2.txt": body, "named.bin": body}
+        assert (await fetch(urls, tmp_path)).idle

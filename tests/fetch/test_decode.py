@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import random
 import tracemalloc
+import weakref
 import zlib
 from collections.abc import Callable
 from itertools import islice, pairwise
@@ -259,3 +261,17 @@ def test_unknown_and_deep_codings_are_refused(codings: tuple[str, ...]) -> None:
 def test_nothing_to_undo_needs_no_decoder() -> None:
     """Without a coding there is no decoder and no copy."""
     assert decoder_for(()) is None
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_a_decoder_is_free_as_soon_as_nobody_needs_it(coding: str) -> None:
+    """It is in no cycle: megabytes of window must not wait for the garbage collector."""
+    decoder = decoder_for((coding,))
+    assert decoder is not None
+    remembered = weakref.ref(decoder)
+    gc.disable()
+    try:
+        del decoder
+        assert remembered() is None
+    finally:
+        gc.enable()

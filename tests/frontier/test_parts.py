@@ -37,6 +37,8 @@ hops = st.lists(st.builds(Hop, text, st.integers(100, 599)), max_size=3).map(tup
         slowdowns=st.integers(0, 3),
         hops=hops,
         label=st.none() | text,
+        nesting=st.integers(0, 3),
+        carried=st.none() | st.dictionaries(text, st.none() | text | st.integers(-9, 9) | st.lists(text), max_size=3),
     )
 )
 def test_a_request_survives_its_row(request_: Request) -> None:

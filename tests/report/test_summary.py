@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from scraper.errors import SinkError
-from scraper.events import CrawlEnded, Event
+from scraper.events import BreakerOpened, CrawlEnded, Event
 from scraper.report.stats import Stats
 from scraper.report.summary import TOP_HOSTS, build_summary, render_summary, write_summary
 from tests.report.story import EVIL, GOOD, SLOW, T0, crawl, page, started
@@ -57,6 +58,16 @@ def test_the_summary_has_totals_of_the_run_and_numbers_of_the_session() -> None:
     assert summary["session"]["retries"] == 1
     assert summary["session"]["latency_s"]["max"] == 0.2
     assert summary["outputs"]["pages"] == "out/books/pages.jsonl"
+
+
+def test_the_changes_of_breakers_are_told_in_order() -> None:
+    """Open until when and why, half-open, closed; blocked for good has no end."""
+    blocked = BreakerOpened(T0 + 30, GOOD, math.inf, "403s", 1)
+    steps = summary_of([*crawl(), blocked])["breaker_steps"]
+    assert [step["state"] for step in steps] == ["open", "half-open", "closed", "blocked"]
+    assert {step["host"] for step in steps[:3]} == {SLOW}
+    assert steps[0]["until"] > steps[0]["at"]
+    assert (steps[3]["host"], steps[3]["until"], steps[3]["why"]) == (GOOD, None, "403s")
 
 
 def test_only_the_busiest_hosts_have_an_entry_and_the_rest_a_sum() -> None:

@@ -31,6 +31,8 @@ MAX_DEPTH = 40
 ADDRESS_CHARS = 2_000
 VALUE_CHARS = 300
 MAX_FIELDS = 40
+MAX_RULES = 300
+"""Pairs of a reason and a rule, or of a field and a reason, that are counted on their own."""
 
 
 @dataclass(slots=True)
@@ -119,10 +121,12 @@ class Figures:
     skipped: Words = field(default_factory=lambda: Words(300))
     skip_rules: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     """[count, an example] by reason and rule."""
+    rejected: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    """[count, an example] by field and reason."""
 
 
 def gather(folder: Path) -> Figures:
-    """Read pages.jsonl, items.jsonl and skipped.jsonl of `folder`; what is not there counts as empty."""
+    """Read the record files of `folder`: pages, items, rejected, skipped. What is not there counts as empty."""
     figures, numbers = Figures(), count()
     for record in _records(folder / "pages.jsonl"):
         _take_page(figures, record, next(numbers))
@@ -133,7 +137,12 @@ def gather(folder: Path) -> Figures:
             spread.add({str(name): _shown(value) for name, value in list(item.items())[:MAX_FIELDS]})
     figures.item_samples = spread.kept
     for skip in _records(folder / "skipped.jsonl"):
-        _take_skip(figures, skip)
+        reason = str(skip.get("reason"))[:60]
+        figures.skipped.add(reason)
+        _count_example(figures.skip_rules, (reason, str(skip.get("rule"))[:VALUE_CHARS]), skip.get("url"))
+    for bad in _records(folder / "rejected.jsonl"):
+        where = (str(bad.get("field"))[:60], str(bad.get("reason"))[:VALUE_CHARS])
+        _count_example(figures.rejected, where, bad.get("url"))
     return figures
 
 
@@ -170,14 +179,12 @@ def _take_page(figures: Figures, record: dict[str, Any], number: int) -> None:
     _keep(figures.largest, (int(size), -number, url))
 
 
-def _take_skip(figures: Figures, skip: dict[str, Any]) -> None:
-    reason, rule = str(skip.get("reason"))[:60], str(skip.get("rule"))[:VALUE_CHARS]
-    figures.skipped.add(reason)
-    found = figures.skip_rules.get((reason, rule))
+def _count_example(counts: dict[tuple[str, str], list[Any]], words: tuple[str, str], url: object) -> None:
+    found = counts.get(words)
     if found is not None:
         found[0] += 1
-    elif len(figures.skip_rules) < 300:
-        figures.skip_rules[reason, rule] = [1, str(skip.get("url"))[:ADDRESS_CHARS]]
+    elif len(counts) < MAX_RULES:
+        counts[words] = [1, str(url)[:ADDRESS_CHARS]]
 
 
 def _host(figures: Figures, url: str) -> HostFigures:

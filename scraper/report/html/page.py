@@ -196,39 +196,44 @@ def _extremes(figures: Figures) -> Markup:
 def _skipped(figures: Figures) -> Markup:
     if not figures.skipped.counts:
         return tag("p", "Nothing was skipped, or the run has not ended.", class_="dim")
-    rules = sorted(figures.skip_rules.items(), key=lambda pair: -pair[1][0])[:RULES_SHOWN]
-    rows = [
+    reasons = bar_table("URLs seen and not asked for", "reason", _by_count(figures.skipped.counts), style="dimmed")
+    rules = _counted(figures.skip_rules)
+    return tag("div", reasons, table("Which rule decided", (">count", "reason", "rule", "for example"), rules))
+
+
+def _counted(counts: Mapping[tuple[str, str], Sequence[Any]]) -> list[Markup]:
+    """Rows of a count, two words and an example address, the most frequent first."""
+    return [
         tag(
             "tr",
             tag("td", f"{number:,}", class_="num"),
-            tag("th", reason, scope="row"),
-            tag("td", rule, class_="url"),
+            tag("th", first, scope="row"),
+            tag("td", second, class_="url"),
             tag("td", link(url), class_="url"),
         )
-        for (reason, rule), (number, url) in rules
+        for (first, second), (number, url) in sorted(counts.items(), key=lambda pair: -pair[1][0])[:RULES_SHOWN]
     ]
-    reasons = bar_table("URLs seen and not asked for", "reason", _by_count(figures.skipped.counts), style="dimmed")
-    return tag("div", reasons, table("Which rule decided", (">count", "reason", "rule", "for example"), rows))
 
 
 def _items(figures: Figures) -> Markup:
+    rejected = None
+    if figures.rejected:
+        heads = (">count", "field", "reason", "for example")
+        rejected = table("Values that could not be read", heads, _counted(figures.rejected))
     if not figures.item_samples:
-        return tag("p", "No items in items.jsonl.", class_="dim")
+        return tag("div", tag("p", "No items in items.jsonl.", class_="dim"), rejected)
     shapes: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for item in figures.item_samples:
         shapes.setdefault(tuple(item)[:COLUMNS_SHOWN], []).append(item)
     tables = []
     for columns, items in sorted(shapes.items(), key=lambda pair: -len(pair[1]))[:SHAPES_SHOWN]:
-        rows = [
-            tag("tr", [tag("td", _value(item[name]), class_="url" if name == "url" else None) for name in columns])
-            for item in items[:ROWS_SHOWN]
-        ]
+        rows = [tag("tr", [_cell(item[name]) for name in columns]) for item in items[:ROWS_SHOWN]]
         tables.append(table("A sample of items", columns, rows))
-    return tag("div", tag("p", f"{figures.items:,} in items.jsonl."), tables)
+    return tag("div", tag("p", f"{figures.items:,} in items.jsonl."), tables, rejected)
 
 
-def _value(text: str) -> Markup | str:
-    return link(text) if text.startswith(("http://", "https://")) else text
+def _cell(text: str) -> Markup:
+    return tag("td", link(text), class_="url") if text.startswith(("http://", "https://")) else tag("td", text)
 
 
 def _config(text: str) -> Markup:
