@@ -25,6 +25,8 @@ BUG_REPORT = (
 
 def say(message: str) -> None:
     """Write one message to standard error."""
+    if sys.stderr is None:  # the process was started without one
+        return
     with errors_ignored():
         sys.stderr.write(message.rstrip("\n") + "\n")
         sys.stderr.flush()
@@ -35,9 +37,11 @@ def errors_ignored() -> Iterator[None]:
     """Write to standard error inside: when the terminal is gone there is nobody to tell, and nothing fails of it."""
     try:
         yield
-    except (OSError, ValueError, AttributeError):  # the last: the process has no standard error at all
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValueError) and not sys.stderr.closed:
+            raise
         # What is buffered would fail again when the interpreter ends, and become the exit code: it runs into nothing.
-        with suppress(OSError, ValueError, AttributeError):
+        with suppress(OSError, ValueError):
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, sys.stderr.fileno())
             os.close(nothing)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborNode
 
+from scraper.explain.naming import TAG_NAMES, field_name, field_type
 from scraper.extract.fields import visible_text
 from scraper.extract.html import Document
-from scraper.extract.values import Refusal, parse_date, parse_decimal
 
 MAX_ELEMENTS = 20_000
 """Elements of a page that are looked at."""
@@ -39,13 +39,6 @@ MENUS = frozenset({"nav", "header", "footer", "aside", "form"})
 NEVER = frozenset({"script", "style", "option", "br", "meta", "link", "head", "path", "source", "noscript", "template"})
 NAME = re.compile(r"-?[A-Za-z_][A-Za-z0-9_-]{0,40}")
 MADE_UP = re.compile(r"(?=.*[0-9].*[A-Za-z].*[0-9]|.*[A-Z].*[0-9])|^(css|sc|jsx|svelte|_)-?[a-z0-9]{4,}$")
-MONEY = re.compile(r"[€£$¥]|\b(?:EUR|GBP|USD|CHF|JPY)\b")
-WORDS = (
-    *("price", "title", "name", "author", "date", "rating", "image", "cover", "thumb", "description", "summary"),
-    *("availability", "stock", "category", "tag", "sku", "brand", "location", "company", "salary", "views", "score"),
-)
-TAG_NAMES = {"img": "image", "a": "link", "time": "date", "p": "text", "li": "entry", "td": "cell"}
-TAG_NAMES |= {f"h{n}": "title" for n in range(1, 7)}
 Signature = tuple[str, tuple[str, ...]]
 
 
@@ -147,7 +140,9 @@ def find_page_fields(document: Document) -> tuple[Guess, ...]:
 
 def _signature(element: LexborNode) -> Signature:
     names = (element.attributes.get("class") or "").split()
-    return element.tag or "", tuple(sorted(name for name in names if _readable(name))[:3])
+    # Broken markup has tags that no selector can name.
+    tag = element.tag if element.tag and NAME.fullmatch(element.tag) else "*"
+    return tag, tuple(sorted(name for name in names if _readable(name))[:3])
 
 
 def _readable(name: str) -> bool:
@@ -296,47 +291,9 @@ def _own_attributes(blocks: Sequence[LexborNode]) -> list[Guess]:
 
 
 def _guess(css: str | None, attr: str | None, values: Sequence[str], share: float, names: Counter[str]) -> Guess:
-    name, kind = _field_name(css, attr), _field_type(css, attr, values)
+    name, kind = field_name(css, attr), field_type(css, attr, values)
     names[name] += 1
     if names[name] > 1:
         name = f"{name}_{names[name]}"
     shown = tuple(value[:TEXT_CHARS] for value in list(dict.fromkeys(values))[:EXAMPLES])
     return Guess(name, css, attr, kind, shown, share)
-
-
-def _field_name(css: str | None, attr: str | None) -> str:
-    if css is None:
-        return re.sub(r"\W+", "_", (attr or "").removeprefix("data-")).strip("_").lower() or "value"
-    if prop := re.search(r"\[itemprop=([\w-]+)\]", css):
-        return prop[1].replace("-", "_").lower()
-    last = css.split()[-1]
-    classes = re.findall(r"\.([\w-]+)", last) or re.findall(r"\.([\w-]+)", css)
-    tag = last.split(".")[0]
-    if attr == "href":
-        return "link"
-    for text in classes:
-        parts = re.split(r"[-_]+", text.lower())
-        for word in WORDS:
-            if word in parts or word + "s" in parts:
-                return word
-    if classes and tag not in ("img", "a"):
-        return re.sub(r"\W+", "_", classes[0]).strip("_").lower()
-    if cell := re.match(r"t[dh]:nth-child\((\d+)\)", css):
-        return f"column_{cell[1]}"
-    if tag in ("a", "span", "b", "strong") and len(css.split()) > 1:
-        tag = css.split()[0] if css.split()[0] in TAG_NAMES and css.split()[0] != "li" else tag
-    if tag == "a":
-        return "title"  # the text of a link says what it leads to
-    return TAG_NAMES.get(tag, tag or "value")
-
-
-def _field_type(css: str | None, attr: str | None, values: Sequence[str]) -> str:
-    if attr in ("href", "src"):
-        return "url"
-    if attr == "datetime":
-        return "text" if any(isinstance(parse_date(value), Refusal) for value in values) else "date"
-    if all(re.fullmatch(r"[0-9]{1,9}", value) for value in values):
-        return "int"
-    costs = sum(MONEY.search(value) is not None for value in values) >= 0.8 * len(values) or "price" in (css or "")
-    numbers = [value for value in values if len(value) < 40 and not isinstance(parse_decimal(value), Refusal)]
-    return "decimal" if costs and len(numbers) >= 0.8 * len(values) else "text"

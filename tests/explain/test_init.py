@@ -127,7 +127,7 @@ def test_what_a_page_says_for_machines_is_told() -> None:
     assert outline(page, page.url).feeds == ("https://shop.example/feed.xml",)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(max_size=40), st.text(max_size=30), st.integers(0, 6))
 def test_whatever_a_page_holds_the_config_loads(text: str, name: str, count: int) -> None:
     """Classes, texts and attributes of any kind: the config is right, and a line of it stays one line."""

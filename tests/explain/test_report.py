@@ -163,6 +163,15 @@ def test_what_is_no_record_is_passed_over(tmp_path: Path) -> None:
     read(render_report(ReportFacts(Figures(), {})))
 
 
+def test_rejected_values_are_counted_by_field_and_reason(tmp_path: Path) -> None:
+    """With an example address each."""
+    bad = {"url": "https://a.example/1", "field": "price", "reason": f"not a number: {EVIL}", "rule": 0}
+    (tmp_path / "rejected.jsonl").write_bytes(3 * (orjson.dumps(bad) + b"\n"))
+    figures = gather(tmp_path)
+    assert list(figures.rejected.values()) == [[3, "https://a.example/1"]]
+    assert "not a number" in render_report(ReportFacts(figures, STATUS))
+
+
 def test_the_command_writes_one_file(finished: Finished, tell: Tell, tmp_path: Path) -> None:
     """Everything the run has is in it: hosts, items, skipped reasons, config, breaker."""
     target = tmp_path / "r.html"

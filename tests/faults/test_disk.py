@@ -42,6 +42,7 @@ def disk(folder: Path, size: int, *options: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path: Path) -> None:
     """However full it is, the run stops with exit code 3 and whole files; each time there is more room it goes on, and
     in the end it is complete and exact."""

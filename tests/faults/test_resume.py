@@ -89,6 +89,7 @@ def test_an_output_that_was_left_out_is_not_taken_up_again(tmp_path: Path) -> No
         assert len(lines(tmp_path / "out" / "items.jsonl")) == ITEMS * len(server.web.with_items())
 
 
+@pytest.mark.slow
 def test_waits_outlive_a_kill(tmp_path: Path) -> None:
     """Killed and resumed, a run still gives a host the Retry-After it asked for, an open breaker its time, and the rate
     its gap; robots.txt is not asked for again and still obeyed."""

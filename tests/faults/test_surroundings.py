@@ -58,6 +58,7 @@ def test_a_reader_that_leaves(tmp_path: Path, mode: str) -> None:
         verify(server, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_two_runs_on_one_folder(tmp_path: Path) -> None:
     """The second is refused with exit code 2 and the first one's pid, asks for nothing, and does the first no harm."""
     with Server(Web(80), tmp_path / "asked.txt", slow=0.2) as server:
@@ -75,6 +76,7 @@ def test_two_runs_on_one_folder(tmp_path: Path) -> None:
         verify(server, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_server_that_is_restarted(tmp_path: Path) -> None:
     """A server that is killed twice in the middle of a crawl and comes back costs time and nothing else."""
     with Server(Web(150), tmp_path / "asked.txt", slow=0.01) as server:
@@ -88,6 +90,7 @@ def test_a_server_that_is_restarted(tmp_path: Path) -> None:
         verify(server, tmp_path / "out")
 
 
+@pytest.mark.slow
 async def test_name_servers_that_are_gone_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hosts whose names cannot be resolved for now are put off; when the name servers are back every page is there."""
     asked: list[str] = []

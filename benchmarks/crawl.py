@@ -1,0 +1,241 @@
+"""Crawls of whole sites: this crawler against Scrapy and Crawlee for Python, on the same pages, for the same job.
+
+    python -m benchmarks.crawl --work /var/tmp/scraper-bench
+
+Run it from the top of a checkout. The sites are Debian's documentation packages (`apt install nginx-light python3-doc
+postgresql-doc-15 openjdk-17-doc`), served by an nginx of its own on loopback. The job: every page of the host, its
+title, its first h1 and all its links in scope as one JSON line, robots.txt obeyed, 64 connections, no delay. The other
+crawlers are installed in virtual environments of their own below `--work`. Their programs are in `peers/`, each in two
+kinds: written the usual way, and tuned by filtering known links before the crawler sees them. They keep their state in
+memory, while this crawler also keeps a durable frontier and a record of every URL.
+
+A run counts only when every page was fetched: its items are held against an independent walk over the site's files
+(`tests/realsite/walk.py`). All programs run pinned to one core with the server on another, one after the other in
+interleaved rounds. CPU seconds are user and system time as the system accounts for the whole process, start included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.ground import Sample, cores, nginx, run, spread
+from tests.realsite.walk import walk
+
+HERE = Path(__file__).parent
+TOP = HERE.parent
+CONFIG = """
+name: docs
+seeds: ["{url}"]
+limits: {{concurrency: 64}}
+politeness: {{per_host: {{rate: unlimited, concurrency: 64}}}}
+sitemaps: off
+extract: [{{fields: {{title: title, h1: h1, links: {{links: in_scope}}}}}}]
+output: {{folder: "{folder}"}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A documentation package: where its files are and which page a crawl begins with."""
+
+    root: Path
+    start: str
+
+
+SITES = {
+    "python3-doc": Site(Path("/usr/share/doc/python3-doc/html"), "/index.html"),
+    "postgresql-doc-15": Site(Path("/usr/share/doc/postgresql-doc-15/html"), "/index.html"),
+    "openjdk-17-doc": Site(Path("/usr/share/doc/openjdk-17-doc"), "/api/index.html"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One contestant. `command` makes its command line from a URL and a folder that it may fill with `items`."""
+
+    name: str
+    version: str
+    command: Callable[[str, Path], list[str]]
+    items: str
+
+
+@dataclass(slots=True)
+class Figures:
+    """What the rounds of one program on one site gave."""
+
+    samples: list[Sample] = field(default_factory=list)
+    links: int = 0
+    flaws: set[str] = field(default_factory=set)
+
+
+def ourselves() -> Program:
+    """This checkout, with the Python that runs this script."""
+
+    def command(url: str, folder: Path) -> list[str]:
+        config = folder / "docs.yaml"
+        config.write_text(CONFIG.format(url=url, folder=folder / "out"))
+        return [sys.executable, "-m", "scraper", "crawl", str(config), "--progress", "none", "-q"]
+
+    import scraper
+
+    return Program("scraper", scraper.__version__, command, "out/items.jsonl")
+
+
+def peer(work: Path, name: str, packages: Sequence[str], script: str, *options: str) -> Program:
+    """Another crawler, installed below `work` if it is not there yet."""
+    python = work / "venvs" / packages[0].partition("[")[0] / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", python.parent.parent], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages], check=True)
+    ask = f"import importlib.metadata as m; print(m.version('{packages[0].partition('[')[0]}'))"
+    version = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
+
+    def command(url: str, folder: Path) -> list[str]:
+        return [str(python), str(HERE / "peers" / script), url, str(folder / "items.jsonl"), *options]
+
+    return Program(name, version, command, "items.jsonl")
+
+
+def programs(work: Path, wanted: Sequence[str]) -> list[Program]:
+    """Ourselves first, since ratios are to us, then the peers that are wanted."""
+    makers: dict[str, Callable[[], Program]] = {
+        "scrapy": lambda: peer(work, "Scrapy", ("scrapy", "uvloop"), "scrapy_docs.py"),
+        "scrapy-filter": lambda: peer(
+            work, "Scrapy, links filtered in the spider", ("scrapy", "uvloop"), "scrapy_docs.py", "--filter"
+        ),
+        "crawlee": lambda: peer(work, "Crawlee for Python", ("crawlee[parsel]", "uvloop"), "crawlee_docs.py"),
+        "crawlee-filter": lambda: peer(
+            work, "Crawlee, links filtered in its program", ("crawlee[parsel]", "uvloop"), "crawlee_docs.py", "--filter"
+        ),
+    }
+    return [ourselves(), *(makers[name]() for name in wanted if name)]
+
+
+def expected_paths(site: Site, cache: Path) -> frozenset[str]:
+    """The paths of all pages that links reach, from the independent walk; minutes for a large site, so it is kept."""
+    newest = max(file.stat().st_mtime_ns for file in site.root.resolve().rglob("*") if file.is_file())
+    key = f"{site.root.resolve()}{site.start} {newest}"
+    if cache.exists() and (kept := json.loads(cache.read_text()))["key"] == key:
+        return frozenset(kept["paths"])
+    origin = "http://site.invalid"
+    found = walk(site.root.resolve(), origin + site.start)
+    paths = sorted(url.removeprefix(origin) for url in found if url.endswith((".html", ".htm", "/")))
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    cache.write_text(json.dumps({"key": key, "paths": paths}))
+    return frozenset(paths)
+
+
+def check(items: Path, origin: str, expected: frozenset[str]) -> tuple[str, int]:
+    """What is wrong with a run's items (empty when complete), and how many links they hold."""
+    if not items.exists():
+        return "no items", 0
+    records = [json.loads(line) for line in items.read_text("utf-8").splitlines()]
+    paths = [record["url"].removeprefix(origin) for record in records]
+    missing = len(expected.difference(paths))
+    # A page's link to a place within itself is a link to itself for some: not counted for anyone.
+    links = sum(len(record["links"]) - (record["url"] in record["links"]) for record in records)
+    return f"{missing} of {len(expected)} pages missing" if missing else "", links
+
+
+def contest(
+    contestants: Sequence[Program], site: str, origin: str, expected: frozenset[str], rounds: int, folder: Path
+) -> dict[str, Figures]:
+    """Run every program `rounds` times, in turn."""
+    core, _ = cores()
+    figures = {program.name: Figures() for program in contestants}
+    for number in range(rounds):
+        for program in contestants:
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                command = program.command(origin + SITES[site].start, Path(place))
+                log = folder / f"{site}-{program.name.split(',')[0].replace(' ', '-')}.log"
+                sample = run(command, core=core, log=log, folder=TOP)
+                flaw, links = check(Path(place) / program.items, origin, expected)
+            mine = figures[program.name]
+            mine.samples.append(sample)
+            mine.links = links
+            if flaw or sample.code:
+                mine.flaws.add(flaw or f"exit code {sample.code}")
+            note = f"  DOES NOT COUNT: {flaw}" if flaw else ""
+            print(
+                f"{site} round {number + 1}: {program.name:40} {sample.cpu:8.2f} CPU s {sample.memory:6.0f} MB "
+                f"{sample.wall:8.2f} s {links:9} links{note}",
+                flush=True,
+            )
+    return figures
+
+
+def table(contestants: Sequence[Program], figures: dict[str, Figures], pages: int) -> str:
+    """The result for one site as a Markdown table."""
+    base = [sample.cpu for sample in figures[contestants[0].name].samples]
+    lines = [
+        "| | CPU seconds: median (range) | times ours | pages a CPU second | peak MB | links found |",
+        "|---|---|---|---|---|---|",
+    ]
+    for program in contestants:
+        mine = figures[program.name]
+        name = f"{program.name} {program.version}"
+        if mine.flaws:
+            lines.append(f"| {name} | does not count: {'; '.join(sorted(mine.flaws))} | | | | |")
+            continue
+        cpu = [sample.cpu for sample in mine.samples]
+        ratio = statistics.median(theirs / ours for theirs, ours in zip(cpu, base, strict=True))
+        memory = statistics.median(sample.memory for sample in mine.samples)
+        rate = pages / statistics.median(cpu)
+        lines.append(f"| {name} | {spread(cpu)} | {ratio:.1f} | {rate:,.0f} | {memory:.0f} | {mine.links:,} |")
+    return "\n".join(lines)
+
+
+def report(sections: Sequence[str], rounds: int) -> str:
+    """The whole Markdown file."""
+    return "\n".join(
+        [
+            "# Crawls of whole sites",
+            "",
+            "Written by `python -m benchmarks.crawl`, whose head says what is measured and how. "
+            f"{rounds} interleaved rounds, Python {platform.python_version()}, {platform.system()} "
+            f"{platform.machine()}, one core for the crawler. The machine may have been shared: CPU seconds and ratios "
+            "are what to compare.",
+            *sections,
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Read the command line, run the contest, print and write the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--work", type=Path, help="folder for virtual environments, kept walks and logs")
+    parser.add_argument("--sites", default=",".join(SITES), help=f"of {', '.join(SITES)}")
+    parser.add_argument("--peers", default="scrapy,scrapy-filter,crawlee,crawlee-filter", help="empty for none")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=HERE / "results.md")
+    options = parser.parse_args()
+    work = (options.work or Path(tempfile.mkdtemp(prefix="scraper-bench-"))).resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    names = options.sites.split(",")
+    for name in names:
+        if not (SITES[name].root / SITES[name].start.lstrip("/")).exists():
+            raise SystemExit(f"needs the Debian package {name}")
+    contestants = programs(work, options.peers.split(","))
+    _, server_core = cores()
+    sections = []
+    with nginx({name: SITES[name].root.resolve() for name in names}, work / "nginx", server_core) as origins:
+        for name in names:
+            expected = expected_paths(SITES[name], work / "walks" / f"{name}.json")
+            figures = contest(contestants, name, origins[name], expected, options.rounds, work)
+            sections.append(f"\n## {name}: {len(expected):,} pages\n\n" + table(contestants, figures, len(expected)))
+            print(sections[-1] + "\n", flush=True)
+    options.out.write_text(report(sections, options.rounds))
+
+
+if __name__ == "__main__":
+    main()
