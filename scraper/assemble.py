@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 from scraper.clock import Clock, wall_time
 from scraper.config.effective import changed, effective_yaml, identity
 from scraper.config.schema import CrawlConfig, Credentials
-from scraper.engine.crawl import Engine, Rules
+from scraper.engine.crawl import Engine
 from scraper.engine.descriptors import affordable
+from scraper.engine.premises import Rules
 from scraper.engine.resume import CLOCK_MARK, epoch, set_back, what_changed
 from scraper.errors import ConfigError, MissingExtra, Problem, SinkError
 from scraper.events import CrawlStarted, EventBus, Listener, Warned

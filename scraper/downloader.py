@@ -22,8 +22,9 @@ from types import TracebackType
 from typing import Self
 
 from scraper.clock import Clock
-from scraper.engine.crawl import Engine, Rules
+from scraper.engine.crawl import Engine
 from scraper.engine.floor import Floor, Stop
+from scraper.engine.premises import Rules
 from scraper.engine.settings import EngineSettings
 from scraper.engine.shutdown import INTERRUPTED
 from scraper.errors import ConfigError, FrontierError

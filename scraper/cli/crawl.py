@@ -49,7 +49,7 @@ def crawl(
     """Crawl as the config says. The same command again resumes an unfinished run.
 
     Exit codes: 0 finished, 1 no seed could be fetched (or a page failed, with --strict), 2 config or usage error,
-    3 output cannot be written, 130/143 interrupted: state saved, resumable.
+    3 output cannot be written, 129/130/143 interrupted: state saved, resumable.
     """
     from scraper.cli.run import RunOptions, run_crawl
     from scraper.config.load import load_config

@@ -15,7 +15,6 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from scraper.clock import Clock
 from scraper.engine.dispatch import Dispatcher
@@ -23,6 +22,7 @@ from scraper.engine.floor import Floor, Stop
 from scraper.engine.hooks import Hooks
 from scraper.engine.hosts import Dice, HostBook, is_page_word
 from scraper.engine.monitor import Monitor
+from scraper.engine.premises import Premises, Rules
 from scraper.engine.reader import PageReader
 from scraper.engine.recorder import Outputs, Recorder
 from scraper.engine.robots import RobotsDesk
@@ -35,24 +35,8 @@ from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import Frontier, Ledger
 from scraper.hooks.interface import Hook
 from scraper.model import Outcome, Release, Request, Result, Settlement, Skip
-from scraper.politeness.overlays import PolitenessSettings
-from scraper.politeness.retry import RetryPolicy, RetrySettings
-from scraper.politeness.robots import RobotsSettings
-from scraper.urls.canonicalise import KeyRules
-from scraper.urls.scope import Scope
 
 log = logging.getLogger("scraper.engine")
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The pure rules of one run: what is in scope, how URLs are told apart, when hosts may be asked."""
-
-    scope: Scope
-    keys: KeyRules
-    politeness: PolitenessSettings
-    retry: RetrySettings
-    robots: RobotsSettings
 
 
 class Engine:
@@ -80,33 +64,18 @@ class Engine:
         on_result: Callable[[Result], Awaitable[None]] | None = None,
         otherwise: Callable[[Outcome], Request | None] | None = None,
     ) -> None:
-        self.floor = floor = Floor.make(settings.concurrency)
+        self.floor = Floor.make(settings.concurrency)
         self._settings, self._frontier, self._bus, self._clock = settings, frontier, bus, clock
+        self._hosts = HostBook(rules.politeness.for_host, settings.active_hosts, settings.dormant_hosts)
         dice = Dice(rng or random.Random())  # noqa: S311  jitter, not secrets
+        premises = Premises(settings, rules, self.floor, frontier, ledger, self._hosts, bus, clock, dice)
         run_hooks = Hooks(hooks)
+        robots = RobotsDesk(premises, fetcher)
         self._reader = PageReader(extractor, settings.medium_page, settings.large_page, clock)
-        self._hosts = hosts = HostBook(rules.politeness.for_host, settings.active_hosts, settings.dormant_hosts)
-        robots = RobotsDesk(settings, rules.robots, rules.keys, floor, fetcher, frontier, hosts, bus, clock, dice)
-        self._dispatcher = Dispatcher(settings, floor, frontier, hosts, robots, clock, ledger)
-        self._fetchers = Fetchers(settings, floor, frontier, fetcher, hosts, robots, run_hooks, bus, clock, dice)
-        self._recorder = Recorder(
-            settings,
-            floor,
-            frontier,
-            outputs,
-            self._reader,
-            hosts,
-            RetryPolicy(rules.retry),
-            rules.scope,
-            rules.keys,
-            run_hooks,
-            bus,
-            clock,
-            dice,
-            on_result,
-            otherwise,
-        )
-        self._monitor = Monitor(settings, floor, frontier, ledger, hosts, bus, clock, dice)
+        self._dispatcher = Dispatcher(premises, robots)
+        self._fetchers = Fetchers(premises, fetcher, robots, run_hooks)
+        self._recorder = Recorder(premises, outputs, self._reader, run_hooks, on_result, otherwise)
+        self._monitor = Monitor(premises)
 
     def stop(self, reason: Stop) -> None:
         """Ask for a clean end."""

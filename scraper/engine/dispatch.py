@@ -11,12 +11,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from scraper.clock import Clock
-from scraper.engine.floor import FetchJob, Finding, Floor, RobotsJob, Stop
-from scraper.engine.hosts import HostBook
+from scraper.engine.floor import FetchJob, Finding, RobotsJob, Stop
+from scraper.engine.premises import Premises
 from scraper.engine.robots import Allowed, Later, Refused, RobotsDesk, Unknown
-from scraper.engine.settings import EngineSettings
-from scraper.frontier.interface import NEVER, Drained, Frontier, Granted, Ledger, Wait
+from scraper.frontier.interface import NEVER, Drained, Granted, Wait
 from scraper.model import Denied, ErrorKind, Lease, Release, Settlement
 
 FILES_BELOW = -10
@@ -26,23 +24,14 @@ FILES_BELOW = -10
 class Dispatcher:
     """Feeds the fetchers until nothing is left to ask or the floor is told to stop."""
 
-    def __init__(
-        self,
-        settings: EngineSettings,
-        floor: Floor,
-        frontier: Frontier,
-        hosts: HostBook,
-        robots: RobotsDesk,
-        clock: Clock,
-        ledger: Ledger,
-    ) -> None:
-        self._settings = settings
-        self._floor = floor
-        self._frontier = frontier
-        self._hosts = hosts
+    def __init__(self, premises: Premises, robots: RobotsDesk) -> None:
+        self._settings = premises.settings
+        self._floor = premises.floor
+        self._frontier = premises.frontier
+        self._hosts = premises.hosts
         self._robots = robots
-        self._clock = clock
-        self._ledger = ledger
+        self._clock = premises.clock
+        self._ledger = premises.ledger
         self._released: list[Lease] = []
         self._denied: list[Finding] = []
 

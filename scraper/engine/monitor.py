@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from scraper.clock import Clock
-from scraper.engine.floor import Floor, Stop
-from scraper.engine.hosts import Dice, HostBook
-from scraper.engine.settings import EngineSettings
-from scraper.events import EventBus, HostState, QueuesSampled
-from scraper.frontier.interface import Frontier, Ledger
+from scraper.engine.floor import Stop
+from scraper.engine.premises import Premises
+from scraper.events import HostState, QueuesSampled
 
 BUSIEST = 40
 """How many hosts a sample tells about."""
@@ -18,25 +15,15 @@ LAG_WEIGHT = 0.3
 class Monitor:
     """Samples queue depths and the loop's lag, renews leases, and stops the run when its time is up."""
 
-    def __init__(
-        self,
-        settings: EngineSettings,
-        floor: Floor,
-        frontier: Frontier,
-        ledger: Ledger,
-        hosts: HostBook,
-        bus: EventBus,
-        clock: Clock,
-        dice: Dice,
-    ) -> None:
-        self._settings = settings
-        self._floor = floor
-        self._frontier = frontier
-        self._ledger = ledger
-        self._hosts = hosts
-        self._bus = bus
-        self._clock = clock
-        self._dice = dice
+    def __init__(self, premises: Premises) -> None:
+        self._settings = premises.settings
+        self._floor = premises.floor
+        self._frontier = premises.frontier
+        self._ledger = premises.ledger
+        self._hosts = premises.hosts
+        self._bus = premises.bus
+        self._clock = premises.clock
+        self._dice = premises.dice
 
     async def run(self) -> None:
         """Work until cancelled."""

@@ -15,17 +15,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from scraper.clock import Clock
-from scraper.engine.floor import Finding, Floor, Nudge
+from scraper.engine.floor import Finding, Nudge
 from scraper.engine.hooks import Hooks
-from scraper.engine.hosts import GATE_NOTE, Dice, HostBook, outcome_word, settled_word
+from scraper.engine.hosts import GATE_NOTE, outcome_word, settled_word
+from scraper.engine.premises import Premises
 from scraper.engine.reader import PageReader
 from scraper.engine.recent import Recent
 from scraper.engine.redirects import is_redirect, next_hop, returns_to_itself
 from scraper.engine.resume import CLOCK_MARK
-from scraper.engine.settings import EngineSettings
-from scraper.events import Event, EventBus, ItemRejected, ItemWritten, PageSettled, RetryPlanned, Skipped, Warned
-from scraper.frontier.interface import Frontier
+from scraper.events import Event, ItemRejected, ItemWritten, PageSettled, RetryPlanned, Skipped, Warned
 from scraper.model import (
     Body,
     Denied,
@@ -47,8 +45,6 @@ from scraper.model import (
     Skip,
 )
 from scraper.politeness.retry import RetryPolicy
-from scraper.urls.canonicalise import KeyRules
-from scraper.urls.scope import Scope
 
 BREATH_SECONDS = 0.01
 """How long the recorder may work without letting the fetchers run."""
@@ -74,39 +70,30 @@ class Recorder:
 
     def __init__(
         self,
-        settings: EngineSettings,
-        floor: Floor,
-        frontier: Frontier,
+        premises: Premises,
         outputs: Outputs,
         reader: PageReader,
-        hosts: HostBook,
-        retry: RetryPolicy,
-        scope: Scope,
-        rules: KeyRules,
         hooks: Hooks,
-        bus: EventBus,
-        clock: Clock,
-        dice: Dice,
         on_result: Callable[[Result], Awaitable[None]] | None = None,
         otherwise: Callable[[Outcome], Request | None] | None = None,
     ) -> None:
-        self._settings = settings
-        self._floor = floor
-        self._frontier = frontier
+        self._settings = premises.settings
+        self._floor = premises.floor
+        self._frontier = premises.frontier
         self._outputs = outputs
         self._reader = reader
-        self._hosts = hosts
-        self._retry = retry
-        self._scope = scope
-        self._rules = rules
+        self._hosts = premises.hosts
+        self._retry = RetryPolicy(premises.rules.retry)
+        self._scope = premises.rules.scope
+        self._rules = premises.rules.keys
         self._hooks = hooks
-        self._bus = bus
-        self._clock = clock
-        self._dice = dice
+        self._bus = premises.bus
+        self._clock = premises.clock
+        self._dice = premises.dice
         self._on_result = on_result
         self._otherwise = otherwise
-        self._passed_on = Recent(settings.known_links)
-        self._skipped = Recent(settings.known_links)
+        self._passed_on = Recent(self._settings.known_links)
+        self._skipped = Recent(self._settings.known_links)
         self._group: list[Settlement] = []
         self._results: list[Result] = []
         self._spooled: list[Body] = []

@@ -12,19 +12,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from scraper.clock import Clock
-from scraper.engine.floor import Floor
-from scraper.engine.hosts import GATE_NOTE, Dice, HostBook
+from scraper.engine.hosts import GATE_NOTE
+from scraper.engine.premises import Premises
 from scraper.engine.redirects import is_redirect, next_hop
-from scraper.engine.settings import EngineSettings
-from scraper.events import EventBus, RobotsFetched
+from scraper.events import RobotsFetched
 from scraper.fetch.interface import Fetcher
-from scraper.frontier.interface import NEVER, Frontier
+from scraper.frontier.interface import NEVER
 from scraper.model import ErrorKind, Failure, Lease, Outcome, OutOfScope, Page, Request, Url
 from scraper.politeness.gate import HostGate
 from scraper.politeness.retry_after import wait_for
-from scraper.politeness.robots import RobotsBook, RobotsEntry, RobotsSettings
-from scraper.urls.canonicalise import Base, KeyRules, canonicalise
+from scraper.politeness.robots import RobotsBook, RobotsEntry
+from scraper.urls.canonicalise import Base, canonicalise
 
 NOTE_PREFIX = "robots "
 MAX_HOPS = 5
@@ -65,31 +63,19 @@ Judgement = Allowed | Unknown | Refused | Later
 class RobotsDesk:
     """Knows the robots.txt of every origin at work, and fetches those it does not know."""
 
-    def __init__(
-        self,
-        settings: EngineSettings,
-        robots: RobotsSettings,
-        keys: KeyRules,
-        floor: Floor,
-        fetcher: Fetcher,
-        frontier: Frontier,
-        hosts: HostBook,
-        bus: EventBus,
-        clock: Clock,
-        dice: Dice,
-    ) -> None:
-        self._settings = settings
-        self._robots = robots
-        self._keys = keys
-        self._floor = floor
+    def __init__(self, premises: Premises, fetcher: Fetcher) -> None:
+        self._settings = premises.settings
+        self._robots = premises.rules.robots
+        self._keys = premises.rules.keys
+        self._floor = premises.floor
         self._fetcher = fetcher
-        self._frontier = frontier
-        self._hosts = hosts
-        self._bus = bus
-        self._clock = clock
-        self._dice = dice
+        self._frontier = premises.frontier
+        self._hosts = premises.hosts
+        self._bus = premises.bus
+        self._clock = premises.clock
+        self._dice = premises.dice
         self._book = RobotsBook(BOOK_LIMIT)
-        self._needed = robots.robots == "obey" or settings.sitemaps
+        self._needed = self._robots.robots == "obey" or self._settings.sitemaps
 
     def judge(self, request: Request, notes: Mapping[str, str] | None, now: float) -> Judgement:
         """Whether `request` may be asked for; `notes` are those of its lease."""

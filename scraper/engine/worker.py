@@ -12,16 +12,13 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from scraper.clock import Clock
-from scraper.engine.floor import FetchJob, Finding, Floor, Job, RobotsJob, Stop
+from scraper.engine.floor import FetchJob, Finding, Job, RobotsJob, Stop
 from scraper.engine.hooks import Hooks
-from scraper.engine.hosts import Dice, HostBook
+from scraper.engine.premises import Premises
 from scraper.engine.robots import RobotsDesk
-from scraper.engine.settings import EngineSettings
 from scraper.errors import ScraperError
-from scraper.events import EventBus, FetcherReplaced, FetchFinished, FetchStarted
+from scraper.events import FetcherReplaced, FetchFinished, FetchStarted
 from scraper.fetch.interface import Fetcher
-from scraper.frontier.interface import Frontier
 from scraper.model import Denied, ErrorKind, Failure, Lease, Outcome, Page, Release, Settlement
 
 log = logging.getLogger("scraper.engine")
@@ -30,29 +27,17 @@ log = logging.getLogger("scraper.engine")
 class Fetchers:
     """N fetcher tasks under one supervisor, all children of the run's TaskGroup."""
 
-    def __init__(
-        self,
-        settings: EngineSettings,
-        floor: Floor,
-        frontier: Frontier,
-        fetcher: Fetcher,
-        hosts: HostBook,
-        robots: RobotsDesk,
-        hooks: Hooks,
-        bus: EventBus,
-        clock: Clock,
-        dice: Dice,
-    ) -> None:
-        self._settings = settings
-        self._floor = floor
-        self._frontier = frontier
+    def __init__(self, premises: Premises, fetcher: Fetcher, robots: RobotsDesk, hooks: Hooks) -> None:
+        self._settings = premises.settings
+        self._floor = premises.floor
+        self._frontier = premises.frontier
         self._fetcher = fetcher
-        self._hosts = hosts
+        self._hosts = premises.hosts
         self._robots = robots
         self._hooks = hooks
-        self._bus = bus
-        self._clock = clock
-        self._dice = dice
+        self._bus = premises.bus
+        self._clock = premises.clock
+        self._dice = premises.dice
         self._deaths = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None

@@ -13,10 +13,11 @@ from scraper.politeness.retry_after import JITTER, wait_for
 RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """Answers that may differ next time. Not 501 and 505, which will not."""
 RETRIED_ERRORS = frozenset(
-    {ErrorKind.CONNECT, ErrorKind.TIMEOUT, ErrorKind.NETWORK, ErrorKind.PROTOCOL, ErrorKind.TRUNCATED}
+    {ErrorKind.DNS, ErrorKind.CONNECT, ErrorKind.TIMEOUT, ErrorKind.NETWORK, ErrorKind.PROTOCOL, ErrorKind.TRUNCATED}
 )
-RETRIED_ONCE = frozenset({ErrorKind.DNS, ErrorKind.TLS, ErrorKind.DECODE})
-"""Errors that rarely go away: an unknown name, a bad certificate, a broken content-coding."""
+"""Errors that may pass. A name that is known not to exist is a permanent failure, and those are never retried."""
+RETRIED_ONCE = frozenset({ErrorKind.TLS, ErrorKind.DECODE})
+"""Errors that rarely go away: a bad certificate, a broken content-coding."""
 
 
 @dataclass(frozen=True, slots=True)

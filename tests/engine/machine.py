@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scraper.clock import Clock
-from scraper.engine.crawl import Engine, Rules
+from scraper.engine.crawl import Engine
 from scraper.engine.floor import Stop
+from scraper.engine.premises import Rules
 from scraper.engine.settings import EngineSettings
 from scraper.events import Event, EventBus
 from scraper.frontier.memory import MemoryFrontier

@@ -51,7 +51,7 @@ def test_503_that_says_when_is_a_slow_down() -> None:
 ERRORS = [
     *((kind, 3) for kind in (ErrorKind.CONNECT, ErrorKind.TIMEOUT, ErrorKind.NETWORK, ErrorKind.PROTOCOL)),
     (ErrorKind.TRUNCATED, 3),
-    *((kind, 1) for kind in (ErrorKind.DNS, ErrorKind.TLS, ErrorKind.DECODE)),
+    *((kind, 1) for kind in (ErrorKind.TLS, ErrorKind.DECODE)),
     *((kind, 0) for kind in (ErrorKind.TOO_LARGE, ErrorKind.REDIRECT, ErrorKind.SCOPE, ErrorKind.ROBOTS)),
     *((kind, 0) for kind in (ErrorKind.CHECKSUM, ErrorKind.IO, ErrorKind.OTHER, ErrorKind.ADDRESS)),
 ]
