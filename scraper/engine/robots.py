@@ -70,6 +70,7 @@ class RobotsDesk:
         self._floor = premises.floor
         self._fetcher = fetcher
         self._frontier = premises.frontier
+        self._ledger = premises.ledger
         self._hosts = premises.hosts
         self._bus = premises.bus
         self._clock = premises.clock
@@ -138,7 +139,9 @@ class RobotsDesk:
             request = hop
 
     async def _ask(self, request: Request) -> Outcome:
-        gate = self._hosts.enter(request.url.host, None)
+        host, now = request.url.host, self._clock.now()
+        # A redirect may lead to a host that has had no lease in this session: what is remembered of it still holds.
+        gate = self._hosts.get(host) or self._hosts.enter(host, await self._ledger.notes(host), now)
         if (ready := gate.ready_at()) > self._clock.now() and ready != NEVER:
             await self._clock.sleep_until(ready)
         gate.on_start(self._clock.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from itertools import pairwise
 
 import pytest
@@ -14,11 +15,11 @@ from scraper.events import BreakerClosed, BreakerOpened, FetcherReplaced, HostPa
 from scraper.hooks.interface import Hook
 from scraper.model import ErrorKind, Failure, Item, Page, Request, Result
 from scraper.politeness.breaker import BreakerSettings
-from scraper.politeness.gate import GateSettings
+from scraper.politeness.gate import GateSettings, HostGate
 from scraper.politeness.robots import RobotsSettings
 from scraper.testing.fakes import Answer, FakeFetcher, FakeSink, failure, make_page, redirect, status
 from scraper.testing.virtual_loop import virtual_run
-from tests.engine.machine import Machine
+from tests.engine.machine import EPOCH, FAST, Machine
 
 A = "http://a.example"
 B = "http://b.example"
@@ -247,6 +248,21 @@ async def test_robots_is_read_once_and_obeyed() -> None:
     assert [(skip.url.href, skip.reason) for skip in skips] == [(f"{A}/no/way", "robots")]
     assert "2" in skips[0].rule
     assert "Disallow: /no" in skips[0].rule
+
+
+@virtual_run
+async def test_a_robots_redirect_keeps_to_what_is_remembered_of_its_target() -> None:
+    """robots.txt of A leads to B, which asked for a pause in an earlier session: it waits for its end."""
+    machine = Machine(FakeFetcher({f"{A}/robots.txt": redirect(f"{B}/robots.txt")}, otherwise="<p>"))
+    machine.robots = RobotsSettings(robots="obey")
+    gate = HostGate(FAST, "b.example")
+    parked = make_page(f"{B}/x", status=429, headers={"Retry-After": "40"})
+    gate.on_start(EPOCH)
+    gate.on_finish(parked, EPOCH, random.Random(1))
+    await machine.frontier.settle([], notes={"b.example": {"gate": gate.note()}})
+    await machine.run(f"{A}/0")
+    (asked,) = machine.fetcher.starts("b.example")
+    assert asked - machine.fetcher.starts("a.example")[0] >= 39
 
 
 @virtual_run
