@@ -106,7 +106,7 @@ class AddressGuard:
         if rule is None and isinstance(address, IPv6):
             for inner in carried(address):
                 if (rule := self._judge(inner)) is not None:
-                    return f"{rule} (within {address})"
+                    return f"{rule} (within {ip})"
         return rule
 
     def _judge(self, ip: IPv4 | IPv6) -> str | None:
