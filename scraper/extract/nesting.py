@@ -4,6 +4,9 @@ For many tags the HTML standard makes a parser walk the whole stack of open elem
 `<div>` costs the square of its length: 100,000 of them, half a megabyte, take the parser eleven seconds. Before a page
 with very many tags is parsed, its nesting is therefore estimated, in linear time, on its bytes. The estimate errs on
 the high side for broken pages and knows nothing of foreign content; real pages stay a hundred times below the limit.
+
+Large pages are common (an index, a manual on one page) and pay for every tag, so an element that holds text alone,
+which most do, is taken in one step with its end tag.
 """
 
 from __future__ import annotations
@@ -15,14 +18,14 @@ CHECKED_FROM = 8_000
 MAX_WORK = 60_000_000
 """Sum, over all tags, of the elements open there, beyond which a page is not parsed (about 0.2 s)."""
 
-_RAW = rb"script|style|textarea|title|xmp|iframe|noembed|noframes"
+_NAME = rb"([a-z][^\s/>]{0,30}+)"
+_ATTRIBUTES = rb"[^>\"']*+(?:(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))[^>\"']*+)*+"
 _TAG = re.compile(
-    rb"<!--.*?(?:-->|\Z)"
-    rb"|<(?:" + _RAW + rb")(?=[\s/>])[^>]*+(?:>|\Z)"
-    rb"|<(/?)([a-z][^\s/>]{0,30}+)(?:[^>\"']|\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))*+",
+    rb"<(?:" + _NAME + _ATTRIBUTES + rb"(>[^<]*+</\1>)?+|/" + _NAME + _ATTRIBUTES + rb"|!--.*?(?:-->|\Z))",
     re.IGNORECASE | re.DOTALL,
 )
-_RAW_END = re.compile(rb"</(?:" + _RAW + rb")(?=[\s/>])", re.IGNORECASE)
+_RAW = frozenset(b"script style textarea title xmp iframe noembed noframes".split())
+_RAW_END = re.compile(rb"</(?:" + b"|".join(sorted(_RAW)) + rb")(?=[\s/>])", re.IGNORECASE)
 # Elements that cannot nest by themselves: void ones, and those whose next sibling ends them.
 _FLAT = frozenset(
     b"area base br col embed hr img input link meta param source track wbr p li dt dd tr td th option".split()
@@ -34,26 +37,30 @@ def too_deep(markup: bytes) -> bool:
     if markup.count(b"<") <= CHECKED_FROM:
         return False
     open_now: dict[bytes, int] = {}
-    depth = work = at = 0
-    while (match := _TAG.search(markup, at)) is not None:
-        at = match.end()
-        name = match[2]
-        if name is None:
-            if markup[match.start() + 1] != 0x21:  # raw text: what looks like a tag in it is none
-                end = _RAW_END.search(markup, at)
-                at = end.start() if end is not None else len(markup)
-            continue
-        name = name.lower()
-        work += depth
-        if name in _FLAT:
-            continue
-        count = open_now.get(name, 0)
-        if not match[1]:
-            open_now[name] = count + 1
-            depth += 1
-        elif count:
-            open_now[name] = count - 1
-            depth -= 1
-        if work > MAX_WORK:
-            return True
+    depth = work = 0
+    at: int | None = 0
+    while at is not None:
+        start, at = at, None
+        for match in _TAG.finditer(markup, start):
+            opened, only_text, closed = match.groups()
+            if only_text is not None:
+                work += 2 * depth + 1
+            elif opened is not None:
+                opened = opened.lower()
+                if opened in _RAW:  # what looks like a tag in it is none
+                    end = _RAW_END.search(markup, match.end())
+                    at = end.start() if end is not None else None
+                    break
+                work += depth
+                if opened not in _FLAT:
+                    open_now[opened] = open_now.get(opened, 0) + 1
+                    depth += 1
+            elif closed is not None:
+                work += depth
+                closed = closed.lower()
+                if count := open_now.get(closed, 0):
+                    open_now[closed] = count - 1
+                    depth -= 1
+            if work > MAX_WORK:
+                return True
     return False
