@@ -91,12 +91,17 @@ class MemoryFrontier:
         """Store the fate of leases; return how many discovered URLs were new."""
         self._check()
         new = 0
+        lines = []
         for settlement in settlements:
-            self._settle(settlement)
+            if (line := self._settle(settlement)) is not None:
+                lines.append(line)
             new += self._add(settlement.discovered)
             for skip in settlement.skipped:
                 if skip.url.key not in self._known:
                     self._skips.setdefault(skip.url.key, skip)
+        for line in lines:  # last, or a host would be forgotten whose next request this very call has brought
+            line.leased -= 1
+            self._schedule.forget_if_spent(line)
         self._marks.update(marks or {})
         for host, given in (notes or {}).items():
             self._notes[host].update(given)
@@ -189,16 +194,16 @@ class MemoryFrontier:
         line.introduced = True
         return Lease(entry, request, NEVER, notes)
 
-    def _settle(self, settlement: Settlement) -> None:
+    def _settle(self, settlement: Settlement) -> MemoryLine | None:
+        """Store one verdict; return the line whose lease has ended with it."""
         entry = settlement.lease.id
         request = self._leased.pop(entry, None)
         if request is None:  # settled before: the first verdict stands
-            return
+            return None
         self._wire_size += settlement.wire_size
         self._items += settlement.items
         host = request.url.host
         line = self._schedule.line(host)
-        line.leased -= 1
         match settlement.verdict:
             case Release():
                 self._queue(entry, request)
@@ -212,7 +217,7 @@ class MemoryFrontier:
                 self._skips[request.url.key] = Skip(request.url, request.parent, reason, rule)
             case never:
                 assert_never(never)
-        self._schedule.forget_if_spent(line)
+        return line
 
     def _retry(self, entry: int, at: float, request: Request) -> None:
         self._known.add(request.url.key)

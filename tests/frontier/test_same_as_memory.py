@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -133,6 +133,28 @@ class SameAsMemory(RuleBasedStateMachine):
             mine, model = self.run(_all(self.sqlite.waiting())), self.run(_all(self.memory.waiting()))
             for host in HOSTS:
                 assert [r for r in mine if r.url.host == host] == [r for r in model if r.url.host == host]
+
+
+def test_a_host_that_goes_on_is_not_introduced_again(tmp_path: Path) -> None:
+    """A settlement that ends a host's last request and brings its next one keeps the host: notes come once."""
+
+    async def second_lease(frontier: MemoryFrontier | SqliteFrontier) -> Mapping[str, str] | None:
+        await frontier.add([make_request("https://a.example/1")])
+        first = await frontier.lease(1, 1000.0)
+        assert isinstance(first, Granted)
+        frontier.park("a.example", 1000.0)
+        found = (make_request("https://a.example/2"),)
+        await frontier.settle([Settlement(first.leases[0], Done(), "ok", found)])
+        second = await frontier.lease(1, 1000.0)
+        await frontier.aclose()
+        assert isinstance(second, Granted)
+        return second.leases[0].notes
+
+    async def both() -> list[Mapping[str, str] | None]:
+        sqlite = await SqliteFrontier.open(tmp_path / "db", SqliteSettings())
+        return [await second_lease(MemoryFrontier()), await second_lease(sqlite)]
+
+    assert asyncio.run(both()) == [None, None]
 
 
 def _host(lease: Lease) -> str:
