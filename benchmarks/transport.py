@@ -1,20 +1,27 @@
 """What a request costs: our transport, our transport beneath httpx's client, and httpx's own.
 
-    python benchmarks/transport.py http://127.0.0.1:8080/page.html --connections 16,64,256,1024
+    taskset -c 0 python benchmarks/transport.py http://127.0.0.1:8080/page.html --connections 16,64,256,1024
 
-The URL should be a page of some 30 KB on a fast server on this machine (nginx: `sendfile on; keepalive_requests
-1000000; access_log off`), so that the client is what is measured. Figures are CPU microseconds of this process per
-request, kept-alive connections all busy, after a warm-up; they say less about wall time than about how many pages a
-second one core can fetch. Raise `ulimit -n` for many connections.
+The URL should be a page of some 30 KB on a fast server on this machine (nginx on another core: `sendfile on;
+keepalive_requests 1000000; access_log off`), so that the client is what is measured. Figures are CPU microseconds of
+this process per request, kept-alive connections all busy, after a warm-up; they say less about wall time than about how
+many pages a second one core can fetch. Every figure is taken in a process of its own, the numbers of connections take
+turns, and what is shown is the median of the rounds; beside it the median of each round's last figure over its first,
+which is how the cost grows. Of bodies above the window CPU seconds a GiB are shown. Raise `ulimit -n` for many
+connections.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
+import statistics
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack
+from multiprocessing import get_context
 
 import httpx
 
@@ -30,6 +37,7 @@ HEADERS = [
     (b"Accept-Language", b"en"),
 ]
 WARM_UP = 2
+WINDOW = TransportSettings().window
 
 
 async def lean(stack: AsyncExitStack, url: str, connections: int) -> Ask:
@@ -42,7 +50,9 @@ async def lean(stack: AsyncExitStack, url: str, connections: int) -> Ask:
 
     async def ask() -> int:
         answer = await transport.exchange("GET", origin, target, HEADERS)
-        return len(await answer.read())
+        if answer.complete:
+            return len(await answer.read())
+        return sum([len(piece) async for piece in answer.pieces()])
 
     return ask
 
@@ -76,12 +86,10 @@ WAYS = {
 }
 
 
-async def measure(
-    way: Callable[[AsyncExitStack, str, int], Awaitable[Ask]], url: str, connections: int, requests: int
-) -> tuple[float, int]:
+async def measure(way: str, url: str, connections: int, requests: int, as_scrape_does: bool) -> tuple[float, int]:
     """CPU seconds a request, and the bytes of one body."""
     async with AsyncExitStack() as stack:
-        ask = await way(stack, url, connections)
+        ask = await WAYS[way](stack, url, connections)
 
         async def fetcher(count: int) -> int:
             size = 0
@@ -95,10 +103,28 @@ async def measure(
             return tasks[0].result()
 
         size = await all_fetchers(WARM_UP)
+        if as_scrape_does:
+            from scraper.cli.run import YOUNG_OBJECTS  # here: what it imports would weigh on the other figures
+
+            gc.freeze()
+            gc.set_threshold(YOUNG_OBJECTS, 20, 20)
         each = max(1, requests // connections)
         before = cpu_seconds()
         await all_fetchers(each)
         return (cpu_seconds() - before) / (each * connections), size
+
+
+def one_figure(
+    way: str, url: str, connections: int, requests: int, as_scrape_does: bool, loop: str
+) -> tuple[float, int]:
+    """`measure` on a new loop, in this process."""
+    factory = asyncio.new_event_loop
+    if loop == "uvloop":
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(measure(way, url, connections, requests, as_scrape_does))
 
 
 def main() -> None:
@@ -108,26 +134,31 @@ def main() -> None:
     parser.add_argument("--connections", default="1,16,64,256", help="comma-separated numbers")
     parser.add_argument("--requests", type=int, default=20_000, help="per figure, for our transport")
     parser.add_argument("--slow-requests", type=int, default=2_000, help="per figure, for httpx's own transport")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ways", default=",".join(WAYS), help="comma-separated")
     parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop")
-    options = parser.parse_args()
-    factory = asyncio.new_event_loop
-    if options.loop == "uvloop":
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    numbers = [int(n) for n in options.connections.split(",")]
-    sys.stdout.write(
-        f"CPU us a request, {options.loop}\n{'connections':>28}" + "".join(f"{n:>9}" for n in numbers) + "\n"
+    parser.add_argument(
+        "--collector", choices=["default", "crawl"], default="default", help="crawl: as `scrape` sets it"
     )
-    for name, way in WAYS.items():
-        sys.stdout.write(f"{name:>28}")
-        for number in numbers:
-            requests = options.slow_requests if way is client_alone else options.requests
-            with asyncio.Runner(loop_factory=factory) as runner:
-                seconds, size = runner.run(measure(way, options.url, number, requests))
-            sys.stdout.write(f"{seconds * 1e6:>9.1f}")
-            sys.stdout.flush()
-        sys.stdout.write(f"   ({size} bytes a body)\n")
+    options = parser.parse_args()
+    numbers = [int(n) for n in options.connections.split(",")]
+    tell = sys.stdout.write
+    tell(f"CPU us a request, {options.loop}, collector: {options.collector}\n{'connections':>28}")
+    tell("".join(f"{n:>9}" for n in numbers) + "   growth\n")
+    for way in options.ways.split(","):
+        requests = options.slow_requests if way == "AsyncClient" else options.requests
+        taken: dict[int, list[float]] = {n: [] for n in numbers}
+        size = 0
+        for turn in range(options.rounds):
+            for n in numbers if turn % 2 == 0 else numbers[::-1]:
+                with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
+                    job = (way, options.url, n, requests, options.collector == "crawl", options.loop)
+                    seconds, size = child.submit(one_figure, *job).result()
+                taken[n].append(seconds)
+        medians = [statistics.median(taken[n]) for n in numbers]
+        growth = statistics.median(b / a for a, b in zip(taken[numbers[0]], taken[numbers[-1]], strict=True)) - 1
+        tell(f"{way:>28}" + "".join(f"{m * 1e6:>9.1f}" for m in medians) + f"   {growth:+.0%}   ({size} bytes a body")
+        tell(f"; {', '.join(f'{m * 2**30 / size:.2f}' for m in medians)} s a GiB)\n" if size > WINDOW else ")\n")
 
 
 if __name__ == "__main__":

@@ -10,17 +10,12 @@ It is made connected (`dial.py`), and from then on it is in one of three states:
            Either way the keeper is told once (`freed`) and finds out from `usable` whether to keep the connection.
     CLOSED for good. `gone` follows when the operating system has let go of the socket.
 
-A BUSY connection reads the answer in steps, and `_step` is the method that takes the next bytes:
+All connections receive into one buffer (`inbox.py`). What a BUSY one receives is read by `incoming.py`, which finds out
+where the answer ends and whether the connection may be used again; to the others come bytes that belong to no answer.
 
-    _read_head    gather until the empty line; 1xx heads are counted and passed over; then one of
-    _read_length  a body of known size: counting is all there is to do, no parser sees these bytes
-    _read_chunks  llhttp undoes the chunks (`framing.Chunks`)
-    _read_to_end  a body that ends with the connection
-    _refuse       IDLE and CLOSED: bytes that belong to no answer
-
-A connection is used again only if both sides said so, the request was sent whole, the answer ended exactly where its
-framing says, and no byte came after. A single surplus byte closes it: it would be read as the beginning of the next
-answer, and a server (or whoever stands between) could choose what the next request gets to see.
+Whoever waits for the answer is woken *within* the callback that brings it (`wake.py`), and may begin the next exchange
+on this connection before that callback returns. So in every callback the exchange is told last, the keeper before it,
+and what is done after that is done only if the connection still carries that exchange.
 
 Time: a connection has one timer for all its waits (`patience.py`), also for its keep-alive time in the pool.
 
@@ -33,21 +28,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
 from enum import Enum
 from typing import Protocol, cast
 
 import httpx
 
 from scraper.fetch.exchange import Exchange
-from scraper.fetch.faults import DeadlinePassed, Stale, Truncated
-from scraper.fetch.framing import NO_BODY, Chunks, Head, find_head, read_head
+from scraper.fetch.faults import DeadlinePassed, Stale
+from scraper.fetch.inbox import Inbox
+from scraper.fetch.incoming import Incoming
 from scraper.fetch.limits import Timeouts, TransportSettings
 from scraper.fetch.patience import Patience
 
 # What a server promises in `Keep-Alive: timeout` counts from its side of the network: seconds to stay on the safe side.
 KEEP_ALIVE_MARGIN = 1.0
-_BEGINNING = b"HTTP/1."
 
 
 class State(Enum):
@@ -74,27 +68,22 @@ class Keeper(Protocol):
         ...
 
 
-class Connection(asyncio.Protocol):
-    """An HTTP/1.1 connection. `origin` (`scheme://host[:port]`) is what the pool keeps it under."""
+class Connection(asyncio.BufferedProtocol):
+    """An HTTP/1.1 connection. `origin` is what the pool keeps it under, `inbox` where it receives."""
 
     __slots__ = (
-        "_chunks",
         "_deadline",
         "_drained",
         "_exchange",
-        "_interim",
-        "_keep_alive",
+        "_inbox",
+        "_incoming",
         "_keeper",
-        "_left",
         "_loop",
         "_patience",
         "_paused",
         "_peername",
-        "_pending",
-        "_persistent",
         "_sending",
         "_settings",
-        "_step",
         "_timeouts",
         "_transport",
         "_writing_paused",
@@ -103,23 +92,18 @@ class Connection(asyncio.Protocol):
         "state",
     )
 
-    def __init__(self, origin: str, settings: TransportSettings, keeper: Keeper) -> None:
+    def __init__(self, origin: str, settings: TransportSettings, keeper: Keeper, inbox: Inbox) -> None:
         self.origin = origin
         self.served = 0
         self.state = State.BUSY
         self._settings = settings
         self._keeper = keeper
+        self._inbox = inbox
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._peername: object = None
         self._exchange: Exchange | None = None
-        self._step: Callable[[bytes], None] = self._refuse
-        self._pending = bytearray()
-        self._left = 0
-        self._interim = 0
-        self._chunks: Chunks | None = None
-        self._persistent = False
-        self._keep_alive = settings.keep_alive
+        self._incoming = Incoming(settings)
         self._paused = self._writing_paused = self._sending = False
         self._drained: asyncio.Future[None] | None = None
         self._timeouts = settings.timeouts
@@ -150,12 +134,11 @@ class Connection(asyncio.Protocol):
             self._fail(Stale("the connection closed before the request was sent"))
             return
         self.state = State.BUSY
-        self._step = self._read_head
-        self._interim = 0
+        self._incoming.begin(exchange)
         self._timeouts = timeouts
         self._deadline = deadline
         self._sending = not whole
-        exchange.begin(self, self._loop.time())
+        exchange.begin(self)
         self._await_reading()
         self._transport.write(head)
 
@@ -186,6 +169,12 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
             self._await_reading()
 
+    def _pause(self) -> None:
+        if not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+            self._be_patient(None)
+
     def abandon(self, exchange: Exchange) -> None:
         """Close, if `exchange` is still on its way."""
         if self._exchange is exchange:
@@ -213,13 +202,32 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._peername = transport.get_extra_info("peername")
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put the bytes that come; all connections share it (`inbox.py`)."""
+        return self._inbox.lend(self)
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Bytes have come."""
+        data = self._inbox.take(self, nbytes)
         read = self._timeouts.read
         if read is not None and not self._sending and not self._paused:
             due = self._loop.time() + read
             self._patience.due = due if due < self._deadline else self._deadline
-        self._step(data)
+        exchange = self._exchange
+        if exchange is None:
+            self._refuse()
+            return
+        try:
+            complete = self._incoming.feed(data)
+        except httpx.RemoteProtocolError as exc:
+            self._fail(exc)
+            return
+        if complete:
+            self._complete(exchange)
+        elif exchange.streaming:
+            exchange.rouse()
+            if exchange.full and self._exchange is exchange:
+                self._pause()
 
     def eof_received(self) -> None:
         """The peer has said all it had to say: nothing can follow, so the transport closes (None says so)."""
@@ -227,9 +235,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
-        self._lost(exc)
         self._transport = None
         self._keeper.gone(self)
+        self._lost(exc)
 
     def pause_writing(self) -> None:
         """The send buffer is full."""
@@ -240,131 +248,15 @@ class Connection(asyncio.Protocol):
         self._writing_paused = False
         self._wake_sender()
 
-    # -- the answer, step by step
+    # -- how an exchange ends
 
-    def _refuse(self, data: bytes) -> None:
+    def _refuse(self) -> None:
         if self.state is State.IDLE:
             self._shut()
             self._keeper.died(self)
 
-    def _read_head(self, data: bytes) -> None:
-        pending = self._pending
-        while True:
-            if pending:
-                start = max(0, len(pending) - 3)
-                pending += data
-                end = find_head(pending, start)
-                whole: bytes | bytearray = pending
-            else:
-                end = find_head(data)
-                whole = data
-            if end < 0 or end > self._settings.max_head:
-                self._gather_head(whole)
-                return
-            raw, data = bytes(whole[:end]), bytes(whole[end:])
-            pending.clear()
-            try:
-                head = read_head(raw, self._settings.max_headers)
-                if head.status >= 200:
-                    self._begin_body(head, data)
-                    return
-                self._pass_over(head)
-            except httpx.RemoteProtocolError as exc:
-                self._fail(exc)
-                return
-            if not data:
-                return
-
-    def _gather_head(self, data: bytes | bytearray) -> None:
-        if not data.startswith(_BEGINNING[: len(data)]):
-            self._fail(httpx.RemoteProtocolError(f"not an HTTP/1.1 response: it begins with {bytes(data[:24])!r}"))
-        elif len(data) > self._settings.max_head:
-            self._fail(httpx.RemoteProtocolError(f"a response head of more than {self._settings.max_head} bytes"))
-        elif data is not self._pending:
-            self._pending += data
-
-    def _pass_over(self, head: Head) -> None:
-        """An interim answer (RFC 9110 15.2): the final one is still to come."""
-        self._interim += 1
-        if head.status == 101:
-            raise httpx.RemoteProtocolError("the server switched protocols without being asked")
-        if self._interim > self._settings.max_interim:
-            raise httpx.RemoteProtocolError(f"more than {self._settings.max_interim} interim responses")
-
-    def _begin_body(self, head: Head, data: bytes) -> None:
-        """Choose how the body ends (RFC 9112 6.3) and take what has come of it."""
-        exchange = self._exchange
-        assert exchange is not None, "only a busy connection reads a head"
-        self._persistent = head.persistent
-        if head.idle is not None:
-            promised = max(head.idle - KEEP_ALIVE_MARGIN, head.idle / 2)
-            self._keep_alive = min(self._settings.keep_alive, promised)
-        length = head.length
-        if exchange.method == "HEAD" or head.status in NO_BODY:
-            length = 0
-        elif head.chunked:
-            length = None
-            self._chunks = Chunks()
-            self._step = self._read_chunks
-        elif length is None:
-            self._persistent = False
-            self._step = self._read_to_end
-        exchange.on_head(head, length, self._loop.time())
-        if length is not None:
-            self._left = length
-            self._step = self._read_length
-            self._read_length(data)
-        elif data:
-            self._step(data)
-
-    def _read_length(self, data: bytes) -> None:
-        left = self._left
-        if len(data) > left:
-            self._persistent = False
-            data = data[:left]
-        self._left = left = left - len(data)
-        self._take(data, ended=not left)
-
-    def _read_chunks(self, data: bytes) -> None:
-        chunks = self._chunks
-        assert chunks is not None, "set together with this step"
-        try:
-            body = chunks.feed(data)
-        except httpx.RemoteProtocolError as exc:
-            self._fail(exc)
-            return
-        if chunks.done:
-            if chunks.trailing:
-                self._persistent = False
-            if self._exchange is not None:
-                self._exchange.trailers = chunks.trailers
-        self._take(body, ended=chunks.done)
-
-    def _read_to_end(self, data: bytes) -> None:
-        self._take(data, ended=False)
-
-    def _take(self, body: bytes, *, ended: bool) -> None:
-        exchange = self._exchange
-        if exchange is None:
-            return
-        full = False
-        if body:
-            try:
-                full = exchange.on_body(body)
-            except httpx.RemoteProtocolError as exc:
-                self._fail(exc)
-                return
-        if ended:
-            self._complete(exchange)
-        elif full and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
-            self._be_patient(None)
-
-    # -- how an exchange ends
-
     def _complete(self, exchange: Exchange) -> None:
-        reusable = self._persistent and not self._sending
+        reusable = self._incoming.persistent and not self._sending
         self._end_exchange()
         if reusable:
             if self._paused and self._transport is not None:
@@ -374,51 +266,41 @@ class Connection(asyncio.Protocol):
             self.served += 1
             self._deadline = math.inf
             self._timeouts = _AT_REST
-            self._be_patient(self._keep_alive)
+            self._be_patient(self._idle_time())
         else:
             self._shut()
-        exchange.on_end()
         self._keeper.freed(self)
+        exchange.on_end()
+
+    def _idle_time(self) -> float:
+        """Seconds that it may wait in the pool."""
+        promised = self._incoming.idle
+        ours = self._settings.keep_alive
+        return ours if promised is None else min(ours, max(promised - KEEP_ALIVE_MARGIN, promised / 2))
 
     def _fail(self, error: Exception) -> None:
         exchange = self._end_exchange()
         self._shut()
         if exchange is not None:
-            exchange.on_error(error)
             self._keeper.freed(self)
+            exchange.on_error(error)
 
     def _lost(self, exc: Exception | None) -> None:
         """Nothing more will come: decide what that means for what is on its way."""
-        if self.state is State.IDLE:
-            self._shut()
-            self._keeper.died(self)
-            return
         exchange = self._exchange
         if exchange is None:
+            self._refuse()
             self._shut()
-        elif self._step == self._read_to_end and exc is None:
+            return
+        error = self._incoming.cut_off(exc, served=self.served)
+        if error is None:
             self._complete(exchange)
-        elif self._step == self._read_head and not self._pending and not self._interim:
-            if self.served:
-                self._fail(Stale("the server closed a kept-alive connection without answering"))
-            elif exc is None:
-                self._fail(httpx.RemoteProtocolError("the server closed the connection without answering"))
-            else:
-                self._fail(httpx.ReadError(f"the connection broke before an answer came: {exc}"))
-        elif exc is not None:
-            self._fail(httpx.ReadError(f"the connection broke within the response: {exc}"))
-        elif self._step == self._read_head:
-            self._fail(Truncated("truncated: the connection ended within the response head"))
-        elif self._chunks is not None:
-            self._fail(Truncated("truncated: the connection ended within a chunked body"))
         else:
-            self._fail(Truncated(f"truncated: {self._left} bytes of the body are missing"))
+            self._fail(error)
 
     def _end_exchange(self) -> Exchange | None:
         exchange, self._exchange = self._exchange, None
-        self._step = self._refuse
-        self._chunks = None
-        self._pending.clear()
+        self._incoming.end()
         self._wake_sender()
         return exchange
 

@@ -16,6 +16,7 @@ import httpx
 from scraper.fetch.connection import Connection, Keeper
 from scraper.fetch.faults import AddressRefused, DeadlinePassed, TlsError
 from scraper.fetch.guard import AddressGuard
+from scraper.fetch.inbox import Inbox
 from scraper.fetch.limits import TransportSettings
 from scraper.fetch.resolve import Address, Resolver, race
 
@@ -53,6 +54,11 @@ def parse_origin(text: str) -> Origin:
     return Origin(scheme == "https", name.strip("[]"), port, name if port == default else f"{name}:{port}")
 
 
+def named(origin: str, server_name: str) -> str:
+    """`origin` with another name for TLS than its own: what the pool keeps such connections under."""
+    return f"{origin}#{server_name}"
+
+
 class Dialer:
     """Opens connections that `keeper` will keep. `tls` is used for https; without it, one is made when first needed."""
 
@@ -69,19 +75,21 @@ class Dialer:
         self._resolver = resolver
         self._keeper = keeper
         self._tls = tls
+        self._inbox = Inbox()
 
     async def dial(self, text: str, seconds: float | None, deadline: float) -> Connection:
         """Connect to the origin `text` within `seconds`, before `deadline` (an instant of the loop's clock).
 
-        Raises `ResolveFailed`, `AddressRefused`, `TlsError`, `httpx.ConnectError`, `httpx.ConnectTimeout`,
-        `DeadlinePassed`, and what `parse_origin` raises.
+        `text` may be `named`. Raises `ResolveFailed`, `AddressRefused`, `TlsError`, `httpx.ConnectError`,
+        `httpx.ConnectTimeout`, `DeadlinePassed`, and what `parse_origin` raises.
         """
-        origin = parse_origin(text)
+        plain, _, server_name = text.partition("#")
+        origin = parse_origin(plain)
         now = asyncio.get_running_loop().time()
         until = deadline if seconds is None else min(deadline, now + seconds)
         try:
             async with asyncio.timeout_at(None if until == math.inf else until) as patience:
-                return await self._open(origin, text)
+                return await self._open(origin, text, server_name or origin.host.rstrip("."))
         except TimeoutError:
             if patience.expired() and until == deadline:
                 raise DeadlinePassed("the deadline of the exchange passed before a connection stood") from None
@@ -89,14 +97,15 @@ class Dialer:
             raise httpx.ConnectTimeout(f"no connection to {origin.key}{within}") from None
         except ssl.SSLError as exc:
             raise TlsError(f"{origin.key}: {_reason(exc)}") from exc
-        except ValueError as exc:
-            raise TlsError(f"{origin.key}: not a name for TLS: {exc}") from exc
         except OSError as exc:
             self._resolver.forget(origin.host)
             raise httpx.ConnectError(f"cannot connect to {origin.key}: {exc.strerror or exc}") from exc
 
-    async def _open(self, origin: Origin, text: str) -> Connection:
+    async def _open(self, origin: Origin, text: str, server_name: str) -> Connection:
         addresses = self._permitted(origin, await self._resolver.resolve(origin.host))
+        tls = self._context() if origin.tls else None
+        if tls is not None:
+            _check_name(tls, origin, server_name)
         loop = asyncio.get_running_loop()
 
         async def attempt(address: Address) -> socket.socket:
@@ -109,12 +118,11 @@ class Dialer:
                 raise
             return sock
 
-        tls = self._context() if origin.tls else None
         sock = await race(
             addresses, attempt, delay=self._settings.happy_eyeballs_delay, discard=lambda lost: lost.close()
         )
-        connection = Connection(text, self._settings, self._keeper)
-        name = origin.host.rstrip(".") if origin.tls else None
+        connection = Connection(text, self._settings, self._keeper, self._inbox)
+        name = server_name if origin.tls else None
         # From here on the loop owns the socket and closes it, also when the handshake fails or is cancelled.
         await loop.create_connection(lambda: connection, sock=sock, ssl=tls, server_hostname=name)
         return connection
@@ -135,6 +143,14 @@ class Dialer:
             self._tls = httpx.create_ssl_context(verify=self._settings.verify_tls)
             self._tls.set_alpn_protocols(["http/1.1"])
         return self._tls
+
+
+def _check_name(tls: ssl.SSLContext, origin: Origin, name: str) -> None:
+    """Raises `TlsError` if TLS cannot ask for `name`; found out later, asyncio would leave the socket open."""
+    try:
+        tls.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=name)
+    except (ValueError, TypeError) as exc:
+        raise TlsError(f"{origin.key}: {name[:100]!r} is not a name for TLS: {exc}") from exc
 
 
 def _reason(exc: ssl.SSLError) -> str:

@@ -3,6 +3,9 @@
 The connection fills it, a task empties it. A body that fits the window is gathered and wakes its task once, when it
 is whole; of a larger one the task is woken at the head and then whenever it waits and something comes. While the
 window is full the connection does not read: that is the back-pressure.
+
+`on_head` and `on_body` only note what has come. The task is woken by `rouse`, `on_end` and `on_error`, and runs within
+them (`wake.py`): the connection calls one of these last.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import httpx
 
 from scraper.fetch.faults import BodyTooLarge
 from scraper.fetch.framing import Head
+from scraper.fetch.wake import Wake
 
 # Pieces below this size are joined to their neighbour: a dripping server must not buy an object with every byte.
 SMALL_PIECE = 2048
@@ -39,7 +43,8 @@ class Source(Protocol):
 class Exchange:
     """A response. `read()` or `pieces()` give its body as it came: undone from chunks, not from content codings.
 
-    `sent_at` and `head_at` are seconds on the event loop's clock; `received` counts body bytes so far.
+    `sent_at` and `head_at` are seconds on the event loop's clock; `received` counts body bytes so far. `streaming`
+    says that whoever asked gets the body as it comes, `full` that `window` bytes of it or more wait to be read.
     """
 
     __slots__ = (
@@ -47,9 +52,9 @@ class Exchange:
         "_eager",
         "_error",
         "_head",
+        "_loop",
         "_pieces",
         "_source",
-        "_streaming",
         "_wake",
         "_window",
         "complete",
@@ -58,11 +63,12 @@ class Exchange:
         "method",
         "received",
         "sent_at",
+        "streaming",
         "trailers",
     )
 
     def __init__(
-        self, method: str, wake: asyncio.Future[None], *, window: int, max_body: int | None, eager: bool = False
+        self, method: str, loop: asyncio.AbstractEventLoop, *, window: int, max_body: int | None, eager: bool = False
     ) -> None:
         self.method = method
         self.max_body = max_body
@@ -73,11 +79,12 @@ class Exchange:
         self._head: Head | None = None
         self._window = window
         self._eager = eager
-        self._streaming = False
+        self.streaming = False
         self._pieces: list[bytes] = []
         self._buffered = 0
         self._error: Exception | None = None
-        self._wake = wake
+        self._loop = loop
+        self._wake = Wake(loop)
         self._source: Source | None = None
 
     # -- for whoever asked
@@ -139,7 +146,6 @@ class Exchange:
                 elif self._error is not None:
                     raise self._error
                 else:
-                    self._wake = asyncio.get_running_loop().create_future()
                     await self._wake
         finally:
             self.close()
@@ -149,6 +155,7 @@ class Exchange:
         if not self.complete and self._error is None and self._source is not None:
             self._source.abandon(self)
             self._error = httpx.ReadError("the response was closed before its end")
+            self._wake.ring()  # whoever reads in another task
 
     def _take(self) -> bytes:
         pieces = self._pieces
@@ -161,29 +168,28 @@ class Exchange:
 
     # -- for the connection
 
-    def begin(self, source: Source, now: float) -> None:
+    def begin(self, source: Source) -> None:
         """The request is on its way over `source`."""
         self._source = source
-        self.sent_at = now
+        self.sent_at = self._loop.time()
 
     async def headed(self) -> None:
         """Return when the head is here, and the body too if it fits the window. Errors as `pieces`."""
         await self._wake
-        if self._error is not None and not (self._streaming and self._pieces):
+        if self._error is not None and not (self.streaming and self._pieces):
             raise self._error
 
-    def on_head(self, head: Head, length: int | None, now: float) -> None:
+    def on_head(self, head: Head, length: int | None) -> None:
         """The final head has come; `length` is the body's size if known. Raises `BodyTooLarge`."""
         self._head = head
-        self.head_at = now
+        self.head_at = self._loop.time()
         if length is not None and self.max_body is not None and length > self.max_body:
             raise self._too_large(length)
         if self._eager if length is None else length > self._window:
-            self._streaming = True
-            self._rouse()
+            self.streaming = True
 
-    def on_body(self, piece: bytes) -> bool:
-        """Body bytes have come; answer whether the window is full. Raises `BodyTooLarge`."""
+    def on_body(self, piece: bytes) -> None:
+        """Body bytes have come. Raises `BodyTooLarge`."""
         size = len(piece)
         self.received += size
         if self.max_body is not None and self.received > self.max_body:
@@ -194,30 +200,32 @@ class Exchange:
         else:
             pieces.append(piece)
         self._buffered += size
-        full = self._buffered >= self._window
-        if self._streaming or full:
-            self._streaming = True
-            self._rouse()
-        return full
+        if self._buffered >= self._window:
+            self.streaming = True
+
+    @property
+    def full(self) -> bool:
+        """Whether reading should wait for whoever asked."""
+        return self._buffered >= self._window
+
+    def rouse(self) -> None:
+        """Let whoever asked see what has come."""
+        self._wake.ring()
 
     def on_end(self) -> None:
         """The body is complete."""
         self.complete = True
-        self._rouse()
+        self._wake.ring()
 
     def on_error(self, error: Exception) -> None:
         """The exchange has failed."""
         self._error = error
-        self._rouse()
+        self._wake.ring()
 
     @property
     def over(self) -> bool:
         """Whether nothing more will come."""
         return self.complete or self._error is not None
-
-    def _rouse(self) -> None:
-        if not self._wake.done():
-            self._wake.set_result(None)
 
     def _too_large(self, length: int | None) -> BodyTooLarge:
         said = f"{length} bytes announced" if length is not None else "more bytes came"

@@ -8,6 +8,7 @@ a connection that needed mending is not used a second time.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 import httptools
@@ -15,6 +16,9 @@ import httpx
 
 # What may stand between two pieces of a chunked body, or in its trailers: chunk sizes, extensions, fields.
 MAX_CHUNK_OVERHEAD = 16 * 1024
+
+# Requests mostly bring the same fields: so many blocks of them are remembered as judged.
+KNOWN_BLOCKS = 64
 
 _FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\0]*\r\n)*")
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -227,7 +231,7 @@ class Chunks:
         """Bytes fed since the last one of body."""
         return self._found.overhead
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes | memoryview) -> bytes:
         """Take bytes from the wire; return the body bytes among them, in one piece: chunks may be tiny.
 
         Raises `httpx.RemoteProtocolError` when they are no chunks, or more than `MAX_CHUNK_OVERHEAD` bytes come in a
@@ -237,7 +241,7 @@ class Chunks:
         found.overhead += len(data)
         try:
             # A message ends in LF. Holding that back shows whether the end came earlier: bytes trail it then.
-            if data.endswith(b"\n"):
+            if data[-1:] == b"\n":
                 self._parser.feed_data(memoryview(data)[:-1])
                 if found.done:
                     found.trailing = True
@@ -282,6 +286,14 @@ def frame_content(headers: Fields, length: int | None) -> tuple[Fields, int | No
     return [*headers, (b"Content-Length", b"%d" % length)], length
 
 
+@lru_cache(maxsize=KNOWN_BLOCKS)
+def _judge_fields(block: bytes, lines: int) -> bool:
+    """Whether `lines` fields of a request name a host. Raises `httpx.LocalProtocolError` if they cannot be sent."""
+    if not _FIELDS.fullmatch(block) or block.count(b"\n") != lines:
+        raise httpx.LocalProtocolError("a request header holds characters that cannot be sent")
+    return b"\nhost:" in b"\n" + block.lower()
+
+
 def request_head(method: str, target: str, headers: Fields, host: str) -> bytes:
     """A request head, ready to be sent; a Host line with `host` is added unless `headers` bring their own.
 
@@ -289,10 +301,9 @@ def request_head(method: str, target: str, headers: Fields, host: str) -> bytes:
     target, a name that is no token (RFC 9110 5.6.2).
     """
     block = b"".join([b"%b: %b\r\n" % pair for pair in headers])
-    if not _FIELDS.fullmatch(block) or block.count(b"\n") != len(headers):
-        raise httpx.LocalProtocolError("a request header holds characters that cannot be sent")
+    has_host = _judge_fields(block, len(headers))
     if not _TARGET.fullmatch(target) or not _METHOD.fullmatch(method):
         raise httpx.LocalProtocolError(f"not a request line: {method!r} {target[:100]!r}")
-    if b"\nhost:" in b"\n" + block.lower():
+    if has_host:
         return f"{method} {target} HTTP/1.1\r\n".encode("ascii") + block + b"\r\n"
     return f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n".encode("ascii") + block + b"\r\n"

@@ -66,9 +66,19 @@ class LeanTransport(Protocol):
     """Carries requests."""
 
     async def exchange(
-        self, method: str, origin: str, target: str, headers: RawHeaders, *, timeouts: Timeouts | None = None
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: RawHeaders,
+        *,
+        timeouts: Timeouts | None = None,
+        content: bytes | None = None,
     ) -> LeanAnswer:
-        """Ask `origin` for `target`; return when the head is here. Raises httpx's exceptions and those of faults.py."""
+        """Ask `origin` for `target`, sending `content`; return when the head is here.
+
+        What is not idempotent is sent at most once (RFC 9110 9.2.2). Raises httpx's exceptions and those of faults.py.
+        """
         ...
 
     async def aclose(self) -> None:
@@ -88,13 +98,24 @@ class OverHttpx:
         self._transport = transport
 
     async def exchange(
-        self, method: str, origin: str, target: str, headers: RawHeaders, *, timeouts: Timeouts | None = None
+        self,
+        method: str,
+        origin: str,
+        target: str,
+        headers: RawHeaders,
+        *,
+        timeouts: Timeouts | None = None,
+        content: bytes | None = None,
     ) -> LeanAnswer:
         """As `LeanTransport.exchange`; `timeouts.deadline` holds for the body's pieces too."""
         limits = timeouts or Timeouts()
         phases = {"connect": limits.connect, "read": limits.read, "write": limits.write, "pool": limits.pool}
         request = httpx.Request(
-            method, origin + target, headers=headers, extensions={"timeout": phases, "target": target.encode("ascii")}
+            method,
+            origin + target,
+            headers=headers,
+            content=content,
+            extensions={"timeout": phases, "target": target.encode("ascii")},
         )
         now = asyncio.get_running_loop().time()
         deadline = None if limits.deadline is None else now + limits.deadline

@@ -14,7 +14,7 @@ from typing import cast
 import httpx
 
 from scraper.fetch.connection import Connection
-from scraper.fetch.dial import Dialer, parse_origin
+from scraper.fetch.dial import Dialer, named, parse_origin
 from scraper.fetch.exchange import Exchange
 from scraper.fetch.faults import (
     AddressRefused,
@@ -97,12 +97,15 @@ class FastTransport(httpx.AsyncBaseTransport):
         max_body: int | None = None,
         content: Content | None = None,
         eager: bool = False,
+        server_name: str | None = None,
     ) -> Exchange:
         """Ask `origin` (`scheme://host[:port]`) for `target` (path and query); return the answer.
 
         `headers` are sent as they are; Host and the framing of `content` are added when they lack. The body is whole
         in memory when it fits `settings.window`, else it streams: `Exchange.read` and `pieces` do not care. With
-        `eager` a body of unknown size is streamed from the head on. `max_body` is bytes on the wire.
+        `eager` a body of unknown size is streamed from the head on. `max_body` is bytes on the wire. `server_name` is
+        the name that TLS asks for and that the certificate must prove, where it is not the origin's; such connections
+        are kept apart, and `max_per_host` counts them apart.
         An exchange must be read to its end or closed.
 
         Raises the exceptions of faults.py and httpx: `ConnectError`, `ConnectTimeout`, `PoolTimeout`, `ReadError`,
@@ -116,7 +119,13 @@ class FastTransport(httpx.AsyncBaseTransport):
         length = None
         if content is not None:
             headers, length = frame_content(headers, len(content) if isinstance(content, bytes) else None)
-        head = request_head(method, target, headers, parse_origin(origin).key)
+        site = parse_origin(origin)
+        head = request_head(method, target, headers, site.key)
+        if server_name is not None and site.tls:
+            origin = named(origin, server_name)
+        if isinstance(content, bytes) and len(content) <= SEND_PIECE:
+            # In one write: of two small ones the second would wait until the first is acknowledged (RFC 896).
+            head, content = head + content, None
         loop = get_running_loop()
         deadline = math.inf if timeouts.deadline is None else loop.time() + timeouts.deadline
         connection = self.pool.take(origin)
@@ -124,7 +133,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         while True:
             if connection is None:
                 connection = await self._connect(origin, timeouts, deadline)
-            answer = Exchange(method, loop.create_future(), window=self._settings.window, max_body=limit, eager=eager)
+            answer = Exchange(method, loop, window=self._settings.window, max_body=limit, eager=eager)
             try:
                 connection.begin(answer, head, timeouts, deadline, whole=content is None)
                 if content is not None:
@@ -186,9 +195,10 @@ class FastTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; see `httpx.AsyncBaseTransport`.
 
-        Of its extensions `timeout` (httpx's four phases, seconds), `deadline` (seconds) and `max_body` (bytes) are
-        understood. The response's extensions are `http_version`, `reason_phrase` and `network_stream`, whose
-        `get_extra_info` knows `server_addr`, `client_addr` and `ssl_object`. Errors as `exchange`.
+        Of its extensions `timeout` (httpx's four phases, seconds), `deadline` (seconds), `max_body` (bytes) and
+        `sni_hostname` (the name for TLS, where it is not the URL's) are understood. The response's extensions are
+        `http_version`, `reason_phrase` and `network_stream`, whose `get_extra_info` knows `server_addr`,
+        `client_addr` and `ssl_object`. Errors as `exchange`.
         """
         url = request.url
         origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
@@ -201,6 +211,7 @@ class FastTransport(httpx.AsyncBaseTransport):
             max_body=request.extensions.get("max_body"),
             content=_content(request),
             eager=True,
+            server_name=_server_name(request.extensions),
         )
         return httpx.Response(
             status_code=answer.status,
@@ -267,6 +278,11 @@ def _content(request: httpx.Request) -> Content | None:
     if isinstance(request.stream, httpx.ByteStream):
         return request.read() or None
     return cast("AsyncIterable[bytes]", request.stream)
+
+
+def _server_name(extensions: dict[str, object]) -> str | None:
+    name = extensions.get("sni_hostname")
+    return name.decode("ascii", "replace") if isinstance(name, bytes) else cast("str | None", name)
 
 
 class _BodyStream(httpx.AsyncByteStream):

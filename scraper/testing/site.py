@@ -122,12 +122,14 @@ def says(*pieces: bytes, pause: float = 0.0, then: Raw | None = None) -> Raw:
 class Site:
     """Serves `routes` on a free port of 127.0.0.1 while it is entered; `requests` holds what was asked, in order.
 
-    With `tls` it speaks HTTPS. An exception in a route's function ends the `async with` block and is raised
-    from it in an exception group. `connections` counts how many were opened.
+    With `tls` it speaks HTTPS; with another `address`, 0.0.0.0 perhaps, it is there for all of 127/8. An exception in a
+    route's function ends the `async with` block and is raised from it in an exception group. `connections` counts how
+    many were opened.
     """
 
     routes: Mapping[str, Route]
     tls: ssl.SSLContext | None = None
+    address: str = "127.0.0.1"
     requests: list[Asked] = field(default_factory=list)
     connections: int = 0
     port: int = 0
@@ -145,7 +147,7 @@ class Site:
     async def __aenter__(self) -> Site:
         self._group = asyncio.TaskGroup()
         self._server = await asyncio.start_server(
-            self._accept, "127.0.0.1", 0, ssl=self.tls, limit=MAX_HEAD, backlog=1024
+            self._accept, self.address, 0, ssl=self.tls, limit=MAX_HEAD, backlog=1024
         )
         self.port = self._server.sockets[0].getsockname()[1]
         await self._group.__aenter__()
@@ -174,14 +176,17 @@ class Site:
         task.add_done_callback(self._tasks.discard)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        closed = False
         try:
             with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 while await self._answer(await _read_request(reader, number), reader, writer):
                     pass
                 writer.close()
                 await writer.wait_closed()
+                closed = True
         finally:
-            writer.transport.abort()
+            if not closed:  # what has closed by itself may have forgotten its loop, and an abort would ask for it
+                writer.transport.abort()
 
     async def _answer(self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; return whether the connection stays open for the next."""

@@ -132,14 +132,15 @@ async def test_a_handshake_that_is_cut_off_is_a_connect_error() -> None:
 
 
 @each_loop
-async def test_a_handshake_that_hangs_is_a_connect_timeout() -> None:
+async def test_a_handshake_that_hangs_is_a_connect_timeout(authority: trustme.CA) -> None:
     """Its socket is closed with it."""
 
     async def script(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(1000):
             pass
 
-    async with raw_server(script) as server, FastTransport() as transport:
+    context = trusting(authority)  # made before the clock runs: reading the certificates takes its time
+    async with raw_server(script) as server, FastTransport(ssl_context=context) as transport:
         with pytest.raises(httpx.ConnectTimeout):
             await transport.exchange(
                 "GET", f"https://127.0.0.1:{server.port}", "/", [], timeouts=Timeouts(connect=0.05)
@@ -173,3 +174,45 @@ async def test_backpressure_holds_over_tls(authority: trustme.CA) -> None:
         assert answer.received < 2_000_000
         assert await answer.read() == body
         assert transport.pool.idle == 1
+
+
+@each_loop
+async def test_a_name_for_tls_can_be_given(authority: trustme.CA) -> None:
+    """httpx's `sni_hostname`: asked for, proven, and never mixed up with connections of another name."""
+    asked: list[str | None] = []
+    context = serving(authority, "a.example", "b.example")
+    context.sni_callback = lambda _socket, name, _context: asked.append(name)
+    async with raw_server(saying(ok(b"hi")), context) as server:
+        transport = FastTransport(ssl_context=trusting(authority))
+        async with httpx.AsyncClient(transport=transport) as client:
+            for name in ("a.example", "b.example", b"b.example", "a.example"):
+                response = await client.get(server.origin, extensions={"sni_hostname": name})
+                assert response.content == b"hi"
+                assert server.requests[-1].count(f"Host: 127.0.0.1:{server.port}\r\n".encode()) == 1
+            assert (asked, server.connections) == (["a.example", "b.example"], 2)
+            with pytest.raises(TlsError, match=r"c\.example"):
+                await client.get(server.origin, extensions={"sni_hostname": "c.example"})
+            with pytest.raises(TlsError, match=r"127\.0\.0\.1"):
+                await client.get(server.origin)
+            assert transport.pool.open == 2
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\n", "a" * 300, ".", "caf\xe9..x", b"\xff"], ids=repr)
+@each_loop
+async def test_what_is_no_name_for_tls_is_a_tls_error(authority: trustme.CA, name: str | bytes) -> None:
+    """Nothing else is raised, and no place in the pool is lost."""
+    async with raw_server(saying(ok(b"hi")), serving(authority, "a.example")) as server:
+        transport = FastTransport(ssl_context=trusting(authority))
+        async with httpx.AsyncClient(transport=transport) as client:
+            with pytest.raises(TlsError):
+                await client.get(server.origin, extensions={"sni_hostname": name})
+            assert transport.pool.open == 0
+
+
+@each_loop
+async def test_a_name_for_tls_means_nothing_without_tls() -> None:
+    """It is passed over, as other transports do."""
+    async with raw_server(saying(ok(b"hi"))) as server, httpx.AsyncClient(transport=FastTransport()) as client:
+        for name in ("a.example", "b.example"):
+            assert (await client.get(server.origin, extensions={"sni_hostname": name})).content == b"hi"
+        assert server.connections == 1
