@@ -9,52 +9,30 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
 from email.utils import formatdate
 from typing import Any, NamedTuple
-
-import orjson
 
 from scraper.fetch.files import ADOPT
 from scraper.fetch.folder import Folder
 from scraper.lists.disposition import suggested_name
 from scraper.lists.entry import BadLine, Entry
+from scraper.lists.incoming import Halted, Lull
 from scraper.lists.names import Named, Namer, NameSettings, url_name
 from scraper.lists.order import Order
 from scraper.lists.sums import Checksums
-from scraper.model import Headers, OutOfScope, Request, Url
+from scraper.mirrors import Mirrors, request_for
+from scraper.model import Headers, OutOfScope, Request
 from scraper.sinks.journal import Journal, Row, State
+from scraper.sinks.manifest import detail_in, validators_in
 from scraper.sinks.records import to_json
+from scraper.tally import PROBLEMS_KEPT, Tally
 from scraper.urls.canonicalise import canonicalise
 
 FIRST_BATCH = 32
 """Lines of the first batch: the first transfer should not wait for more."""
 BATCH = 1_000
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was found in the list so far. Read by whoever shows progress, from any thread.
-
-    `lines` are entries and bad lines; of them `complete` files were there before this run (`complete_bytes`), `bad`
-    name no file, `repeated` repeat an earlier one, `skipped` were left out as the user wants (`--collision skip`),
-    `refused` got no name, `asked` are asked for. `ended`: there is no more.
-    """
-
-    lines: int = 0
-    asked: int = 0
-    complete: int = 0
-    complete_bytes: int = 0
-    bad: int = 0
-    repeated: int = 0
-    skipped: int = 0
-    refused: int = 0
-    ended: bool = False
-    problems: list[str] = field(default_factory=list)
-    """The first bad lines and refusals, as sentences."""
-
-
-PROBLEMS_TOLD = 20
+DISPOSITION = b"content-disposition"
 
 
 class Batch(NamedTuple):
@@ -67,12 +45,13 @@ class Batch(NamedTuple):
 class ListFeed:
     """Reads `entries` in batches. Its methods block and are called in threads, one at a time.
 
-    `refresh` asks for complete files again, conditionally. Raises what reading the list raises.
+    `refresh` asks for complete files again, conditionally. `halt` is set to end a wait for more of the list. Raises
+    what reading the list raises.
     """
 
     def __init__(
         self,
-        entries: Iterable[Entry | BadLine],
+        entries: Iterable[Entry | BadLine | Lull],
         names: NameSettings,
         journal: Journal,
         folder: Folder,
@@ -80,9 +59,13 @@ class ListFeed:
         *,
         refresh: bool = False,
         tally: Tally | None = None,
+        halt: threading.Event | None = None,
+        mirrors: Mirrors | None = None,
     ) -> None:
         self.tally = tally or Tally()
         self._entries = iter(entries)
+        self._mirrors = mirrors
+        self._halt = halt or threading.Event()
         self._namer = Namer(names, lambda path: folder.look(path) is not None)
         self._overwrite = names.collision == "overwrite"
         self._journal, self._folder, self._checksums = journal, folder, checksums
@@ -96,15 +79,11 @@ class ListFeed:
         self._may_suggest = names.template == NameSettings().template
 
     def batch(self) -> Batch | None:
-        """The next lines; None when there are no more."""
+        """The next lines, as soon as some are there; None when there are no more, or reading was halted."""
         with self._lock:
-            if not self._claimed:
-                self._claimed = True
-                for path in self._journal.paths():
-                    self._namer.claim(path)
             lines = self._take(BATCH if self.tally.lines else FIRST_BATCH)
             if not lines:
-                self.tally.ended = True
+                self.tally.ended = not self._halt.is_set()
                 return None
             return self._sort(lines)
 
@@ -113,7 +92,9 @@ class ListFeed:
 
         Called on the event loop. The journal knows the path when this returns, so that a killed run finds its file.
         """
-        if order.name is not None or not self._may_suggest or url_name(order.url) is not None:
+        if not self._may_suggest or DISPOSITION not in headers.by_name:  # nearly always: a look at the URL costs more
+            return None
+        if order.name is not None or url_name(order.url) is not None:
             return None
         suggested = suggested_name(headers)
         if suggested is None:
@@ -132,13 +113,19 @@ class ListFeed:
             if close is not None:
                 close()
 
+    def halt(self) -> None:
+        """Wait no longer for a list that comes through a pipe. Called from any thread."""
+        self._halt.set()
+
     def _take(self, count: int) -> list[Entry | BadLine]:
-        lines = []
-        for line in self._entries:
-            lines.append(line)
-            if len(lines) == count:
-                break
-        return lines
+        lines: list[Entry | BadLine] = []
+        with suppress(Halted):
+            for line in self._entries:
+                if not isinstance(line, Lull):
+                    lines.append(line)
+                if len(lines) == count or (lines and isinstance(line, Lull)):
+                    break
+        return [] if self._halt.is_set() else lines
 
     def _sort(self, lines: list[Entry | BadLine]) -> Batch:
         batch, added = Batch([], []), []
@@ -166,6 +153,7 @@ class ListFeed:
     def _new(self, entry: Entry, key: int, batch: Batch) -> Row:
         number = self._next()
         with self._naming:
+            self._claim()
             named = self._namer.assign(entry.urls[0], entry.name, entry.folder, index=self._count)
         if isinstance(named, Named):
             batch.requests.append(self._request(entry, number, named.path, replace=self._overwrite))
@@ -181,10 +169,17 @@ class ListFeed:
         batch.noted.append(row)
         return row
 
+    def _claim(self) -> None:
+        """Take the names of earlier runs: only when there is one to give, for a million of them are some seconds."""
+        if not self._claimed:
+            self._claimed = True
+            for path in self._journal.paths():
+                self._namer.claim(path)
+
     def _again(self, entry: Entry, row: Row, batch: Batch) -> None:
         """An entry that an earlier run has met."""
         if row.path is None:
-            self._noted_before(row)
+            self._noted_before(entry, row)
             return
         found = self._folder.look(row.path)
         if row.state is State.DONE and found is not None and found.st_size == row.size:
@@ -192,7 +187,7 @@ class ListFeed:
                 self.tally.complete += 1
                 self.tally.complete_bytes += found.st_size
                 return
-            etag, modified = _validators(row.record)
+            etag, modified = validators_in(row.record)
             batch.requests.append(
                 self._request(entry, row.number, row.path, replace=True, etag=etag, modified=modified)
             )
@@ -222,6 +217,8 @@ class ListFeed:
             entry.urls[1:],
             entry.headers,
         )._replace(**more)
+        if order.mirrors and self._mirrors is not None:
+            self._mirrors.remember(order)
         return request_for(order, order.url)
 
     def _bad(self, line: BadLine, key: int, row: Row | None, batch: Batch) -> None:
@@ -240,12 +237,13 @@ class ListFeed:
         record["path"], record["same_as"] = first.path, first.line
         batch.noted.append(Row(self._next(), key, entry.line, State.NOTED, None, None, to_json(record)))
 
-    def _noted_before(self, row: Row) -> None:
+    def _noted_before(self, entry: Entry, row: Row) -> None:
         """An entry without a name: left out as the user wants, or refused."""
         if b'"skipped":true' in (row.record or b""):
             self.tally.skipped += 1
         else:
             self.tally.refused += 1
+            self._tell(f"line {entry.line}: {detail_in(row.record)}")
 
     def _next(self) -> int:
         self._last += 1
@@ -260,24 +258,8 @@ class ListFeed:
         self._seen[number >> 3] |= 1 << (number & 7)
 
     def _tell(self, problem: str) -> None:
-        if len(self.tally.problems) < PROBLEMS_TOLD:
+        if len(self.tally.problems) < PROBLEMS_KEPT:
             self.tally.problems.append(problem)
-
-
-def request_for(order: Order, href: str) -> Request:
-    """The request for one URL of an order. Its key is the entry's: entries are told apart by more than their URL."""
-    url = canonicalise(href)
-    assert not isinstance(url, OutOfScope), "lists give canonical URLs"
-    return Request(Url(url.href, f"entry {order.number}", url.host, url.origin), kind="file", label=order.label())
-
-
-def next_mirror(order: Order, tried: int) -> Request | None:
-    """What to ask for when a URL of the entry has failed after `tried` requests; None when that was the last."""
-    if order.used >= len(order.mirrors):
-        return None
-    mirror = order.mirrors[order.used]
-    order = order._replace(used=order.used + 1, tries=order.tries + tried)
-    return request_for(order, mirror)
 
 
 def lines_of(urls: Iterable[str]) -> Iterator[Entry | BadLine]:
@@ -308,14 +290,6 @@ def _hash(*parts: str) -> int:
 
 def _record(line: int, url: str, error: str | None, detail: str | None) -> dict[str, object]:
     return {"line": line, "path": None, "url": url, "status": None, "error": error, "error_detail": detail}
-
-
-def _validators(record: bytes | None) -> tuple[str | None, str | None]:
-    try:
-        found = orjson.loads(record or b"{}")
-    except ValueError:
-        return None, None
-    return found.get("etag"), found.get("last_modified")
 
 
 def _http_date(instant: float) -> str | None:

@@ -39,11 +39,41 @@ class Url(NamedTuple):
 Kind = Literal["page", "file", "sitemap", "robots"]
 
 
+MAX_CONTENT = 65_536
+"""Bytes that one request may send as its content: every URL that waits keeps its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a POST sends: the bytes, at most `MAX_CONTENT`, and their media type (empty: none is told)."""
+
+    data: bytes
+    type: str = ""
+
+
 class Hop(NamedTuple):
     """One redirect that was followed: the URL that answered, and with which status."""
 
     url: str
     status: int
+
+
+class Try(NamedTuple):
+    """One try that failed and was followed by another.
+
+    `number` counts the tries of one entry from 1. It began at `at` (epoch seconds) and took `elapsed` seconds; the next
+    one was not to come before `wait` seconds had passed. `status` is that of an answer, `error` the kind of what went
+    wrong without one, `detail` a few words more. `hops` is how many redirects had been followed.
+    """
+
+    number: int
+    at: float
+    status: int | None
+    error: str | None
+    detail: str
+    elapsed: float
+    wait: float
+    hops: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +84,9 @@ class Request:
     `slowdowns` the answers that only asked us to come later (429, 503 with Retry-After); they have budgets of
     their own. `hops` are the redirects that led here, oldest first: the first one's URL is what was asked for. `label`
     chooses the extraction rules for the page, and `carried` are values (as JSON has them) that its items begin with;
-    both come from the page that led here. `nesting` counts the sitemaps above a sitemap.
+    both come from the page that led here. `nesting` counts the sitemaps above a sitemap. With `content` it is a POST,
+    and `url.key` tells it from others to its URL (`urls.posting`); of the `hops`, the first were POSTs with the keys in
+    `posts`. `tries` are the latest that failed.
     """
 
     url: Url
@@ -68,6 +100,14 @@ class Request:
     label: str | None = None
     nesting: int = 0
     carried: Mapping[str, Any] | None = None
+    content: Content | None = None
+    posts: tuple[str, ...] = ()
+    tries: tuple[Try, ...] = ()
+
+    @property
+    def method(self) -> str:
+        """`GET`, or `POST` when there is content to send."""
+        return "GET" if self.content is None else "POST"
 
     @property
     def requested(self) -> str:
@@ -94,10 +134,11 @@ class Headers:
     Values are latin-1 text. Made from `(name, value)` byte pairs, decoded only when asked for.
     """
 
-    __slots__ = ("raw",)
+    __slots__ = ("_first", "raw")
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self.raw = raw if isinstance(raw, list) else list(raw)
+        self._first: dict[bytes, bytes] | None = None
 
     def get_all(self, name: str) -> list[str]:
         """Every value sent for `name`, in order."""
@@ -106,11 +147,16 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first value sent for `name`, or None."""
-        wanted = name.lower().encode("latin-1")
-        for k, v in self.raw:
-            if k.lower() == wanted:
-                return v.decode("latin-1").strip()
-        return None
+        value = self.by_name.get(name.lower().encode("latin-1"))
+        return None if value is None else value.decode("latin-1").strip()
+
+    @property
+    def by_name(self) -> Mapping[bytes, bytes]:
+        """The first value of each name, which is in lower case. Made once: a record asks for half a dozen names."""
+        first = self._first
+        if first is None:
+            first = self._first = {name.lower(): value for name, value in reversed(self.raw)}
+        return first
 
     def __len__(self) -> int:
         return len(self.raw)

@@ -24,6 +24,7 @@ from scraper.frontier.sqlite import SqliteFrontier, SqliteSettings
 from scraper.hooks.interface import Hook
 from scraper.hooks.load import load_hook
 from scraper.model import Item, Page, Result
+from scraper.sinks.disk import sync_folder
 from scraper.sinks.fanout import Fanout
 from scraper.sinks.store import NAME, stored_pages
 from scraper.translate import extract_settings, read_seeds, scope_for
@@ -83,7 +84,7 @@ async def reextract(
         done, marks = await _read_all(folder, mark, extractor, run_hooks, outputs)
         await outputs.aclose()
         if output is None:
-            await asyncio.to_thread(_move, target, folder)
+            await asyncio.to_thread(_move, target, folder, config.durability == "power")
             await frontier.settle([], marks)
         place = output or folder
         return replace(done, outputs=output_paths(sinks, place))
@@ -126,14 +127,16 @@ async def _read(page: Page, extractor: PageExtractor, hooks: Hooks) -> Result:
     return Result(page.request, page, harvest)
 
 
-def _move(source: Path, folder: Path) -> None:
-    """Put what was written in the place of what the run had. Raises `SinkError`."""
+def _move(source: Path, folder: Path, power: bool) -> None:
+    """Put what was written in the place of what the run had; with `power`, on the disk. Raises `SinkError`."""
     try:
         for path in sorted(source.iterdir()):
             target = folder / path.name
             if target.is_dir() and not target.is_symlink():
                 shutil.rmtree(target)
             path.replace(target)
+        if power:  # before the marks speak of the new ones
+            sync_folder(folder)
         source.rmdir()
     except OSError as error:
         raise SinkError(f"{folder}: cannot put the new items in place: {error.strerror or error}") from error

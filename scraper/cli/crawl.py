@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from scraper.cli.options import Debug, LogFile, Progress, Quiet, Verbose
 from scraper.cli.screen import ProgressMode
 
 
@@ -34,17 +35,11 @@ def crawl(
         bool, typer.Option("--dry-run", help="Ask for robots.txt and the seeds only, write nothing, tell the plan.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when any page failed.")] = False,
-    progress: Annotated[
-        ProgressMode, typer.Option("--progress", help="How to show what happens; auto: rich in a terminal, else plain.")
-    ] = ProgressMode.AUTO,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every request (in plain mode).")] = False,
-    log_file: Annotated[
-        Path | None, typer.Option("--log-file", help="Write a log of everything to this file.", show_default=False)
-    ] = None,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="asyncio's debug mode: slow callbacks, task names; SIGUSR1 lists tasks.")
-    ] = False,
+    progress: Progress = ProgressMode.AUTO,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    log_file: LogFile = None,
+    debug: Debug = False,
 ) -> None:
     """Crawl as the config says. The same command again resumes an unfinished run.
 
@@ -71,10 +66,8 @@ def crawl(
         quiet=quiet,
         log_file=log_file,
         debug=debug,
-        fresh=fresh,
-        strict=strict,
     )
-    raise typer.Exit(run_crawl(loaded, options, base=config.parent))
+    raise typer.Exit(run_crawl(loaded, options, fresh=fresh, strict=strict, base=config.parent))
 
 
 def _quoted(value: Path | int) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scraper.cli.options import Progress
 from scraper.cli.screen import ProgressMode
 from scraper.errors import ScraperError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path("out/demo"),
     pages: Annotated[int, typer.Option("--pages", min=39, max=100_000, help="Pages of the shop.")] = 300,
-    progress: Annotated[ProgressMode, typer.Option("--progress", help="How to show what happens.")] = ProgressMode.AUTO,
+    progress: Progress = ProgressMode.AUTO,
 ) -> None:
     """Crawl a bundled shop on this machine: see what a crawl looks like, with no network at all.
 
@@ -41,7 +42,7 @@ def demo(
             hosts = f"scope.hosts=['{supplier.removeprefix('http://')}']"
             yield load_config(path, [f"seeds=['{shop}/']", hosts, folder])
 
-    raise typer.Exit(run_crawl(config, RunOptions(progress=progress, fresh=True), base=path.parent, prepare=with_shop))
+    raise typer.Exit(run_crawl(config, RunOptions(progress=progress), fresh=True, base=path.parent, prepare=with_shop))
 
 
 def shipped_config(name: str) -> Path:

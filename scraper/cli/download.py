@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import aclosing
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scraper.cli.exits import BUG, BUG_REPORT, FAILED, INTEGRITY, INTERRUPT, OK, fill_streams, say
+from scraper.cli.exits import FAILED, INTEGRITY, OK, say
+from scraper.cli.options import Debug, LogFile, Progress, Quiet, Verbose
 from scraper.cli.screen import ProgressMode
 
 if TYPE_CHECKING:
+    from scraper.cli.run import RunOptions
     from scraper.cli.screen import Screen
-    from scraper.downloader import DownloadOptions, DownloadSummary
+    from scraper.download_options import DownloadOptions
+    from scraper.downloader import DownloadSummary
+
+
+PROBLEMS_TOLD = 20
+"""Bad lines of a list that the summary names."""
 
 
 class CollisionMode(StrEnum):
@@ -65,27 +70,31 @@ def download(
     ] = CollisionMode.RENAME,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask whether complete files have changed.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over: delete what an earlier run left here.")] = False,
+    segments: Annotated[
+        int,
+        typer.Option(
+            "--segments", min=1, max=16, help="Connections for a large file that comes slowly; 1: never more."
+        ),
+    ] = 4,
+    fsync: Annotated[
+        bool, typer.Option("--fsync", help="Have each file on the disk before it counts: outlives a loss of power.")
+    ] = False,
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Let redirects lead into private networks, too.")
     ] = False,
-    progress: Annotated[
-        ProgressMode, typer.Option("--progress", help="How to show what happens; auto: rich in a terminal, else plain.")
-    ] = ProgressMode.AUTO,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every request (in plain mode).")] = False,
-    log_file: Annotated[
-        Path | None, typer.Option("--log-file", help="Write a log of everything to this file.", show_default=False)
-    ] = None,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="asyncio's debug mode: slow callbacks, task names; SIGUSR1 lists tasks.")
-    ] = False,
+    progress: Progress = ProgressMode.AUTO,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    log_file: LogFile = None,
+    debug: Debug = False,
 ) -> None:
     """Download every file of a list. The same command again goes on, and does nothing for what is complete.
 
     robots.txt is not read: every URL was named by you. Exit codes: 0 every file is there, 1 some failed (failed.txt
-    lists them), 2 usage error, 3 output cannot be written, 4 a checksum did not match, 130/143 interrupted.
+    lists them), 2 usage error, 3 output cannot be written, 4 a checksum did not match, 129/130/143 interrupted.
     """
-    from scraper.downloader import DownloadOptions
+    from scraper.cli.run import RunOptions
+    from scraper.download_options import DownloadOptions
 
     options = DownloadOptions(
         concurrency=concurrency,
@@ -104,71 +113,41 @@ def download(
         collision=collision.value,
         refresh=refresh,
         fresh=fresh,
+        fsync=fsync,
         allow_private=allow_private,
+        segments=segments,
     )
-    mode = ProgressMode.NONE if quiet else progress
-    raise typer.Exit(_run(list_, output, options, mode, quiet=quiet, verbose=verbose, log_file=log_file, debug=debug))
+    shown = RunOptions(progress=progress, verbose=verbose, quiet=quiet, log_file=log_file, debug=debug)
+    raise typer.Exit(run_download(list_, output, options, shown))
 
 
-def _run(
-    source: str,
-    output: Path,
-    options: DownloadOptions,
-    mode: ProgressMode,
-    *,
-    quiet: bool,
-    verbose: bool,
-    log_file: Path | None,
-    debug: bool,
-) -> int:
-    from scraper.cli.run import loop_factory
-    from scraper.cli.screen import screen
-    from scraper.feed import Tally
+def run_download(source: str, output: Path, options: DownloadOptions, how: RunOptions) -> int:
+    """Download the list to its end and return the exit code. Raises the errors of `Downloader`."""
+    from scraper.cli.run import run_shown, run_to_its_end
+    from scraper.tally import Tally
 
     tally = Tally()
-    fill_streams()
-    try:
-        with screen(mode, verbose=verbose, log_file=log_file, goal=tally) as shown:
-            with asyncio.Runner(debug=debug, loop_factory=loop_factory(debug)) as runner:
-                summary = runner.run(_download(source, output, options, shown, tally, debug))
-            shown.leave()
-    except KeyboardInterrupt:  # before the download listened to signals, or after: nothing is under way
-        say("interrupted")
-        return INTERRUPT
-    if not quiet and mode is not ProgressMode.JSON:
-        _tell(summary)
-    return exit_code(summary)
 
+    async def work(shown: Screen) -> DownloadSummary:
+        from scraper.downloader import Downloader
 
-async def _download(
-    source: str, output: Path, options: DownloadOptions, shown: Screen, tally: Any, debug: bool
-) -> DownloadSummary:
-    import gc
+        downloader = await Downloader(source, output, options, listeners=shown.listeners, tally=tally).__aenter__()
+        return await run_to_its_end(downloader, shown, how.debug)
 
-    from scraper.cli.debug import watching
-    from scraper.cli.run import YOUNG_OBJECTS
-    from scraper.downloader import Downloader
-    from scraper.engine.shutdown import signals_stop
+    def conclude(summary: DownloadSummary, _: Screen) -> int:
+        if how.told:
+            _tell(summary)
+        return exit_code(summary)
 
-    downloader = await Downloader(source, output, options, listeners=shown.listeners, tally=tally).__aenter__()
-    # Around the closing, too: an interrupt in the middle of it must not tear it apart.
-    with signals_stop(downloader.floor, shown.leave), watching(debug):
-        async with aclosing(downloader):
-            gc.freeze()
-            gc.set_threshold(YOUNG_OBJECTS, 20, 20)
-            return await downloader.run()
+    return run_shown(how, work, conclude, goal=tally)
 
 
 def exit_code(summary: DownloadSummary) -> int:
     """The documented exit code of a download that ended by itself or by a signal: that of its worst failure."""
-    match summary.why:
-        case "interrupted":
-            say(f"interrupted: what has come is kept in {summary.folder}; the same command goes on from there")
-            return {"SIGTERM": 143}.get(summary.stop.detail, 130)
-        case "bug":
-            say(f"error: {summary.stop.detail}")
-            say(BUG_REPORT)
-            return BUG
+    from scraper.cli.run import code_of_stop
+
+    if (code := code_of_stop(summary.stop, f"what has come is kept in {summary.folder}")) is not None:
+        return code
     if summary.mismatched:
         return INTEGRITY
     return FAILED if summary.failed else OK
@@ -195,9 +174,10 @@ def _tell(summary: DownloadSummary) -> None:
     }
     words = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count or word == "downloaded")
     say(f"{tally.lines:,} lines: {words}; {bytes_text(totals.size)} in {summary.folder}")
-    for problem in (*tally.problems, *totals.failures):
+    problems = (*tally.problems[:PROBLEMS_TOLD], *totals.failures)
+    for problem in problems:
         say(f"failed: {clean(problem, 400)}")
-    if (told := len(tally.problems) + len(totals.failures)) < summary.failed:
+    if (told := len(problems)) < summary.failed:
         say(f"and {summary.failed - told:,} more: see {summary.folder / 'manifest.jsonl'}")
     if totals.failed:
         say(f"{summary.folder / 'failed.txt'} lists what can be tried again; so does the same command")

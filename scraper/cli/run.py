@@ -1,23 +1,29 @@
-"""Runs a loaded config in an event loop, under signals, and turns how it ended into an exit code."""
+"""Runs a crawl or a download in an event loop, under signals, and turns how it ended into an exit code."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from scraper.cli.debug import watching
 from scraper.cli.exits import BUG, BUG_REPORT, FAILED, INTERRUPT, OK, errors_ignored, fill_streams, say
 from scraper.cli.screen import ProgressMode, Screen, screen
+from scraper.errors import ConfigError
 from scraper.report.sanitise import clean
 
 if TYPE_CHECKING:
     from scraper.config.schema import CrawlConfig
     from scraper.crawler import Summary
+    from scraper.engine.floor import Floor, Stop
+    from scraper.report.downloads import Goal
+
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
 
 REASON_CHARS = 600
 YOUNG_OBJECTS = 50_000
@@ -26,15 +32,88 @@ YOUNG_OBJECTS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the command line says about a run, beside its config."""
+    """How a run is shown and watched, whatever it does."""
 
     progress: ProgressMode = ProgressMode.AUTO
     verbose: bool = False
     quiet: bool = False
     log_file: Path | None = None
     debug: bool = False
-    fresh: bool = False
-    strict: bool = False
+
+    @property
+    def told(self) -> bool:
+        """Whether the summary is told in words."""
+        return not self.quiet and self.progress is not ProgressMode.JSON
+
+
+class Running(Protocol[S_co]):
+    """What is open and can be run: a crawler, a downloader."""
+
+    @property
+    def floor(self) -> Floor:
+        """The running engine's shared state."""
+        ...
+
+    async def run(self) -> S_co:
+        """Run to the end and return the summary."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close everything."""
+        ...
+
+
+def run_shown(
+    options: RunOptions,
+    work: Callable[[Screen], Coroutine[Any, Any, S]],
+    conclude: Callable[[S, Screen], int],
+    goal: Goal | None = None,
+) -> int:
+    """Do `work` in an event loop with a screen, then `conclude` its summary; return the exit code.
+
+    With `goal` it is a download that is shown. Raises what `work` raises.
+    """
+    fill_streams()
+    mode = ProgressMode.NONE if options.quiet else options.progress
+    try:
+        with screen(mode, verbose=options.verbose, log_file=options.log_file, goal=goal) as shown:
+            with asyncio.Runner(debug=options.debug, loop_factory=loop_factory(options.debug)) as runner:
+                try:
+                    summary = runner.run(work(shown))
+                finally:
+                    with errors_ignored():  # the terminal may be what ended the run
+                        shown.leave()
+            return conclude(summary, shown)
+    except KeyboardInterrupt:  # before the run listened to signals, or after: nothing is under way
+        say("interrupted")
+        return INTERRUPT
+
+
+async def run_to_its_end(running: Running[S], shown: Screen, debug: bool) -> S:
+    """Run what was opened, stopped by signals, and close it."""
+    from scraper.engine.shutdown import signals_stop
+
+    # Around the closing, too: an interrupt in the middle of it must not tear it apart.
+    with signals_stop(running.floor, shown.leave), watching(debug):
+        async with aclosing(running):
+            gc.freeze()
+            gc.set_threshold(YOUNG_OBJECTS, 20, 20)
+            return await running.run()
+
+
+def code_of_stop(stop: Stop, kept: str) -> int | None:
+    """The exit code of a run that did not end by itself, after a sentence about what is `kept`; None when it did."""
+    from scraper.engine.shutdown import CODES
+
+    match stop.why:
+        case "interrupted":
+            say(f"interrupted: {kept}; the same command goes on from there")
+            return CODES.get(stop.detail, INTERRUPT)
+        case "bug":
+            say(f"error: {stop.detail}")
+            say(BUG_REPORT)
+            return BUG
+    return None
 
 
 Prepare = Callable[["CrawlConfig"], AbstractAsyncContextManager["CrawlConfig"]]
@@ -46,67 +125,56 @@ async def as_it_is(config: CrawlConfig) -> AsyncIterator[CrawlConfig]:
     yield config
 
 
-def run_crawl(config: CrawlConfig, options: RunOptions, *, base: Path, prepare: Prepare = as_it_is) -> int:
+def run_crawl(
+    config: CrawlConfig,
+    options: RunOptions,
+    *,
+    base: Path,
+    fresh: bool = False,
+    strict: bool = False,
+    prepare: Prepare = as_it_is,
+) -> int:
     """Run `config` to its end and return the exit code.
 
     `prepare` may start what the crawl needs inside its event loop (the demo's site) and change the config. Raises the
-    errors of `Crawler`.
+    errors of `Crawler`, and `ConfigError` when events and items would both go to standard output.
     """
-    fill_streams()
-    try:
-        with screen(options.progress, verbose=options.verbose, log_file=options.log_file) as shown:
-            with asyncio.Runner(debug=options.debug, loop_factory=loop_factory(options.debug)) as runner:
-                try:
-                    summary = runner.run(_crawl(config, options, base, prepare, shown))
-                finally:
-                    with errors_ignored():  # the terminal may be what ended the run
-                        shown.leave()
-            return _conclude(summary, options, shown)
-    except KeyboardInterrupt:  # before the crawl listened to signals, or after: nothing is under way
-        say("interrupted")
-        return INTERRUPT
+    if options.progress is ProgressMode.JSON and not options.quiet and "stdout" in config.output.sinks:
+        raise ConfigError(
+            "--progress json and the stdout in output.sinks both write to standard output, where nobody could tell "
+            "events from items: choose another --progress, or take stdout out of output.sinks"
+        )
+
+    async def work(shown: Screen) -> Summary:
+        from scraper.crawler import Crawler
+
+        async with prepare(config) as ready:
+            crawler = await Crawler.open(ready, fresh=fresh, listeners=shown.listeners, base=base)
+            return await run_to_its_end(crawler, shown, options.debug)
+
+    def conclude(summary: Summary, shown: Screen) -> int:
+        if options.told:
+            _render(summary, shown)
+        return exit_code(summary, strict)
+
+    return run_shown(options, work, conclude)
 
 
-async def _crawl(config: CrawlConfig, options: RunOptions, base: Path, prepare: Prepare, shown: Screen) -> Summary:
-    from scraper.crawler import Crawler
-    from scraper.engine.shutdown import signals_stop
-
-    async with prepare(config) as ready:
-        crawler = await Crawler.open(ready, fresh=options.fresh, listeners=shown.listeners, base=base)
-        # Around the closing, too: an interrupt in the middle of it must not tear it apart.
-        with signals_stop(crawler.floor, shown.leave), watching(options.debug):
-            async with aclosing(crawler):
-                gc.freeze()
-                gc.set_threshold(YOUNG_OBJECTS, 20, 20)
-                return await crawler.run()
-
-
-def _conclude(summary: Summary, options: RunOptions, shown: Screen) -> int:
-    """Render the summary and choose the exit code."""
+def _render(summary: Summary, shown: Screen) -> None:
     from scraper.report.summary import render_summary
 
-    if not options.quiet and options.progress is not ProgressMode.JSON:
-        if summary.idle:
-            say(f"{summary.folder}: this run is finished; there is nothing left to do (--fresh starts over)")
-        else:
-            rendered = render_summary(summary.values)
-            with errors_ignored():
-                shown.console.print(rendered)
-    return exit_code(summary, options.strict)
+    if summary.idle:
+        say(f"{summary.folder}: this run is finished; there is nothing left to do (--fresh starts over)")
+    else:
+        rendered = render_summary(summary.values)
+        with errors_ignored():
+            shown.console.print(rendered)
 
 
 def exit_code(summary: Summary, strict: bool) -> int:
     """The documented exit code of a run that ended by itself or by a signal."""
-    from scraper.engine.shutdown import CODES
-
-    match summary.why:
-        case "interrupted":
-            say(f"interrupted: what was settled is saved in {summary.folder}; the same command goes on from there")
-            return CODES.get(summary.stop.detail, INTERRUPT)
-        case "bug":
-            say(f"error: {summary.stop.detail}")
-            say(BUG_REPORT)
-            return BUG
+    if (code := code_of_stop(summary.stop, f"what was settled is saved in {summary.folder}")) is not None:
+        return code
     if summary.ok == 0:
         say(f"error: no seed could be fetched: {_first_reason(summary)}")
         return FAILED

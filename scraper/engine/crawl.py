@@ -17,15 +17,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from scraper.clock import Clock
+from scraper.engine.detours import Alternatives, Detours
 from scraper.engine.dispatch import Dispatcher
 from scraper.engine.floor import Floor, Stop
 from scraper.engine.hooks import Hooks
 from scraper.engine.hosts import Dice, HostBook, is_page_word
 from scraper.engine.monitor import Monitor
+from scraper.engine.places import SparePlaces
 from scraper.engine.premises import Premises, Rules
 from scraper.engine.reader import PageReader
 from scraper.engine.recorder import Outputs, Recorder
-from scraper.engine.robots import RobotsDesk
+from scraper.engine.robots import Refused, RobotsDesk
 from scraper.engine.settings import EngineSettings
 from scraper.engine.worker import Fetchers
 from scraper.errors import FrontierError, ScraperError
@@ -34,7 +36,7 @@ from scraper.extract.interface import Extractor
 from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import Frontier, Ledger
 from scraper.hooks.interface import Hook
-from scraper.model import Outcome, Release, Request, Result, Settlement, Skip
+from scraper.model import Release, Request, Result, Settlement, Skip
 
 log = logging.getLogger("scraper.engine")
 
@@ -43,8 +45,8 @@ class Engine:
     """Runs one crawl over ports it was given; it opens and closes none of them.
 
     `ledger` answers questions about the frontier's depth (an embedded frontier is one itself). `on_result` is awaited
-    for every result once it is settled: a slow taker slows the crawl. `otherwise` names what to ask for in place of an
-    outcome that would stand (a mirror), or None.
+    for every result once it is settled: a slow taker slows the crawl. `alternatives` knows other places where the same
+    may be asked for (mirrors).
     """
 
     def __init__(
@@ -62,24 +64,32 @@ class Engine:
         hooks: Sequence[Hook] = (),
         rng: random.Random | None = None,
         on_result: Callable[[Result], Awaitable[None]] | None = None,
-        otherwise: Callable[[Outcome], Request | None] | None = None,
+        alternatives: Alternatives | None = None,
     ) -> None:
         self.floor = Floor.make(settings.concurrency)
         self._settings, self._frontier, self._bus, self._clock = settings, frontier, bus, clock
         self._hosts = HostBook(rules.politeness.for_host, settings.active_hosts, settings.dormant_hosts)
         dice = Dice(rng or random.Random())  # noqa: S311  jitter, not secrets
-        premises = Premises(settings, rules, self.floor, frontier, ledger, self._hosts, bus, clock, dice)
+        self._detours = Detours(alternatives, self._hosts, ledger, clock)
+        premises = Premises(settings, rules, self.floor, frontier, ledger, self._hosts, bus, clock, dice, self._detours)
         run_hooks = Hooks(hooks)
-        robots = RobotsDesk(premises, fetcher)
+        self._robots = RobotsDesk(premises, fetcher)
         self._reader = PageReader(extractor, settings.medium_page, settings.large_page, clock)
-        self._dispatcher = Dispatcher(premises, robots)
-        self._fetchers = Fetchers(premises, fetcher, robots, run_hooks)
-        self._recorder = Recorder(premises, outputs, self._reader, run_hooks, on_result, otherwise)
+        self._dispatcher = Dispatcher(premises, self._robots)
+        self._fetchers = Fetchers(premises, fetcher, self._robots, run_hooks)
+        self._recorder = Recorder(premises, outputs, self._reader, run_hooks, on_result)
         self._monitor = Monitor(premises)
+        self.places = SparePlaces(premises)
+        """Room for requests beside those that are leased: for fetchers that bring a file in segments."""
 
     def stop(self, reason: Stop) -> None:
         """Ask for a clean end."""
         self.floor.stop(reason)
+
+    def refused_by(self, request: Request) -> str | None:
+        """The line of robots.txt that forbids `request`, as far as robots.txt is known."""
+        verdict = self._robots.judge(request, None, self._clock.now())
+        return verdict.rule if isinstance(verdict, Refused) else None
 
     def delay_of(self, host: str) -> float:
         """Seconds between requests to `host`, as things stand."""
@@ -138,7 +148,10 @@ class Engine:
         try:
             if feed is not None:
                 async for requests in feed:
-                    await self._frontier.add(requests)
+                    diverted = self._detours.divert(requests)
+                    await self._frontier.add(diverted)
+                    for host in self._detours.stranded(diverted):
+                        self._frontier.park(host, 0.0)
                     self.floor.wake.set()
         finally:
             self.floor.feeding = False

@@ -6,14 +6,16 @@ as failed that nothing is wrong with. So the run asks for as many as it needs, a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 RESERVED = 40
 """Open files that a run needs beside its connections: state, outputs, event loop, name look-ups, a pool process."""
 EACH = 2
 """Open files of one request: its socket, and the file that a large body goes to."""
 
 
-def affordable(concurrency: int) -> int:
-    """How many of `concurrency` requests at once the open files suffice for, at least one.
+def affordable(concurrency: int, each: int = EACH) -> int:
+    """How many of `concurrency` requests at once, with `each` open files, the system suffices for, at least one.
 
     Raises the process's limit as far as it needs and the system lets it. Where there is no such limit (Windows), all.
     """
@@ -21,7 +23,7 @@ def affordable(concurrency: int) -> int:
         import resource
     except ImportError:
         return concurrency
-    needed = RESERVED + EACH * concurrency
+    needed = RESERVED + each * concurrency
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return concurrency
@@ -30,4 +32,13 @@ def affordable(concurrency: int) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     except (OSError, ValueError):  # macOS has a further limit, which it does not tell
         wanted = soft
-    return max(1, min(concurrency, (wanted - RESERVED) // EACH))
+    return max(1, min(concurrency, (wanted - RESERVED) // each))
+
+
+def too_few_files(wanted: int, concurrency: int) -> Iterator[str]:
+    """What the user should know when `concurrency` requests at once are fewer than he `wanted`."""
+    if concurrency < wanted:
+        yield (
+            f"the system allows this process too few open files for {wanted} requests at once: "
+            f"there will be {concurrency}; raise the limit with ulimit -n"
+        )

@@ -19,6 +19,8 @@ from scraper.model import Denied, ErrorKind, Lease, Release, Settlement
 
 FILES_BELOW = -10
 """Entries with a priority below this are files: they are still fetched when the page budget is spent."""
+SITEMAPS_BELOW = -9
+"""And below this sitemaps too (`EngineSettings.all_sitemaps`)."""
 
 
 class Dispatcher:
@@ -32,7 +34,8 @@ class Dispatcher:
         self._robots = robots
         self._clock = premises.clock
         self._ledger = premises.ledger
-        self._released: list[Lease] = []
+        self._detours = premises.detours
+        self._returned: list[Settlement] = []
         self._denied: list[Finding] = []
 
     async def run(self) -> Stop:
@@ -74,7 +77,9 @@ class Dispatcher:
 
     def _ceiling(self) -> int | None:
         """The priority below which may be leased: when the page budget is spent, only what does not count."""
-        return FILES_BELOW if self._page_budget() <= 0 else None
+        if self._page_budget() > 0:
+            return None
+        return SITEMAPS_BELOW if self._settings.all_sitemaps else FILES_BELOW
 
     def _ended(self, below: int | None, left: str = "") -> Stop:
         if below is not None:
@@ -93,8 +98,11 @@ class Dispatcher:
     async def _wait_until(self, instant: float) -> None:
         floor = self._floor
         floor.starving = True
-        floor.nudge()
-        timeout = None if instant == NEVER else max(0.0, instant - self._clock.now())
+        floor.nudge(hungry=True)
+        if instant == NEVER:  # most waits, and a timeout costs more than the rest of one
+            await floor.wake.wait()
+            return
+        timeout = max(0.0, instant - self._clock.now())
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await floor.wake.wait()
@@ -107,7 +115,14 @@ class Dispatcher:
         floor.took(lease)
         if (ready := gate.ready_at()) > now:  # a restored gate may know of a wait that the frontier does not
             self._robots.recall(lease.notes)  # notes come with a host's first lease only
-            self._release(lease, ready)
+            if lease.notes:
+                self._detours.look_at(url.host)
+            turned = self._detours.turn(lease) if gate.troubled(now) else None
+            if turned is None:
+                self._release(lease, ready)
+            else:
+                self._frontier.park(url.host, self._detours.instant(url.host, ready))
+                self._returned.append(turned)
             return
         verdict = self._robots.judge(lease.request, lease.notes, now)
         match verdict:
@@ -123,15 +138,15 @@ class Dispatcher:
 
     def _release(self, lease: Lease, until: float) -> None:
         self._frontier.park(lease.request.url.host, until)
-        self._released.append(lease)
+        self._returned.append(Settlement(lease, Release()))
 
     async def _hand_over(self) -> None:
-        """What was decided without a fetch: denials go to the recorder, releases back to the frontier."""
+        """What was decided without a fetch: denials go to the recorder, leases given back to the frontier."""
         denied, self._denied = self._denied, []
         for finding in denied:
             await self._floor.results.put(finding)
-        if self._released:
-            leases, self._released = self._released, []
-            await self._frontier.settle([Settlement(lease, Release()) for lease in leases])
-            for lease in leases:
-                self._floor.gave(lease)
+        if self._returned:
+            returned, self._returned = self._returned, []
+            await self._frontier.settle(returned)
+            for settlement in returned:
+                self._floor.gave(settlement.lease)

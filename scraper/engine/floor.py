@@ -33,7 +33,9 @@ class RobotsJob(NamedTuple):
 
 
 class Nudge(NamedTuple):
-    """Tells the recorder to settle what it holds: fetchers are waiting for the links in it."""
+    """Tells the recorder to settle what it holds; a `hungry` one, from idle fetchers, if that gives them anything."""
+
+    hungry: bool = False
 
 
 Job = FetchJob | RobotsJob
@@ -63,7 +65,7 @@ class Floor:
     pages_settled: int = 0
     idle: int = 0
     starving: bool = False
-    """True while fetchers are idle because nothing may be asked: the recorder then settles at once."""
+    """True while fetchers are idle because nothing may be asked: what the recorder holds may be what they wait for."""
     feeding: bool = False
     """True while more requests may come from outside: an empty frontier does not end the run then."""
     stop_reason: Stop | None = None
@@ -75,10 +77,10 @@ class Floor:
         """A floor with queues bounded by the number of fetchers."""
         return cls(jobs=asyncio.Queue(concurrency), results=asyncio.Queue(2 * concurrency))
 
-    def nudge(self) -> None:
+    def nudge(self, *, hungry: bool = False) -> None:
         """Ask the recorder to settle now; a full queue means that it is at work anyway."""
         if not self.results.full():
-            self.results.put_nowait(Nudge())
+            self.results.put_nowait(Nudge(hungry))
 
     def stop(self, reason: Stop) -> None:
         """Ask for a clean end; the first reason given is the one that counts."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scraper.clock import Clock
+from scraper.engine.detours import Detours
 from scraper.engine.floor import Floor
 from scraper.engine.hosts import Dice, HostBook
 from scraper.engine.settings import EngineSettings
@@ -44,3 +45,4 @@ class Premises:
     bus: EventBus
     clock: Clock
     dice: Dice
+    detours: Detours

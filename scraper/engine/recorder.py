@@ -5,7 +5,9 @@ then one transaction of the frontier takes the group's fates, the links it disco
 That order is the durability rule: a crash between the two repeats a fetch, and the sinks forget what came after
 their last committed mark, so no record is lost or doubled.
 
-A group ends when it is full, when its time is up, or when fetchers are waiting for the links in it.
+A group ends when it is full, when its time is up, or when idle fetchers wait for what is in it: links of a host that
+has nothing else to be asked for, what a sitemap names, or the end of the run. Fetchers that are idle because hosts must
+wait get nothing from it, and a group a page would cost a commit a page.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from scraper.engine.floor import Finding, Nudge
+from scraper.engine.group import Group
 from scraper.engine.hooks import Hooks
 from scraper.engine.hosts import GATE_NOTE, outcome_word, settled_word
 from scraper.engine.premises import Premises
@@ -23,9 +26,9 @@ from scraper.engine.reader import PageReader
 from scraper.engine.recent import Recent
 from scraper.engine.redirects import is_redirect, next_hop, returns_to_itself
 from scraper.engine.resume import CLOCK_MARK
-from scraper.events import Event, ItemRejected, ItemWritten, PageSettled, RetryPlanned, Skipped, Warned
+from scraper.engine.tries import remembering
+from scraper.events import ItemRejected, ItemWritten, PageSettled, RetryPlanned, Skipped, Warned
 from scraper.model import (
-    Body,
     Denied,
     Done,
     Drop,
@@ -36,7 +39,6 @@ from scraper.model import (
     Lease,
     Link,
     NotModified,
-    Outcome,
     Page,
     Request,
     Result,
@@ -50,7 +52,7 @@ BREATH_SECONDS = 0.01
 """How long the recorder may work without letting the fetchers run."""
 NO_CONNECTION = frozenset({ErrorKind.DNS, ErrorKind.CONNECT, ErrorKind.TLS})
 PRIORITY_OF = {"file": -20, "sitemap": -10}
-"""Both before any page; files also when the page budget is spent (see `dispatch.FILES_BELOW`)."""
+"""Both before any page; when the page budget is spent, see `dispatch.FILES_BELOW`."""
 
 
 class Outputs(Protocol):
@@ -75,11 +77,11 @@ class Recorder:
         reader: PageReader,
         hooks: Hooks,
         on_result: Callable[[Result], Awaitable[None]] | None = None,
-        otherwise: Callable[[Outcome], Request | None] | None = None,
     ) -> None:
         self._settings = premises.settings
         self._floor = premises.floor
         self._frontier = premises.frontier
+        self._ledger = premises.ledger
         self._outputs = outputs
         self._reader = reader
         self._hosts = premises.hosts
@@ -91,14 +93,11 @@ class Recorder:
         self._clock = premises.clock
         self._dice = premises.dice
         self._on_result = on_result
-        self._otherwise = otherwise
+        self._detours = premises.detours
         self._passed_on = Recent(self._settings.known_links)
         self._skipped = Recent(self._settings.known_links)
-        self._group: list[Settlement] = []
-        self._results: list[Result] = []
-        self._spooled: list[Body] = []
-        self._events: list[Event] = []
-        self._links = 0
+        self._group = Group()
+        self._due = False
         self._finishing = False
 
     def finish(self) -> None:
@@ -111,27 +110,42 @@ class Recorder:
         results, loop = self._floor.results, asyncio.get_running_loop()
         while not (self._finishing and results.empty()):
             finding = await results.get()
-            timer = loop.call_later(self._settings.group_seconds, self._floor.nudge)
+            self._due = False
+            timer = loop.call_later(self._settings.group_seconds, self._become_due)
             try:
                 await self._gather(finding)
             finally:
                 timer.cancel()
             await self._settle()
 
+    def _become_due(self) -> None:
+        self._due = True  # a nudge alone may be lost: none fits into a full queue
+        self._floor.nudge()
+
     async def _gather(self, finding: Finding | Nudge) -> None:
         """Take findings into the group until it should be settled."""
-        results, clock = self._floor.results, self._clock
+        floor, results, clock = self._floor, self._floor.results, self._clock
         breath = clock.now()
-        while not isinstance(finding, Nudge):
-            await self._take(finding)
-            if len(self._group) >= self._settings.group_size or self._links >= self._settings.group_links:
+        while True:
+            if isinstance(finding, Nudge):
+                if not finding.hungry:
+                    return
+            else:
+                await self._take(finding)
+            if self._is_full():
                 return
             if clock.now() - breath > BREATH_SECONDS:
                 await clock.breathe()
                 breath = clock.now()
-            if results.empty() and (self._floor.starving or self._finishing):
+            if results.empty() and (
+                self._due or self._finishing or (floor.starving and self._group.is_awaited(floor, self._ledger))
+            ):
                 return
             finding = await results.get()
+
+    def _is_full(self) -> bool:
+        group, settings = self._group, self._settings
+        return len(group.settlements) >= settings.group_size or group.links >= settings.group_links
 
     async def _take(self, finding: Finding) -> None:
         """Decide what one finding means."""
@@ -155,13 +169,11 @@ class Recorder:
             outcome = hop
         now = self._clock.now()
         verdict = self._retry.decide(outcome, now, self._dice.rng)
-        if is_down := self._host_is_down(outcome):
+        if self._host_is_down(outcome):
             # No connection to a host whose breaker is open says nothing about the URL that was the probe: an outage
             # must not use up its tries. An answer, even 500, may be the URL's own fault and counts.
             verdict = Retry(now, outcome.request)
-        if self._otherwise is not None and (is_down or not isinstance(verdict, Retry)):
-            instead = self._otherwise(outcome)
-            verdict = verdict if instead is None else Retry(now, instead)
+        verdict = self._detours.after(outcome, verdict, now, self._retry.may_pass(outcome))
         if isinstance(verdict, Retry):
             self._plan_retry(lease, outcome, verdict, now)
         else:
@@ -176,26 +188,28 @@ class Recorder:
     def _drop(self, lease: Lease, reason: str, rule: str) -> None:
         request = lease.request
         if request.parent is None and request.depth == 0 and request.kind == "page":
-            self._events.append(Warned(self._clock.now(), f"seed not asked for: {request.url.href} ({rule})"))
-        self._events.append(Skipped(self._clock.now(), request.url.href, reason, rule))
-        self._group.append(Settlement(lease, Drop(reason, rule)))
+            self._group.events.append(Warned(self._clock.now(), f"seed not asked for: {request.url.href} ({rule})"))
+        self._group.events.append(Skipped(self._clock.now(), request.url.href, reason, rule))
+        self._group.add(Settlement(lease, Drop(reason, rule)), self._clock.now())
 
     def _plan_retry(self, lease: Lease, outcome: Page | Failure | NotModified, verdict: Retry, now: float) -> None:
         if isinstance(outcome, Page):
             outcome.body.discard()
         url = lease.request.url
         attempt = verdict.request.attempt + verdict.request.slowdowns
-        self._events.append(RetryPlanned(now, url.href, url.host, verdict.at, attempt, outcome_word(outcome)))
+        self._group.events.append(RetryPlanned(now, url.href, url.host, verdict.at, attempt, outcome_word(outcome)))
         # Behind what has not been tried yet: the next probe of a host in trouble should be another URL.
         behind = replace(verdict.request, priority=lease.request.priority + 1)
-        self._group.append(Settlement(lease, Retry(verdict.at, behind)))
+        again = remembering(behind, outcome, now, verdict.at)
+        self._group.add(Settlement(lease, Retry(verdict.at, again)), now)
 
     async def _follow(self, lease: Lease, page: Page, hop: Request) -> None:
         """Send a redirect's target on its way; a target that is already known has a record of its own."""
+        now = self._clock.now()
         if self._settings.follow_in_place or returns_to_itself(hop):
-            self._group.append(Settlement(lease, Retry(self._clock.now(), hop)))
+            self._group.add(Settlement(lease, Retry(now, hop)), now)
         elif await self._frontier.add([hop]):
-            self._group.append(Settlement(lease, Done(), wire_size=page.body.wire_size))
+            self._group.add(Settlement(lease, Done(), wire_size=page.body.wire_size), now)
         else:
             await self._record(lease, page, duplicate_of=hop.url.href)
 
@@ -209,10 +223,9 @@ class Recorder:
         result = Result(outcome.request, outcome, harvest, duplicate_of)
         self._outputs.write(result)
         discovered, skipped = self._sort_links(result)
-        self._links += len(discovered) + len(skipped)
         request = result.request
         word = settled_word(result)
-        self._group.append(
+        self._group.add(
             Settlement(
                 lease,
                 Done(),
@@ -221,14 +234,15 @@ class Recorder:
                 skipped,
                 wire_size=outcome.body.wire_size if isinstance(outcome, Page) else 0,
                 items=len(harvest.items),
-            )
+            ),
+            self._clock.now(),
         )
         if self._on_result is not None:
-            self._results.append(result)
+            self._group.results.append(result)
         if self._bus.listening:
             self._tell(result, word, len(discovered), skipped)
         if isinstance(outcome, Page) and request.kind != "file" and outcome.body.path is not None:
-            self._spooled.append(outcome.body)
+            self._group.spooled.append(outcome.body)
 
     async def _harvest(self, page: Page) -> tuple[Page | Failure, Harvest]:
         """Read a page, with the hooks around it. A hook that raises makes the page a failure of kind `other`."""
@@ -246,7 +260,7 @@ class Recorder:
             return Failure(page.request, ErrorKind.OTHER, detail, status=page.status, permanent=True), Harvest()
         if self._reader.slowest > self._settings.slow_extraction:
             took = f"reading {page.request.url.href} held the event loop for {self._reader.slowest:.2f} s"
-            self._events.append(Warned(self._clock.now(), took))
+            self._group.events.append(Warned(self._clock.now(), took))
         return page, harvest
 
     def _sort_links(self, result: Result) -> tuple[tuple[Request, ...], tuple[Skip, ...]]:
@@ -288,33 +302,32 @@ class Recorder:
     def _tell(self, result: Result, word: str, discovered: int, skipped: tuple[Skip, ...]) -> None:
         now, request = self._clock.now(), result.request
         url, items = request.url, result.harvest.items
-        self._events.append(PageSettled(now, url.href, url.host, word, request.depth, len(items), discovered))
-        self._events.extend(ItemWritten(now, url.href, item.rule) for item in items)
-        self._events.extend(ItemRejected(now, url.href, bad.field, bad.reason) for bad in result.harvest.rejected)
-        self._events.extend(Skipped(now, skip.url.href, skip.reason, skip.rule) for skip in skipped)
+        self._group.events.append(PageSettled(now, url.href, url.host, word, request.depth, len(items), discovered))
+        self._group.events.extend(ItemWritten(now, url.href, item.rule) for item in items)
+        self._group.events.extend(ItemRejected(now, url.href, bad.field, bad.reason) for bad in result.harvest.rejected)
+        self._group.events.extend(Skipped(now, skip.url.href, skip.reason, skip.rule) for skip in skipped)
         if result.harvest.problem:
-            self._events.append(Warned(now, f"{url.href}: {result.harvest.problem}"))
+            self._group.events.append(Warned(now, f"{url.href}: {result.harvest.problem}"))
 
     async def _settle(self) -> None:
         """Flush the sinks, then store the group in one transaction; only then is anybody told."""
-        if not self._group:
+        if not self._group.settlements:
             return
-        group, self._group, self._links = self._group, [], 0
+        group, self._group = self._group, Group()
         flushed = await self._outputs.flush()
-        for body in self._spooled:  # not before: a sink may read it when it is flushed
+        for body in group.spooled:  # not before: a sink may read it when it is flushed
             body.discard()
-        self._spooled.clear()
         marks = {**flushed, CLOCK_MARK: f"{self._clock.now():.3f}"}
-        await self._frontier.settle(group, marks, self._host_notes(group))
-        for settlement in group:
+        await self._frontier.settle(group.settlements, marks, self._host_notes(group.settlements))
+        for host in self._detours.stranded(group.retried()):
+            self._frontier.park(host, 0.0)
+        for settlement in group.settlements:
             kept = bool(settlement.outcome) and settlement.lease.request.kind == "page"
             self._floor.gave(settlement.lease, settled_page=kept)
-        events, self._events = self._events, []
-        for event in events:
+        for event in group.events:
             self._bus.emit(event)
-        results, self._results = self._results, []
         if self._on_result is not None:
-            for result in results:
+            for result in group.results:
                 await self._on_result(result)
 
     def _host_notes(self, group: list[Settlement]) -> dict[str, dict[str, str]]:

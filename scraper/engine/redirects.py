@@ -10,9 +10,12 @@ from dataclasses import replace
 
 from scraper.model import ErrorKind, Failure, Hop, OutOfScope, Page, Request
 from scraper.urls.canonicalise import Base, KeyRules, canonicalise
+from scraper.urls.posting import posted
 from scraper.urls.scope import Scope
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+KEEPING = frozenset({307, 308})
+"""Redirects that repeat the request as it was, its method and content too."""
 
 
 def is_redirect(page: Page) -> bool:
@@ -24,7 +27,9 @@ def next_hop(page: Page, scope: Scope | None, rules: KeyRules, max_redirects: in
     """The request that the redirect asks for, or why it will not be followed.
 
     A seed may lead to another host (the page there is fetched, the scope does not widen); any other hop must be in
-    scope itself. Without `scope` any host is good.
+    scope itself, and so must every other origin that content would be sent to. Without `scope` any host is good.
+
+    After 301, 302 and 303 a POST becomes a GET, as every browser does it; 307 and 308 keep method and content.
     """
     request = page.request
     location = page.headers.get("location") or ""
@@ -40,19 +45,27 @@ def next_hop(page: Page, scope: Scope | None, rules: KeyRules, max_redirects: in
     if isinstance(target, OutOfScope):
         kind = ErrorKind.SCHEME if target.reason == "scheme" else ErrorKind.REDIRECT
         return refuse(kind, f"redirect to an unusable address: {target.rule}")
+    content = request.content if page.status in KEEPING else None
     is_seed = request.depth == 0 and request.parent is None
-    if scope is not None and not is_seed and request.kind == "page":
+    sends_elsewhere = content is not None and target.origin != request.url.origin
+    if scope is not None and (not is_seed or sends_elsewhere) and request.kind == "page":
         denied = scope.judge(target, request.depth)
         if denied is not None:
             return refuse(ErrorKind.SCOPE, f"redirect out of scope: {denied.rule}")
-    return replace(
-        request, url=target, attempt=0, slowdowns=0, hops=(*request.hops, Hop(request.url.href, page.status))
-    )
+    hops = (*request.hops, Hop(request.url.href, page.status))
+    onward = replace(request, url=target, attempt=0, slowdowns=0, hops=hops)
+    if request.content is None:
+        return onward
+    return replace(onward, url=posted(target, content), content=content, posts=(*request.posts, request.url.key))
 
 
 def returns_to_itself(hop: Request) -> bool:
-    """Whether the hop's target is part of its own chain: then it is asked again, it is not a duplicate."""
-    return any(hop.url.href == earlier.url for earlier in hop.hops)
+    """Whether the hop's target is part of its own chain: then it is asked again, it is not a duplicate.
+
+    A GET of what was posted to is another question: it may have a record of its own.
+    """
+    alike = hop.hops[len(hop.posts) :] if hop.content is None else hop.hops
+    return any(hop.url.href == earlier.url for earlier in alike)
 
 
 def _as_utf8(location: str) -> str:

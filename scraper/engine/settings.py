@@ -25,6 +25,8 @@ class EngineSettings:
     follow_in_place: bool = False
     """A redirect's target is asked for as the same entry, also when other entries were redirected there too."""
     sitemaps: bool = True
+    all_sitemaps: bool = False
+    """Sitemaps are read to the last also when the page budget is spent: for who counts URLs and does not fetch them."""
     obey_robots: bool = True
     robots_tries: int = 3
     deaths_in_a_row: int = 20

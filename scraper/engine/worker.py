@@ -37,6 +37,7 @@ class Fetchers:
         self._hooks = hooks
         self._bus = premises.bus
         self._clock = premises.clock
+        self._detours = premises.detours
         self._dice = premises.dice
         self._deaths = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -100,9 +101,9 @@ class Fetchers:
                 self._frontier.park(host, gate.ready_at())
                 return Denied(request, ErrorKind.OTHER, "hooks.on_request")
             # A hook may change how we ask, not what is asked: the entry's identity and host stay its own.
-            request = replace(changed, url=request.url)
+            request = replace(changed, url=request.url, content=request.content, tries=request.tries)
         started = clock.now()
-        self._frontier.park(host, gate.on_start(started))
+        self._frontier.park(host, self._detours.instant(host, gate.on_start(started)))
         self._floor.wake.set()
         if bus.listening:
             bus.emit(FetchStarted(started, request.url.href, host, request.attempt, name))
@@ -114,7 +115,9 @@ class Fetchers:
             now = clock.now()
             ended = outcome or Failure(request, ErrorKind.OTHER, "given up", started_at=started, permanent=True)
             news = gate.on_finish(ended, now, self._dice.rng, self._dice.loop_lag)
-            self._frontier.park(host, gate.ready_at())
+            if news:
+                self._detours.heard(host, news)
+            self._frontier.park(host, self._detours.instant(host, gate.ready_at()))
             self._floor.wake.set()
         if bus.listening:
             for event in news:

@@ -26,6 +26,8 @@ _AS_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _AS_PART = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _ENDING = {errno.EROFS, errno.EIO, *_FULL}
+Place = tuple[int, str]
+"""The descriptor of an open folder, and a name in it."""
 AGAIN = "run the same command again to go on"
 
 
@@ -41,11 +43,13 @@ def ends_the_run(path: str, error: OSError) -> SinkError | None:
 class Folder:
     """The folder at `root`, made if it is missing. Its methods block; close it with `close`.
 
-    Raises `SinkError` when it cannot be made or written to.
+    With `power` a file and the folders that hold its name are on the disk before `publish` returns: bytes first, then
+    the name. Raises `SinkError` when it cannot be made or written to.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, power: bool = False) -> None:
         self.root = root
+        self._power = power
         try:
             root.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -71,7 +75,7 @@ class Folder:
         return facts.f_bavail * facts.f_frsize
 
     @contextlib.contextmanager
-    def parent(self, path: str, *, make: bool = True) -> Iterator[tuple[int, str]]:
+    def parent(self, path: str, *, make: bool = True) -> Iterator[Place]:
         """A descriptor of the folder in which `path` lies, and the name there. Raises `OSError`."""
         *folders, name = path.split("/")
         if not folders:
@@ -98,12 +102,18 @@ class Folder:
 
     def new_part(self, path: str) -> int:
         """A descriptor of `path`.part, empty; a part that was there is gone. Raises `OSError`."""
-        with self.parent(path) as (folder, name):
-            try:
-                return os.open(name + PART, _AS_NEW, 0o644, dir_fd=folder)
-            except FileExistsError:
-                os.unlink(name + PART, dir_fd=folder)
-                return os.open(name + PART, _AS_NEW, 0o644, dir_fd=folder)
+        with self.parent(path) as place:
+            return self.new_part_in(place)
+
+    @staticmethod
+    def new_part_in(place: Place) -> int:
+        """`new_part` where its folder is open already: what `parent` gave."""
+        folder, name = place
+        try:
+            return os.open(name + PART, _AS_NEW, 0o644, dir_fd=folder)
+        except FileExistsError:
+            os.unlink(name + PART, dir_fd=folder)
+            return os.open(name + PART, _AS_NEW, 0o644, dir_fd=folder)
 
     def old_part(self, path: str) -> int | None:
         """A descriptor of `path`.part as an earlier attempt left it; None when there is none that can be trusted."""
@@ -125,14 +135,21 @@ class Folder:
 
     def publish(self, path: str, *, replace: bool) -> bool:
         """Give `path`.part its name; False when something else has it and may not be replaced. Raises `OSError`."""
-        with self.parent(path) as (folder, name):
-            if not replace:
-                with contextlib.suppress(FileNotFoundError):
-                    os.stat(name, dir_fd=folder, follow_symlinks=False)
-                    os.unlink(name + PART, dir_fd=folder)
-                    return False
-            os.rename(name + PART, name, src_dir_fd=folder, dst_dir_fd=folder)
-            return True
+        with self.parent(path) as place:
+            return self.publish_in(place, replace=replace)
+
+    def publish_in(self, place: Place, *, replace: bool) -> bool:
+        """`publish` where its folder is open already."""
+        folder, name = place
+        if not replace and exists(name, folder):
+            os.unlink(name + PART, dir_fd=folder)
+            return False
+        if self._power:
+            _sync(name + PART, folder)
+        os.rename(name + PART, name, src_dir_fd=folder, dst_dir_fd=folder)
+        if self._power:
+            os.fsync(folder)
+        return True
 
     def quarantine(self, path: str) -> None:
         """Leave `path`.part as `path`.bad. Raises `OSError`."""
@@ -161,7 +178,7 @@ class Folder:
         above = self._descriptor
         try:
             for name in folders:
-                inner = _enter(name, above, make)
+                inner = _enter(name, above, make, self._power)
                 if above != self._descriptor:
                     os.close(above)
                 above = inner
@@ -177,7 +194,24 @@ class Folder:
         os.unlink(probe, dir_fd=self._descriptor)
 
 
-def _enter(name: str, above: int, make: bool) -> int:
+def exists(name: str, folder: int) -> bool:
+    """Whether something, perhaps a broken link, is called `name` in the open `folder`. Raises `OSError`."""
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _sync(name: str, folder: int) -> None:
+    descriptor = os.open(name, _AS_PART, dir_fd=folder)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _enter(name: str, above: int, make: bool, power: bool) -> int:
     try:
         return os.open(name, _AS_FOLDER, dir_fd=above)
     except FileNotFoundError:
@@ -185,4 +219,6 @@ def _enter(name: str, above: int, make: bool) -> int:
             raise
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, dir_fd=above)
+        if power:
+            os.fsync(above)
     return os.open(name, _AS_FOLDER, dir_fd=above)

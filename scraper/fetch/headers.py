@@ -87,6 +87,9 @@ class HeaderBook:
         url = request.url
         page, file = self._in_scope if self._is_in_scope(url) else self._everywhere
         headers = file if request.kind == "file" else page
+        if request.content is not None and request.content.type:
+            named = request.content.type.encode("latin-1", "replace")
+            headers = [*(pair for pair in headers if pair[0].lower() != b"content-type"), (b"Content-Type", named)]
         if self._auth and (authorization := self._auth.get(url.host)) is not None:
             return [*(pair for pair in headers if pair[0].lower() != b"authorization"), authorization]
         return headers

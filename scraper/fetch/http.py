@@ -101,12 +101,17 @@ class HttpFetcher:
 
     async def fetch(self, request: Request) -> Outcome:
         """Ask for `request.url.href` once; see `Fetcher.fetch`."""
-        url, started_at = request.url, self._now()
+        url, content, started_at = request.url, request.content, self._now()
         headers = self._headers.of(request)
         if self._jar is not None and (cookie := self._jar.header(url, started_at)) is not None:
             headers = with_cookie(headers, cookie)
         try:
-            answer = await self._transport.exchange("GET", url.origin, url.target, headers, timeouts=self._timeouts)
+            if content is None:
+                answer = await self._transport.exchange("GET", url.origin, url.target, headers, timeouts=self._timeouts)
+            else:
+                answer = await self._transport.exchange(
+                    "POST", url.origin, url.target, headers, timeouts=self._timeouts, content=content.data
+                )
         except Exception as error:  # noqa: BLE001  the one door: whatever a transport raises becomes an outcome
             return self._failed(error, request, started_at)
         if self._jar is not None:

@@ -1,4 +1,7 @@
-"""The port for asking: a request goes in, an outcome comes out. Everything HTTP stays behind it."""
+"""The ports of the fetchers: what asks for a URL, and whom it must ask before it sends more than one request for it.
+
+A request goes in, an outcome comes out. Everything HTTP stays behind it.
+"""
 
 from __future__ import annotations
 
@@ -22,3 +25,48 @@ class Fetcher(Protocol):
     async def aclose(self) -> None:
         """Close connections and delete what is spooled."""
         ...
+
+
+class Places(Protocol):
+    """Places for further requests to a host beside those that `Fetcher.fetch` was called for.
+
+    All of it answers at once: politeness is decided here as for any request, and nobody waits for it.
+    """
+
+    def claim(self, host: str) -> bool:
+        """Whether one more request may be sent to `host` now; it counts as under way until `release`.
+
+        Only where a place is free that no waiting request could take.
+        """
+        ...
+
+    def turn(self, host: str, outcome: Outcome) -> bool:
+        """Whether a request to `host` that ended as `outcome` may be followed by another in its place, now."""
+        ...
+
+    def release(self, host: str, outcome: Outcome) -> None:
+        """A request that was claimed, or one in whose place it goes on, ended as `outcome`."""
+        ...
+
+    def wanted(self, host: str) -> bool:
+        """Whether requests to `host` wait, to which those that were claimed should make way."""
+        ...
+
+
+class NoPlaces:
+    """`Places` where there is none to spare: one request follows the other."""
+
+    def claim(self, host: str) -> bool:
+        """Never."""
+        return False
+
+    def turn(self, host: str, outcome: Outcome) -> bool:
+        """Always."""
+        return True
+
+    def release(self, host: str, outcome: Outcome) -> None:
+        """There is nothing to release."""
+
+    def wanted(self, host: str) -> bool:
+        """Never."""
+        return False

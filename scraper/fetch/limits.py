@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 KIB = 1024
+MIB = 1024 * KIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,27 @@ class Timeouts:
     write: float | None = 30.0
     pool: float | None = 60.0
     deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSettings:
+    """When a large file is worth several connections. Times are seconds, sizes bytes.
+
+    `most` streams bring one file at once; 1 is never more than one. A stream is slow when after `slow_after` the rest,
+    at least `smallest`, would take longer than `patience`; it is looked at again every `again_after`. No share is
+    smaller than `least`. A further stream must have made the whole `gain` times as fast, or it was the last one;
+    as was the one after `failures`. Every `note_after` it is noted which bytes are there.
+    """
+
+    most: int = 4
+    smallest: int = 16 * MIB
+    least: int = 4 * MIB
+    slow_after: float = 5.0
+    again_after: float = 2.0
+    patience: float = 10.0
+    gain: float = 1.15
+    failures: int = 3
+    note_after: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

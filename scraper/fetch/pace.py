@@ -25,14 +25,16 @@ class Pace:
         self.free = overall is None and per_host is None
         """Whether there is nothing to keep to."""
 
-    async def keep(self, host: str, size: int) -> None:
-        """Return when more may be read, after `size` bytes have come from `host`."""
+    async def keep(self, host: str, size: int) -> float:
+        """Return when more may be read, after `size` bytes have come from `host`: how long that took (seconds)."""
         now = self._clock.now()
         until = self._overall.charge(size, now) if self._overall is not None else now
         if self._per_host is not None:
             until = max(until, self._budget(host, self._per_host).charge(size, now))
-        if until > now:
-            await self._clock.sleep_until(until)
+        if until <= now:
+            return 0.0
+        await self._clock.sleep_until(until)
+        return until - now
 
     def _budget(self, host: str, rate: float) -> Bandwidth:
         budget = self._hosts.get(host)

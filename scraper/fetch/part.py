@@ -1,25 +1,24 @@
 """One file on its way to the disk: bytes in, hashes kept, and a note of where the bytes came from.
 
-Everything here runs in disk threads, one job of a file at a time. A part only grows at its end, so however the process
-dies, the part is as long as what was written of it. Its note (`Notes`) says which version of the entity these bytes
-belong to; it is written before the first of them and after the part was emptied, so it never speaks of others.
+Everything here runs in disk threads. A part that one stream brings only grows at its end, so however the process dies,
+the part is as long as what was written of it. Its note (notes.py) says which version of the entity these bytes belong
+to; it is written before the first of them and after the part was emptied, so it never speaks of others.
 
-Hashes are not stored: a part that is continued is read again from its start, which also tells whether it can be read.
+Bytes are hashed in their order, by one job at a time: those at the end as they are written, those that other segments
+brought (`write_at`, of which several may run at once) when they are read again for it. Hashes are not stored: a part
+that is continued is read again from its start, which also tells whether it can be read.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import orjson
-
 from scraper.fetch.folder import Folder
-from scraper.fetch.resume import Partial, Version
 from scraper.lists.checksum import Checksum
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 MANY_PIECES = 64
 """Pieces from which they are joined before they are written: a dripping server must not buy a long vector."""
-NOTE_BYTES = 16 * 1024
 
 
 class Stored(NamedTuple):
@@ -64,26 +62,27 @@ class Part:
         return cls(folder, path, folder.new_part(path), expected)
 
     @classmethod
-    def go_on(cls, folder: Folder, path: str, size: int, expected: Sequence[Checksum]) -> Part:
-        """The part as it stands, which must still be `size` bytes long; reads all of it. Raises `OSError`."""
+    def go_on(cls, folder: Folder, path: str, size: int, expected: Sequence[Checksum], more: bool = False) -> Part:
+        """The part as it stands, which must still be `size` bytes long; reads all of it. Raises `OSError`.
+
+        With `more` there may be further ranges behind the first `size` bytes, and only these are read.
+        """
         descriptor = folder.old_part(path)
         if descriptor is None:
             raise OSError(f"{path}.part is gone")
         part = cls(folder, path, descriptor, expected)
         try:
-            for content in _contents(descriptor):
-                part._digest(content)
-                part.size += len(content)
+            part.catch_up(size)
+            if not more:
+                part._must_end_here()
         except BaseException:
             part.close()
             raise
-        if part.size != size:
-            part.close()
-            raise OSError(f"{path}.part has changed")
         return part
 
-    def append(self, pieces: list[bytes]) -> None:
-        """Write and hash `pieces`. Raises `OSError`; what was written before that counts."""
+    def append(self, pieces: list[bytes], at: int) -> None:
+        """Write and hash `pieces` at the end, byte `at`. Raises `OSError`; what was written before that counts."""
+        assert at == self.size, "a part grows at its end"
         if len(pieces) > MANY_PIECES:
             pieces = [b"".join(pieces)]
         left = [memoryview(piece) for piece in pieces]
@@ -96,6 +95,35 @@ class Part:
             if left and written:
                 self._digest(left[0][:written])
                 left[0] = left[0][written:]
+
+    def write_at(self, pieces: list[bytes], at: int) -> None:
+        """Write `pieces` at byte `at`, behind what is hashed: `catch_up` reads them again. Raises `OSError`."""
+        left = memoryview(b"".join(pieces))
+        while left:
+            written = os.pwrite(self._descriptor, left, at)
+            at += written
+            left = left[written:]
+
+    def catch_up(self, stop: int) -> None:
+        """Hash what others have written behind `size`, up to byte `stop`. Raises `OSError` when it is not there."""
+        while self.size < stop:
+            content = os.pread(self._descriptor, min(MIB, stop - self.size), self.size)
+            if not content:
+                raise OSError(f"{self.path}.part has changed")
+            self._digest(content)
+            self.size += len(content)
+
+    def sync(self) -> None:
+        """Return when what was written would survive a loss of power, too, if the disk knows how. Raises `OSError`."""
+        try:
+            getattr(os, "fdatasync", os.fsync)(self._descriptor)  # macOS has fsync alone
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+                raise
+
+    def cut(self) -> None:
+        """Drop what lies behind `size`. Raises `OSError`."""
+        os.ftruncate(self._descriptor, self.size)
 
     def finish(self, modified: float | None, replace: bool) -> Stored:
         """Check the whole, and give it its name if it is right. Raises `OSError`."""
@@ -112,6 +140,10 @@ class Part:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
 
+    def _must_end_here(self) -> None:
+        if os.fstat(self._descriptor).st_size != self.size:
+            raise OSError(f"{self.path}.part has changed")
+
     def _digest(self, content: bytes | memoryview) -> None:
         for digest in self._hashes.values():
             digest.update(content)
@@ -122,20 +154,24 @@ def store_whole(
 ) -> Stored:
     """A small file in one go. Raises `OSError`; nothing is left behind then."""
     digest = hashlib.sha256(content).hexdigest()
-    wrong = next((c for c in expected if _hash_of(c, content, digest) != c.hexdigest), None)
-    descriptor = folder.new_part(path)
-    try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        if modified is not None:
-            set_modified(descriptor, modified)
-    except BaseException:
-        folder.drop_part(path)
-        raise
-    finally:
-        os.close(descriptor)
-    return Stored(len(content), digest, wrong, _settle(folder, path, wrong, replace))
+    wrong = next((c for c in expected if _hash_of(c, content, digest) != c.hexdigest), None) if expected else None
+    with folder.parent(path) as place:
+        descriptor = folder.new_part_in(place)
+        try:
+            rest = len(content) - os.write(descriptor, content)
+            while rest:
+                rest -= os.write(descriptor, content[-rest:])
+            if modified is not None:
+                set_modified(descriptor, modified)
+        except BaseException:
+            folder.drop_part(path)
+            raise
+        finally:
+            os.close(descriptor)
+        if wrong is None:
+            return Stored(len(content), digest, None, not folder.publish_in(place, replace=replace))
+    folder.quarantine(path)
+    return Stored(len(content), digest, wrong, False)
 
 
 def examine(folder: Folder, path: str, expected: Sequence[Checksum]) -> Stored:
@@ -192,58 +228,3 @@ def _contents(descriptor: int) -> Iterable[bytes]:
     while content := os.pread(descriptor, MIB, at):
         at += len(content)
         yield content
-
-
-class Notes:
-    """The notes of parts, one small file each in `folder`, named by a hash of the part's path."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def read(self, files: Folder, path: str) -> Partial | None:
-        """What is known of `path`.part, with the size it has now; None when that is nothing that can be trusted."""
-        try:
-            with self._place(path).open("rb") as file:
-                note = orjson.loads(file.read(NOTE_BYTES))
-            version = Version(note["etag"], note["modified"], note["settled"] is True, note["total"])
-            origin = note["origin"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        texts = isinstance(origin, str) and all(v is None or isinstance(v, str) for v in version[:2])
-        if not texts or not (version.total is None or isinstance(version.total, int)):
-            return None
-        descriptor = files.old_part(path)
-        if descriptor is None:
-            return None
-        try:
-            return Partial(origin, version, os.fstat(descriptor).st_size)
-        finally:
-            os.close(descriptor)
-
-    def write(self, path: str, origin: str, version: Version) -> None:
-        """Note where the bytes of `path`.part come from. Raises `OSError`."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        note = {
-            "path": path,
-            "origin": origin,
-            "etag": version.etag,
-            "modified": version.modified,
-            "settled": version.settled,
-            "total": version.total,
-        }
-        self._place(path).write_bytes(orjson.dumps(note))
-
-    def drop(self, path: str) -> None:
-        """Forget the note of `path`, if there is one."""
-        self._place(path).unlink(missing_ok=True)
-
-    def paths(self) -> list[str]:
-        """The paths of all parts that have a note."""
-        found = []
-        for place in self._folder.glob("*.json"):
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                found.append(str(orjson.loads(place.read_bytes())["path"]))
-        return found
-
-    def _place(self, path: str) -> Path:
-        return self._folder / (hashlib.blake2b(path.encode(), digest_size=16).hexdigest() + ".json")

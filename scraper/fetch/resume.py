@@ -23,6 +23,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from scraper.fetch.ranges import Range
 from scraper.model import Headers
 from scraper.politeness.http_date import parse_http_date
 
@@ -49,14 +50,29 @@ class Version(NamedTuple):
     settled: bool = False
     total: int | None = None
 
+    @property
+    def validator(self) -> str | None:
+        """What can be sent in If-Range; None when nothing tells versions apart."""
+        return self.etag or (self.modified if self.settled else None)
+
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """`size` bytes of a file that came from `origin` as `version`."""
+    """The first `size` bytes of a file that came from `origin` as `version`.
+
+    `ranges` is all that is here of a file that was fetched in segments, the first `size` bytes included; None when
+    nothing else can be here.
+    """
 
     origin: str
     version: Version
     size: int
+    ranges: tuple[Range, ...] | None = None
+
+    @property
+    def gap_stop(self) -> int | None:
+        """Where the first gap ends; None when the entity's end is its end."""
+        return self.ranges[1].start if self.ranges is not None and len(self.ranges) > 1 else None
 
 
 Probe = Literal["", "plain", "shifting"]
@@ -66,7 +82,7 @@ class Ask(NamedTuple):
     """How to ask: from byte `offset` on (0 for the whole, without Range), of which the first `overlap` are ours.
 
     `if_range` is the validator to send. `probe` says what this request is to find out, `seen` is the ETag of the
-    answer that raised the question.
+    answer that raised the question. `stop` is the first byte that is not wanted any more, None for all the rest.
     """
 
     offset: int = 0
@@ -74,12 +90,14 @@ class Ask(NamedTuple):
     if_range: str | None = None
     probe: Probe = ""
     seen: str | None = None
+    stop: int | None = None
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """The header fields that say so."""
         if not self.ranged:
             return []
-        fields = [(b"Range", b"bytes=%d-" % self.offset)]
+        wanted = b"bytes=%d-" % self.offset if self.stop is None else b"bytes=%d-%d" % (self.offset, self.stop - 1)
+        fields = [(b"Range", wanted)]
         if self.if_range is not None:
             fields.append((b"If-Range", self.if_range.encode("latin-1", "replace")))
         return fields
@@ -87,7 +105,7 @@ class Ask(NamedTuple):
     @property
     def ranged(self) -> bool:
         """Whether a part of the entity is asked for."""
-        return self.offset > 0 or self.overlap > 0
+        return self.offset > 0 or self.overlap > 0 or self.stop is not None
 
 
 WHOLE = Ask()
@@ -135,9 +153,9 @@ def plan(partial: Partial | None, origin: str) -> Ask:
     version = partial.version
     if version.total is not None and partial.size > version.total:
         return WHOLE
-    validator = version.etag or (version.modified if version.settled else None)
+    validator = version.validator
     if validator is not None and origin == partial.origin:
-        return Ask(partial.size, if_range=validator)
+        return Ask(partial.size, if_range=validator, stop=partial.gap_stop)
     return _overlapping(partial)
 
 
@@ -186,7 +204,8 @@ def _judge_200(ask: Ask, partial: Partial, headers: Headers, length: int | None)
         return Restart("the server does not resume")
     same = etag == ours if ours is not None else not _modified_differs(partial, headers)
     if same:
-        return Again(Ask(partial.size, 0, None, "plain", etag), False, "the server ignored Range with If-Range")
+        plain = Ask(partial.size, 0, None, "plain", etag, partial.gap_stop)
+        return Again(plain, False, "the server ignored Range with If-Range")
     may_shift = (
         ours is not None
         and etag is not None
@@ -207,9 +226,33 @@ def _judge_416(ask: Ask, partial: Partial, headers: Headers) -> Judgement:
     contradicted = etag is not None and ours is not None and etag != ours
     # A server whose version is another ignores Range (RFC 9110 13.1.5), so a 416 to If-Range vouches for the part.
     vouched = ask.if_range is not None or (ours is not None and etag == ours)
-    if is_end and vouched and not contradicted:
+    if is_end and vouched and not contradicted and partial.gap_stop is None:
         return Complete()
     return Again(WHOLE, True, "changed: the part is longer than what the server has now")
+
+
+def disproof(ask: Ask, version: Version, coding: str | None, status: int, headers: Headers) -> str:
+    """Why an answer to the bounded range `ask` is no piece of `version`; empty when it is one.
+
+    Stricter than `judge`: the other pieces are on their way, so nothing is lost by refusing one. `coding` is the
+    Content-Encoding that the others came with.
+    """
+    if status != 206:
+        return f"a range was answered with {status}"
+    found = _RANGE.fullmatch(headers.get("content-range") or "")
+    if found is None or found[3] == "*":
+        return "206 without a usable Content-Range"
+    if (int(found[1]), int(found[2]) + 1, int(found[3])) != (ask.offset, ask.stop, version.total):
+        return "206 with another range than asked for"
+    etag, modified = headers.get("etag"), headers.get("last-modified")
+    if etag != version.etag and (version.etag is not None or _STRONG.fullmatch(etag or "")):
+        return "its ETag is another"
+    # RFC 9110 15.3.7: beside an ETag, a 206 need not repeat Last-Modified.
+    if version.modified not in (None, modified) and (version.etag is None or modified is not None):
+        return "its Last-Modified is another"
+    if headers.get("content-encoding") != coding:
+        return "its Content-Encoding is another"
+    return ""
 
 
 def _modified_differs(partial: Partial, headers: Headers) -> bool:

@@ -24,13 +24,17 @@ from scraper.frontier.lock import LOCK_PLACE, PID_BYTES
 from scraper.frontier.schema import APPLICATION_ID, BUSY_SECONDS, VERSION, explain
 from scraper.model import Request, Skip, Url
 from scraper.urls.fingerprint import fingerprint
+from scraper.urls.posting import PLAIN_FROM, PREFIX
 
 STATE_FILE = Path(".scrape") / "frontier.sqlite"
 LOCKS = Path("/proc/locks")
 
 _SUMS = "SELECT (SELECT count(*) FROM queue), (SELECT count(*) FROM later)"
-_QUEUED = f"""SELECT prio, NULL, {REQUEST_COLUMNS} FROM queue WHERE host = ? AND (href = ? OR key = ?)
-    UNION ALL SELECT prio, due, {REQUEST_COLUMNS} FROM later WHERE host = ? AND (href = ? OR key = ?) LIMIT 1"""  # noqa: S608
+ENTRIES = 100
+"""Waiting requests to one URL that are looked at: it may be asked for with many contents."""
+_THIS = f"host = ? AND (href = ? OR key = ? OR (key LIKE '{PREFIX}%' AND substr(key, {PLAIN_FROM + 1}) = ?))"
+_QUEUED = f"""SELECT prio, NULL, {REQUEST_COLUMNS} FROM queue WHERE {_THIS}
+    UNION ALL SELECT prio, due, {REQUEST_COLUMNS} FROM later WHERE {_THIS} LIMIT {ENTRIES}"""  # noqa: S608
 
 
 class Queued(NamedTuple):
@@ -121,13 +125,14 @@ class StateReader:
             return Skip(Url(href, href if key is None else key, host, origin), *rest)
         return None
 
-    def queued(self, url: Url) -> Queued | None:
-        """The request for `url` if it waits. Looks at everything that waits for its host."""
+    def queued(self, url: Url) -> list[Queued]:
+        """The requests for `url` that wait, a GET first. Looks at everything that waits for its host."""
+        found = []
         for (host_id,) in self._rows("SELECT id FROM host WHERE name = ?", url.host):
-            wanted = (host_id, url.key, url.key)
+            wanted = (host_id, url.key, url.key, url.key)
             for priority, due, *columns in self._rows(_QUEUED, *wanted, *wanted):
-                return Queued(decode(url.host, priority, tuple(columns)), due)
-        return None
+                found.append(Queued(decode(url.host, priority, tuple(columns)), due))
+        return sorted(found, key=lambda queued: queued.request.content is not None)
 
     def knows(self, url: Url) -> bool:
         """Whether the run ever took up `url`, or one with the same key."""

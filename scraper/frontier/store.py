@@ -12,18 +12,18 @@ group says so (`Group.forgetful`) and everything is merged.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
 
-from scraper.frontier.codec import REQUEST_COLUMNS, decode, encode, url_columns
+from scraper.frontier.codec import REQUEST_COLUMNS, chain_in, decode, encode, url_columns
 from scraper.frontier.jobs import Again, Ask, Group, Opened, Promoted, SkipChange, Supply, Totals, Waiting, Written
 from scraper.frontier.schema import CACHE_KIB, open_database
 from scraper.frontier.settings import Durability
 from scraper.model import Request, Skip, Url
+from scraper.urls.posting import posted_key
 
 LOOKUP = 256
 """Keys asked for in one statement."""
@@ -51,7 +51,7 @@ _WAITING = f"""
     SELECT host, prio, seq, {REQUEST_COLUMNS} FROM later WHERE (host, prio, seq) > (?, ?, ?)
     ORDER BY 1, 2, 3 LIMIT ?"""  # noqa: S608
 _REDIRECTED = """SELECT extra FROM queue WHERE extra LIKE '%"hops"%' ORDER BY seq DESC LIMIT ?"""
-_SOURCES = f"SELECT host, prio, seq, href, extra FROM queue WHERE href IN ({','.join('?' * LOOKUP)})"  # noqa: S608
+_SOURCES = f"SELECT host, prio, seq, href, key, extra FROM queue WHERE href IN ({','.join('?' * LOOKUP)})"  # noqa: S608
 _SKIP_COLUMNS = "k, dropped, host, origin, href, key, parent, reason, rule"
 _SKIPS = """SELECT n, href, key, host, origin, parent, reason, rule FROM skip
     WHERE n > ? AND (dropped OR NOT EXISTS (SELECT 1 FROM seen WHERE seen.k = skip.k)) ORDER BY n LIMIT ?"""
@@ -215,12 +215,13 @@ class Store:
         asked for again, the redirect would lead to a URL that is known, and get a record beside its target's.
         """
         # The newest will do: far fewer are followed between two commits.
-        chains = [_chain(extra) for (extra,) in self._db.execute(_REDIRECTED, (LOOKUP,))]
+        chains = [chain_in(extra) for (extra,) in self._db.execute(_REDIRECTED, (LOOKUP,))]
         if not chains:
             return
         followed = {(chain[-1], *chain[:-1]) for chain in chains}
-        hrefs = [chain[-1] for chain in chains] + [chains[0][-1]] * (LOOKUP - len(chains))
-        places = [row[:3] for row in self._db.execute(_SOURCES, hrefs) if (row[3], *_chain(row[4])) in followed]
+        hrefs = [chain[-1][0] for chain in chains] + [chains[0][-1][0]] * (LOOKUP - len(chains))
+        rows = self._db.execute(_SOURCES, hrefs).fetchall()
+        places = [row[:3] for row in rows if ((row[3], posted_key(row[4])), *chain_in(row[5])) in followed]
         self._db.executemany("DELETE FROM queue WHERE host = ? AND prio = ? AND seq = ?", places)
 
     def _enqueue(self, entries: Sequence[tuple[int, Request]], fresh: set[str]) -> None:
@@ -327,11 +328,6 @@ class Store:
         while values := tuple(islice(flat, ROWS * len(rows[0]))):
             self._db.execute(many, values)
         self._db.executemany(f"{into} VALUES {row}", rows[whole:])
-
-
-def _chain(extra: str | None) -> tuple[str, ...]:
-    """The URLs that redirected on the way to a request, from the column of its rarer fields."""
-    return tuple(hop[0] for hop in json.loads(extra).get("hops", ())) if extra else ()
 
 
 def _skip_row(key: int, skip: Skip | None, dropped: bool) -> tuple[Any, ...]:

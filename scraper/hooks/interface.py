@@ -14,7 +14,10 @@ class Hook:
     """
 
     def on_request(self, request: Request) -> Request | Awaitable[Request | None] | None:
-        """Before a request is sent; return it (changed or not), or None to skip the URL."""
+        """Before a request is sent; return it (changed or not), or None to skip the URL.
+
+        What is asked stays: URL, `method` and `content` are those of the entry, whatever is returned.
+        """
         return request
 
     def on_page(self, page: Page) -> Page | Awaitable[Page | None] | None:

@@ -17,6 +17,7 @@ from itertools import chain
 from scraper.errors import ConfigError, Problem
 from scraper.lists.columns import column_named, draft_of, url_column
 from scraper.lists.entry import BadLine, Entry, Notices, bad_line
+from scraper.lists.incoming import Lull
 from scraper.lists.plain import looks_like_url
 from scraper.lists.source import MAX_LINE, Line
 
@@ -38,13 +39,13 @@ def column_names(text: str, preferred: str) -> tuple[str, tuple[str, ...]] | Non
     return None
 
 
-def read_delimited(lines: Iterable[Line], notices: Notices, delimiter: str) -> Iterator[Entry | BadLine]:
+def read_delimited(lines: Iterable[Line | Lull], notices: Notices, delimiter: str) -> Iterator[Entry | BadLine | Lull]:
     """The entries of a CSV file, or of TSV when the delimiter is TAB.
 
     Raises `ConfigError` when the first line neither names a column `url` nor begins with a URL.
     """
     lines = iter(lines)
-    first = next((line for line in lines if line.problem or line.text.strip()), None)
+    first = next((line for line in _without_lulls(lines) if line.problem or line.text.strip()), None)
     if first is None:
         return
     if found := column_names(first.text, delimiter):
@@ -55,22 +56,30 @@ def read_delimited(lines: Iterable[Line], notices: Notices, delimiter: str) -> I
         shown = first.text.strip()[:80]
         raise ConfigError([Problem(f"no column is called url in {shown!r}", line=first.number, hint="name one url")])
     for line, fields in _records(lines, delimiter):
-        if isinstance(fields, str):
+        if isinstance(line, Lull):
+            yield line
+        elif isinstance(fields, str):
             yield bad_line(line.number, line.text, fields)
         elif any(field.strip() for field in fields):
             yield draft_of(line.number, line.text, dict(zip(columns, fields, strict=False))).finish(notices)
 
 
-def _records(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[Line, list[str] | str]]:
+def _records(lines: Iterator[Line | Lull], delimiter: str) -> Iterator[tuple[Line | Lull, list[str] | str]]:
     """The first line of each record, and its fields or what is wrong with it."""
     ahead: deque[Line] = deque()
     while (line := ahead.popleft() if ahead else next(lines, None)) is not None:
-        if line.problem:
+        if isinstance(line, Lull):
+            yield line, ""
+        elif line.problem:
             yield line, line.problem
         elif '"' not in line.text:
             yield line, line.text.split(delimiter)
         else:
-            yield line, _whole_record(line, lines, ahead, delimiter)
+            yield line, _whole_record(line, _without_lulls(lines), ahead, delimiter)
+
+
+def _without_lulls(lines: Iterator[Line | Lull]) -> Iterator[Line]:
+    return (line for line in lines if not isinstance(line, Lull))
 
 
 def _whole_record(first: Line, lines: Iterator[Line], ahead: deque[Line], delimiter: str) -> list[str] | str:

@@ -8,14 +8,17 @@ import orjson
 
 from scraper.lists.columns import column_named, draft_of
 from scraper.lists.entry import BadLine, Draft, Entry, Notices, bad_line
+from scraper.lists.incoming import Lull
 from scraper.lists.plain import is_comment
 from scraper.lists.source import Line
 
 
-def read_jsonl(lines: Iterable[Line], notices: Notices) -> Iterator[Entry | BadLine]:
+def read_jsonl(lines: Iterable[Line | Lull], notices: Notices) -> Iterator[Entry | BadLine | Lull]:
     """The entries of a JSON lines file; blank lines and comments are left out."""
     for line in lines:
-        if line.problem:
+        if isinstance(line, Lull):
+            yield line
+        elif line.problem:
             yield bad_line(line.number, line.text, line.problem)
         elif not is_comment(line.text):
             yield _read(line, notices)

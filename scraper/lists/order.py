@@ -18,9 +18,9 @@ class Order(NamedTuple):
     """One entry of a list on its way.
 
     `number` is the entry's in the journal, `line` the list's, counted from 1. `url` is the one that the list names
-    first. `path` is relative to the output folder. `mirrors` are its other URLs, the first `used` of which have been
-    turned to. `tries` counts
-    requests that `Request.attempt` no longer does. `replace`: what lies at `path` is ours, or may be overwritten.
+    first. `path` is relative to the output folder. `mirrors` are its other URLs; `used` is the place that is asked now,
+    0 for `url`, 1 for the first mirror, and `out` are the places that have failed for good. `tries` counts
+    requests that `Request.attempt` does not. `replace`: what lies at `path` is ours, or may be overwritten.
     `etag` and `modified` are the validators of the file that is there already (`modified` as an HTTP date). `notes`
     tells the manifest what a fetcher found out on the way.
     """
@@ -40,6 +40,7 @@ class Order(NamedTuple):
     tries: int = 0
     used: int = 0
     notes: tuple[str, ...] = ()
+    out: tuple[int, ...] = ()
 
     @property
     def expected(self) -> Checksum | None:
@@ -67,9 +68,10 @@ def order_of(request: Request) -> Order:
         values[_MIRRORS] = tuple(values[_MIRRORS])
     if len(values) > _HEADERS:
         values[_HEADERS] = tuple((name, value) for name, value in values[_HEADERS])
-    if len(values) > _NOTES:
-        values[_NOTES] = tuple(values[_NOTES])
+    for place in (_NOTES, _OUT):
+        if len(values) > place:
+            values[place] = tuple(values[place])
     return Order(*values)
 
 
-_MIRRORS, _HEADERS, _NOTES = (Order._fields.index(name) for name in ("mirrors", "headers", "notes"))
+_MIRRORS, _HEADERS, _NOTES, _OUT = (Order._fields.index(name) for name in ("mirrors", "headers", "notes", "out"))

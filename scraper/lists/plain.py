@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from scraper.lists.entry import BadLine, Draft, Entry, Notices, bad_line
+from scraper.lists.incoming import Lull
 from scraper.lists.source import Line
 
 _OPTION = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,60})\s*=(.*)", re.ASCII | re.DOTALL)
@@ -28,14 +29,25 @@ def looks_like_url(text: str) -> bool:
     return _URL.match(text.lstrip()) is not None
 
 
-def read_plain(lines: Iterable[Line], notices: Notices) -> Iterator[Entry | BadLine]:
-    """The entries of a plain or aria2 list. An entry is complete, and given out, when the next one begins."""
+def read_plain(lines: Iterable[Line | Lull], notices: Notices) -> Iterator[Entry | BadLine | Lull]:
+    """The entries of a plain or aria2 list. An entry is complete, and given out, when the next one begins.
+
+    Also when the list falls silent, unless options have been met: then more of them may be on their way.
+    """
     draft: Draft | None = None
+    has_options = False
     for line in lines:
+        if isinstance(line, Lull):
+            if draft is not None and line.silent and not has_options:
+                yield draft.finish(notices)
+                draft = None
+            yield line
+            continue
         if not line.problem and is_comment(line.text):
             continue
         is_indented = line.text[:1] in (" ", "\t") and not line.problem
         if is_indented and not looks_like_url(line.text):
+            has_options = True
             if draft is None or not _read_option(draft, line, notices):
                 yield bad_line(line.number, line.text, "indented, but no option (key=value) of the URL above it")
             continue

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import chain
 from pathlib import Path, PurePath
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 from scraper.errors import ConfigError, Problem
 from scraper.lists.delimited import column_names, read_delimited
 from scraper.lists.entry import BadLine, Entry, Notices
+from scraper.lists.incoming import Lull
 from scraper.lists.jsonl import read_jsonl
 from scraper.lists.plain import is_comment, looks_like_url, read_plain
-from scraper.lists.source import Line, read_lines
+from scraper.lists.source import Line, read_arriving
 
 ListFormat = Literal["auto", "plain", "csv", "tsv", "jsonl"]
 
@@ -50,11 +51,28 @@ def read_list(
     Raises `ConfigError` at the first step only: the file cannot be opened, or is no list. What is wrong with a line is
     a `BadLine`; a file that cannot be read to its end gives one as its last.
     """
+    # Without `halted` there are no lulls.
+    return cast("Iterator[Entry | BadLine]", read_as_it_comes(source, None, format=format, notice=notice, stdin=stdin))
+
+
+def read_as_it_comes(
+    source: str | Path,
+    halted: Callable[[], bool] | None,
+    *,
+    format: ListFormat = "auto",
+    notice: Callable[[str], None] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Iterator[Entry | BadLine | Lull]:
+    """As `read_list`, for a list that may come through a pipe: a `Lull` whenever nothing more is here for the moment.
+
+    A plain entry is complete when the next one begins, and also when its writer falls silent and the list has had no
+    options so far. Raises `Halted` when `halted()` says so while nothing comes.
+    """
     text = str(source)
     if text.startswith("@") and not Path(text).exists():
         text = text[1:]  # as curl writes it: @list.txt, @-
     try:
-        with closing(read_lines(text, stdin)) as lines:
+        with closing(read_arriving(text, stdin, halted)) as lines:
             head = _head(lines)
             if not head:
                 return
@@ -66,7 +84,7 @@ def read_list(
         raise _placed(error, text) from None
 
 
-def _read(format: ListFormat, lines: Iterator[Line], notices: Notices) -> Iterator[Entry | BadLine]:
+def _read(format: ListFormat, lines: Iterator[Line | Lull], notices: Notices) -> Iterator[Entry | BadLine | Lull]:
     match format:
         case "jsonl":
             return read_jsonl(lines, notices)
@@ -76,11 +94,11 @@ def _read(format: ListFormat, lines: Iterator[Line], notices: Notices) -> Iterat
             return read_plain(lines, notices)
 
 
-def _head(lines: Iterator[Line]) -> list[Line]:
+def _head(lines: Iterator[Line | Lull]) -> list[Line]:
     """The lines up to the first that says something, without blank ones and comments."""
     head: list[Line] = []
     for line in lines:
-        if line.problem or not is_comment(line.text):
+        if not isinstance(line, Lull) and (line.problem or not is_comment(line.text)):
             head.append(line)
             if not line.problem or len(head) == MAX_BAD_LINES:
                 break

@@ -13,13 +13,14 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
 
 import zstandard
 
 from scraper.errors import ConfigError, Problem
+from scraper.lists.incoming import Incoming, Lull, live_descriptor
 
 PIECE = 64 * 1024
 """Bytes read, and unpacked from gzip, at a time."""
@@ -48,18 +49,37 @@ class Line(NamedTuple):
 
 
 class _Input:
-    """A binary file whose first bytes were looked at. `read` gives at least one byte before the end."""
+    """A binary file whose first bytes were looked at. `read` gives at least one byte before the end.
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._read = getattr(file, "read1", file.read)
+    With `halted` it is waited for knowingly if it comes through a pipe (see `Incoming`), and `next` gives lulls too.
+    """
+
+    def __init__(self, file: BinaryIO, halted: Callable[[], bool] | None) -> None:
+        live = live_descriptor(file) if halted is not None else None
+        if live is None or halted is None:
+            self._next: Callable[[int], bytes | Lull] = getattr(file, "read1", file.read)
+        else:
+            self._next = Incoming(live, halted).read1
         self.head = b""
-        while len(self.head) < _HEAD and (more := self._read(_HEAD - len(self.head))):
+        while len(self.head) < _HEAD and (more := self._bytes(_HEAD - len(self.head))):
             self.head += more
         self._first = self.head
 
+    def next(self, size: int = PIECE) -> bytes | Lull:
+        first, self._first = self._first, b""
+        more = self._next(size - len(first))
+        if not first:
+            return more
+        return first if isinstance(more, Lull) else first + more
+
     def read(self, size: int = PIECE) -> bytes:
         first, self._first = self._first[:size], self._first[size:]
-        return first + cast(bytes, self._read(size - len(first))) if len(first) < size else first
+        return first + self._bytes(size - len(first)) if len(first) < size else first
+
+    def _bytes(self, size: int) -> bytes:
+        while isinstance(found := self._next(size), Lull):
+            pass
+        return found
 
 
 def read_lines(source: str | Path, stdin: BinaryIO | None = None) -> Generator[Line, None, None]:
@@ -67,8 +87,19 @@ def read_lines(source: str | Path, stdin: BinaryIO | None = None) -> Generator[L
 
     Raises `ConfigError` at the first step when the file cannot be opened or does not begin as text.
     """
+    # Without `halted` there are no lulls.
+    return cast("Generator[Line, None, None]", read_arriving(source, stdin))
+
+
+def read_arriving(
+    source: str | Path, stdin: BinaryIO | None = None, halted: Callable[[], bool] | None = None
+) -> Generator[Line | Lull, None, None]:
+    """As `read_lines`; with `halted` the lulls of a list that comes through a pipe are given out, too.
+
+    Raises `Halted` when `halted()` says so while nothing comes.
+    """
     if str(source) == "-":
-        yield from _lines(stdin or sys.stdin.buffer)
+        yield from _lines(stdin or sys.stdin.buffer, halted)
         return
     path = Path(source)
     try:
@@ -79,13 +110,17 @@ def read_lines(source: str | Path, stdin: BinaryIO | None = None) -> Generator[L
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError([Problem(f"cannot be read: {reason}", file=str(path))]) from None
     with file:
-        yield from _lines(file)
+        yield from _lines(file, halted)
 
 
-def _lines(file: BinaryIO) -> Iterator[Line]:
+def _lines(file: BinaryIO, halted: Callable[[], bool] | None) -> Iterator[Line | Lull]:
     number, rest, skipping = 1, "", False
     try:
-        for text in _texts(_Input(file)):
+        for text in _texts(_Input(file, halted)):
+            if isinstance(text, Lull):
+                if not (text.silent and rest.startswith((" ", "\t"))):  # half an option belongs to what came before
+                    yield text
+                continue
             if "\n" not in text and (skipping or len(rest) + len(text) > MAX_LINE):
                 if not skipping:
                     yield Line(number, (rest + text)[:MAX_LINE], _TOO_LONG)
@@ -122,10 +157,13 @@ class _BrokenError(Exception):
     """The input cannot be read on; `str()` says why."""
 
 
-def _texts(source: _Input) -> Iterator[str]:
+def _texts(source: _Input) -> Iterator[str | Lull]:
     decoder: codecs.IncrementalDecoder | None = None
     head, total = b"", 0
     for piece in _unpacked(source):
+        if isinstance(piece, Lull):
+            yield piece
+            continue
         total += len(piece)
         if total > MAX_BYTES:
             raise _BrokenError(f"it is larger than {MAX_BYTES:,} bytes")
@@ -150,14 +188,14 @@ def _decoder(head: bytes) -> codecs.IncrementalDecoder:
     )
 
 
-def _unpacked(source: _Input) -> Iterator[bytes]:
+def _unpacked(source: _Input) -> Iterator[bytes | Lull]:
     try:
         if source.head.startswith(_GZIP):
             yield from _gunzipped(source)
         elif source.head.startswith(_ZSTD):
             yield from _unzstd(source)
         else:
-            while piece := source.read():
+            while piece := source.next():
                 yield piece
     except EOFError:
         raise _BrokenError("its gzip data end in the middle") from None

@@ -1,7 +1,8 @@
 """A table from hashes of text to small numbers, for a million entries in the memory of a photo.
 
-A dict of a million integers takes 100 MB. Two flat arrays with open addressing take 12 bytes a slot, at most two thirds
-of them used: 25 MB for a million keys, 38 MB while it grows. Keys are 63-bit hashes and text is not kept, so two
+A dict of a million integers takes 100 MB. Flat arrays with open addressing take 12 bytes a slot, at most two thirds of
+them used: 25 MB for a million keys. There are `SHARDS` pairs of them, each of which grows alone: while one large pair
+doubled, the old and the new one would stand beside each other. Keys are 63-bit hashes and text is not kept, so two
 different texts are taken for one with a chance of n**2 / 2**64: for a million, one in eighteen million.
 """
 
@@ -11,7 +12,9 @@ from array import array
 from hashlib import blake2b
 
 KEY_BITS = 63
-FIRST_SLOTS = 1 << 10
+SHARD_BITS = 6
+SHARDS = 1 << SHARD_BITS
+FIRST_SLOTS = 1 << 5
 
 
 def key_of(text: str) -> int:
@@ -23,10 +26,10 @@ def key_of(text: str) -> int:
 class Table:
     """Maps keys (of `key_of`) to numbers from 0 to 2**32 - 1. Keys are never removed. 18 to 36 bytes a key."""
 
-    __slots__ = ("_count", "_keys", "_mask", "_values")
+    __slots__ = ("_count", "_shards")
 
     def __init__(self) -> None:
-        self._resize(FIRST_SLOTS)
+        self._shards = [_Shard() for _ in range(SHARDS)]
         self._count = 0
 
     def __len__(self) -> int:
@@ -34,38 +37,56 @@ class Table:
 
     def get(self, key: int) -> int | None:
         """The number of `key`, or None."""
-        slot = self._slot(key)
-        return self._values[slot] if self._keys[slot] else None
+        shard = self._shards[key & SHARDS - 1]
+        slot = shard.slot(key)
+        return shard.values[slot] if shard.keys[slot] else None
 
     def put(self, key: int, value: int) -> None:
         """Set the number of `key`."""
-        slot = self._slot(key)
-        if not self._keys[slot]:
+        self._count += self._shards[key & SHARDS - 1].put(key, value)
+
+
+class _Shard:
+    """The keys that end in the same bits."""
+
+    __slots__ = ("_count", "_mask", "keys", "values")
+
+    def __init__(self) -> None:
+        self._resize(FIRST_SLOTS)
+        self._count = 0
+
+    def put(self, key: int, value: int) -> bool:
+        """Set the number of `key`; answer whether it is new."""
+        slot = self.slot(key)
+        is_new = not self.keys[slot]
+        if is_new:
             self._count += 1
             if self._count * 3 > (self._mask + 1) * 2:
                 self._grow()
-                slot = self._slot(key)
-            self._keys[slot] = key
-        self._values[slot] = value
+                slot = self.slot(key)
+            self.keys[slot] = key
+        self.values[slot] = value
+        return is_new
 
-    def _slot(self, key: int) -> int:
+    def slot(self, key: int) -> int:
         """Where `key` is, or the empty slot where it would be."""
-        keys, mask = self._keys, self._mask
-        slot = key & mask
+        keys, mask = self.keys, self._mask
+        slot = key >> SHARD_BITS & mask
         while (found := keys[slot]) and found != key:
             slot = (slot + 1) & mask
         return slot
 
     def _resize(self, slots: int) -> None:
-        self._keys = array("Q", bytes(8 * slots))
-        self._values = array("I", bytes(4 * slots))
+        # Not from bytes: those would stand beside the array for a moment, as large as it.
+        self.keys = array("Q", (0,)) * slots
+        self.values = array("I", (0,)) * slots
         self._mask = slots - 1
 
     def _grow(self) -> None:
-        keys, values = self._keys, self._values
+        keys, values = self.keys, self.values
         self._resize(2 * len(keys))
         for at, key in enumerate(keys):
             if key:
-                slot = self._slot(key)
-                self._keys[slot] = key
-                self._values[slot] = values[at]
+                slot = self.slot(key)
+                self.keys[slot] = key
+                self.values[slot] = values[at]

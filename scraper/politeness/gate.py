@@ -104,6 +104,22 @@ class HostGate:
                 told += events
         return told
 
+    def on_turn(
+        self, outcome: Outcome, now: float, rng: random.Random, loop_lag: float = 0.0
+    ) -> tuple[Event, ...] | None:
+        """A request has ended well, and who sent it wants to send another one in its place at once.
+
+        Return what is worth telling when that is done; None when the host must be left alone for now, and then the
+        first one still counts as under way.
+        """
+        pacing = (self._slow_down, self._crawl_delay, self._throttle, self._rate)
+        held = any(rule is not None and rule.ready_at() > now for rule in pacing)
+        if held or self.breaker not in (State.CLOSED.value, State.HALF_OPEN.value):
+            return None
+        told = self.on_finish(outcome, now, rng, loop_lag)
+        self.on_start(now)
+        return told
+
     def ready_at(self) -> float:
         """The instant from which the host may be asked: the latest of all rules, `math.inf` until something changes."""
         latest = 0.0
@@ -176,6 +192,10 @@ class HostGate:
         if self._breaker is not None and self._breaker.dead:
             return "host_dead"
         return "blocked" if self._breaker is not None and self._breaker.blocked else ""
+
+    def troubled(self, now: float) -> bool:
+        """It is not for others' turns that the host must wait: it fails, refuses us, or has asked for a wait."""
+        return bool(self.ended) or self.breaker != State.CLOSED.value or self._slow_down.ready_at() > now
 
     def deferred(self, now: float) -> bool:
         """The host asked for a wait longer than `max_retry_after`, and it is not over."""

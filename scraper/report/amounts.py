@@ -40,6 +40,8 @@ def duration_text(seconds: float) -> str:
 
 def latency_text(seconds: float) -> str:
     """A short duration in milliseconds, a longer one as `duration_text` has it."""
+    if 0 < seconds < 0.00095:
+        return "<1ms"
     return f"{seconds * 1000:.0f}ms" if 0 <= seconds < 1 else duration_text(seconds)
 
 

@@ -13,6 +13,7 @@ from typing import Protocol, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
@@ -221,7 +222,7 @@ class DownloadDisplay:
         """What is shown now."""
         picture = self._watch.picture()
         rows: list[RenderableType] = [
-            ProgressBar(total=max(1, picture.lines), completed=picture.done),
+            Padding(ProgressBar(total=max(1, picture.lines), completed=picture.done), 0),  # a bar does not end its line
             _line(f"{in_words(picture)}, {duration_text(monotonic() - self._began)} so far", "bold"),
         ]
         rows += [_line("  " + _transfer(transfer), "dim") for transfer in picture.active]

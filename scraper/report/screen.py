@@ -27,6 +27,8 @@ HOST_ROWS = 8
 PROBLEM_ROWS = 3
 WIDE = 72
 """Columns from which on a host's rate and delay are shown: without them its name has room on a narrower terminal."""
+TABLE_WIDTH = 110
+"""Columns the hosts take at most: on a wide terminal a name should stand near its numbers."""
 _FIXED_ROWS = 5
 """Rows that are always there: title, bar, two lines of numbers, the table's head."""
 BREAKER_STYLES = {"closed": "green", "half-open": "yellow", "open": "red", "blocked": "bold magenta"}
@@ -103,9 +105,10 @@ class Screen:
 def foremost(hosts: Sequence[HostState], count: int, now: float) -> list[HostState]:
     """The `count` hosts worth a row: troubled ones, then the busiest, and last those that will take longest.
 
-    At most half of the rows go to open breakers and a quarter to the slowest.
+    At most half of the rows go to open breakers that something waits for, and a quarter to the slowest.
     """
-    troubled = heapq.nlargest((count + 1) // 2, (h for h in hosts if h.breaker != "closed"), key=_business)
+    ill = (h for h in hosts if h.breaker != "closed" and (h.waiting or h.in_flight))
+    troubled = heapq.nlargest((count + 1) // 2, ill, key=_business)
     chosen = {host.host for host in troubled}
     places = count - len(troubled) - count // 4
     busy = heapq.nlargest(places, (h for h in hosts if h.host not in chosen), key=_business)
@@ -188,7 +191,7 @@ def _queues(state: ScreenState) -> Text:
 
 
 def _host_table(hosts: Sequence[HostState], state: ScreenState, width: int) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), width=width, header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), width=min(width, TABLE_WIDTH), header_style="dim")
     table.add_column("host", ratio=1, no_wrap=True, overflow="ellipsis")
     wide = width >= WIDE
     for name in ("waiting", "in flight", *(("rate", "delay") if wide else ()), "next"):

@@ -89,11 +89,13 @@ class Fate(NamedTuple):
 class Journal:
     """The journal in the file at `path`, made if it is missing. Its methods block; they may be called in any thread.
 
+    With `power` each change is on the disk when its method returns.
     Raises `FrontierError` when the file cannot be opened or is not a journal of this version, later `SinkError`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, power: bool = False) -> None:
         self._path = path
+        self._synchronous = "FULL" if power else "NORMAL"
         self._lock = threading.Lock()
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30.0)
@@ -185,7 +187,7 @@ class Journal:
         if tables and (application, version) != (APPLICATION_ID, VERSION):
             raise FrontierError(f"{self._path} is not a journal of this version; start over with --fresh")
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute(f"PRAGMA synchronous = {self._synchronous}")
         self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         if not tables:
             self._db.executescript(

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from scraper.errors import SinkError
 from scraper.lists.order import Order, order_of
 from scraper.model import ErrorKind, Failure, NotModified, Page, Result
 from scraper.sinks.append import AppendFile
-from scraper.sinks.disk import uninterrupted, unwritable
+from scraper.sinks.disk import sync_folder, uninterrupted, unwritable
 from scraper.sinks.journal import Fate, Journal, Row, State
 from scraper.sinks.records import timestamp, to_json
 
@@ -23,6 +25,8 @@ MANIFEST = "manifest.jsonl"
 FAILED = "failed.txt"
 HEADER_LIMIT = 500
 """Characters of a header's value that a record holds."""
+REMARK_CHARS = 600
+"""Characters of a comment in failed.txt."""
 STORED = 200
 """The status of a page whose file is in its place."""
 
@@ -57,13 +61,15 @@ class ManifestSink:
 
     What the engine writes to (`engine.recorder.Outputs`). Its mark is in the journal: `open` cuts off what was not
     committed there, or writes the file anew when the journal says that it is stale or when it was tampered with.
+    With `power` what was flushed is on the disk.
     """
 
-    def __init__(self, folder: Path, journal: Journal) -> None:
+    def __init__(self, folder: Path, journal: Journal, *, power: bool = False) -> None:
         self._path = folder / MANIFEST
         self._failed = folder / FAILED
         self._journal = journal
-        self._file = AppendFile(self._path)
+        self._power = power
+        self._file = AppendFile(self._path, power=power)
         self._fates: list[Fate] = []
         self._noted: list[Row] = []
         self.totals = Totals()
@@ -115,10 +121,13 @@ class ManifestSink:
         finally:
             await self._file.aclose()
 
-    async def conclude(self) -> None:
-        """Close, write the manifest anew if it holds superseded records, and write failed.txt. Raises `SinkError`."""
+    async def conclude(self, remarks: Sequence[str] = ()) -> None:
+        """Close, write the manifest anew if it holds superseded records, and write failed.txt. Raises `SinkError`.
+
+        `remarks` are sentences about lines that cannot be asked for again; they go there as comments.
+        """
         await self.aclose()
-        await uninterrupted(asyncio.to_thread(self._conclude))
+        await uninterrupted(asyncio.to_thread(self._conclude, remarks))
 
     def _check(self) -> None:
         try:
@@ -130,20 +139,22 @@ class ManifestSink:
         if size < self._journal.length or self._journal.stale:
             self._rewrite()
 
-    def _conclude(self) -> None:
+    def _conclude(self, remarks: Sequence[str]) -> None:
         if self._journal.stale:
             self._rewrite()
-        _write_whole(self._failed, self._failed_lines())
+        _write_whole(self._failed, self._failed_lines(remarks), self._power)
 
     def _rewrite(self) -> None:
-        self._journal.rewritten(_write_whole(self._path, self._journal.records()))
+        self._journal.rewritten(_write_whole(self._path, self._journal.records(), self._power))
 
-    def _failed_lines(self) -> Iterator[bytes]:
+    def _failed_lines(self, remarks: Sequence[str]) -> Iterator[bytes]:
         for again, record in self._journal.failed():
             if again is not None:
                 yield again.encode("utf-8", "replace")
             elif record is not None:
                 yield b"# " + record.encode()
+        for remark in remarks:
+            yield f"# {as_comment(remark)}\n".encode("utf-8", "replace")
 
 
 def download_record(result: Result, order: Order) -> dict[str, Any]:
@@ -195,6 +206,25 @@ def download_record(result: Result, order: Order) -> dict[str, Any]:
     return record
 
 
+def validators_in(record: bytes | None) -> tuple[str | None, str | None]:
+    """ETag and Last-Modified of the file, as its record has them."""
+    found = _fields(record)
+    return found.get("etag"), found.get("last_modified")
+
+
+def detail_in(record: bytes | None) -> str:
+    """Why there is no file, as the entry's record has it."""
+    return str(_fields(record).get("error_detail"))
+
+
+def _fields(record: bytes | None) -> dict[str, Any]:
+    try:
+        found = orjson.loads(record or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def as_list_lines(order: Order) -> str:
     """The entry as aria2's input files write it: what failed.txt holds, and this program reads again."""
     lines = ["\t".join((order.url, *order.mirrors))]
@@ -207,11 +237,17 @@ def as_list_lines(order: Order) -> str:
     return "\n".join(lines) + "\n"
 
 
+def as_comment(text: str) -> str:
+    """`text` as one line that a list can hold: what cannot be printed is escaped, at most `REMARK_CHARS` stay."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:REMARK_CHARS])
+    return shown[:REMARK_CHARS]
+
+
 def _header(value: str | None) -> str | None:
     return value[:HEADER_LIMIT] if value is not None else None
 
 
-def _write_whole(path: Path, pieces: Iterator[bytes]) -> int:
+def _write_whole(path: Path, pieces: Iterator[bytes], power: bool) -> int:
     """Write a file in one piece, so that the old one or the new one has its name; with nothing to write, delete it."""
     draft = path.with_name(path.name + ".part")
     size = 0
@@ -220,11 +256,16 @@ def _write_whole(path: Path, pieces: Iterator[bytes]) -> int:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
             for piece in pieces:
                 size += file.write(piece)
+            if power:
+                file.flush()
+                os.fsync(file.fileno())
         if size:
             draft.replace(path)
         else:
             draft.unlink()
             path.unlink(missing_ok=True)
+        if power:
+            sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)

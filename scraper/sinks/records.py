@@ -15,10 +15,12 @@ from typing import Any
 
 import orjson
 
-from scraper.model import Body, Failure, Headers, Item, Page, Result
+from scraper.model import Body, Content, Failure, Headers, Item, Page, Request, Result, Try
 from scraper.sinks.paths import stored_path
 
 DEPTH_LIMIT = 32
+BODY_SHOWN = 500
+"""Characters of what was posted that a record shows."""
 CONTENT_TYPE_LIMIT = 200
 
 _PHRASES = {status.value: f"HTTP {status.value} {status.phrase}" for status in HTTPStatus}
@@ -33,7 +35,8 @@ def page_record(result: Result) -> dict[str, Any]:
     over the network), `attempts` how often the URL was asked for, `redirects` the hops that led here, oldest first.
     The body's digest stands under its algorithm's name, `xxh3` or `sha256`, when there was a body. `path` (of a
     stored file, below the output folder), `canonical_url`, `noindex`, `duplicate_of`, `items` (how many), `rejected`
-    and `problem` are there only when they say something.
+    and `problem` are there only when they say something; so are `method` and `body` (what was posted, its beginning)
+    unless it was a GET, and `tries`: those that failed before, the latest few.
     """
     request, outcome, harvest = result.request, result.outcome, result.harvest
     status, error, detail, size, body = result.status, None, None, 0, None
@@ -41,7 +44,7 @@ def page_record(result: Result) -> dict[str, Any]:
         body = outcome.body
         size = body.size
         if outcome.status >= 400:
-            error, detail = "http", _PHRASES.get(outcome.status) or f"HTTP {outcome.status}"
+            error, detail = "http", _phrase(outcome.status)
     elif isinstance(outcome, Failure):
         error, detail, size = str(outcome.error), outcome.detail, outcome.received
     href, hops = request.url.href, request.hops
@@ -61,6 +64,10 @@ def page_record(result: Result) -> dict[str, Any]:
         "elapsed_ms": round(outcome.elapsed * 1000.0, 1),
         "redirects": [{"url": hop.url, "status": hop.status} for hop in hops],
     }
+    if request.content is not None or request.posts:
+        _add_post(record, request)
+    if request.tries:
+        record["tries"] = [try_record(one, request) for one in request.tries]
     if body is not None:
         _add_digest(record, body)
     if request.kind == "file" and (path := stored_path(result)) is not None:
@@ -78,6 +85,41 @@ def page_record(result: Result) -> dict[str, Any]:
     if harvest.problem is not None:
         record["problem"] = harvest.problem
     return record
+
+
+def _add_post(record: dict[str, Any], request: Request) -> None:
+    for hop, _ in zip(record["redirects"], request.posts, strict=False):
+        hop["method"] = "POST"
+    if request.content is not None:
+        record["method"] = request.method
+        record["body"] = shown_body(request.content)
+
+
+def shown_body(content: Content) -> str:
+    """The beginning of what is posted, as text; dots at its end when there is more."""
+    text = content.data.decode("utf-8", "replace")
+    return text if len(text) <= BODY_SHOWN else f"{text[:BODY_SHOWN]}..."
+
+
+def try_record(one: Try, request: Request) -> dict[str, Any]:
+    """A try that failed: `wait_s` is how many seconds the next one was to wait; `url` where a redirect came after."""
+    answered = one.error is None and one.status is not None
+    told: dict[str, Any] = {
+        "attempt": one.number,
+        "at": timestamp(one.at),
+        "status": one.status,
+        "error": "http" if answered else one.error,
+        "detail": "; ".join(filter(None, (_phrase(one.status) if answered else "", one.detail))),
+        "elapsed_ms": round(one.elapsed * 1000.0, 1),
+        "wait_s": round(one.wait, 3),
+    }
+    if one.hops < len(request.hops):
+        told["url"] = request.hops[one.hops].url
+    return told
+
+
+def _phrase(status: int | None) -> str:
+    return _PHRASES.get(status or 0) or f"HTTP {status}"
 
 
 def item_record(result: Result, item: Item) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import orjson
 import zstandard
 
 from scraper.errors import SinkError
-from scraper.model import Body, Headers, Hop, Page, Request, Result, Url
+from scraper.model import Body, Content, Headers, Hop, Page, Request, Result, Url
 from scraper.sinks.append import AppendFile
 from scraper.sinks.disk import incomplete, parse_mark, unwritable
 
@@ -104,7 +104,8 @@ def stored_pages(folder: Path, mark: str) -> Iterator[Page]:
 def _record(page: Page) -> bytes:
     request = page.request
     head = orjson.dumps(
-        {
+        _posted(request)
+        | {
             "url": list(request.url),
             "depth": request.depth,
             "parent": request.parent,
@@ -123,6 +124,12 @@ def _record(page: Page) -> bytes:
     return _LENGTHS.pack(len(head), len(body)) + head + body
 
 
+def _posted(request: Request) -> dict[str, Any]:
+    # Latin-1 has a character for every byte.
+    content = request.content
+    return {} if content is None else {"content": [content.data.decode("latin-1"), content.type]}
+
+
 def _page(head: dict[str, Any], data: bytes) -> Page:
     request = Request(
         Url(*head["url"]),
@@ -131,6 +138,7 @@ def _page(head: dict[str, Any], data: bytes) -> Page:
         hops=tuple(Hop(*hop) for hop in head["hops"]),
         label=head["label"],
         carried=head["carried"],
+        content=Content(head["content"][0].encode("latin-1"), head["content"][1]) if "content" in head else None,
     )
     headers = Headers([(name.encode("latin-1"), value.encode("latin-1")) for name, value in head["headers"]])
     body = Body(len(data), head["wire_size"], head["digest"], data)

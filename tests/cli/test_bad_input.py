@@ -113,3 +113,15 @@ def test_version_and_help(scrape: Scrape) -> None:
     listed = scrape("--help").out
     for command in ("crawl", "demo", "validate", "schema"):
         assert command in listed
+
+
+@pytest.mark.parametrize("sinks", ["sinks: [stdout]", "sinks: [jsonl, stdout]", "folder: x"], ids=str)
+def test_events_and_items_never_share_standard_output(scrape: Scrape, tmp_path: Path, sinks: str) -> None:
+    """--progress json with items on standard output is refused before anything is made, wherever each was said."""
+    (tmp_path / "config.yaml").write_text(GOOD + f"output: {{{sinks}}}\n")
+    laid_over = () if "stdout" in sinks else ("--set", "output.sinks=[stdout]")
+    ran = scrape("crawl", "config.yaml", "--progress", "json", *laid_over)
+    assert (ran.code, ran.out) == (2, "")
+    assert "--progress json" in ran.err
+    assert "output.sinks" in ran.err
+    assert not (tmp_path / "out").exists()

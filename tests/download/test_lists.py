@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scraper.errors import RunLocked, SinkError
+from scraper.tally import PROBLEMS_KEPT
 from scraper.testing.site import Asked, Reply, Route, Site
 from tests.download.servers import MIB, Keeper, content, fetch, files, manifest
 
@@ -95,12 +96,40 @@ async def test_failures_are_recorded_and_a_list_of_their_own(tmp_path: Path) -> 
             (2, 404, "http"),
             (4, None, "parse"),
         ]
-        assert (out / "failed.txt").read_text() == f"{site.url('/bad')}\n  out=named.txt\n"
+        remark = "# line 4: not an absolute URL: not a url\n"
+        assert (out / "failed.txt").read_text() == f"{site.url('/bad')}\n  out=named.txt\n{remark}"
         again = await fetch(out / "failed.txt", out)
         assert (again.ok, again.failed) == (1, 0)
     assert files(out) == {"good": b"good", "named.txt": b"now"}
     assert not (out / "failed.txt").exists()
     assert [(r["line"], r["error"]) for r in manifest(out)] == [(1, None), (1, None), (4, "parse")]
+
+
+async def test_bad_lines_are_comments_in_the_list_of_failures(tmp_path: Path) -> None:
+    """failed.txt says about them what is wrong, in print and without end, and is a list that holds nothing then."""
+    listed, out = tmp_path / "list.txt", tmp_path / "out"
+    nasty = ["ftp://h/\x1b[31mred", "\u202egnp.exe", "http://u:secret@h/", "x" * 5000]
+    listed.write_text("\n".join([*nasty, *["no url"] * (PROBLEMS_KEPT + 6)]))
+    summary = await fetch(listed, out)
+    assert summary.failed == PROBLEMS_KEPT + 10
+    text = (out / "failed.txt").read_text()
+    assert "secret" not in text
+    assert all(line.startswith("# ") and line.isprintable() and len(line) < 700 for line in text.splitlines())
+    assert text.startswith("# line 1: ftp")
+    assert text.endswith("# and 10 more lines that cannot be asked for: manifest.jsonl has a record of each\n")
+    again = await fetch(out / "failed.txt", out)
+    assert (again.tally.lines, again.failed) == (0, 0)
+    assert not (out / "failed.txt").exists()
+
+
+async def test_a_list_that_grows_takes_no_name_from_those_that_wait(tmp_path: Path) -> None:
+    """A new line gets another name than an old one that has failed so far, wherever in the list it stands."""
+    routes: dict[str, Route] = {"/1/data": [Reply(404), Reply(200, b"one")], "/2/data": Reply(200, b"two")}
+    async with Site(routes) as site:
+        await fetch([site.url("/1/data")], tmp_path)
+        await fetch([site.url("/2/data")], tmp_path)
+        await fetch([site.url("/2/data"), site.url("/1/data")], tmp_path)
+    assert files(tmp_path) == {"data": b"one", "data~2": b"two"}
 
 
 async def test_refresh_asks_conditionally(tmp_path: Path) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,31 +15,21 @@ import pytest
 from scraper.errors import SinkError
 from scraper.fetch.folder import Folder
 from scraper.testing.site import Asked, Reply, Route, Site
-from tests.download.servers import KIB, MIB, Keeper, content, fetch, files, manifest
+from tests.download.servers import KIB, MIB, Keeper, content, fetch, files
 
 SMALL, LARGE = 60, 4
 
 
 class Shelf:
-    """Small and large files; `body_bytes` counts what was sent. `then` is called at request number `at`."""
+    """Small and large files; the large ones come in pieces."""
 
     def __init__(self) -> None:
         self.keepers = {f"/s{n}": Keeper(content(f"s{n}", 3 * KIB)) for n in range(SMALL)}
         self.keepers |= {f"/l{n}": Keeper(content(f"l{n}", 2 * MIB)) for n in range(LARGE)}
-        self.count = 0
-        self.at = -1
-        self.then: Callable[[], None] = lambda: None
-        self.sent_whole: list[str] = []
 
     async def __call__(self, asked: Asked) -> Route:
-        self.count += 1
-        if self.count == self.at:
-            self.then()
         route = await self.keepers[asked.target](asked)
-        if isinstance(route, Reply) and route.status == 200:
-            self.sent_whole.append(asked.target)
         if isinstance(route, Reply) and asked.target.startswith("/l"):
-            # In pieces, so that a kill finds a transfer half-way.
             assert isinstance(route.body, bytes)
             pieces = [route.body[at : at + 128 * KIB] for at in range(0, len(route.body), 128 * KIB)]
             return Reply(route.status, pieces, route.headers, pause=0.002)
@@ -60,36 +48,6 @@ async def start(listed: Path, out: Path, *more: str, wrap: tuple[str, ...] = ())
     return await asyncio.create_subprocess_exec(
         *command, *more, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2]
     )
-
-
-def complete(out: Path) -> dict[str, bytes]:
-    return {name: body for name, body in files(out).items() if not name.endswith(".part")} if out.exists() else {}
-
-
-async def test_killed_at_random_moments_nothing_is_torn_or_lost(tmp_path: Path) -> None:
-    """After kill -9 no final name holds half a file, and what was complete is not sent again."""
-    shelf, rng = Shelf(), random.Random(7)
-    out, listed = tmp_path / "out", tmp_path / "list.txt"
-    async with Site({"*": shelf}) as site:
-        listed.write_text("\n".join(shelf.urls(site)))
-        for _ in range(6):
-            process = await start(listed, out, "--per-host", "8")
-            shelf.at, shelf.then = shelf.count + rng.randint(2, 30), process.kill
-            await process.communicate()
-            have = complete(out)
-            assert {name: body for name, body in shelf.bodies().items() if name in have} == {
-                name: body for name, body in have.items() if name in shelf.bodies()
-            }
-            shelf.sent_whole.clear()
-            kept = set(have)
-        shelf.at = -1
-        process = await start(listed, out, "--per-host", "8")
-        _, err = await process.communicate()
-        assert process.returncode == 0, err
-        assert {path[1:] for path in shelf.sent_whole} & kept == set()
-    assert files(out) == shelf.bodies()
-    records = manifest(out)
-    assert [record["line"] for record in records] == list(range(1, SMALL + LARGE + 1))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from scraper.errors import ConfigError
 from scraper.events import (
@@ -38,7 +39,7 @@ from scraper.fetch.resume import (
 from scraper.lists.order import Order, order_of
 from scraper.model import Headers, Request, Url
 from scraper.politeness.bandwidth import BURST_SECONDS, Bandwidth
-from scraper.report.downloads import DownloadLines, Watch, in_words
+from scraper.report.downloads import DownloadDisplay, DownloadLines, Watch, in_words
 
 NOW = 1_700_000_000.0
 TEXT = st.text(st.characters(codec="utf-8"))
@@ -175,11 +176,26 @@ def test_a_rate_of_nothing_is_refused() -> None:
         tries=st.integers(0, 99),
         used=st.integers(0, 32),
         notes=st.lists(TEXT).map(tuple),
+        out=st.lists(st.integers(0, 32)).map(tuple),
     )
 )
 def test_an_order_survives_its_label(order: Order) -> None:
     """What is written into a label is read from it."""
     assert order_of(Request(Url("", "", "", ""), label=order.label())) == order
+
+
+def test_the_display_has_a_line_for_the_bar_and_one_for_the_words() -> None:
+    """How many of how many stands below the bar, on any width."""
+    goal = SimpleNamespace(
+        lines=10, complete=2, complete_bytes=500, bad=0, repeated=0, skipped=0, refused=0, ended=True
+    )
+    for width in (40, 110):
+        console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+        console.print(DownloadDisplay(console, goal).screen())
+        assert isinstance(console.file, io.StringIO)
+        bar, words = console.file.getvalue().splitlines()[:2]
+        assert "of 10" not in bar
+        assert words.startswith("2 of 10")
 
 
 def test_progress_in_words() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import statistics
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import pytest
@@ -12,8 +14,9 @@ from scraper.engine.floor import Stop
 from scraper.engine.settings import EngineSettings
 from scraper.errors import SinkError
 from scraper.events import BreakerClosed, BreakerOpened, FetcherReplaced, HostParked, QueuesSampled, RetryPlanned
+from scraper.frontier.memory import MemoryFrontier
 from scraper.hooks.interface import Hook
-from scraper.model import ErrorKind, Failure, Item, Page, Request, Result
+from scraper.model import ErrorKind, Failure, Item, Page, Request, Result, Settlement
 from scraper.politeness.breaker import BreakerSettings
 from scraper.politeness.gate import GateSettings, HostGate
 from scraper.politeness.robots import RobotsSettings
@@ -90,6 +93,45 @@ async def test_concurrency_is_capped_per_host_and_in_total() -> None:
     await machine.run(f"{A}/0", f"{B}/0")
     assert machine.fetcher.peak == 5
     assert machine.fetcher.peaks == {"a.example": 3, "b.example": 3}
+
+
+class CountingFrontier(MemoryFrontier):
+    """Remembers how many leases each call settled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups: list[int] = []
+
+    async def settle(
+        self,
+        settlements: Sequence[Settlement],
+        marks: Mapping[str, str] | None = None,
+        notes: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> int:
+        self.groups.append(len(settlements))
+        return await super().settle(settlements, marks, notes)
+
+
+@virtual_run
+async def test_a_busy_crawl_settles_in_groups() -> None:
+    """Fetchers that are idle because their one host is busy get nothing from a commit, and cause none."""
+    frontier = CountingFrontier()
+    machine = Machine(FakeFetcher(otherwise="<p>", latency=0.01), fan(300), frontier=frontier)
+    machine.gate = GateSettings(rate=None, concurrency=3, adaptive=False)
+    await machine.run(f"{A}/0")
+    assert sum(frontier.groups) == 300
+    assert statistics.median(frontier.groups) >= 25  # 300 pages a second, a group in a tenth of one
+
+
+@virtual_run
+async def test_a_link_that_a_host_waits_for_is_settled_at_once() -> None:
+    """A host whose pages lead from one to the next is not held up because another has more than it may be asked for."""
+    machine = Machine(FakeFetcher(otherwise="<p>", latency=3.0), {**fan(40), **chain(10, B)})
+    machine.gate = GateSettings(rate=1.0, concurrency=None, adaptive=False)
+    machine.settings = EngineSettings(sitemaps=False, concurrency=8, group_seconds=5.0)
+    await machine.run(f"{A}/0", f"{B}/0")
+    starts = machine.fetcher.starts("b.example")
+    assert max(later - earlier for earlier, later in pairwise(starts)) == pytest.approx(3.0, abs=0.05)
 
 
 @virtual_run

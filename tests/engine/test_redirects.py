@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scraper.engine.redirects import is_redirect, next_hop, returns_to_itself
 from scraper.model import Body, ErrorKind, Failure, Headers, Hop, Page, Request
 from scraper.testing.fakes import make_request
+from scraper.testing.frontier_contract import make_post
 from scraper.urls.canonicalise import DEFAULT
+from scraper.urls.posting import posted
 from scraper.urls.scope import Scope, ScopeSettings
 
 ASKED = "http://a.example/b/c;p?q=1"
@@ -127,6 +129,60 @@ def test_a_url_that_leads_back_to_itself_is_asked_again() -> None:
     back = hop(ASKED.encode(), request=first)
     assert isinstance(back, Request)
     assert (returns_to_itself(first), returns_to_itself(back)) == (False, True)
+
+
+POST = make_post(ASKED, b'{"page":1}')
+
+
+@pytest.mark.parametrize(("status", "keeps"), [(301, False), (302, False), (303, False), (307, True), (308, True)])
+@pytest.mark.parametrize("location", [b"/x", b"", b"http://a.example:81/x"], ids=["beside", "itself", "elsewhere"])
+def test_what_a_redirect_makes_of_a_post(status: int, keeps: bool, location: bytes) -> None:
+    """RFC 9110 15.4: 301, 302 and 303 ask by GET, 307 and 308 post the same again."""
+    found = next_hop(page(status, location, POST), None, DEFAULT, 10)
+    assert isinstance(found, Request)
+    plain = hop(location)
+    assert isinstance(plain, Request)
+    assert (found.content, found.method) == ((POST.content, "POST") if keeps else (None, "GET"))
+    assert found.url == posted(plain.url, found.content)
+    assert (found.hops, found.posts) == ((Hop(ASKED, status),), (POST.url.key,))
+    assert returns_to_itself(found) is (keeps and location == b"")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_makes_no_post_of_a_get(status: int) -> None:
+    """And what was a GET keeps the key it has."""
+    found = next_hop(page(status, b"/x"), None, DEFAULT, 10)
+    assert isinstance(found, Request)
+    assert (found.content, found.posts, found.url.key) == (None, (), "http://a.example/x")
+
+
+def test_a_chain_of_methods_is_told() -> None:
+    """A POST that is moved, then answered elsewhere: the GET at its end may come by what was posted to."""
+    moved = next_hop(page(308, b"/x", POST), None, DEFAULT, 10)
+    assert isinstance(moved, Request)
+    answered = next_hop(page(303, ASKED.encode(), moved), None, DEFAULT, 10)
+    assert isinstance(answered, Request)
+    assert (answered.method, answered.posts) == ("GET", (POST.url.key, moved.url.key))
+    assert returns_to_itself(answered) is False
+    onward = next_hop(page(302, ASKED.encode(), answered), None, DEFAULT, 10)
+    assert isinstance(onward, Request)
+    assert returns_to_itself(onward) is True
+
+
+@pytest.mark.parametrize(
+    ("location", "status", "followed"),
+    [
+        (b"/x", 307, True),
+        (b"http://d.example/", 307, False),
+        (b"https://a.example/", 308, True),
+        (b"http://d.example/", 303, True),
+    ],
+    ids=["same origin", "out of scope", "in scope", "as a GET"],
+)
+def test_contents_stay_in_scope(location: bytes, status: int, followed: bool) -> None:
+    """A seed's redirect may lead anywhere, but what it posts goes to no host that is out of scope."""
+    scope = Scope(ScopeSettings(), [POST.url])
+    assert isinstance(next_hop(page(status, location, POST), scope, DEFAULT, 10), Request) is followed
 
 
 @given(st.binary(max_size=100))

@@ -10,8 +10,12 @@ from scraper.frontier.interface import Granted
 from scraper.frontier.sqlite import SqliteFrontier
 from scraper.model import Hop, Request
 from scraper.testing.fakes import make_request
+from scraper.testing.frontier_contract import make_post
 
 A, B, C = "http://a.example/1", "http://b.example/2", "http://a.example/3"
+ONE, TWO = make_post(A, b"1"), make_post(A, b"2")
+SEEN = make_request(B, hops=(Hop(A, 303),), posts=(ONE.url.key,))
+MOVED = make_post(B, b"1", hops=(Hop(A, 307),), posts=(ONE.url.key,))
 
 
 async def reopened(tmp_path: Path, *requests: Request) -> list[str]:
@@ -45,6 +49,11 @@ async def reopened(tmp_path: Path, *requests: Request) -> list[str]:
             id="one with a chain of its own stays",
         ),
         pytest.param([make_request(A), make_request(C)], [A, C], id="what was not redirected stays"),
+        pytest.param(
+            [ONE, TWO, make_request(A), SEEN], [A, A, B], id="of several POSTs the one that was redirected goes"
+        ),
+        pytest.param([ONE, TWO, make_request(A), MOVED], [A, A, B], id="also when the target is posted to"),
+        pytest.param([ONE, make_request(A), make_request(B, hops=(Hop(A, 301),))], [A, B], id="a POST is no GET"),
     ],
 )
 async def test_a_redirect_whose_target_waits_is_done(tmp_path: Path, requests: list[Request], left: list[str]) -> None:

@@ -18,11 +18,24 @@ from scraper.frontier.known import RecentKeys
 from scraper.frontier.memory import MemoryLine
 from scraper.frontier.window import EVERYTHING, HostWindow
 from scraper.frontier.writer import WriterThread, unchanged
-from scraper.model import Hop, Request, Url
+from scraper.model import Content, Hop, Request, Try, Url
 from scraper.testing.frontier_contract import make_request
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
 hops = st.lists(st.builds(Hop, text, st.integers(100, 599)), max_size=3).map(tuple)
+
+instants = st.floats(0, 1e10)
+tries = st.builds(
+    Try,
+    number=st.integers(1, 99),
+    at=instants,
+    status=st.none() | st.integers(100, 599),
+    error=st.none() | text,
+    detail=text,
+    elapsed=instants,
+    wait=instants,
+    hops=st.integers(0, 9),
+)
 
 
 @given(
@@ -38,6 +51,9 @@ hops = st.lists(st.builds(Hop, text, st.integers(100, 599)), max_size=3).map(tup
         hops=hops,
         label=st.none() | text,
         nesting=st.integers(0, 3),
+        content=st.none() | st.builds(Content, st.binary(max_size=20), text),
+        posts=st.lists(text, max_size=2).map(tuple),
+        tries=st.lists(tries, max_size=2).map(tuple),
         carried=st.none() | st.dictionaries(text, st.none() | text | st.integers(-9, 9) | st.lists(text), max_size=3),
     )
 )
@@ -46,6 +62,23 @@ def test_a_request_survives_its_row(request_: Request) -> None:
     columns = encode(request_)
     assert decode(request_.url.host, request_.priority, columns) == request_
     assert all(value is None or isinstance(value, int | str) for value in columns)
+
+
+def test_rows_of_earlier_versions_are_read() -> None:
+    """What they did not know of has its default."""
+    old = '{"attempt": 1, "slowdowns": 2, "hops": [["http://a.example/1", 301]], "label": "l", "carried": {"a": "1"}}'
+    assert decode("a.example", 3, (1, "file", "http://a.example/2", None, "http://a.example/", old)) == make_request(
+        "http://a.example/2",
+        3,
+        depth=1,
+        kind="file",
+        parent="http://a.example/",
+        attempt=1,
+        slowdowns=2,
+        hops=(Hop("http://a.example/1", 301),),
+        label="l",
+        carried={"a": "1"},
+    )
 
 
 def test_an_ordinary_request_is_stored_without_extras() -> None:

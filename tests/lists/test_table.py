@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.lists.table import FIRST_SLOTS, KEY_BITS, Table, key_of
+from scraper.lists.table import FIRST_SLOTS, KEY_BITS, SHARDS, Table, key_of
 
-KEYS = st.integers(1, 2**KEY_BITS - 1) | st.integers(1, 9).map(lambda n: n * FIRST_SLOTS)
+KEYS = st.integers(1, 2**KEY_BITS - 1) | st.integers(1, 99).map(lambda n: n * FIRST_SLOTS * SHARDS)
 
 
 @given(st.lists(st.tuples(KEYS, st.integers(0, 2**32 - 1))))
@@ -25,7 +25,7 @@ def test_a_table_is_a_dict(pairs: list[tuple[int, int]]) -> None:
 def test_a_table_grows() -> None:
     """Keys survive every doubling."""
     table = Table()
-    keys = [key_of(str(number)) for number in range(5 * FIRST_SLOTS)]
+    keys = [key_of(str(number)) for number in range(5 * FIRST_SLOTS * SHARDS)]
     for number, key in enumerate(keys):
         table.put(key, number)
     assert [table.get(key) for key in keys] == list(range(len(keys)))

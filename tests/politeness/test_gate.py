@@ -81,6 +81,21 @@ class AGateInUse(RuleBasedStateMachine):
             if isinstance(event, HostParked | BreakerOpened) and event.until < math.inf:
                 self.parked = max(self.parked, event.until)
 
+    @precondition(lambda self: self.under_way)
+    @rule(name=st.sampled_from(["200", "slow", "404", "503"]))
+    def turn(self, name: str) -> None:
+        held = self.gate.ready_at() > self.now and self.under_way == 1 and self.gate.breaker == "open"
+        told = self.gate.on_turn(OUTCOMES[name], self.now, self.rng)
+        if told is None:
+            return
+        assert not held
+        interval = max(1 / self.settings.rate if self.settings.rate else 0.0, self.crawl_delay)
+        assert self.now - self.last >= interval - 1e-6
+        self.last = self.now
+        for event in told:
+            if isinstance(event, HostParked | BreakerOpened) and event.until < math.inf:
+                self.parked = max(self.parked, event.until)
+
     @rule(seconds=st.sampled_from([None, 0.0, 3.0, 31.0]))
     def robots(self, seconds: float | None) -> None:
         self.gate.set_crawl_delay(seconds, self.now)

@@ -22,9 +22,11 @@ from scraper.model import (
     Page,
     Rejected,
     Result,
+    Try,
 )
-from scraper.sinks.records import as_text, item_record, page_record, timestamp, to_json
+from scraper.sinks.records import BODY_SHOWN, as_text, item_record, page_record, timestamp, to_json
 from scraper.testing.fakes import make_request
+from scraper.testing.frontier_contract import make_post
 
 URL = "https://books.example/a.html"
 HEADERS = Headers([(b"Server", b"x"), (b"Content-TYPE", b"text/html; charset=utf-8")])
@@ -203,3 +205,52 @@ def test_any_value_has_a_text(value: object) -> None:
 def test_a_number_of_thousands_of_digits_is_hexadecimal(make: Callable[[], object]) -> None:
     """An integer too long for decimal text costs no quadratic time and loses no digit."""
     assert hex(10**5000) in as_text(make())
+
+
+def test_what_was_posted_is_told() -> None:
+    """`method` and the beginning of the content stand in the record of a POST, and in no other."""
+    request = make_post(URL, '{"q":"ä"}'.encode())
+    record = page_record(Result(request, Page(request, 200, HEADERS, BODY)))
+    assert (record["method"], record["body"], record["url"]) == ("POST", '{"q":"ä"}', URL)
+    long = make_post(URL, "ä".encode() * 9_000 + b"\xff")
+    assert page_record(Result(long, Page(long, 200, HEADERS, BODY)))["body"] == "ä" * BODY_SHOWN + "..."
+    assert not {"method", "body", "tries"} & page_record(Result(make_request(URL), page())).keys()
+
+
+def test_a_post_that_was_redirected_is_told_at_its_hop() -> None:
+    """The answer may be that of a GET; then the record is a GET's."""
+    hops = (Hop("https://a.example/1", 307), Hop("https://a.example/2", 303), Hop("https://a.example/3", 302))
+    request = make_request(URL, hops=hops, posts=("POST 0 https://a.example/1", "POST 0 https://a.example/2"))
+    record = page_record(Result(request, Page(request, 200, HEADERS, BODY)))
+    assert [hop.get("method") for hop in record["redirects"]] == ["POST", "POST", None]
+    assert not {"method", "body"} & record.keys()
+
+
+def test_tries_that_failed_are_told() -> None:
+    """Each with when, what, how long, and how long the next one was to wait; before a redirect also where."""
+    tries = (
+        Try(4, 1_700_000_000.5, 503, None, "Retry-After: 1", 0.0204, 1.05),
+        Try(5, 1_700_000_002.0, None, "timeout", "the server fell silent", 30.0, 0.0, 1),
+    )
+    request = make_request(URL, hops=(Hop("https://a.example/1", 301),), tries=tries)
+    assert page_record(Result(request, Page(request, 200, HEADERS, BODY)))["tries"] == [
+        {
+            "attempt": 4,
+            "at": "2023-11-14T22:13:20.500Z",
+            "status": 503,
+            "error": "http",
+            "detail": "HTTP 503 Service Unavailable; Retry-After: 1",
+            "elapsed_ms": 20.4,
+            "wait_s": 1.05,
+            "url": "https://a.example/1",
+        },
+        {
+            "attempt": 5,
+            "at": "2023-11-14T22:13:22.000Z",
+            "status": None,
+            "error": "timeout",
+            "detail": "the server fell silent",
+            "elapsed_ms": 30000.0,
+            "wait_s": 0.0,
+        },
+    ]

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from scraper.errors import SinkError
-from scraper.model import Body, Headers, Hop, Page, Request, Result, Url
+from scraper.model import Body, Content, Headers, Hop, Page, Request, Result, Url
 from scraper.sinks.interface import Sink
 from scraper.sinks.store import NAME, PageStore, stored_pages
 from scraper.testing.sink_contract import SinkContract
+from scraper.urls.posting import posted
 
 URL = Url("http://a.example/x?b=1", "http://a.example/x", "a.example", "http://a.example")
 REQUEST = Request(URL, 3, "http://a.example/", hops=(Hop("http://a.example/o", 301),), label="l", carried={"p": "1"})
@@ -48,6 +49,17 @@ async def test_a_page_comes_back_as_it_was(tmp_path: Path) -> None:
     assert first.headers.raw == HEADERS.raw
     assert (first.status, first.body, first.started_at, first.elapsed) == (200, small.body, 1.5, 0.5)
     assert second.body.read() == spooled.read_bytes()
+
+
+async def test_what_was_posted_comes_back(tmp_path: Path) -> None:
+    """Two answers of one URL are two pages, each with its own question, whatever its bytes."""
+    posts = [
+        Request(posted(URL, content), content=content)
+        for content in (Content(bytes(range(256)), "application/x"), Content(b"", ""))
+    ]
+    pages = [Page(request, 200, HEADERS, Body(1, 1, "xxh3:1", b"x")) for request in posts]
+    mark = await kept(tmp_path, *(Result(page.request, page) for page in pages))
+    assert [page.request for page in stored_pages(tmp_path, mark)] == posts
 
 
 async def test_only_pages_that_succeeded_are_kept(tmp_path: Path) -> None:

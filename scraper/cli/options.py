@@ -1,0 +1,22 @@
+"""The options that several commands have: declared once, so that they read and mean the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scraper.cli.screen import ProgressMode
+
+Progress = Annotated[
+    ProgressMode, typer.Option("--progress", help="How to show what happens; auto: rich in a terminal, else plain.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every request (in plain mode).")]
+LogFile = Annotated[
+    Path | None, typer.Option("--log-file", help="Write a log of everything to this file.", show_default=False)
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="asyncio's debug mode: slow callbacks, task names; SIGUSR1 lists tasks.")
+]
