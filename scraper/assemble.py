@@ -20,7 +20,7 @@ from scraper.clock import Clock, wall_time
 from scraper.config.effective import changed, effective_yaml, identity
 from scraper.config.schema import CrawlConfig, Credentials
 from scraper.engine.crawl import Engine
-from scraper.engine.descriptors import affordable
+from scraper.engine.descriptors import affordable, too_few_files
 from scraper.engine.premises import Rules
 from scraper.engine.resume import CLOCK_MARK, epoch, set_back, what_changed
 from scraper.errors import ConfigError, MissingExtra, Problem, SinkError
@@ -46,10 +46,9 @@ from scraper.translate import (
     engine_settings,
     extract_settings,
     politeness_settings,
-    read_seeds,
     robots_settings,
     scope_for,
-    seeds_as_requests,
+    seed_requests,
 )
 from scraper.urls.canonicalise import KeyRules
 from scraper.urls.scope import Scope
@@ -109,15 +108,18 @@ async def assemble(
     hooks: Sequence[Hook] = (),
     fresh: bool = False,
     base: Path = Path(),
+    all_sitemaps: bool = False,
     on_result: Callable[[Result], Awaitable[None]] | None = None,
 ) -> Assembly:
     """Open everything a crawl needs, on `stack`.
 
     `base` is the folder that hooks named by file are relative to. With `fresh` what an earlier run left is deleted.
+    With `all_sitemaps` the page budget does not end the reading of sitemaps.
     Raises `ConfigError`, `HookError`, `RunLocked`, `FrontierError`, `SinkError`, `FetchError`, `MissingExtra`.
     """
     keys = KeyRules(config.scope.strip_params, config.scope.sort_query)
-    seeds = read_seeds(config, keys)
+    requests = tuple(seed_requests(config, keys))
+    seeds = [request.url for request in requests]
     scope = scope_for(config, seeds)
     run_hooks = (*(load_hook(name, base) for name in config.hooks), *hooks)
     extractor = PageExtractor(extract_settings(config, scope, keys))
@@ -147,7 +149,7 @@ async def assemble(
     stack.push_async_callback(outputs.aclose)
 
     engine = Engine(
-        replace(engine_settings(config), concurrency=concurrency),
+        replace(engine_settings(config), concurrency=concurrency, all_sitemaps=all_sitemaps),
         Rules(scope, keys, politeness_settings(config), RetrySettings(config.limits.retries), robots_settings(config)),
         frontier,
         fetcher,
@@ -172,14 +174,12 @@ async def assemble(
             config.limits.max_pages,
         )
     )
-    for sentence in (*warnings(config, before, clock), *too_few_files(config, concurrency)):
+    for sentence in (*warnings(config, before, clock), *too_few_files(config.limits.concurrency, concurrency)):
         bus.emit(Warned(clock.now(), sentence))
     left_out = dict.fromkeys(before.marks.keys() - {CONFIG_MARK, CLOCK_MARK, *outputs.names}, LEFT_OUT)
     await frontier.settle([], {**left_out, CONFIG_MARK: _joined(identity(config))})
     written = output_paths(sinks, folder)
-    return Assembly(
-        engine, frontier, bus, clock, tuple(seeds_as_requests(config, keys, seeds)), folder, written, before
-    )
+    return Assembly(engine, frontier, bus, clock, requests, folder, written, before)
 
 
 def make_folder(folder: Path) -> None:
@@ -372,15 +372,6 @@ def warnings(config: CrawlConfig, before: Counts, clock: Clock) -> Iterator[str]
         yield from what_changed(changed(earlier, identity(config)))
     if behind := set_back(wall_time(), clock.now()):
         yield behind
-
-
-def too_few_files(config: CrawlConfig, concurrency: int) -> Iterator[str]:
-    """What the user should know when the system allows too few open files."""
-    if concurrency < config.limits.concurrency:
-        yield (
-            f"the system allows this process too few open files for {config.limits.concurrency} requests at once: "
-            f"there will be {concurrency}; raise the limit with ulimit -n"
-        )
 
 
 def _joined(parts: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import orjson
 
-from scraper.assemble import Assembly, assemble
+from scraper.assemble import STATE, Assembly, assemble
 from scraper.config.load import config_from_mapping, load_config
 from scraper.config.schema import CrawlConfig
 from scraper.engine.floor import Floor, Stop
@@ -22,6 +22,7 @@ from scraper.engine.shutdown import INTERRUPTED
 from scraper.events import Listener
 from scraper.hooks.interface import Hook
 from scraper.model import Request, Result, Skip
+from scraper.report.breakers import JOURNAL
 from scraper.report.stats import Stats
 from scraper.report.summary import build_summary, write_summary
 from scraper.sinks.skipped import SkippedFile
@@ -90,7 +91,7 @@ class Crawler:
 
     `config` is a path to a YAML file, a mapping written as the YAML would be, or a loaded `CrawlConfig`. `fresh`
     deletes what an earlier run left in the output folder. `hooks` may change requests, pages and items; `listeners`
-    watch.
+    watch. `all_sitemaps` are read to the last, also when `limits.max_pages` is reached.
 
     Errors: entering raises `ConfigError`, `HookError`, `RunLocked` (another process is at work there), `FrontierError`,
     `SinkError`, `MissingExtra`.
@@ -104,6 +105,7 @@ class Crawler:
         hooks: Sequence[Hook] = (),
         listeners: Sequence[Listener] = (),
         base: Path | None = None,
+        all_sitemaps: bool = False,
     ) -> None:
         self._base = base or (Path(config).parent if isinstance(config, str | Path) else Path())
         if isinstance(config, str | Path):
@@ -112,6 +114,7 @@ class Crawler:
             config = config_from_mapping(config)
         self.config = config
         self._fresh, self._hooks, self._listeners = fresh, hooks, listeners
+        self._all_sitemaps = all_sitemaps
         self._stack = AsyncExitStack()
         self._stats = Stats()
         self._tap = _Tap()
@@ -134,8 +137,10 @@ class Crawler:
                 hooks=self._hooks,
                 fresh=self._fresh,
                 base=self._base,
+                all_sitemaps=self._all_sitemaps,
                 on_result=self._tap.put,
             )
+            self._stats.keep_breakers(self._parts.folder / STATE / JOURNAL)
             self._stack = stack.pop_all()
         return self
 
@@ -189,6 +194,10 @@ class Crawler:
         """What is known and has not been asked for, host by host."""
         async for request in self._assembly.frontier.waiting():
             yield request
+
+    def refused_by(self, request: Request) -> str | None:
+        """The line of robots.txt that forbids `request`; None when none does, or robots.txt has not been read yet."""
+        return self._assembly.engine.refused_by(request)
 
     def delay_of(self, host: str) -> float:
         """Seconds between requests to `host` (as `Url.host`), as things stand."""

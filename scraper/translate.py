@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scraper.config.extraction import Condition, FieldRule
 from scraper.config.following import Follow, Next
+from scraper.config.posting import InJson
 from scraper.config.schema import CrawlConfig
 from scraper.engine.settings import EngineSettings
 from scraper.errors import ConfigError, Problem
@@ -14,6 +15,7 @@ from scraper.extract.conditions import ConditionSettings
 from scraper.extract.fields import FieldSettings
 from scraper.extract.following import FollowSettings, NextSettings
 from scraper.extract.page import ExtractSettings, FileSettings
+from scraper.extract.pointer import Pointer
 from scraper.extract.rules import RuleSettings
 from scraper.model import OutOfScope, Request, Url
 from scraper.politeness.breaker import BreakerSettings
@@ -22,6 +24,7 @@ from scraper.politeness.overlays import HostOverlay, PolitenessSettings
 from scraper.politeness.robots import RobotsSettings
 from scraper.sinks.parquet import ColumnKind
 from scraper.urls.canonicalise import KeyRules, canonicalise
+from scraper.urls.posting import posted
 from scraper.urls.scope import Scope, ScopeSettings
 from scraper.urls.traps import TrapSettings
 
@@ -32,14 +35,24 @@ MAX_SEEDS = 10_000_000
 
 def read_seeds(config: CrawlConfig, keys: KeyRules) -> list[Url]:
     """The seeds as canonical URLs, those of sitemaps too. Raises `ConfigError` naming file and line."""
-    seeds: list[Url] = []
+    return [request.url for request in seed_requests(config, keys)]
+
+
+def seed_requests(config: CrawlConfig, keys: KeyRules) -> Iterator[Request]:
+    """Seeds as they enter the frontier, in the order given; sitemaps are asked for before pages.
+
+    Raises `ConfigError` naming file and line.
+    """
     for seed in config.seeds:
         if seed.file is not None:
-            seeds += _seed_file(seed.file, keys)
+            for url in _seed_file(seed.file, keys):
+                yield Request(url, label=seed.label)
+        elif seed.sitemap is not None:
+            yield Request(_seed(seed.sitemap, keys, Problem(seed.sitemap, "seeds")), kind="sitemap", priority=-10)
         else:
-            text = seed.url or seed.sitemap or ""
-            seeds.append(_seed(text, keys, Problem(text, "seeds")))
-    return seeds
+            text, content = seed.url or "", seed.content
+            url = posted(_seed(text, keys, Problem(text, "seeds")), content)
+            yield Request(url, label=seed.label, content=content)
 
 
 def _seed_file(path: Path, keys: KeyRules) -> Iterator[Url]:
@@ -63,14 +76,6 @@ def _seed(text: str, keys: KeyRules, place: Problem) -> Url:
         hint = "a seed is a whole URL such as https://books.example/"
         raise ConfigError([Problem(f"{text!r}: {found.rule}", place.key, place.file, place.line, hint=hint)])
     return found
-
-
-def seeds_as_requests(config: CrawlConfig, keys: KeyRules, seeds: Sequence[Url]) -> Iterator[Request]:
-    """Seeds as they enter the frontier: pages first to last, sitemaps before them."""
-    sitemaps = {_seed(s.sitemap, keys, Problem("", "seeds")).key for s in config.seeds if s.sitemap is not None}
-    for url in seeds:
-        is_sitemap = url.key in sitemaps
-        yield Request(url, kind="sitemap" if is_sitemap else "page", priority=-10 if is_sitemap else 0)
 
 
 def scope_for(config: CrawlConfig, seeds: Sequence[Url]) -> Scope:
@@ -104,6 +109,7 @@ def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> Extra
                 match=rule.match,
                 each=rule.each.css if rule.each else None,
                 each_json=rule.each.json if rule.each else None,
+                each_xpath=rule.each.xpath if rule.each else None,
                 when=tuple(_condition(condition) for condition in rule.when),
                 unless=tuple(_condition(condition) for condition in rule.unless),
                 label=rule.label,
@@ -134,14 +140,18 @@ def _next(way: Next) -> NextSettings:
         way.xpath,
         way.json,
         way.rel,
-        way.page,
-        way.offset,
+        _place(way.page),
+        _place(way.offset),
         first,
         way.step or 1,
         way.last,
         way.cursor,
-        way.param,
+        _place(way.param),
     )
+
+
+def _place(place: str | InJson | None) -> str | Pointer | None:
+    return Pointer(place.pointer) if isinstance(place, InJson) else place
 
 
 def _condition(condition: Condition) -> ConditionSettings:
@@ -161,7 +171,7 @@ def _field(name: str, rule: FieldRule) -> FieldSettings:
         many=rule.many or each is not None,
         required=rule.required,
         default=rule.default,
-        xpath=rule.xpath,
+        xpath=each.xpath if each else rule.xpath,
         json=each.json if each else rule.json,
         structured=rule.structured,
         main_text=rule.main_text,

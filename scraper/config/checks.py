@@ -41,6 +41,8 @@ def check_url(value: Any, _: Surroundings) -> str:
         # A text with an @ may hold a password: it is not repeated.
         what = "an address that cannot be read" if "@" in text else describe(text)
         hint = f"did you mean https://{text}?" if "@" not in text and _parse_url(f"https://{text}") else ""
+        if text.startswith("/"):
+            hint = "the whole address, with https:// and its host"
         raise FormError(f"expected {URL_WORDS}, got {what}", hint if "://" not in text else "")
     if url.username or url.password:
         raise FormError("holds a user name or a password", f"put them under auth: {{{url.host}: {{basic: ...}}}}")
@@ -191,8 +193,8 @@ _OURS = {
     "user-agent": "set politeness.user_agent: robots.txt is read for that name",
     "accept-encoding": "the codings that can be decoded are sent by themselves",
     "host": "it comes from the URL",
-    "content-length": "requests have no body",
-    "transfer-encoding": "requests have no body",
+    "content-length": "it is counted by itself",
+    "transfer-encoding": "what is sent has a length",
     "connection": "connections are kept by themselves",
     "range": "ranges are asked for where a download resumes",
     "if-range": "ranges are asked for where a download resumes",
@@ -323,7 +325,7 @@ def _text(pattern: str | None = None, example: str = "", **more: Any) -> dict[st
     return schema
 
 
-URL = Form("an http or https URL", _text("^[hH][tT][tT][pP][sS]?:", "https://books.example/"), check_url)
+URL = Form("an http or https URL", _text(r"^\s*[hH][tT][tT][pP][sS]?:", "https://books.example/"), check_url)
 AUTH_HOST = Form("a host name", _text(example="books.example"), check_auth_host)
 HOST_PATTERN = Form("a host name, * allowed", _text(example="*.books.example"), check_host_pattern)
 REGEX = Form(REGEX_WORDS, _text(maxLength=PATTERN_LIMIT), check_regex)
@@ -336,7 +338,6 @@ HOOK = Form("a module or module:Class", _text(example="myhooks:Prices"), check_h
 NAME = Form("a name", _text(maxLength=NAME_LIMIT), check_name)
 FIELD_NAME = Form("a name", _text(maxLength=NAME_LIMIT), check_field_name)
 LABEL = Form("a label", _text(maxLength=NAME_LIMIT, example="product"), check_label)
-PARAM_NAME = Form("a parameter's name", _text(maxLength=NAME_LIMIT, example="page"), check_param_name)
 SCALAR = Form("a text, a number, true or false", {"type": ["string", "number", "boolean"]}, check_scalar)
 INNER_NAME = Form("a name", _text(maxLength=NAME_LIMIT), check_inner_name)
 PARAM = Form("a parameter's name, * allowed", _text(example="utm_*"), check_param)

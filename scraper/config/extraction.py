@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from scraper.config.checks import ATTRIBUTE, FIELD_NAME, INNER_NAME, LABEL, SCALAR, SOURCE
 from scraper.config.following import FollowEntry, NextEntry
 from scraper.config.forms import Distinct, FormError, Shorthand, describe
-from scraper.config.section import Css, Flag, Regex, Section
+from scraper.config.section import Css, Flag, Regex, Section, one_of
 from scraper.config.sources import TYPE_NAME, EachEntry, JsonText, XPathText
 from scraper.config.steps import MAX_STEPS, StepEntry
 from scraper.config.units import size
@@ -20,9 +20,6 @@ FieldType = Literal["text", "int", "float", "decimal", "bool", "url", "date", "h
 
 def _as_list(value: Any) -> Any:
     return value if value is None or isinstance(value, list | tuple) else (value,)
-
-
-_ANY_SHAPE = {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object"}]}
 
 
 _OF_ELEMENTS = ("attr", "type", "regex", "table", "transform")
@@ -51,9 +48,7 @@ with warnings.catch_warnings():
             default=None,
             description="A JMESPath expression: into a JSON page, or into what css, xpath or structured gives.",
         )
-        structured: Annotated[
-            tuple[Annotated[str, TYPE_NAME], ...], Shorthand("a type", {"type": "string"}, _as_list)
-        ] = Field(
+        structured: Annotated[tuple[Annotated[str, TYPE_NAME], ...], Shorthand("a type", None, _as_list)] = Field(
             default=(),
             description="Objects of these types in the page's JSON-LD, microdata and OpenGraph; json picks from them.",
         )
@@ -84,7 +79,7 @@ with warnings.catch_warnings():
         fields: Annotated[dict[Annotated[str, INNER_NAME], FieldEntry], Distinct(str.casefold, "field")] = Field(
             default={}, description="The fields of an object, read as those of an item are."
         )
-        transform: Annotated[tuple[StepEntry, ...], Shorthand("a step", {"type": "string"}, _as_list)] = Field(
+        transform: Annotated[tuple[StepEntry, ...], Shorthand("a step", None, _as_list)] = Field(
             default=(), max_length=MAX_STEPS, description="What becomes of the text before its type is read, in order."
         )
         many: Flag = Field(default=False, description="Take every match as a list, not the first alone.")
@@ -204,6 +199,7 @@ with warnings.catch_warnings():
         A plain text is a CSS selector. Without `equals` and `matches` it is enough that something is there.
         """
 
+        model_config = one_of("css", "xpath", "json", "regex", "field")
         sparse: ClassVar[bool] = True
 
         css: Css | None = Field(default=None, description="A CSS selector: something is there.")
@@ -215,7 +211,7 @@ with warnings.catch_warnings():
             default=None, description="Searched in the page's text, with each in the element's."
         )
         field: Annotated[str, FIELD_NAME] | None = Field(default=None, description="One of the rule's fields.")
-        equals: Annotated[tuple[Annotated[str, SCALAR], ...], Shorthand("a value", {}, _as_list)] = Field(
+        equals: Annotated[tuple[Annotated[str, SCALAR], ...], Shorthand("a value", None, _as_list)] = Field(
             default=(), description="It is one of these."
         )
         matches: Regex | None = Field(default=None, description="This regex is found in it.")
@@ -245,7 +241,7 @@ class ExtractRule(Section):
     sparse: ClassVar[bool] = True
 
     label: Annotated[str, LABEL] | None = Field(
-        default=None, description="Only pages that a follow with this label led to; without it only others."
+        default=None, description="Only pages that a follow or a seed has given this label; without it only others."
     )
     match: Regex | None = Field(default=None, description="Pages whose URL matches; without it every page.")
     each: EachEntry | None = Field(
@@ -259,15 +255,15 @@ class ExtractRule(Section):
     keep: Flag = Field(
         default=True, description="Whether its items are written; those of a listing may serve carry alone."
     )
-    follow: Annotated[tuple[FollowEntry, ...], Shorthand("a CSS selector", _ANY_SHAPE, _as_list)] = Field(
+    follow: Annotated[tuple[FollowEntry, ...], Shorthand("a CSS selector", None, _as_list)] = Field(
         default=(), description="Pages to go to, with labels, priorities and values for them."
     )
     next: NextEntry | None = Field(default=None, description="The way to the next page of a list.")
 
-    when: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", _ANY_SHAPE, _as_list)] = Field(
+    when: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", None, _as_list)] = Field(
         default=(), description="All of these must hold; what does not meet them is no item, and no loss."
     )
-    unless: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", _ANY_SHAPE, _as_list)] = Field(
+    unless: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", None, _as_list)] = Field(
         default=(), description="None of these may hold."
     )
 

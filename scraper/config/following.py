@@ -8,9 +8,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from scraper.config.checks import FIELD_NAME, LABEL, PARAM_NAME
+from scraper.config.checks import FIELD_NAME, LABEL
 from scraper.config.forms import FormError, Shorthand, whole
-from scraper.config.section import Css, Flag, Regex, Section
+from scraper.config.posting import PlaceEntry
+from scraper.config.section import Css, Flag, Regex, Section, one_of
 from scraper.config.sources import JsonText, XPathText
 
 MOST = 10**12
@@ -52,11 +53,13 @@ with warnings.catch_warnings():
             return self
 
     class Next(Section):
-        """How a page of a list leads to the next one: by a link, or by a parameter of its own address.
+        """How a page of a list leads to the next one: by a link, or by a value in its own request.
 
+        That is a parameter of the address, or with `{json: /page}` a place (JSON Pointer) in the JSON that was posted.
         `page` and `offset` go on until a page brings no item. A plain text is the CSS selector of the link.
         """
 
+        model_config = one_of("css", "xpath", "json", "rel", "page", "offset", "cursor")
         sparse: ClassVar[bool] = True
         not_yet: ClassVar[Mapping[str, str]] = {"regex": "use css, xpath or json"}
 
@@ -66,12 +69,12 @@ with warnings.catch_warnings():
             default=None, description="JMESPath to the address, on JSON pages."
         )
         rel: Flag = Field(default=False, description="The Link header or link that the page calls next.")
-        page: Annotated[str, PARAM_NAME] | None = Field(default=None, description="A parameter that counts pages.")
-        offset: Annotated[str, PARAM_NAME] | None = Field(default=None, description="A parameter that counts items.")
+        page: PlaceEntry | None = Field(default=None, description="The value that counts pages.")
+        offset: PlaceEntry | None = Field(default=None, description="The value that counts items.")
         cursor: JsonText | None = Field(default=None, description="JMESPath to a value that goes into param.")
-        param: Annotated[str, PARAM_NAME] | None = Field(default=None, description="The parameter for the cursor.")
+        param: PlaceEntry | None = Field(default=None, description="Where the cursor goes.")
         first: Annotated[int, whole(0, MOST)] | None = Field(
-            default=None, description="What page or offset is where the address does not say it: 1 and 0 without it."
+            default=None, description="What page or offset is where the request does not say it: 1 and 0 without it."
         )
         step: Annotated[int, whole(1, MOST)] | None = Field(
             default=None, description="By how much page or offset grows; page by 1 without it."

@@ -76,11 +76,11 @@ class Shorthand:
     """A shorter way to write a mapping: `expand` turns it into the mapping, `collapse` back where that loses nothing.
 
     `expand` returns what it does not know unchanged, so that the mapping's own errors speak. `words` and `schema`
-    describe the short way.
+    describe the short way; a `schema` of None is that of one entry of the list that it stands for.
     """
 
     words: str
-    schema: Mapping[str, Any]
+    schema: Mapping[str, Any] | None
     expand: Callable[[Any], Any]
     collapse: Callable[[Any], Any] = _same
 
@@ -88,7 +88,9 @@ class Shorthand:
         return core_schema.no_info_before_validator_function(self.expand, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        return {"anyOf": [dict(self.schema), handler(schema)]}
+        whole = handler(schema)
+        # The mapping first: of an unknown key an editor then says that, and not that a text was expected.
+        return {"anyOf": [whole, dict(self.schema if self.schema is not None else whole["items"])]}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,6 +171,8 @@ def whole(low: int, high: int) -> Form:
     words = f"a whole number from {low:,} to {high:,}"
 
     def read(value: Any, _: Surroundings) -> int:
+        if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+            raise FormError(f"expected {words}", f"without a point and an exponent: {value:.0f}")
         if isinstance(value, bool) or not isinstance(value, int):
             raise expected(words, value)
         if not low <= value <= high:

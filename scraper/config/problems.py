@@ -14,6 +14,12 @@ from scraper.config.yaml import Broken, Document, Path, key_path
 from scraper.errors import ConfigError, Problem
 
 MAX_PROBLEMS = 100
+OTHER_WORDS = {
+    "number": "decimal", "integer": "int", "str": "text", "string": "text", "boolean": "bool", "datetime": "date",
+    "markup": "html", "link": "url", "href": "url", "json": "jsonl", "ndjson": "jsonl", "db": "sqlite", "site": "host",
+    "all": "any", "folder": "prefix", "directory": "prefix", "subdomains": "domain", "respect": "obey",
+}  # fmt: skip
+"""What others call the words of ours."""
 SECRET_SECTIONS = ("auth", "headers")
 
 
@@ -60,7 +66,7 @@ def explain(error: ValidationError, origins: Origins) -> list[Problem]:
     entries = error.errors(include_url=False, include_input=False)
     bad_keys = {entry["loc"][:-1] for entry in entries if entry["loc"][-1:] == ("[key]",)}
     found: list[Problem] = []
-    for entry in entries:
+    for entry in sorted(entries, key=lambda entry: entry["type"] == "missing"):
         path: Path = tuple(part for part in entry["loc"] if part != "[key]")
         source = origins.trim(path)
         value = origins.value(source)
@@ -68,7 +74,10 @@ def explain(error: ValidationError, origins: Origins) -> list[Problem]:
         known = isinstance(value, Broken) or entry["loc"] in bad_keys or (entry["type"] == "too_short" and value)
         if known:
             continue
-        found.append(_problem(entry, path, source, origins))
+        problem = _problem(entry, path, source, origins)
+        if entry["type"] == "missing" and any(f"did you mean {key_path(path)}?" == other.hint for other in found):
+            continue  # it is there, under another name
+        found.append(problem)
         if len(found) > MAX_PROBLEMS:
             break
     return found
@@ -121,6 +130,8 @@ def _mismatch(kind: str, path: Path, source: Path, origins: Origins) -> tuple[st
         return "must not be empty", ""
     if kind == "tuple_type":
         hint = f"write it as a list: [{value!r}]" if isinstance(value, str) and len(value) <= 60 else ""
+        if isinstance(value, Mapping):
+            hint = "each member begins with a dash, and its keys stand below each other"
         return f"expected a list, got {got}", hint
     is_member = field is not None and container_of(field) and section_at(path[:-1]) is None
     short = shorthand_of(field) if field is not None and (is_member or not container_of(field)) else None
@@ -139,4 +150,6 @@ def _word_hint(value: Any, words: tuple[str, ...]) -> str:
         near = next((word for word in words if spoken.get(word) is value), None)
     else:
         near = closest(value, words) if isinstance(value, str) else None
+        if near is None and (meant := OTHER_WORDS.get(str(value).lower())) in words:
+            near = meant
     return f"did you mean {near}?" if near else ""

@@ -68,6 +68,9 @@ For completion and checks while you type, begin the file with a line that names 
 ```yaml
 # yaml-language-server: $schema=config.schema.json
 ```
+
+An editor then marks unknown keys, wrong kinds, words, units and bounds, and keys that exclude each other. Whether a
+selector is one, a file or a variable is there, or values fit together, `scrape validate` says.
 """
 
 

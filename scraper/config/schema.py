@@ -18,36 +18,17 @@ from scraper.config.checks import (
     HEADER_NAME,
     HOOK,
     HOST_PATTERN,
-    LIST_FILE,
     NAME,
     PARAM,
-    URL,
     canonical_host,
 )
 from scraper.config.extraction import ExtractRule, Files
 from scraper.config.forms import Distinct, FormError, Shorthand, whole
 from scraper.config.politeness import Politeness
 from scraper.config.secret import BASIC, BEARER, HEADER, PROXY, Secret, mask_header
-from scraper.config.section import DAY, HOUR, MAX_PAGES, YEAR, Flag, Regex, Section
+from scraper.config.section import DAY, HOUR, MAX_PAGES, YEAR, Flag, Regex, Section, one_of
+from scraper.config.seeds import SeedEntry
 from scraper.config.units import duration, size
-
-
-class Seed(Section):
-    """Where a crawl begins: one URL, a file of URLs, or a sitemap. A plain text is a URL."""
-
-    sparse: ClassVar[bool] = True
-
-    url: Annotated[str, URL] | None = Field(default=None, description="A page to begin with.")
-    file: Annotated[Path, LIST_FILE] | None = Field(
-        default=None, description="A file with one URL a line; relative to the config's own folder."
-    )
-    sitemap: Annotated[str, URL] | None = Field(default=None, description="A sitemap whose URLs are seeds.")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Seed:
-        if sum(v is not None for v in (self.url, self.file, self.sitemap)) != 1:
-            raise FormError("expected a URL, or one of file: and sitemap:")
-        return self
 
 
 class Traps(Section):
@@ -156,6 +137,7 @@ class Network(Section):
 class Credentials(Section):
     """How to log in at one host: one of the two."""
 
+    model_config = one_of("basic", "bearer")
     sparse: ClassVar[bool] = True
 
     basic: Annotated[Secret, BASIC] | None = Field(default=None, description="USER:PASSWORD for HTTP Basic.")
@@ -199,14 +181,6 @@ class Output(Section):
         return value
 
 
-def _expand_seed(value: Any) -> Any:
-    return {"url": value} if isinstance(value, str) else value
-
-
-def _collapse_seed(value: Any) -> Any:
-    return value["url"] if isinstance(value, dict) and value.keys() == {"url"} else value
-
-
 def _expand_list(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
@@ -218,9 +192,7 @@ class CrawlConfig(Section):
         default="crawl",
         description="The crawl's name, for the screen and the output folder. Without it: the file's name.",
     )
-    seeds: tuple[
-        Annotated[Seed, Shorthand("a URL", {"type": "string", "minLength": 1}, _expand_seed, _collapse_seed)], ...
-    ] = Field(min_length=1, description="Where to begin.")
+    seeds: tuple[SeedEntry, ...] = Field(min_length=1, description="Where to begin.")
     scope: Scope = Field(default_factory=Scope, description="Which links to follow.")
     limits: Limits = Field(default_factory=Limits, description="How much, and how long.")
     politeness: Politeness = Field(default_factory=Politeness, description="How hosts are treated.")
@@ -237,12 +209,12 @@ class CrawlConfig(Section):
     )
     extract: tuple[ExtractRule, ...] = Field(default=(), description="What to take from pages.")
     files: Files = Field(default_factory=Files, description="Files to fetch along the way.")
-    hooks: Annotated[
-        tuple[Annotated[str, HOOK], ...], Shorthand("a module or module:Class", {"type": "string"}, _expand_list)
-    ] = Field(
-        default=(),
-        description="Python code that may change requests, pages and items: a module or a .py file beside the config, "
-        "with :Class when it holds several.",
+    hooks: Annotated[tuple[Annotated[str, HOOK], ...], Shorthand("a module or module:Class", None, _expand_list)] = (
+        Field(
+            default=(),
+            description="Python code that may change requests, pages and items: a module or a .py file beside the "
+            "config, with :Class when it holds several.",
+        )
     )
     output: Output = Field(default_factory=Output, description="Where results go.")
     durability: Literal["process", "power"] = Field(
@@ -264,10 +236,13 @@ class CrawlConfig(Section):
     def _labels_meet(self) -> CrawlConfig:
         given = {follow.label for rule in self.extract for follow in rule.follow if follow.label}
         read = {rule.label for rule in self.extract if rule.label}
+        begun = {seed.label for seed in self.seeds if seed.label}
         if lost := sorted(given - read):
             raise FormError(f"no rule has the label {lost[0]!r} that a follow gives", key="extract")
-        if idle := sorted(read - given):
-            raise FormError(f"no follow leads to the label {idle[0]!r}", key="extract")
+        if lost := sorted(begun - read):
+            raise FormError(f"no rule has the label {lost[0]!r} that a seed gives", key="seeds")
+        if idle := sorted(read - given - begun):
+            raise FormError(f"no follow and no seed leads to the label {idle[0]!r}", key="extract")
         if self.scope.links == "rules" and not any(rule.follow or rule.next for rule in self.extract):
             raise FormError("links: rules follows nothing: no extraction rule has follow or next", key="scope")
         return self

@@ -22,6 +22,11 @@ Css = Annotated[str, CSS]
 Rate = Annotated[float | None, RATE]
 
 
+def one_of(*keys: str) -> ConfigDict:
+    """What tells an editor that exactly one of `keys` is given; people are told by the section's own check."""
+    return ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in keys]})
+
+
 class Section(BaseModel):
     """A mapping of the config: unknown keys are errors, values are frozen."""
 

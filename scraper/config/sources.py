@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
 from scraper.config.checks import NAME_LIMIT, PATTERN_LIMIT
 from scraper.config.forms import Form, FormError, Shorthand, Surroundings, describe, expected
-from scraper.config.section import Css, Section
+from scraper.config.section import Css, Section, one_of
 
 XPATH_WORDS = "an XPath expression"
 JSON_WORDS = "a JMESPath expression"
@@ -91,18 +90,21 @@ with warnings.catch_warnings():
     class Each(Section):
         """What is one item each: elements of HTML, or members of a list in JSON. A plain text is a CSS selector."""
 
+        model_config = one_of("css", "xpath", "json")
         sparse: ClassVar[bool] = True
-        not_yet: ClassVar[Mapping[str, str]] = {"xpath": "use css; fields inside may use xpath"}
 
         css: Css | None = Field(default=None, description="A CSS selector.")
+        xpath: XPathText | None = Field(
+            default=None, description="An XPath 1.0 expression that selects elements (needs scraper[xpath])."
+        )
         json: JsonText | None = Field(  # type: ignore[assignment]
             default=None, description="JMESPath to a list, on JSON pages."
         )
 
         @model_validator(mode="after")
         def _one(self) -> Each:
-            if (self.css is None) == (self.json is None):
-                raise FormError("expected one of css: and json:")
+            if sum(v is not None for v in (self.css, self.xpath, self.json)) != 1:
+                raise FormError("expected one of css:, xpath: and json:")
             return self
 
 

@@ -81,16 +81,19 @@ STEP = Form(
     {
         "anyOf": [
             {"enum": list(_ALONE)},
-            *(
-                {"type": "object", "properties": {name: form}, "required": [name], "additionalProperties": False}
-                for name, form in {
+            {
+                "type": "object",
+                "properties": {
                     "strip": _TEXT,
                     "replace": {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2},
                     "split": _TEXT,
                     "join": {"type": "string"},
                     "default": {"type": ["string", "number"]},
-                }.items()
-            ),
+                },
+                "additionalProperties": False,
+                "minProperties": 1,
+                "maxProperties": 1,
+            },
         ]
     },
     check_step,

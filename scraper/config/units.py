@@ -29,6 +29,21 @@ LARGEST = 1e18
 MAX_SIZE = 10 * 10**12
 
 
+_SPOKEN_DURATION = re.compile(rf"({_NUMBER})\s*(s|m|h|d)(?:ec|in|our|r|ay)[a-z]*\.?", re.IGNORECASE | re.ASCII)
+_SPOKEN_SIZE = re.compile(rf"({_NUMBER})\s*([kmgt])(?:ilo|ega|iga|era)?[- ]?bytes?", re.IGNORECASE | re.ASCII)
+_SPOKEN_RATE = re.compile(
+    rf"({_NUMBER})\s*(?:r(?:eq(?:uest)?s?)?|pages?)?\s*(?:/|per|an?|p)\s*(s|m|h|d)[a-z]*", re.IGNORECASE | re.ASCII
+)
+
+
+def _duration_hint(text: str) -> str:
+    """How a duration that is spelled out, or as on a clock, is written."""
+    if clock := re.fullmatch(r"(\d{1,3}):(\d\d)(?::(\d\d))?", text):
+        return f"for hours and minutes write {int(clock[1])}h{int(clock[2])}m"
+    spoken = _SPOKEN_DURATION.fullmatch(text)
+    return f"did you mean {spoken[1]}{spoken[2].lower()}?" if spoken else ""
+
+
 def parse_duration(text: str) -> float:
     """Seconds that `text` means: parts such as `1h30m`, or a plain number; raises `FormError`."""
     if plain := _PLAIN.fullmatch(text):
@@ -42,9 +57,7 @@ def parse_duration(text: str) -> float:
         total += Decimal(part[1]) * _SECONDS[unit]
         at = part.end()
     if not units or text[at:].strip():
-        clock = re.fullmatch(r"(\d{1,3}):(\d\d)(?::(\d\d))?", text.strip())
-        hint = f"for hours and minutes write {int(clock[1])}h{int(clock[2])}m" if clock else ""
-        raise expected(DURATION_WORDS, text, hint)
+        raise expected(DURATION_WORDS, text, _duration_hint(text.strip()))
     return float(total)
 
 
@@ -52,7 +65,8 @@ def parse_size(text: str) -> int:
     """Bytes that `text` means: KB, MB, GB, TB are powers of 1000, KiB ... of 1024; raises `FormError`."""
     found = _SIZE.fullmatch(text)
     if not found or (found[3] and not found[2]):
-        raise expected(SIZE_WORDS, text)
+        spoken = _SPOKEN_SIZE.fullmatch(text.strip())
+        raise expected(SIZE_WORDS, text, f"did you mean {spoken[1]}{spoken[2].upper()}B?" if spoken else "")
     power = " kmgt".index(found[2].lower() or " ")
     return int(Decimal(found[1]) * (1024 if found[3] else 1000) ** power)
 
@@ -68,7 +82,8 @@ def parse_rate(text: str) -> float | None:
         return float(plain[1])
     found = _RATE.fullmatch(text)
     if not found or (found[2] and not Decimal(found[2])):
-        raise expected(RATE_WORDS, text)
+        spoken = _SPOKEN_RATE.fullmatch(text.strip())
+        raise expected(RATE_WORDS, text, f"did you mean {spoken[1]}/{spoken[2].lower()}?" if spoken else "")
     return float(Decimal(found[1]) / (Decimal(found[2] or 1) * _SECONDS[found[3].lower()]))
 
 
@@ -131,8 +146,12 @@ def duration(low: float, high: float) -> Form:
 
     schema = {
         "anyOf": [
+            {
+                "type": "string",
+                "pattern": r"^\s*(\d+(\.\d+)?\s*([mM][sS]|[smhdSMHD])\s*)+$|^\s*\d+(\.\d+)?\s*$",
+                "patternErrorMessage": f"expected {DURATION_WORDS}",
+            },
             {"type": "number", "minimum": low, "maximum": high},
-            {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*([mM][sS]|[smhdSMHD])\s*)+$|^\s*\d+(\.\d+)?\s*$"},
         ],
         "examples": ["30s", "5m", "2h"],
     }
@@ -155,8 +174,12 @@ def size(low: int, high: int = MAX_SIZE) -> Form:
 
     schema = {
         "anyOf": [
+            {
+                "type": "string",
+                "pattern": r"^\s*\d+(\.\d+)?\s*([kKmMgGtT][iI]?)?[bB]?\s*$",
+                "patternErrorMessage": f"expected {SIZE_WORDS}",
+            },
             {"type": "integer", "minimum": low, "maximum": high},
-            {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*([kKmMgGtT][iI]?)?[bB]?\s*$"},
         ],
         "examples": ["500KB", "20MB"],
     }
@@ -176,12 +199,17 @@ def _read_rate(value: Any, _: Surroundings) -> float | None:
     return rate
 
 
+_ANY_CASE_UNLIMITED = "".join(f"[{char}{char.upper()}]" for char in UNLIMITED)
 RATE = Form(
     RATE_WORDS,
     {
         "anyOf": [
+            {
+                "type": "string",
+                "pattern": rf"^\s*(\d+(\.\d+)?\s*(/\s*(\d+(\.\d+)?)?\s*[smhdSMHD])?|{_ANY_CASE_UNLIMITED})\s*$",
+                "patternErrorMessage": f"expected {RATE_WORDS}",
+            },
             {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_RATE},
-            {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?\s*(/\s*(\d+(\.\d+)?)?\s*[smhdSMHD])?|unlimited)\s*$"},
             {"type": "null"},
         ],
         "examples": ["2/s", "30/m", "unlimited"],

@@ -126,7 +126,7 @@ def _line_and_column(text: str, index: int) -> tuple[int, int]:
 
 _SYNTAX = [
     ("unknown escape", 'a backslash has a meaning in "double quotes"; write regular expressions in single quotes'),
-    ("mapping values are not allowed", "a text with a colon and a space in it needs quotes"),
+    ("mapping values are not allowed", "check the indentation; a text with a colon and a space in it needs quotes"),
     ("unexpected end of stream", "a quote is not closed"),
     ("did not find expected ',' or", "a [list] or {mapping} is not closed, or a text in it needs quotes"),
     ("expected ',' or", "a [list] or {mapping} is not closed, or a text in it needs quotes"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote_plus, unquote_plus
 
 import orjson
@@ -18,9 +18,11 @@ from scraper.extract.fields import MISSING, Field, FieldSettings, Partly, View, 
 from scraper.extract.link_header import header_links
 from scraper.extract.optional import JsonPath
 from scraper.extract.pipeline import make_field
+from scraper.extract.pointer import Pointer, document_of
 from scraper.extract.values import Refusal
-from scraper.model import Headers, Link, OutOfScope, Page, Request, Url
+from scraper.model import Content, Headers, Link, OutOfScope, Page, Request, Url
 from scraper.urls.canonicalise import canonicalise
+from scraper.urls.posting import posted
 
 MAX_FOLLOWED = 10_000
 """Most requests that the rules make of one page."""
@@ -50,24 +52,31 @@ class FollowSettings:
 
 @dataclass(frozen=True, slots=True)
 class NextSettings:
-    """How a page of a list leads to the next one: a link, or a parameter of its own address.
+    """How a page of a list leads to the next one: a link, or a value in its own request.
 
     `css`, `xpath`, `json`: the address; `rel`: the page's link or `Link` header that says next. `page` and `offset`
-    name a parameter that grows by `step` from `first` until a page brings no item, or beyond `last`. `cursor` is
-    JMESPath to a value that goes into `param`.
+    name a value that grows by `step` from `first` until a page brings no item, or beyond `last`. `cursor` is JMESPath
+    to a value that goes into `param`. A text names a parameter of the query, a `Pointer` a place in the posted JSON.
     """
 
     css: str | None = None
     xpath: str | None = None
     json: str | None = None
     rel: bool = False
-    page: str | None = None
-    offset: str | None = None
+    page: str | Pointer | None = None
+    offset: str | Pointer | None = None
     first: int = 1
     step: int = 1
     last: int | None = None
     cursor: str | None = None
-    param: str | None = None
+    param: str | Pointer | None = None
+
+
+class Turn(NamedTuple):
+    """The next page of a list: its address, and what is posted to it (None: it is a GET)."""
+
+    href: str
+    content: Content | None = None
 
 
 class Follow:
@@ -99,26 +108,37 @@ class Next:
         self._field = _addresses("next", s.css, s.xpath, s.json, None, many=False) if linked else None
         self._cursor = JsonPath(s.cursor, "next.cursor") if s.cursor is not None else None
 
-    def address(self, view: View, page: Page, items: int) -> str | None:
-        """The address of the page after this one, or None when this is the last. `items` is how many it brought."""
-        s, href = self._settings, page.request.url.href
+    def turn(self, view: View, page: Page, items: int) -> Turn | Refusal | None:
+        """The page after this one, None when this is the last; a `Refusal` when its request cannot be made.
+
+        `items` is how many this one brought. A link is asked for by GET; what changes a value keeps the method.
+        """
+        s, request = self._settings, page.request
         if self._field is not None:
             found = _value(self._field.read(view.root, view))
-            return found if isinstance(found, str) else None
+            return Turn(found) if isinstance(found, str) else None
         if s.rel:
-            return _rel_next(view, page.headers)
+            linked = _rel_next(view, page.headers)
+            return None if linked is None else Turn(linked)
         if self._cursor is not None:
-            value = self._cursor.read(view.root)
-            if value in (None, "", False) or isinstance(value, dict | list | Refusal):
-                return None
-            return with_parameter(href, s.param or "cursor", str(value))
-        name = s.page or s.offset or ""
-        text = parameter(href, name)
-        here = int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 15 else s.first
-        after = here + s.step
-        if not items or (s.last is not None and after > s.last):
+            return _with_cursor(request, s.param or "cursor", self._cursor.read(view.root))
+        return self._counted(request, s.page or s.offset or "", items)
+
+    def _counted(self, request: Request, place: str | Pointer, items: int) -> Turn | Refusal | None:
+        if isinstance(place, str):
+            told: Any = parameter(request.url.href, place)
+        elif request.content is None:
+            return NO_BODY if items else None
+        else:
+            document = document_of(request.content)
+            if isinstance(document, Refusal):
+                return document
+            told = place.read(document)
+        here = _number(told)
+        after = (self._settings.first if here is None else here) + self._settings.step
+        if not items or (self._settings.last is not None and after > self._settings.last):
             return None
-        return with_parameter(href, name, str(after))
+        return _changed(request, place, str(after) if isinstance(told, str) else after)
 
 
 class Trail:
@@ -143,24 +163,38 @@ class Trail:
             self._add(href, depth, priority, s.label, carried)
         return None
 
-    def turn(self, address: str | None) -> None:
+    def turn(self, to: Turn) -> None:
         """Add the next page of a list: as deep as this one, with its label and what it carries."""
         source = self.page.request
-        if address is not None:
-            self._add(address, source.depth, source.priority, source.label, source.carried)
+        self._add(to.href, source.depth, source.priority, source.label, source.carried, to.content)
 
-    def _add(self, href: str, depth: int, priority: int, label: str | None, carried: Mapping[str, Any] | None) -> None:
+    def _add(
+        self,
+        href: str,
+        depth: int,
+        priority: int,
+        label: str | None,
+        carried: Mapping[str, Any] | None,
+        content: Content | None = None,
+    ) -> None:
         url = canonicalise(href, self._view.base, self._view.keys)
-        if isinstance(url, OutOfScope) or url.key in self.requests or len(self.requests) >= MAX_FOLLOWED:
+        if isinstance(url, OutOfScope):
+            return
+        if content is not None:
+            url = posted(url, content)
+        if url.key in self.requests or len(self.requests) >= MAX_FOLLOWED:
             return
         denied = NOFOLLOW if url.key in self._unwanted else self._judge(url, depth)
         if denied is not None:
             self.denied.setdefault(url.key, Link(url, denied))
             return
         parent = self.page.request.url.href
-        self.requests[url.key] = Request(url, depth, parent, "page", priority, label=label, carried=carried)
+        self.requests[url.key] = Request(
+            url, depth, parent, "page", priority, label=label, carried=carried, content=content
+        )
 
 
+NO_BODY = Refusal("this page was asked for by GET: there is no body to change")
 NOFOLLOW = OutOfScope("nofollow", "nofollow: the link's rel")
 
 
@@ -220,6 +254,32 @@ def _addresses(
 def _value(read: Any) -> Any:
     value = read.value if isinstance(read, Partly) else read
     return None if value is MISSING or isinstance(value, Refusal) else value
+
+
+def _number(told: Any) -> int | None:
+    """A count as the request tells it: a whole number, or a text of digits."""
+    if isinstance(told, str):
+        return int(told) if told.isascii() and told.isdigit() and len(told) < 15 else None
+    return told if isinstance(told, int) and not isinstance(told, bool) and abs(told) < 10**15 else None
+
+
+def _with_cursor(request: Request, place: str | Pointer, value: Any) -> Turn | Refusal | None:
+    if isinstance(value, Refusal) or value in (None, "", False, [], {}):
+        return None
+    if isinstance(place, str):
+        return None if isinstance(value, dict | list) else _changed(request, place, value)
+    return _changed(request, place, value)
+
+
+def _changed(request: Request, place: str | Pointer, value: Any) -> Turn | Refusal:
+    """The same request with `value` at `place`."""
+    href = request.url.href
+    if isinstance(place, str):
+        return Turn(with_parameter(href, place, str(value)), request.content)
+    if request.content is None:
+        return NO_BODY
+    content = place.changed(request.content, value)
+    return content if isinstance(content, Refusal) else Turn(href, content)
 
 
 def _rel_next(view: View, headers: Headers) -> str | None:

@@ -29,6 +29,7 @@ from scraper.extract.fields import (
     compile_regex,
 )
 from scraper.extract.optional import JsonPath
+from scraper.extract.places import XPathPlaces
 from scraper.extract.sources import FromMarkup, FromStructured, source_of, within
 from scraper.extract.transforms import transformed
 from scraper.extract.values import Refusal
@@ -125,10 +126,11 @@ class ObjectField:
         self._default = settings.default
         self._many = settings.many
         self._css = check_selector(settings.css, where) if settings.css is not None else None
+        self._xpath = XPathPlaces(settings.xpath, where) if settings.xpath is not None else None
         self._structured = FromStructured(settings) if settings.structured else None
         self._json = JsonPath(settings.json, where) if settings.json is not None else None
         self._fields = make_fields(settings.fields, where)
-        described = self._structured.described if self._structured else settings.css or "the element"
+        described = self._structured.described if self._structured else settings.css or settings.xpath or "the element"
         self.missing = f"nothing found for {_described(described, settings, False)}"
 
     def absent(self) -> Any:
@@ -159,6 +161,8 @@ class ObjectField:
     def _places(self, place: Any, view: View) -> list[Any] | Refusal:
         if self._css is not None:
             return list(place.css(self._css))
+        if self._xpath is not None:
+            return self._xpath.find(place, view)
         values = self._structured.read(place, view) if self._structured else [place]
         if self._json is None or isinstance(values, Refusal):
             return values

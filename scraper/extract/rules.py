@@ -23,9 +23,11 @@ from scraper.extract.fields import (
     check_selector,
     compile_regex,
 )
-from scraper.extract.following import Follow, FollowSettings, Next, NextSettings, Trail, joined
+from scraper.extract.following import Follow, FollowSettings, Next, NextSettings, Trail, Turn, joined
 from scraper.extract.optional import JsonPath
 from scraper.extract.pipeline import make_fields, read_object
+from scraper.extract.places import XPathPlaces
+from scraper.extract.values import Refusal
 from scraper.model import Item, Rejected
 
 
@@ -33,15 +35,16 @@ from scraper.model import Item, Rejected
 class RuleSettings:
     """One extraction rule. `match` is a regex searched in the page's URL (None: every page).
 
-    `each` (a CSS selector) or `each_json` (JMESPath, on JSON pages) selects what becomes one item each. What does not
-    meet all of `when`, or meets one of `unless`, is no item, and nobody is told. With a `label` the rule is for
-    requests that have it, without one for those that have none. Without `keep` its items only serve `follow`.
+    `each` (a CSS selector), `each_xpath` or `each_json` (JMESPath, on JSON pages) selects what becomes one item each.
+    What does not meet all of `when`, or meets one of `unless`, is no item, and nobody is told. With a `label` the rule
+    is for requests that have it, without one for those that have none. Without `keep` its items only serve `follow`.
     """
 
     match: str | None = None
     each: str | None = None
     fields: tuple[FieldSettings, ...] = ()
     each_json: str | None = None
+    each_xpath: str | None = None
     label: str | None = None
     keep: bool = True
     follow: tuple[FollowSettings, ...] = ()
@@ -66,6 +69,7 @@ class Rule:
         "_at_place",
         "_each",
         "_each_json",
+        "_each_xpath",
         "_fields",
         "_follow",
         "_keep",
@@ -84,6 +88,7 @@ class Rule:
         self._match = compile_regex(settings.match, "match") if settings.match is not None else None
         self._each = check_selector(settings.each, "each") if settings.each is not None else None
         self._each_json = JsonPath(settings.each_json, "each.json") if settings.each_json is not None else None
+        self._each_xpath = XPathPlaces(settings.each_xpath, "each.xpath") if settings.each_xpath is not None else None
         self._fields = make_fields(settings.fields)
         self._label = settings.label
         self._keep = settings.keep and bool(settings.fields)
@@ -110,15 +115,26 @@ class Rule:
             for place in self._places(view, rejected):
                 made += self._read_one(place, view, items, rejected, trail)
             if self._next is not None and trail is not None:
-                trail.turn(self._next.address(view, trail.page, made))
+                self._turn(self._next.turn(view, trail.page, made), trail, rejected)
         except ReadEnough as enough:
             rejected.append(Rejected("each", str(enough), self.index, False))
+
+    def _turn(self, to: Turn | Refusal | None, trail: Trail, rejected: list[Rejected]) -> None:
+        if isinstance(to, Refusal):
+            rejected.append(Rejected("next", to, self.index))
+        elif to is not None:
+            trail.turn(to)
 
     def _places(self, view: View, rejected: list[Rejected]) -> Sequence[Any]:
         if self._each is not None:
             found = view.root.css(self._each)
         elif self._each_json is not None:
             found = self._each_json.all(view.root)
+        elif self._each_xpath is not None:
+            found = self._each_xpath.find(view.root, view)
+            if isinstance(found, Refusal):
+                rejected.append(Rejected("each", found, self.index, False))
+                return ()
         else:
             return (view.root,)
         if len(found) > EACH_ITEMS:
@@ -175,7 +191,8 @@ def media_of(settings: RuleSettings) -> frozenset[Media]:
     by_markup = any(lead.css is not None or lead.xpath is not None for lead in leads) or any(
         lead.regex is None for lead in settings.follow
     )
-    if settings.fields and not (settings.each or by_markup) and all(_reads_any(field) for field in settings.fields):
+    by_markup = by_markup or settings.each is not None or settings.each_xpath is not None
+    if settings.fields and not by_markup and all(_reads_any(field) for field in settings.fields):
         return frozenset({"html", "json", "text"})
     return frozenset({"html"})
 

@@ -67,6 +67,11 @@ def find(view: View, names: Iterable[str]) -> list[dict[str, Any]]:
     return found
 
 
+def everything(view: View) -> list[dict[str, Any]]:
+    """All the page's objects, whatever their types."""
+    return list(_all(view))
+
+
 def types_of(thing: dict[str, Any]) -> set[str]:
     """The object's types: their last part, in lower case."""
     types = thing.get("@type")

@@ -1,23 +1,18 @@
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import scraper
 from scraper.config.effective import effective_yaml
-from scraper.config.json_schema import json_schema
 from scraper.config.keys import walk
-from scraper.config.load import config_from_mapping, load_config, parse_config
+from scraper.config.load import load_config, parse_config
 from scraper.config.politeness import USER_AGENT_DEFAULT
 from scraper.config.reference import render_reference, render_schema, write
-from scraper.config.yaml import read_yaml
-from scraper.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -94,117 +89,6 @@ def test_the_demo_runs_on_any_port() -> None:
     assert demo.seeds[0].url == "http://127.0.0.1:5/"
     assert demo.network.allow_private
     assert demo.output.sinks == ("jsonl", "csv", "sqlite")
-
-
-def accepts(schema: dict[str, Any], value: Any, root: dict[str, Any]) -> bool:
-    """A validator for the part of JSON Schema that our schema uses; raises KeyError for a keyword it does not know."""
-    types = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-
-    def check(keyword: str, given: Any) -> bool:
-        match keyword:
-            case "$schema" | "$defs" | "title" | "description" | "default" | "examples":
-                return True
-            case "$ref":
-                return accepts(root["$defs"][given.removeprefix("#/$defs/")], value, root)
-            case "anyOf":
-                return any(accepts(part, value, root) for part in given)
-            case "type":
-                if given in ("number", "integer"):
-                    return number and (given == "number" or value == int(value))
-                return isinstance(value, types[given])
-            case "enum":
-                return value in given
-            case "minimum":
-                return not number or value >= given
-            case "exclusiveMinimum":
-                return not number or value > given
-            case "maximum":
-                return not number or value <= given
-            case "pattern":
-                return not isinstance(value, str) or re.search(given, value) is not None
-            case "minLength" | "minItems" | "minProperties":
-                return not isinstance(value, str | list | dict) or len(value) >= given
-            case "maxLength" | "maxItems":
-                return not isinstance(value, str | list) or len(value) <= given
-            case "items":
-                return not isinstance(value, list) or all(accepts(given, v, root) for v in value)
-            case "propertyNames":
-                return not isinstance(value, dict) or all(accepts(given, k, root) for k in value)
-            case "required":
-                return not isinstance(value, dict) or all(k in value for k in given)
-            case "properties":
-                return not isinstance(value, dict) or all(
-                    accepts(given[k], v, root) for k, v in value.items() if k in given
-                )
-            case "additionalProperties":
-                if not isinstance(value, dict):
-                    return True
-                extra = [v for k, v in value.items() if k not in schema.get("properties", {})]
-                return all(accepts(given, v, root) for v in extra) if given else not extra
-        raise KeyError(keyword)
-
-    return all(check(keyword, given) for keyword, given in schema.items())
-
-
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
-def test_the_json_schema_accepts_the_examples(path: Path) -> None:
-    """What loads is valid for an editor, as it is written and as it is printed."""
-    schema = json_schema()
-    assert accepts(schema, read_yaml(path.read_text("utf-8"), "f").value, schema)
-    assert accepts(schema, read_yaml(effective_yaml(load_config(path, env=ENV)), "f").value, schema)
-
-
-@pytest.mark.parametrize(
-    ("values", "valid"),
-    [
-        ({"limits": {"deadline": "1h30m"}}, True),
-        ({"limits": {"timeout": 5}}, True),
-        ({"limits": {"timeout": "5 weeks"}}, False),
-        ({"limits": {"max_bytes": "20MB"}}, True),
-        ({"limits": {"max_bytes": "20XB"}}, False),
-        ({"limits": {"retries": -1}}, False),
-        ({"limits": {"max_pages": None}}, True),
-        ({"politeness": {"per_host": {"rate": "30/m"}}}, True),
-        ({"politeness": {"per_host": {"rate": None}}}, True),
-        ({"politeness": {"per_host": {"rate": "fast"}}}, False),
-        ({"politeness": {"robots": "ignore"}}, True),
-        ({"politeness": {"robots": {"policy": "ignore"}}}, True),
-        ({"politeness": {"robots": "maybe"}}, False),
-        ({"politeness": {"hosts": {"a.example": {"rate": "1/s"}}}}, True),
-        ({"seeds": [{"sitemap": "https://a.example/s.xml"}]}, True),
-        ({"seeds": []}, False),
-        ({"seeds": [{"sitmap": "https://a.example/s.xml"}]}, False),
-        ({"extract": [{"fields": {"a": "h1", "b": {"css": "p", "type": "int"}}}]}, True),
-        ({"extract": [{"fields": {"a": {"css": "p", "type": "number"}}}]}, False),
-        ({"extract": [{"match": "a"}]}, False),
-        ({"extract": [{"fields": {"a": {"css": "p", "transform": ["strip", {"replace": ["a", ""]}]}}}]}, True),
-        ({"extract": [{"fields": {"a": {"css": "p", "transform": "strip"}}}]}, True),
-        ({"extract": [{"fields": {"a": {"css": "p", "transform": [{"replace": "a"}]}}}]}, False),
-        ({"extract": [{"when": "h1", "unless": [{"field": "a", "equals": 5}], "fields": {"a": "p"}}]}, True),
-        ({"extract": [{"each": {"json": "items"}, "fields": {"a": {"json": "b"}}}]}, True),
-        ({"extract": [{"fields": {"a": {"structured": "product", "fields": {"b": {"json": "c"}}}}}]}, True),
-        ({"extract": [{"fields": {"a": {"each": "li", "fields": {"b": {"cs": "c"}}}}}]}, False),
-        ({"hooks": "a:B"}, True),
-        ({"hooks": ["a:B"]}, True),
-        ({"sitemaps": "off"}, True),
-        ({"sitemaps": False}, False),
-        ({"auth": {"a.example": {"basic": "u:p"}}}, True),
-        ({"nonsense": 1}, False),
-    ],
-    ids=lambda v: json.dumps(v)[:50] if isinstance(v, dict) else "",
-)
-def test_the_json_schema_and_the_loader_agree(values: dict[str, Any], valid: bool) -> None:
-    """An editor accepts what loads, units and shorthands included, and marks what does not."""
-    values = {"seeds": ["https://a.example/"], **values}
-    schema = json_schema()
-    assert accepts(schema, values, schema) == valid
-    try:
-        config_from_mapping(values)
-    except ConfigError:
-        assert not valid
-    else:
-        assert valid
 
 
 def test_the_examples_in_the_reference_load() -> None:
