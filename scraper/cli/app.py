@@ -15,7 +15,7 @@ from scraper.cli.bench import bench
 from scraper.cli.crawl import crawl
 from scraper.cli.demo import demo
 from scraper.cli.download import download
-from scraper.cli.exits import exit_for
+from scraper.cli.exits import INTERRUPT, exit_for
 from scraper.cli.extract import extract
 from scraper.cli.init import init
 from scraper.cli.report import report
@@ -65,5 +65,7 @@ def main(args: list[str] | None = None) -> Any:
     """Run the command line; always leaves by SystemExit with a documented code."""
     try:
         app(args)
+    except KeyboardInterrupt:  # while the command line was made, or by a command that has nothing to save
+        sys.exit(INTERRUPT)
     except Exception as error:  # noqa: BLE001  the last door: whatever comes is told in a sentence with its exit code
         sys.exit(exit_for(error))

@@ -11,10 +11,8 @@ import typer
 from scraper.cli.exits import FAILED, say
 
 if TYPE_CHECKING:
-    from scraper.config.schema import CrawlConfig
-    from scraper.explain.ask import Rules
-    from scraper.model import Item, Page, Url
-    from scraper.politeness.robots import RobotsEntry
+    from scraper.explain.guess import Proposal
+    from scraper.model import Item, Page
 
 
 def init(
@@ -29,14 +27,22 @@ def init(
 ) -> None:
     """Look at a page and write a config for it: what repeats, its fields, pagination, feeds, sitemaps.
 
-    What was guessed is said in comments. Exit codes: 0 written, 1 the page could not be read, 2 usage error.
+    It reads HTML, what HTML says for machines (JSON-LD, microdata), JSON, and pages that a feed or sitemap names.
+    What was guessed is said in comments, and every rule has been tried on the page. Exit codes: 0 written, 1 there is
+    nothing to make rules from, 2 usage error.
     """
+    import asyncio
+    from dataclasses import replace
+
     from scraper.config.load import parse_config
     from scraper.errors import ConfigError
     from scraper.explain.ask import Rules
-    from scraper.explain.guess import outline, write_config
-    from scraper.explain.page import read_page
+    from scraper.explain.config_text import write_config
+    from scraper.explain.draft import written
+    from scraper.explain.guess import propose
+    from scraper.explain.look import Blind, look
     from scraper.model import OutOfScope
+    from scraper.report.sanitise import clean
     from scraper.urls.canonicalise import canonicalise
 
     if output is not None and output.exists() and not force:
@@ -44,38 +50,20 @@ def init(
     found = canonicalise(url)
     if isinstance(found, OutOfScope):
         raise ConfigError(f"{url!r}: {found.rule}")
-    plain = parse_config("seeds: ['" + url.replace("'", "''") + "']\n", "<init>")
-    page, robots = _look(plain, Rules.of(plain), found, file)
-    if page is None:
+    plain = parse_config(f"seeds: {written([found.href])}\n", "<init>")
+    sight = asyncio.run(look(plain, Rules.of(plain), found, file))
+    if isinstance(sight, Blind):
+        say(f"error: {clean(sight.why, 600)}")
         raise typer.Exit(FAILED)
-    document = read_page(plain, Rules.of(plain), page).document
-    if document is None:
-        say(f"error: {url} is not HTML: there is nothing to guess from")
+    proposal = propose(sight.sketch, sight.page)
+    if not proposal.drafts:
+        say(f"error: {clean(sight.page.request.url.href)}: nothing on this page makes an item")
+        say("When scripts make what it shows, `scrape init` on the address of the JSON they load may find it.")
         raise typer.Exit(FAILED)
-    sitemaps, delay = (robots.sitemaps, robots.crawl_delay) if robots is not None else ((), None)
-    text = write_config(outline(document, page.request.url, sitemaps, delay), output.name if output else "config.yaml")
-    written = parse_config(text, str(output or "<init>"))
-    items = read_page(written, Rules.of(written), page).harvest.items
+    text = write_config(proposal, replace(sight.around, file_name=output.name if output else "config.yaml"))
+    parse_config(text, str(output or "<init>"))
     _write(output, text)
-    say(f"the rules find {len(items)} item{'' if len(items) == 1 else 's'} on this page" + _first(items))
-
-
-def _look(config: CrawlConfig, rules: Rules, url: Url, file: Path | None) -> tuple[Page | None, RobotsEntry | None]:
-    """The page, stored or asked for now, and its robots.txt; why there is none has been told."""
-    from scraper.cli.try_ import ask_now
-    from scraper.explain.ask import answer_text, stored_page
-    from scraper.model import Page
-
-    if file is not None:
-        return stored_page(file, url), None
-    last = ask_now(config, rules, url)[-1]
-    if last.outcome is None:
-        say(f"error: not asked for: {last.robots.rule if last.robots else 'forbidden'}")
-        return None, None
-    if not isinstance(last.outcome, Page) or last.outcome.status >= 400:
-        say(f"error: {last.request.url.href}: {answer_text(last.outcome)}")
-        return None, None
-    return last.outcome, last.entry
+    _tell(proposal, sight.page, url)
 
 
 def _write(output: Path | None, text: str) -> None:
@@ -83,6 +71,7 @@ def _write(output: Path | None, text: str) -> None:
 
     if output is None:
         sys.stdout.write(text)
+        sys.stdout.flush()
         return
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -92,11 +81,27 @@ def _write(output: Path | None, text: str) -> None:
     say(f"{output}: written")
 
 
-def _first(items: tuple[Item, ...]) -> str:
+def _tell(proposal: Proposal, page: Page, asked: str) -> None:
+    """Say what each rule finds on the page it was made from."""
+    from scraper.explain.vet import read
+    from scraper.report.sanitise import clean
+
+    place = "this page" if page.request.requested == asked else clean(page.request.url.href)
+    firsts: dict[int, Item] = {}
+    for item in read(proposal.drafts, page).items:
+        firsts.setdefault(item.rule, item)
+    for number, (draft, count) in enumerate(zip(proposal.drafts, proposal.gives, strict=True)):
+        unit = "item" if draft.get("fields") is not None else "address"
+        plural = "" if count == 1 else "es" if unit == "address" else "s"
+        found = f"{count:,} {unit}{plural} on {place}{_first(firsts.get(number))}"
+        say(f"extract[{number}] {clean(draft.what, 60)}: {found}")
+
+
+def _first(item: Item | None) -> str:
     from scraper.report.sanitise import clean
     from scraper.sinks.records import as_text
 
-    if not items:
+    if item is None:
         return ""
-    shown = ", ".join(f"{name}={clean(as_text(value), 40)}" for name, value in items[0].fields.items())
-    return f"; the first: {shown}"
+    shown = ", ".join(f"{clean(name, 40)}={clean(as_text(value), 40)}" for name, value in item.fields.items())
+    return f"; the first: {clean(shown, 400)}"

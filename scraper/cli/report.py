@@ -25,13 +25,15 @@ def report(
     """
     from scraper.clock import wall_time
     from scraper.explain.standing import standing
+    from scraper.report.breakers import JOURNAL, read_steps
     from scraper.report.html.gather import gather
     from scraper.report.html.page import ReportFacts, render_report
 
     now = wall_time()
     status = standing(folder, now).values()
     config = _text(folder / ".scrape" / "config.yaml")
-    facts = ReportFacts(gather(folder), status, _summary(folder), config, now)
+    steps = read_steps(folder / ".scrape" / JOURNAL)
+    facts = ReportFacts(gather(folder), status, _summary(folder), config, now, steps)
     target = output or folder / "report.html"
     _write(target, render_report(facts))
     say(f"{target}: {target.stat().st_size:,} bytes")

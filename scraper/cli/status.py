@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 
 SECONDS = 2.0
 """Between two looks of --watch."""
-FIXED_ROWS = 8
+LOOKS_AT_SIZE = 10
+"""How often the terminal's size is looked at between them."""
+FIXED_ROWS = 9
 """Rows that are not hosts."""
 MOST_HOSTS = 30
 
@@ -46,7 +50,7 @@ def status(
         return
     if watch and now.pid is not None and console.is_terminal:
         now = _watched(folder, now)
-    console.print(render(now, MOST_HOSTS))
+    console.print(render(now, MOST_HOSTS, console.width))
 
 
 def _watched(folder: Path, now: Standing) -> Standing:
@@ -62,8 +66,13 @@ def _watched(folder: Path, now: Standing) -> Standing:
     with Live(console=console, screen=True, auto_refresh=False) as live:
         try:
             while now.pid is not None:
-                live.update(render(now, max(1, min(MOST_HOSTS, console.height - FIXED_ROWS))), refresh=True)
-                time.sleep(SECONDS)
+                drawn = None
+                for _ in range(LOOKS_AT_SIZE):
+                    if console.size != drawn:  # a window that changes its size is drawn anew at once
+                        drawn = console.size
+                        rows = max(1, min(MOST_HOSTS, drawn.height - FIXED_ROWS))
+                        live.update(render(now, rows, drawn.width), refresh=True)
+                    time.sleep(SECONDS / LOOKS_AT_SIZE)
                 now = standing(folder, wall_time())
         except KeyboardInterrupt:
             pass
@@ -74,8 +83,8 @@ def _print_json(now: Standing) -> None:
     typer.echo(json.dumps(now.values(), ensure_ascii=False))
 
 
-def render(now: Standing, rows: int) -> RenderableType:
-    """`now` for a console of any width, with at most `rows` hosts."""
+def render(now: Standing, rows: int, width: int) -> RenderableType:
+    """`now` for a console of `width` columns, with at most `rows` hosts."""
     from rich.console import Group
     from rich.text import Text
 
@@ -98,30 +107,41 @@ def render(now: Standing, rows: int) -> RenderableType:
         lines.append(Text(pace + left))
     if now.failures:
         words = ", ".join(f"{clean(word, 30)} {n:,}" for word, n in list(now.failures.items())[:8])
-        lines.append(Text.assemble(("failed: ", "dim"), words, overflow="ellipsis", no_wrap=True))
-    return Group(*lines, _table(now, rows))
+        lines.append(Text.assemble(("failed: ", "dim"), words))
+    if troubled := Counter(host.breaker for host in now.hosts if host.breaker != "closed"):
+        words = ", ".join(f"{state} {n:,}" for state, n in sorted(troubled.items()))
+        lines.append(Text.assemble(("breakers: ", "dim"), words))
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return Group(*lines, _table(now, rows, width))
 
 
-def _table(now: Standing, rows: int) -> RenderableType:
+def foremost(hosts: Sequence[HostStanding]) -> list[HostStanding]:
+    """Hosts in the order of what is worth a row: those in trouble that something waits for, then as they came."""
+    return sorted(hosts, key=lambda host: host.breaker == "closed" or not host.waiting)
+
+
+def _table(now: Standing, rows: int, width: int) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
     from scraper.report.amounts import latency_text
     from scraper.report.sanitise import clean
-    from scraper.report.screen import BREAKER_STYLES
+    from scraper.report.screen import BREAKER_STYLES, TABLE_WIDTH, WIDE
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", width=min(width, TABLE_WIDTH))
     table.add_column("host", no_wrap=True, overflow="ellipsis", ratio=1, min_width=8)
-    for name in ("waiting", "ok", "failed", "delay", "next"):
+    wide = width >= WIDE
+    for name in ("waiting", "ok", "failed", *(("delay",) if wide else ()), "next"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("breaker", no_wrap=True)
-    for host in now.hosts[:rows]:
+    for host in foremost(now.hosts)[:rows]:
         table.add_row(
             Text(clean(host.host, 100)),
             Text(f"{host.waiting:,}"),
             Text(f"{host.ok:,}"),
             Text(f"{host.failed:,}", style="red" if host.failed else ""),
-            Text(latency_text(host.delay) if host.delay else "-"),
+            *((Text(latency_text(host.delay) if host.delay else "-"),) if wide else ()),
             Text(_next(host, now.now)),
             Text(host.breaker, style=BREAKER_STYLES.get(host.breaker, "")),
         )

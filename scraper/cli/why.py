@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,13 @@ def why(
     offline: Annotated[
         bool, typer.Option("--offline", help="Never ask the site for its robots.txt; use what the run remembers.")
     ] = False,
+    body: Annotated[
+        str | None,
+        typer.Option(
+            "--body", metavar="TEXT", help="Of several POSTs to the URL, the one that sent this.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -35,7 +43,8 @@ def why(
 ) -> None:
     """Say which rule decides about a URL; after a run, or during it, also what happened to it.
 
-    The last line names the one reason. Nothing is changed, and a run that is going on is not disturbed.
+    Every try is listed where there was more than one; the last line names the one reason. Nothing is changed, and a
+    run that is going on is not disturbed.
     """
     from rich.console import Console
 
@@ -51,18 +60,26 @@ def why(
     rules = Rules.of(loaded)
     found = canonicalise(url, None, rules.keys)
     console = Console(highlight=False)
+    if isinstance(found, OutOfScope) and as_json:
+        typer.echo(json.dumps({"url": url, "reason": found.reason, "detail": found.rule}, ensure_ascii=False))
+        raise typer.Exit(0)
     if isinstance(found, OutOfScope):
         _print(console, "reason", f"{found.reason}: {found.rule}")
         raise typer.Exit(0)
-    _tell(console, _facts(loaded, rules, found, offline))
+    facts = _facts(loaded, rules, found, offline, body)
+    if as_json:
+        _print_json(facts)
+    else:
+        _tell(console, facts)
 
 
-def _facts(config: CrawlConfig, rules: Rules, url: Url, offline: bool) -> Facts:
+def _facts(config: CrawlConfig, rules: Rules, url: Url, offline: bool, body: str | None) -> Facts:
     from scraper.clock import wall_time
     from scraper.explain.why import Facts, depth_in, judge_scope, run_facts
+    from scraper.urls.posting import plain_key
 
-    run = run_facts(config.output.folder, url, config, rules.keys)
-    is_seed = any(seed.key == url.key for seed in rules.seeds)
+    run = run_facts(config.output.folder, url, config, rules.keys, body)
+    is_seed = any(url.key in (seed.key, plain_key(seed.key)) for seed in rules.seeds)
     depth = 0 if is_seed else depth_in(run)
     steps, is_file = judge_scope(rules.scope, config, url, depth)
     refused = any(step.verdict == "rejects" for step in steps)
@@ -96,10 +113,17 @@ def _robots(
 
 def _tell(console: object, facts: Facts) -> None:
     from scraper.clock import wall_time
-    from scraper.explain.why import lines
+    from scraper.explain.answer import lines
 
     for label, text in lines(facts, wall_time()):
         _print(console, label, text)
+
+
+def _print_json(facts: Facts) -> None:
+    from scraper.clock import wall_time
+    from scraper.explain.answer import values
+
+    typer.echo(json.dumps(values(facts, wall_time()), ensure_ascii=False))
 
 
 def _print(console: object, label: str, text: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import mimetypes
 import random
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from scraper.engine.robots import MAX_HOPS
 from scraper.errors import ScraperError
 from scraper.events import EventBus
 from scraper.fetch.http import HttpFetcher
-from scraper.model import Body, Failure, Headers, NotModified, Outcome, Page, Request, Url
+from scraper.model import Body, Denied, ErrorKind, Failure, Headers, NotModified, Outcome, Page, Request, Url
 from scraper.politeness.gate import HostGate
 from scraper.politeness.robots import RobotsEntry, RobotsVerdict
 from scraper.translate import politeness_settings, read_seeds, robots_settings, scope_for
@@ -30,6 +30,7 @@ from scraper.urls.scope import Scope
 
 STORED_BYTES = 50_000_000
 """Largest stored page that is read."""
+OnRequest = Callable[[Request], Awaitable[Request | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,16 @@ class Asker:
     """Asks for single pages. Made by `asking`."""
 
     def __init__(
-        self, config: CrawlConfig, rules: Rules, fetcher: HttpFetcher, clock: Clock, tell: Callable[[str], None]
+        self,
+        config: CrawlConfig,
+        rules: Rules,
+        fetcher: HttpFetcher,
+        clock: Clock,
+        tell: Callable[[str], None],
+        on_request: OnRequest | None = None,
     ) -> None:
         self._config, self._rules, self._fetcher, self._clock, self._tell = config, rules, fetcher, clock, tell
+        self._on_request = on_request
         self._politeness, self._robots = politeness_settings(config), robots_settings(config)
         self._gates: dict[str, HostGate] = {}
         self._entries: dict[str, RobotsEntry] = {}
@@ -100,7 +108,12 @@ class Asker:
                 verdict = entry.judge(request.url.target)
                 if not verdict.allowed:
                     return [*steps, Step(request, verdict, None, entry)]
-            outcome = await self._polite(request)
+            asked = request if self._on_request is None else await self._on_request(request)
+            if asked is None:
+                denied = Denied(request, ErrorKind.OTHER, "hooks.on_request")
+                return [*steps, Step(request, verdict, denied, entry)]
+            # As in a crawl, a hook may change how we ask, not what is asked.
+            outcome = await self._polite(replace(asked, url=request.url))
             steps.append(Step(request, verdict, outcome, entry))
             if not (isinstance(outcome, Page) and is_redirect(outcome)):
                 return steps
@@ -130,18 +143,23 @@ class Asker:
 
 @asynccontextmanager
 async def asking(
-    config: CrawlConfig, rules: Rules, url: Url, tell: Callable[[str], None] = lambda _: None
+    config: CrawlConfig,
+    rules: Rules,
+    url: Url,
+    tell: Callable[[str], None] = lambda _: None,
+    on_request: OnRequest | None = None,
 ) -> AsyncIterator[Asker]:
     """A fetcher as `config` describes it. An address of this machine may be asked when `url` names it.
 
-    `tell` is told of long waits. Raises what making a fetcher raises.
+    `tell` is told of long waits. `on_request` may change a request for a page, or forbid it by None. Raises what making
+    a fetcher raises.
     """
     clock = Clock()
     with tempfile.TemporaryDirectory(prefix="scrape-try-") as spool:
         async with EventBus() as bus:
             fetcher = make_fetcher(config, rules.scope, [*rules.seeds, url], clock, bus, Path(spool), concurrency=1)
             try:
-                yield Asker(config, rules, fetcher, clock, tell)
+                yield Asker(config, rules, fetcher, clock, tell, on_request)
             finally:
                 await fetcher.aclose()
 

@@ -1,221 +1,245 @@
-"""Writes a config for a page it has looked at, and says beside each line what was guessed, and from what."""
+"""Looks at a page and proposes rules for it: its blocks, what it says for machines, the way to its next page.
+
+What was guessed, and from what, is said beside each line of the config. Rules are tried on the page they were made
+from (vet.py); what finds nothing there is not written.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import orjson
-from selectolax.lexbor import LexborNode
-
-from scraper.config.yaml import scalar
+from scraper.explain.draft import Draft, Entry, Value, examples, written
+from scraper.explain.embedded import Kind, Leaf, find_kinds, find_opengraph
+from scraper.explain.json_page import cursor_without_parameter, find_json
+from scraper.explain.naming import distinct
 from scraper.explain.outline import Blocks, Guess, find_blocks, find_page_fields
+from scraper.explain.paging import Turn, find_turns, page_pattern
+from scraper.explain.plain_lists import find_lists
+from scraper.explain.vet import given, proven, with_turn
 from scraper.extract.html import Document
-from scraper.model import Url
+from scraper.extract.optional import JsonPath
+from scraper.extract.values import Refusal, parse_decimal
+from scraper.model import Headers, Page, Url
 from scraper.report.sanitise import clean
 from scraper.urls.canonicalise import canonicalise
 
-NEXT_WORDS = re.compile(
-    r"^\W*(next|older|more|weiter|nächste|suivant|siguiente|próxima|volgende)\b|^[›»→>]+$", re.IGNORECASE
-)
-NEXT_PLACES = ("a[rel~=next]", "link[rel~=next]", ".next a", "a.next", ".pagination-next a", "a.pagination-next")
-MAX_NEXT = 2_000
-"""Links whose text is looked at for the word "next"."""
-MAX_JSON = 500_000
-FIRST_PAGES = 200
-"""The page limit of a new config: a first look."""
-COMMENT_AT = 44
+MOST_FIELDS = 15
+TITLES = frozenset({"title", "name", "headline"})
+"""Fields beside which what the window is called says nothing new."""
+AMOUNT = re.compile(r"\W{0,3}(?:[A-Z]{3})?\s?[0-9][0-9.,]{0,20}\s?(?:[A-Z]{3}|\W)?")
+TYPES_TOLD = 8
+FEW = 3
+"""Fields up to which a list may be one of related things on a page about one thing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
-    """What was seen on a page. `next_page` is the URL that pagination leads to, `next_css` where its link stands."""
+class Sketch:
+    """What a page looks like: rules that may fit it, ways to its next page, and what else is worth saying."""
 
-    url: Url
-    blocks: tuple[Blocks, ...]
-    fields: tuple[Guess, ...]
-    next_page: str | None
-    next_css: str | None
-    feeds: tuple[str, ...]
-    structured: tuple[str, ...]
-    sitemaps: tuple[str, ...]
-    crawl_delay: float | None = None
+    drafts: tuple[Draft, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    told: tuple[str, ...] = ()
 
 
-def outline(document: Document, url: Url, sitemaps: Sequence[str] = (), crawl_delay: float | None = None) -> Outline:
-    """Look at a page. `sitemaps` and `crawl_delay` (seconds) are what robots.txt says."""
-    blocks = tuple(find_blocks(document))
-    css, target = find_next(document)
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The rules that were found right, with how much each gives on the page they were made from."""
+
+    drafts: tuple[Draft, ...]
+    gives: tuple[int, ...]
+    told: tuple[str, ...]
+
+
+def sketch_html(document: Document, headers: Headers) -> Sketch:
+    """Look at an HTML page."""
+    blocks = find_blocks(document)
     fields = find_page_fields(document)
+    kinds, types = find_kinds(document)
     # A page about one thing often lists a few related ones: what it says of itself is then the item.
-    if blocks and len(blocks[0].fields) <= 3 and len(fields) > len(blocks[0].fields) + 1:
-        blocks = ()
-    elif blocks:
-        fields = ()
-    feeds = tuple(
-        found.href
-        for node in document.tree.css("link[rel~=alternate][type]")[:50]
-        if re.search(r"rss|atom|feed\+json", node.attributes.get("type") or "")
-        and isinstance(found := canonicalise(node.attributes.get("href") or "", document.base), Url)
-    )
-    return Outline(
-        url, blocks, fields, target, css, feeds[:5], tuple(structured_kinds(document)), tuple(sitemaps[:5]), crawl_delay
-    )
-
-
-def find_next(document: Document) -> tuple[str | None, str | None]:
-    """Where the link to the next page stands, and where it leads."""
-    places: list[tuple[str, LexborNode | None]] = [(css, document.tree.css_first(css)) for css in NEXT_PLACES]
-    for node in document.tree.css("a[href]")[:MAX_NEXT]:
-        if NEXT_WORDS.search((node.text() or "").strip()[:40]):
-            places.append((f"a with the text {clean(node.text().strip(), 20)!r}", node))
-            break
-    for css, place in places:
-        if place is not None:
-            target = canonicalise(place.attributes.get("href") or "", document.base)
-            if isinstance(target, Url) and target.href != document.url.href:
-                return css, target.href
-    return None, None
-
-
-def structured_kinds(document: Document) -> Iterator[str]:
-    """What the page says about itself for machines: kinds of JSON-LD, microdata, OpenGraph."""
-    kinds: dict[str, None] = {}
-    for node in document.tree.css("script[type='application/ld+json']")[:20]:
-        text = node.text() or ""
-        try:
-            found = orjson.loads(text) if len(text) < MAX_JSON else None
-        except orjson.JSONDecodeError:
-            continue
-        kinds.update(dict.fromkeys(_types(found)))
-    if kinds:
-        yield f"JSON-LD: {', '.join(clean(kind, 40) for kind in list(kinds)[:8])}"
-    items = dict.fromkeys(
-        (n.attributes.get("itemtype") or "").rpartition("/")[2] for n in document.tree.css("[itemtype]")
-    )
-    if items:
-        yield f"microdata: {', '.join(clean(kind, 40) for kind in list(items)[:8])}"
-    if document.tree.css_first("meta[property^='og:']") is not None:
-        yield "OpenGraph"
-
-
-def _types(value: Any, depth: int = 0) -> Iterator[str]:
-    if depth > 4:
-        return
-    if isinstance(value, list):
-        for member in value[:50]:
-            yield from _types(member, depth + 1)
-    elif isinstance(value, dict):
-        kind = value.get("@type")
-        yield from (str(k) for k in (kind if isinstance(kind, list) else [kind])[:5] if k)
-        yield from _types(value.get("@graph"), depth + 1)
-
-
-def page_pattern(here: Url, following: str | None) -> str | None:
-    """A regular expression for the pages of one list, from this page and the next; None when it is not a number."""
-    if following is None or not following.startswith(here.origin + "/"):
-        return None
-    own, other = here.target, following[len(here.origin) :]
-    for number in reversed(list(re.finditer(r"[0-9]+", other))):
-        pattern = f"{_escaped(other[: number.start()])}[0-9]+{_escaped(other[number.end() :])}$"
-        if re.search(pattern, own):
-            return pattern
-        # The first page of a list often has no number: `/list/` and `/list/page-2`, or `/list` and `/list?page=2`.
-        if number[0] == "2" and other.startswith(own.partition("?")[0].rpartition("/")[0]):
-            return f"{pattern}|{_escaped(own)}$"
-    return None
-
-
-def _escaped(text: str) -> str:
-    """`text` for a regular expression, without backslashes that nobody needs."""
-    return re.sub(r"([.?+*()\[\]{}|^$\\])", r"\\\1", text)
-
-
-def write_config(seen: Outline, file_name: str) -> str:
-    """The config as text. It loads, and its rules find on this page what was found."""
-    seed = _quoted(seen.url.href)
-    lines = [
-        f"# Guessed from {clean(seen.url.href, 300)}: read it, change it, then",
-        f"#   scrape validate {file_name}",
-        f"#   scrape try {clean(seen.url.href, 300)} --config {file_name}",
-        f"#   scrape crawl {file_name} --dry-run",
-        "",
-        f"seeds: [{seed}]",
-        "",
-        "scope:",
-        _line("  mode: host", f"every page of {seen.url.host}; prefix stays below the seed's folder"),
-        "",
-        "limits:",
-        _line(f"  max_pages: {FIRST_PAGES}", "a first look; raise it, or leave it out, when the items are right"),
-        "",
-    ]
-    if seen.crawl_delay:
-        lines += [f"# robots.txt asks for {seen.crawl_delay:g} s between requests, and gets it.", ""]
-    sitemaps = f"robots.txt names {len(seen.sitemaps)}" if seen.sitemaps else "robots.txt names none; the usual places"
-    lines += [_line("sitemaps: auto", sitemaps)]
-    lines += [f"#   {clean(address, 300)}" for address in seen.sitemaps]
-    if seen.feeds:
-        lines += ["# The page has feeds; as further seeds they would be read as pages:"]
-        lines += [f"#   {clean(address, 300)}" for address in seen.feeds]
-    if seen.structured:
-        lines += ["# For machines it says: " + "; ".join(seen.structured)]
-    if seen.next_page is not None:
-        lines += [
-            f"# Pagination: {clean(seen.next_css or '', 60)} leads to {clean(seen.next_page, 300)}; links in scope are"
-        ]
-        lines += ["# followed, so nothing needs to be said about it."]
-    return "\n".join([*lines, "", "extract:", *_rules(seen)]) + "\n"
-
-
-def _rules(seen: Outline) -> Iterator[str]:
-    if not seen.blocks:
-        fields = seen.fields or (Guess("title", "title", None, "text", (), 1.0),)
-        yield "  # No list of items stands out on this page: one item a page, on every page."
-        yield "  - fields:"
-        yield from (_field(guess, "      ") for guess in fields)
-        return
-    best = seen.blocks[0]
-    pattern = page_pattern(seen.url, seen.next_page)
-    if pattern is not None:
-        yield _line(f"  - match: {_quoted(pattern)}", "the pages of this list, by their numbers")
-        yield _line(f"    each: {_quoted(best.each)}", f"{best.size} on this page")
+    related: list[Blocks] = []
+    if blocks and len(blocks[0].fields) <= FEW and _says_more(fields, kinds, blocks[0]):
+        blocks, related = [], blocks
+    turns = tuple(find_turns(document, headers))
+    told = []
+    if types:
+        told.append(f"For machines it says: {', '.join(clean(name, 40) for name in types[:TYPES_TOLD])}.")
+    drafts: list[Draft] = []
+    if blocks:
+        drafts.append(_of_blocks(blocks, _pattern(document.url, turns)))
+        known = _said_by(blocks[0].fields, document)
+        drafts += [_of_kind(kind) for kind in kinds if len([x for x in kind.leaves if not _covered(x, known)]) >= 2]
     else:
-        yield _line(
-            f"  - each: {_quoted(best.each)}", f"{best.size} on this page; on other pages where it is found, too"
-        )
-    yield "    fields:"
-    yield from (_field(guess, "      ") for guess in best.fields)
+        drafts.append(replace(_of_page(document, fields, kinds), below=tuple(map(_or_each, related))))
+    drafts += [_of_path(turn) for turn in turns[:1] if turn.key == "follow"]
+    return Sketch(tuple(drafts), turns, tuple(told))
+
+
+def sketch_json(value: object, url: Url, headers: Headers) -> Sketch:
+    """Look at the JSON of an API. Raises `MissingExtra` when rules for JSON cannot be read here."""
+    JsonPath("@", "a config for a JSON page")
+    drafts, turns = find_json(value, url, headers)
+    first, others = drafts[:1], drafts[1:]
+    below = tuple(f"Or: {draft.what}" for draft in others)
+    if not turns and (cursor := cursor_without_parameter(value, url)) is not None:
+        path, param = cursor
+        below += (f"  next: {written({'cursor': path, 'param': param})} # uncomment it if that is the parameter",)
+    return Sketch(tuple(Draft(d.what, d.entries, d.above, below) for d in first), tuple(turns))
+
+
+def propose(sketch: Sketch, page: Page) -> Proposal:
+    """Try the rules of `sketch` on `page`."""
+    drafts = proven(sketch.drafts, page)
+    if drafts and drafts[0].get("fields") is not None:
+        drafts[0] = with_turn(drafts[0], sketch.turns, page)
+    return Proposal(tuple(drafts), tuple(given(drafts, page)) if drafts else (), sketch.told)
+
+
+def _says_more(fields: Sequence[Guess], kinds: Sequence[Kind], blocks: Blocks) -> bool:
+    """Whether the page says clearly more of itself than each of its blocks does."""
+    said = max((len(kind.leaves) for kind in kinds if kind.count == 1), default=0)
+    return max(said, len(fields)) > len(blocks.fields) + 1
+
+
+def _or_each(blocks: Blocks) -> str:
+    names = ", ".join(guess.name for guess in blocks.fields)
+    return f"Or: each: {written(blocks.each)}, {blocks.size} on this page, with {names}"
+
+
+def _pattern(url: Url, turns: Sequence[Turn]) -> str | None:
+    return next((pattern for turn in turns if (pattern := page_pattern(url, turn.target)) is not None), None)
+
+
+def _of_blocks(blocks: Sequence[Blocks], pattern: str | None) -> Draft:
+    best = blocks[0]
+    entries = [Entry("each", best.each, f"{best.size} on this page")]
+    if pattern is not None:
+        entries.insert(0, Entry("match", pattern, "the pages of this list, by their numbers"))
+    else:
+        entries[0] = Entry("each", best.each, f"{best.size} on this page; on other pages where it is found, too")
+    surest = max(best.fields, key=lambda guess: guess.share)
+    if surest.share < 1 and surest.css is not None:
+        entries.append(Entry("when", surest.css, "the others are something else: a table's head, a separator"))
+    entries.append(Entry("fields", tuple(_of_guess(guess) for guess in best.fields)))
+    below = []
     if any(guess.attr == "href" for guess in best.fields):
-        yield "  # Each leads to a page of its own: `scrape init` on one of those guesses a rule for them."
-    for other in (b for b in seen.blocks[1:] if not b.each.startswith(best.each)):
-        names = ", ".join(guess.name for guess in other.fields)
-        yield f"  # Or: each: {_quoted(other.each)}, {other.size} on this page, with {names}"
+        below.append("Each leads to a page of its own: `scrape init` on one of those guesses a rule for them.")
+    below += [_or_each(other) for other in blocks[1:] if not other.each.startswith(best.each)]
+    return Draft(f"each: {best.each}", tuple(entries), (), tuple(below))
 
 
-def _field(guess: Guess, indent: str) -> str:
-    parts = []
+def _of_guess(guess: Guess) -> Entry:
+    value: dict[str, Value] = {}
     if guess.css is not None:
-        parts.append(f"css: {_quoted(guess.css)}")
+        value["css"] = guess.css
     # type: url takes href and src by itself; the attribute is said all the same, to be read.
     if guess.attr is not None:
-        parts.append(f"attr: {guess.attr}")
+        value["attr"] = guess.attr
     if guess.type != "text":
-        parts.append(f"type: {guess.type}")
-    plain = guess.css is not None and guess.attr is None and guess.type == "text"
-    body = _quoted(guess.css or "") if plain else "{" + ", ".join(parts) + "}"
+        value["type"] = guess.type
     share = "" if guess.share >= 1 else f"in {100 * guess.share:.0f} % of them; "
-    shown = ", ".join(repr(clean(example, 40)) for example in guess.examples)
-    return _line(f"{indent}{guess.name}: {body}", share + shown)
+    plain = value.keys() == {"css"}
+    return Entry(guess.name, value["css"] if plain else value, share + examples(guess.examples))
 
 
-def _line(text: str, comment: str) -> str:
-    return f"{text:<{COMMENT_AT}} # {clean(comment, 200)}" if comment else text
+def _of_kind(kind: Kind) -> Draft:
+    """A rule for what the page says for machines beside its blocks."""
+    above = f"What the page says of itself for machines ({clean(kind.type, 40)}):"
+    if kind.count == 1:
+        fields = tuple(_of_leaf(kind, leaf, leaf.name) for leaf in kind.leaves)
+        entries = (Entry("when", {"field": fields[0].key}, "only where it says so"), Entry("fields", fields))
+        return Draft(f"structured: {kind.type}", entries, (above,), instead=_whole(kind, above))
+    name = distinct(f"{kind.type}s", set())
+    inner = tuple(Entry(leaf.name, leaf.rule(), examples(leaf.examples)) for leaf in kind.leaves)
+    objects = Entry(
+        name,
+        (Entry("structured", [kind.type]), Entry("many", True), Entry("fields", inner)),
+        f"{kind.count} on this page, as one list",
+    )
+    entries = (Entry("when", {"field": name}, "only where it says so"), Entry("fields", (objects,)))
+    return Draft(f"structured: {kind.type}", entries, (above,), instead=_whole(kind, above))
 
 
-def _quoted(text: str) -> str:
-    """`text` as YAML, quoted where it could be read as anything else."""
-    if re.fullmatch(r"[A-Za-z.][\w. -]*[\w]", text) and isinstance(scalar(text), str):
-        return text
-    return "'" + text.replace("'", "''") + "'"
+def _whole(kind: Kind, above: str) -> Draft:
+    """The same without JMESPath, which not everybody has installed: whole objects."""
+    value: dict[str, Value] = {"structured": [kind.type]}
+    if kind.count > 1:
+        value["many"] = True
+    name = distinct(kind.type, set())
+    entries = (Entry("when", {"field": name}), Entry("fields", (Entry(name, value),)))
+    more = "pip install 'scraper[json]' lets rules pick single properties of it."
+    return Draft(f"structured: {kind.type}", entries, (above, more))
+
+
+def _of_leaf(kind: Kind, leaf: Leaf, name: str) -> Entry:
+    return Entry(name, {"structured": [kind.type], **leaf.rule()}, examples(leaf.examples))
+
+
+def _of_page(document: Document, guesses: Sequence[Guess], kinds: Sequence[Kind]) -> Draft:
+    """One item a page: what it says for machines, then what can be seen of it."""
+    graph = find_opengraph(document) if not kinds else None
+    about = [kind for kind in kinds[:1] if kind.count == 1] or ([graph] if graph is not None else [])
+    seen = _visible(document, guesses)
+    fields: list[Entry] = []
+    names: set[str] = set()
+    known: set[str] = set()
+    for kind in about:
+        for leaf in kind.leaves:
+            if not _covered(leaf, known):
+                fields.append(_of_leaf(kind, leaf, distinct(leaf.name, names)))
+                known |= {_comparable(example) for example in leaf.examples}
+    said = bool(fields)
+    for entry, values in seen:
+        named = entry.value == "title" and names & TITLES
+        if len(fields) < MOST_FIELDS and not named and not any(_comparable(value) in known for value in values):
+            fields.append(Entry(distinct(entry.key, names), entry.value, entry.comment))
+    entries: tuple[Entry, ...] = (Entry("fields", tuple(fields)),)
+    above = "No list of items stands out on this page: one item a page"
+    if not said:
+        return Draft("one item a page", entries, (above + ", on every page.",))
+    entries = (Entry("when", {"field": fields[0].key}, f"only where it says so ({about[0].type})"), *entries)
+    visible = tuple(entry for entry, _ in seen)
+    instead = Draft("one item a page", (Entry("fields", visible),), (above + ", on every page.",)) if visible else None
+    if kinds:
+        instead = _whole(kinds[0], above + ".")
+    return Draft("one item a page", entries, (above + ".",), instead=instead)
+
+
+def _visible(document: Document, guesses: Sequence[Guess]) -> list[tuple[Entry, tuple[str, ...]]]:
+    """Fields of a page about one thing that its elements show, with their values."""
+    found = [(_of_guess(guess), guess.examples) for guess in guesses]
+    if not any(guess.css == "h1" for guess in guesses) and (node := document.tree.css_first("title")) is not None:
+        text = " ".join((node.text() or "").split())
+        found.insert(0, (Entry("title", "title", examples([text])), (text,)))
+    lists = [entry for entry in find_lists(document) if len(guesses) <= 1 or entry.key == "rows"]
+    found += [(entry, ()) for entry in lists]
+    found = [pair for pair in found if pair[1] != ("",)]
+    if not found and (css := next((css for css in ("main", "body") if document.tree.css_first(css)), None)) is not None:
+        found.append((Entry("text", css), ()))
+    return found
+
+
+def _of_path(turn: Turn) -> Draft:
+    """A rule that goes through the pages of a list whose numbers stand in the path."""
+    return Draft("follow", (Entry("follow", turn.value, turn.told),), ("Goes through the pages of the list:",))
+
+
+def _said_by(guesses: Sequence[Guess], document: Document) -> set[str]:
+    known = set()
+    for guess in guesses:
+        for example in guess.examples:
+            known.add(_comparable(example))
+            if guess.type == "url" and isinstance(found := canonicalise(example, document.base), Url):
+                known.add(_comparable(found.href))
+    return known
+
+
+def _covered(leaf: Leaf, known: set[str]) -> bool:
+    return any(_comparable(example) in known for example in leaf.examples)
+
+
+def _comparable(text: str) -> str:
+    """A value without what differs between two ways to write it."""
+    number = parse_decimal(text) if AMOUNT.fullmatch(text) else Refusal("")
+    return " ".join(text.casefold().split())[:60] if isinstance(number, Refusal) else str(number.normalize())

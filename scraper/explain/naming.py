@@ -16,12 +16,30 @@ TAG_NAMES = {"img": "image", "a": "link", "time": "date", "p": "text", "li": "en
 TAG_NAMES |= {f"h{n}": "title" for n in range(1, 7)}
 
 
+def distinct(name: str, taken: set[str]) -> str:
+    """`name`, changed where a field of an item cannot have it or one in `taken` has it; it is then taken, too."""
+    name = "address" if name == "url" else name  # every item has the page's url already
+    number, free = 1, name
+    while free.casefold() in taken:
+        number += 1
+        free = f"{name}_{number}"
+    taken.add(free.casefold())
+    return free
+
+
+def snake(text: str) -> str:
+    """A name of any writing (`datePublished`, `x-y`) in small letters and underscores."""
+    return re.sub(r"\W+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)).strip("_").lower()[:40] or "value"
+
+
 def field_name(css: str | None, attr: str | None) -> str:
     """A name for a field found at `css` (None: the block itself) and `attr`: from a class, a property, the tag."""
     if css is None:
         return re.sub(r"\W+", "_", (attr or "").removeprefix("data-")).strip("_").lower() or "value"
     if prop := re.search(r"\[itemprop=([\w-]+)\]", css):
-        return prop[1].replace("-", "_").lower()
+        if prop[1] == "url":
+            return "link" if attr == "href" else "title"
+        return snake(prop[1])
     last = css.split()[-1]
     classes = re.findall(r"\.([\w-]+)", last) or re.findall(r"\.([\w-]+)", css)
     tag = last.split(".")[0]

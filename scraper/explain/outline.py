@@ -8,14 +8,14 @@ it is named after its class where that can be read, and typed by what its texts 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborNode
 
-from scraper.explain.naming import TAG_NAMES, field_name, field_type
+from scraper.explain.naming import distinct, field_name, field_type
+from scraper.explain.places import INSIDE, NAME, Signature, holder, in_menu, local_selector, selector_for, signature
 from scraper.extract.fields import visible_text
 from scraper.extract.html import Document
 
@@ -23,10 +23,6 @@ MAX_ELEMENTS = 20_000
 """Elements of a page that are looked at."""
 BLOCKS_READ = 20
 """Blocks of a group whose inside is looked at."""
-INSIDE = 200
-"""Elements of one block that are looked at."""
-LOOKED_OVER = 500
-"""Elements that a guessed selector finds which are compared with the group it is for."""
 FEWEST = 3
 """Blocks that make a group."""
 MOST_FIELDS = 12
@@ -35,11 +31,7 @@ COMMON = 0.6
 EXAMPLES = 2
 TEXT_CHARS = 60
 
-MENUS = frozenset({"nav", "header", "footer", "aside", "form"})
 NEVER = frozenset({"script", "style", "option", "br", "meta", "link", "head", "path", "source", "noscript", "template"})
-NAME = re.compile(r"-?[A-Za-z_][A-Za-z0-9_-]{0,40}")
-MADE_UP = re.compile(r"(?=.*[0-9].*[A-Za-z].*[0-9]|.*[A-Z].*[0-9])|^(css|sc|jsx|svelte|_)-?[a-z0-9]{4,}$")
-Signature = tuple[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +61,25 @@ def find_blocks(document: Document) -> list[Blocks]:
     """The groups that may be items, the best first, at most three."""
     groups: dict[tuple[Signature, Signature], list[LexborNode]] = {}
     for element in document.tree.css("body *")[:MAX_ELEMENTS]:
-        parent = element.parent
-        if parent is not None and element.tag not in NEVER:
-            groups.setdefault((_signature(parent), _signature(element)), []).append(element)
-    rated = [
-        (rating, key, elements)
-        for key, elements in groups.items()
-        if len(elements) >= FEWEST and (rating := _rate(elements)) > 0
-    ]
+        held = holder(element)
+        if held is not None and element.tag not in NEVER:
+            groups.setdefault((signature(held), signature(element)), []).append(element)
+    rated = []
+    for group in groups.values():
+        if len(group) >= FEWEST:
+            elements = [element for element in group if not in_menu(element)]
+            if len(elements) >= FEWEST and (rating := _rate(elements)) > 0:
+                rated.append((rating, elements))
     rated.sort(key=lambda entry: -entry[0])
     found: list[Blocks] = []
-    for rating, (parent_kind, kind), elements in rated[:6]:
-        selector = _selector_for(document, parent_kind, kind)
+    for rating, elements in rated[:6]:
+        selector = selector_for(document, elements[0])
         fields = find_fields(elements) if selector is not None else ()
         if selector is not None and len(fields) >= 2:
-            found.append(Blocks(*selector, fields, rating))
+            # Half-filled blocks are often wrappers around something better.
+            whole = sum(guess.share for guess in fields) / len(fields)
+            found.append(Blocks(*selector, fields, rating * whole**2))
+    found.sort(key=lambda blocks: -blocks.score)
     return found[:3]
 
 
@@ -98,7 +94,7 @@ def find_fields(blocks: Sequence[LexborNode]) -> tuple[Guess, ...]:
             order.setdefault(place)
     guesses: list[Guess] = _own_attributes(blocks)
     taken: set[tuple[str, ...]] = set()
-    names: Counter[str] = Counter(guess.name for guess in guesses)
+    names = {guess.name for guess in guesses}
     common = [place for place in order if seen[place] >= COMMON * len(blocks)]
     found = [(place, [value for block in blocks if (value := _read(block, *place))]) for place in common]
     # Of two links to the same page the one without parameters: they may be a session's.
@@ -121,13 +117,13 @@ def find_page_fields(document: Document) -> tuple[Guess, ...]:
     counts: Counter[str] = Counter()
     places: dict[tuple[str, str | None], None] = {}
     for element in document.tree.css("body *")[:MAX_ELEMENTS]:
-        css = _local_selector(element, body)
-        if css is None or element.tag in NEVER or element.tag == "a" or _in_menu(element):
+        css = local_selector(element, body)
+        if css is None or element.tag in NEVER or element.tag == "a" or in_menu(element):
             continue
         counts[css] += 1
         if element.tag == "h1" or "." in css or "[" in css:
             places.update(dict.fromkeys(_places_of(element, css)))
-    names: Counter[str] = Counter()
+    names: set[str] = set()
     guesses: list[Guess] = []
     taken: set[tuple[str, ...]] = set()
     for css, attr in places:
@@ -136,17 +132,6 @@ def find_page_fields(document: Document) -> tuple[Guess, ...]:
             taken.add((value,))
             guesses.append(_guess(css, attr, [value], 1.0, names))
     return tuple(guesses)
-
-
-def _signature(element: LexborNode) -> Signature:
-    names = (element.attributes.get("class") or "").split()
-    # Broken markup has tags that no selector can name.
-    tag = element.tag if element.tag and NAME.fullmatch(element.tag) else "*"
-    return tag, tuple(sorted(name for name in names if _readable(name))[:3])
-
-
-def _readable(name: str) -> bool:
-    return NAME.fullmatch(name) is not None and MADE_UP.search(name) is None
 
 
 def _rate(elements: Sequence[LexborNode]) -> float:
@@ -158,7 +143,7 @@ def _rate(elements: Sequence[LexborNode]) -> float:
         letters += min(300, len(visible_text(element)))
         linked += any(attr == "href" for _, attr in places)
     each = features / len(some)
-    if each < 2 or letters / len(some) < 3 or _is_pairs(some) or _in_menu(some[0]) or some[0].tag in ("td", "th"):
+    if each < 2 or letters / len(some) < 3 or _is_pairs(some) or some[0].tag in ("td", "th"):
         return 0.0
     rating = math.log2(len(elements) + 1) * each * (1 + letters / len(some) / 300)
     return rating if linked * 2 >= len(some) else 0.7 * rating
@@ -169,39 +154,13 @@ def _is_pairs(rows: Sequence[LexborNode]) -> bool:
     return all(row.tag == "tr" and len(row.css("th")) == 1 and len(row.css("td")) == 1 for row in rows)
 
 
-def _in_menu(element: LexborNode) -> bool:
-    node: LexborNode | None = element
-    while node is not None:
-        if node.tag in MENUS:
-            return True
-        node = node.parent
-    return False
-
-
-def _selector_for(document: Document, parent: Signature, kind: Signature) -> tuple[str, int] | None:
-    """The shortest selector that finds this group and little else, and how many elements it finds."""
-    own, above = _written(kind), _written(parent)
-    candidates = [own, f"{above} > {own}"] if kind[1] else [f"{above} > {own}"]
-    for css in candidates:
-        found = document.tree.css(css)
-        some = found[:LOOKED_OVER]
-        ours = sum(1 for e in some if _signature(e) == kind and e.parent is not None and _signature(e.parent) == parent)
-        if ours >= 0.8 * len(some) > 0:
-            return css, len(found)
-    return None
-
-
-def _written(kind: Signature) -> str:
-    return ".".join((kind[0], *kind[1][:2]))
-
-
 def _places(block: LexborNode) -> Iterable[tuple[str, str | None]]:
     """Where in a block there are values: a selector inside it, and an attribute or None for the text."""
     for number, element in enumerate(block.css("*")):
         if number >= INSIDE:
             return
         if element.mem_id != block.mem_id and element.tag not in NEVER:
-            css = _local_selector(element, block)
+            css = local_selector(element, block)
             if css is not None:
                 yield from _places_of(element, css)
 
@@ -226,38 +185,6 @@ def _places_of(element: LexborNode, css: str) -> Iterable[tuple[str, str | None]
 
 def _has_own_text(element: LexborNode) -> bool:
     return any(child.is_text_node and (child.text_content or "").strip() for child in element.iter(include_text=True))
-
-
-def _local_selector(element: LexborNode, block: LexborNode) -> str | None:
-    """How to find `element` inside its block: by what it is, its class, its tag, or its parent's class and its tag."""
-    attributes, tag = element.attributes, element.tag or ""
-    if (prop := attributes.get("itemprop")) and NAME.fullmatch(prop):
-        return f"[itemprop={prop}]"
-    names = [name for name in (attributes.get("class") or "").split() if _readable(name)]
-    if names:
-        return f"{tag}.{names[0]}" if tag in ("img", "a") else f".{names[0]}"
-    parent = element.parent
-    if tag in ("td", "th") and block.tag == "tr":
-        return f"{tag}:nth-child({_place_among(element)})"
-    if (
-        parent is not None
-        and parent.mem_id != block.mem_id
-        and tag in ("a", "img", "span", "b", "strong", "em", "p", "i")
-    ):
-        above = [name for name in (parent.attributes.get("class") or "").split() if _readable(name)]
-        if above:
-            return f".{above[0]} {tag}"
-        if parent.tag in TAG_NAMES and parent.tag != "a":
-            return f"{parent.tag} {tag}"
-    return tag if NAME.fullmatch(tag) and "-" not in tag else None
-
-
-def _place_among(cell: LexborNode) -> int:
-    place, before = 1, cell.prev
-    while before is not None and place < INSIDE:
-        place += before.tag in ("td", "th")
-        before = before.prev
-    return place
 
 
 def _read(block: LexborNode, css: str, attr: str | None) -> str:
@@ -286,14 +213,11 @@ def _own_attributes(blocks: Sequence[LexborNode]) -> list[Guess]:
     for name, number in counts.most_common(MOST_FIELDS // 2):
         values = [value for block in blocks if (value := (block.attributes.get(name) or "").strip())]
         if number >= COMMON * len(blocks) and values and max(map(len, values)) < 200:
-            guesses.append(_guess(None, name, values, number / len(blocks), Counter(g.name for g in guesses)))
+            guesses.append(_guess(None, name, values, number / len(blocks), {g.name for g in guesses}))
     return guesses
 
 
-def _guess(css: str | None, attr: str | None, values: Sequence[str], share: float, names: Counter[str]) -> Guess:
-    name, kind = field_name(css, attr), field_type(css, attr, values)
-    names[name] += 1
-    if names[name] > 1:
-        name = f"{name}_{names[name]}"
+def _guess(css: str | None, attr: str | None, values: Sequence[str], share: float, names: set[str]) -> Guess:
+    name, kind = distinct(field_name(css, attr), names), field_type(css, attr, values)
     shown = tuple(value[:TEXT_CHARS] for value in list(dict.fromkeys(values))[:EXAMPLES])
     return Guess(name, css, attr, kind, shown, share)

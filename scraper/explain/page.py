@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scraper.config.extraction import ExtractRule
 from scraper.config.schema import CrawlConfig
 from scraper.explain.ask import Rules
-from scraper.explain.selectors import Probe, Vocabulary, near_misses, probe_css
-from scraper.extract.html import Document, parse
-from scraper.extract.page import PageExtractor, is_html
-from scraper.model import Harvest, Link, OutOfScope, Page
+from scraper.explain.checks import Checker, SelectorCheck
+from scraper.explain.surface import Surface
+from scraper.extract.fields import View
+from scraper.extract.page import PageExtractor
+from scraper.extract.rules import RuleSettings, media_of
+from scraper.model import Harvest, Link, OutOfScope, Page, Request
 from scraper.politeness.robots import RobotsEntry
 from scraper.translate import extract_settings
+from scraper.urls.canonicalise import Base
 
 LINKS_SHOWN = 5
 GROUPS_SHOWN = 12
@@ -30,52 +31,60 @@ class Group(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class SelectorCheck:
-    """One selector of the config on this page: where it stands, what it is, and what it finds."""
-
-    where: str
-    selector: str
-    count: int
-    of: int | None = None
-    """With `each`: in how many of the elements it was looked for."""
-    hints: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
-    """All that was found on a page. `document` is None for what is not HTML."""
+    """All that was found on a page. `surface` is the page as expressions see it."""
 
     harvest: Harvest
-    document: Document | None
+    surface: Surface
     groups: tuple[Group, ...]
     checks: tuple[SelectorCheck, ...]
     idle_rules: tuple[str, ...]
-    """Rules that are not meant for this page, with their `match`."""
+    """Rules that are not meant for this page, and why not."""
 
 
 def read_page(
     config: CrawlConfig, rules: Rules, page: Page, shown: int = LINKS_SHOWN, robots: RobotsEntry | None = None
 ) -> Reading:
-    """Read `page` by the rules of `config`. Raises `ExtractError` when they cannot be compiled.
+    """Read `page` by the rules of `config`. Raises `ExtractError` when they cannot be compiled, `MissingExtra`.
 
     With `robots`, what the robots.txt of the page's own origin forbids is told of the links, too.
     """
-    extractor = PageExtractor(extract_settings(config, rules.scope, rules.keys))
-    harvest = extractor.extract(page)
-    content_type = page.headers.get("content-type")
-    document = None
-    if is_html(content_type, page):
-        document = parse(page.body.read(), content_type, page.request.url)
+    settings = extract_settings(config, rules.scope, rules.keys)
+    harvest = PageExtractor(settings).extract(page)
+    surface = Surface(page)
+    base = surface.document.base if surface.document is not None else Base.of(page.request.url)
+    checker = Checker(surface, View(surface.root, base, rules.keys, harvest.links, lambda: surface.text))
     checks: list[SelectorCheck] = []
     idle: list[str] = []
-    for index, rule in enumerate(config.extract):
-        if rule.match is not None and not re.search(rule.match, page.request.url.href):
-            idle.append(f"extract[{index}]: match '{rule.match}' is not in the URL")
-        elif document is not None:
-            checks += check_rule(document, rule, index)
-    return Reading(
-        harvest, document, group_links(_judged(harvest.links, page, robots), shown), tuple(checks), tuple(idle)
-    )
+    for index, rule in enumerate(settings.rules):
+        if (reason := _idle(rule, surface, page)) is not None:
+            idle.append(f"extract[{index}]: {reason}")
+        elif surface.problem is None and surface.root is not None:
+            checks += checker.rule(rule, index)
+    links = _judged(harvest.links, page, robots)
+    groups = (*group_requests(harvest.requests, shown), *group_links(links, shown))
+    return Reading(harvest, surface, groups, tuple(checks), tuple(idle))
+
+
+def _idle(rule: RuleSettings, surface: Surface, page: Page) -> str | None:
+    """Why a rule is not meant for this page; None when it is."""
+    if rule.match is not None and not re.search(rule.match, page.request.url.href):
+        return f"match '{rule.match}' is not in the URL"
+    if rule.label != page.request.label:
+        return f"only for pages that a follow with the label '{rule.label}' leads to"
+    media = media_of(rule)
+    if surface.kind.lower() not in media:
+        return f"it reads {' or '.join(sorted(media)).upper()}, this page is {surface.kind}"
+    return None
+
+
+def group_requests(requests: tuple[Request, ...], shown: int) -> tuple[Group, ...]:
+    """What the rules' follow and next ask for, by label."""
+    groups: dict[str, list[str]] = {}
+    for request in requests:
+        label = f" with the label {request.label}" if request.label is not None else ""
+        groups.setdefault(f"ask for by follow and next{label}", []).append(request.url.href)
+    return tuple(Group(fate, len(urls), tuple(urls[:shown])) for fate, urls in groups.items())
 
 
 def _judged(links: tuple[Link, ...], page: Page, robots: RobotsEntry | None) -> tuple[Link, ...]:
@@ -103,34 +112,3 @@ def group_links(links: tuple[Link, ...], shown: int) -> tuple[Group, ...]:
     if rest := ordered[GROUPS_SHOWN:]:
         result.append(Group(f"{len(rest)} further reasons", sum(len(urls) for _, urls in rest), ()))
     return tuple(result)
-
-
-def check_rule(document: Document, rule: ExtractRule, index: int) -> Iterator[SelectorCheck]:
-    """How the selectors of one rule fare on the page."""
-    vocabulary = Vocabulary.of(document)
-    where = f"extract[{index}]"
-    blocks = None
-    each = rule.each.css if rule.each is not None else None
-    if rule.each is not None and each is None:
-        return  # members of a list in JSON: there are no elements to look in
-    if each is not None:
-        blocks = document.tree.css(each)
-        hints = () if blocks else tuple(near_misses(document, each, vocabulary))
-        yield SelectorCheck(f"{where}.each", each, len(blocks), hints=hints)
-        if not blocks:
-            return
-    for name, field in rule.fields.items():
-        if field.css is None:
-            continue
-        place = f"{where}.fields.{name}"
-        if blocks is None:
-            probe: Probe = probe_css(document, field.css, vocabulary)
-            yield SelectorCheck(place, field.css, probe.count, hints=probe.hints)
-            continue
-        found = sum(1 for block in blocks if block.css_first(field.css) is not None)
-        hints = ()
-        if not found:
-            elsewhere = len(document.tree.css(field.css))
-            outside = (f"it is on the page {elsewhere}x, but not inside {each!r}",) if elsewhere else ()
-            hints = outside or tuple(near_misses(document, field.css, vocabulary))
-        yield SelectorCheck(place, field.css, found, len(blocks), hints)

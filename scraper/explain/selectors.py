@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -110,10 +110,6 @@ def probe_css(document: Document, text: str, vocabulary: Vocabulary | None = Non
         names = sorted({name for element in found[:50] for name in element.attributes})
         hints = (f"none of them has the attribute {attribute!r}; they have: {', '.join(names) or 'none'}",)
     return Probe(text, len(found), tuple(values), hints)
-
-
-PROBES: dict[str, Callable[[Document, str], Probe]] = {"css": probe_css}
-"""How an expression of each kind is tried on a page."""
 
 
 def near_misses(document: Document, selector: str, vocabulary: Vocabulary) -> list[str]:

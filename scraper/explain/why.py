@@ -8,20 +8,21 @@ what is known already, budget.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from scraper.config.schema import CrawlConfig
 from scraper.engine.hosts import is_page_word
-from scraper.explain.records import Traces, trace
+from scraper.explain.records import Traces, posted_text, trace
 from scraper.frontier.read import STATE_FILE, Queued, RunCounts, StateReader, working_pid
 from scraper.model import OutOfScope, Skip, Url
 from scraper.politeness.gate import HostGate
 from scraper.politeness.robots import RobotsEntry, RobotsVerdict
 from scraper.politeness.rule import span
-from scraper.report.amounts import bytes_text, instant_text
+from scraper.report.amounts import instant_text
+from scraper.sinks.records import shown_body
 from scraper.translate import politeness_settings, robots_settings
 from scraper.urls.canonicalise import KeyRules
 from scraper.urls.scope import Scope, Step
@@ -49,7 +50,11 @@ class RobotsFact:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What the run in `folder` knows about the URL. `pid` is the process at work there, if one is."""
+    """What the run in `folder` knows about the URL. `pid` is the process at work there, if one is.
+
+    `body` is the text by which one of several POSTs was asked about. `queued` is the request that is meant, if it
+    waits; `also` are others to the same URL that do.
+    """
 
     folder: Path
     counts: RunCounts
@@ -60,6 +65,8 @@ class RunFacts:
     known: bool = False
     gate: HostGate | None = None
     robots: RobotsEntry | None = None
+    also: tuple[Queued, ...] = ()
+    body: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +83,11 @@ class Facts:
     is_seed: bool = field(default=False)
 
 
-def run_facts(folder: Path, url: Url, config: CrawlConfig, keys: KeyRules) -> RunFacts | None:
-    """What the run in `folder` knows about `url`, or None when there is no run. Raises `FrontierError`."""
+def run_facts(folder: Path, url: Url, config: CrawlConfig, keys: KeyRules, body: str | None = None) -> RunFacts | None:
+    """What the run in `folder` knows about `url`, or None when there is no run; `body` as for `trace`.
+
+    Raises `FrontierError`.
+    """
     if not (folder / STATE_FILE).is_file():
         return None
     with StateReader(folder) as state:
@@ -87,17 +97,35 @@ def run_facts(folder: Path, url: Url, config: CrawlConfig, keys: KeyRules) -> Ru
             gate = HostGate.restore(politeness_settings(config).for_host(url.host), url.host, notes[GATE_NOTE])
         note = notes.get(ROBOTS_NOTE + url.origin)
         robots = RobotsEntry.from_note(note, robots_settings(config).token) if note is not None else None
+        waiting = state.queued(url)
+        traces, queued = _meant(waiting, trace(folder, url, keys, body), body)
         return RunFacts(
             folder,
             state.counts(),
-            trace(folder, url, keys),
+            traces,
             working_pid(folder),
             state.skip(url),
-            state.queued(url),
+            queued,
             state.knows(url),
             gate,
             robots,
+            tuple(other for other in waiting if other is not queued),
+            body,
         )
+
+
+def _meant(waiting: Sequence[Queued], traces: Traces, body: str | None) -> tuple[Traces, Queued | None]:
+    """What is meant of several requests to one URL: a record or one that waits, a GET before any POST."""
+    record = traces.record
+    if body is not None:
+        held = (one for one in waiting if one.request.content is not None and body in shown_body(one.request.content))
+        return traces, None if record is not None else next(held, None)
+    first = next(iter(waiting), None)
+    if record is None:
+        return traces, first
+    if first is not None and first.request.content is None and posted_text(record) is not None:
+        return replace(traces, record=None, others=(*traces.others, record)), first
+    return traces, None
 
 
 def depth_in(run: RunFacts | None) -> int | None:
@@ -142,6 +170,8 @@ def decide(facts: Facts, now: float) -> Decision:
 
 def _happened(facts: Facts, run: RunFacts, now: float) -> Decision | None:
     traces, url = run.traces, facts.url
+    if run.body is not None and run.queued is None and traces.record is None:
+        return Decision("not_found", f"nothing that was posted to it holds {run.body!r:.60}")
     if (record := traces.record) is not None:
         if record.get("duplicate_of"):
             return Decision("duplicate", f"it redirects to {record['duplicate_of']}, which has a record of its own")
@@ -191,87 +221,6 @@ def _budget(facts: Facts, run: RunFacts) -> str | None:
 
 def _scope_word(rule: str) -> str:
     return "trap" if rule.startswith("traps") else "depth" if rule.startswith("scope.max_depth") else "scope"
-
-
-def lines(facts: Facts, now: float) -> Iterator[tuple[str, str]]:
-    """The facts as pairs of a label and a text, in the order of the rules; the last one is the reason."""
-    url = facts.url
-    yield "canonical", url.href
-    yield "key", url.key if url.key != url.href else "the same"
-    kind = "file (files.match)" if facts.is_file else "page"
-    yield "kind", kind + (", a seed" if facts.is_seed else "")
-    yield "depth", "unknown, taken as 0" if facts.depth is None else str(facts.depth)
-    for step in facts.scope:
-        yield "scope", f"{step.verdict:<8} {step.rule}"
-    if facts.robots is not None:
-        verdict = facts.robots.verdict
-        said = "not obeyed" if verdict is None else f"{verdict.decision:<8} {verdict.rule}"
-        yield "robots", f"{said} ({facts.robots.source})"
-    if facts.run is not None:
-        yield from _run_lines(facts, facts.run, now)
-    else:
-        yield "run", f"none in {facts.config.output.folder}"
-    decision = decide(facts, now)
-    yield "reason", f"{decision.word}: {decision.text}"
-
-
-def _run_lines(facts: Facts, run: RunFacts, now: float) -> Iterator[tuple[str, str]]:
-    traces, limits = run.traces, facts.config.limits
-    yield "run", f"{run.folder}" + (f", process {run.pid} is at work" if run.pid else "")
-    settled = sum(run.counts.outcomes.values())
-    host = facts.url.host
-    here = sum(run.counts.hosts.get(host, {}).values())
-    most, most_here = limits.max_pages or "no limit", limits.max_pages_per_host or "no limit"
-    yield "budget", f"{settled:,} settled of {most}; {here:,} of {host} of {most_here}"
-    for same in traces.same:
-        yield "dedupe", f"same key as {same}"
-    if run.gate is not None and (held := run.gate.ended or run.gate.why(now)):
-        yield "host", held
-    if traces.chain:
-        yield "found on", " < ".join(traces.chain)
-    record = traces.record or traces.led_to or traces.same_record
-    if record is not None:
-        yield from _record_lines(record)
-    if run.queued is not None:
-        request = run.queued.request
-        yield "found on", request.parent or "it is a seed"
-        yield "attempts", f"{request.attempt} failed, {request.slowdowns} asked to come later"
-    if run.skip is not None and record is None:
-        if run.skip.parent is None:
-            yield "found on", "it is a seed"
-        yield "skipped", f"{run.skip.reason}: {run.skip.rule}"
-    for item in traces.items:
-        fields = ", ".join(f"{name}={value!r:.60}" for name, value in item.items() if name != "url")
-        yield "item", fields
-
-
-def _record_lines(record: dict[str, object]) -> Iterator[tuple[str, str]]:
-    for hop in _dicts(record.get("redirects")):
-        yield "redirect", f"{hop.get('status')} from {hop.get('url')}"
-    if record.get("parent") is None:
-        yield "found on", "it is a seed"
-    size = record.get("bytes")
-    took = f"{record.get('elapsed_ms')} ms, {bytes_text(size) if isinstance(size, int) else '?'}"
-    yield "asked", f"{record.get('fetched_at')}: {record.get('status') or record.get('error')}, {took}"
-    if record.get("error"):
-        yield "error", f"{record['error']}: {record.get('error_detail')}"
-    yield "attempts", str(record.get("attempts"))
-    if record.get("items"):
-        yield "items", str(record["items"])
-    for bad in _dicts(record.get("rejected")):
-        yield "rejected", f"{bad.get('field')}: {bad.get('reason')}"
-    for name, label in (
-        ("canonical_url", "calls itself"),
-        ("noindex", "noindex"),
-        ("problem", "problem"),
-        ("path", "file"),
-    ):
-        if record.get(name):
-            yield label, str(record[name])
-
-
-def _dicts(value: object) -> Sequence[dict[str, object]]:
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
 def robots_source(entry: RobotsEntry, now: float) -> str:

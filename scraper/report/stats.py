@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 from scraper.events import (
     BreakerClosed,
@@ -31,6 +30,7 @@ from scraper.events import (
     Skipped,
     Warned,
 )
+from scraper.report.breakers import BEGIN, END, BreakerStep, BreakerSteps, step_of
 from scraper.report.gauges import DurationHistogram, RollingRate
 
 HOST_LIMIT = 10_000
@@ -39,8 +39,6 @@ WORD_LIMIT = 500
 """Distinct words (outcomes, reasons) counted under their own name."""
 PARTIAL_LIMIT = 10_000
 """Large bodies under way that are followed at once."""
-BREAKER_STEPS = 2_000
-"""Changes of circuit breakers that are remembered, the latest ones."""
 OTHERS = "others"
 
 _WELL = frozenset({"ok", "redirect", "duplicate", "none"})
@@ -62,16 +60,6 @@ class HostCount:
     retries: int = 0
     size: int = 0
     openings: int = 0
-
-
-class BreakerStep(NamedTuple):
-    """A host's breaker changed at the instant `at` to `state`: open (until `until`), half-open, blocked or closed."""
-
-    at: float
-    host: str
-    state: str
-    until: float | None = None
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +153,7 @@ class Stats:
         self._replaced = self._warnings = self._lost = 0
         self._pages_rate, self._bytes_rate = RollingRate(), RollingRate()
         self._latency = DurationHistogram()
-        self._breaker_steps: deque[BreakerStep] = deque(maxlen=BREAKER_STEPS)
+        self._steps = BreakerSteps()
         self._outcomes, self._statuses, self._errors = Words(), Words(), Words()
         self._skipped, self._robots, self._breakers = Words(), Words(), Words(HOST_LIMIT)
         self._counting: dict[type, Callable[[Any], None]] = {
@@ -177,8 +165,8 @@ class Stats:
             RetryPlanned: self._retry_planned,
             HostParked: self._host_parked,
             BreakerOpened: self._breaker_opened,
-            BreakerHalfOpen: self._breaker_half_open,
-            BreakerClosed: self._breaker_closed,
+            BreakerHalfOpen: self._breaker_changed,
+            BreakerClosed: self._breaker_changed,
             RobotsFetched: self._robots_fetched,
             ItemWritten: self._item_written,
             ItemRejected: self._item_rejected,
@@ -189,6 +177,11 @@ class Stats:
             EventsLost: self._events_lost,
             CrawlEnded: self._crawl_ended,
         }
+
+    def keep_breakers(self, path: Path) -> None:
+        """Write the changes of breakers to `path` too, behind those of earlier sessions."""
+        with self._lock:
+            self._steps.keep_in(path)
 
     def __call__(self, event: Event) -> None:
         """Count one event."""
@@ -231,7 +224,7 @@ class Stats:
                 breakers=dict(self._breakers.counts),
                 latency={**latency, "max": self._latency.largest},
                 hosts=self._host_table() if hosts else {},
-                breaker_steps=tuple(self._breaker_steps) if hosts else (),
+                breaker_steps=tuple(self._steps.latest) if hosts else (),
             )
 
     def _host_table(self) -> dict[str, HostCount]:
@@ -249,6 +242,7 @@ class Stats:
         return count
 
     def _crawl_started(self, event: CrawlStarted) -> None:
+        self._steps.session(event.at, BEGIN)
         self._single |= {
             "name": event.name,
             "folder": event.folder,
@@ -260,6 +254,7 @@ class Stats:
         }
 
     def _crawl_ended(self, event: CrawlEnded) -> None:
+        self._steps.session(event.at, END)
         self._single |= {"ended": True, "why": event.why, "detail": event.detail}
 
     def _fetch_started(self, event: FetchStarted) -> None:
@@ -305,15 +300,10 @@ class Stats:
         self._openings += 1
         self._breakers.add(event.host)
         self._host(event.host).openings += 1
-        for_good = event.until == math.inf
-        state, until = ("blocked", None) if for_good else ("open", event.until)
-        self._breaker_steps.append(BreakerStep(event.at, event.host, state, until, event.why))
+        self._breaker_changed(event)
 
-    def _breaker_half_open(self, event: BreakerHalfOpen) -> None:
-        self._breaker_steps.append(BreakerStep(event.at, event.host, "half-open"))
-
-    def _breaker_closed(self, event: BreakerClosed) -> None:
-        self._breaker_steps.append(BreakerStep(event.at, event.host, "closed"))
+    def _breaker_changed(self, event: BreakerOpened | BreakerHalfOpen | BreakerClosed) -> None:
+        self._steps.add(step_of(event))
 
     def _host_parked(self, event: HostParked) -> None:
         self._parked += 1

@@ -72,16 +72,7 @@ def build_summary(
         },
         "session": _session(stats),
         "breaker_openings": {"total": stats.openings, "hosts": dict(_top(stats.breakers))},
-        "breaker_steps": [
-            {
-                "at": instant_text(step.at),
-                "host": step.host,
-                "state": step.state,
-                "until": instant_text(step.until),
-                "why": step.why,
-            }
-            for step in stats.breaker_steps
-        ],
+        "breaker_steps": [step.values() for step in stats.breaker_steps],
         "skipped": _by_count(stats.skipped if skipped is None else skipped),
         **_hosts(hosts),
         "outputs": dict(outputs or {}),

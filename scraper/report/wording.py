@@ -146,6 +146,8 @@ def is_problem(event: Event) -> bool:
 def next_text(state: HostState, now: float) -> str:
     """When a host is asked next, in a few letters."""
     wait = state.ready_at - now
+    if not state.waiting and not state.in_flight:
+        return "-"
     if wait <= 0.05:
         return "now"
     if wait == float("inf"):

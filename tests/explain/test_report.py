@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tracemalloc
@@ -13,9 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scraper.report.html.charts import round_up, share_text
 from scraper.report.html.gather import MAX_BUCKETS, Figures, Spread, Timeline, gather
 from scraper.report.html.markup import link, tag
 from scraper.report.html.page import ReportFacts, render_report
+from scraper.report.html.style import STYLE
 from tests.explain.big_run import EVIL, START, write_run
 from tests.explain.conftest import Finished, Tell
 
@@ -184,42 +187,107 @@ def test_the_command_writes_one_file(finished: Finished, tell: Tell, tmp_path: P
 
 
 def test_breakers_have_a_timeline() -> None:
-    """What summary.json tells of circuit breakers is drawn and told in words."""
+    """What is kept of circuit breakers is drawn to the scale of its axis, and told in words."""
     steps = [
-        {"at": "2023-11-14T22:13:30Z", "host": "h1.example", "state": "open", "until": None, "why": EVIL},
+        {"at": "2023-11-14T22:13:20Z", "host": "", "state": "begin"},
+        {"at": "2023-11-14T22:13:30Z", "host": "h1.example", "state": "open", "why": EVIL},
         {"at": "2023-11-14T22:14:30Z", "host": "h1.example", "state": "half-open"},
         {"at": "2023-11-14T22:14:31Z", "host": "h1.example", "state": "closed"},
         {"at": "junk", "host": "h2.example", "state": "open"},
+        {"at": "2023-11-14T22:20:00Z", "host": "", "state": "end"},
     ]
-    summary = {"started_at": "2023-11-14T22:13:20Z", "ended_at": "2023-11-14T22:20:00Z", "breaker_steps": steps}
-    text = render_report(ReportFacts(Figures(), STATUS, summary))
-    assert "h1.example: open at 2023-11-14 22:13:30, half-open at" in text
+    text = render_report(ReportFacts(Figures(), STATUS, breakers=steps))
+    assert "h1.example: opened once, last closed" in text
     assert 'class="piece open" style="left:2.50%;width:15.00%"' in text
+    assert "<span>22:13:20</span>" in text
     read(text)
+
+
+def test_a_host_that_never_answered_is_among_the_hosts() -> None:
+    """It has no record, but a state: waiting, its delay, its breaker."""
+    state = {"waiting": 7, "delay_s": 0.5, "breaker": "open"}
+    text = render_report(ReportFacts(Figures(), {**STATUS, "hosts": {"dead.example": state}}))
+    assert 'dead.example</th><td class="num">0</td>' in text
+    assert "500ms" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "top"), [(0.03, 0.03), (0.7, 0.8), (1.01, 2), (473, 500), (574, 600), (9_001, 10_000)]
+)
+def test_an_axis_ends_with_a_round_number(value: float, top: float) -> None:
+    """Not far above the highest column."""
+    assert round_up(value) == pytest.approx(top)
+
+
+def test_small_shares_are_not_told_as_none() -> None:
+    """Nor nearly all as all."""
+    assert [share_text(n, 10_000) for n in (0, 1, 5, 5_000, 9_999, 10_000)] == [
+        "0.0 %", "<0.1 %", "0.1 %", "50.0 %", ">99.9 %", "100.0 %",
+    ]  # fmt: skip
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.2: relative luminance."""
+    digits = colour.lstrip("#")
+    digits = "".join(2 * digit for digit in digits) if len(digits) == 3 else digits
+    channels = [int(digits[n : n + 2], 16) / 255 for n in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_colours_have_contrast(dark: bool) -> None:
+    """WCAG AA: 4.5 for all text on both grounds, 3 for what is drawn."""
+    blocks = re.findall(r":root\{([^}]*)\}", STYLE)
+    colours = dict(re.findall(r"--(\w+):\s*(#[0-9a-f]{3,6})", blocks[0]))
+    if dark:
+        colours |= dict(re.findall(r"--(\w+):\s*(#[0-9a-f]{3,6})", blocks[1]))
+    for ground in ("paper", "card"):
+        for name, least in {"ink": 4.5, "dim": 4.5, "link": 4.5, "ok": 3, "failed": 3, "half": 3, "blocked": 3}.items():
+            light, low = sorted((luminance(colours[name]), luminance(colours[ground])), reverse=True)
+            assert (light + 0.05) / (low + 0.05) >= least, (name, ground)
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-@pytest.mark.parametrize("width", [390, 1200])
-def test_a_browser_shows_it_without_complaint(big_report: str, tmp_path: Path, width: int) -> None:
-    """Chromium renders it at the width of a phone and of a desk, and its policy is not broken by itself."""
+def browse(page: Path, *options: str) -> str:
+    """What Chromium says while it shows `page`."""
     assert CHROMIUM is not None
-    page, picture = tmp_path / "report.html", tmp_path / "shot.png"
-    page.write_text(big_report, "utf-8")
     ran = subprocess.run(
         [
             CHROMIUM,
             *("--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"),
-            *(f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},1600"),
-            *(f"--screenshot={picture}", page.as_uri()),
+            *(f"--user-data-dir={page.parent / 'profile'}", *options, page.as_uri()),
         ],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+    return ran.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["0", "1"], ids=["dark", "light"])
+def test_a_browser_shows_it_without_complaint(big_report: str, tmp_path: Path, width: int, scheme: str) -> None:
+    """Chromium renders it at the width of a phone and of a desk, and its policy is not broken by itself."""
+    page, picture = tmp_path / "report.html", tmp_path / "shot.png"
+    page.write_text(big_report, "utf-8")
+    size = f"--window-size={width},1600"
+    said = browse(page, size, f"--blink-settings=preferredColorScheme={scheme}", f"--screenshot={picture}")
     assert picture.stat().st_size > 20_000
-    assert "CONSOLE" not in ran.stderr
+    assert "CONSOLE" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_browser_prints_it(big_report: str, tmp_path: Path) -> None:
+    """On a few sheets, whatever the run's size."""
+    page, sheets = tmp_path / "report.html", tmp_path / "report.pdf"
+    page.write_text(big_report, "utf-8")
+    said = browse(page, "--no-pdf-header-footer", f"--print-to-pdf={sheets}")
+    assert "CONSOLE" not in said
+    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", sheets.read_bytes())) <= 15

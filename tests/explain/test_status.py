@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from scraper.cli.status import render
+from scraper.cli.status import foremost, render
 from scraper.config.effective import effective_yaml
 from scraper.config.load import parse_config
 from scraper.explain.standing import CONFIG_COPY, HostStanding, Standing, kept_config, recent_rate
@@ -84,6 +85,30 @@ def test_it_fits_the_terminal(width: int) -> None:
     counts = RunCounts(queued=400, hosts={h.host: {"ok": 3, "http_500": 1} for h in hosts})
     now = Standing(Path("x"), "n\x1b]0;x\x07", "at work", 7, counts, hosts, 40, 1000, 2.5, 100.0, NOW)
     out = io.StringIO()
-    Console(file=out, width=width).print(render(now, 10))
+    Console(file=out, width=width).print(render(now, 10, width))
     assert all(len(line) <= width for line in out.getvalue().splitlines())
     assert "\x1b" not in out.getvalue()
+
+
+@pytest.mark.parametrize("width", [50, 71, 72, 140])
+def test_numbers_are_never_cut(width: int) -> None:
+    """A name gives way to them; a narrow terminal does without the delay."""
+    long = replace(host("a-rather-long-name-indeed.of.a-host.example", wait=5.0), waiting=123_456, ok=7_654_321)
+    counts = RunCounts(queued=400, hosts={long.host: {"ok": 3}})
+    now = Standing(Path("x"), "n", "at work", 7, counts, (long,), 1, 1000, 2.5, 100.0, NOW)
+    out = io.StringIO()
+    Console(file=out, width=width).print(render(now, 10, width))
+    row = out.getvalue().splitlines()[-1]
+    assert all(part in row for part in ("123,456", "7,654,321", "in 5.0s", "open"))
+    assert ("delay" in out.getvalue()) == (width >= 72)
+
+
+def test_hosts_in_trouble_come_first_while_something_waits_for_them() -> None:
+    """And how many breakers are not closed is told above."""
+    well, idle, ill = (host(name, wait=1.0) for name in ("well", "idle", "ill"))
+    hosts = (replace(well, breaker="closed"), replace(idle, waiting=0), ill)
+    assert [one.host for one in foremost(hosts)] == ["ill", "well", "idle"]
+    now = Standing(Path("x"), "n", "at work", 7, RunCounts(), hosts, 3, None, None, None, NOW)
+    out = io.StringIO()
+    Console(file=out, width=80).print(render(now, 10, 80))
+    assert "breakers: open 2" in out.getvalue()

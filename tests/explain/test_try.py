@@ -12,7 +12,7 @@ from scraper.config.load import parse_config
 from scraper.explain.ask import Rules
 from scraper.explain.page import Reading, read_page
 from scraper.explain.selectors import Vocabulary, near_misses, probe_css
-from scraper.explain.session import Session
+from scraper.explain.session import Line, Session
 from scraper.extract.html import Document, parse
 from scraper.model import Body, Headers, Page, Request, Url
 from scraper.urls.canonicalise import canonicalise
@@ -145,10 +145,10 @@ def test_the_session_answers_and_completes(finished: Finished, tell: Tell) -> No
     said = tell("try", finished.shop + "/catalogue/page-1.html", "--repl", stdin="h1\n:names\n:nope\n:quit\n")
     for part in ("h1: 1 match", "'Catalogue'", ".price_color 20", "no command :nope"):
         assert part in said.out
-    session = Session(reading(), lambda: ["l"], lambda: ["i"])
+    session = Session(reading().surface, lambda: [Line("l")], lambda: [Line("i")])
     assert session.complete("art") == ["article"]
     assert set(session.complete("span.pr")) == {f"span.{name}" for name in ("product", *CLASSES)}
     assert session.complete(":l") == [":links"]
-    assert session.answer(":links") == ["l"]
+    assert session.answer(":links") == [Line("l")]
     assert session.answer("  ") == []
     assert session.answer(":q") is None

@@ -9,6 +9,7 @@ from rich.console import Console
 from scraper.events import CrawlEnded, Event, Warned
 from scraper.report.progress import Progress
 from scraper.report.screen import foremost
+from scraper.report.wording import next_text
 from tests.report.story import EVIL, GOOD, SLOW, T0, crawl, host, page, sampled, started
 
 
@@ -142,3 +143,12 @@ def test_the_live_display_starts_stops_and_leaves_nothing_behind() -> None:
     progress.stop()
     assert "books" in out.getvalue()
     assert out.getvalue().rfind("\x1b[?25h") > out.getvalue().rfind("\x1b[?25l")
+
+
+def test_an_open_breaker_that_nothing_waits_for_takes_nobodys_row() -> None:
+    """It is over with that host; and it is not said to be asked `now`."""
+    done = [replace(host(T0, f"done{n}", "open", waiting=0), in_flight=0) for n in range(9)]
+    well = [host(T0, f"h{n}", waiting=n + 1) for n in range(9)]
+    assert {state.host for state in foremost([*done, *well], 4, T0)} <= {state.host for state in well}
+    assert next_text(done[0], T0) == "-"
+    assert next_text(well[0], T0) != "-"

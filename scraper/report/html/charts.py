@@ -6,19 +6,22 @@ what it shows; colour only repeats what a word or a place says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from scraper.report.amounts import bytes_text, duration_text, rate_text
 from scraper.report.html.gather import Timeline
-from scraper.report.html.markup import Markup, join, link, tag
+from scraper.report.html.markup import Markup, link, tag
 
 HEIGHT = 100.0
 
 
-def bar_table(caption: str, label: str, rows: Sequence[tuple[str, int]], *, style: str = "ok") -> Markup:
-    """Rows of a word, its count, and a bar as long as its share of the largest."""
+Style = str | Callable[[str], str]
+
+
+def bar_table(caption: str, label: str, rows: Sequence[tuple[str, int]], *, style: Style = "ok") -> Markup:
+    """Rows of a word, its count, and a bar as long as its share of the largest; `style` may depend on the word."""
     if not rows:
         return tag("p", f"{caption}: none.", class_="dim")
     largest, total = max(count for _, count in rows), sum(count for _, count in rows)
@@ -27,12 +30,20 @@ def bar_table(caption: str, label: str, rows: Sequence[tuple[str, int]], *, styl
             "tr",
             tag("th", word, scope="row"),
             tag("td", f"{number:,}", class_="num"),
-            tag("td", f"{100 * number / total:.1f} %", class_="num dim"),
-            tag("td", _bar(style, number, largest), class_="bars"),
+            tag("td", share_text(number, total), class_="num dim"),
+            tag("td", _bar(style if isinstance(style, str) else style(word), number, largest), class_="bars"),
         )
         for word, number in rows
     ]
     return table(caption, (label, ">count", ">share", ""), body, class_="barred")
+
+
+def share_text(number: int, total: int) -> str:
+    """A share in percent; one that is small is not told as none, nor nearly all as all."""
+    share = 100 * number / total if total else 0.0
+    if 0 < share < 0.05:
+        return "<0.1 %"
+    return ">99.9 %" if 99.95 <= share < 100 else f"{share:.1f} %"
 
 
 def _bar(style: str, number: int, largest: int) -> Markup | None:
@@ -55,75 +66,67 @@ def _head(name: str) -> Markup:
 
 
 def over_time(timeline: Timeline) -> Markup:
-    """URLs recorded over time, failures on top of successes."""
+    """URLs recorded a second over time, failures on top of successes."""
     columns = timeline.columns
     if timeline.start is None or not columns:
         return tag("p", "No records yet.", class_="dim")
-    last = max(columns)
-    peak = max(ok + failed for ok, failed, _ in columns.values())
-    shapes = []
+    last, width = max(columns), timeline.width
+    top = round_up(max(ok + failed for ok, failed, _ in columns.values()) / width)
+    shapes = [
+        tag("line", x1=0, x2=last + 1, y1=HEIGHT * part / 2, y2=HEIGHT * part / 2, class_="grid") for part in range(2)
+    ]
     for place, (ok, failed, size) in sorted(columns.items()):
-        high, low = HEIGHT * ok / peak, HEIGHT * failed / peak
-        when = _clock(timeline.start + place * timeline.width)
-        told = tag("title", f"{when}: {ok:,} ok, {failed:,} failed, {bytes_text(size)}")
+        high, low = HEIGHT * ok / width / top, HEIGHT * failed / width / top
+        when = day_and_time(timeline.start + place * width)
+        told = tag("title", f"{when} UTC: {ok:,} ok, {failed:,} failed, {bytes_text(size)}")
         bars = [tag("rect", x=place, y=f"{HEIGHT - high:.2f}", width="0.9", height=f"{high:.2f}", class_="fill-ok")]
         if failed:
             y = f"{HEIGHT - high - low:.2f}"
             bars.append(tag("rect", x=place, y=y, width="0.9", height=f"{low:.2f}", class_="fill-failed"))
         shapes.append(tag("g", told, bars))
-    span = (last + 1) * timeline.width
+    span = (last + 1) * width
     total = sum(ok + failed for ok, failed, _ in columns.values())
-    words = f"{total:,} URLs in {duration_text(span)}, at most {rate_text(peak / timeline.width)} a second"
+    words = f"{total:,} URLs in {duration_text(span)}"
     picture = tag(
         "svg",
         shapes,
         viewBox=f"0 0 {last + 1} {HEIGHT:.0f}",
         preserveAspectRatio="none",
         role="img",
-        aria_label=f"Columns over time: {words}",
+        aria_label=f"Columns over time: {words}, at most {rate_text(top)} a second",
     )
-    ends = tag("div", [tag("span", _clock(timeline.start + span * part / 4)) for part in range(5)], class_="axis")
-    unit = "second" if timeline.width == 1 else duration_text(timeline.width)
-    key = tag("p", _key("ok", "ok"), " ", _key("failed", "failed"), f" · one column is one {unit} · peak {peak:,}")
-    return tag("figure", tag("figcaption", words), tag("div", picture, class_="plot"), ends, key)
+    scale = tag("div", [tag("span", f"{value:,g}") for value in (top, top / 2, 0)], class_="scale", aria_hidden="true")
+    key = tag("p", key_entry("ok", "ok"), key_entry("failed", "failed"), class_="key")
+    return tag(
+        "figure",
+        tag("figcaption", f"{words}; URLs a second, one column for {_unit(width)}"),
+        tag("div", scale, tag("div", picture, class_="plot"), class_="chart"),
+        time_axis(timeline.start, timeline.start + span, class_="axis chart-axis"),
+        key,
+    )
 
 
-def _key(style: str, word: str) -> Markup:
-    return join(tag("span", "", class_=f"swatch {style}", aria_hidden="true"), f" {word}")
+def round_up(value: float) -> float:
+    """The next round number that an axis may end with."""
+    step = 10.0 ** math.floor(math.log10(value)) if value > 0 else 1.0
+    return next(step * factor for factor in (1, 2, 3, 4, 5, 6, 8, 10) if step * factor >= value * (1 - 1e-9))
 
 
-def breaker_timeline(steps: Sequence[dict[str, Any]], start: float, end: float) -> Markup:
-    """One strip a host: when its circuit breaker was open, half-open or blocked."""
-    span = max(1.0, end - start)
-    by_host: dict[str, list[dict[str, Any]]] = {}
-    for step in steps:
-        by_host.setdefault(step["host"], []).append(step)
-    rows = []
-    for host, own in list(by_host.items())[:MAX_STRIPS]:
-        pieces, told = [], []
-        for place, step in enumerate(own[:MAX_PIECES]):
-            until = own[place + 1]["at"] if place + 1 < len(own) else end
-            told.append(f"{step['state']} at {_clock(step['at'])}")
-            if step["state"] == "closed":
-                continue
-            left, width = 100 * (step["at"] - start) / span, 100 * max(0.0, until - step["at"]) / span
-            style = f"left:{min(99.6, max(0.0, left)):.2f}%;width:{max(0.4, min(100.0, width)):.2f}%"
-            pieces.append(tag("span", "", class_=f"piece {_state_class(step['state'])}", style=style, title=told[-1]))
-        strip = tag("div", pieces, class_="strip", role="img", aria_label=f"{host}: {', '.join(told)}")
-        rows.append(tag("div", tag("div", host, class_="strip-name"), strip, class_="strip-row"))
-    ends = tag("div", tag("span", _clock(start)), tag("span", _clock(end)), class_="axis")
-    key = tag("p", [join(_key(_state_class(s), s), " ") for s in ("open", "half-open", "blocked")])
-    more = len(by_host) - MAX_STRIPS
-    rest = tag("p", f"and {more:,} more hosts", class_="dim") if more > 0 else None
-    return tag("figure", tag("figcaption", "Circuit breakers of the latest session"), rows, ends, key, rest)
+def _unit(width: int) -> str:
+    return "a second" if width == 1 else f"{width:,} seconds" if width < 120 else duration_text(width)
 
 
-MAX_STRIPS = 30
-MAX_PIECES = 200
+def time_axis(start: float, end: float, class_: str = "axis") -> Markup:
+    """Five instants from `start` to `end` (epoch seconds), with days where they are not all of one day."""
+    marks = [start + (end - start) * part / 4 for part in range(5)]
+    days = {day_and_time(mark)[:10] for mark in marks}
+    labels = [day_and_time(mark)[11:] if len(days) == 1 else day_and_time(mark)[5:16] for mark in marks]
+    return tag("div", [tag("span", label) for label in labels], class_=class_)
 
 
-def _state_class(state: str) -> str:
-    return state if state in ("open", "half-open", "blocked") else "open"
+def key_entry(style: str, word: str) -> Markup:
+    """An entry of a chart's key: its colour and what it means."""
+    return tag("span", tag("span", "", class_=f"swatch {style}", aria_hidden="true"), f" {word}", class_="entry")
 
 
 def address_rows(rows: Iterable[tuple[str, str]]) -> list[Markup]:
@@ -131,5 +134,6 @@ def address_rows(rows: Iterable[tuple[str, str]]) -> list[Markup]:
     return [tag("tr", tag("td", figure, class_="num"), tag("td", link(url), class_="url")) for figure, url in rows]
 
 
-def _clock(at: float) -> str:
+def day_and_time(at: float) -> str:
+    """An instant (epoch seconds) in UTC, to the second."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -24,7 +24,7 @@ EXAMPLES = 3
 """Addresses kept as examples of one kind of failure."""
 SAMPLES = 24
 """Items shown at least, when there are as many; twice as many are kept at most."""
-LATENCY_EDGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+LATENCY_EDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds; upper edges of the latency classes. A last class holds what is slower."""
 MAX_DEPTH = 40
 """Depths counted on their own; deeper pages are counted together."""
@@ -65,6 +65,13 @@ class Timeline:
         column = self.columns.setdefault(place, [0, 0, 0])
         column[failed] += 1
         column[2] += size
+
+    def end_before(self, at: float) -> float | None:
+        """When the last column ends of those that are over by `at` (epoch seconds)."""
+        if self.start is None:
+            return None
+        ends = (self.start + (place + 1) * self.width for place in self.columns)
+        return max((end for end in ends if end <= at), default=None)
 
     def _widen(self) -> None:
         self.width *= 2
@@ -155,7 +162,7 @@ def _take_page(figures: Figures, record: dict[str, Any], number: int) -> None:
     figures.ok += not failed
     figures.failed += failed
     figures.size += int(size)
-    if (at := _instant(record.get("fetched_at"))) is not None:
+    if (at := instant_of(record.get("fetched_at"))) is not None:
         figures.timeline.add(at, failed, int(size))
     figures.latency.add(seconds)
     place = next((n for n, edge in enumerate(LATENCY_EDGES) if seconds <= edge), len(LATENCY_EDGES))
@@ -227,7 +234,8 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _instant(text: object) -> float | None:
+def instant_of(text: object) -> float | None:
+    """The instant (epoch seconds) that an ISO 8601 text means, or None."""
     try:
         return datetime.fromisoformat(str(text)).timestamp()
     except ValueError:

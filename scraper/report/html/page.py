@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from scraper.report.amounts import bytes_text, duration_text, instant_text, latency_text, rate_text
-from scraper.report.html.charts import address_rows, bar_table, breaker_timeline, over_time, table
-from scraper.report.html.gather import LATENCY_EDGES, MAX_DEPTH, Figures
+from scraper.report.amounts import bytes_text, duration_text, latency_text, rate_text
+from scraper.report.html.charts import address_rows, bar_table, day_and_time, over_time, table
+from scraper.report.html.gather import LATENCY_EDGES, MAX_DEPTH, Figures, HostFigures, instant_of
 from scraper.report.html.markup import Markup, link, tag
+from scraper.report.html.strips import breaker_chart, changes_of, sessions_in
 from scraper.report.html.style import STYLE
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -30,6 +31,7 @@ class ReportFacts:
 
     `figures` are those of the record files, `status` the values of `scrape status --json`, `summary` is what
     summary.json holds (empty while a run goes on), `config` the effective config as YAML. `made_at` is epoch seconds.
+    `breakers` are the changes of circuit breakers over all sessions, as `read_steps` gives them.
     """
 
     figures: Figures
@@ -37,6 +39,7 @@ class ReportFacts:
     summary: Mapping[str, Any] = field(default_factory=dict)
     config: str = ""
     made_at: float = 0.0
+    breakers: Sequence[Mapping[str, Any]] = ()
 
 
 def render_report(facts: ReportFacts) -> str:
@@ -70,7 +73,7 @@ def render_report(facts: ReportFacts) -> str:
         tag("header", tag("h1", title), tag("p", state), tag("nav", links, aria_label="Sections")),
         tag("main", [_section(*section) for section in sections]),
         tag(
-            "footer", tag("p", f"Made {instant_text(facts.made_at)} from {facts.status.get('folder')}. Times are UTC.")
+            "footer", tag("p", f"Made {day_and_time(facts.made_at)} from {facts.status.get('folder')}. Times are UTC.")
         ),
     )
     return "<!doctype html>\n" + tag("html", head, body, lang="en") + "\n"
@@ -95,12 +98,18 @@ def _summary(facts: ReportFacts) -> Markup:
         ("99 % within", latency_text(figures.latency.quantile(0.99)), ""),
     ]
     if took:
-        tiles += [("took", duration_text(took), ""), ("pages/s", rate_text(float(pace.get("pages_per_s") or 0)), "")]
+        which = "the latest session" if summary.get("resumed") else "it"
+        tiles += [(f"{which} took", duration_text(took), "")]
+        tiles += [
+            (f"{'its ' if summary.get('resumed') else ''}pages/s", rate_text(float(pace.get("pages_per_s") or 0)), "")
+        ]
     cells = [tag("div", tag("dt", name), tag("dd", value), class_=style or None) for name, value, style in tiles]
     lines = []
-    if summary.get("started_at"):
+    if (start := instant_of(summary.get("started_at"))) is not None:
         resumed = " (the latest session of a resumed run)" if summary.get("resumed") else ""
-        lines.append(tag("p", f"{summary['started_at']} to {summary.get('ended_at')}{resumed}", class_="dim"))
+        end = instant_of(summary.get("ended_at"))
+        until = f" to {day_and_time(end)}" if end is not None else ""
+        lines.append(tag("p", f"{day_and_time(start)}{until} UTC{resumed}", class_="dim"))
     return tag("div", tag("dl", cells, class_="tiles"), lines)
 
 
@@ -128,48 +137,52 @@ def _outcomes(figures: Figures) -> Markup:
     examples = table("Examples of failures", ("error", "address"), rows) if rows else None
     bars = tag(
         "div",
-        tag("div", bar_table("Status codes", "status", statuses[:TYPES_SHOWN])),
+        tag("div", bar_table("Status codes", "status", statuses[:TYPES_SHOWN], style=_status_style)),
         tag("div", bar_table("Errors", "error", errors[:TYPES_SHOWN], style="failed")),
         class_="two",
     )
     return tag("div", bars, examples)
 
 
+def _status_style(status: str) -> str:
+    return "ok" if status[:1] in "123" else "failed"
+
+
 def _hosts(facts: ReportFacts) -> Markup:
     figures, states = facts.figures, facts.status.get("hosts") or {}
-    openings = (facts.summary.get("breaker_openings") or {}).get("hosts") or {}
-    names = sorted(figures.hosts, key=lambda h: -(figures.hosts[h].ok + figures.hosts[h].failed))
+    openings = Counter(step["host"] for step in facts.breakers if step["state"] in ("open", "blocked"))
+    # Hosts that were never answered by have no record yet; how they stand is the more worth telling.
+    idle = HostFigures()
+    asked_of = {name: own.ok + own.failed for name, own in figures.hosts.items()}
+    names = sorted(figures.hosts.keys() | states.keys(), key=lambda host: (-asked_of.get(host, 0), host))
     rows = []
     for name in names[:HOSTS_SHOWN]:
-        own, state = figures.hosts[name], states.get(name) or {}
+        own, state = figures.hosts.get(name, idle), states.get(name) or {}
         asked = own.ok + own.failed
         cells = (
             f"{asked:,}",
             f"{own.ok:,}",
             f"{own.failed:,}",
+            f"{int(state['waiting']):,}" if state else "-",
             bytes_text(own.size),
             latency_text(own.seconds / asked) if asked else "-",
             latency_text(float(state["delay_s"])) if state else "-",
-            f"{int(openings.get(name, 0)):,}",
+            f"{openings[name]:,}",
         )
         numbers = [tag("td", cell, class_="num") for cell in cells]
         rows.append(tag("tr", tag("th", name, scope="row"), numbers, tag("td", str(state.get("breaker") or "-"))))
-    heads = ("host", ">asked", ">ok", ">failed", ">size", ">mean time", ">delay", ">openings", "breaker")
+    heads = ("host", ">asked", ">ok", ">failed", ">waiting", ">size", ">mean time", ">delay", ">openings", "breaker")
     more = len(names) - HOSTS_SHOWN
     rest = tag("p", f"and {more:,} more hosts", class_="dim") if more > 0 else None
-    return tag("div", table("The busiest hosts", heads, rows, class_="hosts"), rest, _breakers(facts.summary))
+    return tag("div", table("The busiest hosts", heads, rows, class_="hosts"), rest, _breakers(facts))
 
 
-def _breakers(summary: Mapping[str, Any]) -> Markup:
-    steps = [
-        {**step, "at": at}
-        for step in summary.get("breaker_steps") or ()
-        if (at := _instant(step.get("at"))) is not None
-    ]
-    start, end = _instant(summary.get("started_at")), _instant(summary.get("ended_at"))
-    if not steps or start is None or end is None:
+def _breakers(facts: ReportFacts) -> Markup:
+    changes = changes_of(facts.breakers)
+    if not any(change.host for change in changes):
         return tag("p", "No circuit breaker opened.", class_="dim")
-    return breaker_timeline(steps, start, end)
+    at_work = facts.status.get("pid") is not None
+    return breaker_chart(changes, sessions_in(changes, facts.figures.timeline, facts.made_at if at_work else None))
 
 
 def _content(figures: Figures) -> Markup:
@@ -233,6 +246,8 @@ def _items(figures: Figures) -> Markup:
 
 
 def _cell(text: str) -> Markup:
+    if text == "null":
+        return tag("td", "–", class_="dim")
     return tag("td", link(text), class_="url") if text.startswith(("http://", "https://")) else tag("td", text)
 
 
@@ -245,10 +260,3 @@ def _config(text: str) -> Markup:
 
 def _by_count(counts: Mapping[str, int]) -> Sequence[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-
-
-def _instant(text: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(text)).timestamp()
-    except ValueError:
-        return None

@@ -1,0 +1,109 @@
+"""The chart of circuit breakers: one strip a host, over all sessions of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from scraper.report.breakers import BEGIN, END
+from scraper.report.html.charts import day_and_time, key_entry, time_axis
+from scraper.report.html.gather import Timeline, instant_of
+from scraper.report.html.markup import Markup, tag
+
+MAX_STRIPS = 30
+MAX_PIECES = 200
+MAX_SESSIONS = 200
+STATES = ("open", "half-open", "blocked")
+LASTING = ("open", "blocked")
+"""States that are kept from one session to the next."""
+
+
+class Change(NamedTuple):
+    """A host's breaker changed to `state` at the instant `at` (epoch seconds)."""
+
+    at: float
+    host: str
+    state: str
+
+
+class Span(NamedTuple):
+    """From one instant to another, epoch seconds."""
+
+    start: float
+    end: float
+
+
+def changes_of(steps: Sequence[Mapping[str, Any]]) -> list[Change]:
+    """The steps of `read_steps` whose instants can be read, the marks of sessions among them."""
+    read = ((instant_of(step["at"]), step) for step in steps)
+    return [Change(at, step["host"], step["state"]) for at, step in read if at is not None]
+
+
+def sessions_in(changes: Sequence[Change], pages: Timeline, now: float | None) -> list[Span]:
+    """When sessions were at work, the latest `MAX_SESSIONS`.
+
+    One that was killed ends with the last that is known of it, the last one at `now` where the run is at work.
+    """
+    begins = [place for place, change in enumerate(changes) if change.state == BEGIN]
+    if not begins or begins[0] > 0:  # what the file no longer holds, or never did
+        begins.insert(0, 0)
+    sessions = []
+    for place, following in pairwise([*begins, len(changes)]):
+        own = changes[place:following]
+        start, until = own[0].at, changes[following].at if following < len(changes) else math.inf
+        known = [own[-1].at, pages.end_before(until) or start]
+        if own[-1].state != END:
+            known += [now] if until == math.inf and now is not None else []
+            sessions.append(Span(start, max(known)))
+        else:
+            sessions.append(Span(start, own[-1].at))
+    return sessions[-MAX_SESSIONS:]
+
+
+def breaker_chart(changes: Sequence[Change], sessions: Sequence[Span]) -> Markup:
+    """When each host's breaker was not closed; nothing is drawn where no session was at work. Both in their order."""
+    whole = Span(sessions[0].start, max(sessions[-1].end, sessions[0].start + 1))
+    by_host: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.host:
+            by_host.setdefault(change.host, []).append(change)
+    hosts = sorted(by_host, key=lambda host: -len(by_host[host]))
+    rows = [_row(host, by_host[host], sessions, whole) for host in hosts[:MAX_STRIPS]]
+    more = len(hosts) - MAX_STRIPS
+    rest = tag("p", f"and {more:,} more hosts", class_="dim") if more > 0 else None
+    caption = "Circuit breakers: when hosts were left alone"
+    if len(sessions) > 1:
+        caption += f", in {len(sessions):,} sessions"
+    key = tag("p", [key_entry(state, state) for state in STATES], class_="key")
+    return tag("figure", tag("figcaption", caption), rows, time_axis(*whole, class_="axis strip-axis"), rest, key)
+
+
+def _row(host: str, changes: Sequence[Change], sessions: Sequence[Span], whole: Span) -> Markup:
+    pieces = []
+    for state, piece in pieces_of(changes, sessions)[:MAX_PIECES]:
+        scale = 100 / (whole.end - whole.start)
+        left, width = (piece.start - whole.start) * scale, (piece.end - piece.start) * scale
+        style = f"left:{min(99.6, max(0.0, left)):.2f}%;width:{max(0.4, min(100.0, width)):.2f}%"
+        told = f"{state} {day_and_time(piece.start)} to {day_and_time(piece.end)}"
+        pieces.append(tag("span", "", class_=f"piece {state}", style=style, title=told))
+    opened = sum(change.state in LASTING for change in changes)
+    words = f"{host}: opened {'once' if opened == 1 else f'{opened:,} times'}, last {changes[-1].state}"
+    strip = tag("div", pieces, class_="strip", role="img", aria_label=words)
+    return tag("div", tag("div", host, class_="strip-name"), strip, class_="strip-row")
+
+
+def pieces_of(changes: Sequence[Change], sessions: Sequence[Span]) -> list[tuple[str, Span]]:
+    """The spans in which one host's breaker was open, half-open or blocked while a session was at work."""
+    pieces = []
+    forever = Change(float("inf"), "", "")
+    for change, following in pairwise([*changes, forever]):
+        if change.state not in STATES:
+            continue
+        for session in sessions:
+            start, end = max(change.at, session.start), min(following.at, session.end)
+            begun_here = session.start <= change.at
+            if start < end and (begun_here or change.state in LASTING):
+                pieces.append((change.state, Span(start, end)))
+    return pieces

@@ -1,0 +1,56 @@
+"""How `scrape try` prints: lines of a terminal hang together, a pipe's are whole, nothing escapes."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from scraper.cli.try_lines import show
+from scraper.explain.session import Line
+
+LONG = "no 'artcle' on this page; there is: " + ", ".join(f"name{n} {n}x" for n in range(20))
+
+
+def printed(width: int, *, terminal: bool, label: str, line: Line | str, no_color: bool = True) -> list[str]:
+    out = io.StringIO()
+    console = Console(
+        file=out, width=width, force_terminal=terminal, no_color=no_color, soft_wrap=True, highlight=False
+    )
+    show(console, label, line)
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_long_lines_hang_below_their_beginning(width: int) -> None:
+    """In a terminal no line is wider than it, words stay whole, and what follows is indented."""
+    lines = printed(width, terminal=True, label="", line=Line(f"  ! {LONG}"))
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= width
+    assert lines[0].startswith("  ! no 'artcle'")
+    assert all(line.startswith("    ") for line in lines[1:])
+    assert " ".join(line.strip() for line in lines) == f"! {LONG}"
+    labelled = printed(width, terminal=True, label="hook", line=LONG)
+    assert all(line.startswith(" " * 14) for line in labelled[1:])
+
+
+def test_a_pipe_gets_whole_lines() -> None:
+    """Each line stays one, however long."""
+    assert printed(80, terminal=False, label="", line=Line(f"  ! {LONG}")) == [f"  ! {LONG}"]
+
+
+@pytest.mark.parametrize("tone", ["", "miss", "hint", "bad"])
+def test_no_color_means_none(tone: str) -> None:
+    """Without colours what stands out does so by its words and weight."""
+    line = Line("extract[0].each: 'x' finds NOTHING", tone)  # type: ignore[arg-type]
+    (plain,) = printed(80, terminal=True, label="", line=line)
+    assert "\x1b[3" not in plain
+    (coloured,) = printed(80, terminal=True, label="", line=line, no_color=False)
+    assert ("\x1b[" in coloured) == bool(tone)
+
+
+def test_what_a_page_holds_stays_one_line() -> None:
+    """Escape sequences, line breaks and bidi marks of a page are taken out."""
+    (line,) = printed(80, terminal=False, label="title", line="a\x1b]0;x\x07b\nc\u202e[bold]d")
+    assert line == "title         ab c[bold]d"
