@@ -104,7 +104,7 @@ async def measure(way: str, url: str, connections: int, requests: int, as_scrape
 
         size = await all_fetchers(WARM_UP)
         if as_scrape_does:
-            from scraper.cli.run import YOUNG_OBJECTS  # here: what it imports would weigh on the other figures
+            from scraper.__main__ import YOUNG_OBJECTS  # here: what it imports would weigh on the other figures
 
             gc.freeze()
             gc.set_threshold(YOUNG_OBJECTS, 20, 20)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from scraper.bench.run import OnStop
 
 Measure = Callable[["Watch", "OnStop"], Awaitable["Report"]]
-YOUNG_OBJECTS = 50_000
-"""Allocations between two looks of the garbage collector: what `scrape crawl` uses, so that the same is measured."""
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -175,7 +172,6 @@ def _run(measure: Measure, progress: ProgressMode, json: Path | None, html: Path
     for path in (json, html):
         if path is not None and str(path) != "-":
             check_writable(path)
-    gc.set_threshold(YOUNG_OBJECTS, 20, 20)
     caught: list[signal.Signals] = []
     with shown(progress) as watch, asyncio.Runner(loop_factory=loop_factory()) as runner:
         report = runner.run(_under_signals(measure, watch, caught))

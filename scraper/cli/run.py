@@ -26,8 +26,6 @@ S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
 
 REASON_CHARS = 600
-YOUNG_OBJECTS = 50_000
-"""Allocations between two looks of the garbage collector: pages make many objects and no cycles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,6 @@ async def run_to_its_end(running: Running[S], shown: Screen, debug: bool) -> S:
     with signals_stop(running.floor, shown.leave), watching(debug):
         async with aclosing(running):
             gc.freeze()
-            gc.set_threshold(YOUNG_OBJECTS, 20, 20)
             return await running.run()
 
 

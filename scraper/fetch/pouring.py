@@ -18,7 +18,10 @@ from scraper.fetch.transfer import Transfer
 from scraper.model import Request
 
 BATCH = 1024 * 1024
-"""Bytes that are written at once."""
+"""Bytes that are written at once, at most: see `BUFFERED`."""
+SMALLEST_BATCH = 64 * 1024
+BUFFERED = 8 * 1024 * 1024
+"""Bytes of all bodies together that wait to be written: with many streams at once their batches are smaller."""
 
 Write = Callable[[list[bytes], int], None]
 """Writes pieces at a byte of a file, in a thread. Raises `OSError`."""
@@ -43,6 +46,12 @@ class Pouring:
         self._storage, self._pace = storage, pace
         self._max_bytes = max_bytes
         self._emit, self._now = emit, now
+        self._streams = 0
+
+    @property
+    def _batch(self) -> int:
+        """Bytes that a stream gathers before it writes them; while they are written, as many may gather again."""
+        return max(SMALLEST_BATCH, min(BATCH, BUFFERED // (2 * self._streams)))
 
     def check_size(self, size: int | None) -> None:
         """Raises `TooLarge` for a file of `size` bytes that may not be as large."""
@@ -63,6 +72,7 @@ class Pouring:
         size = 0
         writing: asyncio.Future[None] | None = None
         progress = _Progress(transfer.request, total, self._emit, self._now)
+        self._streams += 1
         try:
             async with aclosing(cast("AsyncGenerator[bytes, None]", answer.pieces())) as pieces:
                 async for piece in pieces:
@@ -79,7 +89,7 @@ class Pouring:
                     size += len(piece)
                     if not self._pace.free:
                         transfer.held += await self._pace.keep(transfer.request.url.host, len(piece))
-                    if size >= BATCH:
+                    if size >= self._batch:
                         if writing is not None:
                             await storage.translated(writing, path)
                             share.written = share.at - size
@@ -90,6 +100,7 @@ class Pouring:
             if seen:
                 raise Truncated("the answer ended within what is here already")
         finally:
+            self._streams -= 1
             if writing is not None:
                 await storage.translated(writing, path)
                 share.written = share.at - size
