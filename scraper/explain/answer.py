@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from typing import Any
 
+from scraper.engine.hosts import is_page_word
 from scraper.explain.attempts import Row, table, tries_of, tries_so_far
 from scraper.explain.records import posted_text
 from scraper.explain.why import Facts, RunFacts, decide
@@ -44,11 +45,13 @@ def lines(facts: Facts, now: float) -> Iterator[tuple[str, str]]:
 def _run_lines(facts: Facts, run: RunFacts, now: float) -> Iterator[tuple[str, str]]:
     traces, limits = run.traces, facts.config.limits
     yield "run", f"{run.folder}" + (f", process {run.pid} is at work" if run.pid else "")
-    settled = sum(run.counts.outcomes.values())
     host = facts.url.host
-    here = sum(run.counts.hosts.get(host, {}).values())
+    settled, here = (
+        sum(count for word, count in outcomes.items() if is_page_word(word))
+        for outcomes in (run.counts.outcomes, run.counts.hosts.get(host, {}))
+    )
     most, most_here = limits.max_pages or "no limit", limits.max_pages_per_host or "no limit"
-    yield "budget", f"{settled:,} settled of {most}; {here:,} of {host} of {most_here}"
+    yield "budget", f"{settled:,} pages settled of {most}; {here:,} of {host} of {most_here}"
     for same in traces.same:
         yield "dedupe", f"same key as {same}"
     if run.gate is not None and (held := run.gate.ended or run.gate.why(now)):

@@ -1,7 +1,7 @@
 """Fetches the files of a list straight to their places: a `Fetcher` whose bodies never pass through anything else.
 
 A body that is whole when its head is read (`TransportSettings.window`) is one job of a disk thread: written, hashed,
-named. A larger one is written in batches of up to 1 MiB while the next one arrives, so memory holds two batches of a file.
+named. A larger one is written in batches while the next one arrives: see pouring.py.
 
 One call may ask more than once for the same URL, always for the same reason: the answer to a resumption was no proof
 that the rest belongs to the part (see resume.py). Everything else, redirects and retries and mirrors, goes back

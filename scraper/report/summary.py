@@ -24,6 +24,8 @@ from scraper.report.stats import StatsSnapshot, is_failure
 
 TOP_HOSTS = 100
 """Hosts with an entry of their own in summary.json; the rest is summed up."""
+OTHER_KINDS = ("sitemap", "file")
+"""Kinds of URLs beside pages: their words begin with them."""
 SHOWN_HOSTS = 10
 SHOWN_WORDS = 12
 
@@ -51,7 +53,8 @@ def build_summary(
 
     `outcomes`, `hosts` (outcomes by host), `items`, `size` (wire bytes) and `waiting` (URLs still queued or delayed)
     are the frontier's counts of the whole run; `outputs` are paths by name. `skipped` counts by reason, of the whole
-    run when it is given, else of the session.
+    run when it is given, else of the session. In the result `pages` counts every record of pages.jsonl; its `kinds`
+    tell pages from sitemaps and files.
     """
     duration = stats.duration
     return {
@@ -63,7 +66,12 @@ def build_summary(
         "started_at": instant_text(stats.started_at),
         "ended_at": instant_text(stats.last_at),
         "duration_s": round(duration, 3),
-        "pages": {**_sums(outcomes), "waiting": waiting, "outcomes": _by_count(outcomes)},
+        "pages": {
+            **_sums(outcomes),
+            "waiting": waiting,
+            "outcomes": _by_count(outcomes),
+            "kinds": _kinds(outcomes),
+        },
         "items": items,
         "bytes": size,
         "rate": {
@@ -113,6 +121,15 @@ def _sums(outcomes: Mapping[str, int]) -> dict[str, int]:
     failed = sum(count for word, count in outcomes.items() if is_failure(word))
     settled = sum(outcomes.values())
     return {"settled": settled, "ok": settled - failed, "failed": failed}
+
+
+def _kinds(outcomes: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """The counts of each kind that there is: page, sitemap, file."""
+    kinds: dict[str, dict[str, int]] = {}
+    for word, count in outcomes.items():
+        kind = next((kind for kind in OTHER_KINDS if word.startswith(f"{kind}_")), "page")
+        kinds.setdefault(kind, {})[word] = count
+    return {kind: _sums(kinds[kind]) for kind in ("page", *OTHER_KINDS) if kind in kinds}
 
 
 def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
@@ -166,13 +183,18 @@ def _headline(summary: Mapping[str, Any]) -> Text:
 
 def _numbers(summary: Mapping[str, Any]) -> Table:
     pages, rate, session = summary["pages"], summary["rate"], summary["session"]
-    whole = f"{pages['settled']:,} settled, {pages['ok']:,} ok, {pages['failed']:,} failed"
+    kinds = pages.get("kinds") or {"page": pages}  # older runs did not tell them apart
+    whole = _counted(kinds.get("page") or _sums({}))
     if pages["waiting"]:
         whole += f", {pages['waiting']:,} waiting"
+    others = [(f"{kind}s", _counted(kinds[kind])) for kind in OTHER_KINDS if kind in kinds]
+    if others and (missing := pages["outcomes"].get("sitemap_none")):
+        others[0] = ("sitemaps", f"{others[0][1]} ({missing:,} not there)")
     rejected = f", {session['items_rejected']:,} rejected" if session["items_rejected"] else ""
     resumed = " (resumed: times and rates are of this session)" if summary["resumed"] else ""
     rows = [
         ("pages", whole),
+        *others,
         ("items", f"{summary['items']:,}{rejected}"),
         ("received", bytes_text(summary["bytes"])),
         ("took", f"{duration_text(summary['duration_s'])}{resumed}"),
@@ -188,6 +210,10 @@ def _numbers(summary: Mapping[str, Any]) -> Table:
     for name, value in rows:
         table.add_row(Text(name), Text(value))
     return table
+
+
+def _counted(sums: Mapping[str, int]) -> str:
+    return f"{sums['settled']:,} settled, {sums['ok']:,} ok, {sums['failed']:,} failed"
 
 
 def _words(title: str, counts: Mapping[str, int]) -> Text:

@@ -49,6 +49,10 @@ def test_the_summary_has_totals_of_the_run_and_numbers_of_the_session() -> None:
         "failed": 16,
         "waiting": 0,
         "outcomes": {"ok": 120, "timeout": 9, "http_404": 7, "sitemap_ok": 1},
+        "kinds": {
+            "page": {"settled": 136, "ok": 120, "failed": 16},
+            "sitemap": {"settled": 1, "ok": 1, "failed": 0},
+        },
     }
     assert (summary["items"], summary["bytes"]) == (118, 3_600_000)
     assert summary["rate"] == {"pages_per_s": 0.99, "bytes_per_s": 31132}
@@ -106,12 +110,22 @@ def test_it_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["folder", "summary.json"]
 
 
+def test_a_sitemap_that_is_not_there_is_no_page() -> None:
+    """Sitemaps and files are told beside the pages, and what was looked for in vain says so."""
+    outcomes = {"ok": 300, "sitemap_none": 3, "file_ok": 2, "file_http_404": 1}
+    text = rendered(summary_of(crawl(), outcomes=outcomes))
+    assert "pages     300 settled, 300 ok, 0 failed" in text
+    assert "sitemaps  3 settled, 3 ok, 0 failed (3 not there)" in text
+    assert "files     3 settled, 2 ok, 1 failed" in text
+
+
 def test_the_rendered_summary_tells_all_that_matters() -> None:
     """Why it ended, how much, how fast, what failed, which hosts, and where the outputs are, in 80 columns."""
     text = rendered(summary_of(crawl()))
     for part in (
         "books: finished (nothing was left to ask for)",
-        "137 settled, 121 ok, 16 failed",
+        "136 settled, 120 ok, 16 failed",
+        "1 settled, 1 ok, 0 failed",
         "118, 1 rejected",
         "3.60 MB",
         "21s",
