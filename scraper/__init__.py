@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from scraper.bulk.downloader import Downloader, DownloadOptions, DownloadSummary, download
     from scraper.config.load import load_config
     from scraper.config.schema import CrawlConfig
     from scraper.crawler import Crawler, Summary, crawl
-    from scraper.downloader import Downloader, DownloadOptions, DownloadSummary, download
     from scraper.errors import (
         ConfigError,
         FrontierError,
@@ -69,7 +69,7 @@ _HOME = {
     "scraper.config.load": ("load_config",),
     "scraper.config.schema": ("CrawlConfig",),
     "scraper.crawler": ("Crawler", "Summary", "crawl"),
-    "scraper.downloader": ("DownloadOptions", "DownloadSummary", "Downloader", "download"),
+    "scraper.bulk.downloader": ("DownloadOptions", "DownloadSummary", "Downloader", "download"),
     "scraper.errors": (
         "ConfigError",
         "FrontierError",

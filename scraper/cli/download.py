@@ -13,10 +13,10 @@ from scraper.cli.options import Debug, LogFile, Progress, Quiet, Verbose
 from scraper.cli.screen import ProgressMode
 
 if TYPE_CHECKING:
+    from scraper.bulk.downloader import DownloadSummary
+    from scraper.bulk.options import DownloadOptions
     from scraper.cli.run import RunOptions
     from scraper.cli.screen import Screen
-    from scraper.download_options import DownloadOptions
-    from scraper.downloader import DownloadSummary
 
 
 PROBLEMS_TOLD = 20
@@ -93,8 +93,8 @@ def download(
     robots.txt is not read: every URL was named by you. Exit codes: 0 every file is there, 1 some failed (failed.txt
     lists them), 2 usage error, 3 output cannot be written, 4 a checksum did not match, 129/130/143 interrupted.
     """
+    from scraper.bulk.options import DownloadOptions
     from scraper.cli.run import RunOptions
-    from scraper.download_options import DownloadOptions
 
     options = DownloadOptions(
         concurrency=concurrency,
@@ -123,13 +123,13 @@ def download(
 
 def run_download(source: str, output: Path, options: DownloadOptions, how: RunOptions) -> int:
     """Download the list to its end and return the exit code. Raises the errors of `Downloader`."""
+    from scraper.bulk.tally import Tally
     from scraper.cli.run import run_shown, run_to_its_end
-    from scraper.tally import Tally
 
     tally = Tally()
 
     async def work(shown: Screen) -> DownloadSummary:
-        from scraper.downloader import Downloader
+        from scraper.bulk.downloader import Downloader
 
         downloader = await Downloader(source, output, options, listeners=shown.listeners, tally=tally).__aenter__()
         return await run_to_its_end(downloader, shown, how.debug)

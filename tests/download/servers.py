@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from scraper.downloader import Downloader, DownloadOptions, DownloadSummary
+from scraper.bulk.downloader import Downloader, DownloadOptions, DownloadSummary
 from scraper.engine.floor import Stop
 from scraper.testing.site import Asked, Raw, Reply, Route
 

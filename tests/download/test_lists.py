@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scraper.bulk.tally import PROBLEMS_KEPT
 from scraper.errors import RunLocked, SinkError
-from scraper.tally import PROBLEMS_KEPT
 from scraper.testing.site import Asked, Reply, Route, Site
 from tests.download.servers import MIB, Keeper, content, fetch, files, manifest
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from scraper.bulk.mirrors import PROGRESS, Mirrors, request_for
 from scraper.engine.detours import Standing
 from scraper.lists.order import Order, order_of
-from scraper.mirrors import PROGRESS, Mirrors, request_for
 from scraper.model import Body, Done, ErrorKind, Failure, Headers, Page, Retry
 from scraper.testing.site import Asked, Reply, Route, Site
 from tests.download.servers import fetch, files, manifest
@@ -155,7 +155,7 @@ async def test_entries_without_a_mirror_wait_among_those_that_have_one(tmp_path:
             arrived.set()
         return Reply(200, b"x")
 
-    from scraper.downloader import Downloader
+    from scraper.bulk.downloader import Downloader
     from tests.download.servers import QUICK
 
     async with Site({"*": counted}) as site:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from scraper.downloader import Downloader, DownloadSummary
+from scraper.bulk.downloader import Downloader, DownloadSummary
 from scraper.engine.places import SparePlaces
 from scraper.events import BytesReceived, Event
 from scraper.fetch.limits import SegmentSettings
@@ -29,14 +29,14 @@ EAGER = SegmentSettings(
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every transfer counts as slow at once."""
-    monkeypatch.setattr("scraper.download_options.SegmentSettings", lambda most: replace(EAGER, most=most))
+    monkeypatch.setattr("scraper.bulk.options.SegmentSettings", lambda most: replace(EAGER, most=most))
 
 
 @pytest.fixture
 def fragile(monkeypatch: pytest.MonkeyPatch) -> None:
     """After one failure there are no further streams."""
     settings = replace(EAGER, failures=1)
-    monkeypatch.setattr("scraper.download_options.SegmentSettings", lambda most: replace(settings, most=most))
+    monkeypatch.setattr("scraper.bulk.options.SegmentSettings", lambda most: replace(settings, most=most))
 
 
 def both_die(number: int, answer: Answer) -> Answer:
@@ -101,7 +101,7 @@ async def test_when_one_stream_is_all_there_is(tmp_path: Path, vault: Vault, opt
 async def test_our_own_limit_is_no_slowness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
     """A transfer that --limit-rate holds back is not divided: more streams would not be faster."""
     settings = replace(EAGER, slow_after=0.1)
-    monkeypatch.setattr("scraper.download_options.SegmentSettings", lambda most: replace(settings, most=most))
+    monkeypatch.setattr("scraper.bulk.options.SegmentSettings", lambda most: replace(settings, most=most))
     vault = Vault(BODY[: 2 * MIB], head_start=2 * MIB)
     await run(vault, tmp_path, **{option: 6 * MIB})
     assert files(tmp_path) == {"f.bin": BODY[: 2 * MIB]}

@@ -19,7 +19,7 @@ from tests.download.vault import PIECE, Answer, Vault
 BODY = content("killed", 48 * MIB + 5)
 EAGER = """
 import runpy, sys
-import scraper.download_options as options
+import scraper.bulk.options as options
 from scraper.fetch.limits import SegmentSettings
 options.SegmentSettings = lambda most: SegmentSettings(
     most, smallest=1 << 20, least=1 << 19, slow_after=0.05, again_after=0.02, patience=0.0, gain=0.0, note_after=0.02

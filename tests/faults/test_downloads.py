@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scraper.downloader import Downloader, DownloadOptions
+from scraper.bulk.downloader import Downloader, DownloadOptions
 from scraper.testing.site import Asked, Raw, Reply, Route, Site
 from tests.download.servers import KIB, MIB, Keeper, content, fetch, files, manifest
 from tests.download.test_process import start

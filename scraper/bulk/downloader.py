@@ -1,10 +1,9 @@
 """Downloading lists: `download()` for a whole list, `Downloader` for whoever wants to stop it or watch.
 
 It is the crawl's machine with an extractor that finds nothing and files in place of pages: the same frontier, hosts,
-retries and events. What is different is known here and in the two files that build it (`download_options.py`,
-`download_assemble.py`) alone:
+retries and events. What is different is known in this room alone:
 
-- Requests come from a list that is read while the first files are on their way (`feed.py`), and each carries its
+- Requests come from a list that is read while the first files are on their way (feed.py), and each carries its
   `Order`. robots.txt is not read: the user names every URL himself.
 - The journal, not the frontier, is what a run resumes from. The frontier is made anew in every session and filled with
   what the list asks for and the journal does not have, so a list may change between two runs.
@@ -21,16 +20,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from scraper.download_assemble import DownloadAssembly, assemble_download
-from scraper.download_options import DownloadOptions
+from scraper.bulk.assemble import DownloadAssembly, assemble_download
+from scraper.bulk.feed import Batch, ListFeed
+from scraper.bulk.options import DownloadOptions
+from scraper.bulk.tally import Tally
 from scraper.engine.floor import Floor, Stop
 from scraper.engine.shutdown import INTERRUPTED
 from scraper.events import Listener, Warned
-from scraper.feed import Batch, ListFeed
 from scraper.model import ErrorKind, Failure, Request, Result
 from scraper.sinks.disk import uninterrupted
 from scraper.sinks.manifest import Totals
-from scraper.tally import Tally
 
 __all__ = ["DownloadOptions", "DownloadSummary", "Downloader", "download"]
 

@@ -13,6 +13,8 @@ from contextlib import suppress
 from email.utils import formatdate
 from typing import Any, NamedTuple
 
+from scraper.bulk.mirrors import Mirrors, request_for
+from scraper.bulk.tally import PROBLEMS_KEPT, Tally
 from scraper.fetch.files import ADOPT
 from scraper.fetch.folder import Folder
 from scraper.lists.disposition import suggested_name
@@ -21,12 +23,10 @@ from scraper.lists.incoming import Halted, Lull
 from scraper.lists.names import Named, Namer, NameSettings, url_name
 from scraper.lists.order import Order
 from scraper.lists.sums import Checksums
-from scraper.mirrors import Mirrors, request_for
 from scraper.model import Headers, OutOfScope, Request
 from scraper.sinks.journal import Journal, Row, State
 from scraper.sinks.manifest import detail_in, validators_in
 from scraper.sinks.records import to_json
-from scraper.tally import PROBLEMS_KEPT, Tally
 from scraper.urls.canonicalise import canonicalise
 
 FIRST_BATCH = 32

@@ -14,8 +14,9 @@ from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scraper.clock import Clock, wall_time
-from scraper.download_options import (
+from scraper.bulk.feed import ListFeed, lines_of
+from scraper.bulk.mirrors import Mirrors
+from scraper.bulk.options import (
     DownloadOptions,
     download_rules,
     engine_settings,
@@ -23,13 +24,14 @@ from scraper.download_options import (
     name_settings,
     transport_settings,
 )
+from scraper.bulk.tally import Tally
+from scraper.clock import Clock, wall_time
 from scraper.engine.crawl import Engine
 from scraper.engine.descriptors import affordable, too_few_files
 from scraper.engine.hosts import GATE_NOTE
 from scraper.engine.resume import CLOCK_MARK, epoch, set_back
 from scraper.errors import FrontierError
 from scraper.events import CrawlStarted, EventBus, Listener, Warned
-from scraper.feed import ListFeed, lines_of
 from scraper.fetch.files import FileFetcher
 from scraper.fetch.folder import Folder
 from scraper.fetch.guard import AddressGuard
@@ -43,13 +45,11 @@ from scraper.lists.entry import BadLine, Entry
 from scraper.lists.incoming import Lull
 from scraper.lists.read import read_as_it_comes
 from scraper.lists.sums import read_checksums
-from scraper.mirrors import Mirrors
 from scraper.model import Harvest, Page
 from scraper.politeness.gate import HostGate
 from scraper.politeness.overlays import PolitenessSettings
 from scraper.sinks.journal import Journal
 from scraper.sinks.manifest import FAILED, MANIFEST, ManifestSink
-from scraper.tally import Tally
 
 STATE = Path(".scrape") / "download"
 """The state of downloads inside the output folder; a crawl's lies beside it."""
