@@ -12,8 +12,8 @@ from scraper.report.sanitise import clean
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from scraper.cli.plan import Plan
     from scraper.config.schema import CrawlConfig
+    from scraper.explain.plan import Plan
     from scraper.model import Request, Result
     from scraper.politeness.overlays import PolitenessSettings
 

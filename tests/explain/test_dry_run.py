@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scraper.cli.plan import SEEDS_ASKED, HostPlan, Plan
+from scraper.cli.plan import SEEDS_ASKED
+from scraper.explain.plan import HostPlan, Plan
 from scraper.politeness.gate import GateSettings
 from tests.explain.conftest import Finished, Tell
 
