@@ -1,0 +1,152 @@
+"""What comes of a request: a page, a failure, a refusal of ours, or the word that nothing has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from scraper.model.request import Request
+
+
+class Headers:
+    """Response headers as they came: order and repetition kept, names matched without case.
+
+    Values are latin-1 text. Made from `(name, value)` byte pairs, decoded only when asked for.
+    """
+
+    __slots__ = ("_first", "raw")
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        self.raw = raw if isinstance(raw, list) else list(raw)
+        self._first: dict[bytes, bytes] | None = None
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value sent for `name`, in order."""
+        wanted = name.lower().encode("latin-1")
+        return [v.decode("latin-1").strip() for k, v in self.raw if k.lower() == wanted]
+
+    def get(self, name: str) -> str | None:
+        """The first value sent for `name`, or None."""
+        value = self.by_name.get(name.lower().encode("latin-1"))
+        return None if value is None else value.decode("latin-1").strip()
+
+    @property
+    def by_name(self) -> Mapping[bytes, bytes]:
+        """The first value of each name, which is in lower case. Made once: a record asks for half a dozen names."""
+        first = self._first
+        if first is None:
+            first = self._first = {name.lower(): value for name, value in reversed(self.raw)}
+        return first
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def __repr__(self) -> str:
+        return f"Headers({self.raw!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A response body, decoded from its content-coding: in memory (`data`) or spooled to a file (`path`).
+
+    `size` is its length in bytes, `wire_size` what came over the network before decoding. `digest` names its
+    algorithm: `xxh3:<32 hex digits>` or `sha256:<64 hex digits>`.
+    """
+
+    size: int
+    wire_size: int
+    digest: str
+    data: bytes | None = None
+    path: Path | None = None
+
+    def read(self) -> bytes:
+        """The whole body. Blocks on the disk when it was spooled: call it off the event loop then."""
+        if self.data is not None:
+            return self.data
+        return self.path.read_bytes() if self.path is not None else b""
+
+    def discard(self) -> None:
+        """Delete what was spooled, if it is still there."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+class ErrorKind(StrEnum):
+    """Why a URL failed: the word in the `error` column of every output."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    NETWORK = "network"
+    PROTOCOL = "protocol"
+    TRUNCATED = "truncated"
+    DECODE = "decode"
+    TOO_LARGE = "too_large"
+    REDIRECT = "redirect"
+    SCHEME = "scheme"
+    SCOPE = "scope"
+    ROBOTS = "robots"
+    ADDRESS = "address"
+    HTTP = "http"
+    CHECKSUM = "checksum"
+    IO = "io"
+    PARSE = "parse"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A complete HTTP response, whatever its status. Redirects are pages too: each hop is a fetch of its own.
+
+    `started_at` is epoch seconds; `ttfb` (request sent to headers read) and `elapsed` (to the body's end) are
+    seconds.
+    """
+
+    request: Request
+    status: int
+    headers: Headers
+    body: Body
+    started_at: float = 0.0
+    ttfb: float = 0.0
+    elapsed: float = 0.0
+    http_version: str = "1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No complete response came. `detail` is a sentence without secrets; `permanent` says a retry is vain."""
+
+    request: Request
+    error: ErrorKind
+    detail: str
+    status: int | None = None
+    headers: Headers = field(default_factory=Headers)
+    started_at: float = 0.0
+    elapsed: float = 0.0
+    received: int = 0
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A rule forbade asking: `reason` is an `error` word (`robots`, `address`, `scope` ...), `rule` what decided."""
+
+    request: Request
+    reason: ErrorKind
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The server answered 304: what we hold is current."""
+
+    request: Request
+    headers: Headers
+    started_at: float = 0.0
+    elapsed: float = 0.0
+
+
+Outcome = Page | Failure | Denied | NotModified
