@@ -81,7 +81,10 @@ class Dice:
 
 
 def outcome_word(outcome: Outcome) -> str:
-    """The word an outcome is counted under: `ok`, `http_404`, or the error's kind."""
+    """The word an outcome is counted under: `ok`, `http_404`, or the error's kind.
+
+    `not_followed` is a 3xx that leads nowhere, such as 300 without a Location; `redirect` is a failure, such as a loop.
+    """
     match outcome:
         case Failure(error=error):
             return str(error)
@@ -92,7 +95,7 @@ def outcome_word(outcome: Outcome) -> str:
         case page:
             if page.status >= 400:
                 return f"http_{page.status}"
-            return "ok" if page.status < 300 else "redirect"
+            return "ok" if page.status < 300 else "not_followed"
 
 
 def settled_word(result: Result) -> str:

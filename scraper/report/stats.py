@@ -41,7 +41,7 @@ PARTIAL_LIMIT = 10_000
 """Large bodies under way that are followed at once."""
 OTHERS = "others"
 
-_WELL = frozenset({"ok", "redirect", "duplicate", "none"})
+_WELL = frozenset({"ok", "not_followed", "duplicate", "none"})
 
 
 def is_failure(outcome: str) -> bool:

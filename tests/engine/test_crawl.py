@@ -275,6 +275,16 @@ async def test_a_redirect_loop_ends() -> None:
     (result,) = machine.sink.flushed
     assert result.error is ErrorKind.REDIRECT
     assert len(machine.fetcher.urls()) < 15
+    assert (await machine.frontier.counts()).outcomes == {"redirect": 1}
+
+
+@virtual_run
+async def test_an_answer_that_leads_nowhere_is_no_failure() -> None:
+    """A 300 without a Location is counted under a word of its own, not with the loops."""
+    machine = Machine(FakeFetcher({f"{A}/x": status(300)}))
+    await machine.run(f"{A}/x")
+    assert [result.error for result in machine.sink.flushed] == [None]
+    assert (await machine.frontier.counts()).outcomes == {"not_followed": 1}
 
 
 @virtual_run
