@@ -15,6 +15,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from threading import Thread
 
 from scraper.clock import Clock
@@ -153,5 +154,25 @@ def _signals_held_back() -> Iterator[None]:
 
 
 def _new_pool(extractor: Extractor) -> ProcessPoolExecutor:
+    _start_tracker_quietly()
     context = multiprocessing.get_context("spawn")  # a fork would copy our threads' locks
     return ProcessPoolExecutor(1, context, initializer=_prepare, initargs=(extractor,))
+
+
+def _start_tracker_quietly() -> None:
+    """Start the process that clears up after a killed one, so that it does not tell the user about semaphores.
+
+    It is a process of Python's own, which takes over the environment that it is started with.
+    """
+    if os.name != "posix":  # Windows clears up by itself
+        return
+    name, quiet = "PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker"
+    before = os.environ.get(name)
+    os.environ[name] = f"{before},{quiet}" if before else quiet
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

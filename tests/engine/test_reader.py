@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -115,3 +117,18 @@ async def test_a_cancelled_read_ends_its_process() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         await gone(pid)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there a process of Python's clears up")
+def test_a_killed_run_says_nothing_of_semaphores() -> None:
+    """What Python's own process clears away after a kill is no news for the user."""
+    dies = """
+import multiprocessing, os
+from scraper.engine.reader import _start_tracker_quietly
+_start_tracker_quietly()
+held = multiprocessing.get_context("spawn").Lock()
+os._exit(9)
+"""
+    # Returns when nobody holds the pipe any more, and so after the process that clears up has ended.
+    died = subprocess.run([sys.executable, "-c", dies], capture_output=True, text=True, timeout=60, check=False)
+    assert (died.returncode, died.stderr) == (9, "")
