@@ -16,11 +16,11 @@ from scraper.errors import SinkError
 from scraper.events import BreakerClosed, BreakerOpened, FetcherReplaced, HostParked, QueuesSampled, RetryPlanned
 from scraper.frontier.memory import MemoryFrontier
 from scraper.hooks.interface import Hook
-from scraper.model import ErrorKind, Failure, Item, Page, Request, Result, Settlement
+from scraper.model import ErrorKind, Failure, Item, Link, Page, Request, Result, Settlement
 from scraper.politeness.breaker import BreakerSettings
 from scraper.politeness.gate import GateSettings, HostGate
 from scraper.politeness.robots import RobotsSettings
-from scraper.testing.fakes import Answer, FakeFetcher, FakeSink, failure, make_page, redirect, status
+from scraper.testing.fakes import Answer, FakeFetcher, FakeSink, failure, make_page, make_url, redirect, status
 from scraper.testing.virtual_loop import virtual_run
 from tests.engine.machine import EPOCH, FAST, Machine
 
@@ -93,6 +93,17 @@ async def test_concurrency_is_capped_per_host_and_in_total() -> None:
     await machine.run(f"{A}/0", f"{B}/0")
     assert machine.fetcher.peak == 5
     assert machine.fetcher.peaks == {"a.example": 3, "b.example": 3}
+
+
+@pytest.mark.parametrize("all_sitemaps", [True, False])
+@virtual_run
+async def test_a_plan_reads_sitemaps_when_its_page_budget_is_spent(all_sitemaps: bool) -> None:
+    """A sitemap that is found on the last page is read for who counts URLs, and left alone by a crawl."""
+    sitemap = Link(make_url(f"{A}/map.xml"), kind="sitemap")
+    machine = Machine(FakeFetcher(otherwise="<p>"), {f"{A}/0": [f"{A}/1", sitemap]})
+    machine.settings = EngineSettings(sitemaps=False, max_pages=1, all_sitemaps=all_sitemaps)
+    assert (await machine.run(f"{A}/0")).why == "max_pages"
+    assert machine.fetcher.urls() == ([f"{A}/0", f"{A}/map.xml"] if all_sitemaps else [f"{A}/0"])
 
 
 class CountingFrontier(MemoryFrontier):

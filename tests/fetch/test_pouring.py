@@ -65,9 +65,13 @@ async def test_what_waits_to_be_written_is_bounded(tmp_path: Path, streams: int,
         async with asyncio.TaskGroup() as group:
             for number in range(streams):
                 group.create_task(one(number))
+        assert sum(sizes) == streams * 2 * BATCH
+        alone = len(sizes)
+        barrier = asyncio.Barrier(1)
+        await one(streams)
+        assert sizes[alone] == BATCH, "those that have ended take no room"
     finally:
         await storage.aclose()
         folder.close()
-    assert sum(sizes) == streams * 2 * BATCH
     assert sizes[0] == batch
     assert 2 * streams * sizes[0] <= max(BUFFERED, 2 * streams * SMALLEST_BATCH)
