@@ -39,6 +39,7 @@ from scraper.fetch.notes import Notes
 from scraper.fetch.pace import Pace
 from scraper.fetch.transport import FastTransport
 from scraper.frontier.lock import RunLock
+from scraper.frontier.read import DOWNLOAD_STATE
 from scraper.frontier.remains import Remains, remains_of
 from scraper.frontier.sqlite import SqliteFrontier, SqliteSettings
 from scraper.lists.entry import BadLine, Entry
@@ -51,7 +52,7 @@ from scraper.politeness.overlays import PolitenessSettings
 from scraper.sinks.journal import Journal
 from scraper.sinks.manifest import FAILED, MANIFEST, ManifestSink
 
-STATE = Path(".scrape") / "download"
+STATE = DOWNLOAD_STATE
 """The state of downloads inside the output folder; a crawl's lies beside it."""
 JOURNAL = "journal.sqlite"
 QUEUE = "queue.sqlite"

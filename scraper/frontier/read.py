@@ -27,6 +27,8 @@ from scraper.urls.fingerprint import fingerprint
 from scraper.urls.posting import PLAIN_FROM, PREFIX
 
 STATE_FILE = Path(".scrape") / "frontier.sqlite"
+DOWNLOAD_STATE = Path(".scrape") / "download"
+"""Where a download keeps its state; a folder that has it and no crawl's is not empty."""
 LOCKS = Path("/proc/locks")
 
 _SUMS = "SELECT (SELECT count(*) FROM queue), (SELECT count(*) FROM later)"
@@ -73,6 +75,11 @@ class StateReader:
     def __init__(self, folder: Path) -> None:
         self._path = folder / STATE_FILE
         if not self._path.is_file():
+            if (folder / DOWNLOAD_STATE).is_dir():
+                raise FrontierError(
+                    f"{folder} holds no run of a crawl but a download: manifest.jsonl has a record for every line, "
+                    "failed.txt what failed, and scrape download with the same list goes on"
+                )
             raise FrontierError(f"{folder} holds no run: {STATE_FILE} is not there")
         # While somebody writes there is a log beside the file, and SQLite's shared memory keeps us in step with it. A
         # run that begins just now changes the file itself only after megabytes of log: this look is over by then.

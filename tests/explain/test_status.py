@@ -44,6 +44,13 @@ def test_a_run_at_work_names_its_process(finished: Finished, tell: Tell) -> None
         assert json.loads(tell("status", str(finished.folder), "--json").out)["state"] == "at work"
 
 
+def test_a_folder_of_a_download_is_told_as_one(tell: Tell, tmp_path: Path) -> None:
+    """Where to look instead is said."""
+    (tmp_path / ".scrape" / "download").mkdir(parents=True)
+    said = tell("status", str(tmp_path))
+    assert (said.code, "but a download: manifest.jsonl" in " ".join(said.out.split())) == (3, True)
+
+
 def test_a_folder_without_a_run_is_exit_3(tell: Tell, tmp_path: Path) -> None:
     """Told in a sentence."""
     said = tell("status", str(tmp_path))
