@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from zlib import crc32
 
 from scraper.engine.detours import Standing
+from scraper.frontier.marks import HostMarks
 from scraper.lists.order import Order, order_of
 from scraper.model import Done, ErrorKind, Failure, OutOfScope, Page, Request, Retry, Url
 from scraper.urls.canonicalise import canonicalise
 
 PROGRESS = 1024 * 1024
 """Bytes that an attempt must have brought to be worth going on with at the same place."""
-MARKS = 1 << 19
-"""Bits that remember which hosts have entries with mirrors; two hosts of one bit cost a look too many."""
 
 
 def request_for(order: Order, href: str) -> Request:
@@ -37,18 +35,16 @@ class Mirrors:
 
     def __init__(self, retries: int, backoff: float) -> None:
         self._retries, self._backoff = retries, backoff
-        self._marks = bytearray(MARKS // 8)
+        self._offering = HostMarks()  # two hosts of one bit cost a look too many
 
     def remember(self, order: Order) -> None:
         """Mark the hosts of an entry that has mirrors. Called from any thread."""
         for href in _places(order):
-            bit = _bit(_url(href).host)
-            self._marks[bit >> 3] |= 1 << (bit & 7)
+            self._offering.add(_url(href).host)
 
     def offered_at(self, host: str) -> bool:
         """Whether requests for `host` may have another place."""
-        bit = _bit(host)
-        return bool(self._marks[bit >> 3] >> (bit & 7) & 1)
+        return host in self._offering
 
     def after(
         self,
@@ -142,7 +138,3 @@ def _url(href: str) -> Url:
     url = canonicalise(href)
     assert not isinstance(url, OutOfScope), "lists give canonical URLs"
     return url
-
-
-def _bit(host: str) -> int:
-    return crc32(host.encode("utf-8", "replace")) % MARKS

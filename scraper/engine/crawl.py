@@ -76,7 +76,7 @@ class Engine:
         self._robots = RobotsDesk(premises, fetcher)
         self._reader = PageReader(extractor, settings.medium_page, settings.large_page, clock)
         self._dispatcher = Dispatcher(premises, self._robots)
-        self._fetchers = Fetchers(premises, fetcher, self._robots, run_hooks)
+        self._fetchers = Fetchers(premises, self._dispatcher, fetcher, self._robots, run_hooks)
         self._recorder = Recorder(premises, outputs, self._reader, run_hooks, on_result)
         self._monitor = Monitor(premises)
         self.places = SparePlaces(premises)

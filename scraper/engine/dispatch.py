@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from scraper.engine.floor import FetchJob, Finding, RobotsJob, Stop
+from scraper.engine.floor import FetchJob, Finding, Job, RobotsJob, Stop
 from scraper.engine.premises import Premises
 from scraper.engine.robots import Allowed, Later, Refused, RobotsDesk, Unknown
 from scraper.frontier.interface import NEVER, Drained, Granted, Wait
@@ -43,6 +43,7 @@ class Dispatcher:
         floor = self._floor
         while not floor.stopping.is_set():
             floor.wake.clear()
+            await self._hand_over()
             room = floor.idle - floor.jobs.qsize()
             below = self._ceiling()
             if room <= 0:
@@ -55,7 +56,8 @@ class Dispatcher:
                 case Granted(leases):
                     floor.starving = False
                     for lease in leases:
-                        self._send(lease)
+                        if (job := self._decide(lease)) is not None:
+                            floor.jobs.put_nowait(job)
                     await self._hand_over()
                     # Now the fetchers start, and open their hosts again: asked before that, the frontier says "wait".
                     await self._clock.breathe()
@@ -68,6 +70,37 @@ class Dispatcher:
                         return self._ended(below, "some hosts could not be asked: skipped.jsonl says which and why")
                     await self._wait_until(until)
         return floor.stop_reason or Stop("finished")
+
+    def next_job(self) -> Job | None:
+        """What a fetcher that has just finished may do next, if that is known at once; else it waits for its turn.
+
+        What it takes here needs no other task to run: with files and small pages, handing work over costs as much
+        as the work.
+        """
+        floor = self._floor
+        if floor.stopping.is_set() or not floor.jobs.empty():
+            return None
+        below = self._ceiling()
+        lease = self._frontier.lease_now(self._clock.now(), below)
+        job = None if lease is None else self._decide(lease)
+        if self._returned or self._denied:
+            floor.wake.set()
+        return job
+
+    def next_of(self, host: str) -> FetchJob | None:
+        """Another request to `host` for the fetcher that has just ended one, whose host may be asked now.
+
+        Whoever takes it has charged its start already. It spares a busy host the way through the schedule, where it
+        would be put in to be taken out at once; other hosts whose turn has come go first.
+        """
+        floor = self._floor
+        if self._robots.needed or floor.stopping.is_set() or not floor.jobs.empty():
+            return None
+        lease = self._frontier.lease_again(host, self._clock.now(), self._ceiling())
+        if lease is None:
+            return None
+        floor.took(lease)
+        return FetchJob(lease, True)
 
     def _page_budget(self) -> int:
         limit = self._settings.max_pages
@@ -107,8 +140,8 @@ class Dispatcher:
             async with asyncio.timeout(timeout):
                 await floor.wake.wait()
 
-    def _send(self, lease: Lease) -> None:
-        """Decide about one lease; what may be asked goes to the fetchers."""
+    def _decide(self, lease: Lease) -> Job | None:
+        """What a fetcher is to do about `lease`; None when it goes back or to the recorder."""
         floor, url = self._floor, lease.request.url
         now = self._clock.now()
         gate = self._hosts.enter(url.host, lease.notes, now)
@@ -123,18 +156,19 @@ class Dispatcher:
             else:
                 self._frontier.park(url.host, self._detours.instant(url.host, ready))
                 self._returned.append(turned)
-            return
+            return None
         verdict = self._robots.judge(lease.request, lease.notes, now)
         match verdict:
             case Allowed():
-                floor.jobs.put_nowait(FetchJob(lease))
+                return FetchJob(lease)
             case Unknown():
-                floor.jobs.put_nowait(RobotsJob(lease))
+                return RobotsJob(lease)
             case Refused(rule):
                 self._frontier.park(url.host, ready)
                 self._denied.append(Finding(lease, Denied(lease.request, ErrorKind.ROBOTS, rule)))
             case Later(instant):
                 self._release(lease, instant)
+        return None
 
     def _release(self, lease: Lease, until: float) -> None:
         self._frontier.park(lease.request.url.host, until)

@@ -21,9 +21,10 @@ class Finding(NamedTuple):
 
 
 class FetchJob(NamedTuple):
-    """An errand for a fetcher: fetch what is leased."""
+    """An errand for a fetcher: fetch what is leased. With `charged` its start is charged to its host already."""
 
     lease: Lease
+    charged: bool = False
 
 
 class RobotsJob(NamedTuple):
@@ -77,6 +78,11 @@ class Floor:
         """A floor with queues bounded by the number of fetchers."""
         return cls(jobs=asyncio.Queue(concurrency), results=asyncio.Queue(2 * concurrency))
 
+    def stir(self) -> None:
+        """Let the dispatcher look again, if there are fetchers it could find something for."""
+        if self.idle > self.jobs.qsize():
+            self.wake.set()
+
     def nudge(self, *, hungry: bool = False) -> None:
         """Ask the recorder to settle now; a full queue means that it is at work anyway."""
         if not self.results.full():
@@ -99,4 +105,4 @@ class Floor:
         self.taken.pop(lease.id, None)
         self.pages_outstanding -= lease.request.kind == "page"
         self.pages_settled += settled_page
-        self.wake.set()
+        self.stir()

@@ -58,6 +58,7 @@ class Later(NamedTuple):
 
 
 Judgement = Allowed | Unknown | Refused | Later
+_ALLOWED = Allowed()
 
 
 class RobotsDesk:
@@ -76,12 +77,13 @@ class RobotsDesk:
         self._clock = premises.clock
         self._dice = premises.dice
         self._book = RobotsBook(BOOK_LIMIT)
-        self._needed = self._robots.robots == "obey" or self._settings.sitemaps
+        self.needed = self._robots.robots == "obey" or self._settings.sitemaps
+        """Whether there is anything to judge."""
 
     def judge(self, request: Request, notes: Mapping[str, str] | None, now: float) -> Judgement:
         """Whether `request` may be asked for; `notes` are those of its lease."""
-        if not self._needed:
-            return Allowed()
+        if not self.needed:
+            return _ALLOWED
         self.recall(notes)
         entry = self._book.get(request.url.origin, now)
         if entry is None:
@@ -89,7 +91,7 @@ class RobotsDesk:
         verdict = entry.judge(request.url.target)
         match verdict.decision:
             case "allow":
-                return Allowed()
+                return _ALLOWED
             case "deny":
                 return Refused(verdict.rule)
             case "defer":

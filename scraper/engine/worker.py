@@ -12,14 +12,16 @@ import asyncio
 import logging
 from dataclasses import replace
 
+from scraper.engine.dispatch import Dispatcher
 from scraper.engine.floor import FetchJob, Finding, Job, RobotsJob, Stop
 from scraper.engine.hooks import Hooks
 from scraper.engine.premises import Premises
 from scraper.engine.robots import RobotsDesk
 from scraper.errors import ScraperError
-from scraper.events import FetcherReplaced, FetchFinished, FetchStarted
+from scraper.events import Event, FetcherReplaced, FetchFinished, FetchStarted
 from scraper.fetch.interface import Fetcher
 from scraper.model import Denied, ErrorKind, Failure, Lease, Outcome, Page, Release, Settlement
+from scraper.politeness.gate import HostGate
 
 log = logging.getLogger("scraper.engine")
 
@@ -27,7 +29,9 @@ log = logging.getLogger("scraper.engine")
 class Fetchers:
     """N fetcher tasks under one supervisor, all children of the run's TaskGroup."""
 
-    def __init__(self, premises: Premises, fetcher: Fetcher, robots: RobotsDesk, hooks: Hooks) -> None:
+    def __init__(
+        self, premises: Premises, dispatcher: Dispatcher, fetcher: Fetcher, robots: RobotsDesk, hooks: Hooks
+    ) -> None:
         self._settings = premises.settings
         self._floor = premises.floor
         self._frontier = premises.frontier
@@ -39,6 +43,7 @@ class Fetchers:
         self._clock = premises.clock
         self._detours = premises.detours
         self._dice = premises.dice
+        self._dispatcher = dispatcher
         self._deaths = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._group: asyncio.TaskGroup | None = None
@@ -61,37 +66,45 @@ class Fetchers:
         task.add_done_callback(self._tasks.discard)
 
     async def _work(self, name: str) -> None:
-        floor = self._floor
+        floor, job = self._floor, None
         while True:
-            floor.idle += 1
-            floor.wake.set()
+            job = job or self._dispatcher.next_job() or await self._wait_for_job()
+            lease = job.lease
+            floor.in_flight[lease.id] = lease
             try:
-                job = await floor.jobs.get()
-            finally:
-                floor.idle -= 1
-            floor.in_flight[job.lease.id] = job.lease
-            try:
-                await self._do(job, name)
+                job = await self._do(job, name)
                 self._deaths = 0
             except ScraperError:
                 raise
             except Exception as error:  # noqa: BLE001  a hook, an odd page, a bug: this fetcher is replaced, the run goes on
-                await self._bury(name, job.lease, error)
+                await self._bury(name, lease, error)
                 return
             finally:
-                floor.in_flight.pop(job.lease.id, None)
+                floor.in_flight.pop(lease.id, None)
 
-    async def _do(self, job: Job, name: str) -> None:
+    async def _wait_for_job(self) -> Job:
+        floor = self._floor
+        floor.idle += 1
+        floor.wake.set()
+        try:
+            return await floor.jobs.get()
+        finally:
+            floor.idle -= 1
+
+    async def _do(self, job: Job, name: str) -> Job | None:
+        """Do one errand; return the next one, when it is known already."""
         match job:
-            case FetchJob(lease):
-                outcome = await self._fetch(lease, name)
+            case FetchJob(lease, charged):
+                outcome, following = await self._fetch(lease, name, charged)
                 await self._floor.results.put(Finding(lease, outcome))
+                return following
             case RobotsJob(lease):
                 notes = await self._robots.run(lease)
                 await self._frontier.settle([Settlement(lease, Release())], None, notes)
                 self._floor.gave(lease)
+                return None
 
-    async def _fetch(self, lease: Lease, name: str) -> Outcome:
+    async def _fetch(self, lease: Lease, name: str, charged: bool) -> tuple[Outcome, FetchJob | None]:
         request, bus, clock = lease.request, self._bus, self._clock
         host = request.url.host
         gate = self._hosts.enter(host, None)
@@ -99,31 +112,50 @@ class Fetchers:
             changed = await self._hooks.request(request)
             if changed is None:
                 self._frontier.park(host, gate.ready_at())
-                return Denied(request, ErrorKind.OTHER, "hooks.on_request")
+                return Denied(request, ErrorKind.OTHER, "hooks.on_request"), None
             # A hook may change how we ask, not what is asked: the entry's identity and host stay its own.
             request = replace(changed, url=request.url, content=request.content, tries=request.tries)
         started = clock.now()
-        self._frontier.park(host, self._detours.instant(host, gate.on_start(started)))
-        self._floor.wake.set()
+        if not charged:
+            self._frontier.park(host, self._detours.instant(host, gate.on_start(started)))
+            self._floor.stir()
         if bus.listening:
             bus.emit(FetchStarted(started, request.url.href, host, request.attempt, name))
-        outcome: Outcome | None = None
         try:
             outcome = await self._fetcher.fetch(request)
-        finally:
+        except BaseException:
             # Also when the fetch was cancelled or died: a gate that never hears of the end would count it for ever.
-            now = clock.now()
-            ended = outcome or Failure(request, ErrorKind.OTHER, "given up", started_at=started, permanent=True)
-            news = gate.on_finish(ended, now, self._dice.rng, self._dice.loop_lag)
-            if news:
-                self._detours.heard(host, news)
-            self._frontier.park(host, self._detours.instant(host, gate.ready_at()))
-            self._floor.wake.set()
+            given_up = Failure(request, ErrorKind.OTHER, "given up", started_at=started, permanent=True)
+            self._end(gate, given_up, clock.now())
+            self._open(gate, gate.ready_at())
+            raise
+        now = clock.now()
+        news = self._end(gate, outcome, now)
         if bus.listening:
             for event in news:
                 bus.emit(event)
             bus.emit(finished_event(outcome, now, host))
-        return outcome
+        return outcome, self._go_on(gate, now)
+
+    def _end(self, gate: HostGate, outcome: Outcome, now: float) -> tuple[Event, ...]:
+        news = gate.on_finish(outcome, now, self._dice.rng, self._dice.loop_lag)
+        if news:
+            self._detours.heard(gate.host, news)
+        return news
+
+    def _go_on(self, gate: HostGate, now: float) -> FetchJob | None:
+        """The next request to the same host, its start charged, or None; either way the host is open when it may be."""
+        ready, following = gate.ready_at(), None
+        if ready <= now and not self._hooks.on_request:  # a hook may refuse what was charged
+            following = self._dispatcher.next_of(gate.host)
+            if following is not None:
+                ready = gate.on_start(now)
+        self._open(gate, ready)
+        return following
+
+    def _open(self, gate: HostGate, ready: float) -> None:
+        self._frontier.park(gate.host, self._detours.instant(gate.host, ready))
+        self._floor.stir()
 
     async def _bury(self, name: str, lease: Lease, error: Exception) -> None:
         """Record the death of a fetcher on the URL that caused it, and hire another one."""

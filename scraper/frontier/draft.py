@@ -22,6 +22,7 @@ class Draft:
         self._rotations = known.rotations
         self._discovered: list[tuple[int, Request | None]] = []
         self._finished: list[tuple[str, int, int]] = []
+        self._vanished: list[tuple[str, int, int]] = []
         self._again: list[Again] = []
         self._skips: list[SkipChange] = []
         self._tally: Counter[tuple[str, str]] = Counter()
@@ -46,10 +47,19 @@ class Draft:
         self._items += items
         self._wire_size += wire_size
 
-    def finish(self, entry: int, request: Request, verdict: Done | Drop | Retry, outcome: str, now: float) -> None:
+    def finish(
+        self,
+        entry: int,
+        request: Request,
+        verdict: Done | Drop | Retry,
+        outcome: str,
+        now: float,
+        *,
+        written: bool = True,
+    ) -> None:
         """End the lease of `entry`, which was leased as `request`. A retry due at `now` goes into the queue."""
         host = request.url.host
-        self._finished.append((host, request.priority, entry))
+        (self._finished if written else self._vanished).append((host, request.priority, entry))
         match verdict:
             case Retry(at, again):
                 key = fingerprint(again.url)
@@ -69,13 +79,29 @@ class Draft:
         if outcome:
             self._tally[host, outcome] += 1
 
+    @property
+    def forgetful(self) -> bool:
+        """Whether keys have left the caches meanwhile."""
+        return self._known.rotations != self._rotations
+
+    def keys_alone(self, unsaved: Iterable[int]) -> dict[int, Request]:
+        """Leave of what was discovered the keys alone, behind `unsaved` ones; return the requests, by key."""
+        earlier = dict.fromkeys(unsaved)
+        requests: dict[int, Request] = {}
+        for key, request in self._discovered:
+            if request is not None and key not in earlier:
+                requests.setdefault(key, request)
+        self._discovered = [*earlier.items(), *((key, None) for key, _ in self._discovered)]
+        return requests
+
     def group(self, marks: Mapping[str, str], notes: Mapping[str, Mapping[str, str]]) -> Group:
         """All of it."""
         return Group(
             self._discovered,
             self._known.complete,
-            self._known.rotations != self._rotations,
+            self.forgetful,
             self._finished,
+            self._vanished,
             self._again,
             self._skips,
             self._tally,

@@ -111,6 +111,8 @@ class Schedule(Generic[L]):
     def park(self, host: str, until: float) -> L:
         """Open `host` from `until` on; what the port's `park` does."""
         line = self.line(host)
+        if until == line.ready_at and line.waiting and not line.closed:
+            return line  # it stands there already
         line.closed = False
         line.ready_at = until
         if line.waiting:
@@ -136,6 +138,14 @@ class Schedule(Generic[L]):
         for line in lines:
             line.closed = False
             self._push(line)
+
+    def again(self, host: str, below: int | None) -> L | None:
+        """The line of `host` if it has something waiting and is open, and no other host's turn has come before it."""
+        line = self._lines.get(host)
+        if line is None or line.closed or not line.waiting or (below is not None and line.bound >= below):
+            return None
+        first = self.first(below)
+        return line if first is None or first is line or first.ready_at > self.now else None
 
     def first(self, below: int | None) -> L | None:
         """The open host with something waiting whose instant comes first."""

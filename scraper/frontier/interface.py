@@ -96,6 +96,18 @@ class Frontier(Protocol):
         """
         ...
 
+    def lease_now(self, now: float, below: int | None = None) -> Lease | None:
+        """One lease, as `lease` would give it, if that takes no I/O; None is no answer: then ask `lease`."""
+        ...
+
+    def lease_again(self, host: str, now: float, below: int | None = None) -> Lease | None:
+        """Another lease of `host` for whoever holds one and has just finished with it, without I/O.
+
+        The host stays open or parked as it is: whoever asks has seen to it that one more request may be sent. None
+        when another host's turn has come, `host` is closed or has nothing at hand: then the usual way must be gone.
+        """
+        ...
+
     def park(self, host: str, until: float) -> None:
         """Open `host` from `until` (epoch seconds, `NEVER` to keep it closed). Does no I/O.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -43,13 +43,14 @@ class Group:
 
     `discovered` are requests to queue if their keys are new; a key without one only becomes known. `certain` says
     that all of them are new, `forgetful` that keys have left the caches since the last group. `finished` are the
-    places (host, priority, id) that leave the queue.
+    places (host, priority, id) that leave the queue, `vanished` those of requests that were never written.
     """
 
     discovered: Sequence[tuple[int, Request | None]] = ()
     certain: bool = False
     forgetful: bool = False
     finished: Sequence[tuple[str, int, int]] = ()
+    vanished: Sequence[tuple[str, int, int]] = ()
     again: Sequence[Again] = ()
     skips: Sequence[SkipChange] = ()
     tally: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -60,14 +61,17 @@ class Group:
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
-        rows = self.discovered or self.finished or self.again or self.skips or self.tally
+        rows = self.discovered or self.finished or self.vanished or self.again or self.skips or self.tally
         return bool(rows or self.marks or self.notes or self.items or self.wire_size or self.forgetful)
 
 
 class Written(NamedTuple):
-    """What a transaction found: new requests with their ids, hosts never met before, and the sums after it."""
+    """What a transaction found: new requests with their ids, all keys that were new, hosts never met before, and the
+    sums after it.
+    """
 
     new: list[tuple[int, Request]]
+    keys: Collection[int]
     fresh: set[str]
     totals: Totals
 

@@ -78,6 +78,24 @@ class MemoryFrontier:
         due = (at for at, _, request in self._later if below is None or request.priority < below)
         return Wait(min(schedule.next_instant(below), min(due, default=NEVER)))
 
+    def lease_now(self, now: float, below: int | None = None) -> Lease | None:
+        """One lease, or None when `lease` knows better."""
+        self._check()
+        self._schedule.advance(now)
+        if self._later and self._later[0][0] <= now:
+            return None
+        lines = self._schedule.take(1, below)
+        return self._grant(lines[0]) if lines else None
+
+    def lease_again(self, host: str, now: float, below: int | None = None) -> Lease | None:
+        """Another lease of `host`, if no other host's turn has come."""
+        self._check()
+        self._schedule.advance(now)
+        if self._later and self._later[0][0] <= now:
+            return None
+        line = self._schedule.again(host, below)
+        return self._grant(line) if line else None
+
     def park(self, host: str, until: float) -> None:
         """Open `host` from `until` (epoch seconds) on."""
         self._schedule.park(host, until)

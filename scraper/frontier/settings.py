@@ -16,6 +16,9 @@ class SqliteSettings:
     `host_rows` and `window_rows` bound the waiting requests held for one host and for all; `known_keys` and
     `skipped_keys` the keys in each of the two generations of the caches (about 80 bytes a key); `early_hosts` is
     how many hosts beyond those needed a fill looks ahead to; `cache_kib` (KiB) is for pages of the file.
+
+    With `lazy` a request is written only when it has to leave the windows, and what was not is lost with the process:
+    for queues that are made anew in every session. Marks, notes and counts are kept as always.
     """
 
     durability: Durability = "process"
@@ -25,3 +28,4 @@ class SqliteSettings:
     known_keys: int = 500_000
     skipped_keys: int = 50_000
     early_hosts: int = 64
+    lazy: bool = False

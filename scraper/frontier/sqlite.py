@@ -12,11 +12,12 @@ from pathlib import Path
 
 from scraper.frontier.draft import Draft
 from scraper.frontier.interface import NEVER, Answer, Counts, Depths, Drained, Granted, Wait
-from scraper.frontier.jobs import Group, Opened, Promoted, Written
+from scraper.frontier.jobs import Group, Opened, Promoted, Totals, Written
 from scraper.frontier.known import RecentKeys
 from scraper.frontier.schema import explain
 from scraper.frontier.settings import SqliteSettings
 from scraper.frontier.store import Store
+from scraper.frontier.window import HostWindow
 from scraper.frontier.windows import Windows
 from scraper.frontier.writer import WriterThread, unchanged
 from scraper.model import Lease, Release, Request, Settlement, Skip
@@ -35,12 +36,17 @@ class SqliteFrontier:
     def __init__(self, settings: SqliteSettings, writer: WriterThread[Store], opened: Opened) -> None:
         """Use `open`."""
         self._writer = writer
-        self._windows = Windows(settings, writer, opened.hosts)
+        self._windows = Windows(settings, writer, opened.hosts, self._sum)
         self._schedule = self._windows.schedule
         self._known = RecentKeys(settings.known_keys, opened.keys)
         self._skipped = RecentKeys(settings.skipped_keys)
         self._totals = opened.totals
         self._due = opened.due
+        self._lazy = settings.lazy
+        self._last_id = opened.totals.last_id  # of a lazy queue: the others have their ids from the thread
+        self._unsaved: list[int] = []  # keys of a lazy queue that the caches hold and the file does not
+        if self._lazy and opened.totals.known:
+            self._windows.expect_notes(None)
 
     @classmethod
     async def open(cls, path: Path, settings: SqliteSettings | None = None) -> SqliteFrontier:
@@ -72,8 +78,12 @@ class SqliteFrontier:
         for at in range(0, len(requests), ADD_ROWS):
             draft = Draft(self._known, self._skipped)
             draft.discover(requests[at : at + ADD_ROWS])
+            if self._lazy and self._known.complete and not draft.forgetful:
+                new += self._come(draft.keys_alone(()))
+                continue
+            held = self._hold(draft)
             if group := draft.group({}, {}):
-                new += await self._write(group)
+                new += await self._write(group, held)
         return new
 
     async def lease(self, count: int, now: float, below: int | None = None) -> Answer:
@@ -98,6 +108,23 @@ class SqliteFrontier:
             elif min(self._due.values(), default=NEVER) > now:
                 return self._nothing(below)
 
+    def lease_now(self, now: float, below: int | None = None) -> Lease | None:
+        """One lease from the windows, or None when `lease` has to look for it."""
+        schedule = self._schedule
+        if not self._is_settled(now) or not (lines := schedule.take(1, below)):
+            return None
+        if not lines[0].rows:
+            schedule.untake(lines)
+            return None
+        return self._grant(lines[0])
+
+    def lease_again(self, host: str, now: float, below: int | None = None) -> Lease | None:
+        """Another lease of `host` from its window, if no other host's turn has come."""
+        if not self._is_settled(now):
+            return None
+        line = self._schedule.again(host, below)
+        return self._grant(line) if line and line.rows else None
+
     def park(self, host: str, until: float) -> None:
         """Open `host` from `until` (epoch seconds) on."""
         self._windows.park(host, until)
@@ -110,8 +137,12 @@ class SqliteFrontier:
     ) -> int:
         """Commit the fate of leases; return how many discovered URLs were new."""
         self._writer.check()
-        group = self._decide(settlements, marks or {}, notes or {})
-        return await self._write(group) if group else 0
+        draft = self._decide(settlements)
+        if notes:
+            self._windows.expect_notes(notes)
+        held = self._hold(draft)
+        group = draft.group(marks or {}, notes or {})
+        return await self._write(group, held) if group else 0
 
     async def renew(self, leases: Sequence[Lease], until: float) -> None:
         """Do nothing: leases here do not expire."""
@@ -128,6 +159,8 @@ class SqliteFrontier:
     async def skips(self) -> AsyncIterator[Skip]:
         """Every URL that was seen and not asked for, in the order found."""
         after = 0
+        if self._unsaved:  # a skip of a URL that was queued after all is none
+            await self._write(Group([(key, None) for key in self._take_unsaved()], True), {})
         while page := await self._writer.submit(partial(Store.skips, after=after, limit=PAGE_ROWS), unchanged):
             for after, skip in page:  # noqa: B007  the last one's number is where the next page begins
                 yield skip
@@ -135,6 +168,7 @@ class SqliteFrontier:
     async def waiting(self) -> AsyncIterator[Request]:
         """Every request queued or delayed and not leased, host by host, best first."""
         after = (0, 0, 0)
+        self._windows.write_all()
         while page := await self._writer.submit(partial(Store.waiting, after=after, limit=PAGE_ROWS), unchanged):
             for after, request in page:
                 if not self._windows.is_leased(after[2]):
@@ -147,16 +181,24 @@ class SqliteFrontier:
 
     def depths(self) -> Depths:
         """How many requests are queued, and how many delayed."""
-        totals = self._totals
-        return Depths(totals.queued - self._windows.count_leased(), totals.delayed)
+        return Depths(self._queued - self._windows.count_leased(), self._totals.delayed)
 
     async def notes(self, host: str) -> Mapping[str, str]:
         """What is remembered of `host`."""
         return await self._writer.submit(partial(Store.notes, host=host), unchanged)
 
-    def _decide(
-        self, settlements: Sequence[Settlement], marks: Mapping[str, str], notes: Mapping[str, Mapping[str, str]]
-    ) -> Group:
+    def _is_settled(self, now: float) -> bool:
+        """Whether the windows are all there is to know at `now`: no delayed request has become due."""
+        self._writer.check()
+        self._schedule.advance(now)
+        return not self._due or min(self._due.values()) > now
+
+    def _grant(self, line: HostWindow) -> Lease:
+        lease = self._windows.grant(line)
+        self._windows.top_up((line,))
+        return lease
+
+    def _decide(self, settlements: Sequence[Settlement]) -> Draft:
         draft, windows, now = Draft(self._known, self._skipped), self._windows, self._schedule.now
         for settlement in settlements:
             entry, verdict = settlement.lease.id, settlement.verdict
@@ -166,15 +208,38 @@ class SqliteFrontier:
                 if isinstance(verdict, Release):
                     windows.release(entry, request)
                 else:
-                    draft.finish(entry, request, verdict, settlement.outcome, now)
+                    written = windows.is_written(entry)
+                    draft.finish(entry, request, verdict, settlement.outcome, now, written=written)
             draft.discover(settlement.discovered)
             draft.skip(settlement.skipped)
-        return draft.group(marks, notes)
+        windows.spill()
+        return draft
 
-    async def _write(self, group: Group) -> int:
-        return await self._writer.submit(partial(Store.commit, group=group), partial(self._written, group))
+    def _hold(self, draft: Draft) -> Mapping[int, Request]:
+        """What a lazy queue keeps of a draft: its requests, by key. They come when their keys have proved to be new."""
+        if not self._lazy:
+            return {}
+        may_forget = draft.forgetful or not self._known.complete
+        return draft.keys_alone(self._take_unsaved() if may_forget else ())
 
-    def _written(self, group: Group, written: Written) -> int:
+    def _take_unsaved(self) -> list[int]:
+        keys, self._unsaved = self._unsaved, []
+        return keys
+
+    def _come(self, requests: Mapping[int, Request], *, saved: bool = False) -> int:
+        """Let requests wait that are not written; return how many."""
+        if not saved:
+            self._unsaved += requests
+        for request in requests.values():
+            self._last_id += 1
+            self._windows.come(self._last_id, request)
+        self._windows.spill()
+        return len(requests)
+
+    async def _write(self, group: Group, held: Mapping[int, Request]) -> int:
+        return await self._writer.submit(partial(Store.commit, group=group), partial(self._written, group, held))
+
+    def _written(self, group: Group, held: Mapping[int, Request], written: Written) -> int:
         """Bring the picture up to date with a commit; return how many requests were new."""
         windows = self._windows
         for entry, request in written.new:
@@ -184,12 +249,24 @@ class SqliteFrontier:
                 windows.arrive(entry, request, written.fresh)
             else:
                 self._due[request.priority] = min(due, self._due.get(request.priority, NEVER))
+        came = self._come({key: held[key] for key in written.keys if key in held}, saved=True) if held else 0
         for host, _, entry in group.finished:
             windows.end_lease(entry, host)
+        for host, _, entry in group.vanished:
+            windows.vanish(entry, host)
         for host, notes in group.notes.items():
             windows.note(host, notes)
+        windows.spill()
         self._totals = written.totals
-        return len(written.new)
+        return len(written.new) + came
+
+    def _sum(self, totals: Totals) -> None:
+        self._totals = totals
+
+    @property
+    def _queued(self) -> int:
+        """How many requests wait or are leased, in the file or not."""
+        return self._totals.queued + self._windows.unwritten
 
     def _promoted(self, promoted: Promoted) -> None:
         for entry, request in promoted.rows:
@@ -198,7 +275,7 @@ class SqliteFrontier:
         self._totals = promoted.totals
 
     def _nothing(self, below: int | None) -> Answer:
-        if not (self._totals.queued or self._totals.delayed):
+        if not (self._queued or self._totals.delayed):
             return Drained()
         due = (at for priority, at in self._due.items() if below is None or priority < below)
         return Wait(min(self._schedule.next_instant(below), min(due, default=NEVER)))
@@ -211,10 +288,10 @@ class SqliteFrontier:
             for outcome, n in tally.items():
                 outcomes[outcome] = outcomes.get(outcome, 0) + n
         return Counts(
-            waiting=totals.queued - leased,
+            waiting=self._queued - leased,
             delayed=totals.delayed,
             leased=leased,
-            known=totals.known,
+            known=totals.known + len(self._unsaved),
             items=totals.items,
             wire_size=totals.wire_size,
             outcomes=outcomes,

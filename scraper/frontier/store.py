@@ -12,7 +12,7 @@ group says so (`Group.forgetful`) and everything is merged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -22,6 +22,7 @@ from scraper.frontier.codec import REQUEST_COLUMNS, chain_in, decode, encode, ur
 from scraper.frontier.jobs import Again, Ask, Group, Opened, Promoted, SkipChange, Supply, Totals, Waiting, Written
 from scraper.frontier.schema import CACHE_KIB, open_database
 from scraper.frontier.settings import Durability
+from scraper.frontier.window import Row
 from scraper.model import Request, Skip, Url
 from scraper.urls.posting import posted_key
 
@@ -100,7 +101,7 @@ class Store:
         with self._transaction():
             if group.forgetful:
                 self._merge()
-            new = self._add_new(group, fresh)
+            new, unknown = self._add_new(group, fresh)
             self._finish(group, fresh)
             self._put_back(group.again, fresh)
             self._change_skips(group.skips)
@@ -113,7 +114,13 @@ class Store:
                 db.executemany("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", rows)
             if group.forgetful or self._unmerged >= MERGE_KEYS:
                 self._merge()
-        return Written(new, fresh, self._totals)
+        return Written(new, unknown, fresh, self._totals)
+
+    def enqueue(self, rows: Sequence[Row]) -> Totals:
+        """Write requests that have their ids and their keys already; return the sums after it."""
+        with self._transaction():
+            self._enqueue([(entry, request) for _, entry, request in rows], set())
+        return self._totals
 
     def fill(self, asks: Sequence[Ask]) -> list[Supply | None]:
         """Read rows and notes for each ask; None where an early one's notes would be too large."""
@@ -179,7 +186,7 @@ class Store:
                 self._db.execute("ROLLBACK")
             raise
 
-    def _add_new(self, group: Group, fresh: set[str]) -> list[tuple[int, Request]]:
+    def _add_new(self, group: Group, fresh: set[str]) -> tuple[list[tuple[int, Request]], Collection[int]]:
         unknown: dict[int, Request | None] = {}
         for key, request in group.discovered:
             unknown.setdefault(key, request)
@@ -192,7 +199,7 @@ class Store:
         new = list(enumerate(requests, totals.last_id + 1))
         self._totals = totals._replace(known=totals.known + len(unknown), last_id=totals.last_id + len(new))
         self._enqueue(new, fresh)
-        return new
+        return new, unknown.keys()
 
     def _sift(self, unknown: dict[int, Request | None]) -> None:
         """Take out of `unknown` what is in `seen`."""

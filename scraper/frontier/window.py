@@ -64,18 +64,21 @@ class HostWindow:
         """Whether the window holds all that waits."""
         return self.edge is EVERYTHING
 
-    def insert(self, row: Row, limit: int) -> int:
-        """Take in `row`, keeping at most `limit` rows; return by how many the window grew (0 or 1)."""
+    def insert(self, row: Row, limit: int) -> Row | None:
+        """Take in `row`, keeping at most `limit` rows; return the row that is left to the disk, None when none is."""
         rows = self.rows
-        if row[:2] > self.edge:
-            return 0
-        insort(rows, row)
+        if self.edge is not EVERYTHING and row[:2] > self.edge:
+            return row
+        if not rows or row[:2] > rows[-1][:2]:
+            rows.append(row)
+        else:
+            insort(rows, row)
         if len(rows) <= limit:
-            return 1
-        priority, entry, _ = rows.pop()
-        self.edge = rows[-1][:2] if rows else (priority, entry - 1)
+            return None
+        last = rows.pop()
+        self.edge = rows[-1][:2] if rows else (last[0], last[1] - 1)
         self.filling = 0
-        return 0
+        return last
 
     def extend(self, rows: Sequence[Row], limit: int) -> int:
         """Take in what a fill found behind the edge, in order, at most `limit` rows; return how many."""
@@ -85,12 +88,12 @@ class HostWindow:
         self.edge = self.rows[-1][:2] if len(rows) > limit else EVERYTHING
         return len(taken)
 
-    def empty(self) -> int:
-        """Let all rows go, they are on disk; return how many there were."""
-        held = len(self.rows)
-        if held:
-            priority, entry, _ = self.rows[0]
+    def empty(self) -> list[Row]:
+        """Let all rows go to the disk; return them."""
+        rows = self.rows
+        if rows:
+            priority, entry, _ = rows[0]
             self.rows = []
             self.edge = (priority, entry - 1)
             self.filling = 0
-        return held
+        return rows

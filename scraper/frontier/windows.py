@@ -7,21 +7,25 @@ Three rules keep the windows true while the writer thread is at work, whose jobs
 - A row enters a window only after its commit was applied, and a lease ends (`_leased`, then `_settling`) only then
   too, so no fill can bring back what has been settled.
 - A fill whose window changed its edge meanwhile is discarded.
+
+A lazy queue (`SqliteSettings.lazy`) writes a row only when it leaves its window other than by a lease. Until that is
+committed the row is in no window, and then it is placed anew: so it stands there as any row that has just been written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from scraper.errors import FrontierError
 from scraper.frontier.hosts import Schedule
 from scraper.frontier.interface import NEVER
-from scraper.frontier.jobs import Ask, Supply, Waiting
+from scraper.frontier.jobs import Ask, Supply, Totals, Waiting
+from scraper.frontier.marks import HostMarks
 from scraper.frontier.settings import SqliteSettings
 from scraper.frontier.store import Store
-from scraper.frontier.window import EVERYTHING, HostWindow
+from scraper.frontier.window import EVERYTHING, HostWindow, Row
 from scraper.frontier.writer import WriterThread
 from scraper.model import Lease, Request
 
@@ -42,15 +46,26 @@ class _Fill(NamedTuple):
 class Windows:
     """The hosts with something waiting, their windows, and the leases. `schedule` says whose turn it is."""
 
-    def __init__(self, settings: SqliteSettings, writer: WriterThread[Store], hosts: Iterable[Waiting]) -> None:
-        """`hosts` are those with something in the queue."""
+    def __init__(
+        self,
+        settings: SqliteSettings,
+        writer: WriterThread[Store],
+        hosts: Iterable[Waiting],
+        written: Callable[[Totals], None],
+    ) -> None:
+        """`hosts` are those with something in the queue; `written` hears the sums when rows were written from here."""
         self.schedule = Schedule(HostWindow)
         self._leased: dict[int, Request] = {}
         self._settling: set[int] = set()
         self._settings = settings
         self._writer = writer
+        self._written = written
         self._held = 0
         self._token = 0
+        self._unwritten: set[int] = set()
+        self._leaving: list[Row] = []
+        self._spilling = 0
+        self._noted = HostMarks()
         for host, total, (priority, entry) in hosts:
             line = self.schedule.line(host)
             line.edge = (priority, entry - 1)
@@ -60,21 +75,86 @@ class Windows:
     def park(self, host: str, until: float) -> None:
         """Open `host` from `until` on; parked for long, it keeps no rows in RAM."""
         line = self.schedule.park(host, until)
-        if until > self.schedule.now + LONG_PARK:
-            self._held -= line.empty()
+        if until > self.schedule.now + LONG_PARK and line.rows:
+            rows = line.empty()
+            self._held -= len(rows)
+            for row in rows:
+                self._leave(row)
+            self.spill()
+
+    def come(self, entry: int, request: Request) -> None:
+        """A request has come to wait that was not written. Call `spill` when all have come."""
+        self._unwritten.add(entry)
+        self.arrive(entry, request, ())
 
     def arrive(self, entry: int, request: Request, fresh: Container[str]) -> None:
         """A row of the queue has come to wait. Hosts in `fresh` were never met before, so they have no notes."""
         host = request.url.host
         line = self.schedule.line(host)
-        if line.notes is None and not line.introduced and host in fresh:
+        if line.notes is None and not line.introduced and (host in fresh or self._was_never_noted(host)):
             line.notes = {}
         line.waiting += 1
+        self._place(line, (request.priority, entry, request))
+        self.schedule.arrived(line, request.priority)
+
+    def _was_never_noted(self, host: str) -> bool:
+        return self._settings.lazy and host not in self._noted
+
+    def _place(self, line: HostWindow, row: Row) -> None:
         limit = 0
         if line.introduced or line.notes is not None:
             limit = self._share() if self._held < self._settings.window_rows else len(line.rows)
-        self._held += line.insert((request.priority, entry, request), limit)
-        self.schedule.arrived(line, request.priority)
+        left = line.insert(row, limit)
+        if left is None:
+            self._held += 1
+        else:
+            self._leave(left)
+
+    def _leave(self, row: Row) -> None:
+        """A row is in no window any more; if it is nowhere else, it has to be written."""
+        if row[1] in self._unwritten:
+            self._unwritten.discard(row[1])
+            self._leaving.append(row)
+
+    def spill(self) -> None:
+        """Have written what has left the windows and was not yet."""
+        if self._leaving:
+            rows, self._leaving = self._leaving, []
+            self._spilling += len(rows)
+            self._writer.post(partial(Store.enqueue, rows=rows), partial(self._spilled, rows))
+
+    def _spilled(self, rows: Sequence[Row], totals: Totals) -> None:
+        self._spilling -= len(rows)
+        self._written(totals)
+        for row in rows:
+            self._place(self.schedule.line(row[2].url.host), row)
+        self.spill()
+
+    def write_all(self) -> None:
+        """Have everything written that waits, without letting it go."""
+        rows = [row for line in self.schedule.lines() for row in line.rows if row[1] in self._unwritten]
+        if rows:
+            self._unwritten.difference_update([row[1] for row in rows])
+            self._spilling += len(rows)
+            self._writer.post(partial(Store.enqueue, rows=rows), partial(self._saved, len(rows)))
+
+    def _saved(self, count: int, totals: Totals) -> None:
+        self._spilling -= count
+        self._written(totals)
+
+    @property
+    def unwritten(self) -> int:
+        """How many requests, waiting or leased, are not in the file."""
+        return len(self._unwritten) + self._spilling
+
+    def is_written(self, entry: int) -> bool:
+        """Whether `entry`, which is leased, is in the file."""
+        return entry not in self._unwritten
+
+    def vanish(self, entry: int, host: str) -> None:
+        """The verdict on a lease that was never written has been committed."""
+        self._unwritten.discard(entry)
+        self.end_lease(entry, host)
 
     def begin_settling(self, entry: int) -> Request | None:
         """What was leased as `entry`, which stays leased until `end_lease`; None when it was settled before."""
@@ -94,6 +174,14 @@ class Windows:
         line = self.schedule.line(host)
         line.leased -= 1
         self.schedule.forget_if_spent(line)
+
+    def expect_notes(self, hosts: Iterable[str] | None) -> None:
+        """Notes of `hosts` are being written; with None any host may have some."""
+        if hosts is None:
+            self._noted.fill()
+        else:
+            for host in hosts:
+                self._noted.add(host)
 
     def note(self, host: str, given: Mapping[str, str]) -> None:
         """Notes about `host` have been committed: its next first lease brings them."""
@@ -122,11 +210,14 @@ class Windows:
 
     def top_up(self, lines: Iterable[HostWindow]) -> None:
         """Order rows for windows that run low, so that the next lease need not wait for them."""
-        share, room = self._share(), self._settings.window_rows - self._held
+        share, room = 0, self._settings.window_rows - self._held
         fills = []
         for line in lines:
+            if line.edge is EVERYTHING or line.filling:
+                continue
+            share = share or self._share()
             wanted = min(share - len(line.rows), room)
-            if wanted > 0 and 4 * len(line.rows) < share > 4 and line.edge is not EVERYTHING and not line.filling:
+            if wanted > 0 and 4 * len(line.rows) < share > 4:
                 fills.append(self._begin(line, wanted))
                 room -= wanted
         if fills:
@@ -134,6 +225,7 @@ class Windows:
 
     async def fill(self, missing: Sequence[HostWindow]) -> None:
         """Wait for rows of `missing`, also when their fill is under way already: jobs keep their order."""
+        self.spill()  # what is read for them comes behind what was to be written
         rows = min(self._share(), FIRST_ROWS)
         fills = [self._begin(line, rows) for line in missing if not line.filling]
         asks = [_ask(fill, False) for fill in fills]
@@ -166,7 +258,7 @@ class Windows:
                 line.notes = supply.notes
             rows = [row for row in supply.rows if not self.is_leased(row[1])]
             self._held += line.extend(rows, limit)
-            if not line.rows and line.waiting:
+            if not line.rows and line.waiting and not self._spilling:
                 raise FrontierError(f"the crawl's state is damaged: {line.name} has lost what waits; use --fresh")
 
     def unsure(self, below: int | None) -> HostWindow | None:

@@ -88,6 +88,46 @@ class FrontierContract(OpensFrontier):
             assert await frontier.lease(10, NOW + 4) == Wait(NOW + 5)
             assert await hrefs(frontier, now=NOW + 5) == ["https://a.example/1"]
 
+    async def test_a_lease_that_takes_no_waiting(self, tmp_path: Path) -> None:
+        """`lease_now` gives what `lease` would, or nothing; what it gave is leased and its host closed."""
+        async with self.open_frontier(tmp_path) as frontier:
+            await frontier.add([make_request(f"https://a.example/{n}") for n in range(3)])
+            assert frontier.lease_now(NOW, 0) is None
+            found = []
+            for instant in (NOW, NOW + 1, NOW + 2):
+                lease = frontier.lease_now(instant)
+                if lease is None:
+                    (lease,) = await leases(frontier, now=instant)
+                assert frontier.lease_now(instant) is None
+                found.append(lease)
+                frontier.park("a.example", instant + 1)
+            assert [lease.request.url.href[-1] for lease in found] == ["0", "1", "2"]
+            await frontier.settle([settled(lease) for lease in found])
+            assert frontier.lease_now(NOW + 9) is None
+            assert await frontier.lease(1, NOW + 9) == Drained()
+
+    async def test_another_lease_of_a_host_leaves_its_instant_alone(self, tmp_path: Path) -> None:
+        """`lease_again` gives the next request of a host, parked or not, and passes no other host by."""
+        async with self.open_frontier(tmp_path) as frontier:
+            await frontier.add([make_request(f"https://a.example/{n}") for n in range(4)])
+            (first,) = await leases(frontier)
+            assert frontier.lease_again("a.example", NOW) is None, "it is closed"
+            assert frontier.lease_again("b.example", NOW) is None, "nobody knows it"
+            frontier.park("a.example", NOW + 5)
+            assert frontier.lease_again("a.example", NOW, 0) is None, "nothing below"
+            second = frontier.lease_again("a.example", NOW)
+            assert await frontier.lease(1, NOW + 4) == Wait(NOW + 5)
+            await frontier.add([make_request("https://b.example/")])
+            assert frontier.lease_again("a.example", NOW + 4) is None, "another host's turn has come"
+            found = [lease for lease in (first, second) if lease is not None]
+            await frontier.settle([settled(lease) for lease in found])
+            assert await hrefs(frontier, now=NOW + 4) == ["https://b.example/"]
+            rest = await hrefs(frontier, now=NOW + 5)
+            frontier.park("a.example", NOW + 5)
+            rest += await hrefs(frontier, now=NOW + 5)
+            order = [lease.request.url.href[-1] for lease in found] + [href[-1] for href in rest]
+            assert order == ["0", "1", "2", "3"][: len(order)]
+
     async def test_only_closed_hosts_is_an_endless_wait(self, tmp_path: Path) -> None:
         """While every waiting host is closed or parked for good there is no instant to wait for."""
         async with self.open_frontier(tmp_path) as frontier:

@@ -151,6 +151,7 @@ async def test_a_lease_that_is_not_charged_yet_comes_first() -> None:
         async def fetch(self, request: Request) -> Outcome:
             assert self.machine.engine is not None
             floor, places = self.machine.engine.floor, self.machine.engine.places
+            await asyncio.sleep(0)  # until the other fetchers are there
             floor.jobs.put_nowait(FetchJob(next(iter(floor.in_flight.values()))))
             answers.append(places.claim(request.url.host))
             floor.jobs.get_nowait()

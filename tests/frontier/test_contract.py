@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from scraper.frontier.memory import MemoryFrontier
@@ -33,6 +34,19 @@ class TestSqlite(DurableFrontierContract, LedgerContract):
 
 class TestSqliteWithTinyWindows(TestSqlite):
     settings = TINY
+
+
+class TestLazySqlite(FrontierContract, LedgerContract):
+    settings = SqliteSettings(lazy=True)
+
+    @asynccontextmanager
+    async def open_frontier(self, folder: Path) -> AsyncIterator[SqliteFrontier]:
+        async with await SqliteFrontier.open(folder / "queue.sqlite", self.settings) as frontier:
+            yield frontier
+
+
+class TestLazySqliteWithTinyWindows(TestLazySqlite):
+    settings = replace(TINY, lazy=True)
 
 
 class TestSqliteThatSurvivesPowerLoss(TestSqlite):

@@ -39,12 +39,14 @@ below = st.one_of(st.none(), st.integers(-1, 1))
 
 
 class SameAsMemory(RuleBasedStateMachine):
+    lazy = False
+
     @initialize(rows=st.integers(1, 4), window=st.integers(1, 8), known=st.integers(1, 40), early=st.integers(0, 2))
     def open(self, rows: int, window: int, known: int, early: int) -> None:
         self.loop = asyncio.new_event_loop()
         self.folder = Path(tempfile.mkdtemp())
         self.settings = SqliteSettings(
-            host_rows=rows, window_rows=window, known_keys=known, skipped_keys=known, early_hosts=early
+            host_rows=rows, window_rows=window, known_keys=known, skipped_keys=known, early_hosts=early, lazy=self.lazy
         )
         self.now = 1000.0
         self.memory = MemoryFrontier()
@@ -76,6 +78,38 @@ class SameAsMemory(RuleBasedStateMachine):
         pairs = list(zip(*(sorted(grant.leases, key=_host) for grant in (mine, model)), strict=True))
         assert [(one.request, one.notes) for one, _ in pairs] == [(two.request, two.notes) for _, two in pairs]
         self.leases += pairs
+
+    @rule(below=below)
+    def lease_now(self, below: int | None) -> None:
+        """What is leased without waiting is the best of a host that may be asked; there may be nothing at hand."""
+        self.memory._schedule.advance(self.now)
+        mine = self.sqlite.lease_now(self.now, below)
+        if mine is not None:
+            line = self.memory._schedule.line(_host(mine))
+            assert line.waiting
+            assert not line.closed
+            assert line.ready_at <= self.now
+            line.closed = True
+            self._pair(mine, line)
+
+    @rule(host=st.sampled_from(HOSTS), below=below)
+    def lease_again(self, host: str, below: int | None) -> None:
+        """Another lease of a host is its best request, and passes no host whose turn had come before."""
+        self.memory._schedule.advance(self.now)
+        mine = self.sqlite.lease_again(host, self.now, below)
+        if mine is not None:
+            line = self.memory._schedule.line(host)
+            assert line.waiting
+            assert not line.closed
+            others = [other for other in self.memory._schedule.lines() if other.waiting and not other.closed]
+            allowed = [other for other in others if below is None or other.bound < below]
+            assert not any(other.ready_at <= self.now and other.ready_at < line.ready_at for other in allowed)
+            self._pair(mine, line)
+
+    def _pair(self, mine: Lease, line: MemoryLine) -> None:
+        model = self.memory._grant(line)
+        assert (mine.request, mine.notes) == (model.request, model.notes)
+        self.leases.append((mine, model))
 
     @rule(host=st.sampled_from(HOSTS), instant=instants)
     def park(self, host: str, instant: float) -> None:
@@ -110,6 +144,7 @@ class SameAsMemory(RuleBasedStateMachine):
                 settlements.append(Settlement(lease, verdict, word, found, skipped, wire_size=3, items=1))
         assert self.run(self.sqlite.settle(mine, marks, notes)) == self.run(self.memory.settle(model, marks, notes))
 
+    @precondition(lambda self: not self.lazy)
     @rule()
     def reopen(self) -> None:
         """A restart gives leases back and forgets instants: the model releases and opens everything."""
@@ -169,3 +204,11 @@ SameAsMemory.TestCase.settings = settings(
     max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestSameAsMemory = SameAsMemory.TestCase
+
+
+class LazySameAsMemory(SameAsMemory):
+    lazy = True
+
+
+LazySameAsMemory.TestCase.settings = SameAsMemory.TestCase.settings
+TestLazySameAsMemory = LazySameAsMemory.TestCase

@@ -1,0 +1,33 @@
+"""Which hosts something is known of: a bit for each, in constant memory.
+
+Two hosts may share a bit. So a host that has its bit may yet be unknown, one that has not is unknown for certain.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+BITS = 1 << 19
+"""64 KiB of them."""
+
+
+class HostMarks:
+    """Remembers hosts. May be used from any thread: a bit that is set stays."""
+
+    __slots__ = ("_marks",)
+
+    def __init__(self) -> None:
+        self._marks = bytearray(BITS // 8)
+
+    def fill(self) -> None:
+        """Mark every host: nothing is known to be unknown."""
+        self._marks[:] = b"\xff" * len(self._marks)
+
+    def add(self, host: str) -> None:
+        """Mark `host`."""
+        bit = crc32(host.encode("utf-8", "surrogatepass")) % BITS
+        self._marks[bit >> 3] |= 1 << (bit & 7)
+
+    def __contains__(self, host: str) -> bool:
+        bit = crc32(host.encode("utf-8", "surrogatepass")) % BITS
+        return bool(self._marks[bit >> 3] >> (bit & 7) & 1)
