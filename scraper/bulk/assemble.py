@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,7 @@ from scraper.frontier.lock import RunLock
 from scraper.frontier.read import DOWNLOAD_STATE
 from scraper.frontier.remains import Remains, remains_of
 from scraper.frontier.sqlite import SqliteFrontier, SqliteSettings
+from scraper.lists.count import count_lines
 from scraper.lists.entry import BadLine, Entry
 from scraper.lists.incoming import Lull
 from scraper.lists.read import read_as_it_comes
@@ -57,6 +58,8 @@ STATE = DOWNLOAD_STATE
 JOURNAL = "journal.sqlite"
 QUEUE = "queue.sqlite"
 PARTS = "parts"
+WINDOW_ROWS = 2_500
+"""Requests that wait in RAM: what is read ahead of the list, and a batch."""
 FILES_EACH = 3
 """Open files of one transfer: its connection, its file, an idle connection of a host that is done."""
 
@@ -113,8 +116,10 @@ async def assemble_download(
             "power" if options.fsync else "process",
             known_keys=20_000,
             skipped_keys=1_000,
-            window_rows=2_000,
+            host_rows=WINDOW_ROWS,
+            window_rows=WINDOW_ROWS,
             cache_kib=8_192,
+            lazy=True,
         ),
     )
     stack.push_async_callback(frontier.aclose)
@@ -134,6 +139,7 @@ async def assemble_download(
         tally=tally,
         halt=halt,
         mirrors=mirrors,
+        count=lambda: _count(source),
     )
     stack.callback(feed.close)
     fetcher = _make_fetcher(options, concurrency, files, Notes(state / PARTS), clock, bus, feed)
@@ -168,6 +174,12 @@ def _entries(
     if isinstance(source, str | Path):
         return read_as_it_comes(source, halt.is_set, notice=notices.append)
     return lines_of(source)
+
+
+def _count(source: str | Path | Iterable[str]) -> int | None:
+    if isinstance(source, str | Path):
+        return count_lines(source)
+    return len(source) if isinstance(source, Sized) else None
 
 
 def _make_fetcher(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from email.utils import formatdate
 from typing import Any, NamedTuple
@@ -45,8 +45,8 @@ class Batch(NamedTuple):
 class ListFeed:
     """Reads `entries` in batches. Its methods block and are called in threads, one at a time.
 
-    `refresh` asks for complete files again, conditionally. `halt` is set to end a wait for more of the list. Raises
-    what reading the list raises.
+    `refresh` asks for complete files again, conditionally. `halt` is set to end a wait for more of the list. `count`
+    tells how many lines there will be, if that can be known. Raises what reading the list raises.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class ListFeed:
         tally: Tally | None = None,
         halt: threading.Event | None = None,
         mirrors: Mirrors | None = None,
+        count: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.tally = tally or Tally()
         self._entries = iter(entries)
@@ -74,6 +75,8 @@ class ListFeed:
         self._seen = bytearray((journal.last >> 3) + 1)  # a bit for every entry that this list has named so far
         self._count = 0
         self._claimed = False
+        self._is_counted = False
+        self._count_lines = count
         self._lock = threading.Lock()
         self._naming = threading.Lock()
         self._may_suggest = names.template == NameSettings().template
@@ -81,7 +84,11 @@ class ListFeed:
     def batch(self) -> Batch | None:
         """The next lines, as soon as some are there; None when there are no more, or reading was halted."""
         with self._lock:
-            lines = self._take(BATCH if self.tally.lines else FIRST_BATCH)
+            is_first = not self.tally.lines
+            if not (is_first or self._is_counted):
+                self._is_counted = True
+                self.tally.expected = self._count_lines() or 0
+            lines = self._take(FIRST_BATCH if is_first else BATCH)
             if not lines:
                 self.tally.ended = not self._halt.is_set()
                 return None

@@ -15,7 +15,8 @@ class Tally:
 
     `lines` are entries and bad lines; of them `complete` files were there before this run (`complete_bytes`), `bad`
     name no file, `repeated` repeat an earlier one, `skipped` were left out as the user wants (`--collision skip`),
-    `refused` got no name, `asked` are asked for. `ended`: there is no more.
+    `refused` got no name, `asked` are asked for. `ended`: there is no more. `expected` lines are about what the whole
+    list has, 0 when that is not known.
     """
 
     lines: int = 0
@@ -27,6 +28,7 @@ class Tally:
     skipped: int = 0
     refused: int = 0
     ended: bool = False
+    expected: int = 0
     problems: list[str] = field(default_factory=list)
     """The first bad lines and refusals, as sentences."""
 

@@ -70,6 +70,7 @@ class Engine:
         self._settings, self._frontier, self._bus, self._clock = settings, frontier, bus, clock
         self._hosts = HostBook(rules.politeness.for_host, settings.active_hosts, settings.dormant_hosts)
         dice = Dice(rng or random.Random())  # noqa: S311  jitter, not secrets
+        self._ledger = ledger
         self._detours = Detours(alternatives, self._hosts, ledger, clock)
         premises = Premises(settings, rules, self.floor, frontier, ledger, self._hosts, bus, clock, dice, self._detours)
         run_hooks = Hooks(hooks)
@@ -145,6 +146,7 @@ class Engine:
 
     async def _take_in(self, feed: AsyncIterator[Sequence[Request]] | None) -> None:
         """Queue what comes from outside."""
+        pause = self._settings.feed_pause
         try:
             if feed is not None:
                 async for requests in feed:
@@ -153,9 +155,28 @@ class Engine:
                     for host in self._detours.stranded(diverted):
                         self._frontier.park(host, 0.0)
                     self.floor.wake.set()
+                    pause = pause / 2 if await self._idled(pause) else self._settings.feed_pause
         finally:
             self.floor.feeding = False
             self.floor.wake.set()
+
+    async def _idled(self, pause: float) -> bool:
+        """Return when more should be taken in: False when little waits, True when fetchers find little to do in it.
+
+        So a list of any length waits where it is and not in the queue, and hosts that are slow do not hold up what
+        stands behind them.
+        """
+        floor = self.floor
+        floor.leases_until_hungry = max(0, self._ledger.depths().waiting - self._settings.feed_ahead)
+        floor.appetite.clear()
+        while before := floor.leases_until_hungry:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await floor.appetite.wait()
+            if floor.starving and before - floor.leases_until_hungry < self._settings.brisk:
+                floor.leases_until_hungry = 0
+                return True
+        return False
 
     async def _give_back(self) -> None:
         """Return the leases that were not settled: the next session, or another process, takes them up."""

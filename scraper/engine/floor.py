@@ -69,6 +69,9 @@ class Floor:
     """True while fetchers are idle because nothing may be asked: what the recorder holds may be what they wait for."""
     feeding: bool = False
     """True while more requests may come from outside: an empty frontier does not end the run then."""
+    appetite: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when `leases_until_hungry` have been taken: then more of them should come."""
+    leases_until_hungry: int = 0
     stop_reason: Stop | None = None
     unreachable: dict[str, str] = field(default_factory=dict)
     """Hosts whose robots.txt cannot be read after several tries, and why: they no longer keep the run open."""
@@ -99,6 +102,10 @@ class Floor:
         """A lease was taken."""
         self.taken[lease.id] = lease
         self.pages_outstanding += lease.request.kind == "page"
+        if self.leases_until_hungry:
+            self.leases_until_hungry -= 1
+            if not self.leases_until_hungry:
+                self.appetite.set()
 
     def gave(self, lease: Lease, *, settled_page: bool = False) -> None:
         """A lease was settled; `settled_page` when it left a page record."""

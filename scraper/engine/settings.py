@@ -45,6 +45,13 @@ class EngineSettings:
     known_links: int = 100_000
     """How many link keys the recorder remembers in each of its two generations, to pass over what is known."""
     max_sitemap_nesting: int = 10
+    feed_ahead: int = 1_000
+    """Requests that may wait before more are taken in from outside."""
+    feed_pause: float = 0.1
+    """More than that are taken in while fetchers find nothing to do, after so long that fewer than `brisk` leases were
+    taken meanwhile; half as long each time, since what comes next may be as little use.
+    """
+    brisk: int = 100
     active_hosts: int = 20_000
     """How many hosts have a live gate; beyond it idle ones are kept as short notes."""
     dormant_hosts: int = 200_000

@@ -73,9 +73,18 @@ class Windows:
             self.schedule.began(line)
 
     def park(self, host: str, until: float) -> None:
-        """Open `host` from `until` on; parked for long, it keeps no rows in RAM."""
+        """Open `host` from `until` on."""
         line = self.schedule.park(host, until)
-        if until > self.schedule.now + LONG_PARK and line.rows:
+        self._put_away(line)
+
+    def _put_away(self, line: HostWindow) -> None:
+        """A host that is parked for long keeps no rows in RAM.
+
+        One that is asked by as many as may ask it is parked for good, until one of them has ended: that is not long.
+        """
+        if line.ready_at <= self.schedule.now + LONG_PARK or (line.ready_at == NEVER and line.leased):
+            return
+        if line.rows:
             rows = line.empty()
             self._held -= len(rows)
             for row in rows:
@@ -173,6 +182,8 @@ class Windows:
         self._settling.discard(entry)
         line = self.schedule.line(host)
         line.leased -= 1
+        if not line.closed:
+            self._put_away(line)
         self.schedule.forget_if_spent(line)
 
     def expect_notes(self, hosts: Iterable[str] | None) -> None:

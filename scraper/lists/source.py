@@ -14,6 +14,7 @@ import os
 import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
 
@@ -111,6 +112,17 @@ def read_arriving(
         raise ConfigError([Problem(f"cannot be read: {reason}", file=str(path))]) from None
     with file:
         yield from _lines(file, halted)
+
+
+def read_pieces(path: str | Path) -> Iterator[str]:
+    """The text of a file in pieces, as its lines are made of; ends where it cannot be read on.
+
+    Raises `OSError` and `ConfigError` at the first step, as `read_lines`.
+    """
+    with Path(path).open("rb") as file, suppress(_BrokenError):
+        for piece in _texts(_Input(file, None)):
+            if not isinstance(piece, Lull):
+                yield piece
 
 
 def _lines(file: BinaryIO, halted: Callable[[], bool] | None) -> Iterator[Line | Lull]:

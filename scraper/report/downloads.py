@@ -57,6 +57,7 @@ class Goal(Protocol):
     skipped: int
     refused: int
     ended: bool
+    expected: int
 
 
 @dataclass(slots=True)
@@ -70,7 +71,10 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One moment of a download. `eta` is seconds, `waiting_hosts` names hosts in back-off with the reason."""
+    """One moment of a download. `eta` is seconds, `waiting_hosts` names hosts in back-off with the reason.
+
+    There are `lines` in the list; `ended` says that these are all.
+    """
 
     done: int
     lines: int
@@ -85,7 +89,7 @@ class Picture:
 
     @property
     def of(self) -> str:
-        """How many lines there are, `+` while the list is still read."""
+        """How many lines there are, with `+` when there may be more."""
         return f"{self.lines:,}" + ("" if self.ended else "+")
 
 
@@ -133,13 +137,14 @@ class Watch:
             waiting = tuple(f"{host}: {why}" for host, (until, why) in self._backing_off.items() if until > self._last)
         left_here = sum(max(0, (t.total or 0) - t.received) for t in active)
         mean = stats.size / stats.settled if stats.settled else 0.0
-        not_begun = max(0, goal.lines - done - len(active))
+        lines = goal.lines if goal.ended else max(goal.lines, goal.expected)
+        not_begun = max(0, lines - done - len(active))
         remaining = left_here + mean * not_begun
         eta = remaining / stats.bytes_per_second if stats.bytes_per_second > 0 else None
         return Picture(
             done,
-            goal.lines,
-            goal.ended,
+            lines,
+            goal.ended or goal.expected > goal.lines,
             stats.failed + goal.bad + goal.refused,
             stats.size + goal.complete_bytes + sum(t.received for t in active),
             stats.bytes_per_second,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,8 +58,13 @@ class Machine:
     events: list[Event] = field(default_factory=list)
     engine: Engine | None = None
 
-    async def run(self, *seeds: str, results: list[Result] | None = None) -> Stop:
-        """Crawl from `seeds` on what is left of earlier runs."""
+    async def run(
+        self,
+        *seeds: str,
+        results: list[Result] | None = None,
+        feed: AsyncIterator[Sequence[Request]] | None = None,
+    ) -> Stop:
+        """Crawl from `seeds`, and what `feed` brings, on what is left of earlier runs."""
         marks = (await self.frontier.counts()).marks
         await self.sink.open(marks.get(self.sink.name))
         urls = [make_url(seed) for seed in seeds]
@@ -84,7 +89,7 @@ class Machine:
                 rng=random.Random(1),
                 on_result=keep,
             )
-            return await self.engine.run([Request(url) for url in urls])
+            return await self.engine.run([Request(url) for url in urls], feed)
 
     def of(self, kind: type[Event]) -> list[Any]:
         """The events of one type, in order."""

@@ -260,6 +260,21 @@ async def test_a_host_parked_for_long_holds_no_rows(tmp_path: Path) -> None:
         assert await hrefs(frontier, now=NOW + 3600) == ["https://a.example/1"]
 
 
+async def test_a_host_at_its_cap_keeps_its_rows(tmp_path: Path) -> None:
+    """Parked for good until a lease ends, it is asked at once then; without a lease it is not."""
+    async with await SqliteFrontier.open(tmp_path / "db") as frontier:
+        await frontier.add(many(20))
+        found = await leases(frontier)
+        held = frontier._windows._held
+        assert held > 10
+        frontier.park("a.example", NEVER)
+        assert frontier._windows._held == held
+        await frontier.settle([settled(lease) for lease in found])
+        assert frontier._windows._held == 0
+        frontier.park("a.example", NOW)
+        assert await hrefs(frontier) == ["https://a.example/1"]
+
+
 async def test_large_notes_are_not_read_ahead_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking ahead stops when the notes it brings are large; those hosts are leased all the same."""
     monkeypatch.setattr(store, "NOTES_SIZE", 1000)
