@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import calendar
 import random
+import re
 
 import pytest
 from hypothesis import given
@@ -41,6 +43,44 @@ DATES = [
 def test_http_dates_are_read_strictly_in_three_forms(text: str, instant: float | None) -> None:
     """RFC 9110 section 5.6.7 and nothing else."""
     assert parse_http_date(text, NOW) == instant
+
+
+MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905
+IMF = re.compile(
+    rf"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), ([0-9]{{2}}) ({'|'.join(MONTHS)}) ([0-9]{{4}}) "
+    r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60) GMT"
+)
+
+
+def imf_instant(text: str) -> float | None:
+    """What an IMF-fixdate names, by the grammar and the calendar alone."""
+    found = IMF.fullmatch(text)
+    if found is None:
+        return None
+    day, year, hour, minute, second = (int(found[place]) for place in (1, 3, 4, 5, 6))
+    month = MONTHS.index(found[2]) + 1
+    if year < 1 or not 1 <= day <= calendar.monthrange(year, month)[1]:
+        return None
+    return float(calendar.timegm((year, month, day, hour, minute, min(second, 59))))
+
+
+FIXDATE = "Thu, 29 Feb 2024 19:05:23 GMT"
+
+
+@pytest.mark.parametrize("place", range(len(FIXDATE) + 1))
+def test_one_wrong_character_makes_a_fixdate_another_or_none(place: int) -> None:
+    """Wherever a character is replaced, left out or put in, grammar and calendar alone say what the date names."""
+    for other in ("", *" :,0123456789٦²+-_.aGT\t\n\0"):
+        for text in (FIXDATE[:place] + other + FIXDATE[place + 1 :], FIXDATE[:place] + other + FIXDATE[place:]):
+            assert parse_http_date(text, NOW) == imf_instant(text), text
+
+
+@pytest.mark.parametrize("place", [5, 12, 14, 17, 20, 23], ids=["day", "century", "year", "hour", "minute", "second"])
+def test_every_number_in_a_fixdate_has_its_range(place: int) -> None:
+    """Two digits that no calendar and no clock shows name nothing, and a leap second is the one before."""
+    for number in range(100):
+        text = f"{FIXDATE[:place]}{number:02}{FIXDATE[place + 2 :]}"
+        assert parse_http_date(text, NOW) == imf_instant(text), text
 
 
 SERVER_NOW = "Tue, 14 Nov 2023 22:00:00 GMT"
