@@ -49,7 +49,7 @@ class Order(NamedTuple):
 
     def label(self) -> str:
         """The order as text, for `Request.label`."""
-        end = len(self)
+        end = len(self) if self[_REQUIRED:] != _DEFAULTS[_REQUIRED:] else _REQUIRED
         while end > _REQUIRED and self[end - 1] == _DEFAULTS[end - 1]:
             end -= 1
         return orjson.dumps(self[:end]).decode()
