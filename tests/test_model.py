@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from scraper.model import Headers
+import pickle
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scraper.model import FieldList, Headers
+
+FIELDS = st.lists(st.tuples(st.sampled_from([b"A", b"a", b"B", b"b", b"X-C"]), st.sampled_from([b"1", b" 2", b"\xe9"])))
 
 
 def test_of_repeated_headers_the_first_is_told() -> None:
@@ -12,3 +19,17 @@ def test_of_repeated_headers_the_first_is_told() -> None:
     assert headers.get_all("x-A") == ["1", "2"]
     assert (headers.get("b"), headers.get("c")) == ("\xe9", None)
     assert dict(headers.by_name) == {b"x-a": b"1", b"b": b"\xe9"}
+
+
+@given(FIELDS)
+def test_headers_read_the_same_from_fields_that_are_sorted_out(fields: list[tuple[bytes, bytes]]) -> None:
+    """Names that were sorted out before make no difference to what `Headers` tells, also in another process."""
+    listed = FieldList(fields)
+    listed.sort_out()
+    plain, sorted_out = Headers(fields), pickle.loads(pickle.dumps(Headers(listed)))
+    assert sorted_out.raw == fields
+    assert dict(sorted_out.by_name) == dict(plain.by_name)
+    for name in ("a", "B", "x-c", "none"):
+        values = [value.decode("latin-1").strip() for key, value in fields if key.lower() == name.lower().encode()]
+        assert plain.get_all(name) == sorted_out.get_all(name) == values
+        assert plain.get(name) == sorted_out.get(name) == (values[0] if values else None)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import inf
 
-from scraper.model import Url
+from scraper.model import FieldList, Url
 from scraper.urls.reach import registrable
 
 MAX_COOKIE = 4096
@@ -85,6 +85,8 @@ class CookieJar:
 
     def store(self, url: Url, fields: Iterable[tuple[bytes, bytes]], now: float) -> None:
         """Take the Set-Cookie fields of a response from `url`."""
+        if isinstance(fields, FieldList) and b"set-cookie" not in fields.by_name:
+            return
         looked_at = 0
         for name, value in fields:
             if len(name) == 10 and name.lower() == b"set-cookie":

@@ -14,21 +14,26 @@ from typing import NamedTuple
 import httptools
 import httpx
 
+from scraper.model import FieldList
+
 # What may stand between two pieces of a chunked body, or in its trailers: chunk sizes, extensions, fields.
 MAX_CHUNK_OVERHEAD = 16 * 1024
 
 # Requests mostly bring the same fields: so many blocks of them are remembered as judged.
 KNOWN_BLOCKS = 64
+# So many values of Connection and of Transfer-Encoding are remembered as understood.
+KNOWN_VALUES = 64
 
 _FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\0]*\r\n)*")
-_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_TARGET = re.compile(r"/[\x21-\x7e]*|\*")
+# No part of it may hold a space, so that there is one way to take it apart.
+_LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ (?:/[\x21-\x7e]*|\*) HTTP/1\.1\r\n")
+_END = re.compile(rb"\n(?:\r\n|\n(?!\r\n))")
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _LENGTH_LINE = re.compile(rb"(?im)^content-length:([^\r\n]*)\r?\n")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
-# Header names that frame a message have these lengths: a cheap test before a name is folded to lower case.
-_FRAMING = frozenset(map(len, ("connection", "keep-alive", "content-length", "transfer-encoding")))
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?i)(?:^|[,;\s])timeout\s*=\s*\"?(\d{1,9})")
+# Repeated, they are one list (RFC 9110 5.3); of other fields that frame a message the last one counts.
+_LISTS = frozenset((b"connection", b"transfer-encoding"))
 NO_BODY = frozenset((204, 304))
 
 
@@ -44,7 +49,7 @@ class Head(NamedTuple):
     status: int
     reason: bytes
     version: bytes
-    headers: Fields
+    headers: FieldList
     length: int | None
     chunked: bool
     persistent: bool
@@ -52,44 +57,22 @@ class Head(NamedTuple):
     raw: bytes
 
 
-class _Fields:
+class _Found(FieldList):
     """Collects what llhttp finds in one head."""
 
-    __slots__ = ("coding", "connection", "headers", "keep_alive", "length", "reason")
-
-    def __init__(self) -> None:
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.reason = b""
-        self.connection = b""
-        self.keep_alive = b""
-        self.coding = b""
-        self.length = b""
+    __slots__ = ("reason",)
 
     def on_status(self, reason: bytes) -> None:
         self.reason = reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        value = value.strip(b" \t")
-        self.headers.append((name, value))
-        if len(name) in _FRAMING:
-            match name.lower():
-                case b"connection":
-                    self.connection += b"," + value.lower()
-                case b"transfer-encoding":
-                    self.coding += b"," + value.lower()
-                case b"content-length":
-                    self.length = value
-                case b"keep-alive":
-                    self.keep_alive = value
+        self.append((name, value.strip(b" \t")))
 
 
 def find_head(data: bytes | bytearray, start: int = 0) -> int:
     """Where the body begins: after the first empty line at or behind `start`, or -1 while there is none."""
-    proper = data.find(b"\n\r\n", start)
-    bare = data.find(b"\n\n", start) if proper < 0 else data.find(b"\n\n", start, proper)
-    if bare >= 0:
-        return bare + 2
-    return proper + 3 if proper >= 0 else -1
+    found = _END.search(data, start)
+    return found.end() if found is not None else -1
 
 
 def read_head(raw: bytes, max_headers: int) -> Head:
@@ -102,30 +85,31 @@ def read_head(raw: bytes, max_headers: int) -> Head:
         raise httpx.RemoteProtocolError(f"not an HTTP/1.1 response: it begins with {raw[:24]!r}")
     mended = False
     try:
-        fields, status = _parse(raw, lenient=False)
+        found, status = _parse(raw, lenient=False)
     except httptools.HttpParserError as strict:
         mended = True
         try:
-            fields, status = _parse(_mend(raw), lenient=True)
+            found, status = _parse(_mend(raw), lenient=True)
         except httptools.HttpParserError:
             raise httpx.RemoteProtocolError(f"malformed response head: {strict}") from None
-    if len(fields.headers) > max_headers:
+    if len(found) > max_headers:
         raise httpx.RemoteProtocolError(f"more than {max_headers} header fields in a response")
     if status < 100:
         raise httpx.RemoteProtocolError(f"no valid status code: {status}")
-    return _head(raw, fields, status, mended)
+    return _head(raw, found, status, mended)
 
 
-def _parse(raw: bytes, *, lenient: bool) -> tuple[_Fields, int]:
-    fields = _Fields()
-    parser = httptools.HttpResponseParser(fields)
+def _parse(raw: bytes, *, lenient: bool) -> tuple[_Found, int]:
+    found = _Found()
+    found.reason = b""
+    parser = httptools.HttpResponseParser(found)
     if lenient:
         parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
     try:
         parser.feed_data(raw)
     except httptools.HttpParserUpgrade:
         raise httpx.RemoteProtocolError("the server switched protocols without being asked") from None
-    return fields, parser.get_status_code()
+    return found, parser.get_status_code()
 
 
 def _mend(raw: bytes) -> bytes:
@@ -139,36 +123,59 @@ def _mend(raw: bytes) -> bytes:
     return first + b"\n" + rest
 
 
-def _head(raw: bytes, fields: _Fields, status: int, mended: bool) -> Head:
+def _head(raw: bytes, fields: _Found, status: int, mended: bool) -> Head:
+    said = fields.sort_out()
+    if len(said) < len(fields):
+        said = _merged(fields)
     modern = raw[7] == 0x31  # the digit after "HTTP/1."
-    connection = fields.connection
-    if not connection:
-        persistent = modern
-    else:
-        tokens = {token.strip() for token in connection.split(b",")}
+    persistent = modern
+    if (connection := said.get(b"connection")) is not None:
+        tokens = _tokens(connection)
         persistent = b"close" not in tokens and (modern or b"keep-alive" in tokens)
     chunked = False
-    if fields.coding:
-        codings = [c.strip() for c in fields.coding.split(b",") if c.strip()]
-        if codings not in ([b"chunked"], [b"identity"]):
-            raise httpx.RemoteProtocolError(f"a transfer coding that was not asked for: {fields.coding[1:]!r}")
-        chunked = codings == [b"chunked"]
+    if (coding := said.get(b"transfer-encoding")) is not None:
+        chunked = _is_chunked(coding)
         persistent = persistent and modern  # RFC 9112 6.1: a transfer coding in HTTP/1.0 is faulty framing
     idle = None
-    if fields.keep_alive and (found := _KEEP_ALIVE_TIMEOUT.search(fields.keep_alive)):
+    if (kept := said.get(b"keep-alive")) and (found := _KEEP_ALIVE_TIMEOUT.search(kept)):
         idle = float(found[1])
-    length = int(fields.length) if fields.length else None
+    length = said.get(b"content-length")
     return Head(
         status,
         fields.reason,
         raw[5:8],
-        fields.headers,
-        length,
+        fields,
+        int(length.lstrip(b"0") or b"0") if length else None,  # int() refuses thousands of zeros
         chunked,
         persistent and not mended,
         idle,
         raw,
     )
+
+
+def _merged(fields: Fields) -> dict[bytes, bytes]:
+    """What the fields of a head say where names come more than once."""
+    merged: dict[bytes, bytes] = {}
+    for name, value in fields:
+        name = name.lower()
+        before = merged.get(name) if name in _LISTS else None
+        merged[name] = value if before is None else before + b"," + value
+    return merged
+
+
+@lru_cache(maxsize=KNOWN_VALUES)
+def _tokens(connection: bytes) -> frozenset[bytes]:
+    return frozenset(token.strip() for token in connection.lower().split(b","))
+
+
+@lru_cache(maxsize=KNOWN_VALUES)
+def _is_chunked(coding: bytes) -> bool:
+    """Whether a Transfer-Encoding is the chunked one. Raises `httpx.RemoteProtocolError` for others than identity."""
+    coding = coding.lower()
+    codings = [c.strip() for c in coding.split(b",") if c.strip()]
+    if codings not in ([b"chunked"], [b"identity"]):
+        raise httpx.RemoteProtocolError(f"a transfer coding that was not asked for: {coding!r}")
+    return codings == [b"chunked"]
 
 
 class _Coded:
@@ -287,11 +294,15 @@ def frame_content(headers: Fields, length: int | None) -> tuple[Fields, int | No
 
 
 @lru_cache(maxsize=KNOWN_BLOCKS)
-def _judge_fields(block: bytes, lines: int) -> bool:
-    """Whether `lines` fields of a request name a host. Raises `httpx.LocalProtocolError` if they cannot be sent."""
-    if not _FIELDS.fullmatch(block) or block.count(b"\n") != lines:
+def _write_fields(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, bool]:
+    """The lines of a request after its first, and whether they name a host.
+
+    Raises `httpx.LocalProtocolError` if they cannot be sent.
+    """
+    block = b"".join([b"%b: %b\r\n" % pair for pair in fields])
+    if not _FIELDS.fullmatch(block) or block.count(b"\n") != len(fields):
         raise httpx.LocalProtocolError("a request header holds characters that cannot be sent")
-    return b"\nhost:" in b"\n" + block.lower()
+    return block + b"\r\n", b"\nhost:" in b"\n" + block.lower()
 
 
 def request_head(method: str, target: str, headers: Fields, host: str) -> bytes:
@@ -300,10 +311,9 @@ def request_head(method: str, target: str, headers: Fields, host: str) -> bytes:
     Raises `httpx.LocalProtocolError` when a part of it cannot be said in a request: line breaks, NUL, spaces in the
     target, a name that is no token (RFC 9110 5.6.2).
     """
-    block = b"".join([b"%b: %b\r\n" % pair for pair in headers])
-    has_host = _judge_fields(block, len(headers))
-    if not _TARGET.fullmatch(target) or not _METHOD.fullmatch(method):
+    block, has_host = _write_fields(tuple(headers))
+    if not _LINE.fullmatch(line := f"{method} {target} HTTP/1.1\r\n"):
         raise httpx.LocalProtocolError(f"not a request line: {method!r} {target[:100]!r}")
     if has_host:
-        return f"{method} {target} HTTP/1.1\r\n".encode("ascii") + block + b"\r\n"
-    return f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n".encode("ascii") + block + b"\r\n"
+        return line.encode("ascii") + block
+    return f"{line}Host: {host}\r\n".encode("ascii") + block

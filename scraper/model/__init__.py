@@ -10,7 +10,7 @@ dataclass costs four times as much to make.
 
 from __future__ import annotations
 
-from scraper.model.answer import Body, Denied, ErrorKind, Failure, Headers, NotModified, Outcome, Page
+from scraper.model.answer import Body, Denied, ErrorKind, Failure, FieldList, Headers, NotModified, Outcome, Page
 from scraper.model.fate import Done, Drop, Release, Result, Retry, Settlement, Skip, Verdict
 from scraper.model.harvest import Harvest, Item, Link, OutOfScope, Rejected
 from scraper.model.request import MAX_CONTENT, Content, Hop, Kind, Lease, Request, Try, Url
@@ -24,6 +24,7 @@ __all__ = [
     "Drop",
     "ErrorKind",
     "Failure",
+    "FieldList",
     "Harvest",
     "Headers",
     "Hop",

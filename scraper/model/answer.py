@@ -10,6 +10,21 @@ from pathlib import Path
 from scraper.model.request import Request
 
 
+class FieldList(list[tuple[bytes, bytes]]):
+    """Header fields as they came. `by_name`, the first value of each name in lower case, is there after `sort_out`:
+    made once, for whoever reads the fields to frame a message and for `Headers`.
+    """
+
+    __slots__ = ("by_name",)
+
+    by_name: Mapping[bytes, bytes]
+
+    def sort_out(self) -> Mapping[bytes, bytes]:
+        """Make `by_name`: nothing must be added afterwards."""
+        self.by_name = first = {name.lower(): value for name, value in reversed(self)}
+        return first
+
+
 class Headers:
     """Response headers as they came: order and repetition kept, names matched without case.
 
@@ -20,11 +35,13 @@ class Headers:
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self.raw = raw if isinstance(raw, list) else list(raw)
-        self._first: dict[bytes, bytes] | None = None
+        self._first = raw.by_name if isinstance(raw, FieldList) else None
 
     def get_all(self, name: str) -> list[str]:
         """Every value sent for `name`, in order."""
         wanted = name.lower().encode("latin-1")
+        if wanted not in self.by_name:
+            return []
         return [v.decode("latin-1").strip() for k, v in self.raw if k.lower() == wanted]
 
     def get(self, name: str) -> str | None:

@@ -20,7 +20,7 @@ from scraper.fetch.cookies import (
     path_matches,
     read_cookie,
 )
-from scraper.model import Url
+from scraper.model import FieldList, Url
 from scraper.urls.canonicalise import canonicalise
 
 NOW = 1_700_000_000.0
@@ -41,6 +41,16 @@ def jar_with(url: str, *cookies: str, now: float = NOW) -> CookieJar:
 def sent(jar: CookieJar, url: str, now: float = NOW) -> str | None:
     found = jar.header(url_of(url), now)
     return None if found is None else found.decode("latin-1")
+
+
+def test_cookies_are_found_among_sorted_fields() -> None:
+    """In an answer's fields, whose names are sorted out, every Set-Cookie counts, in whatever case it is written."""
+    jar = CookieJar()
+    for fields in ([(b"A", b"x=1")], [(b"A", b"b"), (b"SET-Cookie", b"n=1"), (b"set-cookie", b"m=2")]):
+        found = FieldList(fields)
+        found.sort_out()
+        jar.store(url_of("http://a.example/"), found, NOW)
+    assert sent(jar, "http://a.example/") == "n=1; m=2"
 
 
 # Set by the first URL; what goes with a request for the second.

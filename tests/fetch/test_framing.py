@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from itertools import pairwise
 
@@ -24,6 +25,11 @@ READABLE = {
     "length": (LINE + b"Content-Length: 5\r\n\r\n", (200, 5, False, True)),
     "padded length": (LINE + b"Content-Length: \t5 \t\r\n\r\n", (200, 5, False, True)),
     "name in any case": (LINE + b"cOnTeNt-LeNgTh:5\r\n\r\n", (200, 5, False, True)),
+    "length behind thousands of zeros": (
+        LINE + b"Content-Length: " + b"0" * 5000 + b"5\r\n\r\n",
+        (200, 5, False, True),
+    ),
+    "no length, in thousands of zeros": (LINE + b"Content-Length: " + b"0" * 5000 + b"\r\n\r\n", (200, 0, False, True)),
     "chunked": (LINE + b"Transfer-Encoding: Chunked\r\n\r\n", (200, None, True, True)),
     "identity": (LINE + b"Transfer-Encoding: identity\r\n\r\n", (200, None, False, True)),
     "no framing": (LINE + b"\r\n", (200, None, False, True)),
@@ -120,6 +126,54 @@ def test_a_folded_value_is_one_value() -> None:
 def test_the_servers_keep_alive_promise_is_read(value: str, seconds: float | None) -> None:
     """`Keep-Alive: timeout=N` is seconds; nonsense is no promise."""
     assert read_head(LINE + f"Keep-Alive: {value}\r\n\r\n".encode(), 10).idle == seconds
+
+
+# What frames a message, once and repeated, between fields that say nothing about it.
+FRAMING = [
+    (b"Connection", [b"close", b"Keep-Alive", b"x, close", b"upgrade", b""]),
+    (b"keep-alive", [b"timeout=5", b"max=3", b"timeout=9, max=1", b""]),
+    (b"CONTENT-LENGTH", [b"0", b"17", b"0017"]),
+    (b"Transfer-Encoding", [b"chunked", b"identity", b"CHUNKED", b"gzip", b""]),
+    (b"X", [b"close", b"a\tb", b"\xff", b""]),
+    (b"Set-Cookie", [b"a=1", b"b=2"]),
+]
+FIELDS = st.lists(st.sampled_from([(name, value) for name, values in FRAMING for value in values]), max_size=7)
+
+
+@given(st.sampled_from([b"1", b"0"]), FIELDS)
+def test_fields_frame_a_message_however_often_they_come(minor: bytes, fields: list[tuple[bytes, bytes]]) -> None:
+    """Connection and Transfer-Encoding are lists, of Keep-Alive the last one counts; all fields are kept in order."""
+    raw = b"HTTP/1." + minor + b" 200 OK\r\n" + b"".join(b"%b: %b\r\n" % pair for pair in fields) + b"\r\n"
+    said = {name.lower(): [v.lower() for n, v in fields if n == name] for name, _ in FRAMING}
+    tokens = {token.strip() for value in said[b"connection"] for token in value.split(b",")}
+    lengths, codings = said[b"content-length"], said[b"transfer-encoding"]
+    try:
+        found = read_head(raw, 10)
+    except httpx.RemoteProtocolError:
+        assert codings not in ([], [b"chunked"], [b"identity"]) or (lengths and codings) or len(set(lengths)) > 1
+        return
+    timeout = re.search(rb"timeout=([0-9])", said[b"keep-alive"][-1]) if said[b"keep-alive"] else None
+    once = len(lengths) < 2
+    assert found.length == (int(lengths[0]) if lengths else None)
+    assert found.chunked == (codings == [b"chunked"])
+    assert found.idle == (float(timeout[1]) if timeout else None)
+    kept = minor == b"1" or (b"keep-alive" in tokens and not codings)
+    assert found.persistent == (kept and b"close" not in tokens and once)
+    if once:
+        assert found.headers == fields
+        assert dict(found.headers.by_name) == {name.lower(): value for name, value in reversed(fields)}
+
+
+@given(st.lists(st.sampled_from([b"\n", b"\r\n", b"\r", b"a", b"b: c"])).map(b"".join), st.integers(0, 8))
+def test_a_head_ends_with_its_first_empty_line(data: bytes, start: int) -> None:
+    """Its last line break may be CRLF or LF, and so may the one before; what is before `start` does not count."""
+    ends = [
+        at + len(empty)
+        for at in range(start, len(data))
+        for empty in (b"\n\r\n", b"\n\n")
+        if data.startswith(empty, at) and not (empty == b"\n\n" and data.startswith(b"\r\n", at + 2))
+    ]
+    assert find_head(data, start) == find_head(bytearray(data), start) == (ends[0] if ends else -1)
 
 
 @given(st.binary(max_size=300))
