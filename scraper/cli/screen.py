@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,19 +32,37 @@ class ProgressMode(StrEnum):
     NONE = "none"
 
 
+TERMINAL_WORDS = ("FORCE_COLOR", "TTY_COMPATIBLE")
+"""Variables that make rich write as to a terminal where there is none."""
+
+
 @dataclass(slots=True)
 class Screen:
     """What shows a run: the listeners to give to it, and the console for its summary."""
 
     mode: ProgressMode
-    console: Console
     listeners: list[Listener] = field(default_factory=list)
     display: Progress | DownloadDisplay | None = None
+    _console: Console | None = None
+
+    @property
+    def console(self) -> Console:
+        """Standard error for what is more than lines of text."""
+        if self._console is None:
+            from rich.console import Console  # not at the top: many runs end without having shown anything
+
+            self._console = Console(stderr=True, highlight=False)
+        return self._console
 
     def leave(self) -> None:
         """Leave the terminal as it was found; safe at any moment, also from a signal."""
         if self.display is not None:
             self.display.stop()
+
+
+def maybe_terminal() -> bool:
+    """Whether rich might call standard error a terminal. Where it would not, it need not be loaded to say so."""
+    return any(name in os.environ for name in TERMINAL_WORDS) or (not sys.stderr.closed and sys.stderr.isatty())
 
 
 @contextmanager
@@ -56,24 +75,22 @@ def screen(
     `verbose` down to single requests. With `goal` it is a download that is shown.
     Raises `SinkError` when the log file cannot be opened.
     """
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
+    shown = Screen(mode)
     if mode is ProgressMode.AUTO:
-        mode = ProgressMode.RICH if console.is_terminal and not console.is_dumb_terminal else ProgressMode.PLAIN
-    shown = Screen(mode, console)
+        lively = maybe_terminal() and shown.console.is_terminal and not shown.console.is_dumb_terminal
+        shown.mode = ProgressMode.RICH if lively else ProgressMode.PLAIN
     with ExitStack() as stack:
         if log_file is not None:
             from scraper.report.log import LogFile
 
             level = logging.DEBUG if verbose else logging.INFO
             shown.listeners.append(stack.enter_context(LogFile(log_file, level)))
-        match mode:
+        match shown.mode:
             case ProgressMode.RICH:
                 from scraper.report.downloads import DownloadDisplay
                 from scraper.report.progress import Progress
 
-                display = Progress(console) if goal is None else DownloadDisplay(console, goal)
+                display = Progress(shown.console) if goal is None else DownloadDisplay(shown.console, goal)
                 display.start()
                 stack.callback(display.stop)
                 shown.display = display

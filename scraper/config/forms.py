@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic_core import core_schema
+if TYPE_CHECKING:
+    # Loaded by those alone that make a schema. Downloads read durations and sizes too, and need no schema.
+    from pydantic_core import core_schema
 
 ECHO_LIMIT = 60
 TEXT_LIMIT = 2_000
@@ -57,6 +59,8 @@ class Form:
     nothing: str | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        from pydantic_core import core_schema
+
         as_text = core_schema.plain_serializer_function_ser_schema(self.shown, when_used="json")
         return core_schema.with_info_plain_validator_function(self._validate, serialization=as_text)
 
@@ -85,6 +89,8 @@ class Shorthand:
     collapse: Callable[[Any], Any] = _same
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        from pydantic_core import core_schema
+
         return core_schema.no_info_before_validator_function(self.expand, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
@@ -104,6 +110,8 @@ class Distinct:
     what: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        from pydantic_core import core_schema
+
         return core_schema.no_info_before_validator_function(self._check, handler(source))
 
     def _check(self, value: Any) -> Any:

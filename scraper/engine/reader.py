@@ -9,18 +9,21 @@ when its time is up and is refused memory beyond a bound. Either way the page ha
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from scraper.clock import Clock
 from scraper.extract.interface import Extractor
 from scraper.model import Harvest, Page
+
+if TYPE_CHECKING:
+    # Loaded when a page is large: most runs meet none, and downloads read no page at all.
+    from concurrent.futures import ProcessPoolExecutor
 
 READ_SECONDS = 20.0
 """Longest time one large page may take in its process."""
@@ -51,6 +54,8 @@ def _prepare(extractor: Extractor) -> None:
 
 def _end_with_the_crawl() -> None:
     """End this process when the crawl is gone, killed perhaps: its pipe would never tell, we hold both of its ends."""
+    import multiprocessing
+
     crawl = multiprocessing.parent_process()
     if crawl is not None:
         crawl.join()
@@ -154,6 +159,9 @@ def _signals_held_back() -> Iterator[None]:
 
 
 def _new_pool(extractor: Extractor) -> ProcessPoolExecutor:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     _start_tracker_quietly()
     context = multiprocessing.get_context("spawn")  # a fork would copy our threads' locks
     return ProcessPoolExecutor(1, context, initializer=_prepare, initargs=(extractor,))
@@ -166,6 +174,8 @@ def _start_tracker_quietly() -> None:
     """
     if os.name != "posix":  # Windows clears up by itself
         return
+    from multiprocessing import resource_tracker
+
     name, quiet = "PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker"
     before = os.environ.get(name)
     os.environ[name] = f"{before},{quiet}" if before else quiet
