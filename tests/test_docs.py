@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from scraper.cli.app import app
+from scraper.cli.app import command_line
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -36,11 +36,13 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 def test_commands_and_options_in_the_readme_exist() -> None:
     """Every `scrape COMMAND --option` of the README is one that the command line knows."""
-    known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    known = {
+        command.name or getattr(command.callback, "__name__", "") for command in command_line().registered_commands
+    }
     for line in (line for block in blocks(README, "sh") for line in block.splitlines()):
         for name, rest in re.findall(r"(?:^|bin/|&& )scrape ([a-z]+)([^&#]*)", line):
             assert name in known, line
-            shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, [name, "--help"]).output
+            shown = CliRunner(env={"COLUMNS": "200"}).invoke(command_line(), [name, "--help"]).output
             assert all(option in shown for option in re.findall(r"--[a-z-]+", rest)), line
 
 

@@ -1,49 +1,36 @@
 """The command `scrape`: parses, hands over, and turns errors into sentences and exit codes.
 
-Commands import what they need when they run, so that `scrape --help` answers at once.
+What a call does not need is not loaded: of the commands only the one that is asked for, and commands import what they
+need when they run. So `scrape --help` answers at once, and a short download is over before a whole program is loaded.
 """
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from scraper import __version__
-from scraper.cli.bench import bench
-from scraper.cli.crawl import crawl
-from scraper.cli.demo import demo
-from scraper.cli.download import download
 from scraper.cli.exits import INTERRUPT, exit_for
-from scraper.cli.extract import extract
-from scraper.cli.init import init
-from scraper.cli.report import report
-from scraper.cli.status import status
-from scraper.cli.try_ import try_
-from scraper.cli.validate import schema, validate
-from scraper.cli.why import why
+from scraper.cli.plainly import PlainlyRead
 
-app = typer.Typer(
-    name="scrape",
-    help="A crawler and bulk downloader: polite by default, fast when allowed, resumable always.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(crawl)
-app.command()(download)
-app.command()(bench)
-app.command()(demo)
-app.command()(extract)
-app.command()(validate)
-app.command()(schema)
-app.command("try")(try_)
-app.command()(why)
-app.command()(status)
-app.command()(report)
-app.command()(init)
+COMMANDS = {
+    "crawl": ("scraper.cli.crawl", "crawl"),
+    "download": ("scraper.cli.download", "download"),
+    "bench": ("scraper.cli.bench", "bench"),
+    "demo": ("scraper.cli.demo", "demo"),
+    "extract": ("scraper.cli.extract", "extract"),
+    "validate": ("scraper.cli.validate", "validate"),
+    "schema": ("scraper.cli.validate", "schema"),
+    "try": ("scraper.cli.try_", "try_"),
+    "why": ("scraper.cli.why", "why"),
+    "status": ("scraper.cli.status", "status"),
+    "report": ("scraper.cli.report", "report"),
+    "init": ("scraper.cli.init", "init"),
+}
+"""The module and the function of every command, in the order of the help."""
 
 
 def _version(asked: bool) -> None:
@@ -52,7 +39,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
@@ -61,10 +47,29 @@ def options(
     """Options of `scrape` itself."""
 
 
+def command_line(first: str = "") -> typer.Typer:
+    """The command line for arguments that begin with `first`: where that is a command it has that one, else all."""
+    app = typer.Typer(
+        name="scrape",
+        help="A crawler and bulk downloader: polite by default, fast when allowed, resumable always.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        # A --help that is not there is False, not None: None is a value that typer would have pydantic look at.
+        context_settings={"help_option_names": ["-h", "--help"], "default_map": {"help": False}},
+    )
+    app.callback()(options)
+    for name in [first] if first in COMMANDS else COMMANDS:
+        module, function = COMMANDS[name]
+        app.command(name, cls=PlainlyRead)(getattr(import_module(module), function))
+    return app
+
+
 def main(args: list[str] | None = None) -> Any:
     """Run the command line; always leaves by SystemExit with a documented code."""
     try:
-        app(args)
+        given = sys.argv[1:] if args is None else args
+        command_line(given[0] if given else "")(args)
     except KeyboardInterrupt:  # while the command line was made, or by a command that has nothing to save
         sys.exit(INTERRUPT)
     except Exception as error:  # noqa: BLE001  the last door: whatever comes is told in a sentence with its exit code

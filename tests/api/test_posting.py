@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import scraper
-from scraper.cli.app import app
+from scraper.cli.app import command_line
 from scraper.config.load import config_from_mapping
 from scraper.reextract import reextract
 from scraper.testing.site import Asked, Reply, Route, Site, reset
@@ -156,7 +156,7 @@ async def test_a_dry_run_names_what_each_seed_posts(tmp_path: Path) -> None:
     async with Site({"/api": shelf}) as site:
         path = tmp_path / "c.yaml"
         path.write_text(json.dumps(api(site, tmp_path / "out", {"q": "x"}, {"q": "y"})))
-        done = await asyncio.to_thread(CliRunner().invoke, app, ["crawl", str(path), "--dry-run"])
+        done = await asyncio.to_thread(CliRunner().invoke, command_line(), ["crawl", str(path), "--dry-run"])
     assert f'seed POST {site.url("/api")} {{"q":"x"}}: 200' in done.output
     assert f'seed POST {site.url("/api")} {{"q":"y"}}: 200' in done.output
     assert not (tmp_path / "out").exists()

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import scraper
-from scraper.cli.app import app
+from scraper.cli.app import command_line
 from scraper.config.load import config_from_mapping
 from scraper.errors import ScraperError
 from scraper.hooks.interface import Hook
@@ -106,7 +106,7 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
 
     asyncio.run(crawl())
     file.write_text("seeds: ['http://127.0.0.1/']\nextract: [{fields: {l: a}}]\n")
-    result = CliRunner().invoke(app, ["extract", str(folder), str(file), "-o", str(tmp_path / "new")])
+    result = CliRunner().invoke(command_line(), ["extract", str(folder), str(file), "-o", str(tmp_path / "new")])
     assert result.exit_code == 0, result.output
     assert "4 pages read: 4 items" in result.output
     assert len(items(tmp_path / "new")) == 4

@@ -17,7 +17,7 @@ from scraper.bench.scenario import Scenario
 from scraper.bench.scenarios import SCENES
 from scraper.bench.stage import stage
 from scraper.bench.target import Counts, HostSpec
-from scraper.cli.app import app
+from scraper.cli.app import command_line
 from scraper.errors import ConfigError
 
 SHORT = BenchPlan(levels=(1, 4, 16), latency=0.01, repeat=1, seconds=0.2)
@@ -118,7 +118,7 @@ def test_the_command_writes_json_and_a_page(tmp_path: Path) -> None:
     """One short scenario through the command line: files are written, and two results can be compared."""
     out, html = tmp_path / "a.json", tmp_path / "a.html"
     options = ["--scenario", "large-files", "--json", str(out), "--html", str(html), "--progress", "none"]
-    done = CliRunner().invoke(app, ["bench", *options])
+    done = CliRunner().invoke(command_line(), ["bench", *options])
     assert done.exit_code == 0, done.output
     assert "streamed to disk" in done.output
     values = json.loads(out.read_bytes())
@@ -126,7 +126,7 @@ def test_the_command_writes_json_and_a_page(tmp_path: Path) -> None:
     assert (stream["sample"]["pages"], buffer["sample"]["pages"]) == (24, 24)
     assert values["machine"]["python"]
     assert html.read_text("utf-8").startswith("<!DOCTYPE html>")
-    compared = CliRunner().invoke(app, ["bench", "--compare", str(out), str(out)])
+    compared = CliRunner().invoke(command_line(), ["bench", "--compare", str(out), str(out)])
     assert compared.exit_code == 0
     assert "No difference" in compared.output
 
@@ -135,6 +135,6 @@ def test_more_than_little_is_not_asked_by_a_script(tmp_path: Path) -> None:
     """Without a terminal to ask, and without --yes, a fast run is refused before any request."""
     urls = tmp_path / "urls.txt"
     urls.write_text("https://books.example/\n")
-    done = CliRunner().invoke(app, ["bench", str(urls), "--rate", "5/s"])
+    done = CliRunner().invoke(command_line(), ["bench", str(urls), "--rate", "5/s"])
     assert isinstance(done.exception, ConfigError)
     assert "--yes" in str(done.exception)

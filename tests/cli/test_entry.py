@@ -35,7 +35,7 @@ def run(name: str, *arguments: str, handler: str = "default_int_handler") -> sub
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("name", ["scraper.cli.app", "typer", "scraper.cli.why", "scraper.config.load", "yaml"])
+@pytest.mark.parametrize("name", ["scraper.cli.app", "typer", "scraper.cli.validate", "scraper.config.load", "yaml"])
 def test_an_interrupt_while_we_load_is_quiet(name: str) -> None:
     """Before the command line is there, while it is made, while a command loads what it needs."""
     ended = run(name, "validate", "configs/quickstart.yaml")
@@ -59,10 +59,10 @@ def test_the_installed_command_is_this_entry() -> None:
 def test_an_interrupt_while_the_command_line_is_made_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """What typer does not catch by itself ends with 130 as well."""
 
-    def interrupted(_: object) -> None:
+    def interrupted(_: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(app, "app", interrupted)
+    monkeypatch.setattr(app, "command_line", interrupted)
     with pytest.raises(SystemExit) as left:
         app.main([])
     assert left.value.code == 130

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import scraper
-from scraper.cli.app import app
+from scraper.cli.app import command_line
 from scraper.config.load import load_config
 from scraper.errors import ScraperError
 
@@ -46,7 +46,7 @@ def tell(monkeypatch: pytest.MonkeyPatch) -> Tell:
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments: str, stdin: str | None = None) -> Said:
-        done = CliRunner().invoke(app, list(arguments), input=stdin)
+        done = CliRunner().invoke(command_line(), list(arguments), input=stdin)
         if isinstance(done.exception, ScraperError):
             return Said(done.exception.exit_code, done.output + str(done.exception))
         assert done.exception is None or isinstance(done.exception, SystemExit), repr(done.exception)
