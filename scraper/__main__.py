@@ -25,6 +25,7 @@ def main() -> None:
         signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     from scraper.cli.app import main as run
 
+    gc.freeze()  # all of it stays: the collector need not look at it, and counts anew what the command itself loads
     if ours:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
