@@ -158,7 +158,7 @@ def run_crawl(
 
 
 def _render(summary: Summary, shown: Screen) -> None:
-    from scraper.report.summary import render_summary
+    from scraper.report.summary_screen import render_summary
 
     if summary.idle:
         say(f"{summary.folder}: this run is finished; there is nothing left to do (--fresh starts over)")

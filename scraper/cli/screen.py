@@ -18,7 +18,8 @@ from scraper.events import Listener
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from scraper.report.downloads import DownloadDisplay, Goal
+    from scraper.report.download_display import DownloadDisplay
+    from scraper.report.downloads import Goal
     from scraper.report.progress import Progress
 
 
@@ -87,7 +88,7 @@ def screen(
             shown.listeners.append(stack.enter_context(LogFile(log_file, level)))
         match shown.mode:
             case ProgressMode.RICH:
-                from scraper.report.downloads import DownloadDisplay
+                from scraper.report.download_display import DownloadDisplay
                 from scraper.report.progress import Progress
 
                 display = Progress(shown.console) if goal is None else DownloadDisplay(shown.console, goal)

@@ -1,7 +1,7 @@
 """Progress of a download: how many of how many files, bytes, speed, time left, what is under way, who must wait.
 
-A `Watch` gathers it from events and from what the list has brought so far (`Goal`); `DownloadLines` and
-`DownloadDisplay` show it: a line every ten seconds, or a picture four times a second.
+A `Watch` gathers it from events and from what the list has brought so far (`Goal`); `DownloadLines` shows it with a
+line every ten seconds, `DownloadDisplay` (download_display.py) with a picture four times a second.
 """
 
 from __future__ import annotations
@@ -11,13 +11,6 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.padding import Padding
-from rich.progress_bar import ProgressBar
-from rich.text import Text
-
-from scraper.clock import monotonic
 from scraper.events import (
     BreakerClosed,
     BreakerOpened,
@@ -31,19 +24,16 @@ from scraper.events import (
     Warned,
 )
 from scraper.report.amounts import bytes_text, clock_text, duration_text
-from scraper.report.sanitise import clean
 from scraper.report.stats import Stats
 from scraper.report.stream import Outlet
 from scraper.report.wording import describe, is_problem
 
 EVERY_SECONDS = 10.0
-FRAMES_PER_SECOND = 4
 FILES_SHOWN = 6
 FILES_FOLLOWED = 2_000
 """Transfers under way whose progress is followed."""
 FAILURES_TOLD = 50
 """Failed requests that are told at once, in lines."""
-NAME_WIDTH = 60
 
 
 class Goal(Protocol):
@@ -204,55 +194,3 @@ class DownloadLines:
     def _say(self, at: float, text: str) -> None:
         self._out.write(f"{clock_text(at - (self._started or at))} {text}\n")
         self._out.flush()
-
-
-class DownloadDisplay:
-    """A listener with a live display on `console`, from `start` to `stop`, which erases it."""
-
-    def __init__(self, console: Console, goal: Goal) -> None:
-        self._watch = Watch(goal)
-        self._problem = ""
-        self._began = monotonic()
-        self._live = Live(
-            console=console, get_renderable=self.screen, refresh_per_second=FRAMES_PER_SECOND, transient=True
-        )
-
-    def __call__(self, event: Event) -> None:
-        """Take one event; draws nothing itself."""
-        self._watch(event)
-        if is_problem(event):
-            self._problem = describe(event).text
-
-    def screen(self) -> RenderableType:
-        """What is shown now."""
-        picture = self._watch.picture()
-        rows: list[RenderableType] = [
-            Padding(ProgressBar(total=max(1, picture.lines), completed=picture.done), 0),  # a bar does not end its line
-            _line(f"{in_words(picture)}, {duration_text(monotonic() - self._began)} so far", "bold"),
-        ]
-        rows += [_line("  " + _transfer(transfer), "dim") for transfer in picture.active]
-        rows += [_line(f"  waits: {clean(host)}", "yellow") for host in picture.waiting_hosts[:3]]
-        if self._problem:
-            rows.append(_line(f"! {self._problem}", "yellow"))
-        return Group(*rows)
-
-    def start(self) -> None:
-        """Begin to draw."""
-        self._live.start()
-
-    def stop(self) -> None:
-        """Stop drawing and clear the display; calling it twice does nothing more."""
-        self._live.stop()
-
-
-def _transfer(transfer: Transfer) -> str:
-    name = clean(transfer.url)
-    name = name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
-    if transfer.total:
-        share = 100 * transfer.received // transfer.total
-        return f"{name}  {bytes_text(transfer.received)} of {bytes_text(transfer.total)} ({share}%)"
-    return f"{name}  {bytes_text(transfer.received)}" if transfer.received else name
-
-
-def _line(text: str, style: str) -> Text:
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")

@@ -15,7 +15,7 @@ from scraper.events import (
     QueuesSampled,
 )
 from scraper.report.amounts import bytes_text, clock_text, duration_text, rate_text
-from scraper.report.screen import ScreenState
+from scraper.report.moment import ScreenState
 from scraper.report.stats import Stats
 from scraper.report.stream import Outlet
 from scraper.report.wording import WARNING, describe, is_problem

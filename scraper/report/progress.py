@@ -12,7 +12,8 @@ from rich.live import Live
 from scraper.clock import monotonic
 from scraper.events import CrawlStarted, Event, FetchFinished, QueuesSampled
 from scraper.report.gauges import RollingRate
-from scraper.report.screen import PROBLEM_ROWS, Screen, ScreenState
+from scraper.report.moment import ScreenState
+from scraper.report.screen import PROBLEM_ROWS, Screen
 from scraper.report.stats import Stats
 from scraper.report.wording import Line, describe, is_problem
 

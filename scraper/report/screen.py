@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from scraper.events import HostState, QueuesSampled
+from scraper.events import HostState
 from scraper.report.amounts import bytes_text, clock_text, duration_text, latency_text, rate_text
-from scraper.report.eta import Pace, time_left
+from scraper.report.moment import ScreenState
 from scraper.report.sanitise import clean
-from scraper.report.stats import StatsSnapshot
 from scraper.report.wording import Line, next_text
 
 HOST_ROWS = 8
@@ -32,47 +30,6 @@ TABLE_WIDTH = 110
 _FIXED_ROWS = 5
 """Rows that are always there: title, bar, two lines of numbers, the table's head."""
 BREAKER_STYLES = {"closed": "green", "half-open": "yellow", "open": "red", "blocked": "bold magenta"}
-
-
-@dataclass(frozen=True, slots=True)
-class ScreenState:
-    """One moment of a crawl. `now` is epoch seconds, `waiting_before` what was queued when the run began."""
-
-    stats: StatsSnapshot
-    now: float
-    queues: QueuesSampled | None = None
-    problems: tuple[Line, ...] = ()
-    waiting_before: int = 0
-    rates: Mapping[str, float] = field(default_factory=dict)
-    """Requests a second of late, by host."""
-
-    @property
-    def done(self) -> int:
-        """URLs settled, those of earlier sessions included."""
-        return self.stats.known_before + self.stats.settled
-
-    @property
-    def known(self) -> int:
-        """URLs settled, waiting, delayed, or under way."""
-        if self.queues is None:
-            return max(self.done, self.stats.known_before + self.waiting_before)
-        queues = self.queues
-        return self.done + queues.waiting + queues.delayed + queues.in_flight + queues.results
-
-    @property
-    def goal(self) -> int:
-        """How many URLs will be settled as things stand: what is known, but not beyond `max_pages`."""
-        limit = self.stats.max_pages
-        return self.known if limit is None else max(self.done, min(self.known, limit))
-
-    @property
-    def eta(self) -> float | None:
-        """Seconds until the goal, at the present rate and at the pace of the hosts; None when that cannot be told."""
-        if self.queues is None:
-            return None
-        limit = None if self.stats.max_pages is None else max(0, self.stats.max_pages - self.done)
-        paces = [_pace_of(host, self.now) for host in self.queues.hosts]
-        return time_left(self.known - self.done, limit, self.stats.pages_per_second, paces)
 
 
 class Screen:
@@ -115,11 +72,6 @@ def foremost(hosts: Sequence[HostState], count: int, now: float) -> list[HostSta
     chosen |= {host.host for host in busy}
     rest = (h for h in hosts if h.host not in chosen)
     return [*troubled, *busy, *heapq.nlargest(count // 4, rest, key=lambda h: _time_of(h, now))]
-
-
-def _pace_of(host: HostState, now: float) -> Pace:
-    given_up = host.ready_at == math.inf and not host.in_flight
-    return Pace(host.waiting, host.delay, host.ready_at - now, given_up)
 
 
 def _time_of(host: HostState, now: float) -> tuple[float, str]:

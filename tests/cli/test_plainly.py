@@ -37,7 +37,9 @@ def loaded(*arguments: str, code: int = 0) -> set[str]:
     return set(ended.stdout.split("\n")[-2].split())
 
 
-@pytest.mark.parametrize("how", [("-q",), ("--progress", "none", "--per-host", "8", "--timeout", "20s")], ids=" ".join)
+@pytest.mark.parametrize(
+    "how", [(), ("-q",), ("--progress", "none", "--per-host", "8", "--timeout", "20s")], ids=" ".join
+)
 def test_a_download_loads_nothing_that_it_does_not_need(tmp_path: Path, how: tuple[str, ...]) -> None:
     """pydantic, rich, the benchmark, the other commands, other processes: none of it for a list of files."""
     (tmp_path / "list.txt").write_text("http://127.0.0.1:1/file\n")
@@ -50,6 +52,26 @@ def test_a_download_loads_nothing_that_it_does_not_need(tmp_path: Path, how: tup
     }
     commands = {module for module, _ in COMMANDS.values()}
     assert there & commands == {"scraper.cli.download"}
+
+
+QUICK_CRAWL = """
+name: nobody-there
+seeds: ["http://127.0.0.1:1/"]
+sitemaps: off
+limits: {retries: 0}
+politeness: {robots: ignore}
+network: {allow_private: true}
+"""
+
+
+def test_a_crawl_that_shows_nothing_loads_nothing_to_show_it(tmp_path: Path) -> None:
+    """No rich, no other commands, and no processes while no page is large."""
+    (tmp_path / "crawl.yaml").write_text(QUICK_CRAWL)
+    there = loaded("crawl", str(tmp_path / "crawl.yaml"), "-o", str(tmp_path / "out"), "-q", code=1)
+    rooms = {name.split(".")[0] for name in there}
+    assert {"pydantic", "yaml"} <= rooms
+    assert not rooms & {"rich", "multiprocessing"}
+    assert there & {module for module, _ in COMMANDS.values()} == {"scraper.cli.crawl"}
 
 
 def commands(cls: type[TyperCommand]) -> dict[str, Any]:

@@ -39,7 +39,8 @@ from scraper.fetch.resume import (
 from scraper.lists.order import Order, order_of
 from scraper.model import Headers, Request, Url
 from scraper.politeness.bandwidth import BURST_SECONDS, Bandwidth
-from scraper.report.downloads import DownloadDisplay, DownloadLines, Watch, in_words
+from scraper.report.download_display import DownloadDisplay
+from scraper.report.downloads import DownloadLines, Watch, in_words
 
 NOW = 1_700_000_000.0
 TEXT = st.text(st.characters(codec="utf-8"))

@@ -34,7 +34,8 @@ from scraper.report.plain import Plain
 from scraper.report.progress import Progress
 from scraper.report.sanitise import clean
 from scraper.report.stats import Stats
-from scraper.report.summary import build_summary, render_summary
+from scraper.report.summary import build_summary
+from scraper.report.summary_screen import render_summary
 from scraper.testing.site import Reply, Route, Site, says
 from tests.hostile.machine import crawl
 

@@ -12,7 +12,8 @@ from rich.console import Console
 from scraper.errors import SinkError
 from scraper.events import BreakerOpened, CrawlEnded, Event
 from scraper.report.stats import Stats
-from scraper.report.summary import TOP_HOSTS, build_summary, render_summary, write_summary
+from scraper.report.summary import TOP_HOSTS, build_summary, write_summary
+from scraper.report.summary_screen import render_summary
 from tests.report.story import EVIL, GOOD, SLOW, T0, crawl, page, started
 
 
