@@ -87,8 +87,8 @@ class Dispatcher:
             floor.wake.set()
         return job
 
-    def next_of(self, host: str) -> FetchJob | None:
-        """Another request to `host` for the fetcher that has just ended one, whose host may be asked now.
+    def next_of(self, host: str, now: float) -> FetchJob | None:
+        """Another request to `host`, which may be asked at `now`, for the fetcher that has just ended one.
 
         Whoever takes it has charged its start already. It spares a busy host the way through the schedule, where it
         would be put in to be taken out at once; other hosts whose turn has come go first.
@@ -96,7 +96,7 @@ class Dispatcher:
         floor = self._floor
         if self._robots.needed or floor.stopping.is_set() or not floor.jobs.empty():
             return None
-        lease = self._frontier.lease_again(host, self._clock.now(), self._ceiling())
+        lease = self._frontier.lease_again(host, now, self._ceiling())
         if lease is None:
             return None
         floor.took(lease)
@@ -110,7 +110,7 @@ class Dispatcher:
 
     def _ceiling(self) -> int | None:
         """The priority below which may be leased: when the page budget is spent, only what does not count."""
-        if self._page_budget() > 0:
+        if self._settings.max_pages is None or self._page_budget() > 0:
             return None
         return SITEMAPS_BELOW if self._settings.all_sitemaps else FILES_BELOW
 

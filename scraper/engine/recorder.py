@@ -50,6 +50,7 @@ from scraper.politeness.retry import RetryPolicy
 
 BREATH_SECONDS = 0.01
 """How long the recorder may work without letting the fetchers run."""
+NOTHING = Harvest()
 NO_CONNECTION = frozenset({ErrorKind.DNS, ErrorKind.CONNECT, ErrorKind.TLS})
 PRIORITY_OF = {"file": -20, "sitemap": -10}
 """Both before any page; when the page budget is spent, see `dispatch.FILES_BELOW`."""
@@ -141,7 +142,7 @@ class Recorder:
                 self._due or self._finishing or (floor.starving and self._group.is_awaited(floor, self._ledger))
             ):
                 return
-            finding = await results.get()
+            finding = await results.get() if results.empty() else results.get_nowait()
 
     def _is_full(self) -> bool:
         group, settings = self._group, self._settings
@@ -150,6 +151,9 @@ class Recorder:
     async def _take(self, finding: Finding) -> None:
         """Decide what one finding means."""
         lease, outcome = finding
+        if isinstance(outcome, Page) and outcome.status < 300:
+            await self._record(lease, outcome)
+            return
         if isinstance(outcome, Denied):
             if not outcome.request.hops:
                 self._drop(lease, str(outcome.reason), outcome.rule)
@@ -217,12 +221,12 @@ class Recorder:
         self, lease: Lease, outcome: Page | Failure | NotModified, duplicate_of: str | None = None
     ) -> None:
         """Write the record of a finished URL, with what was found on its page."""
-        harvest = Harvest()
+        harvest = NOTHING
         if isinstance(outcome, Page) and outcome.status < 300 and outcome.request.kind != "file":
             outcome, harvest = await self._harvest(outcome)
         result = Result(outcome.request, outcome, harvest, duplicate_of)
         self._outputs.write(result)
-        discovered, skipped = self._sort_links(result)
+        discovered, skipped = ((), ()) if harvest is NOTHING else self._sort_links(result)
         request = result.request
         word = settled_word(result)
         self._group.add(

@@ -96,7 +96,11 @@ class Fetchers:
         match job:
             case FetchJob(lease, charged):
                 outcome, following = await self._fetch(lease, name, charged)
-                await self._floor.results.put(Finding(lease, outcome))
+                results, finding = self._floor.results, Finding(lease, outcome)
+                if results.full():
+                    await results.put(finding)
+                else:
+                    results.put_nowait(finding)
                 return following
             case RobotsJob(lease):
                 notes = await self._robots.run(lease)
@@ -147,7 +151,7 @@ class Fetchers:
         """The next request to the same host, its start charged, or None; either way the host is open when it may be."""
         ready, following = gate.ready_at(), None
         if ready <= now and not self._hooks.on_request:  # a hook may refuse what was charged
-            following = self._dispatcher.next_of(gate.host)
+            following = self._dispatcher.next_of(gate.host, now)
             if following is not None:
                 ready = gate.on_start(now)
         self._open(gate, ready)

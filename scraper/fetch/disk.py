@@ -61,23 +61,23 @@ class DiskThreads:
         self._jobs.put((future, job, args))
         return future
 
-    def run_small(self, job: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-        """As `run`, for a job of some microseconds: at once, unless the disk has been slow of late."""
+    @property
+    def quick(self) -> bool:
+        """Whether the disk answers quickly, as far as is known: then small jobs may be done by `run_small`."""
+        return monotonic() >= self._off_loop_until
+
+    def run_small(self, job: Callable[..., T], *args: Any) -> T:
+        """Do a job of some microseconds at once, and see how long it takes. Raises what the job raises."""
         started = monotonic()
-        if started < self._off_loop_until:
-            return self.run(job, *args)
-        future: asyncio.Future[T] = self._loop.create_future()
         try:
-            future.set_result(job(*args))
-        except Exception as error:  # noqa: BLE001  raised where the future is awaited, as from a thread
-            future.set_exception(error)
-        ended = monotonic()
-        if ended - started > SLOW:
-            self._off_loop_until = ended + self._pause
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
-        else:
-            self._pause = PAUSE
-        return future
+            return job(*args)
+        finally:
+            ended = monotonic()
+            if ended - started > SLOW:
+                self._off_loop_until = ended + self._pause
+                self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            else:
+                self._pause = PAUSE
 
     async def aclose(self) -> None:
         """End the threads when their jobs are done. May be called again."""

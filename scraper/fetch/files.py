@@ -108,11 +108,12 @@ class FileFetcher:
         transport = self._listed if listed else self._elsewhere
         fields = self._headers.of(request, order, listed)
         partial = await self._partial(request, order)
-        ask = plan(partial, url.origin)
+        ask = WHOLE if partial is None else plan(partial, url.origin)
         for _ in range(MOST_ASKS):
-            conditional = not ask.ranged and not transfer.unconditional
-            with_cookies = self._headers.with_cookies(fields, url, self._now())
-            headers = [*with_cookies, *ask.headers(), *(conditions(order) if conditional else ())]
+            headers = self._headers.with_cookies(fields, url, self._now())
+            if ask is not WHOLE or order.etag or order.modified:
+                conditional = not ask.ranged and not transfer.unconditional
+                headers = [*headers, *ask.headers(), *(conditions(order) if conditional else ())]
             answer = await transport.exchange("GET", url.origin, url.target, headers, timeouts=self._timeouts)
             transfer.head(answer)
             self._headers.heard(url, answer.headers, self._now())
@@ -152,6 +153,8 @@ class FileFetcher:
             return await self._no_file(transfer, answer)
         if status == 206 and not ask.ranged:
             raise httpx.RemoteProtocolError("a part of the content (206) came where all of it was asked for")
+        if partial is None and not ask.ranged:  # nothing to judge: all was asked for, and comes
+            return await self._from_start(transfer, answer, False)
         match judge(ask, partial, 200 if status == 203 else status, headers, answer.length):
             case Again() as again:
                 return again
@@ -191,11 +194,10 @@ class FileFetcher:
             transfer.received = len(content)
             if had_part:
                 await self._storage.drop(order.path)
-            run = self._disk.run_small if len(content) <= SMALL else self._disk.run
-            job = run(
-                store_whole, self._folder, order.path, content, expected, transfer.modified(self._now()), order.replace
-            )
-            return await self._stored(transfer, await self._storage.translated(job, order.path))
+            facts = (self._folder, order.path, content, expected, transfer.modified(self._now()), order.replace)
+            if len(content) <= SMALL:
+                return self._stored(transfer, await self._storage.write_small(order.path, store_whole, *facts))
+            return self._stored(transfer, await self._storage.write(store_whole, *facts))
         part = await self._streaming.begin(transfer, answer)
         return await self._finish(transfer, part)
 
@@ -205,9 +207,9 @@ class FileFetcher:
         job = self._disk.run(part.finish, transfer.modified(self._now()), transfer.order.replace)
         stored = await self._storage.translated(job, part.path)
         await self._storage.write(self._storage.notes.drop, part.path)
-        return await self._stored(transfer, stored)
+        return self._stored(transfer, stored)
 
-    async def _stored(self, transfer: Transfer, stored: Stored) -> Outcome:
+    def _stored(self, transfer: Transfer, stored: Stored) -> Outcome:
         if stored.wrong is not None:
             detail = f"{stored.wrong} was expected; what came is kept as {transfer.order.path}.bad"
             return transfer.failure(ErrorKind.CHECKSUM, detail, self._now(), permanent=True)
@@ -231,7 +233,7 @@ class FileFetcher:
         if stored is None or stored.wrong is not None:
             transfer.unconditional = True
             return Again(WHOLE, False, "")
-        return await self._stored(transfer, stored)
+        return self._stored(transfer, stored)
 
     async def _no_file(self, transfer: Transfer, answer: LeanAnswer) -> Outcome:
         """An answer that brings no file: a redirect, an error, something odd."""

@@ -30,6 +30,15 @@ class Storage:
         path = next((arg for arg in args if isinstance(arg, str)), str(self.folder.root))
         return await self.translated(self.disk.run(job, *args), path)
 
+    async def write_small(self, path: str, job: Callable[..., T], *args: Any) -> T:
+        """Run a job of some microseconds for the file at `path`: at once, unless the disk has been slow of late."""
+        if not self.disk.quick:
+            return await self.translated(self.disk.run(job, *args), path)
+        try:
+            return self.disk.run_small(job, *args)
+        except OSError as error:
+            raise self._trouble(path, error) from error
+
     async def translated(self, job: asyncio.Future[T], path: str) -> T:
         """What `job` gives for the file at `path`.
 
@@ -38,9 +47,11 @@ class Storage:
         try:
             return await finished(job)
         except OSError as error:
-            if (ending := ends_the_run(str(self.folder.root / path), error)) is not None:
-                raise ending from error
-            raise FileTrouble(f"{path} cannot be written: {error.strerror or error}") from error
+            raise self._trouble(path, error) from error
+
+    def _trouble(self, path: str, error: OSError) -> SinkError | FileTrouble:
+        ending = ends_the_run(str(self.folder.root / path), error)
+        return ending or FileTrouble(f"{path} cannot be written: {error.strerror or error}")
 
     async def make_room(self, length: int | None) -> None:
         """Stop the run before the transfer when what is to come does not fit on the disk. Raises `SinkError`."""

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from scraper.bulk.tally import Tally
 from scraper.errors import ConfigError
 from scraper.events import (
     BytesReceived,
@@ -188,7 +189,7 @@ def test_an_order_survives_its_label(order: Order) -> None:
 def test_the_display_has_a_line_for_the_bar_and_one_for_the_words() -> None:
     """How many of how many stands below the bar, on any width."""
     goal = SimpleNamespace(
-        lines=10, complete=2, complete_bytes=500, bad=0, repeated=0, skipped=0, refused=0, ended=True
+        lines=10, complete=2, complete_bytes=500, bad=0, repeated=0, skipped=0, refused=0, ended=True, expected=0
     )
     for width in (40, 110):
         console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
@@ -199,10 +200,21 @@ def test_the_display_has_a_line_for_the_bar_and_one_for_the_words() -> None:
         assert words.startswith("2 of 10")
 
 
+@pytest.mark.parametrize(
+    ("lines", "expected", "ended", "of"),
+    [(10, 0, False, "10+"), (10, 500, False, "500"), (600, 500, False, "600+"), (498, 500, True, "498")],
+    ids=["of unknown length", "counted", "longer than it was counted", "read to its end"],
+)
+def test_of_how_many(lines: int, expected: int, ended: bool, of: str) -> None:
+    """The list's length is what was counted, until reading it knows better."""
+    goal = Tally(lines=lines, expected=expected, ended=ended)
+    assert Watch(goal).picture().of == of
+
+
 def test_progress_in_words() -> None:
     """How many of how many, bytes, speed, failures, time left, hosts in back-off; a line every ten seconds."""
     goal = SimpleNamespace(
-        lines=10, complete=2, complete_bytes=500, bad=1, repeated=0, skipped=0, refused=0, ended=False
+        lines=10, complete=2, complete_bytes=500, bad=1, repeated=0, skipped=0, refused=0, ended=False, expected=0
     )
     out = io.StringIO()
     lines, watch = DownloadLines(out, goal), Watch(goal)
