@@ -68,7 +68,14 @@ class Exchange:
     )
 
     def __init__(
-        self, method: str, loop: asyncio.AbstractEventLoop, *, window: int, max_body: int | None, eager: bool = False
+        self,
+        method: str,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        window: int,
+        max_body: int | None,
+        eager: bool = False,
+        prompt: bool = True,
     ) -> None:
         self.method = method
         self.max_body = max_body
@@ -84,7 +91,7 @@ class Exchange:
         self._buffered = 0
         self._error: Exception | None = None
         self._loop = loop
-        self._wake = Wake(loop)
+        self._wake = Wake(loop, prompt=prompt)
         self._source: Source | None = None
 
     # -- for whoever asked

@@ -77,15 +77,23 @@ class Folder:
     @contextlib.contextmanager
     def parent(self, path: str, *, make: bool = True) -> Iterator[Place]:
         """A descriptor of the folder in which `path` lies, and the name there. Raises `OSError`."""
-        *folders, name = path.split("/")
-        if not folders:
-            yield self._descriptor, name
-            return
-        descriptor = self._open(folders, make)
+        place = self.enter(path, make=make)
         try:
-            yield descriptor, name
+            yield place
         finally:
-            os.close(descriptor)
+            self.leave(place)
+
+    def enter(self, path: str, *, make: bool = True) -> Place:
+        """As `parent`, for who calls `leave` himself."""
+        if "/" not in path:
+            return self._descriptor, path
+        *folders, name = path.split("/")
+        return self._open(folders, make), name
+
+    def leave(self, place: Place) -> None:
+        """Let go of what `enter` gave."""
+        if place[0] != self._descriptor:
+            os.close(place[0])
 
     def size(self, path: str) -> int | None:
         """Bytes of the regular file at `path`; None when there is none."""

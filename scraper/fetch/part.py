@@ -11,7 +11,6 @@ that is continued is read again from its start, which also tells whether it can 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
@@ -155,7 +154,8 @@ def store_whole(
     """A small file in one go. Raises `OSError`; nothing is left behind then."""
     digest = hashlib.sha256(content).hexdigest()
     wrong = next((c for c in expected if _hash_of(c, content, digest) != c.hexdigest), None) if expected else None
-    with folder.parent(path) as place:
+    place = folder.enter(path)
+    try:
         descriptor = folder.new_part_in(place)
         try:
             rest = len(content) - os.write(descriptor, content)
@@ -170,6 +170,8 @@ def store_whole(
             os.close(descriptor)
         if wrong is None:
             return Stored(len(content), digest, None, not folder.publish_in(place, replace=replace))
+    finally:
+        folder.leave(place)
     folder.quarantine(path)
     return Stored(len(content), digest, wrong, False)
 
@@ -204,8 +206,10 @@ def tail(folder: Folder, path: str, size: int, length: int) -> bytes | None:
 
 def set_modified(descriptor: int, modified: float) -> None:
     """Give the file the time of its last change at the server; a file system that cannot hold it keeps its own."""
-    with contextlib.suppress(OSError, OverflowError, ValueError):
+    try:
         os.utime(descriptor, (modified, modified))
+    except (OSError, OverflowError, ValueError):
+        return
 
 
 def _settle(folder: Folder, path: str, wrong: Checksum | None, replace: bool) -> bool:

@@ -56,6 +56,8 @@ SEND_PIECE = 64 * 1024
 ASYNCIO_NAMES = {"server_addr": "peername", "client_addr": "sockname", "ssl_object": "ssl_object", "socket": "socket"}
 # Seconds that `aclose` waits for sockets to close; they do at once unless the loop is in trouble.
 CLOSING_TIME = 5.0
+# Connections up to which answers are worked on a step at a time for all of them (`wake.py`).
+FEW = 32
 
 
 class FastTransport(httpx.AsyncBaseTransport):
@@ -133,7 +135,8 @@ class FastTransport(httpx.AsyncBaseTransport):
         while True:
             if connection is None:
                 connection = await self._connect(origin, timeouts, deadline)
-            answer = Exchange(method, loop, window=self._settings.window, max_body=limit, eager=eager)
+            many = self.pool.open > FEW
+            answer = Exchange(method, loop, window=self._settings.window, max_body=limit, eager=eager, prompt=many)
             try:
                 connection.begin(answer, head, timeouts, deadline, whole=content is None)
                 if content is not None:

@@ -9,6 +9,10 @@ through thousands of objects that live only because their task has not run yet. 
 before the next socket is read, so that a request costs nearly the same however many are under way, and what is in
 memory is what the tasks keep.
 
+With few connections it is the other way round: what has come fits the caches, and code that is run for a dozen answers
+in a row is there when the next one needs it. So a `Wake` that is not `prompt` lets the loop run the task, as a future
+does: 4 of 165 us less for a file of 10 KB over 16 connections.
+
 What that asks of whoever rings
 -------------------------------
 The task may do anything within `ring`: begin the connection's next exchange, close it, ring others. So ringing is the
@@ -28,13 +32,17 @@ from contextvars import Context
 
 
 class Wake:
-    """What one task at a time waits for, as often as it likes; a ring that nobody waits for ends the next wait."""
+    """What one task at a time waits for, as often as it likes; a ring that nobody waits for ends the next wait.
 
-    __slots__ = ("_asyncio_future_blocking", "_cancelled", "_context", "_loop", "_rung", "_step")
+    `prompt`: the task runs within `ring`, where it can.
+    """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    __slots__ = ("_asyncio_future_blocking", "_cancelled", "_context", "_loop", "_prompt", "_rung", "_step")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, prompt: bool = True) -> None:
         self._asyncio_future_blocking = False
         self._loop = loop
+        self._prompt = prompt
         self._rung = False
         self._step: Callable[[Wake], object] | None = None
         self._context: Context | None = None
@@ -47,7 +55,7 @@ class Wake:
             self._rung = True
             return
         self._step = self._context = None
-        if context is None or current_task(self._loop) is not None:
+        if not self._prompt or context is None or current_task(self._loop) is not None:
             self._loop.call_soon(step, self, context=context)
             return
         try:
