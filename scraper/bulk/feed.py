@@ -6,7 +6,6 @@ and the name that the list wants for it, whatever its line, so that a list may g
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -23,6 +22,7 @@ from scraper.lists.incoming import Halted, Lull
 from scraper.lists.names import Named, Namer, NameSettings, url_name
 from scraper.lists.order import Order
 from scraper.lists.sums import Checksums
+from scraper.lists.table import key_of
 from scraper.model import Headers, OutOfScope, Request
 from scraper.sinks.journal import Journal, Row, State
 from scraper.sinks.manifest import detail_in, validators_in
@@ -154,10 +154,10 @@ class ListFeed:
             else:
                 self._again(line, row, batch)
             self._see(row.number)
-        self._journal.add(added)
+        self._journal.add(sorted((*added, *batch.noted)) if batch.noted else added)
         return batch
 
-    def _new(self, entry: Entry, key: int, batch: Batch) -> Row:
+    def _new(self, entry: Entry, key: bytes, batch: Batch) -> Row:
         number = self._next()
         with self._naming:
             self._claim()
@@ -228,7 +228,7 @@ class ListFeed:
             self._mirrors.remember(order)
         return request_for(order, order.url)
 
-    def _bad(self, line: BadLine, key: int, row: Row | None, batch: Batch) -> None:
+    def _bad(self, line: BadLine, key: bytes, row: Row | None, batch: Batch) -> None:
         self.tally.bad += 1
         self._tell(f"line {line.line}: {line.reason}: {line.text}")
         if row is None:
@@ -237,7 +237,7 @@ class ListFeed:
 
     def _repeated(self, entry: Entry, first: Row, batch: Batch) -> None:
         self.tally.repeated += 1
-        key = _hash("again", str(entry.line), str(first.key))
+        key = _key("again", str(entry.line), str(int.from_bytes(first.key, "big", signed=True)))
         if self._known and self._journal.find([key]):
             return
         record = _record(entry.line, entry.urls[0], None, None)
@@ -284,15 +284,14 @@ def _valid(text: str | None) -> str | None:
     return text if text is None or text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _key_of(line: Entry | BadLine) -> int:
+def _key_of(line: Entry | BadLine) -> bytes:
     if isinstance(line, BadLine):
-        return _hash("bad", str(line.line), line.text)
-    return _hash("file", line.urls[0], line.name or "", line.folder or "")
+        return _key("bad", str(line.line), line.text)
+    return _key("file", line.urls[0], line.name or "", line.folder or "")
 
 
-def _hash(*parts: str) -> int:
-    digest = hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+def _key(*parts: str) -> bytes:
+    return key_of("\0".join(parts))
 
 
 def _record(line: int, url: str, error: str | None, detail: str | None) -> dict[str, object]:

@@ -1,92 +1,81 @@
 """A table from hashes of text to small numbers, for a million entries in the memory of a photo.
 
-A dict of a million integers takes 100 MB. Flat arrays with open addressing take 12 bytes a slot, at most two thirds of
-them used: 25 MB for a million keys. There are `SHARDS` pairs of them, each of which grows alone: while one large pair
-doubled, the old and the new one would stand beside each other. Keys are 63-bit hashes and text is not kept, so two
-different texts are taken for one with a chance of n**2 / 2**64: for a million, one in eighteen million.
+A dict of a million integers takes 100 MB. Here an entry is twelve bytes, key and number, at the end of one of `BUCKETS`
+byte strings, and is found by searching that string: a few hundred bytes of a table of a million, and no table stands
+beside a larger copy of itself while it grows. Text is not kept, so two different texts are taken for one with a chance
+of n**2 / 2**65: for a million, one in thirty-seven million.
 """
 
 from __future__ import annotations
 
-from array import array
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
-KEY_BITS = 63
-SHARD_BITS = 6
-SHARDS = 1 << SHARD_BITS
-FIRST_SLOTS = 1 << 5
+KEY_BYTES = 8
+ENTRY_BYTES = KEY_BYTES + 4
+BUCKETS = 1 << 13
 
 
-def key_of(text: str) -> int:
-    """A number from 1 to 2**63 - 1 for `text`, the same on every machine; BLAKE2b, so no list can aim for clashes."""
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> (64 - KEY_BITS) or 1
+def key_of(text: str) -> bytes:
+    """`KEY_BYTES` for `text`, the same on every machine; BLAKE2b, so no list can aim for clashes."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
+
+
+def packed(entries: Iterable[tuple[bytes, int]]) -> bytes:
+    """Keys and numbers as `Table.load` takes them."""
+    return b"".join([key + number.to_bytes(4, "little") for key, number in entries])
+
+
+def _unpacked(entries: bytes) -> Iterator[tuple[bytes, int]]:
+    for at in range(0, len(entries), ENTRY_BYTES):
+        yield entries[at : at + KEY_BYTES], int.from_bytes(entries[at + KEY_BYTES : at + ENTRY_BYTES], "little")
 
 
 class Table:
-    """Maps keys (of `key_of`) to numbers from 0 to 2**32 - 1. Keys are never removed. 18 to 36 bytes a key."""
+    """Maps keys (of `key_of`) to numbers from 0 to 2**32 - 1. Keys are never removed. 12 to 17 bytes a key."""
 
-    __slots__ = ("_count", "_shards")
+    __slots__ = ("_buckets", "_count")
 
     def __init__(self) -> None:
-        self._shards = [_Shard() for _ in range(SHARDS)]
+        self._buckets = [bytearray() for _ in range(BUCKETS)]
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def get(self, key: int) -> int | None:
+    def get(self, key: bytes) -> int | None:
         """The number of `key`, or None."""
-        shard = self._shards[key & SHARDS - 1]
-        slot = shard.slot(key)
-        return shard.values[slot] if shard.keys[slot] else None
+        bucket = self._buckets[(key[0] | key[1] << 8) & (BUCKETS - 1)]
+        at = bucket.find(key)
+        if at < 0:
+            return None
+        if at % ENTRY_BYTES and (at := _aligned(bucket, key, at)) < 0:
+            return None
+        return int.from_bytes(bucket[at + KEY_BYTES : at + ENTRY_BYTES], "little")
 
-    def put(self, key: int, value: int) -> None:
+    def put(self, key: bytes, value: int) -> None:
         """Set the number of `key`."""
-        self._count += self._shards[key & SHARDS - 1].put(key, value)
-
-
-class _Shard:
-    """The keys that end in the same bits."""
-
-    __slots__ = ("_count", "_mask", "keys", "values")
-
-    def __init__(self) -> None:
-        self._resize(FIRST_SLOTS)
-        self._count = 0
-
-    def put(self, key: int, value: int) -> bool:
-        """Set the number of `key`; answer whether it is new."""
-        slot = self.slot(key)
-        is_new = not self.keys[slot]
-        if is_new:
+        bucket = self._buckets[(key[0] | key[1] << 8) & (BUCKETS - 1)]
+        at = bucket.find(key)
+        if at % ENTRY_BYTES and at > 0:
+            at = _aligned(bucket, key, at)
+        if at < 0:
             self._count += 1
-            if self._count * 3 > (self._mask + 1) * 2:
-                self._grow()
-                slot = self.slot(key)
-            self.keys[slot] = key
-        self.values[slot] = value
-        return is_new
+            bucket += key + value.to_bytes(4, "little")
+        else:
+            bucket[at + KEY_BYTES : at + ENTRY_BYTES] = value.to_bytes(4, "little")
 
-    def slot(self, key: int) -> int:
-        """Where `key` is, or the empty slot where it would be."""
-        keys, mask = self.keys, self._mask
-        slot = key >> SHARD_BITS & mask
-        while (found := keys[slot]) and found != key:
-            slot = (slot + 1) & mask
-        return slot
+    def load(self, entries: bytes) -> int:
+        """Put what `packed` made; return the highest number in it, 0 when there is none."""
+        highest = 0
+        for key, value in _unpacked(entries):
+            self.put(key, value)
+            highest = max(highest, value)
+        return highest
 
-    def _resize(self, slots: int) -> None:
-        # Not from bytes: those would stand beside the array for a moment, as large as it.
-        self.keys = array("Q", (0,)) * slots
-        self.values = array("I", (0,)) * slots
-        self._mask = slots - 1
 
-    def _grow(self) -> None:
-        keys, values = self.keys, self.values
-        self._resize(2 * len(keys))
-        for at, key in enumerate(keys):
-            if key:
-                slot = self.slot(key)
-                self.keys[slot] = key
-                self.values[slot] = values[at]
+def _aligned(bucket: bytearray, key: bytes, at: int) -> int:
+    """Where an entry with `key` begins, when its bytes were found first at `at`, across two entries; -1 if nowhere."""
+    while at % ENTRY_BYTES and at >= 0:
+        at = bucket.find(key, at + 1)
+    return at

@@ -4,50 +4,42 @@ It is the truth about the folder. `manifest.jsonl` follows it: a record is appen
 the manifest's new length, so a record that is not committed is cut off at the next start, and its entry is looked at
 again. When an entry is recorded a second time (a failure tried again, a file refreshed) its earlier line in the
 manifest is stale; the journal remembers that, and the manifest is written anew from here when the run ends.
+
+An entry is written down twice, each time once for many: when it is read, so that a run that is killed knows the names
+it gave, and when its fate is known (see journal_file.py).
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
 from scraper.errors import FrontierError, SinkError
+from scraper.lists.table import Table
+from scraper.sinks.journal_file import CHUNK, chunk, insert, open_journal
 
-APPLICATION_ID = 0x5343524A  # "SCRJ"
-VERSION = 1
 LOOKUP = 500
-"""Keys asked for in one statement."""
+"""Numbers asked for in one statement."""
 PAGE_ROWS = 2_000
 """Rows read at once."""
-CACHE_KIB = 4_096
+PAGE_CHUNKS = 32
+"""Chunks read at once."""
 
-_TABLES = """
-CREATE TABLE entry(n INTEGER PRIMARY KEY, k INTEGER NOT NULL UNIQUE, line INTEGER NOT NULL, state INTEGER NOT NULL,
-    path TEXT, size INTEGER, record TEXT, again TEXT);
-CREATE TABLE fact(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-"""
-_COLUMNS = "n, k, line, state, path, size, record"
-
-
-def _value(place: int) -> str:
-    return f"json_extract(value, '$[{place}]')"
-
-
-# All rows of a change go in as one JSON text in one statement: Python's sqlite3 lets go of the interpreter lock at
-# every step of a statement, and with a step a row the event loop's thread and this one change places for each file.
-_ADD = f"INSERT OR IGNORE INTO entry({_COLUMNS}) SELECT {', '.join(map(_value, range(7)))} FROM json_each(?)"  # noqa: S608
-_UPDATE = f"""UPDATE entry SET state = {_value(1)}, path = {_value(2)}, size = {_value(3)}, record = {_value(4)},
-    again = {_value(5)} FROM json_each(?) WHERE n = {_value(0)}"""  # noqa: S608
-_UPDATE_STATE = f"UPDATE entry SET state = {_value(1)} FROM json_each(?) WHERE n = {_value(0)}"  # noqa: S608
-_RENAME = f"UPDATE entry SET path = {_value(1)} FROM json_each(?) WHERE n = {_value(0)}"  # noqa: S608
 _STALE = """INSERT OR REPLACE INTO fact SELECT 'stale', '1' FROM json_each(?)
     WHERE EXISTS (SELECT 1 FROM entry WHERE n = value AND record IS NOT NULL)"""
+_SETTLED = "OR REPLACE INTO entry(n, state, path, size, record, again)"
+_STATE = "INTO entry(n, state, path)", "ON CONFLICT(n) DO UPDATE SET state = excluded.state"
+_PATH = "INTO entry(n, state, path)", "ON CONFLICT(n) DO UPDATE SET path = excluded.path"
+_LENGTH = "INSERT OR REPLACE INTO fact VALUES ('manifest', ?)"
+
+Change = Callable[[sqlite3.Connection], object]
 
 
 class State(IntEnum):
@@ -63,7 +55,7 @@ class Row(NamedTuple):
     """One entry. `key` tells it from others, `size` is its file's, `record` its line in the manifest."""
 
     number: int
-    key: int
+    key: bytes
     line: int
     state: State
     path: str | None = None
@@ -89,68 +81,99 @@ class Fate(NamedTuple):
 class Journal:
     """The journal in the file at `path`, made if it is missing. Its methods block; they may be called in any thread.
 
-    With `power` each change is on the disk when its method returns.
-    Raises `FrontierError` when the file cannot be opened or is not a journal of this version, later `SinkError`.
+    With `power` each change is on the disk when its method returns. Memory: the keys of all entries, see `Table`.
+    Raises `FrontierError` when the file cannot be opened or is not a journal, later `SinkError`.
     """
 
     def __init__(self, path: Path, *, power: bool = False) -> None:
         self._path = path
-        self._synchronous = "FULL" if power else "NORMAL"
         self._lock = threading.Lock()
+        self._numbers = Table()
+        self.last = 0
+        """The highest number of an entry when the journal was opened."""
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30.0)
+            self._db = open_journal(path, "FULL" if power else "NORMAL")
             try:
-                self._prepare()
+                for (keys,) in self._db.execute("SELECT keys FROM chunk ORDER BY first"):
+                    self.last = max(self.last, self._numbers.load(keys))
             except BaseException:
                 self._db.close()
                 raise
         except sqlite3.Error as error:
             raise FrontierError(f"cannot open {path}: {error}; start over with --fresh") from error
-        self.last = int(self._one("SELECT coalesce(max(n), 0) FROM entry"))
-        """The highest number of an entry."""
 
     def close(self) -> None:
         """Close the file. May be called again."""
         with self._lock:
             self._db.close()
 
-    def find(self, keys: Sequence[int]) -> dict[int, Row]:
-        """The entries that have these keys, by key."""
+    def find(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+        """The entries that have these keys, by key; without those that have neither name nor record.
+
+        Those are of lines that asked for no file, when the run was killed before their record was there.
+        """
+        with self._lock:
+            known = sorted((number, key) for key in keys if (number := self._numbers.get(key)) is not None)
+        if not known:
+            return {}
+        fates: dict[int, tuple[Any, ...]] = {}
+        for at in range(0, len(known), LOOKUP):
+            some = orjson.dumps([number for number, _ in known[at : at + LOOKUP]]).decode()
+            rows = self._all(
+                "SELECT n, state, path, size, record FROM entry WHERE n IN (SELECT value FROM json_each(?))", (some,)
+            )
+            fates.update((number, fate) for number, *fate in rows)
         found = {}
-        for at in range(0, len(keys), LOOKUP):
-            some = keys[at : at + LOOKUP]
-            marks = ",".join("?" * len(some))
-            for row in self._all(f"SELECT {_COLUMNS} FROM entry WHERE k IN ({marks})", some):  # noqa: S608  marks alone
-                record = None if row[6] is None else row[6].encode()
-                found[row[1]] = Row(row[0], row[1], row[2], State(row[3]), row[4], row[5], record)
+        told: dict[int, tuple[int, str | None]] = {}
+        for number, key in known:
+            if number not in told:
+                told = self._chunk_of(number)
+            line, path = told[number]
+            if (fate := fates.get(number)) is not None:
+                found[key] = Row(number, key, line, State(fate[0]), *fate[1:])
+            elif path is not None:
+                found[key] = Row(number, key, line, State.WAITING, path)
         return found
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Take in new entries."""
-        self._write([(_ADD, _as_json([_columns(row) for row in rows]))] if rows else [], None)
+        """Take in new entries, in the order of their numbers; of those that are noted the record comes later."""
+        if not rows:
+            return
+        entries = [(row.number, row.key, row.line, row.path) for row in rows]
+        chunks = [chunk(entries[at : at + CHUNK]) for at in range(0, len(entries), CHUNK)]
+        self._write([partial(insert, into="INTO chunk", rows=chunks)])
+        with self._lock:
+            for row in rows:
+                self._numbers.put(row.key, row.number)
 
     def rename(self, number: int, path: str) -> None:
         """Entry `number`, which is waiting, gets another path."""
-        self._write([(_RENAME, _as_json([(number, path)]))], None)
+        into, conflict = _PATH
+        self._write([partial(insert, into=into, rows=[(number, int(State.WAITING), path)], conflict=conflict)])
 
     def settle(self, fates: Sequence[Fate], noted: Sequence[Row], length: int) -> None:
         """Store what became of entries, together with the length of the manifest that holds their records."""
-        changed = [fate for fate in fates if fate.record is not None]
-        changes = []
-        if again := [fate.number for fate in changed if fate.again_recorded]:
-            changes.append((_STALE, _as_json(again)))
-        if changed:
-            updates = [(f.number, f.state, f.path, f.size, _text(f.record), f.again) for f in changed]
-            changes.append((_UPDATE, _as_json(updates)))
-        if unchanged := [(f.number, f.state) for f in fates if f.record is None]:
-            changes.append((_UPDATE_STATE, _as_json(unchanged)))
-        if noted:
-            changes.append((_ADD, _as_json([_columns(row) for row in noted])))
-        self._write(changes, length)
+        changes: list[Change] = []
+        if again := [fate.number for fate in fates if fate.again_recorded and fate.record is not None]:
+            changes.append(lambda db: db.execute(_STALE, (orjson.dumps(again).decode(),)))
+        settled: list[tuple[object, ...]] = [_settled(fate) for fate in fates if fate.record is not None]
+        settled += [(row.number, int(row.state), row.path, row.size, row.record, None) for row in noted]
+        if settled:
+            changes.append(partial(insert, into=_SETTLED, rows=settled))
+        if unchanged := [_settled(fate)[:3] for fate in fates if fate.record is None]:
+            into, conflict = _STATE
+            changes.append(partial(insert, into=into, rows=unchanged, conflict=conflict))
+        changes.append(lambda db: db.execute(_LENGTH, (str(length),)))
+        self._write(changes)
 
     def rewritten(self, length: int) -> None:
         """The manifest was written anew and is `length` bytes long."""
-        self._write([("DELETE FROM fact WHERE name = 'stale' AND ? = 0", 0)], length)
+        self._write(
+            [
+                lambda db: db.execute("DELETE FROM fact WHERE name = 'stale'"),
+                lambda db: db.execute(_LENGTH, (str(length),)),
+            ]
+        )
 
     @property
     def stale(self) -> bool:
@@ -165,12 +188,19 @@ class Journal:
     def records(self) -> Iterator[bytes]:
         """Every record, in the order of the entries."""
         for (record,) in self._pages("record IS NOT NULL", "record"):
-            yield record.encode()
+            yield record
 
     def paths(self) -> Iterator[str]:
         """Every path that was given to an entry."""
-        for (path,) in self._pages(f"path IS NOT NULL AND state != {State.NOTED:d}", "path"):
-            yield path
+        after = 0
+        while page := self._all(
+            "SELECT first, entries FROM chunk WHERE first > ? ORDER BY first LIMIT ?", (after, PAGE_CHUNKS)
+        ):
+            after = page[-1][0]
+            paths = {number: path for _, entries in page for number, _, path in orjson.loads(entries)}
+            later = "SELECT n, path FROM entry WHERE n BETWEEN ? AND ? AND path IS NOT NULL"
+            paths.update(self._all(later, (min(paths), max(paths))))
+            yield from filter(None, paths.values())
 
     def done(self) -> Iterator[tuple[Any, ...]]:
         """Path and size of every file that is complete."""
@@ -180,20 +210,10 @@ class Journal:
         """Of every entry that failed: how a list would ask for it again, and its record."""
         yield from self._pages(f"state = {State.FAILED:d}", "again, record")
 
-    def _prepare(self) -> None:
-        (application,) = self._db.execute("PRAGMA application_id").fetchone()
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and (application, version) != (APPLICATION_ID, VERSION):
-            raise FrontierError(f"{self._path} is not a journal of this version; start over with --fresh")
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute(f"PRAGMA synchronous = {self._synchronous}")
-        self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        if not tables:
-            self._db.executescript(
-                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION_ID}; "
-                f"PRAGMA user_version = {VERSION}; COMMIT;"
-            )
+    def _chunk_of(self, number: int) -> dict[int, tuple[int, str | None]]:
+        """Line and path of entry `number` and of its neighbours."""
+        entries = self._one("SELECT entries FROM chunk WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,))
+        return {number: (line, path) for number, line, path in orjson.loads(entries)}
 
     def _pages(self, condition: str, columns: str) -> Iterator[tuple[Any, ...]]:
         after = 0
@@ -209,17 +229,15 @@ class Journal:
             except sqlite3.Error as error:
                 raise SinkError(f"{self._path} cannot be read: {error}") from error
 
-    def _one(self, statement: str) -> Any:
-        return self._all(statement)[0][0]
+    def _one(self, statement: str, values: Sequence[Any] = ()) -> Any:
+        return self._all(statement, values)[0][0]
 
-    def _write(self, changes: Sequence[tuple[str, str | int]], length: int | None) -> None:
+    def _write(self, changes: Sequence[Change]) -> None:
         with self._lock:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
-                for statement, rows in changes:
-                    self._db.execute(statement, (rows,))
-                if length is not None:
-                    self._db.execute("INSERT OR REPLACE INTO fact VALUES ('manifest', ?)", (str(length),))
+                for change in changes:
+                    change(self._db)
                 self._db.execute("COMMIT")
             except sqlite3.Error as error:
                 if self._db.in_transaction:
@@ -229,13 +247,6 @@ class Journal:
                 raise SinkError(f"{self._path} cannot be written: {cause}") from error
 
 
-def _columns(row: Row) -> tuple[object, ...]:
-    return (*row[:6], _text(row.record))
-
-
-def _text(record: bytes | None) -> str | None:
-    return None if record is None else record.decode()
-
-
-def _as_json(rows: object) -> str:
-    return orjson.dumps(rows).decode()
+def _settled(fate: Fate) -> tuple[object, ...]:
+    # As an integer: sqlite3 looks for an adapter for whatever is of another type, an enumeration's too.
+    return fate.number, int(fate.state), fate.path, fate.size, fate.record, fate.again

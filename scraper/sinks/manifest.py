@@ -152,7 +152,7 @@ class ManifestSink:
             if again is not None:
                 yield again.encode("utf-8", "replace")
             elif record is not None:
-                yield b"# " + record.encode()
+                yield b"# " + record
         for remark in remarks:
             yield f"# {as_comment(remark)}\n".encode("utf-8", "replace")
 
