@@ -16,6 +16,7 @@ from scraper.bulk.mirrors import Mirrors, request_for
 from scraper.bulk.tally import PROBLEMS_KEPT, Tally
 from scraper.fetch.files import ADOPT
 from scraper.fetch.folder import Folder
+from scraper.fetch.listing import Listing
 from scraper.lists.disposition import suggested_name
 from scraper.lists.entry import BadLine, Entry
 from scraper.lists.incoming import Halted, Lull
@@ -67,7 +68,7 @@ class ListFeed:
         self._entries = iter(entries)
         self._mirrors = mirrors
         self._halt = halt or threading.Event()
-        self._namer = Namer(names, lambda path: folder.look(path) is not None)
+        self._namer = Namer(names, Listing(folder).holds)
         self._overwrite = names.collision == "overwrite"
         self._journal, self._folder, self._checksums = journal, folder, checksums
         self._refresh = refresh
@@ -223,7 +224,8 @@ class ListFeed:
             None if checksum is None else str(checksum),
             entry.urls[1:],
             entry.headers,
-        )._replace(**more)
+            **more,
+        )
         if order.mirrors and self._mirrors is not None:
             self._mirrors.remember(order)
         return request_for(order, order.url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from scraper.lists.checksum import Checksum, parse_checksum
 from scraper.lists.header import BadHeader, parse_header
@@ -24,8 +25,7 @@ _PASSWORD = re.compile(r"(?<=//)[^/?#\s]*@")
 _SECOND_URL = re.compile(r"\shttps?://", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One file to download.
 
     `line` counts from 1. `urls` are canonical hrefs of the same file: the first is the primary, the others are
@@ -129,6 +129,10 @@ class Draft:
 
     def _canonical(self, notices: Notices) -> tuple[str, ...]:
         """The addresses that can be asked for. One that cannot is a problem only when there is no other."""
+        if len(self.urls) == 1 and not _SECOND_URL.search(self.urls[0]):
+            only = canonicalise(self.urls[0])
+            if not isinstance(only, OutOfScope):
+                return (only.href,)
         if len(self.urls) > MAX_MIRRORS:
             notices.once("mirrors", f"line {self.line}: more than {MAX_MIRRORS} mirrors; the others are left out")
         found: dict[str, None] = {}

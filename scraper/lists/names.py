@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scraper.lists.table import Table, key_of
-from scraper.lists.template import Parts, Template, split_url
+from scraper.lists.template import Parts, Template, last_segment, split_url
 from scraper.urls.filename import PATH_BYTES, SEGMENTS, extension, folded, safe_name, shortened, tag
 
 Collision = Literal["rename", "overwrite", "skip", "fail"]
@@ -77,7 +77,7 @@ class Refused:
 
 def url_name(url: str) -> str | None:
     """The safe name in `url` itself, or None when it has none and a Content-Disposition is worth a look."""
-    return usable_name(split_url(url)[2])
+    return usable_name(last_segment(url))
 
 
 def usable_name(text: str) -> str | None:
@@ -133,6 +133,8 @@ class Namer:
     def _folders_and_name(
         self, url: str, wanted: str | None, folder: str | None, index: int
     ) -> tuple[tuple[str, ...], str]:
+        if not (wanted or folder) and self._template.is_name:
+            return (), _file_name(last_segment(url))
         host, path, last, query = split_url(url)
         above = _relative(folder) if folder else []
         if wanted:
@@ -143,7 +145,7 @@ class Namer:
         if not self._template.is_name:
             *inner, name = self._template.render(Parts(url, host, path, name, query, index))
             above += inner
-        file = shortened(safe_name(name) or DEFAULT_NAME)
+        file = _file_name(name)
         return _bounded([shortened(safe_name(segment), is_file=False) for segment in above], file), file
 
     def _prefix(self, folders: tuple[str, ...]) -> str | None:
@@ -195,6 +197,10 @@ class Namer:
                 return Named(path)
         self._table.put(family, first + MAX_TRIES)
         return Refused(prefix + name, f"{MAX_TRIES:,} names like it are taken")
+
+
+def _file_name(text: str) -> str:
+    return shortened(safe_name(text if text.strip(" .") else DEFAULT_NAME) or DEFAULT_NAME)
 
 
 def _nothing(path: str) -> bool:

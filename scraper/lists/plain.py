@@ -14,6 +14,7 @@ from scraper.lists.incoming import Lull
 from scraper.lists.source import Line
 
 _OPTION = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,60})\s*=(.*)", re.ASCII | re.DOTALL)
+_ONE_URL = re.compile(r"https?://\S+")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
 # A blank and a sharp never stand inside a URL: the one is escaped there, the other begins the fragment.
 _COMMENT = re.compile(r"\s#.*", re.DOTALL)
@@ -42,6 +43,11 @@ def read_plain(lines: Iterable[Line | Lull], notices: Notices) -> Iterator[Entry
                 yield draft.finish(notices)
                 draft = None
             yield line
+            continue
+        if _ONE_URL.fullmatch(line.text) and not line.problem:  # nearly every line there is
+            if draft is not None:
+                yield draft.finish(notices)
+            draft = Draft(line.number, line.text, [line.text])
             continue
         if not line.problem and is_comment(line.text):
             continue

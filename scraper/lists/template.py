@@ -54,6 +54,12 @@ def split_url(url: str) -> tuple[str, tuple[str, ...], str, str]:
     return host, tuple(decoded(segment) for segment in folders if segment), decoded(name), decoded(query or "")
 
 
+def last_segment(url: str) -> str:
+    """The last of `split_url`'s segments alone: what names most files."""
+    match = _URL.match(url)
+    return decoded((match[2] if match else url).rpartition("/")[2])
+
+
 def _flat(text: str) -> str:
     return text.replace("/", "_").replace("\\", "_")
 

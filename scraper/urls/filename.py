@@ -24,6 +24,10 @@ _EXTENSION = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,10}$", re.IGNORECASE)
 _EXTENSION_LENGTH = 16
 # Most names of a list: none of what `_visible` replaces is in them.
 _PLAIN = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_~.-]*(?<!\.)", re.ASCII)
+# Most of those: they are no device's and do not end in `.part` either.
+_ORDINARY = re.compile(
+    r"(?!(?i:con|prn|aux|nul|com|lpt))[A-Za-z0-9_~-][A-Za-z0-9_~.-]*(?<!\.)(?<!\.(?i:part))", re.ASCII
+)
 _RESERVED = frozenset('<>:"/\\|?*')
 _DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(d + n for d in ("COM", "LPT") for n in "0123456789¹²³")]
@@ -36,6 +40,8 @@ def safe_name(text: str) -> str:
     The result is NFC, holds no control, format (bidi, zero-width) or reserved character, no leading dot or space, no
     trailing one, is no device name of DOS and does not end in `.part`. Idempotent. Its length is for `shortened`.
     """
+    if _ORDINARY.fullmatch(text):
+        return text
     if not _PLAIN.fullmatch(text):
         text = _visible(text)
     if text.partition(".")[0].rstrip(" ").upper() in _DEVICES:
