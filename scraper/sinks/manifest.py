@@ -166,7 +166,7 @@ def download_record(result: Result, order: Order) -> dict[str, Any]:
     `final_url`, `redirects`, `checksum` (what the list gave), `content_encoding`, `notes` about resumptions.
     """
     request, outcome = result.request, result.outcome
-    status, headers = result.status, outcome.headers
+    status, headers = result.status, outcome.headers.by_name
     error, detail = result.error, None
     size, digest = 0, None
     if isinstance(outcome, Failure):
@@ -186,9 +186,9 @@ def download_record(result: Result, order: Order) -> dict[str, Any]:
         "error_detail": detail,
         "bytes": size,
         "sha256": digest,
-        "etag": _header(headers.get("etag")),
-        "last_modified": _header(headers.get("last-modified")),
-        "content_type": _header(headers.get("content-type")),
+        "etag": _header(headers.get(b"etag")),
+        "last_modified": _header(headers.get(b"last-modified")),
+        "content_type": _header(headers.get(b"content-type")),
         "attempts": request.attempt + request.slowdowns + 1 + order.tries,
         "fetched_at": timestamp(outcome.started_at),
         "elapsed_ms": round(outcome.elapsed * 1000.0, 1),
@@ -199,9 +199,9 @@ def download_record(result: Result, order: Order) -> dict[str, Any]:
         record["redirects"] = [{"url": hop.url, "status": hop.status} for hop in request.hops]
     if order.checksum is not None:
         record["checksum"] = order.checksum
-    if coding := headers.get("content-encoding"):
-        record["content_encoding"] = _header(coding)
-    if notes := [note for note in order.notes if " " in note]:
+    if coding := _header(headers.get(b"content-encoding")):
+        record["content_encoding"] = coding
+    if order.notes and (notes := [note for note in order.notes if " " in note]):
         record["notes"] = notes
     return record
 
@@ -243,8 +243,8 @@ def as_comment(text: str) -> str:
     return shown[:REMARK_CHARS]
 
 
-def _header(value: str | None) -> str | None:
-    return value[:HEADER_LIMIT] if value is not None else None
+def _header(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1").strip()[:HEADER_LIMIT]
 
 
 def _write_whole(path: Path, pieces: Iterator[bytes], power: bool) -> int:

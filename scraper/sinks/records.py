@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -130,9 +131,19 @@ def item_record(result: Result, item: Item) -> dict[str, Any]:
 def timestamp(instant: float) -> str | None:
     """`instant` (epoch seconds) as ISO 8601 in UTC with milliseconds; None for what is no date."""
     try:
+        second = int(instant)
+        # As `datetime` has it: rounded to a microsecond first, which may be the next second's.
+        microseconds = round((instant - second) * 1e6)
+        if 0 <= microseconds < 1_000_000:
+            return f"{_second(second)}.{microseconds // 1000:03}Z"
         return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
     except (ValueError, OverflowError, OSError):
         return None
+
+
+@lru_cache(maxsize=16)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat()[:-6]
 
 
 def to_json(record: Mapping[str, Any]) -> bytes:

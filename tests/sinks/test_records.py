@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scraper.model import (
@@ -175,6 +175,15 @@ def test_values_in_json(value: object, expected: object) -> None:
 def test_an_instant_that_is_no_date_is_null(instant: float) -> None:
     """`timestamp` gives None rather than raise."""
     assert timestamp(instant) is None
+
+
+@given(st.floats(-6e10, 2.5e11) | st.builds(float.__add__, st.integers(0, 2**32).map(float), st.floats(-1e-3, 1e-3)))
+@example(1_700_000_000.9999998)
+@example(1_700_000_000.9996)
+@example(-0.5)
+def test_an_instant_is_cut_to_milliseconds(instant: float) -> None:
+    """As `datetime` writes it, whose last microsecond may be rounded up into the next second."""
+    assert timestamp(instant) == datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 ANYTHING = st.recursive(

@@ -1,0 +1,55 @@
+"""manifest: the record of one entry of a list."""
+
+from __future__ import annotations
+
+import pytest
+
+from scraper.lists.order import Order
+from scraper.model import Body, ErrorKind, Failure, Headers, Page, Request, Result, Url
+from scraper.sinks.manifest import HEADER_LIMIT, download_record
+from scraper.sinks.records import to_json
+
+URL = "https://h.example/a.bin"
+ORDER = Order(7, 9, URL, "sub/a.bin", tries=1, notes=("adopt", "began again"), checksum="md5:00")
+REQUEST = Request(Url(URL, "entry 7", "h.example", "https://h.example"), kind="file", attempt=2, slowdowns=1)
+BODY = Body(10, 10, "sha256:" + "ab" * 32)
+HEADERS = [
+    (b"ETag", b' "x\xe9" '),
+    (b"etag", b'"second"'),
+    (b"LAST-MODIFIED", b"Sun, 06 Nov 2022 08:49:37 GMT"),
+    (b"Content-Type", b"t" * (HEADER_LIMIT + 1)),
+]
+COMMON = b'"attempts":5,"fetched_at":"2023-11-14T22:13:20.123Z","elapsed_ms":12.3,'
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        pytest.param(
+            Page(REQUEST, 200, Headers(HEADERS), BODY, 1_700_000_000.1239, 0.01, 0.0123),
+            b'{"line":9,"path":"sub/a.bin","url":"https://h.example/a.bin","status":200,"error":null,"error_detail":null,'
+            b'"bytes":10,"sha256":"' + b"ab" * 32 + '","etag":"\\"xé\\"",'.encode()
+            + b'"last_modified":"Sun, 06 Nov 2022 08:49:37 GMT","content_type":"' + b"t" * HEADER_LIMIT + b'",'
+            + COMMON + b'"checksum":"md5:00","notes":["began again"]}\n',
+            id="file",
+        ),
+        pytest.param(
+            Page(REQUEST, 404, Headers([(b"Content-Encoding", b" br ")]), BODY, 1_700_000_000.1239, 0.01, 0.0123),
+            b'{"line":9,"path":null,"url":"https://h.example/a.bin","status":404,"error":"http",'
+            b'"error_detail":"HTTP 404",'
+            b'"bytes":10,"sha256":"' + b"ab" * 32 + b'","etag":null,"last_modified":null,"content_type":null,'
+            + COMMON + b'"checksum":"md5:00","content_encoding":"br","notes":["began again"]}\n',
+            id="not there",
+        ),
+        pytest.param(
+            Failure(REQUEST, ErrorKind.DNS, "no such host", started_at=1_700_000_000.1239, elapsed=0.0123),
+            b'{"line":9,"path":null,"url":"https://h.example/a.bin","status":null,"error":"dns",'
+            b'"error_detail":"no such host","bytes":0,"sha256":null,"etag":null,"last_modified":null,'
+            b'"content_type":null,' + COMMON + b'"checksum":"md5:00","notes":["began again"]}\n',
+            id="failure",
+        ),
+    ],
+)  # fmt: skip
+def test_a_record_to_the_byte(outcome: Page | Failure, line: bytes) -> None:
+    """Every field is there, in its order; of a header its first value, without the blanks around it."""
+    assert to_json(download_record(Result(REQUEST, outcome), ORDER)) == line
