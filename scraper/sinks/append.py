@@ -9,16 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Sequence
+from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import aiofiles
 
 from scraper.errors import SinkError
 from scraper.sinks.disk import incomplete, parse_mark, sync_folder, uninterrupted, unwritable
-
-if TYPE_CHECKING:
-    from aiofiles.threadpool.binary import AsyncFileIO
 
 
 class AppendFile:
@@ -34,7 +30,7 @@ class AppendFile:
         self._power = power
         self.offset = 0
         self._pending: list[bytes] = []
-        self._file: AsyncFileIO | None = None
+        self._file: FileIO | None = None
 
     async def open(self, mark: str | None) -> None:
         """Open for appending at `mark`, a length in bytes; None empties the file. Makes missing folders.
@@ -43,7 +39,7 @@ class AppendFile:
         """
         wanted = None if mark is None else parse_mark(self.path, mark)
         try:
-            await uninterrupted(self._open(wanted))
+            await uninterrupted(asyncio.to_thread(self._open, wanted))
         except OSError as error:
             raise unwritable(self.path, error) from error
 
@@ -54,44 +50,53 @@ class AppendFile:
     async def flush(self) -> str:
         """Append what has gathered; return the mark. Raises `SinkError`; what was not written stays gathered."""
         if self._pending:
-            if self._file is None:
-                raise SinkError(f"{self.path} is not open")
-            await uninterrupted(self._write(self._file))
+            lines = self.take()
+            try:
+                await uninterrupted(asyncio.to_thread(self.append, lines))
+            except SinkError:
+                self._pending[:0] = lines
+                raise
         return str(self.offset)
 
-    async def aclose(self) -> None:
-        """Flush and close. Raises `SinkError`, and is closed then, too."""
-        file, self._file = self._file, None
-        if file is None:
-            return
-        try:
-            if self._pending:
-                await uninterrupted(self._write(file))
-        finally:
-            await uninterrupted(_closed(file, self.path))
+    def take(self) -> Sequence[bytes]:
+        """The lines that have gathered, for `append`."""
+        lines, self._pending = self._pending, []
+        return lines
 
-    async def _open(self, length: int | None) -> None:
-        self.offset = await asyncio.to_thread(_cut, self.path, length)
-        # Unbuffered: when a write returns, the bytes are with the operating system and survive a kill.
-        self._file = await aiofiles.open(self.path, "ab", buffering=0)
-        if self._power:
-            await asyncio.to_thread(sync_folder, self.path.parent)
-
-    async def _write(self, file: AsyncFileIO) -> None:
-        data = memoryview(b"".join(self._pending))
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Append what was taken: one call at a time, in any thread. Raises `SinkError`; nothing of it is there then."""
+        if self._file is None:
+            raise SinkError(f"{self.path} is not open")
+        data = memoryview(b"".join(lines))
         whole = len(data)
         try:
             while data:  # a raw file may take less than it was given, when the disk is nearly full
-                data = data[await file.write(data) or 0 :]
+                data = data[self._file.write(data) or 0 :]
             if self._power:
-                await asyncio.to_thread(os.fsync, file.fileno())
+                os.fsync(self._file.fileno())
         except OSError as error:
             # What the disk took of it may end in the middle of a line, and the run may never be resumed.
             with contextlib.suppress(OSError):
-                await file.truncate(self.offset)
+                self._file.truncate(self.offset)
             raise unwritable(self.path, error) from error
-        self._pending.clear()
         self.offset += whole
+
+    async def aclose(self) -> None:
+        """Flush and close. Raises `SinkError`, and is closed then, too."""
+        if self._file is None:
+            return
+        try:
+            await self.flush()
+        finally:
+            file, self._file = self._file, None
+            await uninterrupted(asyncio.to_thread(_close, file, self.path))
+
+    def _open(self, length: int | None) -> None:
+        self.offset = _cut(self.path, length)
+        # Unbuffered: when a write returns, the bytes are with the operating system and survive a kill.
+        self._file = self.path.open("ab", buffering=0)
+        if self._power:
+            sync_folder(self.path.parent)
 
 
 def _cut(path: Path, length: int | None) -> int:
@@ -110,8 +115,8 @@ def _cut(path: Path, length: int | None) -> int:
     return length
 
 
-async def _closed(file: AsyncFileIO, path: Path) -> None:
+def _close(file: FileIO, path: Path) -> None:
     try:
-        await file.close()
+        file.close()
     except OSError as error:
         raise unwritable(path, error) from error

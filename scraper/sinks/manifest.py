@@ -72,6 +72,7 @@ class ManifestSink:
         self._file = AppendFile(self._path, power=power)
         self._fates: list[Fate] = []
         self._noted: list[Row] = []
+        self._flushing = asyncio.Lock()
         self.totals = Totals()
 
     async def open(self) -> None:
@@ -106,12 +107,13 @@ class ManifestSink:
         self._noted.append(row)
 
     async def flush(self) -> Mapping[str, str]:
-        """Bring the buffer to the disk, the manifest first. Raises `SinkError`."""
-        await self._file.flush()
-        if self._fates or self._noted:
-            fates, self._fates = self._fates, []
-            noted, self._noted = self._noted, []
-            await uninterrupted(asyncio.to_thread(self._journal.settle, fates, noted, self._file.offset))
+        """Bring the buffer to the disk, the manifest first. Raises `SinkError`: what was in it is not recorded then."""
+        async with self._flushing:
+            # Taken at once: the list is read beside the recorder, and what it notes meanwhile is for the next flush.
+            lines, fates, noted = self._file.take(), self._fates, self._noted
+            self._fates, self._noted = [], []
+            if lines or fates or noted:
+                await uninterrupted(asyncio.to_thread(self._commit, lines, fates, noted))
         return {}
 
     async def aclose(self) -> None:
@@ -128,6 +130,10 @@ class ManifestSink:
         """
         await self.aclose()
         await uninterrupted(asyncio.to_thread(self._conclude, remarks))
+
+    def _commit(self, lines: Sequence[bytes], fates: Sequence[Fate], noted: Sequence[Row]) -> None:
+        self._file.append(lines)
+        self._journal.settle(fates, noted, self._file.offset)
 
     def _check(self) -> None:
         try:

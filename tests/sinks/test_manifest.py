@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from scraper.lists.order import Order
+from scraper.lists.table import key_of
 from scraper.model import Body, ErrorKind, Failure, Headers, Page, Request, Result, Url
-from scraper.sinks.manifest import HEADER_LIMIT, download_record
+from scraper.sinks.journal import Journal, Row, State
+from scraper.sinks.manifest import HEADER_LIMIT, ManifestSink, download_record
 from scraper.sinks.records import to_json
 
 URL = "https://h.example/a.bin"
@@ -53,3 +59,26 @@ COMMON = b'"attempts":5,"fetched_at":"2023-11-14T22:13:20.123Z","elapsed_ms":12.
 def test_a_record_to_the_byte(outcome: Page | Failure, line: bytes) -> None:
     """Every field is there, in its order; of a header its first value, without the blanks around it."""
     assert to_json(download_record(Result(REQUEST, outcome), ORDER)) == line
+
+
+async def test_what_comes_during_a_flush_is_written_by_the_next(tmp_path: Path) -> None:
+    """The list is read beside the recorder: a line noted while a flush is on its way is written once, not lost."""
+    with closing(Journal(tmp_path / "journal.sqlite")) as journal:
+        sink = ManifestSink(tmp_path, journal)
+        await sink.open()
+        rows = [Row(n, key_of(str(n)), n, State.NOTED, None, None, b"%d\n" % n) for n in range(1, 41)]
+        journal.add(rows)
+        for some in (rows[:10], rows[10:20], rows[20:30]):
+            for row in some:
+                sink.note(row)
+            flushes = [asyncio.create_task(sink.flush()) for _ in range(2)]
+            await asyncio.sleep(0)
+            sink.note(rows[29 + some[-1].number // 10])
+            await asyncio.gather(*flushes)
+            assert journal.length == (tmp_path / "manifest.jsonl").stat().st_size
+        await sink.aclose()
+        records = (tmp_path / "manifest.jsonl").read_bytes().splitlines(keepends=True)
+        recorded = {row.record for row in journal.find([row.key for row in rows]).values()}
+        assert sorted(records) == sorted(set(records))
+        assert set(records) == recorded
+        assert len(records) == 33
