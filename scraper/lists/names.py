@@ -2,7 +2,7 @@
 
 Two entries share a file when their paths are equal after case folding and NFC: what is two files on Linux is one on
 macOS and Windows, and an output folder travels. A file also never stands where another entry needs a folder. What is
-remembered of a name is a 64-bit hash (`table.Table`): 17 MB for a million names.
+remembered of a name is a 64-bit hash (`table.Table`): 14 MB for a million names.
 
 The second `data.bin` of a list becomes `data~2.bin`. Counting from 2 for each would take n**2 steps for n entries of
 one name (a list of `.../download` addresses), so the next number of every family is remembered. A family is what the
