@@ -54,6 +54,7 @@ class Exchange:
         "_head",
         "_loop",
         "_pieces",
+        "_prompt",
         "_source",
         "_wake",
         "_window",
@@ -91,7 +92,8 @@ class Exchange:
         self._buffered = 0
         self._error: Exception | None = None
         self._loop = loop
-        self._wake = Wake(loop, prompt=prompt)
+        self._prompt = prompt
+        self._wake = Wake(loop)
         self._source: Source | None = None
 
     # -- for whoever asked
@@ -222,7 +224,10 @@ class Exchange:
     def on_end(self) -> None:
         """The body is complete."""
         self.complete = True
-        self._wake.ring()
+        if self._prompt or self.streaming:
+            self._wake.ring()
+        else:
+            self._wake.ring_soon()
 
     def on_error(self, error: Exception) -> None:
         """The exchange has failed."""

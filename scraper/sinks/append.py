@@ -10,11 +10,16 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Sequence
-from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiofiles
 
 from scraper.errors import SinkError
 from scraper.sinks.disk import incomplete, parse_mark, sync_folder, uninterrupted, unwritable
+
+if TYPE_CHECKING:
+    from aiofiles.threadpool.binary import AsyncFileIO
 
 
 class AppendFile:
@@ -30,7 +35,7 @@ class AppendFile:
         self._power = power
         self.offset = 0
         self._pending: list[bytes] = []
-        self._file: FileIO | None = None
+        self._file: AsyncFileIO | None = None
 
     async def open(self, mark: str | None) -> None:
         """Open for appending at `mark`, a length in bytes; None empties the file. Makes missing folders.
@@ -39,7 +44,7 @@ class AppendFile:
         """
         wanted = None if mark is None else parse_mark(self.path, mark)
         try:
-            await uninterrupted(asyncio.to_thread(self._open, wanted))
+            await uninterrupted(self._open(wanted))
         except OSError as error:
             raise unwritable(self.path, error) from error
 
@@ -52,7 +57,7 @@ class AppendFile:
         if self._pending:
             lines = self.take()
             try:
-                await uninterrupted(asyncio.to_thread(self.append, lines))
+                await uninterrupted(self._write(lines))
             except SinkError:
                 self._pending[:0] = lines
                 raise
@@ -64,20 +69,22 @@ class AppendFile:
         return lines
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Append what was taken: one call at a time, in any thread. Raises `SinkError`; nothing of it is there then."""
-        if self._file is None:
-            raise SinkError(f"{self.path} is not open")
+        """Append what was taken, for who is in a thread already: one call at a time, and none of `flush` beside it.
+
+        Raises `SinkError`; nothing of it is there then.
+        """
+        descriptor = self._opened().fileno()
         data = memoryview(b"".join(lines))
         whole = len(data)
         try:
             while data:  # a raw file may take less than it was given, when the disk is nearly full
-                data = data[self._file.write(data) or 0 :]
+                data = data[os.write(descriptor, data) :]
             if self._power:
-                os.fsync(self._file.fileno())
+                os.fsync(descriptor)
         except OSError as error:
             # What the disk took of it may end in the middle of a line, and the run may never be resumed.
             with contextlib.suppress(OSError):
-                self._file.truncate(self.offset)
+                os.ftruncate(descriptor, self.offset)
             raise unwritable(self.path, error) from error
         self.offset += whole
 
@@ -89,14 +96,34 @@ class AppendFile:
             await self.flush()
         finally:
             file, self._file = self._file, None
-            await uninterrupted(asyncio.to_thread(_close, file, self.path))
+            await uninterrupted(_closed(file, self.path))
 
-    def _open(self, length: int | None) -> None:
-        self.offset = _cut(self.path, length)
+    async def _open(self, length: int | None) -> None:
+        self.offset = await asyncio.to_thread(_cut, self.path, length)
         # Unbuffered: when a write returns, the bytes are with the operating system and survive a kill.
-        self._file = self.path.open("ab", buffering=0)
+        self._file = await aiofiles.open(self.path, "ab", buffering=0)
         if self._power:
-            sync_folder(self.path.parent)
+            await asyncio.to_thread(sync_folder, self.path.parent)
+
+    def _opened(self) -> AsyncFileIO:
+        if self._file is None:
+            raise SinkError(f"{self.path} is not open")
+        return self._file
+
+    async def _write(self, lines: Sequence[bytes]) -> None:
+        file = self._opened()
+        data = memoryview(b"".join(lines))
+        whole = len(data)
+        try:
+            while data:  # a raw file may take less than it was given, when the disk is nearly full
+                data = data[await file.write(data) or 0 :]
+            if self._power:
+                await asyncio.to_thread(os.fsync, file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                await file.truncate(self.offset)
+            raise unwritable(self.path, error) from error
+        self.offset += whole
 
 
 def _cut(path: Path, length: int | None) -> int:
@@ -115,8 +142,8 @@ def _cut(path: Path, length: int | None) -> int:
     return length
 
 
-def _close(file: FileIO, path: Path) -> None:
+async def _closed(file: AsyncFileIO, path: Path) -> None:
     try:
-        file.close()
+        await file.close()
     except OSError as error:
         raise unwritable(path, error) from error

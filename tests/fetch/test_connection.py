@@ -10,6 +10,7 @@ from typing import cast
 import httpx
 import pytest
 
+from scraper.fetch import transport
 from scraper.fetch.connection import Connection
 from scraper.fetch.exchange import Exchange
 from scraper.fetch.inbox import Inbox
@@ -100,8 +101,11 @@ async def started(wanted: Awaitable[object]) -> asyncio.Task[object]:
 
 
 @each_loop
-async def test_an_answer_is_consumed_before_the_next_socket_is_read() -> None:
-    """Its task has read it and sent the next request, over the same connection, when the callback returns."""
+async def test_an_answer_is_consumed_before_the_next_socket_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With many connections its task has read it and sent the next request, over the same one, when the callback
+    returns.
+    """
+    monkeypatch.setattr(transport, "FEW", 0)
     net = Net()
     bodies: list[bytes] = []
 
@@ -119,6 +123,28 @@ async def test_an_answer_is_consumed_before_the_next_socket_is_read() -> None:
             assert (sent, bodies[-1]) == (expected, body)
     await asyncio.gather(*tasks)
     assert (len(net.wires), net.transport.pool.idle) == (2, 2)
+    await net.transport.aclose()
+
+
+@each_loop
+async def test_with_few_connections_answers_are_taken_in_first() -> None:
+    """Their tasks go on in the loop's turn, in the order of the answers."""
+    net = Net()
+    bodies: list[bytes] = []
+
+    async def fetcher() -> None:
+        bodies.append(await (await net.ask()).read())
+
+    tasks = [await started(fetcher()) for _ in range(3)]
+
+    def answers() -> list[bytes]:
+        for number, body in ((2, b"two"), (0, b"nought"), (1, b"one")):
+            net.receive(number, ok(body))
+        return list(bodies)
+
+    assert await between_tasks(answers) == []
+    await asyncio.gather(*tasks)
+    assert bodies == [b"two", b"nought", b"one"]
     await net.transport.aclose()
 
 

@@ -176,6 +176,22 @@ async def test_the_task_goes_on_in_its_own_context() -> None:
 
 
 @each_loop
+async def test_a_ring_for_soon_leaves_the_task_to_the_loop() -> None:
+    """It goes on in its turn, once for each ring, and a ring that came before the wait ends it."""
+    waiting = Waiting(rounds=2)
+    await turn()
+
+    def ring() -> int:
+        waiting.wake.ring_soon()
+        waiting.wake.ring_soon()  # for the next wait
+        return waiting.passed
+
+    assert await from_the_loop(ring) == 0
+    await waiting.task
+    assert waiting.passed == 2
+
+
+@each_loop
 async def test_an_error_of_the_task_stays_with_the_task() -> None:
     """Whoever rings never sees it."""
     wake = Wake(asyncio.get_running_loop())
