@@ -10,8 +10,8 @@ It is made connected (`dial.py`), and from then on it is in one of three states:
            Either way the keeper is told once (`freed`) and finds out from `usable` whether to keep the connection.
     CLOSED for good. `gone` follows when the operating system has let go of the socket.
 
-All connections receive into one buffer (`inbox.py`). What a BUSY one receives is read by `incoming.py`, which finds out
-where the answer ends and whether the connection may be used again; to the others come bytes that belong to no answer.
+They receive into one buffer (`inbox.py`), but for bodies on their way to the disk (`landing.py`). `incoming.py` finds
+out where an answer ends and whether its connection may be used again; what others receive belongs to no answer.
 
 Whoever waits for the answer is woken *within* the callback that brings it (`wake.py`), and may begin the next exchange
 on this connection before that callback returns. So in every callback the exchange is told last, the keeper before it,
@@ -78,6 +78,7 @@ class Connection(asyncio.BufferedProtocol):
         "_inbox",
         "_incoming",
         "_keeper",
+        "_landing",
         "_loop",
         "_patience",
         "_paused",
@@ -103,6 +104,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._peername: object = None
         self._exchange: Exchange | None = None
+        self._landing: Exchange | None = None
         self._incoming = Incoming(settings)
         self._paused = self._writing_paused = self._sending = False
         self._drained: asyncio.Future[None] | None = None
@@ -203,22 +205,27 @@ class Connection(asyncio.BufferedProtocol):
         self._peername = transport.get_extra_info("peername")
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to put the bytes that come; all connections share it (`inbox.py`)."""
-        return self._inbox.lend(self)
+        """Where to put the bytes that come: where their reader wants them, or what all connections share."""
+        room = self._incoming.room()
+        self._landing = None if room is None else self._exchange
+        return self._inbox.lend(self) if room is None else room
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes have come."""
-        data = self._inbox.take(self, nbytes)
+        landing, self._landing = self._landing, None
+        data = self._inbox.take(self, nbytes) if landing is None else None
         read = self._timeouts.read
         if read is not None and not self._sending and not self._paused:
             due = self._loop.time() + read
             self._patience.due = due if due < self._deadline else self._deadline
         exchange = self._exchange
+        if landing is not None and landing is not exchange:
+            raise RuntimeError("this event loop ends an exchange while it fills its buffer")
         if exchange is None:
             self._refuse()
             return
         try:
-            complete = self._incoming.feed(data)
+            complete = self._incoming.landed(nbytes) if data is None else self._incoming.feed(data)
         except httpx.RemoteProtocolError as exc:
             self._fail(exc)
             return

@@ -33,6 +33,18 @@ PAUSE, LONGEST_PAUSE = 0.25, 60.0
 _Job = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 
+class _Result(asyncio.Future[T]):
+    """What a thread's job will give. It cannot be cancelled: a task that is cancelled while it awaits this hears of it
+    when the job is done, and not while the job still has a file or a buffer in its hands.
+    """
+
+    __slots__ = ()
+
+    def cancel(self, msg: Any = None) -> bool:
+        """No."""
+        return False
+
+
 class DiskThreads:
     """Runs jobs in threads of its own, started with the first one. Belongs to the event loop it is made in."""
 
@@ -48,7 +60,7 @@ class DiskThreads:
         self._pause = PAUSE
 
     def run(self, job: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-        """Start `job(*args)`; the future gives what it returns or raises. Cancelling the future does not stop it."""
+        """Start `job(*args)`; the future gives what it returns or raises, and is never done before the job is."""
         if self._closed:
             raise RuntimeError("the disk threads are closed")
         if not self._threads:
@@ -57,7 +69,7 @@ class DiskThreads:
             ]
             for thread in self._threads:
                 thread.start()
-        future: asyncio.Future[T] = self._loop.create_future()
+        future: asyncio.Future[T] = _Result(loop=self._loop)
         self._jobs.put((future, job, args))
         return future
 
@@ -114,18 +126,3 @@ class DiskThreads:
                 future.set_result(result)
             else:
                 future.set_exception(error)
-
-
-async def finished(future: asyncio.Future[T]) -> T:
-    """Await `future` to its end even when the caller is cancelled meanwhile; the cancellation follows then."""
-    cancelled: asyncio.CancelledError | None = None
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        if not future.cancelled():
-            future.exception()  # marks it as seen: the cancellation is what the caller hears of
-        raise cancelled
-    return future.result()

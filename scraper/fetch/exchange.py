@@ -18,6 +18,7 @@ import httpx
 
 from scraper.fetch.faults import BodyTooLarge
 from scraper.fetch.framing import Head
+from scraper.fetch.landing import Landing
 from scraper.fetch.wake import Wake
 
 # Pieces below this size are joined to their neighbour: a dripping server must not buy an object with every byte.
@@ -52,6 +53,7 @@ class Exchange:
         "_eager",
         "_error",
         "_head",
+        "_landing",
         "_loop",
         "_pieces",
         "_prompt",
@@ -90,6 +92,7 @@ class Exchange:
         self.streaming = False
         self._pieces: list[bytes] = []
         self._buffered = 0
+        self._landing: Landing | None = None
         self._error: Exception | None = None
         self._loop = loop
         self._prompt = prompt
@@ -159,6 +162,36 @@ class Exchange:
         finally:
             self.close()
 
+    async def land(self, landing: Landing) -> AsyncIterator[None]:
+        """The body into `landing`, without a copy where the connection can; yields when something has come.
+
+        Whoever reads makes room before asking for more. Errors and closing as `pieces`.
+        """
+        self._landing = landing
+        try:
+            while True:
+                if landing.fresh:
+                    yield
+                elif self._pieces:
+                    piece = b"".join(self._pieces)
+                    self._pieces.clear()
+                    self._buffered = 0
+                    self._landing = None  # what comes meanwhile belongs behind this
+                    for _ in landing.take_in(piece):
+                        yield
+                    self._landing = landing
+                elif self.complete:
+                    return
+                elif self._error is not None:
+                    raise self._error
+                else:
+                    if self._source is not None:
+                        self._source.resume(self)
+                    await self._wake
+        finally:
+            self._landing = None
+            self.close()
+
     def close(self) -> None:
         """Let go. A body that was not read to its end costs the connection."""
         if not self.complete and self._error is None and self._source is not None:
@@ -212,10 +245,21 @@ class Exchange:
         if self._buffered >= self._window:
             self.streaming = True
 
+    def room(self, left: int) -> memoryview | None:
+        """Where the next of `left` body bytes may be received; None when they must go through `on_body`."""
+        landing = self._landing
+        return None if landing is None or self._pieces else landing.room(left)
+
+    def on_landed(self, size: int) -> None:
+        """Body bytes have come into the room that was last given."""
+        self.received += size
+        if self._landing is not None:
+            self._landing.landed(size)
+
     @property
     def full(self) -> bool:
         """Whether reading should wait for whoever asked."""
-        return self._buffered >= self._window
+        return self._buffered >= self._window or (self._landing is not None and self._landing.full)
 
     def rouse(self) -> None:
         """Let whoever asked see what has come."""

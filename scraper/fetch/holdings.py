@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from scraper.fetch.part import Part
-from scraper.fetch.pouring import BATCH
+from scraper.fetch.part import MIB, Part
 from scraper.fetch.ranges import Ranges, Share
 from scraper.fetch.resume import Version
 from scraper.fetch.storage import Storage
 
-CATCH_UP = 64 * BATCH
+CATCH_UP = 64 * MIB
 """Bytes that are read again and hashed in one go."""
 
 
@@ -50,7 +49,7 @@ class Holdings:
 
     async def hash_some(self) -> None:
         """Hash a part of what lies behind the bytes that are hashed, when there is a good deal of it."""
-        if self.have.prefix - self.part.size >= BATCH:
+        if self.have.prefix - self.part.size >= MIB:
             await self._catch_up(min(self.have.prefix, self.part.size + CATCH_UP))
 
     async def hash_all(self) -> None:

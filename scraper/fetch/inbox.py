@@ -7,6 +7,8 @@ there are, and no memory is allocated to receive into.
 Two rules keep the connections apart. What is taken out is copied before the callback returns. And whoever takes must
 be the one whom the buffer was last lent to: a loop that keeps another order would hand one connection the bytes of
 another, and is found out here instead.
+
+A body on its way to the disk does not come through here: see landing.py.
 """
 
 from __future__ import annotations

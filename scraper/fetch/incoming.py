@@ -67,6 +67,23 @@ class Incoming:
         """
         return self._step(self, data)
 
+    def room(self) -> memoryview | None:
+        """Where the next bytes can be received so that nobody needs to move them; None when they go to `feed`."""
+        if self._step is not Incoming._read_length or self._exchange is None:
+            return None
+        return self._exchange.room(self._left)
+
+    def landed(self, size: int) -> bool:
+        """`size` bytes have come into the room that was last given; answer whether the answer is complete."""
+        left = self._left
+        if size > left:
+            self.persistent = False
+            size = left
+        self._left = left = left - size
+        if self._exchange is not None:
+            self._exchange.on_landed(size)
+        return not left
+
     def cut_off(self, exc: Exception | None, *, served: int) -> Exception | None:
         """What the end of the connection (`exc`: not the peer's wish) means for the answer; None when it completes it.
 

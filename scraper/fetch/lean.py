@@ -8,12 +8,14 @@ proxies, `httpx.MockTransport`, respx) is put behind `OverHttpx`, which speaks i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import aclosing
 from typing import Protocol, cast
 
 import httpx
 
 from scraper.fetch.faults import DeadlinePassed
+from scraper.fetch.landing import Landing
 from scraper.fetch.limits import Timeouts
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -55,6 +57,10 @@ class LeanAnswer(Protocol):
 
     def pieces(self) -> AsyncIterator[bytes]:
         """The body in pieces as they come. Raises httpx's exceptions and those of faults.py."""
+        ...
+
+    def land(self, landing: Landing) -> AsyncIterator[None]:
+        """The body into `landing`, yielding when something has come; whoever reads makes room. Raises as `pieces`."""
         ...
 
     def close(self) -> Awaitable[None] | None:
@@ -179,6 +185,12 @@ class _Answer:
                     raise DeadlinePassed("the response was not complete before its deadline") from None
                 raise
             yield piece
+
+    async def land(self, landing: Landing) -> AsyncIterator[None]:
+        async with aclosing(cast("AsyncGenerator[bytes, None]", self.pieces())) as pieces:
+            async for piece in pieces:
+                for _ in landing.take_in(piece):
+                    yield
 
     def close(self) -> Awaitable[None]:
         return cast(httpx.AsyncByteStream, self._response.stream).aclose()

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 MIB = 1024 * 1024
-MANY_PIECES = 64
-"""Pieces from which they are joined before they are written: a dripping server must not buy a long vector."""
 
 
 class Stored(NamedTuple):
@@ -79,29 +77,21 @@ class Part:
             raise
         return part
 
-    def append(self, pieces: list[bytes], at: int) -> None:
-        """Write and hash `pieces` at the end, byte `at`. Raises `OSError`; what was written before that counts."""
+    def append(self, batch: memoryview, at: int) -> None:
+        """Write and hash `batch` at the end, byte `at`. Raises `OSError`; what was written before that counts."""
         assert at == self.size, "a part grows at its end"
-        if len(pieces) > MANY_PIECES:
-            pieces = [b"".join(pieces)]
-        left = [memoryview(piece) for piece in pieces]
-        while left:
-            written = os.pwritev(self._descriptor, left, self.size)
+        while batch:
+            written = os.pwrite(self._descriptor, batch, self.size)
             self.size += written
-            while left and written >= len(left[0]):
-                written -= len(left[0])
-                self._digest(left.pop(0))
-            if left and written:
-                self._digest(left[0][:written])
-                left[0] = left[0][written:]
+            self._digest(batch[:written])
+            batch = batch[written:]
 
-    def write_at(self, pieces: list[bytes], at: int) -> None:
-        """Write `pieces` at byte `at`, behind what is hashed: `catch_up` reads them again. Raises `OSError`."""
-        left = memoryview(b"".join(pieces))
-        while left:
-            written = os.pwrite(self._descriptor, left, at)
+    def write_at(self, batch: memoryview, at: int) -> None:
+        """Write `batch` at byte `at`, behind what is hashed: `catch_up` reads it again. Raises `OSError`."""
+        while batch:
+            written = os.pwrite(self._descriptor, batch, at)
             at += written
-            left = left[written:]
+            batch = batch[written:]
 
     def catch_up(self, stop: int) -> None:
         """Hash what others have written behind `size`, up to byte `stop`. Raises `OSError` when it is not there."""

@@ -1,4 +1,4 @@
-"""Brings a body that streams to the disk: a batch is written in a thread while the next one arrives."""
+"""Brings a body that streams to the disk: one buffer is written in a thread while the next one is filled."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from typing import cast
 from scraper.events import BytesReceived, Event
 from scraper.fetch.body import TooLarge
 from scraper.fetch.faults import Truncated
+from scraper.fetch.landing import Landing
 from scraper.fetch.lean import LeanAnswer
 from scraper.fetch.pace import Pace
 from scraper.fetch.ranges import Share
+from scraper.fetch.stock import BUFFERED, Buffer, Stock, of_its_own, wanted
 from scraper.fetch.storage import Storage
 from scraper.fetch.transfer import Transfer
 from scraper.model import Request
 
-BATCH = 1024 * 1024
-"""Bytes that are written at once, at most: see `BUFFERED`."""
-SMALLEST_BATCH = 64 * 1024
-BUFFERED = 8 * 1024 * 1024
-"""Bytes of all bodies together that wait to be written: with many streams at once their batches are smaller."""
+TOLD = 1024 * 1024
+"""Bytes of a file of which its progress is told."""
+PACED = 256 * 1024
+"""The largest buffer of a stream that is held back: it sleeps for all that came into it at once."""
 
-Write = Callable[[list[bytes], int], None]
-"""Writes pieces at a byte of a file, in a thread. Raises `OSError`."""
+Write = Callable[[memoryview, int], None]
+"""Writes a batch at a byte of a file, in a thread. Raises `OSError`."""
 
 
 class OverlapDiffers(Exception):  # noqa: N818  names what was found
@@ -46,12 +47,8 @@ class Pouring:
         self._storage, self._pace = storage, pace
         self._max_bytes = max_bytes
         self._emit, self._now = emit, now
+        self._stock = Stock()
         self._streams = 0
-
-    @property
-    def _batch(self) -> int:
-        """Bytes that a stream gathers before it writes them; while they are written, as many may gather again."""
-        return max(SMALLEST_BATCH, min(BATCH, BUFFERED // (2 * self._streams)))
 
     def check_size(self, size: int | None) -> None:
         """Raises `TooLarge` for a file of `size` bytes that may not be as large."""
@@ -67,47 +64,101 @@ class Pouring:
         What came is kept, however it ends. `write` puts a batch at a byte of the file, `total` is what the file
         will have. Raises `OverlapDiffers`, `TooLarge`, what `LeanAnswer.pieces` raises, and as `Storage.translated`.
         """
-        storage, path = self._storage, transfer.order.path
-        batch: list[bytes] = []
-        size = 0
-        writing: asyncio.Future[None] | None = None
+        pace, host = self._pace, transfer.request.url.host
         progress = _Progress(transfer.request, total, self._emit, self._now)
         self._streams += 1
+        landing = Landing(self._buffer() or of_its_own())
+        writer = _Writer(self._storage, self._stock, transfer.order.path, write, share)
         try:
-            async with aclosing(cast("AsyncGenerator[bytes, None]", answer.pieces())) as pieces:
-                async for piece in pieces:
+            async with aclosing(cast("AsyncGenerator[None, None]", answer.land(landing))) as arrivals:
+                async for _ in arrivals:
                     if seen:
-                        piece, seen = _compare(piece, seen)
+                        seen = _compare(landing, seen)
+                    size = len(landing.fresh)
                     # What comes behind the end of a share that was divided is another stream's.
-                    over = share.stop < share.end and len(piece) >= share.left
+                    over = share.stop < share.end and size >= share.left
                     if over:
-                        piece = piece[: share.left]
-                    share.at += len(piece)
-                    transfer.received += len(piece)
-                    self.check_size(share.at)
-                    batch.append(piece)
-                    size += len(piece)
-                    if not self._pace.free:
-                        transfer.held += await self._pace.keep(transfer.request.url.host, len(piece))
-                    if size >= self._batch:
-                        if writing is not None:
-                            await storage.translated(writing, path)
-                            share.written = share.at - size
-                        writing, batch, size = storage.disk.run(write, batch, share.at - size), [], 0
-                        progress.tell(share.at - share.start)
+                        size = share.left
+                    transfer.received += size
+                    self.check_size(share.at + size)
+                    share.at += size
+                    landing.keep(size)
+                    if not pace.free:
+                        transfer.held += await pace.keep(host, size)
+                    if landing.due:
+                        await writer.begin(landing)
+                        if not self._two_each or (buffer := self._buffer()) is None:
+                            await writer.end()
+                            buffer = self._buffer() or of_its_own()
+                        landing.turn(buffer)
+                    progress.tell(share.at - share.start)
                     if over:
                         break
             if seen:
                 raise Truncated("the answer ended within what is here already")
         finally:
             self._streams -= 1
-            if writing is not None:
-                await storage.translated(writing, path)
-                share.written = share.at - size
-            if batch:
-                await storage.translated(storage.disk.run(write, batch, share.at - size), path)
-                share.written = share.at
+            try:
+                await writer.begin(landing)
+                await writer.end()
+            finally:
+                writer.close(landing)
             progress.tell(share.at - share.start, last=True)
+
+    @property
+    def _two_each(self) -> bool:
+        """Whether every stream can fill one buffer while another is written."""
+        return 2 * self._streams * self._size <= BUFFERED
+
+    @property
+    def _size(self) -> int:
+        """Bytes of buffer that a stream asks for."""
+        size = wanted(self._streams)
+        return size if self._pace.free else min(size, PACED)
+
+    def _buffer(self) -> Buffer | None:
+        return self._stock.lend(self._size)
+
+
+class _Writer:
+    """Writes one batch at a time of what `share` is about, and gives its buffer back to `stock`."""
+
+    __slots__ = ("_buffer", "_path", "_share", "_stock", "_storage", "_until", "_write", "_writing")
+
+    def __init__(self, storage: Storage, stock: Stock, path: str, write: Write, share: Share) -> None:
+        self._storage, self._stock, self._path = storage, stock, path
+        self._write, self._share = write, share
+        self._writing: asyncio.Future[None] | None = None
+        self._buffer: Buffer | None = None
+        self._until = share.written
+
+    async def begin(self, landing: Landing) -> None:
+        """When the batch before is written, begin with that of `landing`, which ends where the share is now."""
+        await self.end()
+        batch, self._buffer = landing.hand_over()
+        if batch:
+            self._until = self._share.at
+            self._writing = self._storage.disk.run(self._write, batch, self._until - len(batch))
+
+    async def end(self) -> None:
+        """Return when the batch is written. Raises as `Storage.translated`, then and whenever it is called again."""
+        if self._writing is not None:
+            await self._storage.translated(self._writing, self._path)
+            self._share.written = self._until
+        self._writing = None
+        self._give_back()
+
+    def close(self, landing: Landing) -> None:
+        """Give back what is left, after `end`."""
+        assert self._writing is None or self._writing.done(), "its buffer is being read"
+        self._give_back()
+        _, self._buffer = landing.hand_over()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self._buffer is not None:
+            self._stock.take_back(self._buffer)
+            self._buffer = None
 
 
 class _Progress:
@@ -125,14 +176,16 @@ class _Progress:
     def tell(self, received: int, last: bool = False) -> None:
         """`received` bytes have come in this answer so far."""
         new = received - self._told
-        if new >= BATCH or (last and self._told and new):
+        if new >= TOLD or (last and self._told and new):
             self._told = received
             self._emit(BytesReceived(self._now(), self._url.href, self._url.host, new, self._total))
 
 
-def _compare(piece: bytes, seen: bytes) -> tuple[bytes, bytes]:
-    """What of `piece` is new, and what of `seen` is still to come. Raises `OverlapDiffers`."""
-    common = min(len(piece), len(seen))
-    if piece[:common] != seen[:common]:
+def _compare(landing: Landing, seen: bytes) -> bytes:
+    """Drop from what is fresh what is here already; what of `seen` is still to come. Raises `OverlapDiffers`."""
+    fresh = landing.fresh
+    common = min(len(fresh), len(seen))
+    if fresh[:common] != seen[:common]:
         raise OverlapDiffers
-    return piece[common:], seen[common:]
+    landing.drop(common)
+    return seen[common:]

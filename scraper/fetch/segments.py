@@ -35,7 +35,7 @@ from scraper.fetch.holdings import Holdings
 from scraper.fetch.interface import Places
 from scraper.fetch.lean import LeanAnswer
 from scraper.fetch.limits import SegmentSettings
-from scraper.fetch.pouring import Pouring
+from scraper.fetch.pouring import Pouring, Write
 from scraper.fetch.pulse import Pulse
 from scraper.fetch.ranges import LARGEST, Share, Task, next_task
 from scraper.fetch.resume import Ask, disproof
@@ -266,7 +266,7 @@ class Segments:
         self._pulse.begun(self._tools.now())
         return share
 
-    async def _pour(self, answer: LeanAnswer, share: Share, write: Callable[[list[bytes], int], None]) -> Outcome:
+    async def _pour(self, answer: LeanAnswer, share: Share, write: Write) -> Outcome:
         await self._tools.pouring.pour(self._transfer, answer, share, write, b"", self._held.total)
         if share.at < share.stop:
             raise Truncated(f"{share.at - share.start} bytes came of {share.stop - share.start}")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from scraper.errors import SinkError
-from scraper.fetch.disk import DiskThreads, finished
+from scraper.fetch.disk import DiskThreads
 from scraper.fetch.folder import AGAIN, Folder, ends_the_run
 from scraper.fetch.notes import Notes
 
@@ -45,7 +45,7 @@ class Storage:
         Raises `SinkError` where every other file would meet the same error, `FileTrouble` for this file's own.
         """
         try:
-            return await finished(job)
+            return await job
         except OSError as error:
             raise self._trouble(path, error) from error
 

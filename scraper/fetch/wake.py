@@ -70,12 +70,13 @@ class Wake:
         self._loop.call_soon(step, self, context=context)
 
     def __await__(self) -> Generator[Wake, None, None]:
-        if not self._rung:
-            if self._step is not None:
-                raise RuntimeError("two tasks wait for the same answer")
-            self._asyncio_future_blocking = True
-            yield self
-        self._rung = False
+        if self._rung:
+            self._rung = False
+            return
+        if self._step is not None:
+            raise RuntimeError("two tasks wait for the same answer")
+        self._asyncio_future_blocking = True
+        yield self
 
     # -- what a task asks for
 
