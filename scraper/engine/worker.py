@@ -13,7 +13,7 @@ import logging
 from dataclasses import replace
 
 from scraper.engine.dispatch import Dispatcher
-from scraper.engine.floor import FetchJob, Finding, Job, RobotsJob, Stop
+from scraper.engine.floor import FetchJob, Finding, Job, Stop
 from scraper.engine.hooks import Hooks
 from scraper.engine.premises import Premises
 from scraper.engine.robots import RobotsDesk
@@ -72,7 +72,7 @@ class Fetchers:
             lease = job.lease
             floor.in_flight[lease.id] = lease
             try:
-                job = await self._do(job, name)
+                job = await (self._fetch(job, name) if isinstance(job, FetchJob) else self._read_robots(lease))
                 self._deaths = 0
             except ScraperError:
                 raise
@@ -91,24 +91,14 @@ class Fetchers:
         finally:
             floor.idle -= 1
 
-    async def _do(self, job: Job, name: str) -> Job | None:
-        """Do one errand; return the next one, when it is known already."""
-        match job:
-            case FetchJob(lease, charged):
-                outcome, following = await self._fetch(lease, name, charged)
-                results, finding = self._floor.results, Finding(lease, outcome)
-                if results.full():
-                    await results.put(finding)
-                else:
-                    results.put_nowait(finding)
-                return following
-            case RobotsJob(lease):
-                notes = await self._robots.run(lease)
-                await self._frontier.settle([Settlement(lease, Release())], None, notes)
-                self._floor.gave(lease)
-                return None
+    async def _read_robots(self, lease: Lease) -> None:
+        notes = await self._robots.run(lease)
+        await self._frontier.settle([Settlement(lease, Release())], None, notes)
+        self._floor.gave(lease)
 
-    async def _fetch(self, lease: Lease, name: str, charged: bool) -> tuple[Outcome, FetchJob | None]:
+    async def _fetch(self, job: FetchJob, name: str) -> FetchJob | None:
+        """Fetch and hand over to the recorder; return the next job, when it is known already."""
+        lease, charged = job
         request, bus, clock = lease.request, self._bus, self._clock
         host = request.url.host
         gate = self._hosts.enter(host, None)
@@ -116,7 +106,8 @@ class Fetchers:
             changed = await self._hooks.request(request)
             if changed is None:
                 self._frontier.park(host, gate.ready_at())
-                return Denied(request, ErrorKind.OTHER, "hooks.on_request"), None
+                await self._hand_over(lease, Denied(request, ErrorKind.OTHER, "hooks.on_request"))
+                return None
             # A hook may change how we ask, not what is asked: the entry's identity and host stay its own.
             request = replace(changed, url=request.url, content=request.content, tries=request.tries)
         started = clock.now()
@@ -139,7 +130,16 @@ class Fetchers:
             for event in news:
                 bus.emit(event)
             bus.emit(finished_event(outcome, now, host))
-        return outcome, self._go_on(gate, now)
+        if self._floor.results.full():
+            self._open(gate, gate.ready_at())
+            await self._hand_over(lease, outcome)
+            return None
+        # Nothing is waited for from here to the next request: what is charged now starts now.
+        self._floor.results.put_nowait(Finding(lease, outcome))
+        return self._go_on(gate, now)
+
+    async def _hand_over(self, lease: Lease, outcome: Outcome) -> None:
+        await self._floor.results.put(Finding(lease, outcome))
 
     def _end(self, gate: HostGate, outcome: Outcome, now: float) -> tuple[Event, ...]:
         news = gate.on_finish(outcome, now, self._dice.rng, self._dice.loop_lag)

@@ -52,7 +52,16 @@ class Order(NamedTuple):
         end = len(self) if self[_REQUIRED:] != _DEFAULTS[_REQUIRED:] else _REQUIRED
         while end > _REQUIRED and self[end - 1] == _DEFAULTS[end - 1]:
             end -= 1
-        return orjson.dumps(self[:end]).decode()
+        label = _Label(orjson.dumps(self[:end]).decode())
+        label.order = self
+        return label
+
+
+class _Label(str):
+    """An order as text, and the order itself for as long as that text is in memory: it is asked for twice a file."""
+
+    __slots__ = ("order",)
+    order: Order
 
 
 _REQUIRED = 4
@@ -63,6 +72,8 @@ def order_of(request: Request) -> Order:
     """The order that `request` serves. Raises `ValueError` for a request of something else."""
     if request.label is None:
         raise ValueError("this request serves no list")
+    if isinstance(request.label, _Label):
+        return request.label.order
     values = orjson.loads(request.label)
     if len(values) > _MIRRORS:
         values[_MIRRORS] = tuple(values[_MIRRORS])

@@ -184,6 +184,7 @@ def test_a_rate_of_nothing_is_refused() -> None:
 def test_an_order_survives_its_label(order: Order) -> None:
     """What is written into a label is read from it."""
     assert order_of(Request(Url("", "", "", ""), label=order.label())) == order
+    assert order_of(Request(Url("", "", "", ""), label=str(order.label()))) == order, "read from the text alone"
 
 
 def test_the_display_has_a_line_for_the_bar_and_one_for_the_words() -> None:

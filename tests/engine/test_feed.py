@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -70,3 +72,24 @@ async def test_a_capped_host_that_is_quick_is_not_read_ahead_for() -> None:
     await machine.run(feed=aiter(feed))
     assert len(machine.fetcher.calls) == 4000
     assert feed.most <= 1000
+
+
+@pytest.mark.parametrize("cap", [None, 3], ids=["without a cap", "with a cap"])
+@virtual_run
+async def test_requests_that_follow_each_other_keep_the_distance(cap: int | None) -> None:
+    """A fetcher that goes on with the same host is charged when it starts, also when its findings had to wait."""
+    machine = machine_of(3.0, 4, cap)
+    machine.gate = GateSettings(rate=1.0, concurrency=cap, adaptive=False)
+    flush = machine.sink.flush
+
+    async def slowly() -> str:
+        await asyncio.sleep(40.0)
+        return await flush()
+
+    machine.sink.flush = slowly  # type: ignore[method-assign]
+    machine.settings = EngineSettings(sitemaps=False, concurrency=4, group_size=4)
+    stop = await machine.run(feed=aiter(Feed(machine, lambda n: "h.example", 1)))
+    starts = machine.fetcher.starts()
+    assert stop.why == "finished"
+    assert len(starts) == BATCH
+    assert min(later - earlier for earlier, later in itertools.pairwise(starts)) >= 1.0 - 1e-6
