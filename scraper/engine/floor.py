@@ -13,6 +13,10 @@ from typing import NamedTuple
 from scraper.model import Lease, Outcome
 
 
+RESULTS = 64
+"""Findings that may wait for the recorder, however few fetchers there are: so many come while it settles a group."""
+
+
 class Finding(NamedTuple):
     """A fetched lease on its way to the recorder."""
 
@@ -78,8 +82,8 @@ class Floor:
 
     @classmethod
     def make(cls, concurrency: int) -> Floor:
-        """A floor with queues bounded by the number of fetchers."""
-        return cls(jobs=asyncio.Queue(concurrency), results=asyncio.Queue(2 * concurrency))
+        """A floor with queues bounded by the number of fetchers, and `RESULTS`."""
+        return cls(jobs=asyncio.Queue(concurrency), results=asyncio.Queue(max(2 * concurrency, RESULTS)))
 
     def stir(self) -> None:
         """Let the dispatcher look again, if there are fetchers it could find something for."""
