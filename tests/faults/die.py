@@ -88,9 +88,9 @@ def aim(point: str, turns: Turns) -> None:
 def _half(point: str, arguments: tuple[Any, ...]) -> None:
     """Do half of what the step would do."""
     if point == "half a line written":
-        file, opened = arguments
-        whole = b"".join(file._pending)
-        os.write(opened.fileno(), whole[: len(whole) // 2 + 1])
+        file, lines = arguments
+        whole = b"".join(lines)
+        os.write(file._opened().fileno(), whole[: len(whole) // 2 + 1])
     elif point == "half a file copied":
         _, name, folder, _ = arguments
         os.write(os.open(name + ".part", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=folder), b"half")
