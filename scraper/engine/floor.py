@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from scraper.model import Lease, Outcome
 
-
 RESULTS = 64
 """Findings that may wait for the recorder, however few fetchers there are: so many come while it settles a group."""
 

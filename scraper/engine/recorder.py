@@ -138,11 +138,12 @@ class Recorder:
             if clock.now() - breath > BREATH_SECONDS:
                 await clock.breathe()
                 breath = clock.now()
-            if results.empty() and (
+            nothing_here = results.empty()
+            if nothing_here and (
                 self._due or self._finishing or (floor.starving and self._group.is_awaited(floor, self._ledger))
             ):
                 return
-            finding = await results.get() if results.empty() else results.get_nowait()
+            finding = await results.get() if nothing_here else results.get_nowait()
 
     def _is_full(self) -> bool:
         group, settings = self._group, self._settings

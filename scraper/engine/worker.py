@@ -130,12 +130,13 @@ class Fetchers:
             for event in news:
                 bus.emit(event)
             bus.emit(finished_event(outcome, now, host))
-        if self._floor.results.full():
+        try:
+            self._floor.results.put_nowait(Finding(lease, outcome))
+        except asyncio.QueueFull:
             self._open(gate, gate.ready_at())
             await self._hand_over(lease, outcome)
             return None
         # Nothing is waited for from here to the next request: what is charged now starts now.
-        self._floor.results.put_nowait(Finding(lease, outcome))
         return self._go_on(gate, now)
 
     async def _hand_over(self, lease: Lease, outcome: Outcome) -> None:

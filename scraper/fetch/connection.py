@@ -141,7 +141,8 @@ class Connection(asyncio.BufferedProtocol):
         self._deadline = deadline
         self._sending = not whole
         exchange.begin(self)
-        self._await_reading()
+        due = math.inf if timeouts.read is None or not whole else exchange.sent_at + timeouts.read
+        self._patience.until(due if due < deadline else deadline)
         self._transport.write(head)
 
     async def send(self, exchange: Exchange, pieces: list[bytes]) -> None:

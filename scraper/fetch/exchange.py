@@ -44,8 +44,10 @@ class Source(Protocol):
 class Exchange:
     """A response. `read()` or `pieces()` give its body as it came: undone from chunks, not from content codings.
 
-    `sent_at` and `head_at` are seconds on the event loop's clock; `received` counts body bytes so far. `streaming`
-    says that whoever asked gets the body as it comes, `full` that `window` bytes of it or more wait to be read.
+    `status`, `headers` (as they came: order, case and repetition kept) and `length` (bytes of the body as announced by
+    Content-Length, None when it was not) are those of the head. `sent_at` and `head_at` are seconds on the event loop's
+    clock; `received` counts body bytes so far. `streaming` says that whoever asked gets the body as it comes, `full` that
+    `window` bytes of it or more wait to be read. With `prompt` whoever asked goes on as soon as the answer is complete.
     """
 
     __slots__ = (
@@ -62,10 +64,13 @@ class Exchange:
         "_window",
         "complete",
         "head_at",
+        "headers",
+        "length",
         "max_body",
         "method",
         "received",
         "sent_at",
+        "status",
         "streaming",
         "trailers",
     )
@@ -85,6 +90,9 @@ class Exchange:
         self.complete = False
         self.received = 0
         self.sent_at = self.head_at = 0.0
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.length: int | None = None
         self.trailers: list[tuple[bytes, bytes]] = []
         self._head: Head | None = None
         self._window = window
@@ -108,24 +116,9 @@ class Exchange:
         return self._head
 
     @property
-    def status(self) -> int:
-        """The status code."""
-        return self.head.status
-
-    @property
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """Header fields as they came: order, case and repetition kept."""
-        return self.head.headers
-
-    @property
     def http_version(self) -> bytes:
         """`b"1.1"` or `b"1.0"`."""
         return self.head.version
-
-    @property
-    def length(self) -> int | None:
-        """The body's size in bytes as announced by Content-Length, None when it was not."""
-        return self.head.length
 
     @property
     def peer(self) -> tuple[str, int] | None:
@@ -224,6 +217,7 @@ class Exchange:
     def on_head(self, head: Head, length: int | None) -> None:
         """The final head has come; `length` is the body's size if known. Raises `BodyTooLarge`."""
         self._head = head
+        self.status, self.headers, self.length = head.status, head.headers, head.length
         self.head_at = self._loop.time()
         if length is not None and self.max_body is not None and length > self.max_body:
             raise self._too_large(length)

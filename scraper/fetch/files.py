@@ -118,7 +118,10 @@ class FileFetcher:
             transfer.head(answer)
             self._headers.heard(url, answer.headers, self._now())
             try:
-                outcome = await self._take(transfer, answer, ask, partial)
+                if answer.status == 200 and partial is None and not ask.ranged:  # nothing to judge: all comes
+                    outcome: Outcome | Again = await self._from_start(transfer, answer, False)
+                else:
+                    outcome = await self._take(transfer, answer, ask, partial)
             except OverlapDiffers:
                 outcome = Again(WHOLE, True, "changed: its bytes are others now")
             finally:
@@ -153,8 +156,6 @@ class FileFetcher:
             return await self._no_file(transfer, answer)
         if status == 206 and not ask.ranged:
             raise httpx.RemoteProtocolError("a part of the content (206) came where all of it was asked for")
-        if partial is None and not ask.ranged:  # nothing to judge: all was asked for, and comes
-            return await self._from_start(transfer, answer, False)
         match judge(ask, partial, 200 if status == 203 else status, headers, answer.length):
             case Again() as again:
                 return again

@@ -26,6 +26,7 @@ _AS_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _AS_PART = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _ENDING = {errno.EROFS, errno.EIO, *_FULL}
+_CAN_ASK = os.access in os.supports_dir_fd and os.access in os.supports_follow_symlinks
 Place = tuple[int, str]
 """The descriptor of an open folder, and a name in it."""
 AGAIN = "run the same command again to go on"
@@ -204,6 +205,8 @@ class Folder:
 
 def exists(name: str, folder: int) -> bool:
     """Whether something, perhaps a broken link, is called `name` in the open `folder`. Raises `OSError`."""
+    if _CAN_ASK:  # an answer, where `stat` raises; what it cannot find out, the rename will
+        return os.access(name, os.F_OK, dir_fd=folder, follow_symlinks=False)
     try:
         os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
