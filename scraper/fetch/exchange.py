@@ -46,8 +46,8 @@ class Exchange:
 
     `status`, `headers` (as they came: order, case and repetition kept) and `length` (bytes of the body as announced by
     Content-Length, None when it was not) are those of the head. `sent_at` and `head_at` are seconds on the event loop's
-    clock; `received` counts body bytes so far. `streaming` says that whoever asked gets the body as it comes, `full` that
-    `window` bytes of it or more wait to be read. With `prompt` whoever asked goes on as soon as the answer is complete.
+    clock; `received` counts body bytes so far. `streaming` says that whoever asked gets the body as it comes, `full`
+    that `window` bytes of it or more wait to be read. With `prompt` whoever asked goes on as soon as it is complete.
     """
 
     __slots__ = (
