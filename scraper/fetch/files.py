@@ -107,10 +107,12 @@ class FileFetcher:
         url, listed = request.url, is_listed(request)
         transport = self._listed if listed else self._elsewhere
         fields = self._headers.of(request, order, listed)
-        partial = await self._partial(request, order)
+        tried = order.replace or order.tries or request.attempt or request.slowdowns
+        # A first attempt at a new entry has nothing to look for.
+        partial = await self._disk.run(self._storage.notes.read, self._folder, order.path) if tried else None
         ask = WHOLE if partial is None else plan(partial, url.origin)
         for _ in range(MOST_ASKS):
-            headers = self._headers.with_cookies(fields, url, self._now())
+            headers = self._headers.with_cookies(fields, url, transfer.started_at)
             if ask is not WHOLE or order.etag or order.modified:
                 conditional = not ask.ranged and not transfer.unconditional
                 headers = [*headers, *ask.headers(), *(conditions(order) if conditional else ())]
@@ -171,12 +173,6 @@ class FileFetcher:
                 assert partial is not None, "only a part can be continued"
                 part = await self._streaming.go_on(transfer, answer, ask, partial)
                 return await self._finish(transfer, part)
-
-    async def _partial(self, request: Request, order: Order) -> Partial | None:
-        """What an earlier attempt has left. A first attempt at a new entry has nothing to look for."""
-        if not (order.replace or order.tries or request.attempt or request.slowdowns):
-            return None
-        return await self._disk.run(self._storage.notes.read, self._folder, order.path)
 
     # -- taking
 

@@ -75,7 +75,8 @@ class Windows:
     def park(self, host: str, until: float) -> None:
         """Open `host` from `until` on."""
         line = self.schedule.park(host, until)
-        self._put_away(line)
+        if until > self.schedule.now:
+            self._put_away(line)
 
     def _put_away(self, line: HostWindow) -> None:
         """A host that is parked for long keeps no rows in RAM.
@@ -182,7 +183,7 @@ class Windows:
         self._settling.discard(entry)
         line = self.schedule.line(host)
         line.leased -= 1
-        if not line.closed:
+        if not line.closed and line.ready_at > self.schedule.now:
             self._put_away(line)
         self.schedule.forget_if_spent(line)
 

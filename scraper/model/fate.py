@@ -48,8 +48,7 @@ class Skip(NamedTuple):
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What became of one lease; the frontier stores all of it in one transaction.
 
     `outcome` is the word it is counted under: `ok`, `http_404`, or an `ErrorKind`. `wire_size` is bytes.

@@ -63,7 +63,20 @@ class HostGate:
     seconds; `now` never steps back.
     """
 
-    __slots__ = ("_breaker", "_cap", "_crawl_delay", "_pages", "_rate", "_rules", "_slow_down", "_throttle", "host")
+    __slots__ = (
+        "_breaker",
+        "_cap",
+        "_crawl_delay",
+        "_finishing",
+        "_holding",
+        "_pages",
+        "_rate",
+        "_rules",
+        "_slow_down",
+        "_starting",
+        "_throttle",
+        "host",
+    )
 
     def __init__(self, settings: GateSettings, host: str) -> None:
         self.host = host
@@ -85,10 +98,17 @@ class HostGate:
             self._cap,
         )
         self._rules = tuple(rule for rule in rules if rule is not None)
+        # Those that have something to do then: most hosts have no rate and no budget, and all this is for each request.
+        unlimited: list[Rule] = [] if settings.rate else [self._rate]
+        self._starting = [rule for rule in self._rules if rule not in (self._slow_down, *unlimited)]
+        self._finishing = [rule for rule in self._rules if rule is not self._rate]
+        if settings.max_pages is None:
+            unlimited.append(self._pages)
+        self._holding = [rule for rule in self._rules if rule not in unlimited]
 
     def on_start(self, now: float) -> float:
         """A request is being sent; return the instant from which the host may be asked again."""
-        for rule in self._rules:
+        for rule in self._starting:
             rule.on_start(now)
         return self.ready_at()
 
@@ -99,7 +119,7 @@ class HostGate:
         with its return, as a start has no way to tell.
         """
         told: tuple[Event, ...] = ()
-        for rule in self._rules:
+        for rule in self._finishing:
             if events := rule.on_finish(outcome, now, rng, loop_lag):
                 told += events
         return told
@@ -123,7 +143,7 @@ class HostGate:
     def ready_at(self) -> float:
         """The instant from which the host may be asked: the latest of all rules, `math.inf` until something changes."""
         latest = 0.0
-        for rule in self._rules:
+        for rule in self._holding:
             instant = rule.ready_at()
             if instant > latest:
                 latest = instant
