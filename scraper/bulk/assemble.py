@@ -118,7 +118,7 @@ async def assemble_download(
             skipped_keys=1_000,
             host_rows=WINDOW_ROWS,
             window_rows=WINDOW_ROWS,
-            cache_kib=8_192,
+            cache_kib=2_048,
             lazy=True,
         ),
     )
