@@ -13,7 +13,7 @@ It is made connected (`dial.py`), and from then on it is in one of three states:
 They receive into one buffer (`inbox.py`), but for bodies on their way to the disk (`landing.py`). `incoming.py` finds
 out where an answer ends and whether its connection may be used again; what others receive belongs to no answer.
 
-Whoever waits for the answer is woken *within* the callback that brings it (`wake.py`), and may begin the next exchange
+Whoever waits for the answer may be woken *within* the callback that brings it (`wake.py`), and begin the next exchange
 on this connection before that callback returns. So in every callback the exchange is told last, the keeper before it,
 and what is done after that is done only if the connection still carries that exchange.
 
@@ -141,8 +141,7 @@ class Connection(asyncio.BufferedProtocol):
         self._deadline = deadline
         self._sending = not whole
         exchange.begin(self)
-        due = math.inf if timeouts.read is None or not whole else exchange.sent_at + timeouts.read
-        self._patience.until(due if due < deadline else deadline)
+        self._patience.until(min(deadline, exchange.sent_at + timeouts.read) if whole and timeouts.read else deadline)
         self._transport.write(head)
 
     async def send(self, exchange: Exchange, pieces: list[bytes]) -> None:
