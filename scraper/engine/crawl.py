@@ -176,6 +176,7 @@ class Engine:
             if floor.starving and before - floor.leases_until_hungry < self._settings.brisk:
                 floor.leases_until_hungry = 0
                 return True
+            pause = self._settings.feed_pause  # they are at work: no reason for haste
         return False
 
     async def _give_back(self) -> None:

@@ -93,3 +93,23 @@ async def test_requests_that_follow_each_other_keep_the_distance(cap: int | None
     assert stop.why == "finished"
     assert len(starts) == BATCH
     assert min(later - earlier for earlier, later in itertools.pairwise(starts)) >= 1.0 - 1e-6
+
+
+@virtual_run
+async def test_fetchers_at_work_are_looked_at_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short the pauses were while nothing could be done, afterwards they are `feed_pause` again."""
+    waits: list[float] = []
+
+    def timeout(delay: float) -> asyncio.Timeout:
+        waits.append(delay)
+        assert len(waits) < 2000, "the feed is polled"
+        return asyncio_timeout(delay)
+
+    asyncio_timeout = asyncio.timeout
+    monkeypatch.setattr("scraper.engine.crawl.asyncio.timeout", timeout)
+    machine = machine_of(lambda request: 600.0 if request.url.host == "slow.example" else 1.0, 8, None)
+    machine.gate = GateSettings(rate=None, concurrency=2, adaptive=False)
+    feed = Feed(machine, lambda n: "slow.example" if n < 3000 else f"h{n % 50}.example", 32)
+    machine.settings = EngineSettings(sitemaps=False, concurrency=8, feed_ahead=200, max_time=60.0)
+    await machine.run(feed=aiter(feed))
+    assert len(machine.fetcher.starts()) - len(machine.fetcher.starts("slow.example")) == 2 * BATCH
