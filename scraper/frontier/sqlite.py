@@ -242,6 +242,8 @@ class SqliteFrontier:
     def _written(self, group: Group, held: Mapping[int, Request], written: Written) -> int:
         """Bring the picture up to date with a commit; return how many requests were new."""
         windows = self._windows
+        for _, _, entry in group.vanished:  # before what is tried again comes back: that is in the file now
+            windows.forget_unwritten(entry)
         for entry, request in written.new:
             windows.arrive(entry, request, written.fresh)
         for due, entry, request in group.again:
@@ -250,10 +252,8 @@ class SqliteFrontier:
             else:
                 self._due[request.priority] = min(due, self._due.get(request.priority, NEVER))
         came = self._come({key: held[key] for key in written.keys if key in held}, saved=True) if held else 0
-        for host, _, entry in group.finished:
+        for host, _, entry in (*group.finished, *group.vanished):
             windows.end_lease(entry, host)
-        for host, _, entry in group.vanished:
-            windows.vanish(entry, host)
         for host, notes in group.notes.items():
             windows.note(host, notes)
         windows.spill()

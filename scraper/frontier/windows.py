@@ -161,10 +161,9 @@ class Windows:
         """Whether `entry`, which is leased, is in the file."""
         return entry not in self._unwritten
 
-    def vanish(self, entry: int, host: str) -> None:
-        """The verdict on a lease that was never written has been committed."""
+    def forget_unwritten(self, entry: int) -> None:
+        """The verdict on a lease that was never written has been committed: it is over, or in the file from now on."""
         self._unwritten.discard(entry)
-        self.end_lease(entry, host)
 
     def begin_settling(self, entry: int) -> Request | None:
         """What was leased as `entry`, which stays leased until `end_lease`; None when it was settled before."""

@@ -275,6 +275,19 @@ async def test_a_host_at_its_cap_keeps_its_rows(tmp_path: Path) -> None:
         assert await hrefs(frontier) == ["https://a.example/1"]
 
 
+async def test_a_lazy_retry_that_goes_behind_the_window_is_written_once(tmp_path: Path) -> None:
+    """A request that was never written and is tried again behind what fits into RAM comes back in its order."""
+    settings = SqliteSettings(lazy=True, host_rows=3, window_rows=3)
+    async with await SqliteFrontier.open(tmp_path / "db", settings) as frontier:
+        await frontier.add(many(6))
+        (lease,) = await leases(frontier)
+        frontier.park("a.example", NOW)
+        behind = make_request("https://a.example/0", 1)
+        await frontier.settle([settled(lease, Retry(NOW, behind), "")])
+        order = [href[-1] for href in await drain_host(frontier, "a.example")]
+        assert order == ["1", "2", "3", "4", "5", "0"]
+
+
 async def test_large_notes_are_not_read_ahead_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking ahead stops when the notes it brings are large; those hosts are leased all the same."""
     monkeypatch.setattr(store, "NOTES_SIZE", 1000)
