@@ -26,7 +26,7 @@ from multiprocessing import get_context
 import httpx
 
 from scraper.clock import cpu_seconds
-from scraper.fetch.transport import FastTransport, TransportSettings
+from scraper.transport.fast_transport import FastTransport, TransportSettings
 
 Ask = Callable[[], Awaitable[int]]
 

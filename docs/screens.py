@@ -31,7 +31,16 @@ SLOW_PACE = ("politeness.per_host.rate=60/s", "politeness.per_host.concurrency=6
 @contextmanager
 def shop(pages: int) -> Iterator[tuple[str, str]]:
     """The addresses of the bundled shop, whose supplier is out of order, and of the supplier."""
-    command = [sys.executable, "-m", "scraper.bench.site", "--until-eof", "--pages", str(pages), "--latency", "0.03"]
+    command = [
+        sys.executable,
+        "-m",
+        "scraper.demo_site.site",
+        "--until-eof",
+        "--pages",
+        str(pages),
+        "--latency",
+        "0.03",
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  our own command
         assert process.stdin is not None
         assert process.stdout is not None
@@ -68,9 +77,9 @@ def command(folder: Path, name: str, arguments: list[str], work: Path, lines: in
 
 async def live(folder: Path, config: Path, work: Path) -> None:
     """Crawl, and take the screen in the middle of it."""
-    from scraper.config.load import load_config
+    from scraper.config.reading.load import load_config
     from scraper.crawler import Crawler
-    from scraper.report.progress import Progress
+    from scraper.report.terminal.crawl_display import Progress
 
     progress = Progress(Console(width=WIDTH, height=HEIGHT, file=io.StringIO()))
     loaded = load_config(config, [f"output.folder='{work / 'out' / 'shop'}'", *SLOW_PACE])

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from scraper.bulk.downloader import Downloader, DownloadOptions, DownloadSummary, download
-    from scraper.config.load import load_config
-    from scraper.config.schema import CrawlConfig
+    from scraper.config.reading.load import load_config
+    from scraper.config.schema.crawl import CrawlConfig
     from scraper.crawler import Crawler, Summary, crawl
+    from scraper.downloader import Downloader, DownloadOptions, DownloadSummary, download
     from scraper.errors import (
         ConfigError,
         FrontierError,
@@ -66,10 +66,10 @@ __all__ = [
 ]
 
 _HOME = {
-    "scraper.config.load": ("load_config",),
-    "scraper.config.schema": ("CrawlConfig",),
+    "scraper.config.reading.load": ("load_config",),
+    "scraper.config.schema.crawl": ("CrawlConfig",),
     "scraper.crawler": ("Crawler", "Summary", "crawl"),
-    "scraper.bulk.downloader": ("DownloadOptions", "DownloadSummary", "Downloader", "download"),
+    "scraper.downloader": ("DownloadOptions", "DownloadSummary", "Downloader", "download"),
     "scraper.errors": (
         "ConfigError",
         "FrontierError",

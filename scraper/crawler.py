@@ -14,18 +14,18 @@ from typing import Any, Self
 
 import orjson
 
-from scraper.assemble import STATE, Assembly, assemble
-from scraper.config.load import config_from_mapping, load_config
-from scraper.config.schema import CrawlConfig
-from scraper.engine.floor import Floor, Stop
-from scraper.engine.shutdown import INTERRUPTED
+from scraper.build import STATE, Assembly, assemble
+from scraper.config.reading.load import config_from_mapping, load_config
+from scraper.config.schema.crawl import CrawlConfig
+from scraper.engine.run_state import Floor, Stop
+from scraper.engine.signals import INTERRUPTED
 from scraper.events import Listener
 from scraper.hooks.interface import Hook
 from scraper.model import Request, Result, Skip
-from scraper.report.breakers import JOURNAL
+from scraper.report.breaker_log import JOURNAL
 from scraper.report.stats import Stats
 from scraper.report.summary import build_summary, write_summary
-from scraper.sinks.skipped import SkippedFile
+from scraper.sinks.skipped_file import SkippedFile
 
 log = logging.getLogger("scraper")
 

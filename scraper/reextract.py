@@ -14,21 +14,21 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from scraper.assemble import STATE, make_folder, make_item_sinks, output_paths
-from scraper.config.schema import CrawlConfig
-from scraper.engine.hooks import Hooks
+from scraper.build import STATE, make_folder, make_item_sinks, output_paths
+from scraper.config.schema.crawl import CrawlConfig
+from scraper.config_to_settings import extract_settings, read_seeds, scope_for
+from scraper.engine.hook_chain import Hooks
 from scraper.errors import ConfigError, FrontierError, SinkError
-from scraper.extract.page import PageExtractor
-from scraper.frontier.lock import RunLock
-from scraper.frontier.sqlite import SqliteFrontier, SqliteSettings
+from scraper.extract.page_extractor import PageExtractor
+from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.hooks.interface import Hook
 from scraper.hooks.load import load_hook
 from scraper.model import Item, Page, Result
-from scraper.sinks.disk import sync_folder
+from scraper.rundir.lock import RunLock
+from scraper.sinks.disk_errors import sync_folder
 from scraper.sinks.fanout import Fanout
-from scraper.sinks.store import NAME, stored_pages
-from scraper.translate import extract_settings, read_seeds, scope_for
-from scraper.urls.canonicalise import KeyRules
+from scraper.sinks.page_store import NAME, stored_pages
+from scraper.urls.canonicalize import KeyRules
 
 BATCH = 32
 """Pages read at once."""

@@ -48,7 +48,7 @@ def test_commands_and_options_in_the_readme_exist() -> None:
 
 def test_the_readmes_config_is_right(tmp_path: Path) -> None:
     """The example config loads."""
-    from scraper.config.load import parse_config
+    from scraper.config.reading.load import parse_config
 
     for block in blocks(README, "yaml"):
         assert parse_config(block).seeds

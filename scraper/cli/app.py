@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from scraper import __version__
-from scraper.cli.exits import INTERRUPT, exit_for
-from scraper.cli.plainly import PlainlyRead
+from scraper.cli.exit_codes import INTERRUPT, exit_for
+from scraper.cli.fast_args import PlainlyRead
 
 COMMANDS = {
     "crawl": ("scraper.cli.crawl", "crawl"),

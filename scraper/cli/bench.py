@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scraper.bench.scenario import Scenario
-from scraper.cli.exits import FAILED, OK, say
-from scraper.cli.screen import ProgressMode
+from scraper.bench.scenarios.names import Scenario
+from scraper.cli.display_mode import ProgressMode
+from scraper.cli.exit_codes import FAILED, OK, say
 from scraper.errors import ConfigError
 
 if TYPE_CHECKING:
-    from scraper.bench.contest import Watch
-    from scraper.bench.own_urls import OwnPlan
-    from scraper.bench.result import Report
-    from scraper.bench.run import OnStop
+    from scraper.bench.measure.result import Report
+    from scraper.bench.measure.rounds import Watch
+    from scraper.bench.run_bundled import OnStop
+    from scraper.bench.run_own_urls import OwnPlan
 
 Measure = Callable[["Watch", "OnStop"], Awaitable["Report"]]
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -98,7 +98,7 @@ def _on_site(
     repeat: int | None,
     port: int,
 ) -> Measure:
-    from scraper.bench.plan import LEVELS, MAX_PAGES, BenchPlan, parse_latency, parse_levels
+    from scraper.bench.measure.plan import LEVELS, MAX_PAGES, BenchPlan, parse_latency, parse_levels
 
     plan = BenchPlan(
         levels=LEVELS if concurrency is None else parse_levels(concurrency),
@@ -109,8 +109,8 @@ def _on_site(
     )
 
     def measure(watch: Watch, on_stop: OnStop) -> Awaitable[Report]:
-        from scraper.bench.run import bench_site
-        from scraper.bench.scenarios import bench_scenario
+        from scraper.bench.run_bundled import bench_site
+        from scraper.bench.scenarios.registry import bench_scenario
 
         return bench_scenario(scenario, plan, watch, on_stop) if scenario else bench_site(plan, watch, on_stop)
 
@@ -120,8 +120,8 @@ def _on_site(
 def _own_plan(
     urls: Path, concurrency: str | None, rate: str, per_host: int, repeat: int | None, pages: int | None
 ) -> OwnPlan:
-    from scraper.bench.own_urls import LEVELS, OwnPlan, parse_pace, read_list
-    from scraper.bench.plan import parse_levels
+    from scraper.bench.measure.plan import parse_levels
+    from scraper.bench.run_own_urls import LEVELS, OwnPlan, parse_pace, read_list
 
     if str(urls) == "-":
         found = read_list(sys.stdin, "standard input")
@@ -139,7 +139,7 @@ def _own_plan(
 
 def _on_list(own: OwnPlan) -> Measure:
     def measure(watch: Watch, on_stop: OnStop) -> Awaitable[Report]:
-        from scraper.bench.own_urls import bench_list
+        from scraper.bench.run_own_urls import bench_list
 
         return bench_list(own, watch, on_stop)
 
@@ -148,7 +148,7 @@ def _on_list(own: OwnPlan) -> Measure:
 
 def _agreed(own: OwnPlan, yes: bool) -> bool:
     """Tell what will be asked for; above the limits, ask whether that is meant."""
-    from scraper.report.amounts import duration_text
+    from scraper.report.text.formatting import duration_text
 
     hosts = f"{own.hosts} host{'s'[: own.hosts > 1]}"
     budget = f"{own.requests} requests to {hosts}, at most {own.rate:g} a second to each: {duration_text(own.seconds)}"
@@ -164,9 +164,9 @@ def _agreed(own: OwnPlan, yes: bool) -> bool:
 
 def _run(measure: Measure, progress: ProgressMode, json: Path | None, html: Path | None) -> int:
     """Measure, show the result, write the files; return the exit code."""
-    from scraper.bench.html import page
-    from scraper.bench.machine import loop_factory
-    from scraper.bench.result import check_writable, to_json, write_file
+    from scraper.bench.html_report import page
+    from scraper.bench.measure.machine import loop_factory
+    from scraper.bench.measure.result import check_writable, to_json, write_file
     from scraper.cli.bench_screen import out, render, shown
 
     for path in (json, html):
@@ -228,8 +228,8 @@ async def _under_signals(measure: Measure, watch: Watch, caught: list[signal.Sig
 
 
 def _compare(before: Path, after: Path) -> int:
-    from scraper.bench.compare import compare
-    from scraper.bench.result import read_report
+    from scraper.bench.measure.compare import compare
+    from scraper.bench.measure.result import read_report
     from scraper.cli.bench_screen import out, render_comparison
 
     found = compare(read_report(before), read_report(after))

@@ -17,12 +17,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from scraper.bench.compare import Comparison
-from scraper.bench.contest import Progress, Watch
-from scraper.bench.result import Report, Row, Section
-from scraper.bench.verdict import number, speedup_text
-from scraper.cli.exits import say
-from scraper.cli.screen import ProgressMode
+from scraper.bench.findings import number, speedup_text
+from scraper.bench.measure.compare import Comparison
+from scraper.bench.measure.result import Report, Row, Section
+from scraper.bench.measure.rounds import Progress, Watch
+from scraper.cli.display_mode import ProgressMode
+from scraper.cli.exit_codes import say
 
 WIDE = 110
 """Columns from which the whole table is shown."""

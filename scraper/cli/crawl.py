@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from scraper.cli.display_mode import ProgressMode
 from scraper.cli.options import Debug, LogFile, Progress, Quiet, Verbose
-from scraper.cli.screen import ProgressMode
 
 
 def crawl(
@@ -47,7 +47,7 @@ def crawl(
     3 output cannot be written, 129/130/143 interrupted: state saved, resumable.
     """
     from scraper.cli.run import RunOptions, run_crawl
-    from scraper.config.load import load_config
+    from scraper.config.reading.load import load_config
 
     overrides = list(set_ or [])
     for key, value in (("output.folder", output), ("limits.max_pages", max_pages), ("limits.concurrency", concurrency)):
@@ -56,7 +56,7 @@ def crawl(
     if dry_run:
         from rich.console import Console
 
-        from scraper.cli.plan import dry_run as tell_plan
+        from scraper.cli.dry_run import dry_run as tell_plan
 
         raise typer.Exit(tell_plan(config, overrides, Console()))
     loaded = load_config(config, overrides)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scraper.cli.display_mode import ProgressMode
 from scraper.cli.options import Progress
-from scraper.cli.screen import ProgressMode
 from scraper.errors import ScraperError
 
 if TYPE_CHECKING:
-    from scraper.config.schema import CrawlConfig
+    from scraper.config.schema.crawl import CrawlConfig
 
 
 def demo(
@@ -30,7 +30,7 @@ def demo(
     opens and recovers.
     """
     from scraper.cli.run import RunOptions, run_crawl
-    from scraper.config.load import load_config
+    from scraper.config.reading.load import load_config
 
     path = shipped_config("demo.yaml")
     folder = "output.folder='" + str(output).replace("'", "''") + "'"
@@ -59,7 +59,7 @@ def shipped_config(name: str) -> Path:
 @asynccontextmanager
 async def bundled_shop(pages: int) -> AsyncIterator[tuple[str, str]]:
     """Addresses of the shop, in a process of its own, and of its supplier. It ends with this one, whatever happens."""
-    command = (sys.executable, "-m", "scraper.bench.site", "--until-eof", "--pages", str(pages))
+    command = (sys.executable, "-m", "scraper.demo_site.site", "--until-eof", "--pages", str(pages))
     pace = ("--latency", "0.02", "--jitter", "0.03")
     # Its own session: Ctrl-C in the terminal is for the crawl, which then still needs the shop's last answers.
     shop = await asyncio.create_subprocess_exec(

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scraper.cli.exits import FAILED, INTEGRITY, OK, say
+from scraper.cli.display_mode import ProgressMode
+from scraper.cli.exit_codes import FAILED, INTEGRITY, OK, say
 from scraper.cli.options import Debug, LogFile, Progress, Quiet, Verbose
-from scraper.cli.screen import ProgressMode
 
 if TYPE_CHECKING:
-    from scraper.bulk.downloader import DownloadSummary
-    from scraper.bulk.options import DownloadOptions
+    from scraper.cli.display_mode import Screen
     from scraper.cli.run import RunOptions
-    from scraper.cli.screen import Screen
+    from scraper.downloader import DownloadSummary
+    from scraper.downloads.options import DownloadOptions
 
 
 PROBLEMS_TOLD = 20
@@ -93,8 +93,8 @@ def download(
     robots.txt is not read: every URL was named by you. Exit codes: 0 every file is there, 1 some failed (failed.txt
     lists them), 2 usage error, 3 output cannot be written, 4 a checksum did not match, 129/130/143 interrupted.
     """
-    from scraper.bulk.options import DownloadOptions
     from scraper.cli.run import RunOptions
+    from scraper.downloads.options import DownloadOptions
 
     options = DownloadOptions(
         concurrency=concurrency,
@@ -123,13 +123,13 @@ def download(
 
 def run_download(source: str, output: Path, options: DownloadOptions, how: RunOptions) -> int:
     """Download the list to its end and return the exit code. Raises the errors of `Downloader`."""
-    from scraper.bulk.tally import Tally
     from scraper.cli.run import run_shown, run_to_its_end
+    from scraper.downloads.list_counts import Tally
 
     tally = Tally()
 
     async def work(shown: Screen) -> DownloadSummary:
-        from scraper.bulk.downloader import Downloader
+        from scraper.downloader import Downloader
 
         downloader = await Downloader(source, output, options, listeners=shown.listeners, tally=tally).__aenter__()
         return await run_to_its_end(downloader, shown, how.debug)
@@ -154,8 +154,8 @@ def exit_code(summary: DownloadSummary) -> int:
 
 
 def _tell(summary: DownloadSummary) -> None:
-    from scraper.report.amounts import bytes_text
-    from scraper.report.sanitise import clean
+    from scraper.report.text.formatting import bytes_text
+    from scraper.report.text.sanitize import clean
 
     tally, totals = summary.tally, summary.totals
     if not tally.lines:
@@ -185,8 +185,8 @@ def _tell(summary: DownloadSummary) -> None:
 
 def _read(text: str | None, option: str, reader: str) -> Any:
     """What `text` means to `reader` of config.units. Raises `ConfigError` naming the option."""
-    from scraper.config import units
-    from scraper.config.forms import FormError
+    from scraper.config.types import units
+    from scraper.config.types.forms import FormError
     from scraper.errors import ConfigError
 
     if text is None:
@@ -206,8 +206,8 @@ def _positive(seconds: float, option: str) -> float:
 
 
 def _headers(texts: list[str]) -> dict[str, str]:
+    from scraper.downloads.lists.request_header import BadHeader, parse_header
     from scraper.errors import ConfigError
-    from scraper.lists.header import BadHeader, parse_header
 
     headers = {}
     for text in texts:

@@ -38,9 +38,9 @@ def extract(
     from rich.console import Console
     from rich.text import Text
 
-    from scraper.config.load import load_config
+    from scraper.config.reading.load import load_config
     from scraper.reextract import reextract
-    from scraper.report.sanitise import clean
+    from scraper.report.text.sanitize import clean
 
     done = asyncio.run(reextract(folder, load_config(config, list(set_ or [])), output, base=config.parent))
     console = Console(stderr=True, highlight=False)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scraper.cli.exits import FAILED, say
+from scraper.cli.exit_codes import FAILED, say
 
 if TYPE_CHECKING:
-    from scraper.explain.guess import Proposal
+    from scraper.explain.scaffold.propose_rules import Proposal
     from scraper.model import Item, Page
 
 
@@ -34,16 +34,16 @@ def init(
     import asyncio
     from dataclasses import replace
 
-    from scraper.config.load import parse_config
+    from scraper.config.reading.load import parse_config
     from scraper.errors import ConfigError
-    from scraper.explain.ask import Rules
-    from scraper.explain.config_text import write_config
-    from scraper.explain.draft import written
-    from scraper.explain.guess import propose
-    from scraper.explain.look import Blind, look
+    from scraper.explain.pages.page_request import Rules
+    from scraper.explain.scaffold.config_writer import write_config
+    from scraper.explain.scaffold.inspect_url import Blind, look
+    from scraper.explain.scaffold.propose_rules import propose
+    from scraper.explain.scaffold.rule_draft import written
     from scraper.model import OutOfScope
-    from scraper.report.sanitise import clean
-    from scraper.urls.canonicalise import canonicalise
+    from scraper.report.text.sanitize import clean
+    from scraper.urls.canonicalize import canonicalise
 
     if output is not None and output.exists() and not force:
         raise ConfigError(f"{output} is there already: choose another name, or --force replaces it")
@@ -83,8 +83,8 @@ def _write(output: Path | None, text: str) -> None:
 
 def _tell(proposal: Proposal, page: Page, asked: str) -> None:
     """Say what each rule finds on the page it was made from."""
-    from scraper.explain.vet import read
-    from scraper.report.sanitise import clean
+    from scraper.explain.scaffold.verify_rules import read
+    from scraper.report.text.sanitize import clean
 
     place = "this page" if page.request.requested == asked else clean(page.request.url.href)
     firsts: dict[int, Item] = {}
@@ -98,7 +98,7 @@ def _tell(proposal: Proposal, page: Page, asked: str) -> None:
 
 
 def _first(item: Item | None) -> str:
-    from scraper.report.sanitise import clean
+    from scraper.report.text.sanitize import clean
     from scraper.sinks.records import as_text
 
     if item is None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scraper.cli.screen import ProgressMode
+from scraper.cli.display_mode import ProgressMode
 
 Progress = Annotated[
     ProgressMode, typer.Option("--progress", help="How to show what happens; auto: rich in a terminal, else plain.")

@@ -11,14 +11,14 @@ from scraper.cli.try_lines import item_lines, link_lines, show
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from scraper.explain.page import Reading
+    from scraper.explain.pages.page_reading import Reading
 
 PROMPT = "try> "
 
 
 def interact(console: Console, reading: Reading) -> None:
     """Read lines until the user leaves."""
-    from scraper.explain.session import HELP, Session
+    from scraper.explain.pages.repl_session import HELP, Session
 
     session = Session(reading.surface, lambda: link_lines(reading), lambda: item_lines(reading))
     _install_completion(session.complete)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scraper.cli.exits import say
+from scraper.cli.exit_codes import say
 from scraper.errors import SinkError
 
 CONFIG_BYTES = 1_000_000
@@ -24,8 +24,8 @@ def report(
     Exit codes: 0 written, 3 the folder holds no run or the file cannot be written.
     """
     from scraper.clock import wall_time
-    from scraper.explain.standing import standing
-    from scraper.report.breakers import JOURNAL, read_steps
+    from scraper.explain.runs.run_status import standing
+    from scraper.report.breaker_log import JOURNAL, read_steps
     from scraper.report.html.gather import gather
     from scraper.report.html.page import ReportFacts, render_report
 

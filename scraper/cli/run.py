@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from scraper.cli.debug import watching
-from scraper.cli.exits import BUG, BUG_REPORT, FAILED, INTERRUPT, OK, errors_ignored, fill_streams, say
-from scraper.cli.screen import ProgressMode, Screen, screen
+from scraper.cli.display_mode import ProgressMode, Screen, screen
+from scraper.cli.exit_codes import BUG, BUG_REPORT, FAILED, INTERRUPT, OK, errors_ignored, fill_streams, say
+from scraper.cli.task_dump import watching
 from scraper.errors import ConfigError
-from scraper.report.sanitise import clean
+from scraper.report.text.sanitize import clean
 
 if TYPE_CHECKING:
-    from scraper.config.schema import CrawlConfig
+    from scraper.config.schema.crawl import CrawlConfig
     from scraper.crawler import Summary
-    from scraper.engine.floor import Floor, Stop
-    from scraper.report.downloads import Goal
+    from scraper.engine.run_state import Floor, Stop
+    from scraper.report.terminal.download_progress import Goal
 
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
@@ -89,7 +89,7 @@ def run_shown(
 
 async def run_to_its_end(running: Running[S], shown: Screen, debug: bool) -> S:
     """Run what was opened, stopped by signals, and close it."""
-    from scraper.engine.shutdown import signals_stop
+    from scraper.engine.signals import signals_stop
 
     # Around the closing, too: an interrupt in the middle of it must not tear it apart.
     with signals_stop(running.floor, shown.leave), watching(debug):
@@ -100,7 +100,7 @@ async def run_to_its_end(running: Running[S], shown: Screen, debug: bool) -> S:
 
 def code_of_stop(stop: Stop, kept: str) -> int | None:
     """The exit code of a run that did not end by itself, after a sentence about what is `kept`; None when it did."""
-    from scraper.engine.shutdown import CODES
+    from scraper.engine.signals import CODES
 
     match stop.why:
         case "interrupted":
@@ -158,7 +158,7 @@ def run_crawl(
 
 
 def _render(summary: Summary, shown: Screen) -> None:
-    from scraper.report.summary_screen import render_summary
+    from scraper.report.terminal.summary_screen import render_summary
 
     if summary.idle:
         say(f"{summary.folder}: this run is finished; there is nothing left to do (--fresh starts over)")

@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from scraper.explain.standing import HostStanding, Standing
+    from scraper.explain.runs.run_status import HostStanding, Standing
 
 SECONDS = 2.0
 """Between two looks of --watch."""
@@ -37,7 +37,7 @@ def status(
     from rich.console import Console
 
     from scraper.clock import wall_time
-    from scraper.explain.standing import standing
+    from scraper.explain.runs.run_status import standing
 
     console = Console(highlight=False)
     now = standing(folder, wall_time())
@@ -59,7 +59,7 @@ def _watched(folder: Path, now: Standing) -> Standing:
     from rich.live import Live
 
     from scraper.clock import wall_time
-    from scraper.explain.standing import standing
+    from scraper.explain.runs.run_status import standing
 
     console = Console(highlight=False)
     # Redrawn in place on a screen of its own: a resize leaves nothing behind.
@@ -88,8 +88,8 @@ def render(now: Standing, rows: int, width: int) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from scraper.report.amounts import bytes_text, duration_text, rate_text
-    from scraper.report.sanitise import clean
+    from scraper.report.text.formatting import bytes_text, duration_text, rate_text
+    from scraper.report.text.sanitize import clean
 
     counts = now.counts
     failed = sum(now.failures.values())
@@ -125,9 +125,9 @@ def _table(now: Standing, rows: int, width: int) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from scraper.report.amounts import latency_text
-    from scraper.report.sanitise import clean
-    from scraper.report.screen import BREAKER_STYLES, TABLE_WIDTH, WIDE
+    from scraper.report.terminal.crawl_view import BREAKER_STYLES, TABLE_WIDTH, WIDE
+    from scraper.report.text.formatting import latency_text
+    from scraper.report.text.sanitize import clean
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", width=min(width, TABLE_WIDTH))
     table.add_column("host", no_wrap=True, overflow="ellipsis", ratio=1, min_width=8)
@@ -152,7 +152,7 @@ def _table(now: Standing, rows: int, width: int) -> RenderableType:
 
 
 def _next(host: HostStanding, now: float) -> str:
-    from scraper.report.amounts import duration_text
+    from scraper.report.text.formatting import duration_text
 
     if host.ended:
         return host.ended

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scraper.cli.exits import FAILED, OK, say
+from scraper.cli.exit_codes import FAILED, OK, say
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from scraper.config.schema import CrawlConfig
-    from scraper.explain.expressions import ExpressionKind
-    from scraper.explain.page import Reading
-    from scraper.explain.trial import Trial
+    from scraper.config.schema.crawl import CrawlConfig
+    from scraper.explain.pages.expressions import ExpressionKind
+    from scraper.explain.pages.page_reading import Reading
+    from scraper.explain.pages.page_trial import Trial
 
 STORED_URL = "http://localhost/"
 """Where a stored page is taken to come from when nobody says."""
@@ -69,12 +69,12 @@ def try_(
     from rich.console import Console
 
     from scraper.errors import ConfigError
-    from scraper.explain.ask import Rules
-    from scraper.explain.expressions import check_expression
-    from scraper.explain.hooked import HookedPage
-    from scraper.explain.trial import attempt
+    from scraper.explain.pages.expressions import check_expression
+    from scraper.explain.pages.hook_runner import HookedPage
+    from scraper.explain.pages.page_request import Rules
+    from scraper.explain.pages.page_trial import attempt
     from scraper.model import OutOfScope
-    from scraper.urls.canonicalise import canonicalise
+    from scraper.urls.canonicalize import canonicalise
 
     expressions: list[tuple[ExpressionKind, str]] = [("css", text) for text in css or []]
     expressions += [("xpath", text) for text in xpath or []]
@@ -103,7 +103,7 @@ def try_(
 
 
 def _config(path: Path | None, address: str, overrides: list[str]) -> CrawlConfig:
-    from scraper.config.load import load_config, parse_config
+    from scraper.config.reading.load import load_config, parse_config
 
     if path is not None:
         return load_config(path, overrides)
@@ -114,7 +114,7 @@ def _config(path: Path | None, address: str, overrides: list[str]) -> CrawlConfi
 def _render(console: Console, config: CrawlConfig, trial: Trial, file: Path | None) -> None:
     """The requests, and what hooks did."""
     from scraper.cli.try_lines import show, step_lines
-    from scraper.explain.session import Line
+    from scraper.explain.pages.repl_session import Line
 
     if file is not None and trial.page is not None:
         show(console, "stored", f"{file}, {trial.page.body.size:,} bytes, taken as {trial.page.request.url.href}")
@@ -127,7 +127,7 @@ def _render(console: Console, config: CrawlConfig, trial: Trial, file: Path | No
 
 def _render_reading(console: Console, reading: Reading, expressions: list[tuple[ExpressionKind, str]]) -> None:
     from scraper.cli.try_lines import check_lines, item_lines, link_lines, page_lines, show
-    from scraper.explain.session import Line, probe_lines
+    from scraper.explain.pages.repl_session import Line, probe_lines
 
     for label, text in page_lines(reading):
         show(console, label, text)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from scraper.explain.session import Line
+from scraper.explain.pages.repl_session import Line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from scraper.explain.ask import Step
-    from scraper.explain.page import Reading
+    from scraper.explain.pages.page_reading import Reading
+    from scraper.explain.pages.page_request import Step
 
 ITEMS_SHOWN = 10
 VALUE_CHARS = 200
@@ -23,9 +23,9 @@ STYLES = {"": "", "miss": "bold red", "bad": "red", "hint": "yellow"}
 
 def step_lines(step: Step, *, obeyed: bool) -> Iterator[tuple[str, str]]:
     """One request: its address, what robots.txt says, the answer."""
-    from scraper.explain.ask import answer_text
+    from scraper.explain.pages.page_request import answer_text
     from scraper.model import Page
-    from scraper.report.amounts import latency_text
+    from scraper.report.text.formatting import latency_text
 
     yield "url", step.request.url.href
     if step.robots is not None:
@@ -108,7 +108,7 @@ def show(console: Console, label: str, line: Line | str) -> None:
     """Print one line: a label, if any, and text that may come from a page. A terminal's lines hang together."""
     from rich.text import Text
 
-    from scraper.report.sanitise import clean
+    from scraper.report.text.sanitize import clean
 
     text, tone = (line, "") if isinstance(line, str) else line
     indent = " " * (LABEL if label else len(text) - len(text.lstrip(" ")))

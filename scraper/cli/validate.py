@@ -22,14 +22,14 @@ def validate(
 
     Exit codes: 0 it is right, 2 it is not: every problem is told with file, line, column and key.
     """
-    from scraper.config.effective import effective_yaml
-    from scraper.config.load import load_config
+    from scraper.config.reading.effective import effective_yaml
+    from scraper.config.reading.load import load_config
 
     typer.echo(effective_yaml(load_config(config, list(set_ or []))), nl=False)
 
 
 def schema() -> None:
     """Print the JSON Schema of configs, for editors that complete and check YAML."""
-    from scraper.config.json_schema import json_schema
+    from scraper.config.docs.json_schema import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from scraper.config.schema import CrawlConfig
-    from scraper.explain.ask import Rules
-    from scraper.explain.why import Facts, RobotsFact, RunFacts
+    from scraper.config.schema.crawl import CrawlConfig
+    from scraper.explain.pages.page_request import Rules
+    from scraper.explain.runs.why import Facts, RobotsFact, RunFacts
     from scraper.model import Url
 
 LABEL = 14
@@ -48,10 +48,10 @@ def why(
     """
     from rich.console import Console
 
-    from scraper.config.load import load_config
-    from scraper.explain.ask import Rules
+    from scraper.config.reading.load import load_config
+    from scraper.explain.pages.page_request import Rules
     from scraper.model import OutOfScope
-    from scraper.urls.canonicalise import canonicalise
+    from scraper.urls.canonicalize import canonicalise
 
     overrides = list(set_ or [])
     if output is not None:
@@ -75,8 +75,8 @@ def why(
 
 def _facts(config: CrawlConfig, rules: Rules, url: Url, offline: bool, body: str | None) -> Facts:
     from scraper.clock import wall_time
-    from scraper.explain.why import Facts, depth_in, judge_scope, run_facts
-    from scraper.urls.posting import plain_key
+    from scraper.explain.runs.why import Facts, depth_in, judge_scope, run_facts
+    from scraper.urls.post_identity import plain_key
 
     run = run_facts(config.output.folder, url, config, rules.keys, body)
     is_seed = any(url.key in (seed.key, plain_key(seed.key)) for seed in rules.seeds)
@@ -93,8 +93,8 @@ def _robots(
     """What robots.txt says: from the run's memory, or asked for now. A URL out of scope is no reason to ask."""
     import asyncio
 
-    from scraper.explain.ask import asking
-    from scraper.explain.why import RobotsFact, robots_source
+    from scraper.explain.pages.page_request import asking
+    from scraper.explain.runs.why import RobotsFact, robots_source
 
     if config.politeness.robots.policy == "ignore":
         return RobotsFact(None, "politeness.robots: ignore")
@@ -113,7 +113,7 @@ def _robots(
 
 def _tell(console: object, facts: Facts) -> None:
     from scraper.clock import wall_time
-    from scraper.explain.answer import lines
+    from scraper.explain.runs.why_text import lines
 
     for label, text in lines(facts, wall_time()):
         _print(console, label, text)
@@ -121,7 +121,7 @@ def _tell(console: object, facts: Facts) -> None:
 
 def _print_json(facts: Facts) -> None:
     from scraper.clock import wall_time
-    from scraper.explain.answer import values
+    from scraper.explain.runs.why_text import values
 
     typer.echo(json.dumps(values(facts, wall_time()), ensure_ascii=False))
 
@@ -130,7 +130,7 @@ def _print(console: object, label: str, text: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from scraper.report.sanitise import clean
+    from scraper.report.text.sanitize import clean
 
     assert isinstance(console, Console)
     style = "bold" if label == "reason" else ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scraper.engine.floor import Stop
-from scraper.engine.premises import Premises
+from scraper.engine.run_context import Premises
+from scraper.engine.run_state import Stop
 from scraper.events import HostState, QueuesSampled
 
 BUSIEST = 40

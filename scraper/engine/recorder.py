@@ -17,16 +17,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from scraper.engine.floor import Finding, Nudge
-from scraper.engine.group import Group
-from scraper.engine.hooks import Hooks
-from scraper.engine.hosts import GATE_NOTE, outcome_word, settled_word
-from scraper.engine.premises import Premises
-from scraper.engine.reader import PageReader
-from scraper.engine.recent import Recent
+from scraper.engine.attempt_history import remembering
+from scraper.engine.extraction_pool import PageReader
+from scraper.engine.hook_chain import Hooks
+from scraper.engine.host_registry import GATE_NOTE, outcome_word, settled_word
 from scraper.engine.redirects import is_redirect, next_hop, returns_to_itself
-from scraper.engine.resume import CLOCK_MARK
-from scraper.engine.tries import remembering
+from scraper.engine.run_context import Premises
+from scraper.engine.run_state import Finding, Nudge
+from scraper.engine.session import CLOCK_MARK
+from scraper.engine.settlement_batch import Group
 from scraper.events import ItemRejected, ItemWritten, PageSettled, RetryPlanned, Skipped, Warned
 from scraper.model import (
     Denied,
@@ -47,6 +46,7 @@ from scraper.model import (
     Skip,
 )
 from scraper.politeness.retry import RetryPolicy
+from scraper.structures.recent_set import Recent
 
 BREATH_SECONDS = 0.01
 """How long the recorder may work without letting the fetchers run."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scraper.model import ErrorKind, Failure, Hop, OutOfScope, Page, Request
-from scraper.urls.canonicalise import Base, KeyRules, canonicalise
-from scraper.urls.posting import posted
+from scraper.urls.canonicalize import Base, KeyRules, canonicalise
+from scraper.urls.post_identity import posted
 from scraper.urls.scope import Scope
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -9,17 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scraper.fetch.guard import AddressGuard
-    from scraper.fetch.limits import Timeouts, TransportSettings
-    from scraper.fetch.transport import FastTransport
+    from scraper.transport.address_guard import AddressGuard
+    from scraper.transport.fast_transport import FastTransport
+    from scraper.transport.settings import Timeouts, TransportSettings
 
 __all__ = ["AddressGuard", "FastTransport", "Timeouts", "TransportSettings"]
 
 _MODULE_OF = {
-    "AddressGuard": "scraper.fetch.guard",
-    "FastTransport": "scraper.fetch.transport",
-    "Timeouts": "scraper.fetch.limits",
-    "TransportSettings": "scraper.fetch.limits",
+    "AddressGuard": "scraper.transport.address_guard",
+    "FastTransport": "scraper.transport.fast_transport",
+    "Timeouts": "scraper.transport.settings",
+    "TransportSettings": "scraper.transport.settings",
 }
 
 

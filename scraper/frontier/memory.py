@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from typing import assert_never
 
 from scraper.errors import FrontierError
-from scraper.frontier.hosts import Schedule
+from scraper.frontier.host_schedule import Schedule
 from scraper.frontier.interface import NEVER, Answer, Counts, Depths, Drained, Granted, Wait
 from scraper.model import Done, Drop, Lease, Release, Request, Retry, Settlement, Skip
 

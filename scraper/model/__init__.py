@@ -10,10 +10,10 @@ dataclass costs four times as much to make.
 
 from __future__ import annotations
 
-from scraper.model.answer import Body, Denied, ErrorKind, Failure, FieldList, Headers, NotModified, Outcome, Page
-from scraper.model.fate import Done, Drop, Release, Result, Retry, Settlement, Skip, Verdict
-from scraper.model.harvest import Harvest, Item, Link, OutOfScope, Rejected
+from scraper.model.extraction import Harvest, Item, Link, OutOfScope, Rejected
 from scraper.model.request import MAX_CONTENT, Content, Hop, Kind, Lease, Request, Try, Url
+from scraper.model.response import Body, Denied, ErrorKind, Failure, FieldList, Headers, NotModified, Outcome, Page
+from scraper.model.settlement import Done, Drop, Release, Result, Retry, Settlement, Skip, Verdict
 
 __all__ = [
     "MAX_CONTENT",

@@ -30,8 +30,8 @@ from scraper.events import (
     Skipped,
     Warned,
 )
-from scraper.report.breakers import BEGIN, END, BreakerStep, BreakerSteps, step_of
-from scraper.report.gauges import DurationHistogram, RollingRate
+from scraper.report.breaker_log import BEGIN, END, BreakerStep, BreakerSteps, step_of
+from scraper.structures.rolling import DurationHistogram, RollingRate
 
 HOST_LIMIT = 10_000
 """Hosts with a row of their own; later ones are counted together under `OTHERS`."""

@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 
 from scraper.errors import SinkError
-from scraper.report.amounts import instant_text
 from scraper.report.stats import StatsSnapshot, is_failure
+from scraper.report.text.formatting import instant_text
 
 TOP_HOSTS = 100
 """Hosts with an entry of their own in summary.json; the rest is summed up."""

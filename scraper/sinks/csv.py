@@ -19,8 +19,8 @@ from pathlib import Path
 
 from scraper.errors import SinkError
 from scraper.model import Result
-from scraper.sinks.append import AppendFile
-from scraper.sinks.disk import unwritable
+from scraper.sinks.append_file import AppendFile
+from scraper.sinks.disk_errors import unwritable
 from scraper.sinks.records import as_text, item_record
 
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")

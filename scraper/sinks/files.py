@@ -18,8 +18,8 @@ from pathlib import Path
 
 from scraper.errors import SinkError
 from scraper.model import Body, Page, Result
-from scraper.sinks.disk import incomplete, sync_folder, uninterrupted, unwritable
-from scraper.sinks.paths import FOLDER, relative_path, stored_path
+from scraper.sinks.disk_errors import incomplete, sync_folder, uninterrupted, unwritable
+from scraper.sinks.file_paths import FOLDER, relative_path, stored_path
 
 __all__ = ["FilesSink", "relative_path"]
 

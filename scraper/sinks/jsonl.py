@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scraper.model import Result
-from scraper.sinks.append import AppendFile
+from scraper.sinks.append_file import AppendFile
 from scraper.sinks.records import item_record, page_record, to_json
 
 

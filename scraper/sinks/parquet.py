@@ -21,8 +21,8 @@ import orjson
 
 from scraper.errors import MissingExtra, SinkError
 from scraper.model import Result
-from scraper.sinks.append import AppendFile
-from scraper.sinks.disk import incomplete, parse_mark, sync_folder, uninterrupted, unwritable
+from scraper.sinks.append_file import AppendFile
+from scraper.sinks.disk_errors import incomplete, parse_mark, sync_folder, uninterrupted, unwritable
 from scraper.sinks.records import as_text, item_record, to_json
 
 ColumnKind = Literal["text", "int", "float", "bool", "texts", "ints", "floats", "bools", "json"]

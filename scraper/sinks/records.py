@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from scraper.model import Body, Content, Failure, Headers, Item, Page, Request, Result, Try
-from scraper.sinks.paths import stored_path
+from scraper.sinks.file_paths import stored_path
 
 DEPTH_LIMIT = 32
 BODY_SHOWN = 500

@@ -15,7 +15,7 @@ from typing import Any
 
 from scraper.errors import SinkError
 from scraper.model import Result
-from scraper.sinks.disk import RESUME, incomplete, parse_mark, uninterrupted, unwritable
+from scraper.sinks.disk_errors import RESUME, incomplete, parse_mark, uninterrupted, unwritable
 from scraper.sinks.records import as_text, item_record
 
 BUSY_SECONDS = 30.0

@@ -13,7 +13,7 @@ import sys
 
 from scraper.errors import SinkError
 from scraper.model import Result
-from scraper.sinks.disk import uninterrupted
+from scraper.sinks.disk_errors import uninterrupted
 from scraper.sinks.records import item_record, to_json
 
 STDOUT = "stdout"

@@ -17,9 +17,9 @@ Subclass what applies, name the class `Test...`, and say how to open your store:
 
 from __future__ import annotations
 
-from scraper.testing.frontier_every import FrontierContract
-from scraper.testing.frontier_more import DurableFrontierContract, LedgerContract
-from scraper.testing.frontier_steps import (
+from scraper.testing.frontier_suite_basic import FrontierContract
+from scraper.testing.frontier_suite_durable import DurableFrontierContract, LedgerContract
+from scraper.testing.frontier_suite_steps import (
     NOW,
     LedgerFrontier,
     OpensFrontier,

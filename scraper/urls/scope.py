@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 from scraper.errors import ConfigError, Problem
 from scraper.model import OutOfScope, Url
 from scraper.urls.fingerprint import fingerprint
-from scraper.urls.reach import AnyHost, MoreHosts, Reach, SameDomain, SameHost, SamePage, SamePrefix
+from scraper.urls.scope_modes import AnyHost, MoreHosts, Reach, SameDomain, SameHost, SamePage, SamePrefix
 from scraper.urls.traps import TrapSettings, trap
 
 _UNKNOWN = OutOfScope("", "")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import scraper
-from scraper.testing.site import Reply, Site
+from scraper.testing.local_server import Reply, Site
 
 
 def page(*links: str) -> Reply:

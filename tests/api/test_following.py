@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import scraper
-from scraper.testing.site import Reply, Site
+from scraper.testing.local_server import Reply, Site
 from tests.api.test_crawler import config
 
 

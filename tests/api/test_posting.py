@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 import scraper
 from scraper.cli.app import command_line
-from scraper.config.load import config_from_mapping
+from scraper.config.reading.load import config_from_mapping
 from scraper.reextract import reextract
-from scraper.testing.site import Asked, Reply, Route, Site, reset
+from scraper.testing.local_server import Asked, Reply, Route, Site, reset
 from tests.api.test_crawler import config
 from tests.api.test_following import lines
 

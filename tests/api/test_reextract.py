@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 
 import scraper
 from scraper.cli.app import command_line
-from scraper.config.load import config_from_mapping
+from scraper.config.reading.load import config_from_mapping
 from scraper.errors import ScraperError
 from scraper.hooks.interface import Hook
 from scraper.model import Item, Page
 from scraper.reextract import reextract
-from scraper.testing.site import Reply, Site
+from scraper.testing.local_server import Reply, Site
 from tests.api.test_crawler import ROUTES, config
 
 BY_LENGTH = [{"fields": {"links": {"css": "a", "attr": "href", "many": True}, "n": {"css": "h2", "required": True}}}]

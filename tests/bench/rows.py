@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scraper.bench.arithmetic import Spread
-from scraper.bench.result import Report, Row, Sample, Section
+from scraper.bench.measure.result import Report, Row, Sample, Section
+from scraper.bench.measure.statistics import Spread
 
 MACHINE = {
     "system": "Linux 6",

@@ -12,7 +12,7 @@ import pytest
 
 from scraper.cli import app
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 INTERRUPTED_AT = """
 import os, signal, sys
 
@@ -35,7 +35,9 @@ def run(name: str, *arguments: str, handler: str = "default_int_handler") -> sub
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("name", ["scraper.cli.app", "typer", "scraper.cli.validate", "scraper.config.load", "yaml"])
+@pytest.mark.parametrize(
+    "name", ["scraper.cli.app", "typer", "scraper.cli.validate", "scraper.config.reading.load", "yaml"]
+)
 def test_an_interrupt_while_we_load_is_quiet(name: str) -> None:
     """Before the command line is there, while it is made, while a command loads what it needs."""
     ended = run(name, "validate", "configs/quickstart.yaml")

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from scraper.cli.try_lines import show
-from scraper.explain.session import Line
+from scraper.explain.pages.repl_session import Line
 
 LONG = "no 'artcle' on this page; there is: " + ", ".join(f"name{n} {n}x" for n in range(20))
 

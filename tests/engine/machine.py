@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scraper.clock import Clock
-from scraper.engine.crawl import Engine
-from scraper.engine.floor import Stop
-from scraper.engine.premises import Rules
+from scraper.engine.engine import Engine
+from scraper.engine.run_context import Rules
+from scraper.engine.run_state import Stop
 from scraper.engine.settings import EngineSettings
 from scraper.events import Event, EventBus
 from scraper.frontier.memory import MemoryFrontier
 from scraper.hooks.interface import Hook
 from scraper.model import Link, Request, Result
-from scraper.politeness.gate import GateSettings
-from scraper.politeness.overlays import PolitenessSettings
+from scraper.politeness.host_gate import GateSettings
+from scraper.politeness.host_overrides import PolitenessSettings
 from scraper.politeness.retry import RetrySettings
-from scraper.politeness.robots import RobotsSettings
+from scraper.politeness.robots_cache import RobotsSettings
 from scraper.testing.fakes import FakeExtractor, FakeFetcher, FakeSink, make_url
-from scraper.urls.canonicalise import KeyRules
+from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import Scope, ScopeSettings
 
 EPOCH = 1_700_000_000.0

@@ -12,8 +12,8 @@ from scraper.engine.redirects import is_redirect, next_hop, returns_to_itself
 from scraper.model import Body, ErrorKind, Failure, Headers, Hop, Page, Request
 from scraper.testing.fakes import make_request
 from scraper.testing.frontier_contract import make_post
-from scraper.urls.canonicalise import DEFAULT
-from scraper.urls.posting import posted
+from scraper.urls.canonicalize import DEFAULT
+from scraper.urls.post_identity import posted
 from scraper.urls.scope import Scope, ScopeSettings
 
 ASKED = "http://a.example/b/c;p?q=1"

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 import scraper
 from scraper.cli.app import command_line
-from scraper.config.load import load_config
+from scraper.config.reading.load import load_config
 from scraper.errors import ScraperError
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def tell(monkeypatch: pytest.MonkeyPatch) -> Tell:
 @pytest.fixture(scope="session")
 def shop() -> Iterator[str]:
     """The bundled shop in a process of its own."""
-    command = [sys.executable, "-m", "scraper.bench.site", "--until-eof", "--pages", "60", "--outage", "0"]
+    command = [sys.executable, "-m", "scraper.demo_site.site", "--until-eof", "--pages", "60", "--outage", "0"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -22,7 +22,7 @@ def test_every_command_of_the_tutorial_works(
     monkeypatch.chdir(tmp_path)
     said = ""
     lines = [line for language, block in BLOCKS if language == "sh" for line in block.splitlines()]
-    assert lines[0].startswith("python -m scraper.bench.site --port 8000")
+    assert lines[0].startswith("python -m scraper.demo_site.site --port 8000")
     for line in lines[1:]:
         program, *arguments = shlex.split(line.replace("http://127.0.0.1:8000", shop))
         assert program == "scrape"
@@ -38,7 +38,7 @@ def test_every_command_of_the_tutorial_works(
 
 def test_the_table_of_reasons_names_what_can_be_said() -> None:
     """Every word that `scrape why` can decide by stands in the tutorial."""
-    source = (ROOT / "scraper" / "explain" / "why.py").read_text()
+    source = (ROOT / "scraper" / "explain" / "runs" / "why.py").read_text()
     words = set(re.findall(r'Decision\(\s*"(\w+)"', source)) | {"scope", "trap", "depth", "nofollow", "robots"}
     assert {word for word in words if f"`{word}`" not in TUTORIAL} == set()
 

@@ -16,9 +16,10 @@ from typing import Any
 from scraper import crawler
 from scraper.cli.app import main
 from scraper.engine.recorder import Recorder
-from scraper.frontier.sqlite import SqliteFrontier
-from scraper.frontier.store import Store
-from scraper.sinks import append, files
+from scraper.frontier.sqlite.frontier import SqliteFrontier
+from scraper.frontier.sqlite.statements import Store
+from scraper.sinks import append_file as append
+from scraper.sinks import files
 from scraper.sinks.fanout import Fanout
 from scraper.sinks.sqlite import SqliteSink
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from scraper.bulk.downloader import Downloader, DownloadOptions
-from scraper.testing.site import Asked, Raw, Reply, Route, Site
-from tests.download.servers import KIB, MIB, Keeper, content, fetch, files, manifest
-from tests.download.test_process import start
+from scraper.downloader import Downloader, DownloadOptions
+from scraper.testing.local_server import Asked, Raw, Reply, Route, Site
+from tests.downloads.servers import KIB, MIB, Keeper, content, fetch, files, manifest
+from tests.downloads.test_process import start
 from tests.faults.test_disk import disk
 
 ROOT = Path(__file__).parents[2]

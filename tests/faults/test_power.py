@@ -12,7 +12,7 @@ import pytest
 
 import scraper
 from scraper.errors import SinkError
-from scraper.frontier.schema import open_database
+from scraper.frontier.sqlite.schema import open_database
 from scraper.model import Body, Harvest, Item, Page, Result
 from scraper.sinks.csv import CsvSink
 from scraper.sinks.files import FilesSink
@@ -20,7 +20,7 @@ from scraper.sinks.interface import Sink
 from scraper.sinks.jsonl import ItemsSink, PagesSink
 from scraper.sinks.sqlite import SqliteSink
 from scraper.testing.fakes import make_headers, make_request
-from scraper.testing.site import Reply, Site
+from scraper.testing.local_server import Reply, Site
 
 FULL, NORMAL = 2, 1
 

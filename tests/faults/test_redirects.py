@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scraper.frontier.interface import Granted
-from scraper.frontier.sqlite import SqliteFrontier
+from scraper.frontier.sqlite.frontier import SqliteFrontier
 from scraper.model import Hop, Request
 from scraper.testing.fakes import make_request
 from scraper.testing.frontier_contract import make_post

@@ -12,8 +12,8 @@ import pytest
 
 import scraper
 from scraper.clock import Clock
-from scraper.engine.resume import CLOCK_MARK, STEP_SECONDS, epoch, set_back
-from scraper.testing.site import Reply, Site
+from scraper.engine.session import CLOCK_MARK, STEP_SECONDS, epoch, set_back
+from scraper.testing.local_server import Reply, Site
 from tests.faults.runs import Server, config, lines, run, running, start, verify
 from tests.faults.web import ITEMS, Web
 
@@ -173,7 +173,7 @@ async def test_a_clock_set_back_by_a_day_makes_no_wait_longer(tmp_path: Path, mo
         marks = (await crawler._assembly.frontier.counts()).marks
         await crawler.aclose()
         day_before = float(marks[CLOCK_MARK]) - 86_400
-        monkeypatch.setattr("scraper.assemble.wall_time", lambda: day_before)
+        monkeypatch.setattr("scraper.build.wall_time", lambda: day_before)
         summary = await scraper.crawl(settings)
         assert (summary.ok, len(site.requests)) == (1, 2)
         assert 1.9 < site.requests[1].at - site.requests[0].at < 10

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from scraper.engine.floor import Stop
+from scraper.engine.run_state import Stop
 from scraper.engine.settings import EngineSettings
-from scraper.engine.shutdown import INTERRUPTED
+from scraper.engine.signals import INTERRUPTED
 from scraper.hooks.interface import Hook
 from scraper.model import Page, Request
 from scraper.testing.fakes import FakeFetcher

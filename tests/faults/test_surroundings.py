@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import scraper
-from scraper.testing.site import Reply, Site
+from scraper.testing.local_server import Reply, Site
 from tests.faults.runs import Server, config, lines, run, running, start, verify
 from tests.faults.web import Web
 

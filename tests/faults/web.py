@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scraper.bench.server import Asked, Reply, Server
+from scraper.demo_site.server import Asked, Reply, Server
 
 ITEMS = 3
 """Items on every page."""

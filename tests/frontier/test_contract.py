@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from scraper.frontier.memory import MemoryFrontier
-from scraper.frontier.settings import SqliteSettings
-from scraper.frontier.sqlite import SqliteFrontier
+from scraper.frontier.sqlite.frontier import SqliteFrontier
+from scraper.frontier.sqlite.settings import SqliteSettings
 from scraper.testing.frontier_contract import DurableFrontierContract, FrontierContract, LedgerContract
 
 TINY = SqliteSettings(host_rows=3, window_rows=5, known_keys=4, skipped_keys=1, early_hosts=2)

@@ -12,7 +12,7 @@ import brotli  # type: ignore[import-untyped]  # ships no types
 import pytest
 import zstandard
 
-from scraper.testing.site import Asked, Reply, Site, says, stall
+from scraper.testing.local_server import Asked, Reply, Site, says, stall
 from tests.hostile.bombs import bomb
 from tests.hostile.machine import MEMORY_BOUND, crawl
 

@@ -9,7 +9,7 @@ from string import ascii_lowercase
 import pytest
 import pytest_asyncio
 
-from scraper.testing.site import Reply, Route, Site
+from scraper.testing.local_server import Reply, Route, Site
 from tests.hostile.machine import MEMORY_BOUND, Crawled, crawl
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scraper.testing.site import Asked, Reply, Site
+from scraper.testing.local_server import Asked, Reply, Site
 from tests.hostile.machine import crawl
 
 SECRETS = ("sesame", "c2FtOnNlc2FtZQ", "token-of-mine", "jar-secret")

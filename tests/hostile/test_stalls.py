@@ -7,14 +7,14 @@ import asyncio
 import pytest
 
 from scraper.clock import Clock
-from scraper.engine.reader import PageReader
+from scraper.engine.extraction_pool import PageReader
 from scraper.engine.settings import EngineSettings
-from scraper.extract.fields import FieldSettings
-from scraper.extract.page import ExtractSettings, PageExtractor
-from scraper.extract.rules import RuleSettings
+from scraper.extract.page_extractor import ExtractSettings, PageExtractor
+from scraper.extract.rules.css_field import FieldSettings
+from scraper.extract.rules.rule import RuleSettings
 from scraper.model import Body, Headers, Page, Url
 from scraper.testing.fakes import make_request
-from scraper.urls.canonicalise import canonicalise
+from scraper.urls.canonicalize import canonicalise
 from scraper.urls.scope import Scope, ScopeSettings
 from tests.hostile.test_pages import LINK, attributes, repeated
 

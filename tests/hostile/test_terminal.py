@@ -29,14 +29,14 @@ from scraper.events import (
     Skipped,
     Warned,
 )
-from scraper.report.log import LogFile
-from scraper.report.plain import Plain
-from scraper.report.progress import Progress
-from scraper.report.sanitise import clean
+from scraper.report.log_file import LogFile
 from scraper.report.stats import Stats
 from scraper.report.summary import build_summary
-from scraper.report.summary_screen import render_summary
-from scraper.testing.site import Reply, Route, Site, says
+from scraper.report.terminal.crawl_display import Progress
+from scraper.report.terminal.plain_lines import Plain
+from scraper.report.terminal.summary_screen import render_summary
+from scraper.report.text.sanitize import clean
+from scraper.testing.local_server import Reply, Route, Site, says
 from tests.hostile.machine import crawl
 
 NOW = 1_700_000_000.0

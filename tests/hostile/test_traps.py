@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scraper.testing.site import Asked, Reply, Route, Site
+from scraper.testing.local_server import Asked, Reply, Route, Site
 from tests.hostile.machine import crawl
 
 

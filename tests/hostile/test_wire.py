@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from scraper.testing.site import Asked, Raw, Reply, Route, Site
+from scraper.testing.local_server import Asked, Raw, Reply, Route, Site
 from tests.hostile.machine import MEMORY_BOUND, Crawled, crawl
 from tests.hostile.wire import FAILING, GOOD, WHOLE
 

@@ -7,7 +7,7 @@ import gzip
 import zlib
 from collections.abc import Awaitable, Callable
 
-from scraper.testing.site import Asked, Raw, Reply, Route, reset, says, stall
+from scraper.testing.local_server import Asked, Raw, Reply, Route, reset, says, stall
 from tests.hostile.bombs import GB, bomb
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"

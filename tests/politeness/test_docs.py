@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from scraper.politeness import breaker, gate, retry, retry_after, robots, robots_rules, throttle
+from scraper.politeness import circuit_breaker as breaker
+from scraper.politeness import host_gate as gate
+from scraper.politeness import retry, retry_after, throttle
+from scraper.politeness import robots_cache as robots
+from scraper.politeness import robots_parser as robots_rules
 from scraper.politeness.rule import span
 from tests.politeness.outcomes import NOW, page
 

@@ -13,7 +13,7 @@ from scraper.errors import SinkError
 from scraper.events import BreakerOpened, CrawlEnded, Event
 from scraper.report.stats import Stats
 from scraper.report.summary import TOP_HOSTS, build_summary, write_summary
-from scraper.report.summary_screen import render_summary
+from scraper.report.terminal.summary_screen import render_summary
 from tests.report.story import EVIL, GOOD, SLOW, T0, crawl, page, started
 
 

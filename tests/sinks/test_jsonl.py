@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from scraper.errors import SinkError
-from scraper.sinks.append import AppendFile
-from scraper.sinks.disk import unwritable
+from scraper.sinks.append_file import AppendFile
+from scraper.sinks.disk_errors import unwritable
 from scraper.sinks.jsonl import ItemsSink, PagesSink
 from scraper.testing.fakes import make_result
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scraper.errors import ConfigError
 from scraper.model import OutOfScope, Url
 from scraper.urls import scope as scope_module
-from scraper.urls.canonicalise import canonicalise
-from scraper.urls.reach import MoreHosts, bare, registrable
+from scraper.urls.canonicalize import canonicalise
 from scraper.urls.scope import Mode, Scope, ScopeSettings, Step
+from scraper.urls.scope_modes import MoreHosts, bare, registrable
 from scraper.urls.traps import TrapSettings
 
 

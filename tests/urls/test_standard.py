@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scraper.model import OutOfScope, Url
-from scraper.urls.canonicalise import Base, canonicalise
+from scraper.urls.canonicalize import Base, canonicalise
 
 # RFC 3986 section 5.4, whose base is http://a/b/c/d;p?q; fragments are not part of what is fetched.
 REFERENCES = {

@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from scraper.report.amounts import bytes_text, duration_text, rate_text
 from scraper.report.html.gather import Timeline
 from scraper.report.html.markup import Markup, link, tag
+from scraper.report.text.formatting import bytes_text, duration_text, rate_text
 
 HEIGHT = 100.0
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from scraper.report.gauges import DurationHistogram
 from scraper.report.stats import OTHERS, Words
+from scraper.structures.rolling import DurationHistogram
 
 MAX_BUCKETS = 240
 """Columns of the chart over time; their width doubles when the run is longer."""

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scraper.report.amounts import bytes_text, duration_text, latency_text, rate_text
 from scraper.report.html.charts import address_rows, bar_table, day_and_time, over_time, table
 from scraper.report.html.gather import LATENCY_EDGES, MAX_DEPTH, Figures, HostFigures, instant_of
 from scraper.report.html.markup import Markup, link, tag
 from scraper.report.html.strips import breaker_chart, changes_of, sessions_in
 from scraper.report.html.style import STYLE
+from scraper.report.text.formatting import bytes_text, duration_text, latency_text, rate_text
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """What the page may load: nothing. Even if a text of a page broke out, it could not run or fetch."""

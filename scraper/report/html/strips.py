@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from scraper.report.breakers import BEGIN, END
+from scraper.report.breaker_log import BEGIN, END
 from scraper.report.html.charts import day_and_time, key_entry, time_axis
 from scraper.report.html.gather import Timeline, instant_of
 from scraper.report.html.markup import Markup, tag

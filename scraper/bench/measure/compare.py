@@ -1,0 +1,82 @@
+"""Two results beside each other, and which differences are more than the spread of their rounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scraper.bench.measure.result import Report, Row
+
+TOLERANCE = 0.05
+"""Relative change below which rounds of the same program differ too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The same row in both results. `change` is that of pages/s, relative to the first; `real` whether it counts."""
+
+    section: str
+    before: Row
+    after: Row
+    change: float
+    real: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What two results have in common, and what makes them less comparable."""
+
+    pairs: tuple[Pair, ...]
+    cautions: tuple[str, ...]
+    findings: tuple[str, ...]
+
+
+def compare(before: Report, after: Report) -> Comparison:
+    """Compare two results by the keys of their rows."""
+    pairs = []
+    later = {(number, row.key): row for number, section in enumerate(after.sections) for row in section.rows}
+    for number, section in enumerate(before.sections):
+        for row in section.rows:
+            other = later.get((number, row.key))
+            if other is not None and row.sample.rate > 0:
+                change = other.sample.rate / row.sample.rate - 1
+                pairs.append(Pair(section.title, row, other, change, _is_real(row, other, change)))
+    return Comparison(tuple(pairs), tuple(_cautions(before, after)), _findings(pairs))
+
+
+def _is_real(before: Row, after: Row, change: float) -> bool:
+    apart = after.rates.low > before.rates.high or after.rates.high < before.rates.low
+    return apart and abs(change) > TOLERANCE
+
+
+def _cautions(before: Report, after: Report) -> list[str]:
+    found = []
+    if before.scenario != after.scenario:
+        found.append(f"The scenarios differ: {before.scenario} and {after.scenario}.")
+    for name in ("system", "processor", "cores", "python", "loop"):
+        one, two = before.machine.get(name), after.machine.get(name)
+        if one != two:
+            found.append(f"The machines differ in {name}: {one} and {two}.")
+    for name in ("latency", "rate", "per_host"):
+        one, two = before.settings.get(name), after.settings.get(name)
+        if one != two:
+            found.append(f"The settings differ in {name}: {one} and {two}.")
+    for word, report in (("first", before), ("second", after)):
+        if not report.complete:
+            found.append(f"The {word} was broken off.")
+        found += [f"In the {word}: {warning}" for warning in report.warnings]
+    return found
+
+
+def _findings(pairs: list[Pair]) -> tuple[str, ...]:
+    if not pairs:
+        return ("They have no row in common.",)
+    faster = [pair.before.label for pair in pairs if pair.real and pair.change > 0]
+    slower = [pair.before.label for pair in pairs if pair.real and pair.change < 0]
+    found = []
+    if faster:
+        found.append(f"Faster: {', '.join(faster)}.")
+    if slower:
+        found.append(f"Slower: {', '.join(slower)}.")
+    if not found:
+        found.append("No difference is larger than the spread of the rounds.")
+    return tuple(found)

@@ -1,0 +1,104 @@
+"""Several ways to fetch, measured in interleaved rounds: whatever else the machine does meets all of them alike."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from scraper.bench.measure.result import Row, Sample, Section, merge
+from scraper.bench.measure.statistics import spread
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One way to fetch. `run` measures it once, or gives None when it was broken off.
+
+    `expected` is what Little's law allows. `concurrency` is 0 for a sequential loop. `note` is shown beside its
+    figures; a function makes it from the last sample.
+    """
+
+    key: str
+    label: str
+    concurrency: int
+    run: Callable[[], Awaitable[Sample | None]]
+    expected: float | None = None
+    note: str | Callable[[Sample], str] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a benchmark is: what runs now, measurements done of how many, and what was found so far."""
+
+    doing: str
+    done: int
+    total: int
+    sections: tuple[Section, ...]
+
+
+Watch = Callable[[Progress], None]
+
+
+class Contest:
+    """Measures sections of cases and tells `watch` after every measurement; `stopped` says whether to go on."""
+
+    def __init__(self, total: int, watch: Watch, stopped: Callable[[], bool]) -> None:
+        self._total, self._watch, self._stopped = total, watch, stopped
+        self._done = 0
+        self.sections: list[Section] = []
+
+    def tell(self, doing: str) -> None:
+        """Say what happens now, beside the measurements."""
+        self._watch(Progress(doing, self._done, self._total, tuple(self.sections)))
+
+    async def measure(self, title: str, cases: Sequence[Case], repeat: int, *, last_first: bool = False) -> Section:
+        """Measure `cases` `repeat` times, every second round backwards; ends early when told to stop.
+
+        With `last_first` it is the first round that goes backwards.
+        """
+        samples: dict[str, list[Sample]] = {case.key: [] for case in cases}
+        finished = list(self.sections)
+        for number in range(repeat):
+            for case in cases if (number % 2 == 0) is not last_first else reversed(cases):
+                if self._stopped():
+                    break
+                which = f", round {number + 1} of {repeat}" if repeat > 1 else ""
+                self.tell(f"{case.label}{which}")
+                sample = await case.run()
+                self._done += 1
+                if sample is not None and sample.pages:
+                    samples[case.key].append(sample)
+                self.sections = [*finished, Section(title, rows_of(cases, samples))]
+        self.sections = [*finished, Section(title, rows_of(cases, samples))]
+        return self.sections[-1]
+
+    def conclude(self, findings: Sequence[str]) -> None:
+        """Put what the last section proves beside it."""
+        self.sections[-1] = replace(self.sections[-1], findings=tuple(findings))
+
+
+def rows_of(cases: Sequence[Case], samples: dict[str, list[Sample]]) -> tuple[Row, ...]:
+    """A row for each case that was measured; speed-ups are over the first of them."""
+    rows: list[Row] = []
+    base = 0.0
+    for case in cases:
+        taken = samples[case.key]
+        if not taken:
+            continue
+        sample = merge(taken)
+        base = base or sample.rate
+        speedup = sample.rate / base if base else 0.0
+        rows.append(
+            Row(
+                case.key,
+                case.label,
+                case.concurrency,
+                case.expected,
+                sample,
+                spread([s.rate for s in taken]),
+                speedup,
+                speedup / max(1, case.concurrency),
+                case.note(taken[-1]) if callable(case.note) else case.note,
+                len(taken),
+            )
+        )
+    return tuple(rows)

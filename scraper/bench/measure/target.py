@@ -1,0 +1,218 @@
+"""The server that is measured against: the shop's product pages on any number of ports, with known faults.
+
+It runs in a process of its own, so that it shares neither core nor interpreter with what is measured. All replies are
+made before the first request. `python -m scraper.bench.measure.target '[{"kind": "shop", "latency": 0.05}]'` writes a
+line of JSON with its ports; every line on standard input (`state` or `reset`) is answered by a line of JSON; it ends
+with its input, so with the process that started it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Literal
+
+from scraper.bench.measure.machine import loop_factory
+from scraper.clock import Clock, cpu_seconds
+from scraper.demo_site.catalogue import Catalogue, Product
+from scraper.demo_site.server import Asked, Reply, Server
+from scraper.demo_site.shop import Shop
+
+SHOP_PAGES = 200
+SEED = 7
+WINDOW = 0.1
+"""Seconds over which a burst is counted."""
+LARGE_BYTES = 2_000_000
+LARGE_FILES = 24
+TIMER_TRIALS = 15
+NEVER = 3600.0
+
+HostKind = Literal["shop", "large", "silent", "fragile"]
+
+
+@dataclass(frozen=True, slots=True)
+class HostSpec:
+    """One host. Answers take `latency` seconds, more or less `jitter` (a share of it).
+
+    A `silent` host takes requests and never answers. A `fragile` one answers 500 to all but the first `limit` requests
+    of every tenth of a second. A `large` one has files. Port 0 picks a free one.
+    """
+
+    kind: HostKind = "shop"
+    latency: float = 0.0
+    jitter: float = 0.0
+    limit: int = 20
+    port: int = 0
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one host has seen since the last reset: requests, those turned away, and the busiest tenth of a second."""
+
+    requests: int = 0
+    refused: int = 0
+    burst: int = 0
+    _window: int = -1
+    _in_window: int = 0
+
+    def count(self, now: float) -> int:
+        """Count a request at `now` (seconds); return how many came in this window, this one included."""
+        window = int(now / WINDOW)
+        if window != self._window:
+            self._window, self._in_window = window, 0
+        self._in_window += 1
+        self.requests += 1
+        self.burst = max(self.burst, self._in_window)
+        return self._in_window
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """What the server's process answers: CPU seconds used in all, and each host's counts since the last reset."""
+
+    cpu: float
+    requests: tuple[int, ...]
+    refused: tuple[int, ...]
+    burst: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Host:
+    """One host's answers."""
+
+    spec: HostSpec
+    pages: dict[str, Reply]
+    clock: Clock
+    counts: Counts = field(default_factory=Counts)
+
+    def answer(self, asked: Asked) -> Reply:
+        """The reply to one request; queries change nothing, so that every page has any number of addresses."""
+        path = asked.target.partition("?")[0]
+        reply = self.pages.get(path, NOT_FOUND)
+        if path == "/robots.txt":
+            return reply
+        in_window = self.counts.count(self.clock.now())
+        if self.spec.kind == "silent":
+            return replace(reply, delay=NEVER)
+        if self.spec.kind == "fragile" and in_window > self.spec.limit:
+            self.counts.refused += 1
+            return BUSY
+        return reply
+
+
+NOT_FOUND = Reply(404, b"not found\n", "text/plain")
+BUSY = Reply(500, b"too many at once\n", "text/plain")
+ROBOTS = Reply(body=b"User-agent: *\nAllow: /\n", content_type="text/plain")
+
+
+def products() -> tuple[Product, ...]:
+    """The products whose pages the server has: the same in every process."""
+    return Catalogue(SHOP_PAGES, SEED).products
+
+
+def page_paths() -> list[str]:
+    """The paths of all product pages."""
+    return [product.path for product in products()]
+
+
+def _pages(kind: HostKind) -> dict[str, Reply]:
+    if kind == "large":
+        content = random.Random(SEED).randbytes(LARGE_BYTES)  # noqa: S311  a file that does not compress
+        file = Reply(body=content, content_type="application/octet-stream")
+        names = "".join(f'<a href="/large/file.bin?copy={n}">{n}</a>' for n in range(LARGE_FILES))
+        index = Reply(body=f"<!DOCTYPE html><title>Files</title>{names}".encode())
+        return {"/robots.txt": ROBOTS, "/large/file.bin": file, "/": index}
+    shop = Shop(Catalogue(SHOP_PAGES, SEED), "http://127.0.0.1", "http://127.0.0.1")
+    return {"/robots.txt": ROBOTS, **{path: shop.answer(path) for path in page_paths()}}
+
+
+async def timer_lateness(wait: float) -> float:
+    """How much later than asked this loop's timers fire on the whole, in seconds: the median of some of `wait`."""
+    loop = asyncio.get_running_loop()
+    late = []
+    for _ in range(TIMER_TRIALS):
+        done: asyncio.Future[float] = loop.create_future()
+        asked = loop.time()
+        loop.call_later(wait, _fire, done, loop.time)
+        late.append(await done - asked - wait)
+    return max(0.0, sorted(late)[len(late) // 2])
+
+
+def _fire(done: asyncio.Future[float], now: Callable[[], float]) -> None:
+    if not done.done():
+        done.set_result(now())
+
+
+async def serve(specs: list[HostSpec]) -> None:
+    """Serve `specs` until standard input ends. Raises OSError when a port is taken."""
+    clock = Clock()
+    latest = max((spec.latency for spec in specs), default=0.0)
+    lateness = await timer_lateness(min(latest, 0.05)) if latest else 0.0
+    contents = {kind: _pages(kind) for kind in {spec.kind for spec in specs}}
+    hosts, servers, ports = [], [], []
+    try:
+        for number, spec in enumerate(specs):
+            host = Host(spec, contents[spec.kind], clock)
+            # The timer's own lateness is taken off, so that the mean answer time is what was asked for.
+            shortest = max(0.0, spec.latency * (1 - spec.jitter) - lateness)
+            dice = random.Random(SEED + number).random  # noqa: S311  latencies, not secrets
+            server = Server(host.answer, shortest, 2 * spec.latency * spec.jitter, dice)
+            servers.append(server)
+            ports.append(await server.listen(spec.port))
+            hosts.append(host)
+        _say({"ports": ports})
+        await _obey(hosts)
+    finally:
+        for server in servers:
+            await server.aclose()
+
+
+async def _obey(hosts: list[Host]) -> None:
+    """Answer commands until there are no more."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    try:
+        while line := await reader.readline():
+            if line.strip() == b"reset":
+                for host in hosts:
+                    host.counts = Counts()
+            counts = [host.counts for host in hosts]
+            state = TargetState(
+                cpu_seconds(),
+                tuple(c.requests for c in counts),
+                tuple(c.refused for c in counts),
+                tuple(c.burst for c in counts),
+            )
+            _say(asdict(state))
+    finally:
+        transport.close()
+
+
+def _say(values: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(values) + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m scraper.bench.measure.target SPECS`: serve until standard input ends; 1 when a port is taken."""
+    specs = [HostSpec(**spec) for spec in json.loads(arguments[0])]
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(serve(specs))
+    except KeyboardInterrupt:
+        return 0
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        _say({"error": "the port is in use" if taken else error.strerror or str(error)})
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,259 @@
+"""The benchmark on the user's own URLs, politely: robots.txt obeyed, limits on, a budget that is told beforehand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from scraper.bench.findings import explain_knee, gain_sentence, recommend, warnings_of
+from scraper.bench.measure.engine_run import Laboratory
+from scraper.bench.measure.machine import busy_share, core_count
+from scraper.bench.measure.plan import MAX_REPEAT
+from scraper.bench.measure.resource_meter import timer_overhead
+from scraper.bench.measure.result import Report, Row, Sample
+from scraper.bench.measure.rounds import Case, Contest, Watch
+from scraper.bench.measure.sequential import Loop
+from scraper.bench.measure.statistics import expected_rate
+from scraper.bench.run_bundled import OnStop, report, unless_stopped
+from scraper.clock import Clock
+from scraper.config.schema.politeness import USER_AGENT_DEFAULT
+from scraper.config.types.forms import FormError
+from scraper.config.types.units import parse_rate
+from scraper.errors import ConfigError, Problem, ScraperError
+from scraper.model import OutOfScope, Url
+from scraper.urls.canonicalize import KeyRules, canonicalise
+
+LEVELS = (1, 4, 16)
+MAX_URLS = 2_000
+MAX_LINE = 65_536
+MAX_HOSTS = 200
+ASK_ABOVE_REQUESTS = 200
+ASK_ABOVE_RATE = 1.0
+"""Requests per second to one host from which the user is asked first."""
+MOST_RATE = 10.0
+MOST_AT_ONCE = 8
+"""What is refused to be exceeded at a host that is not this machine."""
+CONNECT_SECONDS = 5.0
+TIMEOUT = 10.0
+
+
+class NothingFetched(ScraperError):  # noqa: N818  the state, not a fault of the program
+    """No URL of the list could be fetched."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPlan:
+    """What to ask the user's servers: every URL once at each level and once by the loop, all that `repeat` times.
+
+    A host is asked at most `rate` times a second and by `per_host` fetchers at once. Raises `ConfigError` for what
+    would be an attack.
+    """
+
+    urls: tuple[Url, ...]
+    levels: tuple[int, ...] = LEVELS
+    rate: float = 1.0
+    per_host: int = 2
+    repeat: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.urls:
+            raise ConfigError("the list holds no URL: nothing to measure")
+        if not 1 <= self.repeat <= MAX_REPEAT:
+            raise ConfigError(f"--repeat: expected 1 to {MAX_REPEAT}, got {self.repeat}")
+        if not self.rate > 0:
+            raise ConfigError("--rate: expected more than 0 requests per second")
+        foreign = [url.host for url in self.urls if not _is_this_machine(url)]
+        if foreign and (self.rate > MOST_RATE or self.per_host > MOST_AT_ONCE):
+            raise ConfigError(
+                f"{foreign[0]}: refused to ask a host more than {MOST_RATE:g} times a second or by more than "
+                f"{MOST_AT_ONCE} at once; a benchmark must not hammer a server that others use"
+            )
+
+    @property
+    def hosts(self) -> int:
+        """Distinct hosts."""
+        return len({url.host for url in self.urls})
+
+    @property
+    def requests(self) -> int:
+        """Requests in all, robots.txt included."""
+        runs = self.repeat * len(self.levels)
+        return len(self.urls) * (runs + self.repeat) + self.hosts * runs
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes: the host with most URLs decides."""
+        most = max(sum(url.host == host for url in self.urls) for host in {url.host for url in self.urls})
+        return most / self.rate * self.repeat * (len(self.levels) + 1)
+
+    @property
+    def must_ask(self) -> bool:
+        """Whether the user must agree first."""
+        return self.requests > ASK_ABOVE_REQUESTS or self.rate > ASK_ABOVE_RATE
+
+
+def _is_this_machine(url: Url) -> bool:
+    name = urlsplit(url.href).hostname or ""
+    return name == "localhost" or name.endswith(".localhost") or name.startswith("127.") or name == "::1"
+
+
+def parse_pace(text: str) -> float:
+    """Requests per second as written: `1/s`, `30/m` or a number. Raises `ConfigError`."""
+    try:
+        rate = parse_rate(text)
+    except FormError as error:
+        raise ConfigError(f"--rate: {error}") from None
+    if rate is None:
+        raise ConfigError("--rate: a benchmark of servers that others use needs a limit, such as 1/s")
+    return rate
+
+
+def read_list(lines: Iterable[str], name: str) -> tuple[Url, ...]:
+    """The URLs of a list, one a line; empty lines and those that begin with # are passed over, repeated ones dropped.
+
+    Raises `ConfigError` naming the line.
+    """
+    keys, found = KeyRules((), False), dict[str, Url]()
+    for number, line in enumerate(lines, 1):
+        text = line.strip()[:MAX_LINE]
+        if not text or text.startswith("#"):
+            continue
+        url = canonicalise(text, None, keys)
+        if isinstance(url, OutOfScope):
+            hint = "a line is a whole URL such as https://books.example/"
+            raise ConfigError([Problem(f"{text[:200]!r}: {url.rule}", file=name, line=number, hint=hint)])
+        found.setdefault(url.key, url)
+        if len(found) > MAX_URLS:
+            raise ConfigError([Problem(f"more than {MAX_URLS} URLs; a benchmark needs few", file=name, line=number)])
+    if len({url.host for url in found.values()}) > MAX_HOSTS:
+        raise ConfigError([Problem(f"more than {MAX_HOSTS} hosts; a benchmark needs few", file=name)])
+    return tuple(found.values())
+
+
+async def bench_list(plan: OwnPlan, watch: Watch, on_stop: OnStop) -> Report:
+    """Measure on the plan's URLs. Raises `NothingFetched`, and the errors of `Crawler`."""
+    clock = Clock()
+    lab = Laboratory(await timer_overhead(clock), None, core_count())
+    on_stop(lab.stop)
+    contest = Contest(plan.repeat * (len(plan.levels) + 1), watch, lambda: lab.stopped)
+    contest.tell("looking for the hosts")
+    busy = await busy_share(clock)
+    urls, warnings = await _answering(plan.urls)
+    plan = replace(plan, urls=urls)
+    refused: dict[str, str] = {}
+    section = await contest.measure("Your URLs, politely", _cases(plan, lab, refused), plan.repeat, last_first=True)
+    if not lab.stopped and all(row.sample.errors >= row.sample.pages for row in section.rows):
+        raise NothingFetched(f"no URL could be fetched: {_reasons(section.rows, refused)}")
+    rows = _with_expected(plan, section.rows)
+    contest.sections[-1] = replace(section, rows=rows)
+    found, why = explain_knee(rows, None)
+    bound = (
+        f"A host is asked at most {plan.rate:g} times a second, so {plan.hosts} host{'s'[: plan.hosts > 1]} cannot "
+        f"give more than {plan.hosts * plan.rate:g} pages/s, whatever the concurrency."
+    )
+    contest.conclude([s for s in (gain_sentence(rows), why, bound) if s])
+    if refused:
+        warnings.append(f"robots.txt keeps {len(refused)} of the URLs from us: they were not asked for.")
+    warnings += warnings_of(rows, None, busy, True)
+    return report(
+        contest,
+        lab,
+        scenario="urls",
+        settings={
+            "levels": list(plan.levels),
+            "rate": plan.rate,
+            "per_host": plan.per_host,
+            "repeat": plan.repeat,
+            "urls": len(plan.urls),
+            "hosts": plan.hosts,
+        },
+        knee=found,
+        recommended=recommend(rows, found),
+        warnings=tuple(warnings),
+    )
+
+
+def _cases(plan: OwnPlan, lab: Laboratory, refused: dict[str, str]) -> list[Case]:
+    """The loop and the engine at each level. The loop runs after the engine, which has read robots.txt by then."""
+    loop = Loop(gap=1 / plan.rate, timeout=TIMEOUT, user_agent=USER_AGENT_DEFAULT)
+
+    async def one_by_one() -> Sample | None:
+        allowed = [url.href for url in plan.urls if url.href not in refused]
+        return await unless_stopped(lab, loop.run(allowed)) if allowed else None
+
+    def at_level(level: int) -> Callable[[], Awaitable[Sample | None]]:
+        async def run() -> Sample | None:
+            done = await lab.measure(_config(plan, level), 1)
+            refused.update(done.tally.refused)
+            return None if done.interrupted else done.sample
+
+        return run
+
+    return [
+        Case("sequential", "httpx loop, paced", 0, one_by_one),
+        *(Case(f"engine-{n}", f"engine, {n}", n, at_level(n)) for n in plan.levels),
+    ]
+
+
+def _config(plan: OwnPlan, level: int) -> dict[str, object]:
+    return {
+        "name": "bench",
+        "seeds": [url.href for url in plan.urls],
+        "scope": {"mode": "any", "max_depth": 0},
+        "limits": {"concurrency": level, "retries": 0, "timeout": TIMEOUT, "deadline": 3 * TIMEOUT},
+        "politeness": {"robots": "obey", "per_host": {"rate": plan.rate, "concurrency": plan.per_host}},
+        "sitemaps": "off",
+    }
+
+
+async def _answering(urls: Sequence[Url]) -> tuple[tuple[Url, ...], list[str]]:
+    """The URLs whose hosts take a connection, and a sentence about each other host. Raises `NothingFetched`."""
+    origins = {url.host: url.origin for url in urls}
+    problems = await asyncio.gather(*(_connect(origin) for origin in origins.values()))
+    dead = {host: problem for host, problem in zip(origins, problems, strict=True) if problem}
+    if len(dead) == len(origins):
+        host, problem = next(iter(dead.items()))
+        more = f", nor can {len(dead) - 1} other hosts" if len(dead) > 1 else ""
+        raise NothingFetched(f"{host} cannot be reached: {problem}{more}; nothing was asked for")
+    told = [f"{host} cannot be reached ({problem}): its URLs are left out." for host, problem in dead.items()]
+    return tuple(url for url in urls if url.host not in dead), told
+
+
+async def _connect(origin: str) -> str:
+    """Why no connection to an origin can be made, or nothing when it can."""
+    parts = urlsplit(origin)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(parts.hostname, port)
+    except TimeoutError:
+        return f"no answer within {CONNECT_SECONDS:g} s"
+    except (OSError, UnicodeError) as error:
+        return "connection refused" if isinstance(error, ConnectionRefusedError) else str(error)
+    writer.close()
+    return ""
+
+
+def _reasons(rows: Sequence[Row], refused: dict[str, str]) -> str:
+    words = sorted({word for row in rows for word in row.sample.causes})
+    return ", ".join(words) or next(iter(refused.values()), "no answer")
+
+
+def _with_expected(plan: OwnPlan, rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows with what Little's law allows, from the loop's own latency and the limits of the hosts."""
+    latency = rows[0].sample.p50 if rows else 0.0
+    if not latency:
+        return tuple(rows)
+    return tuple(
+        replace(
+            row,
+            expected=expected_rate(
+                max(1, row.concurrency), latency, hosts=plan.hosts, per_host=plan.per_host, rate=plan.rate
+            ),
+        )
+        for row in rows
+    )

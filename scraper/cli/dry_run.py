@@ -1,0 +1,81 @@
+"""`scrape crawl --dry-run`: reads robots.txt and sitemaps, asks for the seeds, and finds out what a run would do.
+
+It runs the same machine as a crawl, with a page budget of just the seeds and a temporary folder for its outputs, so
+that what it tells is what would happen.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scraper.cli.dry_run_text import render
+from scraper.cli.exit_codes import FAILED, OK
+from scraper.explain.runs.dry_run import REFUSED_SEEDS, Plan
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from scraper.config.schema.crawl import CrawlConfig
+    from scraper.crawler import Crawler
+
+SEEDS_ASKED = 50
+"""Seeds that are asked for; of more only the first ones, for a plan should not take as long as the run."""
+
+
+def dry_run(path: Path, overrides: Sequence[str], console: Console) -> int:
+    """Find out what `scrape crawl` would do with this config, print it, and return the exit code."""
+    import asyncio
+
+    from scraper.config.reading.load import load_config
+    from scraper.config_to_settings import read_seeds
+    from scraper.urls.canonicalize import KeyRules
+
+    config = load_config(path, overrides)
+    seeds = read_seeds(config, KeyRules(config.scope.strip_params, config.scope.sort_query))
+    budget = max(1, min(len(seeds), SEEDS_ASKED))
+    with tempfile.TemporaryDirectory(prefix="scrape-dry-run-") as folder:
+        changes = (f"limits.max_pages={budget}", f"output.folder='{folder}'", "output.sinks=[jsonl]", "files={}")
+        plan = asyncio.run(_explore(load_config(path, [*overrides, *changes]), path.parent))
+    plan.seed_count = len(seeds)
+    for line in render(plan, config):
+        console.print(line, markup=False, highlight=False)
+    return OK if any(result.error is None for result in plan.seeds) else FAILED
+
+
+async def _explore(config: CrawlConfig, base: Path) -> Plan:
+    from scraper.crawler import Crawler
+    from scraper.engine.signals import signals_stop
+
+    plan = Plan()
+    async with Crawler(config, listeners=[plan.watch], base=base, all_sitemaps=True) as crawler:
+        with signals_stop(crawler.floor):
+            async for result in crawler.results():
+                plan.answered(result)
+                if result.request.kind == "page":
+                    plan.page(result)
+                elif result.request.kind == "sitemap":
+                    plan.sitemap(result)
+        async for request in crawler.waiting():
+            plan.waits(request, crawler.refused_by(request), crawler.delay_of(request.url.host))
+        assert crawler.summary is not None
+        skipped = crawler.summary.values["skipped"]
+        plan.skipped.update({word: count for word, count in skipped.items() if word != "budget"})
+        plan.seeds_refused.extend(_refused_seeds(crawler))
+    return plan
+
+
+def _refused_seeds(crawler: Crawler) -> Iterator[tuple[str, str]]:
+    """The seeds that the run skipped for another reason than its budget."""
+    from scraper.explain.runs.record_search import parse_record
+
+    assert crawler.summary is not None
+    found = 0
+    with (crawler.summary.folder / "skipped.jsonl").open("rb") as file:
+        for line in file:
+            skip = parse_record(line) or {}
+            if skip.get("parent") is None and skip.get("reason") != "budget" and found < REFUSED_SEEDS:
+                found += 1
+                yield str(skip.get("url")), f"not asked for: {skip.get('rule')}"

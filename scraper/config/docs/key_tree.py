@@ -1,0 +1,113 @@
+"""The schema's models walked as a tree: which keys exist, where, and in what form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from scraper.config.schema.crawl import CrawlConfig
+from scraper.config.schema.section import Section
+from scraper.config.types.forms import Form, Shorthand
+
+
+class Key(NamedTuple):
+    """One key of the config: its path with `[]` for a list's members and `*` for a mapping's, and its field."""
+
+    path: str
+    field: FieldInfo
+    section: type[Section]
+
+
+def parts(annotation: Any) -> Iterator[Any]:
+    """The annotation, what it is made of, and the forms that stand in it, outermost first."""
+    if get_origin(annotation) is Annotated:
+        inner, *metadata = get_args(annotation)
+        yield from metadata
+        yield from parts(inner)
+        return
+    yield annotation
+    if get_origin(annotation) is not Literal:
+        for part in get_args(annotation):
+            yield from parts(part)
+
+
+def field_parts(field: FieldInfo) -> list[Any]:
+    """All parts of a field's annotation."""
+    return [*field.metadata, *parts(field.annotation)]
+
+
+def form_of(field: FieldInfo) -> Form | None:
+    """The form of a field's value, or of a mapping's values: the last one, for a mapping's keys come first."""
+    return next((p for p in reversed(field_parts(field)) if isinstance(p, Form)), None)
+
+
+def shorthand_of(field: FieldInfo) -> Shorthand | None:
+    """The shorter way that a field, or each of its members, may be written."""
+    return next((p for p in field_parts(field) if isinstance(p, Shorthand)), None)
+
+
+def words_of(field: FieldInfo) -> tuple[str, ...]:
+    """The words a field is limited to, or nothing when it is not."""
+    for part in field_parts(field):
+        if get_origin(part) is Literal:
+            return tuple(get_args(part))
+    return ()
+
+
+def section_of(field: FieldInfo) -> type[Section] | None:
+    """The model of a field's value or of its members."""
+    return next((p for p in field_parts(field) if isinstance(p, type) and issubclass(p, Section)), None)
+
+
+def container_of(field: FieldInfo) -> str:
+    """`[]` for a list, `.*` for a mapping with free keys, otherwise nothing."""
+    origins = [get_origin(p) for p in field_parts(field)]
+    return "[]" if tuple in origins else ".*" if dict in origins else ""
+
+
+def walk(
+    section: type[Section] = CrawlConfig, prefix: str = "", above: tuple[type[Section], ...] = ()
+) -> Iterator[Key]:
+    """Every key below `section`, in the order of the schema. What can stand inside itself is walked once."""
+    for name, field in section.model_fields.items():
+        path = f"{prefix}.{name}" if prefix else name
+        yield Key(path, field, section)
+        if (inner := section_of(field)) and inner not in (section, *above):
+            yield from walk(inner, path + container_of(field), (section, *above))
+
+
+@lru_cache(maxsize=1)
+def everywhere() -> dict[str, tuple[str, ...]]:
+    """Each key's name with the paths it stands at."""
+    found: dict[str, tuple[str, ...]] = {}
+    for key in walk():
+        name = key.path.rpartition(".")[2]
+        found[name] = (*found.get(name, ()), key.path)
+    return found
+
+
+def section_at(path: tuple[Any, ...]) -> type[Section] | None:
+    """The model that the mapping at `path` is read as, or None when its keys are free."""
+    section: type[Section] | None = CrawlConfig
+    steps = list(path)
+    while steps and section is not None:
+        field = section.model_fields.get(str(steps.pop(0)))
+        if field is None:
+            return None
+        if container_of(field):
+            if not steps:
+                return None
+            steps.pop(0)
+        section = section_of(field)
+    return section
+
+
+def field_at(path: tuple[Any, ...]) -> FieldInfo | None:
+    """The field that the value at `path` is read as, when it is a section's own key or a member of one."""
+    for cut in (1, 2):
+        if len(path) >= cut and (section := section_at(path[:-cut])) is not None:
+            return section.model_fields.get(str(path[-cut]))
+    return None

@@ -1,0 +1,158 @@
+"""Write docs/config.md and docs/config.schema.json: `python -m scraper.config.docs.reference docs`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from scraper.config.docs.json_schema import json_schema
+from scraper.config.docs.key_tree import container_of, field_parts, form_of, section_of, shorthand_of, words_of
+from scraper.config.schema.crawl import CrawlConfig
+from scraper.config.schema.section import Section
+
+REFERENCE = "config.md"
+SCHEMA = "config.schema.json"
+
+_HEAD = """\
+# The config file
+
+<!-- Written by `python -m scraper.config.docs.reference docs` from the schema; edit the schema, not this file. -->
+
+A crawl is described by one YAML file. The least that works:
+
+```yaml
+seeds: [https://books.example/]
+```
+
+The files in [`configs/`](../configs) are complete examples with comments. `scrape validate FILE` checks a config and
+prints it with all defaults; nothing is asked for before a config is free of problems, and all problems are shown at
+once, each with its line, its column and its key.
+
+## How values are written
+
+| value | examples | meaning |
+|---|---|---|
+| duration | `500ms` `30s` `5m` `1h30m` `2d` `90` | a plain number is seconds |
+| size | `500KB` `20MB` `1GiB` `1000000` | KB, MB, GB, TB: powers of 1000; KiB ...: of 1024; a plain number is bytes |
+| rate | `2/s` `30/m` `500/h` `1/10s` `0.5` `unlimited` | a plain number is requests per second; `null` is unlimited |
+| regular expression | `'/catalogue/'` `'\\.pdf$'` | Python's syntax, found anywhere in the URL; use single quotes |
+| CSS selector | `h1` `'.price_color'` `'table.specs td'` | checked when the config is read |
+| yes or no | `true` `false` | `yes`, `no`, `on` and `off` are texts in YAML 1.2 and are refused here |
+
+The file is read as YAML 1.2: `off` and `12:30` are texts. Unknown keys, keys that stand twice, aliases (`*name`), merge
+keys (`<<`), tags (`!name`) and a second document are errors. Text is UTF-8, a file at most 1 MiB.
+
+`${NAME}` stands for an environment variable in `headers`, `auth` and `network.proxy`, and nowhere else; `$${` is a
+plain `${`. A variable that is not set is an error. What comes from the environment is never printed, logged or stored:
+the effective config shows `${NAME}` again, and passwords written in the file itself as stars.
+
+`--set key.path=value` lays a value, written as in YAML, over the file:
+
+```sh
+scrape crawl shop.yaml --set limits.max_pages=100 --set 'scope.deny=[/login, /cart]'
+scrape crawl shop.yaml --set 'politeness.hosts."api.books.example".rate=10/s' --set 'seeds[0]=https://books.example/'
+```
+
+Paths: `seeds: [{file: ...}]` and hooks in files are relative to the config's own folder, `output.folder` to the
+current directory.
+
+For completion and checks while you type, begin the file with a line that names the schema (`scrape schema` prints it):
+
+```yaml
+# yaml-language-server: $schema=config.schema.json
+```
+
+An editor then marks unknown keys, wrong kinds, words, units and bounds, and keys that exclude each other. Whether a
+selector is one, a file or a variable is there, or values fit together, `scrape validate` says.
+"""
+
+
+def render_reference() -> str:
+    """The whole of docs/config.md."""
+    parts = [_HEAD, "## The keys at the top\n", _table(CrawlConfig, linked=True)]
+    for name, field in CrawlConfig.model_fields.items():
+        if section_of(field) is not None:
+            parts += _chapter(name, field, 2)
+    return "\n".join(parts)
+
+
+def render_schema() -> str:
+    """The whole of docs/config.schema.json."""
+    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _chapter(path: str, field: FieldInfo, level: int) -> Iterator[str]:
+    section = section_of(field)
+    assert section is not None
+    yield f"{'#' * level} `{path}`\n"
+    shape = {"[]": "A list", ".*": "A mapping with names of your own as keys"}.get(container_of(field))
+    if shape:
+        short = shorthand_of(field)
+        each = f"; each member is {short.words}, or a mapping" if short else "; each member is a mapping"
+        yield f"{shape}{each}. {field.description}\n"
+    yield cleandoc(section.__doc__ or "") + "\n"
+    yield _table(section)
+    for name, inner in section.model_fields.items():
+        if section_of(inner) not in (None, section):  # a field's fields are fields again
+            yield from _chapter(f"{path}{container_of(field)}.{name}", inner, level + 1)
+
+
+def _table(section: type[Section], *, linked: bool = False) -> str:
+    rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    for name, field in section.model_fields.items():
+        default = "" if section.sparse and not field.is_required() and field.default is None else _default(field)
+        key = f"[`{name}`](#{name})" if linked and section_of(field) else f"`{name}`"
+        nullable = not section.sparse and type(None) in field_parts(field) and "`null`" not in value_words(field)
+        words = value_words(field) + (", or `null`" if nullable else "")
+        cells = (key, words, default, field.description or "")
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def value_words(field: FieldInfo) -> str:
+    """What may be written for a field, in words."""
+    container, section, words, form = container_of(field), section_of(field), words_of(field), form_of(field)
+    short = shorthand_of(field)
+    if words:
+        text = ", ".join(f"`{word}`" for word in words)
+    elif section is not None:
+        text = f"{short.words}, or a mapping" if short else "a mapping"
+    else:
+        text = form.words if form else "any value"
+    if container == "[]":
+        single = f"{short.words}, or " if short and section is None else ""
+        return f"{single}a list: each {text}"
+    return f"a mapping: each {text}" if container else text
+
+
+def _default(field: FieldInfo) -> str:
+    value: Any = field.default
+    form = form_of(field)
+    if field.is_required():
+        return "required"
+    if value is PydanticUndefined or value in ((), {}):
+        return ""
+    if value is None:
+        return f"`{form.nothing}`" if form and form.nothing else "`null`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{part}`" for part in value)
+    return f"`{form.show(value) if form else value}`"
+
+
+def write(folder: Path) -> None:
+    """Write both files into `folder`."""
+    (folder / REFERENCE).write_text(render_reference(), "utf-8")
+    (folder / SCHEMA).write_text(render_schema(), "utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))

@@ -1,0 +1,116 @@
+"""A config file, text or mapping to a checked `CrawlConfig`, or to all of its problems at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from scraper.config.reading.overrides import lay_over
+from scraper.config.reading.problems import Origins, explain, in_file_order
+from scraper.config.reading.yaml import MAX_DEPTH, MAX_SIZE, Document, decode, read_yaml, too_large
+from scraper.config.schema.crawl import CrawlConfig
+from scraper.config.types.checks import check_name
+from scraper.config.types.forms import FormError, Surroundings, describe
+from scraper.errors import ConfigError, Problem
+
+
+def load_config(
+    path: Path | str, overrides: Sequence[str] = (), *, env: Mapping[str, str] | None = None
+) -> CrawlConfig:
+    """Read the config at `path`, lay `overrides` (`key.path=value`) over it and check it.
+
+    `env` are the variables that `${NAME}` may name; the process's own without it. A crawl without a name is named
+    after the file. Raises `ConfigError` with every problem: those of the file in its order, then those of options.
+    """
+    path = Path(path)
+    text = decode(_read(path), str(path))
+    return parse_config(text, str(path), overrides, env=env, base=path.parent)
+
+
+def parse_config(
+    text: str,
+    file_name: str = "<config>",
+    overrides: Sequence[str] = (),
+    *,
+    env: Mapping[str, str] | None = None,
+    base: Path | None = None,
+) -> CrawlConfig:
+    """Read a config from its text; `file_name` stands in messages, paths in it are relative to `base`.
+
+    Raises `ConfigError`, as `load_config` does.
+    """
+    document = read_yaml(text, file_name)
+    if not isinstance(document.value, dict):
+        what = "is empty" if document.value is None else "must be a mapping of keys, such as `seeds: [...]`"
+        problem = Problem(what, file=file_name, line=1, column=1, hint="the least is: seeds: [https://books.example/]")
+        raise in_file_order([*document.problems, problem] if not document.problems else document.problems)
+    origins = Origins(document, lay_over(document, overrides))
+    _name(document.value, Path(file_name).stem)
+    return _check(document, origins, Surroundings(os.environ if env is None else env, base))
+
+
+def config_from_mapping(values: Mapping[str, Any], *, env: Mapping[str, str] | None = None) -> CrawlConfig:
+    """Check a config given as plain Python values, written as they would be in YAML.
+
+    Paths are relative to the current directory. Raises `ConfigError`; its problems name key paths without places.
+    """
+    document = Document("")
+    document.value = _plain(values, 0)
+    if not isinstance(document.value, dict):
+        raise ConfigError("a config is a mapping of keys")
+    return _check(document, Origins(document), Surroundings(os.environ if env is None else env))
+
+
+def _check(document: Document, origins: Origins, around: Surroundings) -> CrawlConfig:
+    problems = document.problems
+    try:
+        config = CrawlConfig.model_validate(document.value, context=around)
+    except ValidationError as error:
+        problems = [*problems, *explain(error, origins)]
+    if problems:
+        # Raised outside the except clause: pydantic's error holds the values it was given, passwords too.
+        raise in_file_order(problems)
+    return config
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise ConfigError([Problem("is a folder, not a config file", file=str(path))])
+        with path.open("rb") as file:
+            raw = file.read(MAX_SIZE + 1)
+    except FileNotFoundError:
+        raise ConfigError([Problem("no such file", file=str(path))]) from None
+    except OSError as error:
+        raise ConfigError([Problem(f"cannot be read: {error.strerror or error}", file=str(path))]) from None
+    except ValueError:
+        raise ConfigError("a path cannot hold a NUL character") from None
+    if len(raw) > MAX_SIZE:
+        raise ConfigError([Problem(too_large(), file=str(path))])
+    return raw
+
+
+def _name(values: dict[str, Any], stem: str) -> None:
+    """Name a crawl after its file, when it has no name and the file's would do."""
+    if "name" not in values:
+        try:
+            values["name"] = check_name(stem, Surroundings())
+        except FormError:
+            return
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """A copy of Python values with texts as keys; raises `ConfigError` when it is nested without end."""
+    if depth > MAX_DEPTH:
+        raise ConfigError(f"the config is nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, Mapping):
+        if odd := [key for key in value if not isinstance(key, str)]:
+            raise ConfigError(f"the keys of a config are texts, got {describe(odd[0])}")
+        return {str(key): _plain(member, depth + 1) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(member, depth + 1) for member in value]
+    return value

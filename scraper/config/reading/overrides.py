@@ -1,0 +1,97 @@
+"""Options laid over a config before it is checked: `--set limits.max_pages=10`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from scraper.config.reading.yaml import Broken, Document, Path, key_path, read_yaml
+from scraper.config.types.forms import describe
+from scraper.errors import ConfigError, Problem
+
+MAX_MEMBER = 10_000
+"""The highest index of a list that an option may name."""
+
+_STEP = re.compile(r"""(?:"([^"]*)"|'([^']*)'|([^.\[\]"'=\s]+)|\[(\d{1,5})\])""")
+
+
+def lay_over(document: Document, overrides: Sequence[str]) -> dict[Path, str]:
+    """Set each `key.path=value` in the document; return which paths now come from which option.
+
+    A part with a dot in it is quoted (`politeness.hosts."api.books.example".rate=5/s`), a list's member is named
+    by its index (`seeds[0]`). Values are YAML. What cannot be set is added to the document's problems.
+    """
+    origins: dict[Path, str] = {}
+    for option in overrides:
+        path, text = _split(option)
+        if path is None:
+            message = "expected KEY.PATH=VALUE"
+            document.problems.append(Problem(message, file="--set", hint="for example --set limits.max_pages=10"))
+            continue
+        name = f"--set {key_path(path)}"
+        try:
+            value = read_yaml(text, name)
+        except ConfigError as error:
+            document.problems += [Problem(p.message, file=name, hint=p.hint) for p in error.problems]
+            continue
+        document.problems += [Problem(p.message, file=name, hint=p.hint) for p in value.problems]
+        if problem := _set(document, path, value.value, name, origins):
+            document.problems.append(problem)
+    return origins
+
+
+def _split(option: str) -> tuple[Path | None, str]:
+    """The path before the first `=` outside quotes, and the text after it; None when that is no path."""
+    steps: list[str | int] = []
+    at = 0
+    while step := _STEP.match(option, at):
+        double, single, bare, index = step.groups()
+        steps.append(int(index) if index else next(s for s in (double, single, bare) if s is not None))
+        at = step.end()
+        after = option[at : at + 1]
+        if after == "=":
+            return tuple(steps), option[at + 1 :]
+        if after == ".":
+            at += 1
+        elif after != "[":
+            break
+    return None, ""
+
+
+def _set(document: Document, path: Path, value: Any, name: str, origins: dict[Path, str]) -> Problem | None:
+    here = document.value
+    for depth, step in enumerate(path):
+        last = depth == len(path) - 1
+        if isinstance(here, Broken):
+            return None
+        if isinstance(here, list):
+            index = int(step) if isinstance(step, int) or (step.isascii() and step.isdigit() and len(step) < 6) else -1
+            if not 0 <= index <= min(len(here), MAX_MEMBER):
+                return Problem(
+                    f"{key_path(path[:depth])} is a list of {len(here)}; its members are [0], [1] ...", file=name
+                )
+            if index == len(here):
+                here.append(None)
+            step = index
+        elif not isinstance(here, dict) or isinstance(step, int):
+            what = describe(here) if depth else "the config"
+            return Problem(f"{key_path(path[:depth]) or 'the config'} is {what} here", file=name, hint="set it whole")
+        path = (*path[:depth], step, *path[depth + 1 :])
+        if last:
+            here[step] = value
+            _forget(document, path)
+            origins[path] = name
+        else:
+            missing = isinstance(here, dict) and here.get(str(step)) is None
+            if missing or here[step] is None:
+                here[step] = {}
+                origins.setdefault(path[: depth + 1], name)
+            here = here[step]
+    return None
+
+
+def _forget(document: Document, path: Path) -> None:
+    """The places of what an option replaced are no longer true."""
+    for old in [p for p in document.places if p[: len(path)] == path]:
+        del document.places[old]

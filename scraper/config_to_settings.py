@@ -1,0 +1,251 @@
+"""A configuration in the words of each room: every room gets its own small settings, never the whole config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from scraper.config.schema.crawl import CrawlConfig
+from scraper.config.schema.extraction import Condition, FieldRule
+from scraper.config.schema.following import Follow, Next
+from scraper.config.schema.posting import InJson
+from scraper.engine.settings import EngineSettings
+from scraper.errors import ConfigError, Problem
+from scraper.extract.page_extractor import ExtractSettings, FileSettings
+from scraper.extract.rules.conditions import ConditionSettings
+from scraper.extract.rules.css_field import FieldSettings
+from scraper.extract.rules.follow_links import FollowSettings, NextSettings
+from scraper.extract.rules.json_pointer import Pointer
+from scraper.extract.rules.rule import RuleSettings
+from scraper.model import OutOfScope, Request, Url
+from scraper.politeness.circuit_breaker import BreakerSettings
+from scraper.politeness.host_gate import GateSettings
+from scraper.politeness.host_overrides import HostOverlay, PolitenessSettings
+from scraper.politeness.robots_cache import RobotsSettings
+from scraper.sinks.parquet import ColumnKind
+from scraper.urls.canonicalize import KeyRules, canonicalise
+from scraper.urls.post_identity import posted
+from scraper.urls.scope import Scope, ScopeSettings
+from scraper.urls.traps import TrapSettings
+
+MAX_SEED_LINE = 65_536
+MAX_SEEDS = 10_000_000
+"""Seeds of one run, over all of its seed files."""
+
+
+def read_seeds(config: CrawlConfig, keys: KeyRules) -> list[Url]:
+    """The seeds as canonical URLs, those of sitemaps too. Raises `ConfigError` naming file and line."""
+    return [request.url for request in seed_requests(config, keys)]
+
+
+def seed_requests(config: CrawlConfig, keys: KeyRules) -> Iterator[Request]:
+    """Seeds as they enter the frontier, in the order given; sitemaps are asked for before pages.
+
+    Raises `ConfigError` naming file and line.
+    """
+    for seed in config.seeds:
+        if seed.file is not None:
+            for url in _seed_file(seed.file, keys):
+                yield Request(url, label=seed.label)
+        elif seed.sitemap is not None:
+            yield Request(_seed(seed.sitemap, keys, Problem(seed.sitemap, "seeds")), kind="sitemap", priority=-10)
+        else:
+            text, content = seed.url or "", seed.content
+            url = posted(_seed(text, keys, Problem(text, "seeds")), content)
+            yield Request(url, label=seed.label, content=content)
+
+
+def _seed_file(path: Path, keys: KeyRules) -> Iterator[Url]:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                text = line.strip()
+                if number > MAX_SEEDS:
+                    raise ConfigError([Problem(f"more than {MAX_SEEDS} lines", "seeds", str(path), number)])
+                if text and not text.startswith("#"):
+                    yield _seed(text[:MAX_SEED_LINE], keys, Problem(text[:200], "seeds", str(path), number))
+    except OSError as error:
+        raise ConfigError([Problem(f"cannot be read: {error.strerror or error}", "seeds", str(path))]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([Problem("is not UTF-8 text", "seeds", str(path))]) from error
+
+
+def _seed(text: str, keys: KeyRules, place: Problem) -> Url:
+    found = canonicalise(text, None, keys)
+    if isinstance(found, OutOfScope):
+        hint = "a seed is a whole URL such as https://books.example/"
+        raise ConfigError([Problem(f"{text!r}: {found.rule}", place.key, place.file, place.line, hint=hint)])
+    return found
+
+
+def scope_for(config: CrawlConfig, seeds: Sequence[Url]) -> Scope:
+    """The scope that the config describes around its seeds."""
+    scope, traps = config.scope, config.scope.traps
+    return Scope(
+        ScopeSettings(
+            mode=scope.mode,
+            hosts=scope.hosts,
+            allow=scope.allow,
+            deny=scope.deny,
+            max_depth=scope.max_depth,
+            traps=TrapSettings(
+                max_length=traps.max_length,
+                max_segments=traps.max_segments,
+                max_repeats=traps.max_repeats,
+                max_params=traps.max_params,
+                allow=traps.allow,
+            ),
+        ),
+        seeds,
+    )
+
+
+def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> ExtractSettings:
+    """What the extractor must know."""
+    return ExtractSettings(
+        scope=scope,
+        rules=tuple(
+            RuleSettings(
+                match=rule.match,
+                each=rule.each.css if rule.each else None,
+                each_json=rule.each.json if rule.each else None,
+                each_xpath=rule.each.xpath if rule.each else None,
+                when=tuple(_condition(condition) for condition in rule.when),
+                unless=tuple(_condition(condition) for condition in rule.unless),
+                label=rule.label,
+                keep=rule.keep,
+                follow=tuple(_follow(follow) for follow in rule.follow),
+                next=_next(rule.next) if rule.next is not None else None,
+                fields=tuple(_field(name, field) for name, field in rule.fields.items()),
+            )
+            for rule in config.extract
+        ),
+        keys=keys,
+        nofollow=config.politeness.nofollow,
+        files=FileSettings(config.files.match, config.files.css),
+        product=robots_settings(config).token,
+        follow_links=config.scope.links == "all",
+    )
+
+
+def _follow(follow: Follow) -> FollowSettings:
+    f = follow
+    return FollowSettings(f.css, f.xpath, f.json, f.regex, f.match, f.label, f.priority, f.carry)
+
+
+def _next(way: Next) -> NextSettings:
+    first = way.first if way.first is not None else 0 if way.offset else 1
+    return NextSettings(
+        way.css,
+        way.xpath,
+        way.json,
+        way.rel,
+        _place(way.page),
+        _place(way.offset),
+        first,
+        way.step or 1,
+        way.last,
+        way.cursor,
+        _place(way.param),
+    )
+
+
+def _place(place: str | InJson | None) -> str | Pointer | None:
+    return Pointer(place.pointer) if isinstance(place, InJson) else place
+
+
+def _condition(condition: Condition) -> ConditionSettings:
+    c = condition
+    return ConditionSettings(c.css, c.xpath, c.json, c.regex, c.field, c.equals, c.matches)
+
+
+def _field(name: str, rule: FieldRule) -> FieldSettings:
+    each = rule.each
+    return FieldSettings(
+        name=name,
+        css=each.css if each else rule.css,
+        links=rule.links,
+        attr=rule.attr,
+        type=rule.type or ("any" if rule.of_json else "text"),
+        regex=rule.regex,
+        many=rule.many or each is not None,
+        required=rule.required,
+        default=rule.default,
+        xpath=each.xpath if each else rule.xpath,
+        json=each.json if each else rule.json,
+        structured=rule.structured,
+        main_text=rule.main_text,
+        table=rule.table,
+        transform=tuple((step.name, step.given) for step in rule.transform),
+        fields=tuple(_field(inner, field) for inner, field in rule.fields.items()),
+    )
+
+
+def column_kinds(config: CrawlConfig) -> dict[str, ColumnKind]:
+    """What each field's column holds; a field that rules read differently is JSON."""
+    kinds: dict[str, ColumnKind] = {}
+    for rule in config.extract:
+        for name, field in rule.fields.items():
+            kind = _column_kind(field)
+            kinds[name] = kind if kinds.get(name, kind) == kind else "json"
+    return kinds
+
+
+def _column_kind(field: FieldRule) -> ColumnKind:
+    changes_shape = any(step.name in ("split", "join") for step in field.transform)
+    if field.fields or changes_shape or field.table or (field.of_json and field.type is None):
+        return "json"
+    if field.links:
+        return "texts"
+    match field.type:
+        case "int":
+            return "ints" if field.many else "int"
+        case "float":
+            return "floats" if field.many else "float"
+        case "bool":
+            return "bools" if field.many else "bool"
+        case _:
+            return "texts" if field.many else "text"
+
+
+def engine_settings(config: CrawlConfig) -> EngineSettings:
+    """What the engine must know."""
+    limits = config.limits
+    return EngineSettings(
+        name=config.name,
+        concurrency=limits.concurrency,
+        max_pages=limits.max_pages,
+        max_time=limits.max_time,
+        max_redirects=limits.max_redirects,
+        sitemaps=config.sitemaps == "auto" and config.scope.mode != "page",
+        obey_robots=config.politeness.robots.policy == "obey",
+    )
+
+
+def robots_settings(config: CrawlConfig) -> RobotsSettings:
+    """How robots.txt is treated."""
+    robots = config.politeness.robots
+    return RobotsSettings(config.politeness.user_agent, robots.policy, robots.forbidden)
+
+
+def politeness_settings(config: CrawlConfig) -> PolitenessSettings:
+    """The rules for hosts: defaults and overlays."""
+    polite, breaker, robots = config.politeness, config.politeness.breaker, config.politeness.robots
+    defaults = GateSettings(
+        rate=polite.per_host.rate,
+        concurrency=polite.per_host.concurrency,
+        adaptive=polite.adaptive,
+        breaker=BreakerSettings(
+            failures=breaker.failures,
+            ratio=breaker.ratio,
+            window=breaker.window,
+            open=breaker.open,
+            max_open=breaker.max_open,
+        ),
+        max_retry_after=polite.max_retry_after,
+        max_crawl_delay=robots.max_crawl_delay,
+        long_crawl_delay=robots.above,
+        max_pages=config.limits.max_pages_per_host,
+    )
+    overlays = {pattern: HostOverlay(**overlay.given()) for pattern, overlay in polite.hosts.items()}
+    return PolitenessSettings(defaults, overlays)

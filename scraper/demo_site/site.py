@@ -1,0 +1,238 @@
+"""The bundled site: a synthetic shop and its supplier on two ports of 127.0.0.1, for demos, benchmarks and tests.
+
+Its content depends on nothing but the seed (and on the ports, where an address is absolute). It has what real sites
+have: pagination, redirects, tracking parameters, session ids, a calendar without end, slow, broken, cut and limited
+pages, and a second host that is out of order for a while. `ShopSite.expected` says what a complete crawl finds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+
+from scraper.clock import Clock
+from scraper.demo_site.catalogue import CATEGORIES, Catalogue, Product
+from scraper.demo_site.server import Asked, Reply, Server
+from scraper.demo_site.shop import DOWNLOADS, LIMITED_OFFERS, LOOP, MISSING, NOTES, PRIVATE, REDIRECTS, SLOW_PAGES, Shop
+from scraper.demo_site.supplier import Supplier
+from scraper.demo_site.templates import frame
+
+LIMITED_BURST = 3
+"""Requests the limited area answers at once before its rate holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSettings:
+    """How the site behaves. Times are seconds.
+
+    `pages` is about how many HTML pages the shop has, at least 39. Every response waits `latency_s` and up to
+    `jitter_s` more, a page below /slow/ `slow_s` more. The supplier fails for `outage_s` from the first page it is
+    asked for and for its first `outage_requests` requests. Below /limited/ more than `limited_rate` requests a second
+    are answered 429. Port 0 picks a free one.
+    """
+
+    pages: int = 300
+    seed: int = 7
+    latency_s: float = 0.0
+    jitter_s: float = 0.0
+    slow_s: float = 1.5
+    outage_s: float = 8.0
+    outage_requests: int = 0
+    limited_rate: float = 4.0
+    port: int = 0
+    supplier_port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a crawl must find that starts at the home page, obeys robots.txt and may go to the supplier.
+
+    `pages` are the shop's good HTML pages that links lead to, without tracking and session parameters and without the
+    calendar; `sitemap_only` those that only the sitemap names. `products` are by URL. `broken` are the URLs that
+    never give a page, with their status (0: cut short). `forbidden` are linked and kept by robots.txt.
+    """
+
+    products: Mapping[str, Product]
+    pages: frozenset[str]
+    sitemap_only: frozenset[str]
+    supplier_pages: frozenset[str]
+    media: frozenset[str]
+    downloads: frozenset[str]
+    redirects: Mapping[str, str]
+    loops: frozenset[str]
+    broken: Mapping[str, int]
+    forbidden: frozenset[str]
+
+
+class ShopSite:
+    """The running site: `async with ShopSite(settings) as site`. `url` and `supplier_url` have no slash at the end.
+
+    Entering raises OSError when a port is taken.
+    """
+
+    url: str
+    supplier_url: str
+    expected: Expected
+
+    def __init__(self, settings: SiteSettings | None = None) -> None:
+        self.settings = settings or SiteSettings()
+        dice = random.Random(self.settings.seed).random  # noqa: S311  latencies, not secrets
+        latency, jitter = self.settings.latency_s, self.settings.jitter_s
+        self._shop_server = Server(self._answer_shop, latency, jitter, dice)
+        self._supplier_server = Server(self._answer_supplier, latency, jitter, dice)
+        self._cut_once = False
+        self._limited_from = 0.0
+        self._shop: Shop
+        self._supplier: Supplier
+        self._clock: Clock
+
+    @property
+    def requests(self) -> int:
+        """Requests answered so far, by both hosts."""
+        return self._shop_server.requests + self._supplier_server.requests
+
+    async def __aenter__(self) -> ShopSite:
+        """Start both hosts."""
+        settings = self.settings
+        self._clock = Clock()
+        try:
+            self.url = f"http://127.0.0.1:{await self._shop_server.listen(settings.port)}"
+            self.supplier_url = f"http://127.0.0.1:{await self._supplier_server.listen(settings.supplier_port)}"
+        except OSError:
+            await self.aclose()
+            raise
+        self._shop = Shop(Catalogue(settings.pages, settings.seed), self.url, self.supplier_url)
+        self._supplier = Supplier(self.supplier_url, self.url, settings.outage_s, settings.outage_requests)
+        self.expected = expected(self._shop, self._supplier)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop both hosts and drop their connections."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop both hosts and drop their connections; calling it twice does nothing more."""
+        await self._shop_server.aclose()
+        await self._supplier_server.aclose()
+
+    def _answer_shop(self, asked: Asked) -> Reply:
+        path = asked.target.partition("?")[0]
+        if path.startswith("/limited/") and not self._within_limit():
+            body = frame("Too many requests", "<h1>One after the other, please</h1>").encode()
+            return Reply(429, body, headers=(("Retry-After", "1"),))
+        reply = self._shop.answer(asked.target)
+        if path.startswith("/slow/"):
+            return replace(reply, delay=self.settings.slow_s)
+        if path.startswith("/error/"):
+            return Reply(500, frame("Broken", "<h1>This page is broken</h1>").encode())
+        if path.startswith("/flaky/"):
+            return self._flaky(path)
+        return reply
+
+    def _flaky(self, path: str) -> Reply:
+        body = frame("Long page", f"<h1>Long page</h1>{'<p>And so on.</p>' * 200}").encode()
+        if path == "/flaky/once.html" and self._cut_once:
+            return Reply(body=body)
+        self._cut_once = self._cut_once or path == "/flaky/once.html"
+        return Reply(body=body, fault="truncate")
+
+    def _within_limit(self) -> bool:
+        """GCRA: `limited_rate` requests a second, of which `LIMITED_BURST` may come at once."""
+        gap, now = 1 / self.settings.limited_rate, self._clock.now()
+        if self._limited_from > now + gap * (LIMITED_BURST - 1):
+            return False
+        self._limited_from = max(self._limited_from, now) + gap
+        return True
+
+    def _answer_supplier(self, asked: Asked) -> Reply:
+        return self._supplier.answer(asked.target, self._clock.now())
+
+
+def expected(shop: Shop, supplier: Supplier) -> Expected:
+    """What there is to find in `shop` and at `supplier`."""
+    products = shop.catalogue.products
+    paths = {"/", "/about.html", "/terms.html", "/service.html", "/flaky/once.html"}
+    paths |= {product.path for product in products}
+    paths |= {f"/catalogue/page-{n}.html" for n in range(1, len(shop.listings) + 1)}
+    for name, listings in zip(CATEGORIES, shop.category_listings, strict=True):
+        paths |= {f"/category/{name.lower()}/index.html"}
+        paths |= {f"/category/{name.lower()}/page-{n}.html" for n in range(2, len(listings) + 1)}
+    paths |= {f"/limited/offer-{n}.html" for n in range(1, LIMITED_OFFERS + 1)}
+    paths |= {f"/slow/page-{n}.html" for n in range(1, SLOW_PAGES + 1)}
+
+    def full(some: object) -> str:
+        return f"{shop.address}{some}"
+
+    broken = {full(path): 404 for path in (*MISSING, "/login.html", "/missing/terms-1998.html")}
+    broken |= {full("/error/broken.html"): 500, full("/flaky/truncated.html"): 0}
+    moved = {n: products[n - 1].path for n in (1, len(products) // 2 + 1, len(products))}
+    redirects = {full(f"/old/product-{n}.html"): full(path) for n, path in moved.items()}
+    redirects |= {full(path): full(target) for path, (_, target) in REDIRECTS.items()}
+    return Expected(
+        products={full(product.path): product for product in products},
+        pages=frozenset(full(path) for path in paths),
+        sitemap_only=frozenset(full(path) for path in NOTES),
+        supplier_pages=supplier.pages,
+        media=frozenset(full(product.cover) for product in products),
+        downloads=frozenset(full(path) for path in DOWNLOADS),
+        redirects=redirects,
+        loops=frozenset(full(path) for path in LOOP),
+        broken=broken,
+        forbidden=frozenset({full(PRIVATE), full("/cart"), *(full(f"/cart?add={p.number}") for p in products)}),
+    )
+
+
+async def serve(settings: SiteSettings, until_eof: bool = False) -> None:
+    """Run the site until cancelled; write its two addresses as the first two lines of standard output.
+
+    With `until_eof` it ends when standard input does: with the process that holds the other end, however that ends.
+    """
+    async with ShopSite(settings) as site:
+        sys.stdout.write(f"{site.url}\n{site.supplier_url}\n")
+        sys.stdout.flush()
+        if not until_eof:
+            await asyncio.Event().wait()
+        await asyncio.to_thread(sys.stdin.read)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m scraper.demo_site.site`: run the site until interrupted."""
+    default = SiteSettings()
+    parser = argparse.ArgumentParser(prog="python -m scraper.demo_site.site", description="The bundled synthetic site.")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--supplier-port", type=int, default=0)
+    parser.add_argument("--pages", type=int, default=default.pages)
+    parser.add_argument("--seed", type=int, default=default.seed)
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before every response")
+    parser.add_argument("--jitter", type=float, default=0.0, help="up to so many seconds more")
+    parser.add_argument("--outage", type=float, default=default.outage_s, help="seconds the supplier fails")
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input ends")
+    given = parser.parse_args(arguments)
+    settings = SiteSettings(
+        pages=given.pages,
+        seed=given.seed,
+        latency_s=given.latency,
+        jitter_s=given.jitter,
+        outage_s=given.outage,
+        port=given.port,
+        supplier_port=given.supplier_port,
+    )
+    try:
+        asyncio.run(serve(settings, given.until_eof))
+    except KeyboardInterrupt:
+        return 0
+    except OSError as error:
+        sys.stderr.write(f"cannot listen: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,82 @@
+"""Lists with named columns: which column means what, the same for CSV, TSV and JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from scraper.downloads.lists.entry import Draft
+
+URL_COLUMNS = ("url", "uri", "link", "href", "download_url", "urls")
+_NAME_COLUMNS = ("name", "filename", "file_name", "out")
+_FOLDER_COLUMNS = ("dir", "folder", "directory")
+_MIRROR_COLUMNS = ("mirrors", "mirror")
+_HASH_COLUMNS = ("sha512", "sha-512", "sha384", "sha-384", "sha256", "sha-256", "sha224", "sha1", "sha-1", "md5")
+_HEADER_COLUMNS = ("headers", "header")
+
+
+def column_named(text: str) -> str:
+    """The name of a column in the form used here."""
+    return text.strip().lower().replace(" ", "_")
+
+
+def url_column(names: Iterable[str]) -> str | None:
+    """The column that holds the URL, or None when no name says so."""
+    known = set(names)
+    return next((name for name in URL_COLUMNS if name in known), None)
+
+
+def draft_of(line: int, text: str, row: Mapping[str, Any]) -> Draft:
+    """An entry from a row: column names as of `column_named`, values as the format has them. Others are left out."""
+    draft = Draft(line, text)
+    for column in (url_column(row), *_MIRROR_COLUMNS):
+        draft.urls += _several(draft, column, row.get(column) if column else None)
+    if name := _text(draft, _first(row, _NAME_COLUMNS)):
+        draft.set_name(name)
+    if folder := _text(draft, _first(row, _FOLDER_COLUMNS)):
+        draft.set_folder(folder)
+    for column in _HASH_COLUMNS:
+        if (value := row.get(column)) is not None:
+            draft.add_checksum(_text(draft, value), column)
+    draft.add_checksum(_text(draft, row.get("checksum")))
+    for header in _headers(draft, _first(row, _HEADER_COLUMNS)):
+        draft.add_header(header)
+    return draft
+
+
+def _first(row: Mapping[str, Any], columns: tuple[str, ...]) -> Any:
+    return next((row[column] for column in columns if row.get(column) not in (None, "")), None)
+
+
+def _text(draft: Draft, value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case int() if not isinstance(value, bool):
+            return str(value)
+        case _:
+            draft.object(f"text was expected, not {str(value)[:40]}")
+            return ""
+
+
+def _several(draft: Draft, column: str | None, value: Any) -> list[str]:
+    """One URL, or several: a list, or in `mirrors` and `urls` text with white space between them."""
+    if isinstance(value, list):
+        return [text for member in value if (text := _text(draft, member).strip())]
+    text = _text(draft, value).strip()
+    if column in (*_MIRROR_COLUMNS, "urls"):
+        return text.split()
+    return [text] if text else []
+
+
+def _headers(draft: Draft, value: Any) -> list[str]:
+    """Headers as `Name: value`: from an object, a list, or the lines of a text."""
+    match value:
+        case dict():
+            return [f"{name}: {_text(draft, text)}" for name, text in value.items()]
+        case list():
+            return [_text(draft, member) for member in value]
+        case _:
+            return [line for line in _text(draft, value).splitlines() if line.strip()]

@@ -1,0 +1,109 @@
+"""The file name in a Content-Disposition header: RFC 6266, with the encodings of RFC 5987 and 8187.
+
+Names are given before any transfer (`names`), so this header decides only where the user asks for it, or where the URL
+has no name of its own. What the RFCs say is followed where a header is valid: `filename*` wins over `filename`, quoted
+pairs are undone, a percent sign inside `filename` is a percent sign, of a repeated parameter the first usable one
+counts.
+
+Servers send much that is not valid. What has one sensible reading gets it: raw UTF-8, an unquoted name with spaces, a
+missing type, a quote that is never closed, a whole Windows path. What has none (a broken percent triplet, bytes that
+are not of the charset named) makes its parameter void, and the other one counts. RFC 2231 continuations (`filename*0`)
+are no part of RFC 6266 and RFC 2047 words are text.
+
+Only the last part of a path counts: no header can choose a folder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote_to_bytes
+
+from scraper.downloads.lists.file_names import usable_name
+from scraper.model import Headers
+
+MAX_HEADER = 8192
+"""Characters of one header that are read."""
+MAX_PARAMETERS = 50
+
+_CHARSETS = {
+    **dict.fromkeys(("utf-8", "utf8"), "utf-8"),
+    **dict.fromkeys(("iso-8859-1", "latin1", "us-ascii", "windows-1252"), "windows-1252"),
+    **{name: name for name in ("iso-8859-2", "iso-8859-15", "windows-1250", "windows-1251", "koi8-r")},
+    **{name: name for name in ("shift_jis", "euc-jp", "euc-kr", "gbk", "gb18030", "big5")},
+    "gb2312": "gb18030",
+}
+_NAME = re.compile(r"[\s;,]*([^=;,\"\s]*)\s*(=?)\s*", re.ASCII)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)(?:"|\\?$)', re.DOTALL)
+# A bare value ends at a semicolon, or where a proxy has joined the next header to it with a comma.
+_BARE = re.compile(r"(?:[^;,]|,(?!\s{0,8}(?:attachment|inline|filename\*?)\s{0,8}(?:[;=,]|$)))*+", re.IGNORECASE)
+_EXTENDED = re.compile(r"([A-Za-z0-9!#$%&+^_`{}~-]+)'[^']{0,40}'([^'\s]*)", re.ASCII)
+_MALFORMED = re.compile("%(?![0-9A-Fa-f]{2})")
+_PAIR = re.compile(r"\\(.)", re.DOTALL)
+_WINDOWS_PATH = re.compile(r"[A-Za-z]:\\|\.{1,2}\\|\\\\[^\\]+\\")
+
+
+def suggested_name(headers: Headers) -> str | None:
+    """The file name that the response suggests, made safe; None when it suggests none that is usable. Never raises.
+
+    When there are several headers, the first that has a name counts.
+    """
+    return next(filter(None, map(disposition_name, headers.get_all("Content-Disposition"))), None)
+
+
+def disposition_name(value: str) -> str | None:
+    """The safe file name in one header's value, which is latin-1 text as in `Headers`; None when there is none."""
+    plain = extended = None
+    for name, text, is_quoted in _parameters(value[:MAX_HEADER]):
+        if name == "filename*" and extended is None:
+            extended = _usable(_decode_extended(text))
+        elif name == "filename" and plain is None:
+            plain = _usable(_plain(text, is_quoted))
+    return extended or plain
+
+
+def _parameters(value: str) -> Iterator[tuple[str, str, bool]]:
+    """The parameters in order: lower-case name, value, and whether it stood in quotes (which are gone)."""
+    at = 0
+    for _ in range(MAX_PARAMETERS):
+        head = _NAME.match(value, at)
+        assert head is not None
+        at = head.end()
+        if at >= len(value):
+            return
+        quoted = _QUOTED.match(value, at)
+        match = quoted or _BARE.match(value, at)
+        assert match is not None
+        at = match.end()
+        if head[2]:
+            yield head[1].lower(), match[1] if quoted else match[0].strip(), quoted is not None
+        elif not quoted and not head[1]:
+            at += 1
+
+
+def _plain(text: str, is_quoted: bool) -> str:
+    if is_quoted and not _WINDOWS_PATH.match(text):
+        text = _PAIR.sub(r"\1", text)
+    try:
+        # The bytes as they came: UTF-8 if they can be, or else what the standard says they are.
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def _decode_extended(text: str) -> str | None:
+    """An ext-value (RFC 8187, 3.2.1) as text, or None when it is not one."""
+    match = _EXTENDED.fullmatch(text)
+    charset = _CHARSETS.get(match[1].lower()) if match else None
+    if match is None or charset is None or _MALFORMED.search(match[2]):
+        return None
+    try:
+        return unquote_to_bytes(match[2].encode("latin-1", "replace")).decode(charset)
+    except UnicodeError:
+        return None
+
+
+def _usable(text: str | None) -> str | None:
+    if not text:
+        return None
+    return usable_name(re.split(r"[/\\]", text)[-1])

@@ -1,0 +1,160 @@
+"""What a line of a list becomes: an entry to download, or the reason why it cannot be one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from scraper.downloads.lists.request_header import BadHeader, parse_header
+from scraper.model import OutOfScope
+from scraper.transfer.checksum import Checksum, parse_checksum
+from scraper.urls.canonicalize import CREDENTIALS, canonicalise
+
+MAX_MIRRORS = 32
+"""Addresses of one file; further ones are left out."""
+MAX_HEADERS = 50
+"""Headers of one entry."""
+MAX_NAME = 4096
+"""Characters of a name or folder as a list gives it."""
+MAX_SHOWN = 200
+"""Characters of a bad line that are repeated."""
+
+_PASSWORD = re.compile(r"(?<=//)[^/?#\s]*@")
+_SECOND_URL = re.compile(r"\shttps?://", re.IGNORECASE)
+
+
+class Entry(NamedTuple):
+    """One file to download.
+
+    `line` counts from 1. `urls` are canonical hrefs of the same file: the first is the primary, the others are
+    mirrors. `name` and `folder` are what the list wants the file to be called, as written: `Namer` makes them safe.
+    """
+
+    line: int
+    urls: tuple[str, ...]
+    name: str | None = None
+    folder: str | None = None
+    checksum: Checksum | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that names no file: its number from 1, its beginning without passwords, and why, as a sentence."""
+
+    line: int
+    text: str
+    reason: str
+
+
+class Notices:
+    """Passes on what a user should know about a list, each kind once. Bounded: `MAX_KINDS` kinds."""
+
+    MAX_KINDS = 100
+
+    def __init__(self, tell: Callable[[str], None] | None) -> None:
+        self._tell = tell
+        self._told: set[str] = set()
+
+    def once(self, kind: str, text: str) -> None:
+        """Tell `text`, unless something of this kind has been told."""
+        if self._tell is not None and kind not in self._told and len(self._told) < self.MAX_KINDS:
+            self._told.add(kind)
+            self._tell(text)
+
+
+def bad_line(line: int, text: str, reason: str) -> BadLine:
+    """A `BadLine` whose text is fit to be shown."""
+    return BadLine(line, _PASSWORD.sub("***@", text.strip()[:MAX_SHOWN]), reason)
+
+
+@dataclass(slots=True)
+class Draft:
+    """An entry while its parts are read; `problem` is the first thing that is wrong with it."""
+
+    line: int
+    text: str
+    urls: list[str] = field(default_factory=list)
+    name: str | None = None
+    folder: str | None = None
+    checksum: Checksum | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    problem: str = ""
+
+    def object(self, problem: str) -> None:
+        """Note a problem; the first one is kept."""
+        self.problem = self.problem or problem
+
+    def set_name(self, text: str) -> None:
+        """Take `text` as the file's name; of several the last counts."""
+        self.name = self._checked(text, "name")
+
+    def set_folder(self, text: str) -> None:
+        """Take `text` as the file's folder."""
+        self.folder = self._checked(text, "folder")
+
+    def add_checksum(self, text: str, algorithm: str | None = None) -> None:
+        """Take a checksum; of several the strongest counts."""
+        if not text.strip():
+            return
+        checksum = parse_checksum(text, algorithm)
+        if checksum is None:
+            self.object(f"{algorithm or 'checksum'}: {text.strip()[:MAX_SHOWN]!r} is no checksum that is known here")
+        elif self.checksum is None or checksum.strength < self.checksum.strength:
+            self.checksum = checksum
+
+    def add_header(self, text: str) -> None:
+        """Take a request header, `Name: value`."""
+        header = parse_header(text)
+        if isinstance(header, BadHeader):
+            self.object(header.reason)
+        elif len(self.headers) == MAX_HEADERS:
+            self.object(f"more than {MAX_HEADERS} headers")
+        else:
+            self.headers.append(header)
+
+    def finish(self, notices: Notices) -> Entry | BadLine:
+        """The entry, or why there is none."""
+        urls = self._canonical(notices)
+        if self.problem:
+            return bad_line(self.line, self.text, self.problem)
+        return Entry(self.line, urls, self.name, self.folder, self.checksum, tuple(self.headers))
+
+    def _checked(self, text: str, what: str) -> str | None:
+        if len(text) > MAX_NAME:
+            self.object(f"the {what} is longer than {MAX_NAME:,} characters")
+        return text.strip() or None
+
+    def _canonical(self, notices: Notices) -> tuple[str, ...]:
+        """The addresses that can be asked for. One that cannot is a problem only when there is no other."""
+        if len(self.urls) == 1 and not _SECOND_URL.search(self.urls[0]):
+            only = canonicalise(self.urls[0])
+            if not isinstance(only, OutOfScope):
+                return (only.href,)
+        if len(self.urls) > MAX_MIRRORS:
+            notices.once("mirrors", f"line {self.line}: more than {MAX_MIRRORS} mirrors; the others are left out")
+        found: dict[str, None] = {}
+        reasons = []
+        for text in self.urls[:MAX_MIRRORS]:
+            url = canonicalise(text)
+            if isinstance(url, OutOfScope):
+                reasons.append(_why(url))
+            elif _SECOND_URL.search(text):
+                reasons.append("several URLs that are not separated by TAB (mirrors of one file) or a new line")
+            else:
+                found[url.href] = None
+        if not found:
+            self.object(reasons[0] if reasons else "no URL")
+        elif reasons:
+            notices.once(reasons[0], f"line {self.line}: a mirror is left out: {reasons[0]}")
+        return tuple(found)
+
+
+def _why(refused: OutOfScope) -> str:
+    if refused is CREDENTIALS:
+        return "a user name or password in the URL; give it as a header, Authorization"
+    if refused.reason == "scheme":
+        return f"{refused.rule.removeprefix('scheme: ')}: is neither http nor https"
+    return refused.rule.removeprefix("url: ")

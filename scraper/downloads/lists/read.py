@@ -1,0 +1,132 @@
+"""Reads a list of files to download, whatever its format, an entry at a time.
+
+The format is told by the extension (`.gz` and `.zst` taken off): `.csv`, `.tsv`, `.jsonl`. Any other, and stdin, is
+told by the first line that says something: a JSON object begins JSON lines, names of columns of which one is `url`
+begin CSV or TSV, everything else is a plain list or aria2's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import chain
+from pathlib import Path, PurePath
+from typing import BinaryIO, Literal, cast
+
+from scraper.downloads.lists.delimited import column_names, read_delimited
+from scraper.downloads.lists.entry import BadLine, Entry, Notices
+from scraper.downloads.lists.jsonl import read_jsonl
+from scraper.downloads.lists.line_source import Line, read_arriving
+from scraper.downloads.lists.pipe_source import Lull
+from scraper.downloads.lists.plain import is_comment, looks_like_url, read_plain
+from scraper.errors import ConfigError, Problem
+
+ListFormat = Literal["auto", "plain", "csv", "tsv", "jsonl"]
+
+MAX_BAD_LINES = 100
+"""Lines that cannot be read, before the first that can, to find out the format."""
+
+_EXTENSIONS: dict[str, ListFormat] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".aria2": "plain",
+}
+_PACKED = (".gz", ".zst")
+
+
+def read_list(
+    source: str | Path,
+    *,
+    format: ListFormat = "auto",
+    notice: Callable[[str], None] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Iterator[Entry | BadLine]:
+    """Stream the entries of the list in the file `source`, or on stdin for `-`, in its order.
+
+    `notice` is told, once for each, what is left out: options of aria2's, mirrors that are not http. Constant memory.
+    Raises `ConfigError` at the first step only: the file cannot be opened, or is no list. What is wrong with a line is
+    a `BadLine`; a file that cannot be read to its end gives one as its last.
+    """
+    # Without `halted` there are no lulls.
+    return cast("Iterator[Entry | BadLine]", read_as_it_comes(source, None, format=format, notice=notice, stdin=stdin))
+
+
+def read_as_it_comes(
+    source: str | Path,
+    halted: Callable[[], bool] | None,
+    *,
+    format: ListFormat = "auto",
+    notice: Callable[[str], None] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Iterator[Entry | BadLine | Lull]:
+    """As `read_list`, for a list that may come through a pipe: a `Lull` whenever nothing more is here for the moment.
+
+    A plain entry is complete when the next one begins, and also when its writer falls silent and the list has had no
+    options so far. Raises `Halted` when `halted()` says so while nothing comes.
+    """
+    text = str(source)
+    if text.startswith("@") and not Path(text).exists():
+        text = text[1:]  # as curl writes it: @list.txt, @-
+    try:
+        with closing(read_arriving(text, stdin, halted)) as lines:
+            head = _head(lines)
+            if not head:
+                return
+            _refuse_other_files(head[-1])
+            if format == "auto":
+                format = _format(text, head[-1])
+            yield from _read(format, chain(head, lines), Notices(notice))
+    except ConfigError as error:
+        raise _placed(error, text) from None
+
+
+def _read(format: ListFormat, lines: Iterator[Line | Lull], notices: Notices) -> Iterator[Entry | BadLine | Lull]:
+    match format:
+        case "jsonl":
+            return read_jsonl(lines, notices)
+        case "csv" | "tsv":
+            return read_delimited(lines, notices, "\t" if format == "tsv" else ",")
+        case _:
+            return read_plain(lines, notices)
+
+
+def _head(lines: Iterator[Line | Lull]) -> list[Line]:
+    """The lines up to the first that says something, without blank ones and comments."""
+    head: list[Line] = []
+    for line in lines:
+        if not isinstance(line, Lull) and (line.problem or not is_comment(line.text)):
+            head.append(line)
+            if not line.problem or len(head) == MAX_BAD_LINES:
+                break
+    return head
+
+
+def _format(source: str, line: Line) -> ListFormat:
+    path = PurePath(source.lower())
+    while path.suffix in _PACKED:
+        path = path.with_suffix("")
+    if by_extension := _EXTENSIONS.get(path.suffix):
+        return by_extension
+    text = line.text.lstrip()
+    if text.startswith("{"):
+        return "jsonl"
+    if not looks_like_url(text) and column_names(text, ","):
+        return "csv"
+    return "plain"
+
+
+def _refuse_other_files(line: Line) -> None:
+    text = line.text.lstrip()[:200].lower()
+    if text.startswith(("<?xml", "<!doctype", "<html", "<metalink", "<urlset")):
+        raise ConfigError([Problem("is XML or HTML, not a list", line=line.number, hint="write one URL a line")])
+    if text in ("[", "[{") or text.startswith(('[{"', '["')):
+        raise ConfigError([Problem("is a JSON array", line=line.number, hint="write one object a line: jq -c '.[]'")])
+
+
+def _placed(error: ConfigError, source: str) -> ConfigError:
+    name = "stdin" if source == "-" else source
+    return ConfigError([Problem(p.message, p.key, p.file or name, p.line, p.column, p.hint) for p in error.problems])

@@ -1,0 +1,282 @@
+"""manifest.jsonl and failed.txt: a record for every line of a list, and the failed lines as a list of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from scraper.downloads.journal import Fate, Journal, Row, State
+from scraper.errors import SinkError
+from scraper.model import ErrorKind, Failure, NotModified, Page, Result
+from scraper.sinks.append_file import AppendFile
+from scraper.sinks.disk_errors import sync_folder, uninterrupted, unwritable
+from scraper.sinks.records import timestamp, to_json
+from scraper.transfer.entry_label import Order, order_of
+
+MANIFEST = "manifest.jsonl"
+FAILED = "failed.txt"
+HEADER_LIMIT = 500
+"""Characters of a header's value that a record holds."""
+REMARK_CHARS = 600
+"""Characters of a comment in failed.txt."""
+STORED = 200
+"""The status of a page whose file is in its place."""
+
+
+FAILURES_TOLD = 10
+
+
+@dataclass(slots=True)
+class Totals:
+    """What this session has recorded: files that came (`size` bytes), were `unchanged`, or failed.
+
+    `errors` counts failures by kind, `failures` are the first of them as sentences.
+    """
+
+    done: int = 0
+    size: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def fail(self, record: Mapping[str, Any]) -> None:
+        """Count one failure."""
+        self.failed += 1
+        self.errors[str(record["error"])] += 1
+        if len(self.failures) < FAILURES_TOLD:
+            self.failures.append(f"{record['url']}: {record['error']}: {record['error_detail']}")
+
+
+class ManifestSink:
+    """Records the entries of a download in FOLDER/manifest.jsonl and in its journal, exactly once.
+
+    What the engine writes to (`engine.recorder.Outputs`). Its mark is in the journal: `open` cuts off what was not
+    committed there, or writes the file anew when the journal says that it is stale or when it was tampered with.
+    With `power` what was flushed is on the disk.
+    """
+
+    def __init__(self, folder: Path, journal: Journal, *, power: bool = False) -> None:
+        self._path = folder / MANIFEST
+        self._failed = folder / FAILED
+        self._journal = journal
+        self._power = power
+        self._file = AppendFile(self._path, power=power)
+        self._fates: list[Fate] = []
+        self._noted: list[Row] = []
+        self._flushing = asyncio.Lock()
+        self.totals = Totals()
+
+    async def open(self) -> None:
+        """Open the manifest where the journal says. Raises `SinkError`."""
+        await uninterrupted(asyncio.to_thread(self._check))
+        await self._file.open(str(self._journal.length) if self._path.exists() else None)
+
+    def write(self, result: Result) -> None:
+        """Take one result into the buffer."""
+        order = order_of(result.request)
+        if isinstance(result.outcome, NotModified):
+            self._fates.append(Fate(order.number, State.DONE, order.path, None, None))
+            self.totals.unchanged += 1
+            return
+        record = download_record(result, order)
+        line = to_json(record)
+        self._file.add(line)
+        if record["path"] is not None:
+            fate = Fate(order.number, State.DONE, order.path, record["bytes"], line, None, order.replace)
+            self._fates.append(fate)
+            self.totals.done += 1
+            self.totals.size += record["bytes"]
+        else:
+            again = as_list_lines(order)
+            self._fates.append(Fate(order.number, State.FAILED, order.path, None, line, again, order.replace))
+            self.totals.fail(record)
+
+    def note(self, row: Row) -> None:
+        """Take a line that asks for no file of its own; its record is in `row`."""
+        if row.record is not None:
+            self._file.add(row.record)
+        self._noted.append(row)
+
+    async def flush(self) -> Mapping[str, str]:
+        """Bring the buffer to the disk, the manifest first. Raises `SinkError`: what was in it is not recorded then."""
+        async with self._flushing:
+            # Taken at once: the list is read beside the recorder, and what it notes meanwhile is for the next flush.
+            lines, fates, noted = self._file.take(), self._fates, self._noted
+            self._fates, self._noted = [], []
+            if lines or fates or noted:
+                await uninterrupted(asyncio.to_thread(self._commit, lines, fates, noted))
+        return {}
+
+    async def aclose(self) -> None:
+        """Flush and close; raises `SinkError`."""
+        try:
+            await self.flush()
+        finally:
+            await self._file.aclose()
+
+    async def conclude(self, remarks: Sequence[str] = ()) -> None:
+        """Close, write the manifest anew if it holds superseded records, and write failed.txt. Raises `SinkError`.
+
+        `remarks` are sentences about lines that cannot be asked for again; they go there as comments.
+        """
+        await self.aclose()
+        await uninterrupted(asyncio.to_thread(self._conclude, remarks))
+
+    def _commit(self, lines: Sequence[bytes], fates: Sequence[Fate], noted: Sequence[Row]) -> None:
+        self._file.append(lines)
+        self._journal.settle(fates, noted, self._file.offset)
+
+    def _check(self) -> None:
+        try:
+            size = self._path.stat().st_size
+        except FileNotFoundError:
+            size = 0
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        if size < self._journal.length or self._journal.stale:
+            self._rewrite()
+
+    def _conclude(self, remarks: Sequence[str]) -> None:
+        if self._journal.stale:
+            self._rewrite()
+        _write_whole(self._failed, self._failed_lines(remarks), self._power)
+
+    def _rewrite(self) -> None:
+        self._journal.rewritten(_write_whole(self._path, self._journal.records(), self._power))
+
+    def _failed_lines(self, remarks: Sequence[str]) -> Iterator[bytes]:
+        for again, record in self._journal.failed():
+            if again is not None:
+                yield again.encode("utf-8", "replace")
+            elif record is not None:
+                yield b"# " + record
+        for remark in remarks:
+            yield f"# {as_comment(remark)}\n".encode("utf-8", "replace")
+
+
+def download_record(result: Result, order: Order) -> dict[str, Any]:
+    """The record of one entry in manifest.jsonl.
+
+    `line` of the list, `path` of the file below the output folder (null when there is none), `url` as the list has it,
+    `status`, `error` and `error_detail` (null when the file is there), `bytes`, `sha256`, `etag`, `last_modified`,
+    `content_type`, `attempts` in this session, `fetched_at` (ISO 8601), `elapsed_ms`. Only when they say something:
+    `final_url`, `redirects`, `checksum` (what the list gave), `content_encoding`, `notes` about resumptions.
+    """
+    request, outcome = result.request, result.outcome
+    status, headers = result.status, outcome.headers.by_name
+    error, detail = result.error, None
+    size, digest = 0, None
+    if isinstance(outcome, Failure):
+        detail, size = outcome.detail, outcome.received
+    elif isinstance(outcome, Page):
+        size, digest = outcome.body.size, outcome.body.digest.removeprefix("sha256:") or None
+        if error is not None:
+            detail = f"HTTP {status}"
+        elif status != STORED:
+            error, detail = ErrorKind.REDIRECT, f"status {status} leads nowhere"
+    record: dict[str, Any] = {
+        "line": order.line,
+        "path": None if error else order.path,
+        "url": order.url,
+        "status": status,
+        "error": error,
+        "error_detail": detail,
+        "bytes": size,
+        "sha256": digest,
+        "etag": _header(headers.get(b"etag")),
+        "last_modified": _header(headers.get(b"last-modified")),
+        "content_type": _header(headers.get(b"content-type")),
+        "attempts": request.attempt + request.slowdowns + 1 + order.tries,
+        "fetched_at": timestamp(outcome.started_at),
+        "elapsed_ms": round(outcome.elapsed * 1000.0, 1),
+    }
+    if result.url != order.url:
+        record["final_url"] = result.url
+    if request.hops:
+        record["redirects"] = [{"url": hop.url, "status": hop.status} for hop in request.hops]
+    if order.checksum is not None:
+        record["checksum"] = order.checksum
+    if coding := _header(headers.get(b"content-encoding")):
+        record["content_encoding"] = coding
+    if order.notes and (notes := [note for note in order.notes if " " in note]):
+        record["notes"] = notes
+    return record
+
+
+def validators_in(record: bytes | None) -> tuple[str | None, str | None]:
+    """ETag and Last-Modified of the file, as its record has them."""
+    found = _fields(record)
+    return found.get("etag"), found.get("last_modified")
+
+
+def detail_in(record: bytes | None) -> str:
+    """Why there is no file, as the entry's record has it."""
+    return str(_fields(record).get("error_detail"))
+
+
+def _fields(record: bytes | None) -> dict[str, Any]:
+    try:
+        found = orjson.loads(record or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def as_list_lines(order: Order) -> str:
+    """The entry as aria2's input files write it: what failed.txt holds, and this program reads again."""
+    lines = ["\t".join((order.url, *order.mirrors))]
+    options = {"dir": order.folder, "out": order.name}
+    lines += [f"  {name}={value}" for name, value in options.items() if value and value.isprintable()]
+    if (checksum := order.expected) is not None:
+        name = checksum.algorithm
+        lines.append(f"  checksum={'sha-' + name[3:] if name.startswith('sha') else name}={checksum.hexdigest}")
+    lines += [f"  header={name}: {value}" for name, value in order.headers]
+    return "\n".join(lines) + "\n"
+
+
+def as_comment(text: str) -> str:
+    """`text` as one line that a list can hold: what cannot be printed is escaped, at most `REMARK_CHARS` stay."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:REMARK_CHARS])
+    return shown[:REMARK_CHARS]
+
+
+def _header(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1").strip()[:HEADER_LIMIT]
+
+
+def _write_whole(path: Path, pieces: Iterator[bytes], power: bool) -> int:
+    """Write a file in one piece, so that the old one or the new one has its name; with nothing to write, delete it."""
+    draft = path.with_name(path.name + ".part")
+    size = 0
+    try:
+        # May hold headers of the list, and so credentials: for its owner alone.
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
+            for piece in pieces:
+                size += file.write(piece)
+            if power:
+                file.flush()
+                os.fsync(file.fileno())
+        if size:
+            draft.replace(path)
+        else:
+            draft.unlink()
+            path.unlink(missing_ok=True)
+        if power:
+            sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise unwritable(path, error) from error
+    except SinkError:
+        draft.unlink(missing_ok=True)
+        raise
+    return size

@@ -1,0 +1,183 @@
+"""Expressions as a user types them: CSS with an @attribute, XPath, JMESPath. Are they right, what do they find?
+
+A bad one is told with the column at which it stops making sense, one that finds nothing with near misses.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from scraper.errors import ConfigError, ExtractError, MissingExtra
+from scraper.explain.pages.css_probe import VALUES_SHOWN, Probe, probe_css
+from scraper.explain.pages.jmespath_misses import json_misses
+from scraper.explain.pages.page_surface import NOTHING, Surface
+from scraper.explain.pages.xpath_misses import xpath_misses
+from scraper.extract.links.links import file_source
+from scraper.extract.rules.css_field import check_selector
+from scraper.extract.rules.field_pipeline import plain
+from scraper.extract.rules.field_sources import lxml_text
+from scraper.extract.rules.optional_libraries import EXSLT, JsonPath, XPath
+from scraper.extract.rules.value_parsers import Refusal
+from scraper.sinks.records import as_text
+
+ExpressionKind = Literal["css", "xpath", "json"]
+WORDS: dict[ExpressionKind, str] = {"css": "a CSS selector", "xpath": "an XPath expression", "json": "JMESPath"}
+MAX_CHARS = 1_000
+"""Longest expression that is tried."""
+SHOWN = 20
+
+
+def check_expression(kind: ExpressionKind, text: str) -> None:
+    """Raises `ConfigError` with the column when `text` is not right, `MissingExtra` when its library is not there."""
+    if (problem := wrong(kind, text)) is not None:
+        raise ConfigError(f"--{kind} {text[:200]!r}: {problem}")
+
+
+def wrong(kind: ExpressionKind, text: str) -> str | None:
+    """What is wrong with an expression, with the column; None when nothing is. Raises `MissingExtra`."""
+    if not text.strip():
+        return f"is empty; expected {WORDS[kind]}"
+    if len(text) > MAX_CHARS:
+        return f"has {len(text):,} characters, at most {MAX_CHARS:,} are tried"
+    with _quiet():
+        try:
+            _COMPILE[kind](text)
+        except ExtractError as error:
+            return f"not {WORDS[kind]}{_POSITION[kind](text, error)}"
+    return None
+
+
+def probe(surface: Surface, kind: ExpressionKind, text: str) -> Probe:
+    """What `text` finds on the page. Never raises for any text or page."""
+    try:
+        if (problem := wrong(kind, text)) is not None:
+            return Probe(text, 0, problem=f"{text[:200]}: {problem}")
+        with _quiet():
+            return _PROBE[kind](surface, text)
+    except MissingExtra as error:
+        return Probe(text, 0, problem=str(error))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings of libraries about what is old or odd in an expression: the user hears what it finds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def fitting(surface: Surface) -> ExpressionKind:
+    """The kind of expression that a page is asked in when nobody says."""
+    return "json" if surface.kind == "JSON" else "css"
+
+
+def _css(surface: Surface, text: str) -> Probe:
+    if surface.document is None:
+        return _other(surface, text, "--css and --xpath read HTML")
+    return probe_css(surface.document, text, surface.vocabulary)
+
+
+def _xpath(surface: Surface, text: str) -> Probe:
+    if surface.document is None:
+        return _other(surface, text, "--css and --xpath read HTML")
+    tree = surface.tree
+    if tree is None:
+        return Probe(text, 0, hints=("the page has no elements",))
+    read = XPath(text, "xpath").read(tree)
+    if isinstance(read, Refusal):
+        return Probe(text, 0, problem=str(read))
+    found = [value for value in read if value not in ("", False)]
+    hints = () if found else tuple(xpath_misses(tree, text))
+    return Probe(text, len(found), tuple(_said(value) for value in found[:VALUES_SHOWN]), hints)
+
+
+def _json(surface: Surface, text: str) -> Probe:
+    if surface.value is NOTHING:
+        return _other(surface, text, "--json reads JSON")
+    read = JsonPath(text, "json").read(surface.value)
+    if isinstance(read, Refusal):
+        return Probe(text, 0, problem=str(read))
+    found = read if isinstance(read, list) else [] if read in (None, "", {}) else [read]
+    hints = () if found else tuple(json_misses(surface.value, text))
+    return Probe(text, len(found), tuple(as_text(value) for value in found[:VALUES_SHOWN]), hints)
+
+
+def _other(surface: Surface, text: str, reads: str) -> Probe:
+    return Probe(text, 0, problem=f"{text[:200]}: this page is {surface.kind}; {reads}")
+
+
+def _said(value: Any) -> str:
+    return lxml_text(value) if hasattr(value, "attrib") else plain(value) if isinstance(value, bool) else str(value)
+
+
+def _compile_css(text: str) -> None:
+    selector = file_source(text)[0] if "@" in text else text
+    check_selector(selector, "css")
+
+
+def _up_to(right: Callable[[str], None]) -> Callable[[str, ExtractError], str]:
+    """Tells how far an expression is right: the end of its longest beginning that is one itself."""
+
+    def told(text: str, _: ExtractError) -> str:
+        for end in range(len(text) - 1, 0, -1):
+            try:
+                right(text[:end])
+            except ExtractError:
+                continue
+            if text[:end].strip():
+                end = len(text[:end].rstrip())
+                return f": it makes no sense from column {end + 1}, {text[end : end + SHOWN]!r}"
+        return f": it makes no sense from column 1, {text[:SHOWN]!r}"
+
+    return told
+
+
+def _xpath_position(text: str, _: ExtractError) -> str:
+    from lxml import etree
+
+    try:
+        etree.XPath(text, namespaces=EXSLT)
+    except etree.XPathError as error:
+        last = error.error_log.last_error
+        at = last.column if last is not None else 0
+        where = "at its end" if at >= len(text) else f"at column {at + 1}, {text[at : at + SHOWN]!r}"
+        return f": {str(error).splitlines()[0].lower()} {where}"
+    except ValueError as error:
+        return f": {error}"
+    return ""
+
+
+def _json_position(text: str, error: ExtractError) -> str:
+    cause = error.__cause__
+    at = getattr(cause, "lex_position", None)
+    if at is None:
+        return f": {cause}"
+    hint = "; JMESPath has no $ and no leading dot: items[].name" if text.startswith(("$", ".")) else ""
+    where = (
+        "it ends too early" if at >= len(text) else f"column {at + 1}, {text[at : at + SHOWN]!r}, cannot stand there"
+    )
+    return f": {where}{hint}"
+
+
+def _compile_xpath(text: str) -> None:
+    XPath(text, "--xpath")
+
+
+def _compile_json(text: str) -> None:
+    JsonPath(text, "--json")
+
+
+_COMPILE: dict[ExpressionKind, Callable[[str], None]] = {
+    "css": _compile_css,
+    "xpath": _compile_xpath,
+    "json": _compile_json,
+}
+_POSITION: dict[ExpressionKind, Callable[[str, ExtractError], str]] = {
+    "css": _up_to(_compile_css),
+    "xpath": _xpath_position,
+    "json": _json_position,
+}
+_PROBE: dict[ExpressionKind, Callable[[Surface, str], Probe]] = {"css": _css, "xpath": _xpath, "json": _json}

@@ -1,0 +1,71 @@
+"""A page as expressions see it: elements for CSS and XPath, a value for JMESPath, text for regular expressions."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from scraper.explain.pages.css_probe import Vocabulary
+from scraper.extract.links.document import Document, parse
+from scraper.extract.page_extractor import is_html, is_json, is_text, page_text
+from scraper.extract.rules.optional_libraries import XPath
+from scraper.extract.text.charset import text_of
+from scraper.model import Page
+
+NOTHING = object()
+"""Stands for the JSON of a page that has none."""
+
+
+class Surface:
+    """What `page` is: `document` for HTML, `value` for JSON (else `NOTHING`).
+
+    `kind` says what it is in a word, `problem` why it cannot be read although it says it can.
+    """
+
+    def __init__(self, page: Page) -> None:
+        content_type = page.headers.get("content-type")
+        self.page = page
+        self.document: Document | None = None
+        self.value: Any = NOTHING
+        self.problem: str | None = None
+        self.kind = "of another kind"
+        if is_html(content_type, page):
+            self.kind = "HTML"
+            self.document = parse(page.body.read(), content_type, page.request.url)
+            self.problem = self.document.problem
+        elif is_json(content_type):
+            self.kind = "JSON"
+            try:
+                self.value = orjson.loads(page_text(page, content_type))
+            except orjson.JSONDecodeError as error:
+                self.problem = f"it says it is JSON, but cannot be read: {error}"
+        elif is_text(content_type):
+            self.kind = "text"
+
+    @property
+    def root(self) -> Any:
+        """Where expressions begin: the tree's root element, the JSON, or the text."""
+        if self.document is not None:
+            return self.document.tree.root
+        return self.value if self.kind == "JSON" else self.text
+
+    @cached_property
+    def text(self) -> str:
+        """The page as it came."""
+        if self.document is not None:
+            return text_of(self.page.body.read(), self.document.charset)
+        return page_text(self.page, self.page.headers.get("content-type"))
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The names of an HTML page."""
+        assert self.document is not None
+        return Vocabulary.of(self.document)
+
+    @cached_property
+    def tree(self) -> Any:
+        """The page for XPath, as rules see it; None when it has no element. Raises `MissingExtra`."""
+        root = self.document.tree.root if self.document is not None else None
+        return XPath(".", "XPath").parse(root.html or "") if root is not None else None

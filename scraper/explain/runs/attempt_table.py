@@ -1,0 +1,68 @@
+"""Every try of a URL, as the record tells them, or the request that still waits: rows, and a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from scraper.model import Request
+from scraper.report.text.formatting import latency_text
+from scraper.sinks.records import try_record
+
+Row = dict[str, Any]
+"""One try as in a record's `tries`: attempt, at, status, error, detail, elapsed_ms, wait_s (None: it was the last)."""
+
+HEADINGS = ("#", "when", "what", "took", "next")
+
+
+def tries_of(record: Mapping[str, Any]) -> list[Row]:
+    """The tries that a record of pages.jsonl tells of, its own at the end; none when the first one was the only one."""
+    told = record.get("tries")
+    rows = [row for row in told if isinstance(row, dict)] if isinstance(told, list) else []
+    if not rows:
+        return []
+    number = rows[-1].get("attempt")
+    last = {
+        "attempt": number + 1 if isinstance(number, int) else None,
+        "at": record.get("fetched_at"),
+        "status": record.get("status"),
+        "error": record.get("error"),
+        "detail": record.get("error_detail") or "",
+        "elapsed_ms": record.get("elapsed_ms"),
+        "wait_s": None,
+    }
+    return [*rows, last]
+
+
+def tries_so_far(request: Request) -> list[Row]:
+    """The tries of a request that waits for the next one."""
+    return [try_record(one, request) for one in request.tries]
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """`rows` as lines of aligned columns, headings first; nothing when there are none."""
+    if not rows:
+        return
+    cells = [HEADINGS, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
+    for line in cells:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+
+def _cells(row: Row) -> tuple[str, str, str, str, str]:
+    took, wait = row.get("elapsed_ms"), row.get("wait_s")
+    return (
+        str(row.get("attempt") or "?"),
+        str(row.get("at") or "?"),
+        _what(row),
+        f"{took:g} ms" if isinstance(took, int | float) else "?",
+        f"after {latency_text(wait)}" if isinstance(wait, int | float) else "-",
+    )
+
+
+def _what(row: Row) -> str:
+    error, detail = row.get("error"), str(row.get("detail") or "")
+    text = str(row.get("status") or "?") if not error else detail if error == "http" else f"{error}: {detail}"
+    where = row.get("url")
+    # One line: what came from a server may hold anything.
+    return " ".join((f"{text} from {where}" if where else text).split())

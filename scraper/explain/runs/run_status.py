@@ -1,0 +1,210 @@
+"""How a run stands, read from its folder: while it goes on, after a crash, when it is done.
+
+The rate is taken from the end of pages.jsonl, so that one look is enough. The time left is at least what the slowest
+host needs at its own pace: a host that is parked holds the end of the run back however fast the others are.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from scraper.config.reading.load import config_from_mapping
+from scraper.config.reading.yaml import read_yaml
+from scraper.config.schema.crawl import CrawlConfig
+from scraper.config_to_settings import politeness_settings
+from scraper.errors import ConfigError
+from scraper.explain.runs.record_search import PAGES, parse_record
+from scraper.frontier.inspect import RunCounts, StateReader, working_pid
+from scraper.politeness.host_gate import GateSettings, HostGate
+from scraper.report.stats import is_failure
+from scraper.report.text.eta import Pace, time_left
+
+HOSTS_LOOKED_AT = 200
+"""Hosts whose gates are restored: those with most waiting and most settled."""
+TAIL_BYTES = 256 * 1024
+RATE_SECONDS = 60.0
+"""How far back the present rate looks."""
+CONFIG_COPY = Path(".scrape") / "config.yaml"
+GATE_NOTE = "gate"
+
+
+@dataclass(frozen=True, slots=True)
+class HostStanding:
+    """One host: URLs by state; `delay` is seconds between starts, `ready_at` the next instant (epoch seconds)."""
+
+    host: str
+    waiting: int
+    ok: int
+    failed: int
+    delay: float
+    breaker: str
+    ready_at: float
+    why: str
+    ended: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A run as it stands. `rate` is pages a second of late, `eta` seconds, both None when they cannot be told."""
+
+    folder: Path
+    name: str
+    state: str
+    pid: int | None
+    counts: RunCounts
+    hosts: tuple[HostStanding, ...]
+    host_count: int
+    max_pages: int | None
+    rate: float | None
+    eta: float | None
+    now: float
+
+    @property
+    def settled(self) -> int:
+        """URLs that are finished for good."""
+        return sum(self.counts.outcomes.values())
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """Failed URLs by kind, the most frequent first."""
+        failed = ((word, n) for word, n in self.counts.outcomes.items() if is_failure(word))
+        return dict(sorted(failed, key=lambda pair: -pair[1]))
+
+    @property
+    def waiting(self) -> int:
+        """URLs queued or delayed."""
+        return self.counts.queued + self.counts.delayed
+
+    def values(self) -> dict[str, Any]:
+        """The standing as plain values: what `scrape status --json` prints."""
+        return {
+            "name": self.name,
+            "folder": str(self.folder),
+            "state": self.state,
+            "pid": self.pid,
+            "settled": self.settled,
+            "ok": self.settled - sum(self.failures.values()),
+            "failed": self.failures,
+            "waiting": self.counts.queued,
+            "delayed": self.counts.delayed,
+            "items": self.counts.items,
+            "bytes": self.counts.wire_size,
+            "rate": self.rate,
+            "eta_s": self.eta,
+            "hosts": {
+                h.host: {
+                    "waiting": h.waiting,
+                    "ok": h.ok,
+                    "failed": h.failed,
+                    "delay_s": round(h.delay, 3),
+                    "breaker": h.breaker,
+                    "next_in_s": None if h.ready_at == math.inf else round(max(0.0, h.ready_at - self.now), 1),
+                    "why": h.why or h.ended,
+                }
+                for h in self.hosts
+            },
+            "other_hosts": self.host_count - len(self.hosts),
+        }
+
+
+def kept_config(folder: Path) -> CrawlConfig | None:
+    """The name, limits and politeness that the latest session of the run in `folder` had, or None.
+
+    The rest of its config is left out: passwords are not kept, and variables may not be set here.
+    """
+    try:
+        values = read_yaml((folder / CONFIG_COPY).read_text("utf-8"), CONFIG_COPY.name).value
+        if not isinstance(values, dict):
+            return None
+        needed = {key: values[key] for key in ("name", "limits", "politeness") if key in values}
+        return config_from_mapping({"seeds": ["https://nobody.invalid/"], **needed})
+    except (OSError, UnicodeDecodeError, ConfigError):
+        return None
+
+
+def standing(folder: Path, now: float) -> Standing:
+    """How the run in `folder` stands at `now` (epoch seconds). Raises `FrontierError` when it holds none."""
+    config = kept_config(folder)
+    with StateReader(folder) as state:
+        counts = state.counts()
+        names = _foremost(counts)
+        hosts = tuple(_host(state, name, counts, config, now) for name in names)
+    pid = working_pid(folder)
+    rate = recent_rate(folder / PAGES, now) if pid is not None else None
+    limit = config.limits.max_pages if config else None
+    word = "at work" if pid is not None else _ended(folder, counts)
+    every = len(counts.hosts.keys() | counts.waiting.keys())
+    name = config.name if config else folder.name
+    left = None if limit is None else max(0, limit - sum(counts.outcomes.values()))
+    paces = [Pace(h.waiting, h.delay, h.ready_at - now, bool(h.ended)) for h in hosts]
+    eta = time_left(counts.queued + counts.delayed, left, rate, paces) if pid is not None else None
+    return Standing(folder, name, word, pid, counts, hosts, every, limit, rate, eta, now)
+
+
+def recent_rate(pages: Path, now: float) -> float | None:
+    """URLs recorded a second over the last minute, from the end of pages.jsonl; None when that tells nothing."""
+    try:
+        with pages.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - TAIL_BYTES))
+            lines = file.read(TAIL_BYTES).split(b"\n")
+    except OSError:
+        return None
+    instants = []
+    for line in lines[1 if size > TAIL_BYTES else 0 :]:
+        at = _instant((parse_record(line) or {}).get("fetched_at"))
+        if at is not None and now - at <= RATE_SECONDS:
+            instants.append(at)
+    if len(instants) < 2:
+        return None
+    return len(instants) / max(1.0, now - min(instants))
+
+
+def _instant(text: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return None
+
+
+def _foremost(counts: RunCounts) -> list[str]:
+    totals = {host: sum(tally.values()) for host, tally in counts.hosts.items()}
+    names = counts.hosts.keys() | counts.waiting.keys()
+    return heapq.nlargest(HOSTS_LOOKED_AT, names, key=lambda h: (counts.waiting.get(h, 0), totals.get(h, 0), h))
+
+
+def _host(state: StateReader, name: str, counts: RunCounts, config: CrawlConfig | None, now: float) -> HostStanding:
+    settings = politeness_settings(config).for_host(name) if config else GateSettings()
+    note = state.notes(name).get(GATE_NOTE)
+    gate = HostGate.restore(settings, name, note) if note is not None else HostGate(settings, name)
+    tally = counts.hosts.get(name, {})
+    failed = sum(n for word, n in tally.items() if is_failure(word))
+    return HostStanding(
+        name,
+        counts.waiting.get(name, 0),
+        sum(tally.values()) - failed,
+        failed,
+        gate.delay,
+        gate.breaker,
+        gate.ready_at(),
+        gate.why(now),
+        gate.ended,
+    )
+
+
+def _ended(folder: Path, counts: RunCounts) -> str:
+    try:
+        summary = orjson.loads((folder / "summary.json").read_bytes())
+        why = str(summary["why"])
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
+        return "stopped without a word: the same command goes on from here"
+    if counts.queued + counts.delayed and why != "finished":
+        return f"ended: {why}; the same command goes on from here"
+    return f"ended: {why}"

@@ -1,0 +1,233 @@
+"""Which rule decides about one URL, and what became of it in a run: facts go in, one reason comes out.
+
+What happened outranks what the rules say now: a URL that has a record was fetched, whatever the config says today.
+Without a trace of it in a run, the rules are asked in the order in which a crawl asks them: address, scope, robots.txt,
+what is known already, budget.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from scraper.config.schema.crawl import CrawlConfig
+from scraper.config_to_settings import politeness_settings, robots_settings
+from scraper.engine.host_registry import is_page_word
+from scraper.explain.runs.record_search import Traces, posted_text, trace
+from scraper.frontier.inspect import STATE_FILE, Queued, RunCounts, StateReader, working_pid
+from scraper.model import OutOfScope, Skip, Url
+from scraper.politeness.host_gate import HostGate
+from scraper.politeness.robots_cache import RobotsEntry, RobotsVerdict
+from scraper.politeness.rule import span
+from scraper.report.text.formatting import instant_text
+from scraper.sinks.records import shown_body
+from scraper.urls.canonicalize import KeyRules
+from scraper.urls.scope import Scope, Step
+
+GATE_NOTE = "gate"
+ROBOTS_NOTE = "robots "
+WAIVED = ("scope.allow", "scope.max_depth")
+"""Rules about pages, which do not bind files fetched along the way."""
+
+
+class Decision(NamedTuple):
+    """The one reason: a word, and the sentence that goes with it."""
+
+    word: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RobotsFact:
+    """What robots.txt says about the URL, and where that was read; `verdict` is None when it is not obeyed."""
+
+    verdict: RobotsVerdict | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What the run in `folder` knows about the URL. `pid` is the process at work there, if one is.
+
+    `body` is the text by which one of several POSTs was asked about. `queued` is the request that is meant, if it
+    waits; `also` are others to the same URL that do.
+    """
+
+    folder: Path
+    counts: RunCounts
+    traces: Traces
+    pid: int | None = None
+    skip: Skip | None = None
+    queued: Queued | None = None
+    known: bool = False
+    gate: HostGate | None = None
+    robots: RobotsEntry | None = None
+    also: tuple[Queued, ...] = ()
+    body: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that is known about one URL. `depth` is None where only the seeds' distance could tell."""
+
+    url: Url
+    config: CrawlConfig
+    scope: tuple[Step, ...]
+    depth: int | None = None
+    is_file: bool = False
+    robots: RobotsFact | None = None
+    run: RunFacts | None = None
+    is_seed: bool = field(default=False)
+
+
+def run_facts(folder: Path, url: Url, config: CrawlConfig, keys: KeyRules, body: str | None = None) -> RunFacts | None:
+    """What the run in `folder` knows about `url`, or None when there is no run; `body` as for `trace`.
+
+    Raises `FrontierError`.
+    """
+    if not (folder / STATE_FILE).is_file():
+        return None
+    with StateReader(folder) as state:
+        notes = state.notes(url.host)
+        gate = None
+        if GATE_NOTE in notes:
+            gate = HostGate.restore(politeness_settings(config).for_host(url.host), url.host, notes[GATE_NOTE])
+        note = notes.get(ROBOTS_NOTE + url.origin)
+        robots = RobotsEntry.from_note(note, robots_settings(config).token) if note is not None else None
+        waiting = state.queued(url)
+        traces, queued = _meant(waiting, trace(folder, url, keys, body), body)
+        return RunFacts(
+            folder,
+            state.counts(),
+            traces,
+            working_pid(folder),
+            state.skip(url),
+            queued,
+            state.knows(url),
+            gate,
+            robots,
+            tuple(other for other in waiting if other is not queued),
+            body,
+        )
+
+
+def _meant(waiting: Sequence[Queued], traces: Traces, body: str | None) -> tuple[Traces, Queued | None]:
+    """What is meant of several requests to one URL: a record or one that waits, a GET before any POST."""
+    record = traces.record
+    if body is not None:
+        held = (one for one in waiting if one.request.content is not None and body in shown_body(one.request.content))
+        return traces, None if record is not None else next(held, None)
+    first = next(iter(waiting), None)
+    if record is None:
+        return traces, first
+    if first is not None and first.request.content is None and posted_text(record) is not None:
+        return replace(traces, record=None, others=(*traces.others, record)), first
+    return traces, None
+
+
+def depth_in(run: RunFacts | None) -> int | None:
+    """How many links the run found the URL away from a seed, when it is known."""
+    if run is None:
+        return None
+    if run.queued is not None:
+        return run.queued.request.depth
+    record = run.traces.record or run.traces.led_to or run.traces.same_record
+    return int(record["depth"]) if record and isinstance(record.get("depth"), int) else None
+
+
+def judge_scope(scope: Scope, config: CrawlConfig, url: Url, depth: int | None) -> tuple[tuple[Step, ...], bool]:
+    """What every rule of the scope says, and whether the URL counts as a file to fetch along the way."""
+    is_file = any(re.search(pattern, url.href) for pattern in config.files.match)
+    steps = []
+    for step in scope.explain(url, depth or 0):
+        waived = is_file and step.verdict == "rejects" and step.rule.startswith(WAIVED)
+        steps.append(Step(step.rule, "waived (a file)" if waived else step.verdict))
+    return tuple(steps), is_file
+
+
+def decide(facts: Facts, now: float) -> Decision:
+    """The one reason that decides; `now` is epoch seconds."""
+    run = facts.run
+    if run is not None and (decision := _happened(facts, run, now)) is not None:
+        return decision
+    for step in facts.scope:
+        if step.verdict == "rejects":
+            return Decision(_scope_word(step.rule), step.rule)
+    verdict = facts.robots.verdict if facts.robots else None
+    if verdict is not None and not verdict.allowed:
+        return Decision("robots" if verdict.decision == "deny" else "robots_unreachable", verdict.rule)
+    if run is None:
+        return Decision("allowed", "nothing forbids it: a crawl that finds it asks for it")
+    if run.known:
+        return Decision("known", "the run has taken it up; its record is not written yet")
+    if (spent := _budget(facts, run)) is not None:
+        return Decision("budget", spent)
+    return Decision("not_found", "nothing forbids it, but no page, sitemap or seed of this run has named it")
+
+
+def _happened(facts: Facts, run: RunFacts, now: float) -> Decision | None:
+    traces, url = run.traces, facts.url
+    if run.body is not None and run.queued is None and traces.record is None:
+        return Decision("not_found", f"nothing that was posted to it holds {run.body!r:.60}")
+    if (record := traces.record) is not None:
+        if record.get("duplicate_of"):
+            return Decision("duplicate", f"it redirects to {record['duplicate_of']}, which has a record of its own")
+        if record.get("error"):
+            times = f" after {record['attempts']} attempts" if record.get("attempts", 1) > 1 else ""
+            return Decision("failed", f"{record['error']}: {record.get('error_detail') or record.get('status')}{times}")
+        if record.get("url") != url.href:
+            return Decision("redirected", f"it was asked for and led to {record['url']} ({record.get('status')})")
+        return Decision("fetched", f"it was asked for and answered {record.get('status')}")
+    if traces.led_to is not None:
+        return Decision("redirected", f"it is a step on the way to {traces.led_to['url']}")
+    if run.queued is not None:
+        return _waits(run, run.queued, now)
+    if traces.same:
+        return Decision("same", f"same as {traces.same[0]}, which was asked for: they share the key {url.key}")
+    if run.skip is not None:
+        return Decision(run.skip.reason, run.skip.rule)
+    if traces.left is not None:
+        return Decision(str(traces.left.get("reason")), str(traces.left.get("rule")))
+    return None
+
+
+def _waits(run: RunFacts, queued: Queued, now: float) -> Decision:
+    left = run.traces.left
+    if left is not None and run.pid is None:
+        return Decision(str(left.get("reason")), str(left.get("rule")))
+    if queued.due is not None and queued.due > now:
+        tried = queued.request.attempt + queued.request.slowdowns
+        return Decision("waiting", f"it failed {tried} times and is asked again at {instant_text(queued.due)}")
+    gate = run.gate
+    held = (gate.ended or gate.why(now)) if gate is not None else ""
+    if held:
+        return Decision("waiting", f"it waits for its host: {held}")
+    when = "its turn" if run.pid is not None else "the run to be resumed"
+    return Decision("waiting", f"it waits for {when}")
+
+
+def _budget(facts: Facts, run: RunFacts) -> str | None:
+    limits = facts.config.limits
+    pages = sum(n for word, n in run.counts.outcomes.items() if is_page_word(word))
+    if limits.max_pages is not None and pages >= limits.max_pages:
+        return f"limits.max_pages: {limits.max_pages}"
+    if run.gate is not None and run.gate.spent:
+        return run.gate.why(0.0)
+    return None
+
+
+def _scope_word(rule: str) -> str:
+    return "trap" if rule.startswith("traps") else "depth" if rule.startswith("scope.max_depth") else "scope"
+
+
+def robots_source(entry: RobotsEntry, now: float) -> str:
+    """When the rules were read, in words."""
+    return f"the run's copy, {span(max(0.0, now - entry.fetched_at))} old, {entry.detail}"
+
+
+def not_a_url(found: OutOfScope) -> Decision:
+    """The reason for a text that is no URL."""
+    return Decision(found.reason, found.rule)

@@ -1,0 +1,74 @@
+"""Names and types of guessed fields: from classes that can be read, and from what the texts look like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from scraper.extract.rules.value_parsers import Refusal, parse_date, parse_decimal
+
+MONEY = re.compile(r"[€£$¥]|\b(?:EUR|GBP|USD|CHF|JPY)\b")
+WORDS = (
+    *("price", "title", "name", "author", "date", "rating", "image", "cover", "thumb", "description", "summary"),
+    *("availability", "stock", "category", "tag", "sku", "brand", "location", "company", "salary", "views", "score"),
+)
+TAG_NAMES = {"img": "image", "a": "link", "time": "date", "p": "text", "li": "entry", "td": "cell"}
+TAG_NAMES |= {f"h{n}": "title" for n in range(1, 7)}
+
+
+def distinct(name: str, taken: set[str]) -> str:
+    """`name`, changed where a field of an item cannot have it or one in `taken` has it; it is then taken, too."""
+    name = "address" if name == "url" else name  # every item has the page's url already
+    number, free = 1, name
+    while free.casefold() in taken:
+        number += 1
+        free = f"{name}_{number}"
+    taken.add(free.casefold())
+    return free
+
+
+def snake(text: str) -> str:
+    """A name of any writing (`datePublished`, `x-y`) in small letters and underscores."""
+    return re.sub(r"\W+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)).strip("_").lower()[:40] or "value"
+
+
+def field_name(css: str | None, attr: str | None) -> str:
+    """A name for a field found at `css` (None: the block itself) and `attr`: from a class, a property, the tag."""
+    if css is None:
+        return re.sub(r"\W+", "_", (attr or "").removeprefix("data-")).strip("_").lower() or "value"
+    if prop := re.search(r"\[itemprop=([\w-]+)\]", css):
+        if prop[1] == "url":
+            return "link" if attr == "href" else "title"
+        return snake(prop[1])
+    last = css.split()[-1]
+    classes = re.findall(r"\.([\w-]+)", last) or re.findall(r"\.([\w-]+)", css)
+    tag = last.split(".")[0]
+    if attr == "href":
+        return "link"
+    for text in classes:
+        parts = re.split(r"[-_]+", text.lower())
+        for word in WORDS:
+            if word in parts or word + "s" in parts:
+                return word
+    if classes and tag not in ("img", "a"):
+        return re.sub(r"\W+", "_", classes[0]).strip("_").lower()
+    if cell := re.match(r"t[dh]:nth-child\((\d+)\)", css):
+        return f"column_{cell[1]}"
+    if tag in ("a", "span", "b", "strong") and len(css.split()) > 1:
+        tag = css.split()[0] if css.split()[0] in TAG_NAMES and css.split()[0] != "li" else tag
+    if tag == "a":
+        return "title"  # the text of a link says what it leads to
+    return TAG_NAMES.get(tag, tag or "value")
+
+
+def field_type(css: str | None, attr: str | None, values: Sequence[str]) -> str:
+    """The type that `values` look like."""
+    if attr in ("href", "src"):
+        return "url"
+    if attr == "datetime":
+        return "text" if any(isinstance(parse_date(value), Refusal) for value in values) else "date"
+    if all(re.fullmatch(r"[0-9]{1,9}", value) for value in values):
+        return "int"
+    costs = sum(MONEY.search(value) is not None for value in values) >= 0.8 * len(values) or "price" in (css or "")
+    numbers = [value for value in values if len(value) < 40 and not isinstance(parse_decimal(value), Refusal)]
+    return "decimal" if costs and len(numbers) >= 0.8 * len(values) else "text"

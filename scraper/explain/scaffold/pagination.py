@@ -1,0 +1,202 @@
+"""How a page of a list leads to the next one: by what it calls next, by a link that reads so, by numbers.
+
+Every way that is found is tried as a rule's `next` before it is proposed: it must lead to the link that gave it away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+from selectolax.lexbor import LexborNode
+
+from scraper.explain.scaffold.rule_draft import Value
+from scraper.extract.links.document import Document
+from scraper.extract.links.link_header import header_links
+from scraper.extract.rules.follow_links import parameter, with_parameter
+from scraper.model import Headers, Url
+from scraper.report.text.sanitize import clean
+from scraper.urls.canonicalize import Base, canonicalise
+
+NEXT_WORDS = re.compile(
+    r"^\W*(next|older|more|weiter|nächste|suivant|siguiente|próxima|volgende)\b|^[›»→>]+$", re.IGNORECASE
+)
+REL_PLACES = ("link[rel~=next i]", "a[rel~=next i]")
+NEXT_PLACES = (".next a", "a.next", ".pagination-next a", "a.pagination-next", ".pager-next a")
+CURRENT = (".current + a", ".active + a", "[aria-current] + a", ".active + li a", ".current + li a", "strong + a")
+"""Where the link stands that follows the number of this page."""
+PAGE_PARAMS = ("page", "p", "pg", "paged", "pagenum", "pageno", "page_no", "seite")
+MAX_LINKS = 2_000
+"""Links of a page whose texts and numbers are looked at."""
+MAX_NUMBER = 1_000_000
+_WORDS = re.compile(r"[\w ]{1,40}")
+_NAME = re.compile(r"-?[A-Za-z_][A-Za-z0-9_-]{0,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One way on. `key` (`next` or `follow`) and `value` are what a rule says; `target` is where it leads from here."""
+
+    value: Value
+    target: str
+    told: str
+    key: str = "next"
+
+
+def find_turns(document: Document, headers: Headers) -> Iterator[Turn]:
+    """The ways to the next page that the page shows, the surest first."""
+    own = document.url.href
+    for link in header_links(headers.get_all("link")):
+        if "next" in link.rels and (target := _target(link.target, Base.of(document.url), own)):
+            yield Turn({"rel": True}, target, "the Link header's rel=next")
+            break
+    for css in REL_PLACES:
+        node = document.tree.css_first(css)
+        if node is not None and (target := _target(_href(node), document.base, own)):
+            yield Turn({"rel": True}, target, "what the page calls next, rel=next")
+    yield from _by_place(document)
+    links = list(_links(document))
+    yield from _by_word(document, links)
+    yield from _by_number(document)
+    yield from by_parameter(document.url, [target for node, target in links if _number(node) is not None])
+    yield from _by_path(document.url, links)
+
+
+def _by_place(document: Document) -> Iterator[Turn]:
+    for css in NEXT_PLACES:
+        node = document.tree.css_first(css)
+        if node is not None and (target := _target(_href(node), document.base, document.url.href)):
+            yield Turn(css, target, f"a link that is called so: {_said(node)}")
+
+
+def _by_word(document: Document, links: list[tuple[LexborNode, str]]) -> Iterator[Turn]:
+    for node, target in links:
+        attributes = node.attributes
+        texts = [(node.text() or "").strip()[:40], attributes.get("aria-label") or "", attributes.get("title") or ""]
+        if any(NEXT_WORDS.search(text.strip()) for text in texts if text):
+            for css in _selectors(node, texts[0]):
+                first = document.tree.css_first(css)
+                if first is not None and first.mem_id == node.mem_id:
+                    yield Turn(css, target, f"a link that reads {_said(node)}")
+                    return
+
+
+def _selectors(node: LexborNode, text: str) -> Iterator[str]:
+    """Selectors that may find one link, those that say most about it first."""
+    names = [name for name in (node.attributes.get("class") or "").split() if _NAME.fullmatch(name)]
+    parent = node.parent
+    above = (parent.attributes.get("class") or "").split() if parent is not None else []
+    for key in ("aria-label", "title"):
+        value = node.attributes.get(key) or ""
+        if _WORDS.fullmatch(value):
+            yield f'a[{key}="{value}"]'
+    yield from (f"a.{name}" for name in names[:3])
+    yield from (f".{name} > a" for name in above[:3] if _NAME.fullmatch(name))
+    if _WORDS.fullmatch(text) or NEXT_WORDS.fullmatch(text):
+        yield f'a:lexbor-contains("{text}")'
+
+
+def _by_number(document: Document) -> Iterator[Turn]:
+    """The link after the number of this page, where that is marked."""
+    for css in CURRENT:
+        node = document.tree.css_first(css)
+        if node is None or not (target := _target(_href(node), document.base, document.url.href)):
+            continue
+        marked = document.tree.css_first(css.partition(" + ")[0])
+        here, after = _number(marked), _number(node)
+        if here is not None and after == here + 1:
+            yield Turn(css, target, f"the page after number {here}")
+
+
+def by_parameter(url: Url, targets: list[str]) -> Iterator[Turn]:
+    """Parameters of links to this very address that count pages or items."""
+    bare = url.href.partition("?")[0]
+    own = _query(url.href)
+    counted: dict[str, dict[int, str]] = {}
+    for target in targets:
+        if target.partition("?")[0] == bare:
+            other = _query(target)
+            changed = [name for name in {**own, **other} if own.get(name) != other.get(name)]
+            if len(changed) == 1 and (number := _digits(other.get(changed[0], ""))) is not None:
+                counted.setdefault(changed[0], {})[number] = target
+    for name, numbers in counted.items():
+        here = _digits(own.get(name, ""))
+        steps = sorted(number for number in numbers if number > (here or 0))
+        if not steps or (name not in PAGE_PARAMS and len(numbers) < 2):
+            continue
+        yield from _counting(url, name, here, steps)
+
+
+def _counting(url: Url, name: str, here: int | None, steps: list[int]) -> Iterator[Turn]:
+    """How `name` counts: by one from one or from zero, or by the same step each time."""
+    step = steps[0] - (here or 0)
+    if here is None and 1 not in steps and 2 in steps:
+        yield Turn({"page": name}, with_parameter(url.href, name, "2"), f"pages are counted in {name}")
+    elif step == 1:
+        way: Value = {"page": name} if here is not None else {"page": name, "first": 0}
+        yield Turn(way, with_parameter(url.href, name, str((here or 0) + 1)), f"pages are counted in {name}")
+    elif step > 1 and all((number - (here or 0)) % step == 0 for number in steps):
+        told = f"items are counted in {name}, {step} a page"
+        yield Turn({"offset": name, "step": step}, with_parameter(url.href, name, str((here or 0) + step)), told)
+
+
+def _by_path(url: Url, links: list[tuple[LexborNode, str]]) -> Iterator[Turn]:
+    for node, target in links:
+        if _number(node) is not None and "?" not in target and (pattern := page_pattern(url, target)):
+            yield Turn({"match": pattern}, target, "pages are counted in the path", "follow")
+            return
+
+
+def page_pattern(here: Url, following: str | None) -> str | None:
+    """A regular expression for the pages of one list, from this page and the next; None when it is not a number."""
+    if following is None or not following.startswith(here.origin + "/"):
+        return None
+    own, other = here.target, following[len(here.origin) :]
+    for number in reversed(list(re.finditer(r"[0-9]+", other))):
+        pattern = f"{escaped(other[: number.start()])}[0-9]+{escaped(other[number.end() :])}$"
+        if re.search(pattern, own):
+            return pattern
+        # The first page of a list often has no number: `/list/` and `/list/page-2`, or `/list` and `/list?page=2`.
+        if number[0] == "2" and other.startswith(own.partition("?")[0].rpartition("/")[0]):
+            return f"{pattern}|{escaped(own)}$"
+    return None
+
+
+def escaped(text: str) -> str:
+    """`text` for a regular expression, without backslashes that nobody needs."""
+    return re.sub(r"([.?+*()\[\]{}|^$\\])", r"\\\1", text)
+
+
+def _links(document: Document) -> Iterator[tuple[LexborNode, str]]:
+    for node in document.tree.css("a[href]")[:MAX_LINKS]:
+        if target := _target(_href(node), document.base, document.url.href):
+            yield node, target
+
+
+def _href(node: LexborNode) -> str:
+    return node.attributes.get("href") or ""
+
+
+def _target(text: str, base: Base, own: str) -> str | None:
+    found = canonicalise(text, base) if text else None
+    return found.href if isinstance(found, Url) and found.href != own else None
+
+
+def _said(node: LexborNode) -> str:
+    return repr(clean((node.text() or "").strip(), 20))
+
+
+def _number(node: LexborNode | None) -> int | None:
+    return None if node is None else _digits((node.text() or "").strip())
+
+
+def _digits(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 and int(text) <= MAX_NUMBER else None
+
+
+def _query(href: str) -> Mapping[str, str]:
+    """The parameters by name; of several with one name the first."""
+    names = [unquote_plus(pair.partition("=")[0]) for pair in href.partition("?")[2].split("&")[:50] if pair]
+    return {name: parameter(href, name) or "" for name in names}

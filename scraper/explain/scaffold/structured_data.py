@@ -1,0 +1,180 @@
+"""What a page says about itself for machines, as the fields of a rule: JSON-LD, microdata and OpenGraph."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scraper.explain.scaffold.field_names import distinct, snake
+from scraper.explain.scaffold.rule_draft import Value
+from scraper.extract.links.document import Document
+from scraper.extract.rules.css_field import View
+from scraper.extract.rules.structured import everything, find, types_of
+from scraper.extract.rules.value_parsers import Refusal, parse_date, parse_decimal
+from scraper.urls.canonicalize import DEFAULT
+
+ABOUT_SITES = frozenset(
+    {
+        "breadcrumblist", "website", "organization", "searchaction", "webpage", "collectionpage", "itemlist",
+        "listitem", "person", "imageobject", "blog", "sitenavigationelement", "wpheader", "wpfooter",
+        "wpsidebar", "readaction", "entrypoint", "searchresultspage", "contactpoint", "corporation",
+        "newsmediaorganization",
+    }
+)  # fmt: skip
+"""Types that tell of the site or the page's make, not of what it is about."""
+FIRST = ("name", "headline", "title", "price", "priceCurrency", "author", "datePublished", "brand", "sku")
+"""Properties that come first, where there are more than are taken."""
+MOST_KINDS = 2
+MOST_FIELDS = 12
+MOST_PROPERTIES = 100
+"""Properties of one object that are looked at."""
+OBJECTS_READ = 50
+DEPTH = 2
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A value inside an object: its JMESPath, a name for it, whether it is a list, its type, and examples."""
+
+    path: str
+    name: str
+    many: bool
+    type: str | None
+    examples: tuple[Any, ...]
+
+    def rule(self) -> dict[str, Value]:
+        """What a field inside an object says."""
+        rule: dict[str, Value] = {"json": self.path}
+        if self.type is not None:
+            rule["type"] = self.type
+        if self.many:
+            rule["many"] = True
+        return rule
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Objects of one type on a page: the type as the page writes it, how many, and what they have."""
+
+    type: str
+    count: int
+    leaves: tuple[Leaf, ...]
+
+
+def find_kinds(document: Document) -> tuple[list[Kind], list[str]]:
+    """What the page is about, the richest first, and the names of all types it has."""
+    root = document.tree.root
+    if root is None:
+        return [], []
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for thing in everything(View(root, document.base, DEFAULT)):
+        for name in sorted(types_of(thing))[:1]:
+            groups.setdefault(name, []).append(thing)
+    kinds = []
+    for name, things in groups.items():
+        if name in ABOUT_SITES or not re.fullmatch(r"[a-z][a-z0-9_.-]{0,60}", name):
+            continue
+        leaves = find_leaves(things)
+        if len(leaves) >= 2:
+            kinds.append(Kind(name, len(things), leaves))
+    kinds.sort(key=lambda kind: -len(kind.leaves))
+    return kinds[:MOST_KINDS], list(groups)
+
+
+def find_opengraph(document: Document) -> Kind | None:
+    """The page's OpenGraph properties, when it says what it is beyond a page of a site."""
+    root = document.tree.root
+    found = find(View(root, document.base, DEFAULT), ["opengraph"]) if root is not None else []
+    if len(found) != 1 or not set(found[0]) - {"@type", "url", "site_name", "locale"}:
+        return None
+    leaves = find_leaves(found)
+    return Kind("opengraph", 1, leaves) if leaves else None
+
+
+def find_leaves(things: Sequence[Any], *, most: int = MOST_FIELDS) -> tuple[Leaf, ...]:
+    """What most of `things` (mappings) hold: their values, and those of mappings inside."""
+    things = [thing for thing in things[:OBJECTS_READ] if isinstance(thing, Mapping)]
+    found: dict[tuple[str, ...], list[Any]] = {}
+    for thing in things:
+        for path, value in _walk(thing, (), 1):
+            found.setdefault(path, []).append(value)
+    common = [(path, values) for path, values in found.items() if len(values) * 2 >= len(things)]
+    common.sort(key=lambda pair: _rank(pair[0]))
+    taken = sorted(common[:most], key=lambda pair: list(found).index(pair[0]))
+    names: set[str] = set()
+    leaves = []
+    for path, values in taken:
+        name = distinct(_name(path), names)
+        many = sum(isinstance(value, list) for value in values) * 2 > len(values)
+        shown = tuple(dict.fromkeys(str(_first(value)) for value in values))[:2]
+        leaves.append(Leaf(jmespath(path, many), name, many, _type(path, values), shown))
+    return tuple(leaves)
+
+
+def _walk(thing: Mapping[str, Any], above: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Paths to what is no mapping; of a list of mappings to those of its first, marked by `[0]`."""
+    for key, value in list(thing.items())[:MOST_PROPERTIES]:
+        path = (*above, key)
+        if not isinstance(key, str) or key.startswith("@") or not key or len(key) > 100 or "\ufffd" in key:
+            continue
+        if isinstance(value, list) and value and isinstance(value[0], Mapping):
+            path, value = (*path, "[0]"), value[0]
+        if isinstance(value, Mapping):
+            if depth < DEPTH:
+                yield from _walk(value, path, depth + 1)
+        elif _plain(value):
+            yield path, value
+
+
+def _plain(value: Any) -> bool:
+    """Whether it is a value that says something, or a list of such."""
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(member, str | int | float) and member != "" for member in value[:20])
+    return value is not None and value != "" and isinstance(value, str | int | float)
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, list) else value
+
+
+def jmespath(path: Sequence[str], many: bool = False) -> str:
+    """A path of keys as JMESPath; with `many` all members of the list at its end."""
+    text = ""
+    for key in path:
+        if key == "[0]":
+            text += key
+        else:
+            text += ("." if text else "") + (key if IDENTIFIER.fullmatch(key) else json.dumps(key))
+    return text + "[]" if many else text
+
+
+def _rank(path: tuple[str, ...]) -> tuple[int, int]:
+    keys = [key for key in path if key != "[0]"]
+    places = [FIRST.index(key) for key in keys if key in FIRST]
+    return (min(places) if places else len(FIRST)), len(keys)
+
+
+def _name(path: tuple[str, ...]) -> str:
+    keys = [key for key in path if key != "[0]"]
+    last = keys[-1]
+    if len(keys) > 1 and last in ("name", "@value", "value", "title", "login"):
+        last = keys[-2]  # `author.name` is the author
+    elif len(keys) > 1 and last in ("url", "id", "type"):
+        last = f"{keys[-2]}_{last}"
+    return snake(last)
+
+
+def _type(path: tuple[str, ...], values: Sequence[Any]) -> str | None:
+    key, firsts = path[-1].lower(), [_first(value) for value in values]
+    if all(isinstance(value, str) for value in firsts):
+        if all(re.match(r"https?://\S+$", value) for value in firsts):
+            return "url"
+        if "price" in key and not any(isinstance(parse_decimal(value), Refusal) for value in firsts):
+            return "decimal"
+        if key.startswith("date") and not any(isinstance(parse_date(value), Refusal) for value in firsts):
+            return "date"
+    return None

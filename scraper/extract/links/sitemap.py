@@ -1,0 +1,144 @@
+"""Reads sitemaps as streams: XML, sitemap indexes, RSS 2.0, RSS 1.0, Atom and plain text, gzipped or not.
+
+The protocol (sitemaps.org) bounds a file at 50,000 entries and 50 MiB uncompressed; reading stops there and says so.
+What was read before a file breaks is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from scraper.extract.links.sitemap_formats import INPUT_PIECE, Entry, Format, Lines, SitemapLimits, Xml
+from scraper.extract.text.gunzip import Gunzip
+from scraper.model import Url
+from scraper.urls.scope_modes import bare
+
+GZIP = b"\x1f\x8b"
+_LEADING = b"\xef\xbb\xbf\t\n\r "  # the bytes of a UTF-8 mark, and white space
+_HTML = (b"<!doctype html", b"<html")
+
+
+class SitemapReader:
+    """Reads one file. Feed it bytes, then close it; both return the entries that are complete.
+
+    `problem` says what was not read and why; None when all was. Never raises for any bytes; holds no more than
+    a few megabytes.
+    """
+
+    def __init__(self, limits: SitemapLimits | None = None) -> None:
+        self._limits = limits or SitemapLimits()
+        self._head = b""
+        self._gunzip: Gunzip | None = None
+        self._format: Format | None = None
+        self._size = 0
+        self._count = 0
+        self._problem: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the file, in one line."""
+        if self._problem is not None or self._format is None:
+            return self._problem
+        if self._format.problem is not None:
+            return self._format.problem
+        left_out = self._format.left_out
+        return f"{left_out} entries left out: not an address, or too long a one" if left_out else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will be read, so that feeding may stop."""
+        return self._problem is not None or (self._format is not None and self._format.problem is not None)
+
+    def feed(self, data: bytes) -> list[Entry]:
+        """Read on."""
+        if self._format is None and self._gunzip is None:
+            data = self._head + data
+            if len(data) < len(GZIP):
+                self._head = data
+                return []
+            self._head = b""
+            if data.startswith(GZIP):
+                self._gunzip = Gunzip()
+        self._read(data)
+        return self._taken()
+
+    def close(self) -> list[Entry]:
+        """Say that nothing follows."""
+        if self._head:
+            data, self._head = self._head, b""
+            self._plain(data)
+        if not self.finished:
+            if self._gunzip is not None:
+                self._gunzip.close()
+                self._problem = self._gunzip.problem
+            if self._format is not None and self._problem is None:
+                self._format.close()
+        return self._taken()
+
+    def _read(self, data: bytes) -> None:
+        if self._gunzip is None:
+            for at in range(0, len(data), INPUT_PIECE):
+                self._plain(data[at : at + INPUT_PIECE])
+            return
+        for at in range(0, len(data), INPUT_PIECE):
+            for piece in self._gunzip.feed(data[at : at + INPUT_PIECE]):
+                self._plain(piece)
+                if self.finished:
+                    return
+            if self._gunzip.problem is not None:
+                self._problem = self._gunzip.problem
+                return
+
+    def _plain(self, data: bytes) -> None:
+        if self.finished:
+            return
+        room = self._limits.max_bytes - self._size
+        self._size += len(data)
+        data = data[:room]
+        if self._format is None:
+            data = data.lstrip(_LEADING)  # expat would refuse white space before the XML declaration
+            if data:
+                self._format = self._format_of(data)
+        if self._format is not None:
+            self._format.feed(data)
+        if self._size > self._limits.max_bytes and not self.finished:
+            self._problem = f"larger than {self._limits.max_bytes} bytes uncompressed: the rest was not read"
+
+    def _format_of(self, data: bytes) -> Format | None:
+        if data[:14].lower().startswith(_HTML):
+            self._problem = "not a sitemap: an HTML page"
+            return None
+        # UTF-16, which begins with a mark of two bytes, may only be XML.
+        is_xml = data.startswith((b"<", b"\xff\xfe", b"\xfe\xff"))
+        return Xml(self._limits) if is_xml else Lines(self._limits)
+
+    def _taken(self) -> list[Entry]:
+        if self._format is None:
+            return []
+        entries, self._format.entries = self._format.entries, []
+        room = self._limits.max_entries - self._count
+        self._count += len(entries)
+        if self._count > self._limits.max_entries and self._problem is None:
+            self._problem = f"more than {self._limits.max_entries} entries: the rest was not read"
+        return entries[: max(room, 0)]
+
+
+def read(chunks: Iterable[bytes], reader: SitemapReader) -> Iterator[Entry]:
+    """The entries of a file that comes in `chunks`; ask `reader.problem` afterwards."""
+    for chunk in chunks:
+        yield from reader.feed(chunk)
+        if reader.finished:
+            return
+    yield from reader.close()
+
+
+def allowed(loc: Url, sitemap: Url, from_robots: bool) -> bool:
+    """Whether the file at `sitemap` may speak for `loc` (sitemaps.org, "Sitemap file location").
+
+    It may for its own host (a leading `www.` aside), at or below its own directory; and for everything when a
+    robots.txt named it, which is how one host lets another keep its sitemap.
+    """
+    if from_robots:
+        return True
+    path = sitemap.target.partition("?")[0]
+    return bare(loc.host) == bare(sitemap.host) and loc.target.startswith(path[: path.rfind("/") + 1])

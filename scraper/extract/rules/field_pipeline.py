@@ -1,0 +1,229 @@
+"""Fields whose source is not plain CSS, or whose text is changed on its way: the long way from a page to a value.
+
+    source -> json -> regex -> transforms -> type
+
+Each step takes the values of the one before it. A field without `many` takes the first one; `fields` makes an object of
+each value instead of reading a type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from scraper.extract.rules.css_field import (
+    EACH_ITEMS,
+    MANY_VALUES,
+    MISSING,
+    PARSERS,
+    REGEX_CHARS,
+    TEXT_CHARS,
+    CssField,
+    Field,
+    FieldSettings,
+    Partly,
+    View,
+    absolute,
+    check_selector,
+    compile_regex,
+)
+from scraper.extract.rules.field_sources import FromMarkup, FromStructured, source_of, within
+from scraper.extract.rules.optional_libraries import JsonPath
+from scraper.extract.rules.transforms import transformed
+from scraper.extract.rules.value_parsers import Refusal
+from scraper.extract.rules.xpath_select import XPathPlaces
+
+NESTED_OBJECTS = "nested"
+"""The name under which a page's objects inside items are counted."""
+
+
+def make_fields(settings: Sequence[FieldSettings], where: str = "fields") -> tuple[Field, ...]:
+    """The fields compiled: plain CSS the short way, all others the long way. Errors as `Rule`."""
+    return tuple(make_field(field, f"{where}.{field.name}") for field in settings)
+
+
+def make_field(settings: FieldSettings, where: str) -> Field:
+    """One field compiled."""
+    if settings.fields:
+        return ObjectField(settings, where)
+    other = settings.xpath or settings.table or settings.json is not None or settings.transform
+    if settings.links is not None or (settings.on_markup and not other):
+        return CssField(settings)
+    return LongField(settings, where)
+
+
+class LongField:
+    """A field that takes all steps."""
+
+    def __init__(self, settings: FieldSettings, where: str) -> None:
+        self.name = settings.name
+        self.required = settings.required
+        self._settings = settings
+        self._source = source_of(settings, where)
+        self._json = JsonPath(settings.json, where) if settings.json is not None else None
+        refines = settings.regex is not None and not isinstance(self._source, FromMarkup)
+        self._regex = compile_regex(settings.regex or "", where) if refines else None
+        self._many = settings.many
+        self.missing = f"nothing found for {_described(self._source.described, settings, self._regex is not None)}"
+
+    def absent(self) -> Any:
+        """The value of a field that is not there."""
+        return [] if self._settings.default is None and self._many else self._settings.default
+
+    def read(self, place: Any, view: View) -> Any:
+        """The field's value at `place`, or why there is none: `MISSING`, a `Refusal`, or `Partly`."""
+        values = self._source.read(place, view)
+        if self._json is not None and not isinstance(values, Refusal):
+            values = within(self._json, values)
+        if isinstance(values, Refusal):
+            return values
+        if self._regex is not None:
+            values = [text for value in values if (text := self._searched(value))]
+        found = len(values)
+        values = [value for value in values[: MANY_VALUES if self._many else 1] if value not in _NOTHING]
+        value = values if self._many else values[0] if values else None
+        if self._settings.transform:
+            value = transformed(value, self._settings.transform, view)
+        if isinstance(value, Refusal):
+            return value
+        if isinstance(value, list) and (self._many or self._settings.transform):
+            return self._list(value, max(found, len(value)), view)
+        return self._nothing() if value in _NOTHING else typed(value, self._settings.type, view)
+
+    def _nothing(self) -> Any:
+        is_false = self._settings.type == "bool" and self._settings.default is None and not self.required
+        return False if is_false else MISSING
+
+    def _list(self, values: list[Any], found: int, view: View) -> Any:
+        read = [
+            value if isinstance(value, Refusal) else typed(value, self._settings.type, view)
+            for value in values[:MANY_VALUES]
+            if value not in _NOTHING
+        ]
+        good = [value for value in read if value is not MISSING and not isinstance(value, Refusal)]
+        bad = [value for value in read if isinstance(value, Refusal)]
+        if found > MANY_VALUES:
+            bad.append(Refusal(f"{found} values, only the first {MANY_VALUES} were read"))
+        if bad and good:
+            return Partly(good, (("", f"{len(bad)} of {found} not read, the first: {bad[0]}"),))
+        return good or (bad[0] if bad else MISSING)
+
+    def _searched(self, value: Any) -> str:
+        assert self._regex is not None
+        found = self._regex.search(plain(value), 0, REGEX_CHARS)
+        if found is None:
+            return ""
+        return (found[1] or "" if self._regex.groups else found[0]).strip()
+
+
+class ObjectField:
+    """A field that is an object, or with `many` a list of objects: `fields` read at each place the source gives."""
+
+    def __init__(self, settings: FieldSettings, where: str) -> None:
+        self.name = settings.name
+        self.required = settings.required
+        self._default = settings.default
+        self._many = settings.many
+        self._css = check_selector(settings.css, where) if settings.css is not None else None
+        self._xpath = XPathPlaces(settings.xpath, where) if settings.xpath is not None else None
+        self._structured = FromStructured(settings) if settings.structured else None
+        self._json = JsonPath(settings.json, where) if settings.json is not None else None
+        self._fields = make_fields(settings.fields, where)
+        described = self._structured.described if self._structured else settings.css or settings.xpath or "the element"
+        self.missing = f"nothing found for {_described(described, settings, False)}"
+
+    def absent(self) -> Any:
+        """The value of a field that is not there."""
+        return [] if self._default is None and self._many else self._default
+
+    def read(self, place: Any, view: View) -> Any:
+        """The object or objects at `place`, or why there is none: `MISSING`, a `Refusal`, or `Partly`."""
+        places = self._places(place, view)
+        if isinstance(places, Refusal):
+            return places
+        told: list[tuple[str, str]] = []
+        objects: list[dict[str, Any]] = []
+        for inner in places[: EACH_ITEMS if self._many else 1]:
+            view.kept[NESTED_OBJECTS] = made = view.kept.get(NESTED_OBJECTS, 0) + 1
+            if made > EACH_ITEMS:
+                told.append((self.name, f"more than {EACH_ITEMS} objects on one page, the others were not read"))
+                break
+            values = read_object(self._fields, inner, view, told)
+            if values is not None:
+                objects.append(values)
+        reasons = tuple(("" if name == self.name else f".{name}", reason) for name, reason in told)
+        value: Any = objects if self._many else objects[0] if objects else None
+        if not value:
+            return Refusal("; ".join(f"{name}: {reason}" for name, reason in told[:3])) if told else MISSING
+        return Partly(value, reasons) if reasons else value
+
+    def _places(self, place: Any, view: View) -> list[Any] | Refusal:
+        if self._css is not None:
+            return list(place.css(self._css))
+        if self._xpath is not None:
+            return self._xpath.find(place, view)
+        values = self._structured.read(place, view) if self._structured else [place]
+        if self._json is None or isinstance(values, Refusal):
+            return values
+        return within(self._json, values)
+
+
+def read_object(fields: Sequence[Field], place: Any, view: View, told: list[tuple[str, str]]) -> dict[str, Any] | None:
+    """The fields' values at `place`, None when a required one is missing; `told` hears of fields and reasons."""
+    values: dict[str, Any] = {}
+    for field in fields:
+        value = field.read(place, view)
+        if isinstance(value, Partly):
+            told.extend((field.name + below, reason) for below, reason in value.reasons)
+            value = value.value
+        if value is MISSING or isinstance(value, Refusal):
+            if value is not MISSING or field.required:
+                told.append((field.name, str(value) if value is not MISSING else field.missing))
+            if field.required:
+                return None
+            value = field.absent()
+        values[field.name] = value
+    return values
+
+
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
+
+
+def plain(value: Any) -> str:
+    """A JSON value as text: as it is written in JSON, a text without its quotes."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def typed(value: Any, kind: str, view: View) -> Any:
+    """`value` (a text, or what JSON has) as the type `kind`, or a `Refusal`."""
+    if isinstance(value, str) and len(value) > TEXT_CHARS:
+        return Refusal(f"too long: {len(value)} characters, at most {TEXT_CHARS}")
+    if kind == "any":
+        return value
+    if isinstance(value, dict | list):
+        return Refusal(f"a {'mapping' if isinstance(value, dict) else 'list'} where {kind} was asked for")
+    if isinstance(value, Decimal) and kind == "decimal":
+        return value
+    text = plain(value).strip()
+    if (parse := PARSERS.get(kind)) is not None:
+        return parse(text) if text else MISSING
+    if kind == "url":
+        return absolute(text, view)
+    return text
+
+
+def _described(source: str, settings: FieldSettings, refined: bool) -> str:
+    """What was looked for, for the message that it is not there."""
+    parts = [source]
+    if settings.attr is not None:
+        parts.append(f"@{settings.attr}")
+    if settings.json is not None:
+        parts.append(f"json {settings.json}")
+    if refined:
+        parts.append("that matches the regex")
+    return " ".join(parts)

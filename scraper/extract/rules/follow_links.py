@@ -1,0 +1,292 @@
+"""Where a rule leads: `follow` to the pages it names, with a label and values to carry, `next` through a list of pages.
+
+A rule only says which addresses; `Trail` makes requests of them, judged by the crawl's scope as every link is. The
+request for a page that is also an ordinary link replaces that link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+from urllib.parse import quote_plus, unquote_plus
+
+import orjson
+
+from scraper.extract.links.link_header import header_links
+from scraper.extract.rules.css_field import MISSING, Field, FieldSettings, Partly, View, compile_regex
+from scraper.extract.rules.field_pipeline import make_field
+from scraper.extract.rules.json_pointer import Pointer, document_of
+from scraper.extract.rules.optional_libraries import JsonPath
+from scraper.extract.rules.value_parsers import Refusal
+from scraper.model import Content, Headers, Link, OutOfScope, Page, Request, Url
+from scraper.urls.canonicalize import canonicalise
+from scraper.urls.post_identity import posted
+
+MAX_FOLLOWED = 10_000
+"""Most requests that the rules make of one page."""
+CARRIED_CHARS = 65_536
+"""Longest JSON of the values that one request carries, in characters."""
+
+Judge = Callable[[Url, int], OutOfScope | None]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowSettings:
+    """Which pages to go to from an item's element or a page: addresses by `css`, `xpath`, `json` or `regex`.
+
+    Without any, all links of the element. `match` is a regex on the address. `priority`: lower goes first; None is the
+    depth, as for every link. `label` chooses the rules for the page; `carry` names fields whose values go with it.
+    """
+
+    css: str | None = None
+    xpath: str | None = None
+    json: str | None = None
+    regex: str | None = None
+    match: str | None = None
+    label: str | None = None
+    priority: int | None = None
+    carry: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NextSettings:
+    """How a page of a list leads to the next one: a link, or a value in its own request.
+
+    `css`, `xpath`, `json`: the address; `rel`: the page's link or `Link` header that says next. `page` and `offset`
+    name a value that grows by `step` from `first` until a page brings no item, or beyond `last`. `cursor` is JMESPath
+    to a value that goes into `param`. A text names a parameter of the query, a `Pointer` a place in the posted JSON.
+    """
+
+    css: str | None = None
+    xpath: str | None = None
+    json: str | None = None
+    rel: bool = False
+    page: str | Pointer | None = None
+    offset: str | Pointer | None = None
+    first: int = 1
+    step: int = 1
+    last: int | None = None
+    cursor: str | None = None
+    param: str | Pointer | None = None
+
+
+class Turn(NamedTuple):
+    """The next page of a list: its address, and what is posted to it (None: it is a GET)."""
+
+    href: str
+    content: Content | None = None
+
+
+class Follow:
+    """A compiled `follow`. Errors as `Rule`."""
+
+    __slots__ = ("_field", "_match", "settings")
+
+    def __init__(self, settings: FollowSettings) -> None:
+        s = self.settings = settings
+        self._field = _addresses("follow", s.css, s.xpath, s.json, s.regex, many=True)
+        self._match = compile_regex(s.match, "follow.match") if s.match is not None else None
+
+    def addresses(self, place: Any, view: View) -> list[str]:
+        """The absolute addresses at `place`; what is none is left out."""
+        found = _value(self._field.read(place, view))
+        if not isinstance(found, list):
+            return []
+        return [href for href in found if self._match is None or self._match.search(href)]
+
+
+class Next:
+    """A compiled `next`. Errors as `Rule`."""
+
+    __slots__ = ("_cursor", "_field", "_settings")
+
+    def __init__(self, settings: NextSettings) -> None:
+        s = self._settings = settings
+        linked = s.css is not None or s.xpath is not None or s.json is not None
+        self._field = _addresses("next", s.css, s.xpath, s.json, None, many=False) if linked else None
+        self._cursor = JsonPath(s.cursor, "next.cursor") if s.cursor is not None else None
+
+    def turn(self, view: View, page: Page, items: int) -> Turn | Refusal | None:
+        """The page after this one, None when this is the last; a `Refusal` when its request cannot be made.
+
+        `items` is how many this one brought. A link is asked for by GET; what changes a value keeps the method.
+        """
+        s, request = self._settings, page.request
+        if self._field is not None:
+            found = _value(self._field.read(view.root, view))
+            return Turn(found) if isinstance(found, str) else None
+        if s.rel:
+            linked = _rel_next(view, page.headers)
+            return None if linked is None else Turn(linked)
+        if self._cursor is not None:
+            return _with_cursor(request, s.param or "cursor", self._cursor.read(view.root))
+        return self._counted(request, s.page or s.offset or "", items)
+
+    def _counted(self, request: Request, place: str | Pointer, items: int) -> Turn | Refusal | None:
+        if isinstance(place, str):
+            told: Any = parameter(request.url.href, place)
+        elif request.content is None:
+            return NO_BODY if items else None
+        else:
+            document = document_of(request.content)
+            if isinstance(document, Refusal):
+                return document
+            told = place.read(document)
+        here = _number(told)
+        after = (self._settings.first if here is None else here) + self._settings.step
+        if not items or (self._settings.last is not None and after > self._settings.last):
+            return None
+        return _changed(request, place, str(after) if isinstance(told, str) else after)
+
+
+class Trail:
+    """The requests that the rules make of one page, as it is read."""
+
+    def __init__(self, page: Page, judge: Judge, view: View, links: Sequence[Link]) -> None:
+        """`links` are the page's own, whose nofollow is respected."""
+        self.page, self._judge, self._view = page, judge, view
+        self._unwanted = {link.url.key for link in links if link.nofollow}
+        self.requests: dict[str, Request] = {}
+        self.denied: dict[str, Link] = {}
+
+    def follow(self, rule: Follow, place: Any, values: Mapping[str, Any]) -> str | None:
+        """Add what `rule` finds at `place`; `values` are the item's. Returns what went wrong, or None."""
+        s, source = rule.settings, self.page.request
+        carried = {name: portable(values[name]) for name in s.carry if values.get(name) is not None} or None
+        if carried is not None and len(orjson.dumps(carried)) > CARRIED_CHARS:
+            return f"the values to carry are longer than {CARRIED_CHARS} characters"
+        depth = source.depth + 1
+        priority = depth if s.priority is None else s.priority
+        for href in rule.addresses(place, self._view):
+            self._add(href, depth, priority, s.label, carried)
+        return None
+
+    def turn(self, to: Turn) -> None:
+        """Add the next page of a list: as deep as this one, with its label and what it carries."""
+        source = self.page.request
+        self._add(to.href, source.depth, source.priority, source.label, source.carried, to.content)
+
+    def _add(
+        self,
+        href: str,
+        depth: int,
+        priority: int,
+        label: str | None,
+        carried: Mapping[str, Any] | None,
+        content: Content | None = None,
+    ) -> None:
+        url = canonicalise(href, self._view.base, self._view.keys)
+        if isinstance(url, OutOfScope):
+            return
+        if content is not None:
+            url = posted(url, content)
+        if url.key in self.requests or len(self.requests) >= MAX_FOLLOWED:
+            return
+        denied = NOFOLLOW if url.key in self._unwanted else self._judge(url, depth)
+        if denied is not None:
+            self.denied.setdefault(url.key, Link(url, denied))
+            return
+        parent = self.page.request.url.href
+        self.requests[url.key] = Request(
+            url, depth, parent, "page", priority, label=label, carried=carried, content=content
+        )
+
+
+NO_BODY = Refusal("this page was asked for by GET: there is no body to change")
+NOFOLLOW = OutOfScope("nofollow", "nofollow: the link's rel")
+
+
+def joined(own: Mapping[str, Any], carried: Mapping[str, Any]) -> dict[str, Any]:
+    """An item's own fields with what was carried to its page; where both have a value its own counts."""
+    return {**own, **{name: value for name, value in carried.items() if own.get(name) is None}}
+
+
+def portable(value: Any) -> Any:
+    """`value` as JSON keeps it: exact numbers as text, as the outputs write them."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(name): portable(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [portable(member) for member in value]
+    return value
+
+
+def parameter(href: str, name: str) -> str | None:
+    """The value of the query parameter `name`, decoded, or None; of several the first."""
+    query = href.partition("#")[0].partition("?")[2]
+    for pair in query.split("&"):
+        key, _, value = pair.partition("=")
+        if unquote_plus(key) == name:
+            return unquote_plus(value)
+    return None
+
+
+def with_parameter(href: str, name: str, value: str) -> str:
+    """`href` with the query parameter `name` at `value`; all others stay as they are written, in their places."""
+    address, _, query = href.partition("#")[0].partition("?")
+    written = f"{quote_plus(name)}={quote_plus(value)}"
+    pairs = [pair for pair in query.split("&") if pair]
+    at = [index for index, pair in enumerate(pairs) if unquote_plus(pair.partition("=")[0]) == name]
+    if at:
+        pairs[at[0]] = written
+    else:
+        pairs.append(written)
+    return f"{address}?{'&'.join(pairs)}"
+
+
+def _addresses(
+    where: Literal["follow", "next"],
+    css: str | None,
+    xpath: str | None,
+    json: str | None,
+    regex: str | None,
+    *,
+    many: bool,
+) -> Field:
+    if css is None and xpath is None and json is None and regex is None:
+        css = "a[href]"
+    return make_field(FieldSettings(where, css=css, xpath=xpath, json=json, regex=regex, type="url", many=many), where)
+
+
+def _value(read: Any) -> Any:
+    value = read.value if isinstance(read, Partly) else read
+    return None if value is MISSING or isinstance(value, Refusal) else value
+
+
+def _number(told: Any) -> int | None:
+    """A count as the request tells it: a whole number, or a text of digits."""
+    if isinstance(told, str):
+        return int(told) if told.isascii() and told.isdigit() and len(told) < 15 else None
+    return told if isinstance(told, int) and not isinstance(told, bool) and abs(told) < 10**15 else None
+
+
+def _with_cursor(request: Request, place: str | Pointer, value: Any) -> Turn | Refusal | None:
+    if isinstance(value, Refusal) or value in (None, "", False, [], {}):
+        return None
+    if isinstance(place, str):
+        return None if isinstance(value, dict | list) else _changed(request, place, value)
+    return _changed(request, place, value)
+
+
+def _changed(request: Request, place: str | Pointer, value: Any) -> Turn | Refusal:
+    """The same request with `value` at `place`."""
+    href = request.url.href
+    if isinstance(place, str):
+        return Turn(with_parameter(href, place, str(value)), request.content)
+    if request.content is None:
+        return NO_BODY
+    content = place.changed(request.content, value)
+    return content if isinstance(content, Refusal) else Turn(href, content)
+
+
+def _rel_next(view: View, headers: Headers) -> str | None:
+    for link in header_links(headers.get_all("link")):
+        if "next" in link.rels:
+            return link.target
+    for node in view.root.css("link[rel][href],a[rel][href]") if hasattr(view.root, "css") else ():
+        if "next" in (node.attributes.get("rel") or "").lower().split():
+            return str(node.attributes.get("href") or "")
+    return None

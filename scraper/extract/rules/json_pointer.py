@@ -1,0 +1,90 @@
+"""Places in the JSON that a request sends, by JSON Pointer (RFC 6901): read a value there, or put another one in."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scraper.errors import ExtractError
+from scraper.extract.rules.value_parsers import Refusal
+from scraper.model import MAX_CONTENT, Content
+from scraper.urls.post_identity import json_bytes
+
+POINTER_STEPS = 32
+"""Longest pointer, in steps."""
+_BAD_ESCAPE = re.compile(r"~(?![01])")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """A JSON Pointer to a member: `/variables/page`, `/sort/0`. Raises `ExtractError` for what is none."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not self.text.startswith("/") or _BAD_ESCAPE.search(self.text) or self.text.count("/") > POINTER_STEPS:
+            raise ExtractError(f"next: not a JSON Pointer such as /page: {self.text!r}")
+
+    @property
+    def steps(self) -> list[str]:
+        """Names of members and numbers of elements, from the outside in."""
+        return [step.replace("~1", "/").replace("~0", "~") for step in self.text.split("/")[1:]]
+
+    def read(self, document: Any) -> Any:
+        """The value there, None when there is none."""
+        for step in self.steps:
+            if isinstance(document, dict):
+                document = document.get(step)
+            elif isinstance(document, list) and _INDEX.fullmatch(step) and int(step) < len(document):
+                document = document[int(step)]
+            else:
+                return None
+        return document
+
+    def put(self, document: Any, value: Any) -> Any:
+        """`document`, which stays as it is, with `value` there; a `Refusal` when that is no place in it.
+
+        Objects that are missing on the way are made, elements of lists are not.
+        """
+        return _put(document, self.steps, value, self.text)
+
+    def changed(self, content: Content, value: Any) -> Content | Refusal:
+        """`content` with `value` there."""
+        document = document_of(content)
+        if isinstance(document, Refusal):
+            return document
+        changed = self.put(document, value)
+        if isinstance(changed, Refusal):
+            return changed
+        try:
+            data = json_bytes(changed)
+        except (ValueError, RecursionError) as error:
+            return Refusal(f"the body cannot be written: {error}")
+        if len(data) > MAX_CONTENT:
+            return Refusal(f"the body would be longer than {MAX_CONTENT} bytes")
+        return replace(content, data=data)
+
+
+def document_of(content: Content) -> Any:
+    """What `content` says as JSON; a `Refusal` when it is none."""
+    try:
+        return json.loads(content.data)
+    except (ValueError, RecursionError):
+        return Refusal("what was posted is not JSON")
+
+
+def _put(document: Any, steps: list[str], value: Any, where: str) -> Any:
+    if not steps:
+        return value
+    step, rest = steps[0], steps[1:]
+    if isinstance(document, dict):
+        inner = _put(document.get(step, {} if rest else None), rest, value, where)
+        return inner if isinstance(inner, Refusal) else {**document, step: inner}
+    if isinstance(document, list) and _INDEX.fullmatch(step) and int(step) < len(document):
+        inner = _put(document[int(step)], rest, value, where)
+        at = int(step)
+        return inner if isinstance(inner, Refusal) else [*document[:at], inner, *document[at + 1 :]]
+    return Refusal(f"there is no place {where} in what was posted")

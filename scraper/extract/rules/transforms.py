@@ -1,0 +1,82 @@
+"""What becomes of a field's text between its source and its type: small steps, in the order they are written.
+
+A step takes a text or a list of texts. Steps about one text are done to each member of a list; `split` makes a list of
+a text, `join` a text of a list, `default` stands in for what is missing. What is not text (JSON's numbers) passes as it
+is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from scraper.extract.rules.css_field import MANY_VALUES, TEXT_CHARS, View, absolute
+from scraper.extract.rules.value_parsers import Refusal, parse_date
+
+Step = tuple[str, Any]
+"""The name of a step and what stands behind it: None, a text, or the texts to replace."""
+
+
+def transformed(value: Any, steps: Sequence[Step], view: View) -> Any:
+    """`value` after `steps`; a `Refusal` when a text in it cannot be changed so, or is too long then."""
+    for name, given in steps:
+        if name == "default":
+            value = given if value in (None, "", []) else value
+        elif name == "split":
+            value = _split(value, given)
+        elif name == "join":
+            value = _joined(value, given)
+        else:
+            change = _ON_TEXTS[name]
+            value = (
+                [_changed(member, change, given, view) for member in value]
+                if isinstance(value, list)
+                else _changed(value, change, given, view)
+            )
+        if isinstance(value, Refusal):
+            return value
+    return value
+
+
+def _changed(value: Any, change: Callable[[str, Any, View], str], given: Any, view: View) -> Any:
+    if isinstance(value, Refusal) or not isinstance(value, str) or not value:
+        return value
+    return change(value, given, view)
+
+
+def _replaced(text: str, pair: Sequence[str], _: View) -> str:
+    old, new = pair
+    if len(text) + text.count(old) * max(0, len(new) - len(old)) > TEXT_CHARS:
+        return Refusal(f"replacing {old!r} makes it longer than {TEXT_CHARS} characters")
+    return text.replace(old, new)
+
+
+def _split(value: Any, mark: str) -> Any:
+    parts: list[Any] = []
+    for text in value if isinstance(value, list) else [value]:
+        if isinstance(text, str) and not isinstance(text, Refusal):
+            parts.extend(stripped for part in text.split(mark, MANY_VALUES) if (stripped := part.strip()))
+        elif text is not None:
+            parts.append(text)
+    return parts
+
+
+def _joined(value: Any, mark: str) -> Any:
+    if not isinstance(value, list):
+        return value
+    if refused := [text for text in value if isinstance(text, Refusal)]:
+        return refused[0]
+    texts = [text if isinstance(text, str) else str(text) for text in value if text is not None]
+    if sum(map(len, texts)) + len(mark) * len(texts) > TEXT_CHARS:
+        return Refusal(f"joined it is longer than {TEXT_CHARS} characters")
+    return mark.join(texts)
+
+
+_ON_TEXTS: dict[str, Callable[[str, Any, View], str]] = {
+    "strip": lambda text, marks, _: text.strip(marks),
+    "lower": lambda text, _, __: text.lower(),
+    "upper": lambda text, _, __: text.upper(),
+    "replace": _replaced,
+    "absolute_url": lambda text, _, view: absolute(text, view),
+    "parse_date": lambda text, _, __: parse_date(text),
+}

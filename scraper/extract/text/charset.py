@@ -1,0 +1,179 @@
+"""Which encoding a page is written in, and its text.
+
+The order is that of the HTML standard, 13.2.3: a byte order mark, the header, a declaration in the first 1024 bytes.
+A page that declares nothing is UTF-8 when it reads as UTF-8; else a short sample of it is examined, and what cannot
+be told is windows-1252. `sniff` alone is enough for UTF-8, the usual case: the parser takes those bytes as they are.
+"""
+
+from __future__ import annotations
+
+import re
+
+from scraper.extract.text.encodings import codec_of, name_of_codec, named
+
+PRESCAN = 1024
+"""Bytes in which a page must declare its encoding."""
+SAMPLE = 4096
+"""Bytes of non-ASCII text that the detection looks at."""
+STRAY = 20
+"""A page with at most one broken sequence for so many non-ASCII bytes is UTF-8 with a blemish."""
+
+_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
+_PARAMETER = re.compile(r"""[;,\s]charset\s*=\s*["']?([^"'\s;,]{1,40})""", re.IGNORECASE)
+_IN_CONTENT = re.compile(rb"""charset[\s]*=[\s]*(?:"([^"]*)"|'([^']*)'|([^"'\s;][^\s;]*))""", re.IGNORECASE)
+_IN_XML = re.compile(rb"""<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([A-Za-z0-9._:\-]{1,40})["']""")
+_ATTRIBUTE = re.compile(
+    rb"""[\t\n\f\r /]*(?:>|([^\t\n\f\r />][^\t\n\f\r />=]*)"""
+    rb"""(?:[\t\n\f\r ]*=[\t\n\f\r ]*("[^"]*"|'[^']*'|[^\t\n\f\r >]*))?)"""
+)
+_META = re.compile(rb"<meta[\t\n\f\r /]", re.IGNORECASE)
+_TAG = re.compile(rb"</?[A-Za-z][^\t\n\f\r >]*")
+_HIGH = bytes(range(0x80, 0x100))
+# From the first high byte of a stretch to the next delimiter: none of these occurs inside a multi-byte character.
+_STRETCH = re.compile(rb"[\x80-\xff][^\n\r<>]{0,4095}")
+_WHOLE = re.compile(rb".*[ -/:;=?]", re.DOTALL)  # up to the last byte that no multi-byte character contains
+
+# What the detection may answer: encodings that pages without a declaration are really written in.
+_CANDIDATES = [
+    *("cp1252", "cp1251", "cp932", "gb18030", "cp949", "cp1250", "cp1253", "big5hkscs", "big5", "euc_jp", "koi8_r"),
+    *("cp1254", "cp1255", "cp1256", "cp1257", "cp874", "iso8859_2", "iso2022_jp"),
+]
+_LATIN = frozenset({"cp1250", "cp1254", "cp1257", "iso8859_2"})
+
+
+def sniff(data: bytes, content_type: str | None) -> str:
+    """The encoding of the page `data`: its name in the WHATWG Encoding standard, in lower case.
+
+    `content_type` is the header's value. Never raises. Takes microseconds unless the page declares nothing and is
+    not UTF-8 (then about a millisecond).
+    """
+    for mark, name in _BOMS:
+        if data.startswith(mark):
+            return name
+    if content_type:
+        parameter = _PARAMETER.search(content_type)
+        if parameter is not None and (declared := named(parameter[1])) is not None:
+            return declared
+    return declared_in(data[:PRESCAN]) or _detect(data)
+
+
+def decode(data: bytes, content_type: str | None) -> tuple[str, str]:
+    """The text of the page `data` and the encoding it was read as (see `sniff`).
+
+    What is no character in that encoding becomes U+FFFD; a byte order mark is not part of the text. Never raises.
+    """
+    name = sniff(data, content_type)
+    return text_of(data, name), name
+
+
+def text_of(data: bytes, name: str) -> str:
+    """`data` read as the encoding `name`, without its byte order mark; broken sequences become U+FFFD."""
+    for mark, marked in _BOMS:
+        if name == marked and data.startswith(mark):
+            data = data[len(mark) :]
+            break
+    return data.decode(codec_of(name), "replace")
+
+
+def declared_in(head: bytes) -> str | None:
+    """The encoding that the beginning of a page declares, by the standard's prescan; None when it does not.
+
+    Looks at `<meta charset>`, `<meta http-equiv=content-type>` and an XML declaration, and neither into comments nor
+    into attributes of other tags.
+    """
+    lowered = head.lower()
+    if b"charset" not in lowered and b"encoding" not in lowered:
+        return None
+    at, end = 0, len(head)
+    while 0 <= (at := head.find(b"<", at)) < end:
+        if head.startswith(b"<!--", at):
+            close = head.find(b"-->", at + 2)
+            at = close + 3 if close >= 0 else end
+        elif _META.match(head, at):
+            attributes, at = _attributes(head, at + 5)
+            if (declared := _declared_by(attributes)) is not None:
+                return declared
+        elif tag := _TAG.match(head, at):
+            _, at = _attributes(head, tag.end())
+        elif head[at + 1 : at + 2] in (b"!", b"/", b"?"):
+            close = head.find(b">", at)
+            at = close + 1 if close >= 0 else end
+        else:
+            at += 1
+    xml = _IN_XML.match(head)
+    return _for_a_declaration(xml[1]) if xml is not None else None
+
+
+def _attributes(head: bytes, at: int) -> tuple[dict[bytes, bytes], int]:
+    """The attributes of a tag from `at` (of a repeated one the first), and where the tag ends."""
+    found: dict[bytes, bytes] = {}
+    while (match := _ATTRIBUTE.match(head, at)) is not None:
+        at = match.end()
+        if match[1] is None:
+            break
+        value = match[2] or b""
+        if value[:1] in (b'"', b"'") and len(value) > 1:
+            value = value[1:-1]
+        found.setdefault(match[1].lower(), value)
+    return found, at
+
+
+def _declared_by(meta: dict[bytes, bytes]) -> str | None:
+    if b"charset" in meta:
+        return _for_a_declaration(meta[b"charset"])
+    if meta.get(b"http-equiv", b"").lower() == b"content-type":
+        match = _IN_CONTENT.search(meta.get(b"content", b""))
+        if match is not None:
+            return _for_a_declaration(match[1] or match[2] or match[3] or b"")
+    return None
+
+
+def _for_a_declaration(label: bytes) -> str | None:
+    name = named(label.decode("latin-1"))
+    # A page that could be read as far as this declaration is not UTF-16, whatever it says.
+    return "utf-8" if name in {"utf-16le", "utf-16be"} else name
+
+
+def _detect(data: bytes) -> str:
+    if data.isascii():
+        return "utf-8"
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    else:
+        return "utf-8"
+    high = len(data) - len(data.translate(None, _HIGH))
+    if data.decode("utf-8", "replace").count("\ufffd") * STRAY <= high:
+        return "utf-8"
+    return _detect_legacy(data)
+
+
+def _uncut(stretch: bytes) -> bytes:
+    """A stretch without the half character at its end that cutting it may have left."""
+    if len(stretch) < SAMPLE:
+        return stretch
+    whole = _WHOLE.match(stretch)
+    return whole[0] if whole is not None else stretch[: len(stretch) // 2 * 2]
+
+
+def _detect_legacy(data: bytes) -> str:
+    from charset_normalizer import from_bytes  # a slow import that few crawls need
+
+    sample = bytearray()
+    for stretch in _STRETCH.finditer(data):
+        sample += _uncut(stretch[0]) + b"\n"
+        if len(sample) >= SAMPLE:
+            break
+    text = bytes(sample)
+    matches = from_bytes(text, cp_isolation=_CANDIDATES, enable_fallback=False)
+    best = matches.best()
+    if best is None:
+        return "windows-1252"
+    if best.encoding in _LATIN and (
+        any(match.encoding == "cp1252" and match.chaos <= best.chaos for match in matches)
+        or text.decode("cp1252", "replace") == text.decode(best.encoding, "replace")
+    ):
+        # Western and Central European text look alike to the detection, and windows-1252 is far the more common.
+        return "windows-1252"
+    return name_of_codec(best.encoding) or ("big5" if best.encoding == "big5" else "windows-1252")

@@ -1,0 +1,98 @@
+"""The tables of the frontier's file, opening it, and what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from scraper.errors import FrontierError
+from scraper.frontier.sqlite.settings import Durability
+
+APPLICATION_ID = 0x53435246  # "SCRF": tells our files from other SQLite files
+VERSION = 1
+CACHE_KIB = 32_768
+"""Memory SQLite may use for pages of the file, in KiB."""
+CHECKPOINT_PAGES = 4_000
+"""Pages of 4 KiB in the write-ahead log after which they are moved to the file: 16 MB, one fsync each."""
+BUSY_SECONDS = 5.0
+"""How long to wait for another process (`scrape status`) that reads or writes the file."""
+STATEMENTS = 256
+
+TABLES = """
+CREATE TABLE host(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE seen(k INTEGER PRIMARY KEY);
+CREATE TABLE fresh(n INTEGER PRIMARY KEY, k INTEGER NOT NULL);
+CREATE TABLE queue(host INTEGER, prio INTEGER, seq INTEGER,
+    depth INTEGER, kind TEXT, href TEXT, key TEXT, parent TEXT, extra TEXT,
+    PRIMARY KEY(host, prio, seq)) WITHOUT ROWID;
+CREATE TABLE later(prio INTEGER, due REAL, seq INTEGER, host INTEGER,
+    depth INTEGER, kind TEXT, href TEXT, key TEXT, parent TEXT, extra TEXT,
+    PRIMARY KEY(prio, due, seq)) WITHOUT ROWID;
+CREATE INDEX later_host ON later(host, prio, seq);
+CREATE TABLE skip(n INTEGER PRIMARY KEY, k INTEGER NOT NULL UNIQUE, dropped INTEGER NOT NULL,
+    host TEXT, origin TEXT, href TEXT, key TEXT, parent TEXT, reason TEXT, rule TEXT);
+CREATE TABLE note(host INTEGER, name TEXT, value TEXT, PRIMARY KEY(host, name)) WITHOUT ROWID;
+CREATE TABLE tally(host INTEGER, outcome TEXT, n INTEGER, PRIMARY KEY(host, outcome)) WITHOUT ROWID;
+CREATE TABLE mark(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE total(name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
+"""
+
+
+def open_database(path: Path, durability: Durability, cache_kib: int = CACHE_KIB) -> sqlite3.Connection:
+    """Open or create the file at `path`. Raises `FrontierError` or `sqlite3.Error`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FrontierError(f"cannot create {path.parent}: {error.strerror or error}") from error
+    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=STATEMENTS)
+    try:
+        _prepare(db, path, durability, cache_kib)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path, durability: Durability, cache_kib: int) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and application != APPLICATION_ID:
+        raise FrontierError(f"{path} is not the state of a crawl; choose another output folder")
+    if tables and version != VERSION:
+        raise FrontierError(
+            f"{path} has format {version}, this version reads format {VERSION}: "
+            "use the version of scraper that wrote it, or start over with --fresh"
+        )
+    db.execute(f"PRAGMA cache_size = -{cache_kib}")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+    if not tables:
+        db.executescript(
+            f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; "
+            f"PRAGMA user_version = {VERSION}; COMMIT;"
+        )
+
+
+def explain(path: Path, error: sqlite3.Error) -> str:
+    """A sentence for the user about what went wrong with the file at `path`."""
+    # The low byte is the primary code; the higher ones say in which system call.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    match code:
+        case sqlite3.SQLITE_FULL:
+            return f"cannot write {path}: the disk is full"
+        case sqlite3.SQLITE_NOTADB:
+            return f"{path} is not a database; choose another output folder, or start over with --fresh"
+        case sqlite3.SQLITE_CORRUPT:
+            return f"{path} is damaged ({error}); start over with --fresh"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return f"cannot write {path}: it is read-only"
+        case sqlite3.SQLITE_CANTOPEN:
+            return f"cannot open {path}: {error}; check that its folder exists and may be written"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"cannot write {path}: another process is using it"
+        case sqlite3.SQLITE_IOERR:
+            return f"cannot read or write {path}: {error}; the disk may be full or failing"
+        case _:
+            return f"cannot use {path}: {error}"

@@ -1,0 +1,86 @@
+"""Politeness by host: the defaults, and what the user wants to be different for some hosts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import Enum
+from fnmatch import translate
+from typing import Any, Literal
+
+from scraper.politeness.circuit_breaker import BreakerSettings
+from scraper.politeness.crawl_delay import LongDelay
+from scraper.politeness.host_gate import GateSettings
+
+
+class Keep(Enum):
+    """Marks a value that an overlay leaves as it is; None already means "no limit"."""
+
+    KEEP = "keep"
+
+
+KEEP: Literal[Keep.KEEP] = Keep.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class HostOverlay:
+    """What is different for some hosts; the fields are those of `GateSettings`, `KEEP` where nothing is."""
+
+    rate: float | Literal[Keep.KEEP] | None = KEEP
+    concurrency: int | Literal[Keep.KEEP] | None = KEEP
+    adaptive: bool | Literal[Keep.KEEP] = KEEP
+    breaker: BreakerSettings | Literal[Keep.KEEP] | None = KEEP
+    max_retry_after: float | Literal[Keep.KEEP] = KEEP
+    max_crawl_delay: float | Literal[Keep.KEEP] = KEEP
+    long_crawl_delay: LongDelay | Literal[Keep.KEEP] = KEEP
+    max_pages: int | Literal[Keep.KEEP] | None = KEEP
+
+    def over(self, base: GateSettings) -> GateSettings:
+        """`base` with what this overlay gives in its place. Raises ConfigError when that makes no sense."""
+        named = ((field.name, getattr(self, field.name)) for field in fields(self))
+        changes: dict[str, Any] = {name: value for name, value in named if value is not KEEP}
+        return replace(base, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class PolitenessSettings:
+    """The rules for all hosts: `defaults`, and `hosts`, overlays by host pattern.
+
+    A pattern is a host name in ASCII with `*` for any run of characters and `?` for one; with a port (`host:8080`)
+    it means that port, without one any. Of the patterns that match a host the most specific alone applies: a name
+    without wildcards before one with them, then the one with more literal characters. Raises ConfigError when an
+    overlay makes no sense.
+    """
+
+    defaults: GateSettings = field(default_factory=GateSettings)
+    hosts: Mapping[str, HostOverlay] = field(default_factory=dict)
+    _ordered: tuple[tuple[re.Pattern[str], GateSettings], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Compiled and checked once, and not when the first URL of such a host comes up in the middle of a run.
+        by_rank = sorted(self.hosts.items(), key=lambda entry: _specificity(entry[0]), reverse=True)
+        ordered = tuple((_compile(pattern), overlay.over(self.defaults)) for pattern, overlay in by_rank)
+        object.__setattr__(self, "_ordered", ordered)
+
+    def for_host(self, host: str) -> GateSettings:
+        """The rules for `host` (lower-case name, with `:port` unless that is the scheme's own)."""
+        if self._ordered:
+            without_port = _PORT.sub("", host)
+            for pattern, settings in self._ordered:
+                if pattern.match(host) or pattern.match(without_port):
+                    return settings
+        return self.defaults
+
+
+_PORT = re.compile(r":[0-9]+\Z")
+
+
+def _specificity(pattern: str) -> tuple[bool, int, str]:
+    wild = pattern.count("*") + pattern.count("?")
+    return wild == 0, len(pattern) - wild, pattern
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    # Brackets belong to IPv6 addresses here and not to character classes.
+    return re.compile(translate(pattern.lower().replace("[", "[[]")))

@@ -1,0 +1,318 @@
+"""What an origin's robots.txt means for us over time: from the answer to a verdict, and how long it is good for.
+
+| answer to /robots.txt | meaning | good for |
+|---|---|---|
+| 2xx | its rules | Cache-Control max-age within 1 h to 24 h; 24 h without one |
+| 3xx that is not followed any further | no robots.txt: all allowed | 1 h |
+| 401, 403 | the same, or all denied when the settings say so | 1 h |
+| other 4xx | no robots.txt: all allowed | 1 h |
+| 429, 5xx, no answer | unreachable: nothing may be asked yet | 1 min, 5 min, 15 min, 1 h, ... and Retry-After |
+
+While a robots.txt is unreachable, rules read at most 30 days ago hold on. A URL of an unreachable origin is deferred
+and not dropped: nobody has forbidden it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, assert_never
+
+import orjson
+
+from scraper.model import Denied, ErrorKind, Failure, Headers, NotModified, Outcome, Page
+from scraper.politeness.retry_after import wait_for
+from scraper.politeness.robots_parser import MAX_BYTES, Line, Robots, product_token
+from scraper.politeness.rule import numbers, span
+
+__all__ = [
+    "MAX_BYTES",
+    "Line",
+    "Robots",
+    "RobotsBook",
+    "RobotsEntry",
+    "RobotsSettings",
+    "RobotsVerdict",
+    "product_token",
+]
+
+HOUR, DAY = 3600.0, 86400.0
+SHORTEST_LIFE, LONGEST_LIFE = HOUR, DAY
+"""Seconds that rules are good for, whatever Cache-Control says; without it the longest."""
+ERROR_LIFE = HOUR
+"""Seconds that the absence of a robots.txt is good for."""
+OLDEST_COPY = 30 * DAY
+"""Seconds after which rules are no longer used in place of an unreachable robots.txt."""
+AGAIN_AFTER = (60.0, 300.0, 900.0, 3600.0)
+"""Seconds until an unreachable robots.txt is asked for again: the first time, the second, ..., and from then on."""
+LONGEST_RETRY = DAY
+"""Seconds of Retry-After that are kept for a robots.txt."""
+NOTE_VERSION = 1
+
+_MAX_AGE = re.compile(r"(?:^|,)\s*max-age\s*=\s*\"?([0-9]{1,9})\"?\s*(?:,|$)", re.IGNORECASE)
+_UNCACHED = re.compile(r"(?:^|,)\s*no-(?:cache|store)\s*(?:,|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class RobotsSettings:
+    """How robots.txt is treated: obeyed or ignored, by which user agent, and what 401 and 403 mean."""
+
+    user_agent: str = "scraper"
+    robots: Literal["obey", "ignore"] = "obey"
+    forbidden: Literal["allow", "deny"] = "allow"
+
+    @property
+    def token(self) -> str:
+        """The product token that groups are matched with."""
+        return product_token(self.user_agent)
+
+
+class RobotsVerdict(NamedTuple):
+    """Whether a URL may be asked for, and what decided, in words.
+
+    `defer` means not yet: robots.txt could not be read and is asked for again when the entry expires. `line` is the
+    number of the deciding line in robots.txt, from 1, when a line decided.
+    """
+
+    decision: Literal["allow", "deny", "defer"]
+    rule: str
+    line: int | None = None
+
+    @property
+    def allowed(self) -> bool:
+        """It may be asked for now."""
+        return self.decision == "allow"
+
+
+_NO_LINE = RobotsVerdict("allow", "robots.txt: no rule matches")
+_ITSELF = RobotsVerdict("allow", "robots.txt itself may always be fetched")
+
+Kind = Literal["rules", "allow_all", "deny_all", "unreachable"]
+
+
+@dataclass(frozen=True, slots=True)
+class RobotsEntry:
+    """What is known of one origin's robots.txt.
+
+    `fetched_at` is when the rules were read (or the answer came), `expires_at` when to ask again, both in epoch
+    seconds. `rules` are present with `rules`, and with `allow_all` when robots.txt is ignored but was read (for its
+    sitemaps). `detail` says how it came about. `incidents` counts unreachable answers in a row.
+    """
+
+    kind: Kind
+    fetched_at: float
+    expires_at: float
+    rules: Robots | None = None
+    detail: str = ""
+    incidents: int = 0
+
+    @classmethod
+    def from_outcome(
+        cls,
+        outcome: Outcome,
+        now: float,
+        settings: RobotsSettings,
+        previous: RobotsEntry | None = None,
+        content: bytes | None = None,
+    ) -> RobotsEntry:
+        """What `outcome`, the last answer to a request for /robots.txt and its redirects, means from `now` on.
+
+        `previous` is the entry this one replaces, expired or not. `content` is the body when it was spooled to disk;
+        otherwise it is taken from the outcome. Never raises.
+        """
+        entry = _read(outcome, now, settings, previous, content)
+        if settings.robots == "ignore" and entry.kind != "allow_all":
+            return replace(entry, kind="allow_all", detail="robots.txt is ignored")
+        return entry
+
+    @property
+    def crawl_delay(self) -> float | None:
+        """Seconds between requests that the site asks for, or None."""
+        return self.rules.crawl_delay if self.kind == "rules" and self.rules else None
+
+    @property
+    def sitemaps(self) -> tuple[str, ...]:
+        """The sitemaps it names, absolute URLs."""
+        return self.rules.sitemaps if self.rules else ()
+
+    def judge(self, target: str) -> RobotsVerdict:
+        """Whether `target` (path and query, as `Url.target`) may be asked for, and which line decided."""
+        kind = self.kind
+        if kind == "rules":
+            assert self.rules is not None
+            line = self.rules.decide(target)
+            if line is None:
+                return _NO_LINE
+            if line.allow:
+                return RobotsVerdict("allow", str(line), line.number)
+            return _ITSELF if _is_itself(target) else RobotsVerdict("deny", str(line), line.number)
+        if _is_itself(target):
+            return _ITSELF
+        if kind == "allow_all":
+            return RobotsVerdict("allow", f"robots.txt: {self.detail}")
+        if kind == "deny_all":
+            return RobotsVerdict("deny", f"robots.txt: {self.detail}")
+        if kind == "unreachable":
+            return RobotsVerdict("defer", f"robots_unreachable: {self.detail}")
+        assert_never(kind)
+
+    def note(self, token: str) -> str:
+        """This entry as compact JSON for the frontier's memory; `token` is the one the rules were read for."""
+        rules = self.rules
+        kept = rules and [[list(line) for line in rules.lines], rules.crawl_delay, rules.sitemaps]
+        fields = [NOTE_VERSION, token, self.kind, self.fetched_at, self.expires_at, self.incidents, self.detail, kept]
+        return orjson.dumps(fields).decode()
+
+    @classmethod
+    def from_note(cls, note: str, token: str) -> RobotsEntry | None:
+        """The entry that `note` holds; None for junk, and when it was read for another token."""
+        try:
+            raw = orjson.loads(note)
+        except orjson.JSONDecodeError:
+            return None
+        if not isinstance(raw, list) or len(raw) != 8 or raw[:2] != [NOTE_VERSION, token]:
+            return None
+        kind, times, detail = raw[2], numbers(raw[3:6], 3), raw[6]
+        if (
+            kind not in ("rules", "allow_all", "deny_all", "unreachable")
+            or times is None
+            or not isinstance(detail, str)
+        ):
+            return None
+        rules = _rules_from(raw[7])
+        if kind == "rules" and rules is None:
+            return None
+        return cls(kind, times[0], times[1], rules, detail, int(times[2]))
+
+
+def _is_itself(target: str) -> bool:
+    return target.startswith("/robots.txt") and target.partition("?")[0] == "/robots.txt"
+
+
+def _rules_from(raw: object) -> Robots | None:
+    if not isinstance(raw, list) or len(raw) != 3:
+        return None
+    rows, delay, sitemaps = raw
+    if not isinstance(rows, list) or not isinstance(sitemaps, list):
+        return None
+    if not all(isinstance(url, str) for url in sitemaps):
+        return None
+    if delay is not None and numbers([delay], 1) is None:
+        return None
+    lines = []
+    for row in rows:
+        match row:
+            case [int(number), bool(allow), str(pattern)] if pattern:
+                lines.append(Line(number, allow, pattern))
+            case _:
+                # A rule that is lost might be the one that forbids: read it all again instead.
+                return None
+    return Robots(lines, delay, sitemaps)
+
+
+def _read(
+    outcome: Outcome, now: float, settings: RobotsSettings, previous: RobotsEntry | None, content: bytes | None
+) -> RobotsEntry:
+    if isinstance(outcome, Page):
+        status = outcome.status
+        if 200 <= status < 300:
+            return _from_success(outcome, now, settings, previous, content)
+        if 300 <= status < 400:
+            return RobotsEntry("allow_all", now, now + ERROR_LIFE, detail=f"redirected too often or nowhere ({status})")
+        if 400 <= status < 500 and status != 429:
+            denied = status in (401, 403) and settings.forbidden == "deny"
+            detail = f"{status}, all {'denied' if denied else 'allowed'}"
+            return RobotsEntry("deny_all" if denied else "allow_all", now, now + ERROR_LIFE, detail=detail)
+        return _unreachable(f"status {status}", outcome, now, previous)
+    if isinstance(outcome, NotModified):
+        if previous is not None and previous.rules is not None:
+            return replace(previous, kind="rules", fetched_at=now, expires_at=now + _life(outcome.headers), incidents=0)
+        return _unreachable("304 to an unconditional request", outcome, now, previous)
+    if isinstance(outcome, Denied):
+        return _unreachable(f"may not be asked for ({outcome.reason}: {outcome.rule})", outcome, now, previous)
+    if outcome.error is ErrorKind.REDIRECT:
+        return RobotsEntry(
+            "allow_all", now, now + ERROR_LIFE, detail=f"redirected too often or nowhere: {outcome.detail}"
+        )
+    return _unreachable(f"{outcome.error}: {outcome.detail}", outcome, now, previous)
+
+
+def _from_success(
+    page: Page, now: float, settings: RobotsSettings, previous: RobotsEntry | None, content: bytes | None
+) -> RobotsEntry:
+    if content is None:
+        content = page.body.data
+    if content is None:
+        if page.body.size:
+            return _unreachable("its body is not at hand", page, now, previous)
+        content = b""
+    rules = Robots.parse(content, settings.token)
+    detail = f"status {page.status}, {len(rules.lines)} rules for us"
+    return RobotsEntry("rules", now, now + _life(page.headers), rules, detail)
+
+
+def _life(headers: Headers) -> float:
+    """Seconds that rules with these headers are good for."""
+    control = ",".join(headers.get_all("cache-control"))
+    if _UNCACHED.search(control):
+        return SHORTEST_LIFE
+    found = _MAX_AGE.search(control)
+    return min(max(float(found[1]), SHORTEST_LIFE), LONGEST_LIFE) if found else LONGEST_LIFE
+
+
+def _unreachable(detail: str, outcome: Outcome, now: float, previous: RobotsEntry | None) -> RobotsEntry:
+    incidents = previous.incidents + 1 if previous is not None else 1
+    wait = AGAIN_AFTER[min(incidents, len(AGAIN_AFTER)) - 1]
+    if isinstance(outcome, Page | Failure) and (asked := wait_for(outcome, now)) is not None:
+        wait = max(wait, min(asked, LONGEST_RETRY))
+    if previous is not None and previous.rules is not None and now - previous.fetched_at <= OLDEST_COPY:
+        age = span(max(0.0, now - previous.fetched_at))
+        kept = f"unreachable ({detail}); the copy of {age} ago is used"
+        # `fetched_at` stays: the copy's age counts from when it was read.
+        return replace(previous, kind="rules", expires_at=now + wait, detail=kept, incidents=incidents)
+    return RobotsEntry("unreachable", now, now + wait, detail=detail, incidents=incidents)
+
+
+class RobotsBook:
+    """The robots.txt entries of many origins, the least recently used forgotten first.
+
+    At most `limit` entries, and at most `weight` bytes of rules, so that a few hostile files cannot fill the memory.
+    """
+
+    def __init__(self, limit: int, weight: int = 64 * 1024 * 1024) -> None:
+        self._limit, self._weight_limit = max(1, limit), weight
+        self._entries: OrderedDict[str, RobotsEntry] = OrderedDict()
+        self._weight = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, origin: str, now: float) -> RobotsEntry | None:
+        """The entry of `origin` if it is still good at `now`, else None: ask for robots.txt."""
+        entry = self._entries.get(origin)
+        if entry is None or now >= entry.expires_at:
+            return None
+        self._entries.move_to_end(origin)
+        return entry
+
+    def previous(self, origin: str) -> RobotsEntry | None:
+        """The entry of `origin` whether or not it has expired: what `RobotsEntry.from_outcome` wants to know."""
+        return self._entries.get(origin)
+
+    def put(self, origin: str, entry: RobotsEntry) -> None:
+        """Keep `entry`, in place of what was known of `origin`."""
+        self._drop(origin)
+        self._entries[origin] = entry
+        self._weight += _weight(entry)
+        while len(self._entries) > 1 and (len(self._entries) > self._limit or self._weight > self._weight_limit):
+            self._drop(next(iter(self._entries)))
+
+    def _drop(self, origin: str) -> None:
+        entry = self._entries.pop(origin, None)
+        if entry is not None:
+            self._weight -= _weight(entry)
+
+
+def _weight(entry: RobotsEntry) -> int:
+    return entry.rules.weight if entry.rules is not None else 0

@@ -1,0 +1,127 @@
+"""The log file: one line an event, and what the package's own loggers say, in one order.
+
+    2024-05-01T12:00:00.123Z WARNING slow.example is not asked for 60s (breaker open, no. 1): 6 failures in a row
+
+DEBUG holds every event, INFO problems and milestones. Every line is clean: a server cannot forge one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+from scraper.clock import wall_time
+from scraper.errors import SinkError
+from scraper.events import CrawlEnded, Event, QueuesSampled
+from scraper.report.text.event_text import LINE_LIMIT, WARNING, describe
+from scraper.report.text.formatting import instant_text
+from scraper.report.text.sanitize import clean
+
+LOGGER = "scraper"
+FLUSH_SECONDS = 1.0
+TRACE_LINES = 60
+"""Lines of a traceback that are kept, the last ones."""
+
+
+class LogFile:
+    """A listener that appends to the file at `path`; also takes the records of the "scraper" loggers.
+
+    `level` is a level of the `logging` module. Use it as a context manager, or call `close`. Raises `SinkError` when
+    the file cannot be opened; when it can no longer be written, the crawl goes on and `problem` says why.
+    """
+
+    def __init__(self, path: Path, level: int = logging.INFO) -> None:
+        self._level = level
+        self._lock = threading.Lock()
+        self._flushed_at = 0.0
+        self.problem: str | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file: TextIO | None = path.open("a", encoding="utf-8", errors="replace", newline="\n")
+        except OSError as error:
+            raise SinkError(f"the log file {path} cannot be written: {error.strerror or error}") from error
+        self._bridge = _Bridge(self, level)
+        self._before = logging.getLogger(LOGGER).level
+        logging.getLogger(LOGGER).addHandler(self._bridge)
+        if not logging.getLogger(LOGGER).isEnabledFor(level):
+            logging.getLogger(LOGGER).setLevel(level)
+
+    def __call__(self, event: Event) -> None:
+        """Write one event, if its level is wanted."""
+        line = describe(event)
+        if line.level >= self._level:
+            self.write(event.at, line.level, line.text)
+        if isinstance(event, QueuesSampled | CrawlEnded):
+            self._flush(event.at, force=isinstance(event, CrawlEnded))
+
+    def write(self, at: float, level: int, text: str) -> None:
+        """Write one line at the instant `at` (epoch seconds)."""
+        line = f"{instant_text(at) or '-'} {logging.getLevelName(level)} {clean(text, LINE_LIMIT)}\n"
+        with self._lock:
+            if self._file is None:
+                return
+            try:
+                self._file.write(line)
+                if level >= WARNING:
+                    self._file.flush()
+            except (OSError, ValueError) as error:
+                self._give_up(str(error))
+
+    def close(self) -> None:
+        """Write what is buffered and close; calling it twice does nothing more."""
+        logger = logging.getLogger(LOGGER)
+        if self._bridge in logger.handlers:
+            logger.removeHandler(self._bridge)
+            logger.setLevel(self._before)
+        with self._lock:
+            self._give_up(self.problem)
+
+    def _flush(self, at: float, *, force: bool) -> None:
+        with self._lock:
+            if self._file is None or not (force or at - self._flushed_at >= FLUSH_SECONDS):
+                return
+            self._flushed_at = at
+            try:
+                self._file.flush()
+            except (OSError, ValueError) as error:
+                self._give_up(str(error))
+
+    def _give_up(self, problem: str | None) -> None:
+        file, self._file, self.problem = self._file, None, problem
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:
+                self.problem = str(error)
+
+    def __enter__(self) -> LogFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Bridge(logging.Handler):
+    """Takes records of the standard `logging` module into the file."""
+
+    def __init__(self, file: LogFile, level: int) -> None:
+        super().__init__(level)
+        self._log = file
+        self._plain = logging.Formatter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record; a traceback follows line by line, indented."""
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001  a record whose arguments do not fit is told as it is
+            message = str(record.msg)
+        self._log.write(wall_time(), record.levelno, f"{record.name}: {message}")
+        if record.exc_info:
+            trace = self._plain.formatException(record.exc_info).splitlines()
+            for line in trace[-TRACE_LINES:]:
+                self._log.write(wall_time(), record.levelno, f"| {line}")

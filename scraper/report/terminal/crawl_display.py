@@ -1,0 +1,96 @@
+"""The live display of a crawl in a terminal: a listener that draws four times a second."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from types import TracebackType
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from scraper.clock import monotonic
+from scraper.events import CrawlStarted, Event, FetchFinished, QueuesSampled
+from scraper.report.stats import Stats
+from scraper.report.terminal.crawl_snapshot import ScreenState
+from scraper.report.terminal.crawl_view import PROBLEM_ROWS, Screen
+from scraper.report.text.event_text import Line, describe, is_problem
+from scraper.structures.rolling import RollingRate
+
+FRAMES_PER_SECOND = 4
+RATED_HOSTS = 500
+"""Hosts whose rate is followed, those heard of last."""
+
+
+class Progress:
+    """A listener with a live display on `console`; use it as a context manager, or `start` and `stop` it.
+
+    The console decides about colour (it obeys NO_COLOR) and size. Events come on the listener's thread, frames are
+    drawn on rich's: the display costs the crawl nothing but its share of the interpreter. The last frame is erased
+    by `stop`: the summary takes its place.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._lock = threading.Lock()
+        self._stats = Stats(host_limit=0)
+        self._queues: QueuesSampled | None = None
+        self._problems: deque[Line] = deque(maxlen=PROBLEM_ROWS)
+        self._waiting_before = 0
+        self._rates: OrderedDict[str, RollingRate] = OrderedDict()
+        self._last_at = 0.0
+        self._heard = monotonic()
+        self._live = Live(
+            console=console, get_renderable=self.screen, refresh_per_second=FRAMES_PER_SECOND, transient=True
+        )
+
+    def __call__(self, event: Event) -> None:
+        """Take one event; draws nothing itself."""
+        self._stats(event)
+        problem = describe(event) if is_problem(event) else None
+        with self._lock:
+            if event.at > self._last_at:
+                self._last_at, self._heard = event.at, monotonic()
+            if problem is not None:
+                self._problems.append(problem)
+            if isinstance(event, FetchFinished):
+                self._count(event)
+            elif isinstance(event, QueuesSampled):
+                self._queues = event
+            elif isinstance(event, CrawlStarted):
+                self._waiting_before = event.waiting
+
+    def screen(self) -> RenderableType:
+        """What is shown now."""
+        stats = self._stats.snapshot(hosts=False)
+        with self._lock:
+            now = self._last_at + monotonic() - self._heard
+            hosts = self._queues.hosts if self._queues is not None else ()
+            rates = {h.host: rate.per_second(now) for h in hosts if (rate := self._rates.get(h.host)) is not None}
+            return Screen(ScreenState(stats, now, self._queues, tuple(self._problems), self._waiting_before, rates))
+
+    def _count(self, event: FetchFinished) -> None:
+        rate = self._rates.get(event.host)
+        if rate is None:
+            rate = self._rates[event.host] = RollingRate()
+            if len(self._rates) > RATED_HOSTS:
+                self._rates.popitem(last=False)
+        else:
+            self._rates.move_to_end(event.host)
+        rate.add(event.at, 1)
+
+    def start(self) -> None:
+        """Begin to draw."""
+        self._live.start()
+
+    def stop(self) -> None:
+        """Stop drawing and clear the display; calling it twice does nothing more."""
+        self._live.stop()
+
+    def __enter__(self) -> Progress:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,58 @@
+"""One moment of a crawl, as lines and displays show it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from scraper.events import HostState, QueuesSampled
+from scraper.report.stats import StatsSnapshot
+from scraper.report.text.eta import Pace, time_left
+from scraper.report.text.event_text import Line
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenState:
+    """One moment of a crawl. `now` is epoch seconds, `waiting_before` what was queued when the run began."""
+
+    stats: StatsSnapshot
+    now: float
+    queues: QueuesSampled | None = None
+    problems: tuple[Line, ...] = ()
+    waiting_before: int = 0
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Requests a second of late, by host."""
+
+    @property
+    def done(self) -> int:
+        """URLs settled, those of earlier sessions included."""
+        return self.stats.known_before + self.stats.settled
+
+    @property
+    def known(self) -> int:
+        """URLs settled, waiting, delayed, or under way."""
+        if self.queues is None:
+            return max(self.done, self.stats.known_before + self.waiting_before)
+        queues = self.queues
+        return self.done + queues.waiting + queues.delayed + queues.in_flight + queues.results
+
+    @property
+    def goal(self) -> int:
+        """How many URLs will be settled as things stand: what is known, but not beyond `max_pages`."""
+        limit = self.stats.max_pages
+        return self.known if limit is None else max(self.done, min(self.known, limit))
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until the goal, at the present rate and at the pace of the hosts; None when that cannot be told."""
+        if self.queues is None:
+            return None
+        limit = None if self.stats.max_pages is None else max(0, self.stats.max_pages - self.done)
+        paces = [_pace_of(host, self.now) for host in self.queues.hosts]
+        return time_left(self.known - self.done, limit, self.stats.pages_per_second, paces)
+
+
+def _pace_of(host: HostState, now: float) -> Pace:
+    given_up = host.ready_at == math.inf and not host.in_flight
+    return Pace(host.waiting, host.delay, host.ready_at - now, given_up)

@@ -1,0 +1,179 @@
+"""What the terminal shows while a crawl runs: a state goes in, something that rich can draw comes out.
+
+Nothing here reads a clock or keeps state, so that a test can draw any moment. Text from servers is cleaned and wrapped
+in `Text`: it is never read as rich's markup. Colour only repeats what a word says.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from scraper.events import HostState
+from scraper.report.terminal.crawl_snapshot import ScreenState
+from scraper.report.text.event_text import Line, next_text
+from scraper.report.text.formatting import bytes_text, clock_text, duration_text, latency_text, rate_text
+from scraper.report.text.sanitize import clean
+
+HOST_ROWS = 8
+PROBLEM_ROWS = 3
+WIDE = 72
+"""Columns from which on a host's rate and delay are shown: without them its name has room on a narrower terminal."""
+TABLE_WIDTH = 110
+"""Columns the hosts take at most: on a wide terminal a name should stand near its numbers."""
+_FIXED_ROWS = 5
+"""Rows that are always there: title, bar, two lines of numbers, the table's head."""
+BREAKER_STYLES = {"closed": "green", "half-open": "yellow", "open": "red", "blocked": "bold magenta"}
+
+
+class Screen:
+    """Draws a `ScreenState` into the space there is: fewer hosts and problems on a low terminal."""
+
+    def __init__(self, state: ScreenState) -> None:
+        self._state = state
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Called by rich for every frame, with the size the terminal has now."""
+        yield self._drawn(options.max_width, options.height or console.height)
+
+    def _drawn(self, width: int, height: int) -> RenderableType:
+        state = self._state
+        parts: list[RenderableType] = [
+            _one_line(_title(state)),
+            _bar(state, width),
+            _one_line(_pace(state)),
+            _one_line(_queues(state)),
+        ]
+        room = max(0, height - _FIXED_ROWS - 1)
+        problems = state.problems[-min(PROBLEM_ROWS, room) :] if room else ()
+        rows = min(HOST_ROWS, room - len(problems))
+        if state.queues is not None and state.queues.hosts and rows > 0:
+            parts.append(_host_table(foremost(state.queues.hosts, rows, state.now), state, width))
+        parts += [_one_line(_problem(line)) for line in problems]
+        return Group(*parts)
+
+
+def foremost(hosts: Sequence[HostState], count: int, now: float) -> list[HostState]:
+    """The `count` hosts worth a row: troubled ones, then the busiest, and last those that will take longest.
+
+    At most half of the rows go to open breakers that something waits for, and a quarter to the slowest.
+    """
+    ill = (h for h in hosts if h.breaker != "closed" and (h.waiting or h.in_flight))
+    troubled = heapq.nlargest((count + 1) // 2, ill, key=_business)
+    chosen = {host.host for host in troubled}
+    places = count - len(troubled) - count // 4
+    busy = heapq.nlargest(places, (h for h in hosts if h.host not in chosen), key=_business)
+    chosen |= {host.host for host in busy}
+    rest = (h for h in hosts if h.host not in chosen)
+    return [*troubled, *busy, *heapq.nlargest(count // 4, rest, key=lambda h: _time_of(h, now))]
+
+
+def _time_of(host: HostState, now: float) -> tuple[float, str]:
+    wait = 0.0 if host.ready_at == math.inf else max(0.0, host.ready_at - now)
+    return wait + host.waiting * host.delay, host.host
+
+
+def _business(host: HostState) -> tuple[int, int, str]:
+    return host.in_flight, host.waiting, host.host
+
+
+def _one_line(text: Text) -> Text:
+    text.no_wrap = True
+    text.overflow = "ellipsis"
+    return text
+
+
+def _title(state: ScreenState) -> Text:
+    stats = state.stats
+    text = Text(clean(stats.name, 40) or "crawl", style="bold")
+    text.append(f"  {clock_text(stats.duration)}", style="cyan")
+    if stats.resumed:
+        text.append("  resumed")
+    if stats.ended:
+        text.append(f"  ended: {clean(stats.why, 30)}", style="bold")
+    return text
+
+
+def _bar(state: ScreenState, width: int) -> RenderableType:
+    done, goal = state.done, state.goal
+    label = f" {done:,} of {state.known:,} known"
+    if state.stats.max_pages is not None:
+        label += f", limit {state.stats.max_pages:,}"
+    share = f" {100 * done // goal:3d}%" if goal else "   0%"
+    grid = Table.grid()
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    bar_width = max(8, width - len(label) - len(share))
+    grid.add_row(ProgressBar(total=max(1, goal), completed=done, width=bar_width), Text(share), Text(label))
+    return grid
+
+
+def _pace(state: ScreenState) -> Text:
+    stats = state.stats
+    text = Text()
+    text.append(f"{rate_text(stats.pages_per_second)} pages/s", style="bold")
+    text.append(f"  {bytes_text(stats.bytes_per_second)}/s  {bytes_text(stats.size)}  {stats.items:,} items")
+    text.append(f"  {stats.failed:,} failed", style="red" if stats.failed else "")
+    text.append(f"  {stats.retries:,} retries", style="yellow" if stats.retries else "")
+    if state.eta is not None and not stats.ended:
+        text.append(f"  ETA {duration_text(state.eta)}")
+    return text
+
+
+def _queues(state: ScreenState) -> Text:
+    queues = state.queues
+    if queues is None:
+        return Text(f"{state.waiting_before:,} waiting", style="dim")
+    parts = [
+        f"{queues.waiting:,} waiting",
+        f"{queues.delayed:,} delayed",
+        f"{state.stats.in_flight:,}/{state.stats.concurrency:,} in flight",
+        f"{queues.results:,} to record",
+    ]
+    if queues.loop_lag >= 0.01:
+        parts.append(f"loop lag {queues.loop_lag * 1000:.0f} ms")
+    return Text("  ".join(parts), style="dim")
+
+
+def _host_table(hosts: Sequence[HostState], state: ScreenState, width: int) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), width=min(width, TABLE_WIDTH), header_style="dim")
+    table.add_column("host", ratio=1, no_wrap=True, overflow="ellipsis")
+    wide = width >= WIDE
+    for name in ("waiting", "in flight", *(("rate", "delay") if wide else ()), "next"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("breaker", no_wrap=True)
+    for host in hosts:
+        breaker, rate = clean(host.breaker, 12), state.rates.get(host.host, 0.0)
+        table.add_row(
+            Text(clean(host.host, 100)),
+            Text(f"{host.waiting:,}"),
+            Text(f"{host.in_flight:,}"),
+            *(_paces(host, rate) if wide else ()),
+            Text(next_text(host, state.now)),
+            Text(_until(host, state.now), style=BREAKER_STYLES.get(breaker, "")),
+        )
+    return table
+
+
+def _paces(host: HostState, rate: float) -> tuple[Text, Text]:
+    asked = Text(f"{rate_text(rate)}/s" if rate else "-")
+    return asked, Text(latency_text(host.delay) if host.delay else "-")
+
+
+def _until(host: HostState, now: float) -> str:
+    """The breaker's state; of an open one, until when."""
+    state = clean(host.breaker, 12)
+    if host.breaker != "open" or not now < host.ready_at < math.inf:
+        return state
+    return f"{state}, {duration_text(host.ready_at - now)} left"
+
+
+def _problem(line: Line) -> Text:
+    return Text(f"! {line.text}", style="yellow")

@@ -1,0 +1,71 @@
+"""Progress of a download as a picture in a terminal, four times a second."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.text import Text
+
+from scraper.clock import monotonic
+from scraper.events import Event
+from scraper.report.terminal.download_progress import Goal, Transfer, Watch, in_words
+from scraper.report.text.event_text import describe, is_problem
+from scraper.report.text.formatting import bytes_text, duration_text
+from scraper.report.text.sanitize import clean
+
+FRAMES_PER_SECOND = 4
+NAME_WIDTH = 60
+
+
+class DownloadDisplay:
+    """A listener with a live display on `console`, from `start` to `stop`, which erases it."""
+
+    def __init__(self, console: Console, goal: Goal) -> None:
+        self._watch = Watch(goal)
+        self._problem = ""
+        self._began = monotonic()
+        self._live = Live(
+            console=console, get_renderable=self.screen, refresh_per_second=FRAMES_PER_SECOND, transient=True
+        )
+
+    def __call__(self, event: Event) -> None:
+        """Take one event; draws nothing itself."""
+        self._watch(event)
+        if is_problem(event):
+            self._problem = describe(event).text
+
+    def screen(self) -> RenderableType:
+        """What is shown now."""
+        picture = self._watch.picture()
+        rows: list[RenderableType] = [
+            Padding(ProgressBar(total=max(1, picture.lines), completed=picture.done), 0),  # a bar does not end its line
+            _line(f"{in_words(picture)}, {duration_text(monotonic() - self._began)} so far", "bold"),
+        ]
+        rows += [_line("  " + _transfer(transfer), "dim") for transfer in picture.active]
+        rows += [_line(f"  waits: {clean(host)}", "yellow") for host in picture.waiting_hosts[:3]]
+        if self._problem:
+            rows.append(_line(f"! {self._problem}", "yellow"))
+        return Group(*rows)
+
+    def start(self) -> None:
+        """Begin to draw."""
+        self._live.start()
+
+    def stop(self) -> None:
+        """Stop drawing and clear the display; calling it twice does nothing more."""
+        self._live.stop()
+
+
+def _transfer(transfer: Transfer) -> str:
+    name = clean(transfer.url)
+    name = name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
+    if transfer.total:
+        share = 100 * transfer.received // transfer.total
+        return f"{name}  {bytes_text(transfer.received)} of {bytes_text(transfer.total)} ({share}%)"
+    return f"{name}  {bytes_text(transfer.received)}" if transfer.received else name
+
+
+def _line(text: str, style: str) -> Text:
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,196 @@
+"""Progress of a download: how many of how many files, bytes, speed, time left, what is under way, who must wait.
+
+A `Watch` gathers it from events and from what the list has brought so far (`Goal`); `DownloadLines` shows it with a
+line every ten seconds, `DownloadDisplay` (download_display.py) with a picture four times a second.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Protocol, TextIO
+
+from scraper.events import (
+    BreakerClosed,
+    BreakerOpened,
+    BytesReceived,
+    CrawlEnded,
+    Event,
+    FetchFinished,
+    FetchStarted,
+    HostParked,
+    QueuesSampled,
+    Warned,
+)
+from scraper.report.stats import Stats
+from scraper.report.terminal.safe_stream import Outlet
+from scraper.report.text.event_text import describe, is_problem
+from scraper.report.text.formatting import bytes_text, clock_text, duration_text
+
+EVERY_SECONDS = 10.0
+FILES_SHOWN = 6
+FILES_FOLLOWED = 2_000
+"""Transfers under way whose progress is followed."""
+FAILURES_TOLD = 50
+"""Failed requests that are told at once, in lines."""
+
+
+class Goal(Protocol):
+    """What the list has brought so far."""
+
+    lines: int
+    complete: int
+    complete_bytes: int
+    bad: int
+    repeated: int
+    skipped: int
+    refused: int
+    ended: bool
+    expected: int
+
+
+@dataclass(slots=True)
+class Transfer:
+    """One file under way; `total` is bytes, when known."""
+
+    url: str
+    received: int = 0
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One moment of a download. `eta` is seconds, `waiting_hosts` names hosts in back-off with the reason.
+
+    There are `lines` in the list; `ended` says that these are all.
+    """
+
+    done: int
+    lines: int
+    ended: bool
+    failed: int
+    size: int
+    speed: float
+    eta: float | None
+    active: tuple[Transfer, ...]
+    under_way: int
+    waiting_hosts: tuple[str, ...]
+
+    @property
+    def of(self) -> str:
+        """How many lines there are, with `+` when there may be more."""
+        return f"{self.lines:,}" + ("" if self.ended else "+")
+
+
+class Watch:
+    """Gathers what there is to show; events come on a listener's thread, pictures are taken on any."""
+
+    def __init__(self, goal: Goal) -> None:
+        self._goal = goal
+        self._stats = Stats(host_limit=0)
+        self._active: OrderedDict[str, Transfer] = OrderedDict()
+        self._backing_off: dict[str, tuple[float, str]] = {}
+        self._last = 0.0
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        self._stats(event)
+        with self._lock:
+            self._last = max(self._last, event.at)
+            match event:
+                case FetchStarted() if len(self._active) < FILES_FOLLOWED:
+                    self._active[event.url] = Transfer(event.url)
+                case BytesReceived() if event.url in self._active:
+                    transfer = self._active[event.url]
+                    transfer.received += event.size
+                    transfer.total = event.total
+                case FetchFinished():
+                    self._active.pop(event.url, None)
+                case HostParked() | BreakerOpened():
+                    self._backing_off[event.host] = (event.until, event.why)
+                case BreakerClosed():
+                    self._backing_off.pop(event.host, None)
+                case QueuesSampled():
+                    over = [host for host, (until, _) in self._backing_off.items() if until <= event.at]
+                    for host in over:
+                        del self._backing_off[host]
+
+    def picture(self) -> Picture:
+        """How things stand."""
+        stats, goal = self._stats.snapshot(hosts=False), self._goal
+        settled_before = goal.complete + goal.bad + goal.repeated + goal.skipped + goal.refused
+        done = settled_before + stats.settled
+        with self._lock:
+            active = sorted(self._active.values(), key=lambda t: t.received, reverse=True)
+            waiting = tuple(f"{host}: {why}" for host, (until, why) in self._backing_off.items() if until > self._last)
+        left_here = sum(max(0, (t.total or 0) - t.received) for t in active)
+        mean = stats.size / stats.settled if stats.settled else 0.0
+        lines = goal.lines if goal.ended else max(goal.lines, goal.expected)
+        not_begun = max(0, lines - done - len(active))
+        remaining = left_here + mean * not_begun
+        eta = remaining / stats.bytes_per_second if stats.bytes_per_second > 0 else None
+        return Picture(
+            done,
+            lines,
+            goal.ended or goal.expected > goal.lines,
+            stats.failed + goal.bad + goal.refused,
+            stats.size + goal.complete_bytes + sum(t.received for t in active),
+            stats.bytes_per_second,
+            eta,
+            tuple(active[:FILES_SHOWN]),
+            len(active),
+            waiting,
+        )
+
+
+def in_words(picture: Picture) -> str:
+    """A picture as one line."""
+    parts = [
+        f"{picture.done:,} of {picture.of}",
+        bytes_text(picture.size),
+        f"{bytes_text(picture.speed)}/s",
+        f"{picture.failed:,} failed",
+        f"{picture.under_way:,} under way",
+    ]
+    if picture.eta is not None and picture.done < picture.lines:
+        parts.append(f"ETA {duration_text(picture.eta)}")
+    if picture.waiting_hosts:
+        parts.append(f"{len(picture.waiting_hosts)} hosts in back-off")
+    return ", ".join(parts)
+
+
+class DownloadLines:
+    """A listener that writes a line every ten seconds to `stream`, and failures at once, each with its URL."""
+
+    def __init__(self, stream: TextIO, goal: Goal, *, verbose: bool = False) -> None:
+        self._out = Outlet(stream)
+        self._watch = Watch(goal)
+        self._verbose = verbose
+        self._started: float | None = None
+        self._due = 0.0
+        self._told = 0
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        self._watch(event)
+        if self._started is None:
+            self._started, self._due = event.at, event.at + EVERY_SECONDS
+        if self._is_told(event):
+            self._say(event.at, describe(event).text)
+        if isinstance(event, CrawlEnded) or event.at >= self._due:
+            self._due = event.at + EVERY_SECONDS
+            self._say(event.at, in_words(self._watch.picture()))
+
+    def _is_told(self, event: Event) -> bool:
+        if isinstance(event, FetchFinished):
+            if self._verbose:
+                return True
+            self._told += is_problem(event)
+            return is_problem(event) and self._told <= FAILURES_TOLD
+        return isinstance(event, Warned | HostParked | BreakerOpened | BreakerClosed)
+
+    def _say(self, at: float, text: str) -> None:
+        self._out.write(f"{clock_text(at - (self._started or at))} {text}\n")
+        self._out.flush()

@@ -1,0 +1,96 @@
+"""Progress without a terminal: one line every ten seconds, and at once what the user should know."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from scraper.events import (
+    BreakerClosed,
+    BreakerHalfOpen,
+    CrawlEnded,
+    CrawlStarted,
+    Event,
+    FetchFinished,
+    HostParked,
+    QueuesSampled,
+)
+from scraper.report.stats import Stats
+from scraper.report.terminal.crawl_snapshot import ScreenState
+from scraper.report.terminal.safe_stream import Outlet
+from scraper.report.text.event_text import WARNING, describe, is_problem
+from scraper.report.text.formatting import bytes_text, clock_text, duration_text, rate_text
+
+EVERY_SECONDS = 10.0
+FIRST_ERRORS = 50
+"""How many failed fetches are told at once: the first of each kind at each host."""
+
+_TOLD = (CrawlStarted, CrawlEnded, BreakerHalfOpen, BreakerClosed, HostParked)
+
+
+class Plain:
+    """A listener that writes lines to `stream` (standard error, as a rule), each with the time since the start.
+
+    The ten seconds are counted on the events' own instants. Of failed fetches only the first of a kind and host is
+    told, at most `FIRST_ERRORS`; with `verbose` every fetch is.
+    """
+
+    def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
+        self._out = Outlet(stream)
+        self._verbose = verbose
+        self._stats = Stats(host_limit=0)
+        self._queues: QueuesSampled | None = None
+        self._waiting_before = 0
+        self._started_at: float | None = None
+        self._due = 0.0
+        self._told: set[tuple[str, str]] = set()
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        self._stats(event)
+        if self._started_at is None:
+            self._started_at, self._due = event.at, event.at + EVERY_SECONDS
+        if isinstance(event, QueuesSampled):
+            self._queues = event
+        elif isinstance(event, CrawlStarted):
+            self._waiting_before = event.waiting
+        if isinstance(event, CrawlEnded):
+            self._say(event.at, self._state(event.at))
+        if self._is_worth_telling(event):
+            line = describe(event)
+            self._say(event.at, f"warning: {line.text}" if line.level >= WARNING else line.text)
+        if event.at >= self._due and not isinstance(event, CrawlEnded):
+            self._due = event.at + EVERY_SECONDS
+            self._say(event.at, self._state(event.at))
+
+    def _is_worth_telling(self, event: Event) -> bool:
+        if isinstance(event, FetchFinished):
+            return self._verbose or (is_problem(event) and self._is_first(event))
+        if isinstance(event, _TOLD):
+            return True
+        return is_problem(event) and describe(event).level >= WARNING
+
+    def _is_first(self, event: FetchFinished) -> bool:
+        key = (event.host, f"http_{event.status}" if event.error in (None, "http") else str(event.error))
+        if key in self._told or len(self._told) >= FIRST_ERRORS:
+            return False
+        self._told.add(key)
+        return True
+
+    def _state(self, now: float) -> str:
+        stats = self._stats.snapshot(hosts=False)
+        state = ScreenState(stats, now, self._queues, waiting_before=self._waiting_before)
+        parts = [
+            f"{state.done:,} of {state.known:,} known",
+            f"{rate_text(stats.pages_per_second)} pages/s",
+            f"{bytes_text(stats.bytes_per_second)}/s",
+            f"{stats.items:,} items",
+            f"{stats.failed:,} failed",
+            f"{stats.in_flight:,} in flight",
+        ]
+        if state.eta is not None and not stats.ended:
+            parts.append(f"ETA {duration_text(state.eta)}")
+        return ", ".join(parts)
+
+    def _say(self, at: float, text: str) -> None:
+        self._out.write(f"{clock_text(at - (self._started_at or at))} {text}\n")
+        self._out.flush()

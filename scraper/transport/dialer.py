@@ -1,0 +1,160 @@
+"""Opening a connection: name, judgement, TCP, TLS, in this order; every way to fail gets its own word."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import socket
+import ssl
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import httpx
+
+from scraper.transport.address_guard import AddressGuard
+from scraper.transport.connection import Connection, Keeper
+from scraper.transport.errors import AddressRefused, DeadlinePassed, TlsError
+from scraper.transport.receive_buffer import Inbox
+from scraper.transport.resolver import Address, Resolver, race
+from scraper.transport.settings import TransportSettings
+
+_ORIGIN = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[!$&'()*+,;=\-._~%0-9A-Za-z]+)(?::([0-9]{1,5}))?")
+_PORTS = {"http": 80, "https": 443}
+
+
+class Origin(NamedTuple):
+    """Whom to connect to. `key` is `host[:port]`, the port left out where it is the scheme's default."""
+
+    tls: bool
+    host: str
+    port: int
+    key: str
+
+
+@lru_cache(maxsize=4096)
+def parse_origin(text: str) -> Origin:
+    """Read `scheme://host[:port]`, the host an ASCII name or an address (IPv6 in brackets).
+
+    Raises `httpx.UnsupportedProtocol` for other schemes and `httpx.LocalProtocolError` for what is no origin.
+    """
+    found = _ORIGIN.fullmatch(text)
+    if found is None:
+        scheme = text.partition("://")[0]
+        if scheme not in _PORTS:
+            raise httpx.UnsupportedProtocol(f"only http and https are spoken here, not {scheme[:20]!r}")
+        raise httpx.LocalProtocolError(f"not an origin: {text[:200]!r}")
+    scheme, host, digits = found.groups()
+    default = _PORTS[scheme]
+    port = int(digits) if digits else default
+    if not 0 < port < 65536:
+        raise httpx.LocalProtocolError(f"not a port: {port}")
+    name = host.lower()
+    return Origin(scheme == "https", name.strip("[]"), port, name if port == default else f"{name}:{port}")
+
+
+def named(origin: str, server_name: str) -> str:
+    """`origin` with another name for TLS than its own: what the pool keeps such connections under."""
+    return f"{origin}#{server_name}"
+
+
+class Dialer:
+    """Opens connections that `keeper` will keep. `tls` is used for https; without it, one is made when first needed."""
+
+    def __init__(
+        self,
+        settings: TransportSettings,
+        guard: AddressGuard | None,
+        resolver: Resolver,
+        keeper: Keeper,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._settings = settings
+        self._guard = guard
+        self._resolver = resolver
+        self._keeper = keeper
+        self._tls = tls
+        self._inbox = Inbox()
+
+    async def dial(self, text: str, seconds: float | None, deadline: float) -> Connection:
+        """Connect to the origin `text` within `seconds`, before `deadline` (an instant of the loop's clock).
+
+        `text` may be `named`. Raises `ResolveFailed`, `AddressRefused`, `TlsError`, `httpx.ConnectError`,
+        `httpx.ConnectTimeout`, `DeadlinePassed`, and what `parse_origin` raises.
+        """
+        plain, _, server_name = text.partition("#")
+        origin = parse_origin(plain)
+        now = asyncio.get_running_loop().time()
+        until = deadline if seconds is None else min(deadline, now + seconds)
+        try:
+            async with asyncio.timeout_at(None if until == math.inf else until) as patience:
+                return await self._open(origin, text, server_name or origin.host.rstrip("."))
+        except TimeoutError:
+            if patience.expired() and until == deadline:
+                raise DeadlinePassed("the deadline of the exchange passed before a connection stood") from None
+            within = f" within {seconds} s" if patience.expired() else ""
+            raise httpx.ConnectTimeout(f"no connection to {origin.key}{within}") from None
+        except ssl.SSLError as exc:
+            raise TlsError(f"{origin.key}: {_reason(exc)}") from exc
+        except OSError as exc:
+            self._resolver.forget(origin.host)
+            raise httpx.ConnectError(f"cannot connect to {origin.key}: {exc.strerror or exc}") from exc
+
+    async def _open(self, origin: Origin, text: str, server_name: str) -> Connection:
+        addresses = self._permitted(origin, await self._resolver.resolve(origin.host))
+        tls = self._context() if origin.tls else None
+        if tls is not None:
+            _check_name(tls, origin, server_name)
+        loop = asyncio.get_running_loop()
+
+        async def attempt(address: Address) -> socket.socket:
+            sock = socket.socket(address.family, socket.SOCK_STREAM)
+            try:
+                sock.setblocking(False)
+                await loop.sock_connect(sock, address.sockaddr(origin.port))
+            except BaseException:
+                sock.close()
+                raise
+            return sock
+
+        sock = await race(
+            addresses, attempt, delay=self._settings.happy_eyeballs_delay, discard=lambda lost: lost.close()
+        )
+        connection = Connection(text, self._settings, self._keeper, self._inbox)
+        name = server_name if origin.tls else None
+        # From here on the loop owns the socket and closes it, also when the handshake fails or is cancelled.
+        await loop.create_connection(lambda: connection, sock=sock, ssl=tls, server_hostname=name)
+        return connection
+
+    def _permitted(self, origin: Origin, addresses: Sequence[Address]) -> list[Address]:
+        """The addresses that may be connected to. Raises `AddressRefused` when none may."""
+        if self._guard is None:
+            return list(addresses)
+        rules = [self._guard.judge(origin.key, address.ip) for address in addresses]
+        permitted = [address for address, rule in zip(addresses, rules, strict=True) if rule is None]
+        if not permitted:
+            rule = next((r for r in rules if r is not None), "no address")
+            raise AddressRefused(f"{origin.key} is at {addresses[0].ip}, which is refused: {rule}", rule=rule)
+        return permitted
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context(verify=self._settings.verify_tls)
+            self._tls.set_alpn_protocols(["http/1.1"])
+        return self._tls
+
+
+def _check_name(tls: ssl.SSLContext, origin: Origin, name: str) -> None:
+    """Raises `TlsError` if TLS cannot ask for `name`; found out later, asyncio would leave the socket open."""
+    try:
+        tls.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=name)
+    except (ValueError, TypeError) as exc:
+        raise TlsError(f"{origin.key}: {name[:100]!r} is not a name for TLS: {exc}") from exc
+
+
+def _reason(exc: ssl.SSLError) -> str:
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return f"the certificate is not trusted: {exc.verify_message}"
+    reason = (exc.reason or exc.strerror or str(exc)).replace("_", " ").lower()
+    return f"the TLS handshake failed: {reason}"

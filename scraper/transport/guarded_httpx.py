@@ -1,0 +1,76 @@
+"""The address guard for transports that are not ours (HTTP/2, proxies).
+
+They resolve names themselves, and would connect wherever a name server sends them. So the name is resolved and judged
+here, and what goes on has the address in its URL; Host and the name for TLS stay what they were.
+"""
+
+from __future__ import annotations
+
+import httpx
+
+from scraper.transport.address_guard import AddressGuard
+from scraper.transport.errors import AddressRefused
+from scraper.transport.resolver import Address, Resolver, SystemResolver, literal
+from scraper.transport.settings import TransportSettings
+
+
+class PinnedTransport(httpx.AsyncBaseTransport):
+    """Passes requests on to `inner`, to addresses that `guard` allows.
+
+    With a proxy in between (`proxied`) the proxy resolves names, so only addresses that a URL spells out are judged.
+    """
+
+    def __init__(
+        self,
+        inner: httpx.AsyncBaseTransport,
+        guard: AddressGuard,
+        *,
+        proxied: bool = False,
+        resolver: Resolver | None = None,
+    ) -> None:
+        s = TransportSettings()
+        self._inner = inner
+        self._guard = guard
+        self._resolver = resolver or SystemResolver(
+            ttl=s.dns_ttl, failure_ttl=s.dns_failure_ttl, names=s.dns_names, threads=s.dns_threads
+        )
+        self._proxied = proxied
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request`. Raises `AddressRefused`, `ResolveFailed` and what the inner transport raises."""
+        url = request.url
+        host = url.raw_host.decode("ascii")
+        own = literal(host)
+        if self._proxied and own is None:
+            return await self._inner.handle_async_request(request)
+        address = self._permitted(url, [own] if own is not None else list(await self._resolver.resolve(host)))
+        if own is not None:
+            return await self._inner.handle_async_request(request)
+        pinned = httpx.Request(
+            request.method,
+            url.copy_with(host=address.ip.partition("%")[0]),
+            headers=request.headers,  # Host among them: httpx has set it from the name
+            stream=request.stream,
+            extensions={**request.extensions, "sni_hostname": host},
+        )
+        try:
+            response = await self._inner.handle_async_request(pinned)
+        except httpx.ConnectError:
+            self._resolver.forget(host)
+            raise
+        response.request = request
+        return response
+
+    def _permitted(self, url: httpx.URL, addresses: list[Address]) -> Address:
+        key = url.netloc.decode("ascii")
+        rules = [self._guard.judge(key, address.ip) for address in addresses]
+        for address, rule in zip(addresses, rules, strict=True):
+            if rule is None:
+                return address
+        rule = rules[0] or "no address"
+        raise AddressRefused(f"{key} is at {addresses[0].ip}, which is refused: {rule}", rule=rule)
+
+    async def aclose(self) -> None:
+        """Close the inner transport and the resolver."""
+        self._resolver.close()
+        await self._inner.aclose()

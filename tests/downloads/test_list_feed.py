@@ -1,0 +1,163 @@
+"""feed: from a list to requests, when runs are killed, names are taken, and journals are old."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scraper.downloads.journal import Fate, Journal, State
+from scraper.downloads.list_feed import Batch, ListFeed
+from scraper.downloads.lists.entry import BadLine, Entry
+from scraper.downloads.lists.file_names import NameSettings
+from scraper.downloads.mirrors import request_for
+from scraper.model import OutOfScope
+from scraper.structures.compact_map import key_of
+from scraper.transfer import name_cache as listing
+from scraper.transfer.entry_label import Order, order_of
+from scraper.transfer.name_cache import Listing
+from scraper.transfer.output_folder import Folder
+from scraper.urls.canonicalize import canonicalise
+from tests.downloads.test_journal import as_1
+
+H = "https://h.example/"
+LINES: list[Entry | BadLine] = [
+    Entry(1, (H + "a.bin",)),
+    BadLine(2, "nonsense", "no URL"),
+    Entry(3, (H + "a.bin",)),
+    Entry(4, (H + "b.bin",)),
+    Entry(5, (H + "taken.bin",)),
+]
+
+
+def read(folder: Path, lines: Iterable[Entry | BadLine] = LINES, *, settle: bool, skip: bool = True) -> Batch:
+    """What one run takes from the list: killed before anything is settled, or after all of it is."""
+    with closing(Folder(folder)) as files, closing(Journal(folder / "journal.sqlite")) as journal:
+        names = NameSettings(collision="skip" if skip else "rename")
+        feed, whole = ListFeed(lines, names, journal, files), Batch([], [])
+        while batch := feed.batch():
+            whole.requests.extend(batch.requests)
+            whole.noted.extend(batch.noted)
+        if settle:
+            orders = [order_of(request) for request in whole.requests]
+            fates = [Fate(order.number, State.DONE, order.path, 3, b"done\n") for order in orders]
+            for order in orders:
+                (folder / order.path).write_bytes(b"abc")
+            journal.settle(fates, whole.noted, 0)
+        return whole
+
+
+def paths(batch: Batch) -> list[str]:
+    return [order_of(request).path for request in batch.requests]
+
+
+def test_a_line_is_noted_again_until_its_record_is_there(tmp_path: Path) -> None:
+    """Bad lines, repetitions and what was left out: their records are written exactly once, whenever the run dies."""
+    (tmp_path / "taken.bin").touch()
+    for settle in (False, False, True):
+        batch = read(tmp_path, settle=settle)
+        assert paths(batch) == ["a.bin", "b.bin"]
+        assert [row.line for row in batch.noted] == [2, 3, 5]
+    assert read(tmp_path, settle=False) == Batch([], [])
+
+
+def test_a_killed_run_keeps_the_names_it_gave(tmp_path: Path) -> None:
+    """Whatever lines come before them the next time."""
+    same = [Entry(line, (f"https://h{line}.example/data.bin",)) for line in range(1, 200)]
+    given = {
+        request.url.href: order_of(request).path for request in read(tmp_path, same, settle=False, skip=False).requests
+    }
+    assert given["https://h2.example/data.bin"] == "data~2.bin"
+    again = read(tmp_path, [Entry(300, (H + "data.bin",)), *reversed(same)], settle=False, skip=False).requests
+    assert {request.url.href: order_of(request).path for request in again[1:]} == given
+    assert order_of(again[0]).path == "data~200.bin"
+
+
+def test_a_list_goes_on_from_a_journal_of_version_1(tmp_path: Path) -> None:
+    """Complete files are not asked for, waiting ones keep number and name, nothing is noted twice."""
+
+    def number_of(*parts: str) -> int:
+        return int.from_bytes(key_of("\0".join(parts)), "big", signed=True)
+
+    first = number_of("file", H + "a.bin", "", "")
+    (tmp_path / "a.bin").write_bytes(b"abc")
+    as_1(
+        tmp_path / "journal.sqlite",
+        [
+            (1, first, 1, 1, "a.bin", 3, "{}\n", None),
+            (2, number_of("bad", "2", "nonsense"), 2, 3, None, None, "{}\n", None),
+            (3, number_of("again", "3", str(first)), 3, 3, None, None, "{}\n", None),
+            (4, number_of("file", H + "b.bin", "", ""), 4, 0, "other.bin", None, None, None),
+        ],
+    )
+    batch = read(tmp_path, settle=False)
+    assert [order_of(request) for request in batch.requests] == [
+        Order(4, 4, H + "b.bin", "other.bin", replace=True),
+        Order(5, 5, H + "taken.bin", "taken.bin"),
+    ]
+    assert batch.noted == []
+
+
+@given(st.from_regex(r"https?://[a-z0-9.:\[\]@%-]{1,12}(/[!-~]{0,12})?", fullmatch=True))
+def test_a_request_has_the_parts_of_its_url(text: str) -> None:
+    """Host and origin are those that parsing finds."""
+    url = canonicalise(text)
+    if not isinstance(url, OutOfScope):
+        asked = request_for(Order(1, 1, url.href, "a"), url.href).url
+        assert asked == url._replace(key="entry 1")
+
+
+@pytest.mark.parametrize("limit", [0, 1, 100])
+def test_a_listing_says_what_a_look_says(tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of files, folders, broken links, behind links, in folders that are small, large, missing or none."""
+    monkeypatch.setattr(listing, "NAMES", limit)
+    monkeypatch.setattr(listing, "FOLDERS", 2)
+    for name in ("a.bin", "É.bin", "sub/b.bin", "sub/inner/c.bin", "empty/x.bin"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "empty/x.bin").unlink()
+    (tmp_path / "broken").symlink_to("nowhere")
+    (tmp_path / "link").symlink_to("sub")
+    asked = [
+        "a.bin",
+        "A.bin",
+        "É.bin",
+        "E\u0301.bin",
+        "sub",
+        "broken",
+        "new.bin",
+        "sub/b.bin",
+        "sub/B.bin",
+        "sub/inner",
+    ]
+    asked += ["sub/inner/c.bin", "link/b.bin", "empty/x.bin", "missing/x.bin", "a.bin/x.bin", "missing/deep/x.bin"]
+    with closing(Folder(tmp_path)) as folder:
+        names = Listing(folder)
+        for path in (*asked, *asked):
+            assert names.holds(path) == (folder.look(path) is not None), path
+
+
+def test_a_folder_is_read_once(tmp_path: Path) -> None:
+    """What comes later is not seen here: it is met when the file gets its name."""
+    with closing(Folder(tmp_path)) as folder:
+        names = Listing(folder)
+        assert not names.holds("sub/a.bin")
+        (tmp_path / "sub").mkdir()
+        (tmp_path / "sub/a.bin").touch()
+        assert not names.holds("sub/a.bin")
+        assert Listing(folder).holds("sub/a.bin")
+
+
+def test_a_journal_is_small_beside_what_it_tells(tmp_path: Path) -> None:
+    """An entry is written twice at most: as the list has it, and with its record."""
+    lines = [Entry(line, (f"{H}f{line:06}.bin",)) for line in range(1, 3_001)]
+    read(tmp_path, lines, settle=True)
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as db:
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    assert pages * size < 3_000 * 100

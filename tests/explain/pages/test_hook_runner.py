@@ -1,0 +1,156 @@
+"""`scrape try` runs the config's hooks as a crawl would, and tells what they did or raised."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from scraper.config.reading.load import load_config
+from scraper.explain.pages.hook_runner import HookedPage
+from scraper.explain.pages.page_request import Rules
+from scraper.explain.pages.page_trial import Trial, attempt
+from scraper.testing.local_server import Reply, Site
+from tests.explain.conftest import Tell
+
+PAGE = b"<h1>List</h1><li><b>One</b></li><li><b>Two</b></li><li><b>Three</b></li>"
+RULES = "extract: [{each: li, fields: {name: b}}]\n"
+FAST = "politeness: {per_host: {rate: 1000/s}, robots: ignore}\n"
+
+
+def hook(folder: Path, body: str) -> Path:
+    """A config with a hook of this body beside it."""
+    text = "from dataclasses import replace\nimport asyncio\nimport scraper\n\n\nclass Mine(scraper.Hook):\n"
+    (folder / "mine.py").write_text(text + textwrap.indent(textwrap.dedent(body), "    "))
+    path = folder / "c.yaml"
+    path.write_text("seeds: ['http://h.example/']\nhooks: mine.py\n" + FAST + RULES)
+    return path
+
+
+async def tried(config: Path, site: Site, target: str = "/") -> Trial:
+    loaded = load_config(config, [f"seeds=['{site.url(target)}']"])
+    rules = Rules.of(loaded)
+    return await attempt(loaded, rules, rules.seeds[0], HookedPage.load(loaded.hooks, config.parent))
+
+
+def told(trial: Trial) -> list[str]:
+    return [note.text.removeprefix("mine.py ") for note in trial.notes]
+
+
+async def test_all_three_hooks_are_called(tmp_path: Path) -> None:
+    """Plain and async, in one event loop; changed pages and items are what is shown."""
+    config = hook(
+        tmp_path,
+        """
+        async def on_request(self, request):
+            self.loop = asyncio.get_running_loop()
+            return request
+
+        async def on_page(self, page):
+            assert self.loop is asyncio.get_running_loop()
+            data = page.body.read().replace(b"One", b"Eins")
+            return replace(page, body=replace(page.body, data=data))
+
+        def on_item(self, item, page):
+            if item.fields["name"] == "Two":
+                return None
+            return replace(item, fields={**item.fields, "size": len(item.fields["name"])})
+        """,
+    )
+    async with Site({"/": Reply(body=PAGE)}) as site:
+        trial = await tried(config, site)
+    assert trial.reading is not None
+    assert [dict(item.fields) for item in trial.reading.harvest.items] == [
+        {"name": "Eins", "size": 4}, {"name": "Three", "size": 5},
+    ]  # fmt: skip
+    assert told(trial) == [
+        "on_request leaves it as it is", "on_page changes body", "on_item changes 2 and drops 1 of 3 items",
+    ]  # fmt: skip
+    assert not trial.failed
+
+
+async def test_every_hop_of_a_redirect_is_a_request(tmp_path: Path) -> None:
+    """As in a crawl: on_request hears of each; another address than the one asked for is not taken from it."""
+    config = hook(
+        tmp_path,
+        """
+        def on_request(self, request):
+            return replace(request, url=request.url._replace(href="http://127.0.0.1:9/"), priority=7)
+        """,
+    )
+    async with Site({"/": Reply(302, headers={"Location": "/new"}), "/new": Reply(body=PAGE)}) as site:
+        trial = await tried(config, site)
+        assert [asked.target for asked in site.requests] == ["/", "/new"]
+    assert told(trial) == ["on_request changes url, priority", "on_request changes url"]  # a hop inherits the rest
+    assert trial.page is not None
+
+
+async def test_a_request_that_a_hook_forbids(tmp_path: Path) -> None:
+    """It is not asked for, and the hook is named."""
+    config = hook(tmp_path, "def on_request(self, request):\n    return None")
+    async with Site({"/": Reply(body=PAGE)}) as site:
+        trial = await tried(config, site)
+        assert site.requests == []
+        assert told(trial) == [f"on_request says not to ask for {site.url('/')}"]
+    assert trial.failed
+
+
+async def test_a_page_that_a_hook_leaves_unread(tmp_path: Path) -> None:
+    """It is recorded without links and items, which is no failure."""
+    config = hook(tmp_path, "def on_page(self, page):\n    return None")
+    async with Site({"/": Reply(body=PAGE)}) as site:
+        trial = await tried(config, site)
+    assert (trial.reading, trial.failed) == (None, False)
+    assert "says not to read the page" in told(trial)[0]
+
+
+RAISING = {
+    "on_request": (
+        "def on_request(self, request):\n    return request.nope",
+        "on_request raises (mine.py line 8): AttributeError",
+    ),
+    "on_page": (
+        "async def on_page(self, page):\n    raise ValueError('bad page')",
+        "on_page raises (mine.py line 8): ValueError: bad page",
+    ),
+    "on_item": (
+        "def on_item(self, item, page):\n    return 1 / (item.fields['name'] != 'Two') and item",
+        "on_item raises at item 2 of 3 (mine.py line 8): ZeroDivisionError",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RAISING)
+async def test_a_hook_that_raises_is_told_with_its_line(tmp_path: Path, case: str) -> None:
+    """What, where and at which item; a crawl would record the page as failed."""
+    body, says = RAISING[case]
+    config = hook(tmp_path, body)
+    async with Site({"/": Reply(body=PAGE)}) as site:
+        trial = await tried(config, site)
+    assert trial.failed
+    assert trial.reading is None
+    assert says in told(trial)[-1]
+    assert "a crawl records the page as failed" in told(trial)[-1]
+
+
+def test_hooks_run_on_a_stored_page(tell: Tell, tmp_path: Path) -> None:
+    """There is no request; page and items go through the hooks, and a failure is exit 1."""
+    (tmp_path / "p.html").write_bytes(PAGE)
+    body = "def on_item(self, item, page):\n    raise KeyError('\x1b[2Jx')"
+    config = hook(tmp_path, "def on_item(self, item, page):\n    return item")
+    call = ["try", "--file", str(tmp_path / "p.html"), "-c", str(config)]
+    said = tell(*call)
+    assert (said.code, "hook          mine.py on_item changes 0 and drops 0 of 3 items" in said.out) == (0, True)
+    assert "    name: One" in said.out
+    hook(tmp_path, body)
+    failed = tell(*call)
+    assert (failed.code, "KeyError" in failed.out, "\x1b" in failed.out) == (1, True, False)
+
+
+def test_a_hook_that_cannot_be_loaded(tell: Tell, tmp_path: Path) -> None:
+    """Exit 2 before anything is asked for."""
+    config = hook(tmp_path, "x = 1")
+    (tmp_path / "mine.py").write_text("import nothing_of_that_name")
+    said = tell("try", "http://nobody.invalid/", "-c", str(config))
+    assert (said.code, "mine.py cannot be imported: ModuleNotFoundError" in said.out) == (2, True)

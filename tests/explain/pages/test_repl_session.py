@@ -1,0 +1,85 @@
+"""The interactive session of `scrape try`, and what of a page reaches the terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scraper.explain.pages.page_surface import Surface
+from scraper.explain.pages.repl_session import Line, Session
+from tests.explain.conftest import Tell
+from tests.explain.sample_pages import api, html
+
+
+def test_nothing_of_a_page_moves_the_cursor(tell: Tell, tmp_path: Path) -> None:
+    """Escape sequences in titles, texts, attributes and keys are not printed."""
+    (tmp_path / "p.html").write_text(
+        "<title>a\x1b]0;evil\x07b\x1b[2J</title><p class='x\x1b[31m'>t\x1b[5mt</p><a href='/\x1b[1m\u202e'>l</a>"
+    )
+    said = tell("try", "--file", str(tmp_path / "p.html"), "--css", "p", "--css", ".y", "--xpath", "//p[@class='x']")
+    assert "title         ab" in said.out
+    assert "\x1b" not in said.out
+    assert "\u202e" not in said.out
+    (tmp_path / "p.json").write_text(json.dumps({"a\x1b[2J": {"b": "\x1b[5m"}}))
+    shown = tell("try", "--file", str(tmp_path / "p.json"), "--json", "*.b", "--json", "x", "--repl", stdin=":names\n")
+    assert "\x1b" not in shown.out
+    assert "'a'" in shown.out or "a:" in shown.out or "it has: a" in shown.out
+
+
+def session(surface: Surface) -> Session:
+    return Session(surface, lambda: [Line("l")], lambda: [Line("i")])
+
+
+COMPLETED = {
+    "tags": (html, "artic", ["article"]),
+    "a class behind a tag": (html, "span.pri", ["span.price_color"]),
+    "behind a combinator": (html, "article > h", ["article > h3", "article > html", "article > head"]),
+    "an attribute": (html, "img@sr", ["img@src"]),
+    "the kind": (html, "xp", ["xpath: "]),
+    "xpath tags": (html, "xpath: //arti", ["xpath: //article"]),
+    "xpath attributes": (html, "xpath: //article[@data", ["xpath: //article[@data-id"]),
+    "xpath values": (html, "xpath: //h3[@class='product-t", ["xpath: //h3[@class='product-title"]),
+    "keys": (api, "it", ["items"]),
+    "keys of members": (api, "items[].na", ["items[].name"]),
+    "keys further down": (api, "items[1].price.", ["items[1].price.amount"]),
+    "keys with the kind": (api, "json: me", ["json: meta"]),
+    "commands": (api, ":na", [":names"]),
+}
+
+
+@pytest.mark.parametrize("case", COMPLETED)
+def test_names_are_completed(case: str) -> None:
+    """Tab: what the page has that continues the line, by kind and place."""
+    surface, line, expected = COMPLETED[case]
+    assert session(surface()).complete(line) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(alphabet="ab/@[]()'\"|:.*?=` 1>\\é\x00xpathjson", max_size=20))
+def test_any_line_can_be_completed_and_answered(line: str) -> None:
+    """Whatever stands on the line; what is proposed begins with it."""
+    for surface in (html(), api()):
+        talk = session(surface)
+        assert all(isinstance(one, str) for one in talk.complete(line))
+        talk.answer(line)
+
+
+def test_the_session_takes_all_kinds() -> None:
+    """`xpath:` and `json:` before an expression, JMESPath without on JSON pages, commands with a proposal."""
+    talk, other = session(html()), session(api())
+    assert talk.answer("xpath: //article/h3") == [Line("//article/h3: 2 matches"), Line("  'One'"), Line("  'Two'")]
+    assert other.answer("items[0].name") == [Line("items[0].name: 1 match"), Line("  'a'")]
+    answer = talk.answer("xpath: //article[")
+    assert answer is not None
+    assert answer[0].tone == "bad"
+    nothing = talk.answer("h9")
+    assert nothing is not None
+    assert [line.tone for line in nothing] == ["miss", "hint"]
+    lost = talk.answer(":lnks")
+    assert lost is not None
+    assert lost[0] == Line("no command :lnks; did you mean :links?", "bad")
+    assert talk.answer(":is(h3, h4)") == [Line(":is(h3, h4): 2 matches"), Line("  'One'"), Line("  'Two'")]

@@ -1,0 +1,328 @@
+"""The extractor: which pages are read, how links are judged, and that nothing it meets makes it raise."""
+
+from __future__ import annotations
+
+import gzip
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scraper.errors import ExtractError
+from scraper.extract.interface import Extractor
+from scraper.extract.page_extractor import ExtractSettings, FileSettings, PageExtractor
+from scraper.extract.rules.css_field import FieldSettings
+from scraper.extract.rules.rule import Rule, RuleSettings
+from scraper.model import Body, Harvest, Headers, Kind, Link, OutOfScope, Page, Request, Url
+from scraper.urls.canonicalize import KeyRules, canonicalise
+from scraper.urls.scope import Scope, ScopeSettings
+
+HTML = "text/html; charset=utf-8"
+
+
+def url_of(text: str) -> Url:
+    url = canonicalise(text)
+    assert isinstance(url, Url)
+    return url
+
+
+SEED = url_of("http://shop.example/")
+
+
+def page_of(
+    body: bytes | str,
+    content_type: str | None = HTML,
+    *,
+    at: str = "http://shop.example/a/index.html",
+    status: int = 200,
+    kind: Kind = "page",
+    depth: int = 0,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+) -> Page:
+    raw = body.encode() if isinstance(body, str) else body
+    typed = ((b"Content-Type", content_type.encode()),) if content_type is not None else ()
+    request = Request(url_of(at), depth=depth, kind=kind)
+    return Page(request, status, Headers([*typed, *headers]), Body(len(raw), len(raw), "xxh3:0", data=raw))
+
+
+def extractor(*rules: RuleSettings, scope: ScopeSettings | None = None, **settings: Any) -> PageExtractor:
+    return PageExtractor(ExtractSettings(Scope(scope or ScopeSettings(), [SEED]), rules, **settings))
+
+
+def fates(harvest: Harvest) -> dict[str, str | None]:
+    """Why each link is denied, by its URL without the shop's origin."""
+    return {
+        link.url.href.removeprefix("http://shop.example"): link.denied.rule if link.denied else None
+        for link in harvest.links
+    }
+
+
+def test_one_page_gives_links_items_and_what_it_says_of_itself() -> None:
+    """Links are canonical, distinct, in document order and judged; fields come from the same tree."""
+    rule = RuleSettings(match="/a/", fields=(FieldSettings("title", "h1"), FieldSettings("links", links="in_scope")))
+    harvest: Harvest = extractor(rule, RuleSettings(match="/b/", fields=(FieldSettings("x", "h1"),))).extract(
+        page_of(
+            '<link rel="canonical" href="/a"><h1>Hi</h1><a href="b#x">1</a><a href="/c">2</a><a href="b">3</a>'
+            '<a href="http://other.example/">4</a><a href="mailto:x@y.example">5</a>'
+        )
+    )
+    assert fates(harvest) == {"/a/b": None, "/c": None, "http://other.example/": "scope.mode: host (shop.example)"}
+    assert [(dict(item.fields), item.rule) for item in harvest.items] == [
+        ({"title": "Hi", "links": ["http://shop.example/a/b", "http://shop.example/c"]}, 0)
+    ]
+    assert harvest.canonical == "http://shop.example/a"
+    assert (harvest.noindex, harvest.nofollow, harvest.charset, harvest.problem) == (False, False, "utf-8", None)
+
+
+def test_rejected_fields_are_in_the_harvest() -> None:
+    """An item that could not be made is told, and costs no links."""
+    rule = RuleSettings(fields=(FieldSettings("price", ".price", type="decimal", required=True),))
+    harvest = extractor(rule).extract(page_of('<a href="/b">x</a>'))
+    assert harvest.items == ()
+    assert [(entry.field, entry.rule) for entry in harvest.rejected] == [("price", 0)]
+    assert len(harvest.links) == 1
+
+
+LINKED = '<a href="/b">x</a>'
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "links"),
+    [
+        (LINKED, "text/html", 1),
+        (LINKED, "TEXT/HTML ;charset=utf-8", 1),
+        (LINKED, "application/xhtml+xml", 1),
+        (LINKED, "text/plain", 0),
+        (LINKED, "application/json", 0),
+        (LINKED, "text/htmlx", 0),
+        (b"\x89PNG" + LINKED.encode(), "image/png", 0),
+        (f"\n <!DOCTYPE html>{LINKED}", None, 1),
+        (f"\ufeff<html>{LINKED}", None, 1),
+        (f"<!-- hi -->{LINKED}", "", 1),
+        (LINKED, "*/*", 1),
+        (f"<ahref>{LINKED}", None, 0),
+        (f"{{}}{LINKED}", None, 0),
+        ("", None, 0),
+        ("", "text/html", 0),
+    ],
+)
+def test_only_html_is_read(body: bytes | str, content_type: str | None, links: int) -> None:
+    """The type decides; without one the first bytes do. Other types give an empty harvest and no complaint."""
+    harvest = extractor().extract(page_of(body, content_type))
+    assert len(harvest.links) == links
+    assert harvest.problem is None
+
+
+@pytest.mark.parametrize("status", [199, 301, 304, 404, 429, 500])
+def test_only_answers_of_success_are_read(status: int) -> None:
+    """Links on an error page or a redirect are none."""
+    rule = RuleSettings(fields=(FieldSettings("a", "a"),))
+    assert extractor(rule).extract(page_of(LINKED, status=status)) == Harvest()
+
+
+def test_a_file_is_not_read() -> None:
+    """What was asked for as a file is kept as it is, HTML or not."""
+    assert extractor().extract(page_of(LINKED, kind="file")) == Harvest()
+
+
+def test_robots_directives_of_other_types_are_kept() -> None:
+    """X-Robots-Tag speaks for a PDF as well."""
+    page = page_of(b"%PDF", "application/pdf", headers=((b"X-Robots-Tag", b"noindex"),))
+    assert extractor().extract(page) == Harvest(noindex=True)
+
+
+@pytest.mark.parametrize(
+    ("markup", "header", "policy", "expected"),
+    [
+        ('<a href="/b" rel="nofollow">', None, "respect", ("nofollow: the link's rel", True)),
+        ('<a href="/b" rel="ugc">', None, "respect", ("nofollow: the link's rel", True)),
+        ('<a href="/b" rel="nofollow">', None, "ignore", (None, True)),
+        ('<a href="/b" rel="nofollow"><a href="/b">', None, "respect", (None, False)),
+        (
+            '<meta name="robots" content="nofollow"><a href="/b">',
+            None,
+            "respect",
+            ("nofollow: the page's robots", True),
+        ),
+        ('<a href="/b">', b"nofollow", "respect", ("nofollow: the page's robots", True)),
+        ('<a href="/b">', b"none", "ignore", (None, True)),
+        ('<a href="/b">', b"noindex", "respect", (None, False)),
+    ],
+)
+def test_nofollow_denies_links_when_it_is_respected(
+    markup: str, header: bytes | None, policy: Any, expected: tuple[str | None, bool]
+) -> None:
+    """A link's rel and a page's directive deny with reason nofollow; under `ignore` they are only marked."""
+    page = page_of(markup, headers=((b"X-Robots-Tag", header),) if header else ())
+    (link,) = extractor(nofollow=policy).extract(page).links
+    rule, marked = expected
+    assert link.nofollow is marked
+    if rule is None:
+        assert link.denied is None
+    else:
+        assert link.denied is not None
+        assert link.denied.reason == "nofollow"
+        assert link.denied.rule.startswith(rule)
+
+
+def test_scope_is_named_before_nofollow() -> None:
+    """A link that is out of scope anyhow says so."""
+    (link,) = extractor().extract(page_of('<a href="http://x.example/" rel="nofollow">')).links
+    assert link.denied == OutOfScope("scope", "scope.mode: host (shop.example)")
+
+
+def test_links_are_judged_one_step_further() -> None:
+    """A page at the depth limit leads nowhere; one before it does."""
+    scope = ScopeSettings(max_depth=2)
+    assert fates(extractor(scope=scope).extract(page_of(LINKED, depth=1))) == {"/b": None}
+    assert fates(extractor(scope=scope).extract(page_of(LINKED, depth=2))) == {"/b": "scope.max_depth: 2"}
+
+
+def test_urls_with_one_key_are_one_link() -> None:
+    """Tracking parameters make no second link; what is fetched is the first form found."""
+    page = page_of('<a href="/b?utm_source=x"><a href="/b">')
+    harvest = extractor(keys=KeyRules(("utm_*",))).extract(page)
+    assert [link.url.href for link in harvest.links] == ["http://shop.example/b?utm_source=x"]
+
+
+FILES = FileSettings(match=(r"\.pdf$",), css=("img.cover@src", "video"))
+
+
+@pytest.mark.parametrize(
+    ("markup", "kind", "rule"),
+    [
+        ('<a href="/d/x.pdf">', "file", None),
+        ('<a href="/d/x.pdfx">', "page", "scope.mode: prefix (shop.example/a/)"),
+        ('<a href="/a/x.pdf">', "file", None),
+        ('<a href="http://cdn.example/x">', "page", "scope.allow: '/a/'"),
+        ('<a href="http://cdn.example/x.pdf">', "file", None),
+        ('<a href="http://other.example/x.pdf">', "file", "scope.mode: prefix (shop.example/a/)"),
+        ('<img class="cover" src="/i/1.png">', "file", None),
+        ('<img class="cover" src="http://cdn.example/1.png">', "file", None),
+        ('<img class="cover" src="http://other.example/1.png">', "file", "scope.mode: prefix (shop.example/a/)"),
+        ('<img class="cover" src="/secret/1.png">', "file", "scope.deny: 'secret'"),
+        (f'<img class="cover" src="/{"i/" * 20}1.png">', "file", "traps.max_segments: 16"),
+        ('<video src="/v.mp4">', "file", None),
+    ],
+)
+def test_files_are_fetched_along_the_way(markup: str, kind: str, rule: str | None) -> None:
+    """A file may lie anywhere on the page's host or on a host in scope; deny, traps and foreign hosts refuse it."""
+    scope = ScopeSettings(mode="prefix", hosts=("cdn.example",), allow=("/a/",), deny=("secret",), max_depth=0)
+    reads = PageExtractor(ExtractSettings(Scope(scope, [url_of("http://shop.example/a/")]), files=FILES))
+    (link,) = reads.extract(page_of(markup)).links
+    assert (link.kind, link.denied.rule if link.denied else None) == (kind, rule)
+
+
+def test_what_is_linked_and_embedded_is_one_file() -> None:
+    """A picture that is a link as well is one link, of kind file; useless sources are none."""
+    page = page_of(
+        '<a href="/1.png">x</a><img class="cover" src="/1.png"><img class="cover" src="data:,x"><img class="cover">'
+    )
+    assert [(link.url.target, link.kind) for link in extractor(files=FILES).extract(page).links] == [("/1.png", "file")]
+
+
+SITEMAP = """<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
+<url><loc>http://shop.example/p/1?a=1&amp;b=2</loc></url><url><loc>http://shop.example/p/1?a=1&amp;b=2</loc></url>
+<url><loc>http://other.example/</loc></url><url><loc>http://shop.example/x.pdf</loc></url><url><loc>no</loc></url></urlset>"""
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_a_sitemap_gives_pages(packed: bool) -> None:
+    """Addresses are judged like links, each once; gzip is told by its bytes, whatever the type."""
+    raw = gzip.compress(SITEMAP.encode()) if packed else SITEMAP.encode()
+    page = page_of(raw, "application/octet-stream", at="http://shop.example/maps/a.xml", kind="sitemap")
+    harvest = extractor(files=FILES).extract(page)
+    assert fates(harvest) == {
+        "/p/1?a=1&b=2": None,
+        "http://other.example/": "scope.mode: host (shop.example)",
+        "/x.pdf": None,
+        "/maps/no": None,
+    }
+    assert [link.kind for link in harvest.links][:3] == ["page", "page", "file"]
+    assert harvest.items == ()
+
+
+def test_a_sitemap_index_gives_sitemaps() -> None:
+    """Nested sitemaps are links of kind sitemap, and `allow`, depth and the mode do not bind them."""
+    index = (
+        "<sitemapindex><sitemap><loc>http://shop.example/s/1.xml.gz</loc></sitemap>"
+        "<sitemap><loc>http://other.example/2.xml</loc></sitemap></sitemapindex>"
+    )
+    scope = ScopeSettings(mode="prefix", allow=("/p/",), max_depth=0)
+    reads = PageExtractor(ExtractSettings(Scope(scope, [url_of("http://shop.example/p/")])))
+    harvest = reads.extract(page_of(index, "text/xml", at="http://shop.example/sitemap.xml", kind="sitemap"))
+    assert [(link.kind, link.denied is None) for link in harvest.links] == [("sitemap", True), ("sitemap", False)]
+
+
+def test_a_sitemap_that_is_none_is_a_problem() -> None:
+    """An HTML page in a sitemap's place is told, and gives no links."""
+    harvest = extractor().extract(page_of(f"<html>{LINKED}</html>", kind="sitemap"))
+    assert harvest.links == ()
+    assert harvest.problem is not None
+
+
+def test_a_rule_that_breaks_costs_neither_links_nor_other_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception inside a rule is the harvest's problem, with the rule's number."""
+    whole = Rule.read
+
+    def read(rule: Rule, *rest: Any) -> None:
+        if rule.index == 0:
+            raise ZeroDivisionError("oops")
+        whole(rule, *rest)
+
+    monkeypatch.setattr(Rule, "read", read)
+    rule = RuleSettings(fields=(FieldSettings("a", "a"),))
+    harvest = extractor(rule, rule).extract(page_of(LINKED))
+    assert [item.rule for item in harvest.items] == [1]
+    assert len(harvest.links) == 1
+    assert harvest.problem == "rule 0: ZeroDivisionError: oops"
+
+
+def test_what_nobody_foresaw_is_a_problem_and_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even a page whose body cannot be read ends nothing."""
+    page = page_of(LINKED)
+    gone = Page(page.request, 200, page.headers, Body(5, 5, "xxh3:0", path=Path("/nowhere/at/all")))
+    harvest = extractor().extract(gone)
+    assert harvest.links == ()
+    assert harvest.problem is not None
+    assert harvest.problem.startswith("not read: FileNotFoundError")
+
+
+def test_a_page_nested_too_deeply_is_a_problem() -> None:
+    """A page that would take seconds to parse is given up and says so."""
+    harvest = extractor().extract(page_of("<div>" * 30_000))
+    assert harvest.problem is not None
+    assert "nested" in harvest.problem
+
+
+def test_the_extractor_survives_pickling() -> None:
+    """A copy in another process finds the same."""
+    rule = RuleSettings(match="/a/", fields=(FieldSettings("t", "h1", regex="H(.)"),))
+    original: Extractor = extractor(rule, scope=ScopeSettings(deny=("/c",)), files=FILES, keys=KeyRules(("utm_*",)))
+    page = page_of('<h1>Hi</h1><a href="/b?utm_x=1"><a href="/c"><a href="/x.pdf">')
+    copy = pickle.loads(pickle.dumps(original))
+    assert copy.extract(pickle.loads(pickle.dumps(page))) == original.extract(page)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"files": FileSettings(match=("(",))}, {"files": FileSettings(css=("img[@src",))}],
+    ids=["match", "css"],
+)
+def test_file_settings_that_cannot_work_are_told_at_once(settings: dict[str, Any]) -> None:
+    """A bad regex or selector is an ExtractError, before any page."""
+    with pytest.raises(ExtractError):
+        extractor(**settings)
+
+
+@given(st.binary(max_size=400), st.sampled_from([HTML, None, "text/html; charset=utf-16", "text/xml"]), st.booleans())
+def test_no_bytes_make_the_extractor_raise(body: bytes, content_type: str | None, is_sitemap: bool) -> None:
+    """Whatever came, the answer is a harvest of links that are absolute."""
+    rule = RuleSettings(each="*", fields=(FieldSettings("t", many=True), FieldSettings("u", "a", type="url")))
+    page = page_of(b"<a href='" + body, content_type, kind="sitemap" if is_sitemap else "page")
+    harvest = extractor(rule, files=FILES).extract(page)
+    assert all(isinstance(link, Link) and link.url.href.startswith("http") for link in harvest.links)
+    assert harvest.problem is None or not harvest.problem.startswith("not read")

@@ -1,0 +1,163 @@
+"""charset: which encoding a page is written in."""
+
+from __future__ import annotations
+
+import codecs
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scraper.extract.text.charset import PRESCAN, declared_in, decode, sniff, text_of
+from scraper.extract.text.encodings import codec_of, name_of_codec, named
+
+HTML = "text/html"
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "name"),
+    [
+        pytest.param(b"\xef\xbb\xbfx", "text/html; charset=koi8-r", "utf-8", id="mark of UTF-8 wins"),
+        pytest.param(b"\xfe\xff\x00x", "text/html; charset=koi8-r", "utf-16be", id="mark of UTF-16BE wins"),
+        pytest.param(b"\xff\xfex\x00", None, "utf-16le", id="mark of UTF-16LE wins"),
+        pytest.param(b"<meta charset=utf-8>", "text/html; charset=koi8-r", "koi8-r", id="header beats meta"),
+        pytest.param(b"x", 'text/html; Charset = "KOI8-R"; x=y', "koi8-r", id="header, quoted"),
+        pytest.param(b"x", "text/html;charset='koi8-r'", "koi8-r", id="header, wrong quotes"),
+        pytest.param(b"x", "text/html; charset=ISO-8859-1", "windows-1252", id="latin-1 is windows-1252"),
+        pytest.param(b"x", "text/html; charset=utf-16", "utf-16le", id="header utf-16"),
+        pytest.param(b"<meta charset=koi8-r>", "text/html; charset=nonsense", "koi8-r", id="unknown label in header"),
+        pytest.param(b"<meta charset=koi8-r>", "text/html; xcharset=utf-8", "koi8-r", id="another parameter"),
+        pytest.param(b"plain", HTML, "utf-8", id="ASCII"),
+        pytest.param("größer".encode(), None, "utf-8", id="valid UTF-8"),
+        pytest.param("größer".encode() * 30 + b"\xff", None, "utf-8", id="UTF-8 with a blemish"),
+        pytest.param(b"", None, "utf-8", id="nothing"),
+    ],
+)
+def test_the_order_of_evidence(data: bytes, content_type: str | None, name: str) -> None:
+    """Byte order mark, header, declaration, then the bytes themselves."""
+    assert sniff(data, content_type) == name
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"<meta charset=koi8-r>", "koi8-r"),
+        (b"<META CHARSET='KOI8-R' />", "koi8-r"),
+        (b'<meta/charset="koi8-r">', "koi8-r"),
+        (b"<meta name=x charset = koi8-r >", "koi8-r"),
+        (b'<meta http-equiv="Content-Type" content="text/html; charset=koi8-r">', "koi8-r"),
+        (b"<meta content='charset=\"koi8-r\"' http-equiv=content-type>", "koi8-r"),
+        (b'<meta content="text/html; charset=koi8-r">', None),
+        (b'<meta http-equiv=refresh content="text/html; charset=koi8-r">', None),
+        (b"<meta charset=nonsense><meta charset=koi8-r>", "koi8-r"),
+        (b"<meta charset=utf-16>", "utf-8"),
+        (b"<meta charset=x-user-defined>", "windows-1252"),
+        (b"<!-- <meta charset=koi8-r> -->", None),
+        (b"<!--><meta charset=koi8-r>", "koi8-r"),
+        (b"<!-- <meta charset=koi8-r>", None),
+        (b'<p title="<meta charset=koi8-r>">', None),
+        (b'</p title="<meta charset=koi8-r>">', None),
+        (b"<!doctype html><?x?></><meta charset=koi8-r>", "koi8-r"),
+        (b"<metadata charset=koi8-r>", None),
+        (b"a < b <meta charset=koi8-r>", "koi8-r"),
+        (b"<?xml version='1.0' encoding='koi8-r'?><p>", "koi8-r"),
+        (b"<?xml version='1.0' encoding='koi8-r'?><meta charset=gbk>", "gbk"),
+        (b"charset=koi8-r", None),
+        (b"<meta charset=", None),
+        (b"<meta charset", None),
+        (b"<meta charset='koi8-r", None),
+    ],
+)
+def test_the_prescan(head: bytes, name: str | None) -> None:
+    """A declaration is read as the HTML standard's prescan reads it, neither in comments nor in attributes."""
+    assert declared_in(head) == name
+
+
+def test_a_late_declaration_does_not_count() -> None:
+    """Only the first 1024 bytes are looked at."""
+    assert sniff(b" " * (PRESCAN - 30) + b"<meta charset=koi8-r>", None) == "koi8-r"
+    assert sniff(b" " * PRESCAN + b"<meta charset=koi8-r>", None) == "utf-8"
+
+
+RUSSIAN = "Привет, мир! Это обычный русский текст о погоде и новостях. "
+JAPANESE = "これは日本語のテキストです。今日は天気がいいですね。"
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "name"),
+    [
+        (RUSSIAN, "cp1251", "windows-1251"),
+        (RUSSIAN, "koi8_r", "koi8-r"),
+        (JAPANESE, "cp932", "shift_jis"),
+        (JAPANESE, "euc_jp", "euc-jp"),
+        ("这是一个中文文本，用于测试字符编码检测。今天天气很好。", "gb18030", "gbk"),
+        ("안녕하세요. 이것은 한국어 텍스트입니다. ", "cp949", "euc-kr"),
+        ("Le garçon a été à la fenêtre, où il a mangé des crêpes. ", "cp1252", "windows-1252"),
+        ("Die Häuser in München sind schön. Größe, Straße, Übung. ", "cp1252", "windows-1252"),
+        ("Zażółć gęślą jaźń. W Szczebrzeszynie chrząszcz brzmi w trzcinie. ", "cp1250", "windows-1250"),
+    ],
+)
+def test_undeclared_text_is_detected(text: str, codec: str, name: str) -> None:
+    """What is not UTF-8 and declares nothing is told by a sample, wherever on the page its letters begin."""
+    data = b"<p>plain ASCII</p>" * 1000 + (text * 40).encode(codec)
+    found, used = decode(data, HTML)
+    assert used == name
+    assert text in found
+
+
+def test_what_cannot_be_told_is_windows_1252() -> None:
+    """The web's own fallback."""
+    assert sniff(b"caf\xe9", None) == "windows-1252"
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("UTF8", "utf-8"),
+        (" latin1\n", "windows-1252"),
+        ("us-ascii", "windows-1252"),
+        ("iso_8859-9:1989", "windows-1254"),
+        ("iso-ir-138", "iso-8859-8"),
+        ("logical", "iso-8859-8-i"),
+        ("gb2312", "gbk"),
+        ("x-sjis", "shift_jis"),
+        ("ks_c_5601-1987", "euc-kr"),
+        ("tis-620", "windows-874"),
+        ("unicode", "utf-16le"),
+        ("hz-gb-2312", None),
+        ("utf-7", None),
+        ("base64", None),
+        ("", None),
+    ],
+)
+def test_labels(label: str, name: str | None) -> None:
+    """Labels mean what the WHATWG Encoding standard says, and Python's other codecs cannot be reached."""
+    assert named(label) == name
+
+
+def test_every_encoding_can_be_read() -> None:
+    """Each name has a codec for text, and detection can name what it finds."""
+    for label in ("utf-8", "866", "mac", "koi8-ru", "gbk", "gb18030", "big5", "ucs-2", "l6", "iso-8859-16", "visual"):
+        name = named(label)
+        assert name is not None
+        assert codecs.lookup(codec_of(name)).encode("a")[0]
+        assert text_of(b"a\0" if name == "utf-16le" else b"a", name) == "a"
+    assert name_of_codec("cp949") == "euc-kr"
+    assert name_of_codec("utf-7") is None
+
+
+@given(
+    st.one_of(st.binary(max_size=300), st.text("<meta charst=\"'>-!/ utf-8\xe9", max_size=200).map(str.encode)),
+    st.one_of(st.none(), st.text(max_size=40), st.sampled_from(["text/html; charset=big5", "x; charset=utf-16be"])),
+)
+def test_any_bytes_have_a_text(data: bytes, content_type: str | None) -> None:
+    """Nothing raises, and the name is one that can be read again."""
+    text, name = decode(data, content_type)
+    assert text == text_of(data, name)
+    assert len(text) <= len(data)
+
+
+def test_a_long_head_of_open_quotes_is_quick() -> None:
+    """The prescan is bounded, whatever is in it; the detection looks at a sample only."""
+    assert sniff(b"<meta charset \"'" * 100_000, None) == "utf-8"
+    assert sniff(b"\xe9" * 1_000_000, None)

@@ -1,0 +1,109 @@
+"""POST on the wire: sent once, whole, with its type; over our transport and over any of httpx's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import respx
+
+from scraper.clock import Clock
+from scraper.fetch.body_writer import SpoolSettings
+from scraper.fetch.page_fetcher import FetchSettings, HttpFetcher
+from scraper.model import MAX_CONTENT, ErrorKind, Failure, Page
+from scraper.testing.fakes import make_request
+from scraper.testing.frontier_contract import make_post
+from scraper.testing.local_server import Asked, Raw, Reply, Site
+from scraper.transport.fast_transport import FastTransport
+
+Transport = Callable[[], httpx.AsyncBaseTransport]
+REAL: dict[str, Transport] = {
+    "own": FastTransport,
+    "httpx": lambda: httpx.AsyncHTTPTransport(http1=True, trust_env=False),
+}
+over_real_sockets = pytest.mark.parametrize("transport", REAL.values(), ids=REAL)
+
+
+@asynccontextmanager
+async def fetcher(folder: Path, transport: httpx.AsyncBaseTransport, **changes: object) -> AsyncIterator[HttpFetcher]:
+    settings = FetchSettings(SpoolSettings(folder, 100_000), **changes)  # type: ignore[arg-type]  # a test names fields
+    made = HttpFetcher(settings, transport, clock=Clock(epoch=1_700_000_000.0), emit=lambda _: None)
+    try:
+        yield made
+    finally:
+        await made.aclose()
+
+
+@over_real_sockets
+@pytest.mark.parametrize("data", [b"", b'{"q":"\xc3\xa4"}', b"x" * MAX_CONTENT], ids=["nothing", "json", "most"])
+async def test_a_post_arrives_as_it_was_given(tmp_path: Path, transport: Transport, data: bytes) -> None:
+    """Method, type, length and bytes; a GET beside it sends nothing."""
+    async with Site({"/api": Reply(200, b"{}")}) as site, fetcher(tmp_path, transport()) as made:
+        assert isinstance(await made.fetch(make_post(site.url("/api"), data)), Page)
+        assert isinstance(await made.fetch(make_request(site.url("/api"))), Page)
+        post, get = site.requests
+    assert (post.method, post.body, get.method, get.body) == ("POST", data, "GET", b"")
+    assert post.headers.get_all("content-type") == ["application/json"]
+    assert post.headers.get_all("content-length") == [str(len(data))]
+    assert get.headers.get("content-type") is get.headers.get("content-length") is None
+
+
+async def test_the_type_is_that_of_the_content(tmp_path: Path) -> None:
+    """A configured Content-Type gives way; without a type of its own the configured one is sent."""
+    router = respx.MockRouter()
+    route = router.post("http://a.example/api").respond(200, text="{}")
+    typed = make_post("http://a.example/api", b"1")
+    configured = {"headers": {"content-type": "text/x"}, "in_scope": lambda _: True}
+    async with fetcher(tmp_path, httpx.MockTransport(router.async_handler), **configured) as made:
+        await made.fetch(typed)
+        untyped = make_request("http://a.example/api", content=type(typed.content)(b"2"))  # type: ignore[misc]  # it has content
+        await made.fetch(untyped)
+    assert [call.request.headers["content-type"] for call in route.calls] == ["application/json", "text/x"]
+    assert [call.request.content for call in route.calls] == [b"1", b"2"]
+
+
+def dying_when_kept() -> Raw:
+    """Answers a connection's first request, reads the second and hangs up."""
+
+    async def act(_: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+        await reader.readuntil(b"\r\n\r\n")
+
+    return Raw(act)
+
+
+@over_real_sockets
+async def test_a_post_on_a_dead_connection_is_not_sent_again_in_silence(tmp_path: Path, transport: Transport) -> None:
+    """RFC 9110 9.2.2: it is a failure that may pass, and whether to post again is the retry policy's to say."""
+    async with Site({"/api": dying_when_kept()}) as site, fetcher(tmp_path, transport()) as made:
+        assert isinstance(await made.fetch(make_request(site.url("/api"))), Page)
+        outcome = await made.fetch(make_post(site.url("/api"), b"1"))
+        assert isinstance(outcome, Failure)
+        assert outcome.error in (ErrorKind.NETWORK, ErrorKind.TRUNCATED, ErrorKind.PROTOCOL)
+        assert (outcome.permanent, outcome.request.content is not None) == (False, True)
+        assert site.connections == 1
+
+
+async def test_answers_come_without_delay(tmp_path: Path) -> None:
+    """Head and content leave together: sent apart, the second would wait for the first to be acknowledged."""
+    pieces: list[int] = []
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        pieces.append(len(await reader.read(65_536)))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(count, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, fetcher(tmp_path, FastTransport()) as made:
+        request = make_post(f"http://127.0.0.1:{port}/api", b"0123456789")
+        assert isinstance(await made.fetch(request), Page)
+    assert len(pieces) == 1
+    assert pieces[0] > 100

@@ -1,0 +1,265 @@
+"""The gate: all rules at once, for any order of events."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from scraper.events import BreakerOpened, HostParked
+from scraper.model import ErrorKind, Outcome
+from scraper.politeness.circuit_breaker import BreakerSettings
+from scraper.politeness.host_gate import GateSettings, HostGate
+from tests.politeness.outcomes import NOW, denied, failure, not_modified, page
+
+OUTCOMES: dict[str, Outcome] = {
+    "200": page(),
+    "slow": page(ttfb=20.0),
+    "304": not_modified(),
+    "403": page(403),
+    "404": page(404),
+    "429": page(429),
+    "503": page(503, {"Retry-After": "40"}),
+    "6h": page(503, {"Retry-After": "21600"}),
+    "reset": failure(ErrorKind.NETWORK),
+    "time-out": failure(ErrorKind.TIMEOUT, elapsed=30.0),
+    "denied": denied(),
+}
+SETTINGS = {
+    "default": GateSettings(),
+    "one by one": GateSettings(rate=0.2, concurrency=1),
+    "unlimited": GateSettings(rate=None, concurrency=None, adaptive=False, breaker=None),
+    "budget": GateSettings(rate=None, concurrency=3, max_pages=5),
+    "nervous": GateSettings(breaker=BreakerSettings(failures=1, window=2, give_up=2), long_crawl_delay="skip"),
+}
+
+
+class AGateInUse(RuleBasedStateMachine):
+    """Requests start when the gate lets them and end in any way, in any order, across restarts."""
+
+    @initialize(name=st.sampled_from(sorted(SETTINGS)), seed=st.integers(0, 2**32))
+    def open(self, name: str, seed: int) -> None:
+        self.settings = SETTINGS[name]
+        self.gate = HostGate(self.settings, "h")
+        self.rng = random.Random(seed)
+        self.now = NOW
+        self.last = -math.inf
+        self.crawl_delay = 0.0
+        self.parked = 0.0
+        self.under_way = 0
+
+    @rule(seconds=st.sampled_from([0.0, 0.001, 0.3, 2.0, 70.0, 4000.0]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def wait_until_ready(self) -> None:
+        if self.gate.ready_at() < math.inf:
+            self.now = max(self.now, self.gate.ready_at())
+
+    @precondition(lambda self: self.gate.ready_at() <= self.now)
+    @rule()
+    def start(self) -> None:
+        interval = max(1 / self.settings.rate if self.settings.rate else 0.0, self.crawl_delay)
+        assert self.now - self.last >= interval - 1e-6
+        assert self.now >= self.parked
+        self.last = self.now
+        self.under_way += 1
+        answer = self.gate.on_start(self.now)
+        assert answer == self.gate.ready_at()
+
+    @precondition(lambda self: self.under_way)
+    @rule(name=st.sampled_from(sorted(OUTCOMES)), lag=st.sampled_from([0.0, 0.02, 5.0]))
+    def finish(self, name: str, lag: float) -> None:
+        self.under_way -= 1
+        for event in self.gate.on_finish(OUTCOMES[name], self.now, rng=self.rng, loop_lag=lag):
+            if isinstance(event, HostParked | BreakerOpened) and event.until < math.inf:
+                self.parked = max(self.parked, event.until)
+
+    @precondition(lambda self: self.under_way)
+    @rule(name=st.sampled_from(["200", "slow", "404", "503"]))
+    def turn(self, name: str) -> None:
+        held = self.gate.ready_at() > self.now and self.under_way == 1 and self.gate.breaker == "open"
+        told = self.gate.on_turn(OUTCOMES[name], self.now, self.rng)
+        if told is None:
+            return
+        assert not held
+        interval = max(1 / self.settings.rate if self.settings.rate else 0.0, self.crawl_delay)
+        assert self.now - self.last >= interval - 1e-6
+        self.last = self.now
+        for event in told:
+            if isinstance(event, HostParked | BreakerOpened) and event.until < math.inf:
+                self.parked = max(self.parked, event.until)
+
+    @rule(seconds=st.sampled_from([None, 0.0, 3.0, 31.0]))
+    def robots(self, seconds: float | None) -> None:
+        self.gate.set_crawl_delay(seconds, self.now)
+        self.crawl_delay = self.gate.delay if seconds else 0.0
+
+    @precondition(lambda self: self.under_way == 0)
+    @rule()
+    def restart(self) -> None:
+        before = self.gate
+        self.gate = HostGate.restore(self.settings, "h", before.note())
+        assert self.gate.ready_at() == pytest.approx(before.ready_at(), abs=1e-3)
+        assert self.gate.delay == pytest.approx(before.delay, abs=1e-3)
+        for word in ("breaker", "dead", "spent", "pages", "crawl_delay", "ended"):
+            assert getattr(self.gate, word) == getattr(before, word)
+
+    @invariant()
+    def the_cap_holds(self) -> None:
+        if not hasattr(self, "gate"):
+            return
+        assert self.gate.in_flight == self.under_way
+        cap = 1 if self.crawl_delay else self.settings.concurrency or math.inf
+        if self.under_way >= cap:
+            assert self.gate.ready_at() == math.inf
+
+    @invariant()
+    def the_instant_is_a_number_and_has_a_reason(self) -> None:
+        if not hasattr(self, "gate"):
+            return
+        ready = self.gate.ready_at()
+        assert not math.isnan(ready)
+        assert ready >= 0
+        assert bool(self.gate.why(self.now)) == (ready > self.now)
+        if self.gate.ended:
+            assert ready == math.inf
+
+
+TestAGateInUse = AGateInUse.TestCase
+TestAGateInUse.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def test_the_latest_rule_decides_and_is_named() -> None:
+    """Of rate, crawl-delay and Retry-After the one that ends last is the reason."""
+    gate = HostGate(GateSettings(rate=1.0), "h")
+    assert (gate.ready_at(), gate.why(NOW)) == (0.0, "")
+    gate.on_start(NOW)
+    assert gate.why(NOW) == "rate limit: one request every 1 s (for another 1 s)"
+    gate.set_crawl_delay(10, NOW)
+    assert gate.why(NOW) == "crawl-delay: robots.txt asks for 10 s between requests"
+    gate.on_finish(page(429, {"Retry-After": "60"}), NOW, random.Random(1))
+    assert gate.why(NOW).startswith("retry-after 60 s (for another 6")
+    assert gate.delay == 10
+    assert gate.crawl_delay == 10
+
+
+def test_why_a_host_has_ended_is_a_word() -> None:
+    """Each way to end has its own, and a host that goes on has none."""
+    rng = random.Random(1)
+
+    def after(name: str, count: int, settings: GateSettings) -> str:
+        gate = HostGate(settings, "h")
+        for n in range(count):
+            gate.on_start(NOW + 7200 * n)
+            gate.on_finish(OUTCOMES[name], NOW + 7200 * n, rng)
+        return gate.ended
+
+    assert after("200", 3, GateSettings()) == ""
+    assert after("200", 3, GateSettings(max_pages=3)) == "max_pages_per_host"
+    assert after("403", 10, GateSettings()) == "blocked"
+    assert after("reset", 11, GateSettings(breaker=BreakerSettings(give_up=5))) == "host_dead"
+    gate = HostGate(GateSettings(long_crawl_delay="skip"), "h")
+    (told,) = gate.set_crawl_delay(60, NOW)
+    assert (gate.ended, isinstance(told, HostParked)) == ("crawl_delay", True)
+
+
+def test_a_dead_host_may_be_tried_again_by_a_new_run() -> None:
+    """Restored it is still dead; pardoned it may be asked at once, and a failure opens the breaker again."""
+    gate = HostGate(GateSettings(rate=None, breaker=BreakerSettings(give_up=1)), "h")
+    for n in range(7):
+        gate.on_start(NOW + 60 * n)
+        gate.on_finish(failure(), NOW + 60 * n, random.Random(1))
+    again = HostGate.restore(GateSettings(rate=None), "h", gate.note())
+    assert (again.dead, again.breaker, again.ready_at()) == (True, "open", math.inf)
+    again.pardon(NOW + 1000)
+    assert (again.dead, again.ready_at()) == (False, NOW + 1000)
+
+
+def test_a_wait_longer_than_allowed_is_deferred() -> None:
+    """The gate says so for as long as it lasts."""
+    gate = HostGate(GateSettings(), "h")
+    gate.on_start(NOW)
+    gate.on_finish(OUTCOMES["6h"], NOW, random.Random(1))
+    assert gate.deferred(NOW)
+    assert gate.why(NOW).startswith("deferred: retry-after 6 h")
+    assert not gate.deferred(NOW + 7 * 3600)
+
+
+@pytest.mark.parametrize("switch", ["adaptive", "breaker"])
+def test_a_rule_that_is_switched_off_is_not_there(switch: str) -> None:
+    """Without them nothing but rate and cap holds a failing, slow host back."""
+    off = {"adaptive": False, "breaker": None}
+    gate = HostGate(GateSettings(rate=None, **off), "h")  # type: ignore[arg-type]
+    for _ in range(100):
+        gate.on_start(NOW)
+        gate.on_finish(OUTCOMES["time-out"], NOW, random.Random(1))
+    assert (gate.ready_at() <= NOW, gate.breaker, gate.delay) == (True, "closed", 0.0), switch
+
+
+JUNK = [
+    "",
+    "null",
+    "[]",
+    "{",
+    "nonsense",
+    '"v"',
+    "{}",
+    '{"v":2,"rate":[1e9]}',
+    '{"v":1,"rate":1e9}',
+    '{"v":1,"rate":["1"]}',
+    '{"v":1,"rate":[true]}',
+    '{"v":1,"rate":[-1]}',
+    '{"v":1,"rate":[1e300]}',
+    '{"v":1,"rate":[1,2]}',
+    '{"v":1,"breaker":["molten",0,0,0,0,"0"]}',
+    '{"v":1,"breaker":["open",0,0,0,0,"-1"]}',
+    '{"v":1,"breaker":["open",0,0,0,0,"xyz"]}',
+    '{"v":1,"breaker":["open",0,0,0,0,7]}',
+    '{"v":1,"breaker":["half-open",0,0,0,0,"0"]}',
+    '{"v":1,"breaker":[["open"],0,0,0,0,"0"]}',
+    '{"v":1,"throttle":[61,1,1,1,1]}',
+    '{"v":1,"slow-down":[null,1,1,1]}',
+    '{"v":1,"pages":[1e17]}',
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("note", JUNK, ids=range(len(JUNK)))
+def test_a_junk_note_makes_a_fresh_gate(note: str) -> None:
+    """What cannot be read is forgotten, and nothing is raised."""
+    gate = HostGate.restore(GateSettings(), "h", note)
+    assert (gate.ready_at(), gate.breaker, gate.delay, gate.pages) == (0.0, "closed", 0.5, 0)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+NAMES = ("rate", "concurrency", "crawl-delay", "throttle", "slow-down", "breaker", "pages")
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=7))
+def test_any_note_makes_a_gate_that_works(fields: dict[str, object]) -> None:
+    """Whatever JSON a note holds, the gate can be asked, started and finished."""
+    gate = HostGate.restore(GateSettings(), "h", json.dumps({"v": 1, **fields}))
+    assert not math.isnan(gate.on_start(NOW))
+    gate.on_finish(page(), NOW, random.Random(1))
+    assert isinstance(gate.why(NOW), str)
+    assert HostGate.restore(GateSettings(), "h", gate.note()).breaker == gate.breaker
+
+
+def test_a_note_is_short() -> None:
+    """It is written with every group of pages, for every host in it."""
+    gate = HostGate(GateSettings(), "h")
+    for outcome in OUTCOMES.values():
+        gate.on_start(NOW)
+        gate.on_finish(outcome, NOW, random.Random(1))
+    assert len(gate.note()) < 300

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from scraper.errors import SinkError
+from scraper.sinks.disk_errors import parse_mark, uninterrupted
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["work that succeeds", "work that fails"])
+async def test_work_that_was_begun_is_ended_before_a_cancellation_is_told(fails: bool) -> None:
+    """However often the caller is cancelled, the work runs to its end first; then the cancellation comes."""
+    go, done = asyncio.Event(), []
+
+    async def work() -> None:
+        await go.wait()
+        done.append("work")
+        if fails:
+            raise OSError("no room")
+
+    async def call() -> None:
+        try:
+            await uninterrupted(work())
+        except asyncio.CancelledError:
+            done.append("cancelled")
+            raise
+
+    caller = asyncio.ensure_future(call())
+    for _ in range(3):
+        await asyncio.sleep(0)
+        caller.cancel()
+    await asyncio.sleep(0)
+    assert done == []
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert done == ["work", "cancelled"]
+
+
+async def test_without_a_cancellation_result_and_error_come_through() -> None:
+    """It is an ordinary await."""
+
+    async def give(value: int) -> int:
+        if value < 0:
+            raise OSError("negative")
+        return value
+
+    assert await uninterrupted(give(3)) == 3
+    with pytest.raises(OSError, match="negative"):
+        await uninterrupted(give(-1))
+
+
+@pytest.mark.parametrize("mark", ["", "-1", "1.0", "0x10", " 1", "\u0663", "9" * 19, "x" * 10_000])
+def test_what_is_no_count_is_no_mark(mark: str) -> None:
+    """Only plain digits of a sensible number are taken; the message stays short."""
+    with pytest.raises(SinkError, match="not a mark") as caught:
+        parse_mark(Path("/out/pages.jsonl"), mark)
+    assert len(str(caught.value)) < 200

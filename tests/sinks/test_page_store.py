@@ -1,0 +1,91 @@
+"""The store of pages: what was kept comes back, and damage is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scraper.errors import SinkError
+from scraper.model import Body, Content, Headers, Hop, Page, Request, Result, Url
+from scraper.sinks.interface import Sink
+from scraper.sinks.page_store import NAME, PageStore, stored_pages
+from scraper.testing.sink_contract import SinkContract
+from scraper.urls.post_identity import posted
+
+URL = Url("http://a.example/x?b=1", "http://a.example/x", "a.example", "http://a.example")
+REQUEST = Request(URL, 3, "http://a.example/", hops=(Hop("http://a.example/o", 301),), label="l", carried={"p": "1"})
+HEADERS = Headers([(b"Content-Type", b"text/html"), (b"Link", b"</\xe9>; rel=next"), (b"Link", b"</2>")])
+
+
+class TestPageStore(SinkContract):
+    def make(self, folder: Path) -> Sink:
+        return PageStore(folder)
+
+    def stored(self, folder: Path) -> list[str]:
+        path = folder / NAME
+        return [page.request.url.href for page in stored_pages(folder, str(path.stat().st_size))]
+
+
+async def kept(folder: Path, *results: Result) -> str:
+    sink = PageStore(folder)
+    await sink.open(None)
+    for result in results:
+        sink.write(result)
+    mark = await sink.flush()
+    await sink.aclose()
+    return mark
+
+
+async def test_a_page_comes_back_as_it_was(tmp_path: Path) -> None:
+    """Request, headers and body, also of a page that was spooled to a file."""
+    spooled = tmp_path / "spooled"
+    spooled.write_bytes(b"<p>large</p>" * 1000)
+    small = Page(REQUEST, 200, HEADERS, Body(3, 3, "xxh3:1", b"abc"), 1.5, elapsed=0.5)
+    large = Page(REQUEST, 203, HEADERS, Body(12_000, 900, "xxh3:2", path=spooled), 2.5)
+    mark = await kept(tmp_path, Result(REQUEST, small), Result(REQUEST, large))
+    first, second = stored_pages(tmp_path, mark)
+    assert first.request == REQUEST
+    assert first.headers.raw == HEADERS.raw
+    assert (first.status, first.body, first.started_at, first.elapsed) == (200, small.body, 1.5, 0.5)
+    assert second.body.read() == spooled.read_bytes()
+
+
+async def test_what_was_posted_comes_back(tmp_path: Path) -> None:
+    """Two answers of one URL are two pages, each with its own question, whatever its bytes."""
+    posts = [
+        Request(posted(URL, content), content=content)
+        for content in (Content(bytes(range(256)), "application/x"), Content(b"", ""))
+    ]
+    pages = [Page(request, 200, HEADERS, Body(1, 1, "xxh3:1", b"x")) for request in posts]
+    mark = await kept(tmp_path, *(Result(page.request, page) for page in pages))
+    assert [page.request for page in stored_pages(tmp_path, mark)] == posts
+
+
+async def test_only_pages_that_succeeded_are_kept(tmp_path: Path) -> None:
+    """Errors, files and sitemaps are not for extraction."""
+    body = Body(1, 1, "", b"x")
+    files = Request(URL, kind="file")
+    mark = await kept(
+        tmp_path, Result(REQUEST, Page(REQUEST, 404, HEADERS, body)), Result(files, Page(files, 200, HEADERS, body))
+    )
+    assert list(stored_pages(tmp_path, mark)) == []
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "changed", "head"])
+async def test_damage_is_told(tmp_path: Path, damage: str) -> None:
+    """What is not what was committed is an error with the path, not a wrong page."""
+    mark = await kept(tmp_path, Result(REQUEST, Page(REQUEST, 200, HEADERS, Body(3, 3, "", b"abc"))))
+    path = tmp_path / NAME
+    data = path.read_bytes()
+    match damage:
+        case "cut":
+            path.write_bytes(data[:6])
+        case "gone":
+            path.unlink()
+        case "changed":
+            path.write_bytes(data[:-4] + b"\0\0\0\0")
+        case _:
+            path.write_bytes(b"\xff" * len(data))
+    with pytest.raises(SinkError, match=r"pages\.store"):
+        list(stored_pages(tmp_path, mark))

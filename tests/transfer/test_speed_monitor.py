@@ -1,0 +1,60 @@
+"""When a transfer is slow, and when another stream has helped: instants and byte counts in, a verdict out."""
+
+from __future__ import annotations
+
+import pytest
+
+from scraper.testing.fakes import make_request
+from scraper.transfer.attempt import Transfer
+from scraper.transfer.entry_label import Order
+from scraper.transfer.speed_monitor import Pulse
+from scraper.transport.settings import SegmentSettings
+
+MB = 1_000_000
+SETTINGS = SegmentSettings(slow_after=5.0, again_after=2.0, patience=10.0, gain=1.15)
+
+
+def started() -> tuple[Transfer, Pulse]:
+    transfer = Transfer(make_request("http://h/f"), Order(1, 1, "http://h/f", "f"), 100.0)
+    return transfer, Pulse(SETTINGS, transfer, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("at", "received", "left", "held", "slow"),
+    [
+        (104.9, 1 * MB, 900 * MB, 0.0, False),
+        (105.0, 10 * MB, 21 * MB, 0.0, True),
+        (105.0, 10 * MB, 19 * MB, 0.0, False),
+        (105.0, 0, 20 * MB, 0.0, True),
+        (105.0, 10 * MB, 900 * MB, 0.4, True),
+        (105.0, 10 * MB, 900 * MB, 0.6, False),
+    ],
+    ids=["too early", "slow", "nearly done", "nothing came", "held a little", "held by our own limit"],
+)
+def test_what_is_slow(at: float, received: int, left: int, held: float, slow: bool) -> None:
+    """After 5 s, when the rest takes more than 10 s at this rate, and not for our own limits."""
+    transfer, pulse = started()
+    transfer.received, transfer.held = received, held
+    assert pulse.is_slow(left, 1, at) is slow
+
+
+@pytest.mark.parametrize(("more", "gained"), [(4 * MB, False), (9 * MB, True)], ids=["same", "twice"])
+def test_whether_a_stream_has_helped(more: int, gained: bool) -> None:
+    """The rate since it began is compared with the rate before, not counting how long it took to begin."""
+    transfer, pulse = started()
+    transfer.received = 10 * MB
+    pulse.add(105.0)
+    pulse.begun(106.0)
+    transfer.received += more
+    assert pulse.is_slow(900 * MB, 2, 107.9) is False
+    assert pulse.is_slow(900 * MB, 2, 108.0) is True
+    assert pulse.gained(108.0) is gained
+
+
+def test_what_went_before_the_end_of_a_stream_is_no_measure() -> None:
+    """When one stream less is at work, a lower rate proves nothing about the last one that was added."""
+    transfer, pulse = started()
+    transfer.received = 10 * MB
+    pulse.add(105.0)
+    pulse.ended(106.0)
+    assert pulse.gained(110.0)

@@ -1,0 +1,368 @@
+"""Bodies that are received where they are written from: no byte lost, none of another, none too many."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from itertools import chain, count
+from typing import Any, cast
+
+import httpx
+import pytest
+import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scraper.clock import Clock
+from scraper.politeness.bandwidth_gate import Pace
+from scraper.testing.fakes import make_request
+from scraper.transfer import stream_writer as pouring_module
+from scraper.transfer.attempt import Transfer
+from scraper.transfer.byte_ranges import Share
+from scraper.transfer.entry_label import Order
+from scraper.transfer.file_storage import Storage
+from scraper.transfer.stream_writer import Pouring
+from scraper.transport import buffer_pool as stock_module
+from scraper.transport.buffer_pool import Buffer
+from scraper.transport.disk_buffer import SPARE, Landing
+from scraper.transport.errors import Truncated
+from scraper.transport.exchange import Exchange
+from scraper.transport.fast_transport import FastTransport
+from scraper.transport.settings import TransportSettings
+from tests.transport.servers import chunked, each_loop, ok, raw_server, saying
+from tests.transport.test_connection import ORIGIN, Net, between_tasks, started
+from tests.transport.test_fast_transport_tls import serving, trusting
+
+WINDOW = 10_000
+ROOM = 2 * SPARE
+
+
+def content(seed: int, size: int) -> bytes:
+    block = b"".join(hashlib.sha256(b"%d.%d" % (seed, n)).digest() for n in range(64))
+    return (block * (size // len(block) + 1))[:size]
+
+
+class Disk:
+    """A disk whose jobs are done when the test says so, in its order: what they read is read as late as can be."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]]] = []
+
+    def run(self, job: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.jobs.append((future, job, args))
+        return future
+
+    def do(self, number: int) -> None:
+        future, job, args = self.jobs.pop(number % len(self.jobs))
+        future.set_result(job(*args))
+
+
+class Ground:
+    """Streams that pour what `net` receives into `files`."""
+
+    def __init__(self) -> None:
+        self.net = Net(TransportSettings(window=WINDOW))
+        self.disk = Disk()
+        self.files: list[bytearray] = []
+        self.tasks: list[asyncio.Task[object]] = []
+        storage = cast("Storage", self)
+        self.pouring = Pouring(storage, Pace(Clock()), None, emit=lambda _: None, now=lambda: 0.0)
+
+    async def translated(self, job: asyncio.Future[Any], path: str) -> Any:
+        return await job
+
+    async def begin(self) -> None:
+        """One more stream, its request on its way."""
+        self.files.append(file := bytearray())
+        transfer = Transfer(make_request(f"{ORIGIN}/"), Order(0, 1, f"{ORIGIN}/", "f"), 0.0)
+
+        def write(batch: memoryview, at: int) -> None:
+            assert at == len(file), "batches come in order"
+            file.extend(batch)
+
+        async def stream() -> None:
+            answer = await self.net.ask()
+            await self.pouring.pour(transfer, answer, Share(0), write, b"", None)
+
+        self.tasks.append(await started(stream()))
+
+    def paused(self, number: int) -> bool:
+        calls = [call for call in self.net.wires[number].calls if call != "abort"]
+        return bool(calls) and calls[-1] == "pause"
+
+    def receive(self, number: int, data: bytes) -> bytes:
+        """As an event loop does it: as much as there is room for; what is left of `data`."""
+        connection = self.net.wires[number].connection
+        assert connection is not None
+        room = connection.get_buffer(-1)
+        size = min(len(room), len(data))
+        room[:size] = data[:size]
+        connection.buffer_updated(size)
+        return data[size:]
+
+    async def settled(self) -> None:
+        for _ in range(4):
+            await between_tasks(lambda: None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_stock() -> Iterator[None]:
+    """Few and small buffers, so that they go from hand to hand."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"CELL": ROOM, "_CELLS": 8, "LARGEST": 2 * ROOM, "ENOUGH": ROOM, "LEAST": ROOM}.items():
+            patch.setattr(stock_module, name, value)
+        patch.setattr(stock_module, "BUFFERED", 8 * ROOM)
+        patch.setattr(pouring_module, "BUFFERED", 8 * ROOM)
+        yield
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_what_is_written_is_what_was_sent(data: st.DataObject) -> None:
+    """Any sizes of bodies and of what is received at once, in any order, with a disk that is done in any order.
+
+    Some servers send more than they announced: the file is exact, and their connection is closed.
+    """
+    bodies = [
+        content(n, size)
+        for n, size in enumerate(data.draw(st.lists(st.integers(WINDOW + 1, 5 * WINDOW), min_size=1, max_size=10)))
+    ]
+    surplus = [data.draw(st.sampled_from([b"", b"", b"!", b"HTTP/1.1 200 OK\r\n\r\n"])) for _ in bodies]
+    framed = [data.draw(st.booleans()) for _ in bodies]
+    sizes = st.one_of(st.integers(1, 50), st.integers(1, 5 * ROOM), st.just(ROOM - SPARE), st.just(1 << 20))
+    drawn = data.draw(st.lists(st.tuples(st.integers(0, 1 << 10), sizes), max_size=60))
+
+    async def run() -> None:
+        ground = Ground()
+        queues = [
+            (chunked(body) if pieces else ok(body)) + more
+            for body, more, pieces in zip(bodies, surplus, framed, strict=True)
+        ]
+        for _ in bodies:
+            await ground.begin()
+        steps = chain(drawn, ((number, 1 << 20) for number in count()))
+        while any(queues) or ground.disk.jobs:
+            choose, size = next(steps)
+            ready = [n for n, queue in enumerate(queues) if queue and not ground.paused(n)]
+            if ground.disk.jobs and (choose % 3 == 0 or not ready):
+                ground.disk.do(choose)
+            else:
+                n = ready[choose % len(ready)]
+                taken = queues[n][:size]
+                left = await between_tasks(lambda n=n, taken=taken: ground.receive(n, taken))  # type: ignore[misc]
+                queues[n] = cast(bytes, left) + queues[n][size:]
+                if ground.tasks[n].done() or "abort" in ground.net.wires[n].calls:
+                    queues[n] = b""
+            await ground.settled()
+        await asyncio.wait_for(asyncio.gather(*ground.tasks), 5)
+        assert [bytes(file) for file in ground.files] == bodies
+        assert ground.pouring._stock._lent == 0
+        for more, wire in zip(surplus, ground.net.wires, strict=True):
+            assert not more or "abort" in wire.calls or not wire.connection.usable  # type: ignore[union-attr]
+        await ground.net.transport.aclose()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("cut", [1, ROOM - SPARE, ROOM - SPARE + 1, 3 * ROOM], ids=["one", "full", "behind", "more"])
+async def test_a_surplus_byte_is_seen_wherever_the_body_ends(cut: int) -> None:
+    """Also where the body ends with its buffer: the task gets the next answer over another connection."""
+    ground = Ground()
+    body = content(0, WINDOW + cut)
+    await ground.begin()
+    said = ok(body) + b"!"
+    for start in (0, len(said) - cut - 1):
+        piece = said[start : len(said) - cut - 1] if not start else said[start:]
+        while piece:
+            piece = cast(bytes, await between_tasks(lambda piece=piece: ground.receive(0, piece)))  # type: ignore[misc]
+            await ground.settled()
+            while ground.disk.jobs:
+                ground.disk.do(0)
+                await ground.settled()
+            if "abort" in ground.net.wires[0].calls:
+                break
+    await ground.tasks[0]
+    assert bytes(ground.files[0]) == body
+    assert "abort" in ground.net.wires[0].calls
+    await ground.net.transport.aclose()
+
+
+def test_room_never_ends_where_the_body_does() -> None:
+    """Whatever is left of the body, there is room for a byte too many, or for less than what is left."""
+    for size in range(1, ROOM - SPARE + 1):
+        landing = Landing(Buffer(memoryview(bytearray(ROOM)), 0))
+        landing.landed(ROOM - SPARE - size)
+        for left in (1, size - 1, size, size + 1, 2 * size):
+            room = landing.room(left)
+            assert room is not None
+            assert len(room) != left
+    landing.landed(size)
+    assert (landing.room(1), landing.full) == (None, True)
+
+
+async def test_what_waits_to_be_copied_comes_before_what_lands() -> None:
+    """A reader may take its time with half a piece, for a rate limit: nothing is received ahead of the rest."""
+    exchange = Exchange("GET", asyncio.get_running_loop(), window=WINDOW, max_body=None)
+    size = ROOM - SPARE
+    exchange.on_body(b"a" * size + b"b" * size)
+    landing = Landing(Buffer(memoryview(bytearray(ROOM)), 0))
+    async with aclosing(cast("AsyncGenerator[None, None]", exchange.land(landing))) as arrivals:
+        for byte in b"ab":
+            await anext(arrivals)
+            assert set(landing.fresh) == {byte}
+            landing.keep(size)
+            landing.hand_over()
+            landing.turn(Buffer(memoryview(bytearray(ROOM)), 0))
+            assert exchange.room(1000) is None
+        exchange.on_end()
+        with pytest.raises(StopAsyncIteration):
+            await anext(arrivals)
+
+
+async def test_a_dripping_server_costs_no_more_than_its_bytes() -> None:
+    """A body that comes byte by byte is one batch a buffer."""
+    ground = Ground()
+    body = content(3, WINDOW + 600)
+    await ground.begin()
+    said = ok(body)
+    await between_tasks(lambda: ground.receive(0, said[:-600]))
+    for place in range(len(said) - 600, len(said)):
+        await between_tasks(lambda place=place: ground.receive(0, said[place : place + 1]))  # type: ignore[misc]
+        while ground.disk.jobs:
+            ground.disk.do(0)
+            await ground.settled()
+    await ground.settled()
+    while ground.disk.jobs:
+        ground.disk.do(0)
+        await ground.settled()
+    await ground.tasks[0]
+    assert bytes(ground.files[0]) == body
+    await ground.net.transport.aclose()
+
+
+async def test_a_cancelled_stream_keeps_its_buffer_until_it_is_written() -> None:
+    """Cancelled while the disk reads its buffer: nobody else gets that memory, and what came is written."""
+    ground = Ground()
+    body = content(4, 30 * WINDOW)
+    for _ in range(8):
+        await ground.begin()
+    said = ok(body)
+    rest: bytes = said
+    while not ground.disk.jobs:
+        rest = cast(bytes, await between_tasks(lambda rest=rest: ground.receive(0, rest)))  # type: ignore[misc]
+        await ground.settled()
+    job = ground.disk.jobs[0][0]
+    job.cancel = lambda msg=None: False  # type: ignore[method-assign]  # as the disk's own futures
+    (batch, _), lent = ground.disk.jobs[0][2], ground.pouring._stock._lent
+    before = bytes(batch)
+    ground.tasks[0].cancel()
+    await ground.settled()
+    assert not ground.tasks[0].done()
+    assert ground.pouring._stock._lent == lent
+    assert bytes(batch) == before
+    ground.disk.do(0)
+    await ground.settled()
+    while ground.disk.jobs:
+        ground.disk.do(0)
+        await ground.settled()
+    with pytest.raises(asyncio.CancelledError):
+        await ground.tasks[0]
+    assert body.startswith(bytes(ground.files[0]))
+    assert len(ground.files[0]) >= len(before)
+    for task in ground.tasks[1:]:
+        task.cancel()
+    await asyncio.gather(*ground.tasks, return_exceptions=True)
+    assert ground.pouring._stock._lent == 0
+    await ground.net.transport.aclose()
+
+
+async def test_a_loop_that_ends_an_exchange_while_it_fills_its_buffer_is_found_out() -> None:
+    """The bytes would be taken for those of the next exchange."""
+    ground = Ground()
+    await ground.begin()
+    await between_tasks(lambda: ground.receive(0, ok(content(5, 3 * WINDOW))[: 2 * WINDOW]))
+    while ground.disk.jobs:
+        ground.disk.do(0)
+        await ground.settled()
+    connection = ground.net.wires[0].connection
+    assert connection is not None
+
+    def badly() -> None:
+        connection.get_buffer(-1)
+        connection.close()
+        with pytest.raises(RuntimeError, match="while it fills"):
+            connection.buffer_updated(5)
+
+    await between_tasks(badly)
+    await ground.settled()
+    while ground.disk.jobs:
+        ground.disk.do(0)
+        await ground.settled()
+    with pytest.raises(httpx.ReadError):
+        await ground.tasks[0]
+    await ground.net.transport.aclose()
+
+
+async def landed(answer: Exchange, seen: Callable[[Landing], None]) -> bytes:
+    """What `answer` brings, through one buffer."""
+    landing = Landing(Buffer(memoryview(bytearray(4 * ROOM)), 0))
+    body = bytearray()
+    async with aclosing(cast("AsyncGenerator[None, None]", answer.land(landing))) as arrivals:
+        async for _ in arrivals:
+            seen(landing)
+            landing.keep(len(landing.fresh))
+            if landing.due:
+                batch, buffer = landing.hand_over()
+                body += batch
+                assert buffer is not None
+                landing.turn(buffer)
+    return bytes(body + landing.hand_over()[0])
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+@each_loop
+async def test_event_loops_fill_the_buffer_themselves(tls: bool) -> None:
+    """Over TCP and TLS, with every loop: the bytes are exact, the connection is kept, and most is not copied."""
+    authority = trustme.CA()
+    body = content(6, 3_000_000)
+    copied: list[int] = []
+    take_in = Landing.take_in
+
+    def counting(landing: Landing, piece: bytes) -> Iterator[None]:
+        copied.append(len(piece))
+        return take_in(landing, piece)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Landing, "take_in", counting)
+        context = serving(authority, "127.0.0.1") if tls else None
+        async with (
+            raw_server(saying(ok(body)), context) as server,
+            FastTransport(TransportSettings(window=WINDOW), ssl_context=trusting(authority)) as transport,
+        ):
+            for _ in range(2):
+                answer = await transport.exchange("GET", server.origin, "/", [])
+                assert await landed(answer, lambda _: None) == body
+            assert (server.connections, transport.pool.idle) == (1, 1)
+    assert sum(copied) < len(body)
+
+
+@each_loop
+async def test_a_body_that_is_cut_off_brings_what_came() -> None:
+    """And then says so."""
+    seen: list[int] = []
+    body = content(7, 100_000)
+
+    async def cut(_: object, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(ok(body)[:-10_000])
+        await writer.drain()
+        writer.close()
+
+    async with raw_server(cut) as server, FastTransport(TransportSettings(window=WINDOW)) as transport:
+        answer = await transport.exchange("GET", server.origin, "/", [])
+        with pytest.raises(Truncated, match="10000 bytes of the body are missing"):
+            await landed(answer, lambda landing: seen.append(len(landing.fresh)))
+    assert sum(seen) == len(body) - 10_000
