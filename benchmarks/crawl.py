@@ -27,12 +27,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.ground import Sample, cores, nginx, run, spread
+from benchmarks.harness import RunCost, median_range_text, nginx, pick_cores, run_pinned
 from tests.realsite.walk import walk
 
-HERE = Path(__file__).parent
-TOP = HERE.parent
-CONFIG = """
+BENCHMARKS_FOLDER = Path(__file__).parent
+REPO_ROOT = BENCHMARKS_FOLDER.parent
+CONFIG_TEMPLATE = """
 name: docs
 seeds: ["{url}"]
 limits: {{concurrency: 64}}
@@ -69,20 +69,20 @@ class Program:
 
 
 @dataclass(slots=True)
-class Figures:
+class ProgramFigures:
     """What the rounds of one program on one site gave."""
 
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[RunCost] = field(default_factory=list)
     links: int = 0
-    flaws: set[str] = field(default_factory=set)
+    failures: set[str] = field(default_factory=set)
 
 
-def ourselves() -> Program:
+def this_checkout() -> Program:
     """This checkout, with the Python that runs this script."""
 
     def command(url: str, folder: Path) -> list[str]:
         config = folder / "docs.yaml"
-        config.write_text(CONFIG.format(url=url, folder=folder / "out"))
+        config.write_text(CONFIG_TEMPLATE.format(url=url, folder=folder / "out"))
         return [sys.executable, "-m", "scraper", "crawl", str(config), "--progress", "none", "-q"]
 
     import scraper
@@ -90,7 +90,7 @@ def ourselves() -> Program:
     return Program("scraper", scraper.__version__, command, "out/items.jsonl")
 
 
-def peer(work: Path, name: str, packages: Sequence[str], script: str, *options: str) -> Program:
+def install_peer(work: Path, name: str, packages: Sequence[str], script: str, *options: str) -> Program:
     """Another crawler, installed below `work` if it is not there yet."""
     python = work / "venvs" / packages[0].partition("[")[0] / "bin" / "python"
     if not python.exists():
@@ -100,24 +100,24 @@ def peer(work: Path, name: str, packages: Sequence[str], script: str, *options: 
     version = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
 
     def command(url: str, folder: Path) -> list[str]:
-        return [str(python), str(HERE / "peers" / script), url, str(folder / "items.jsonl"), *options]
+        return [str(python), str(BENCHMARKS_FOLDER / "peers" / script), url, str(folder / "items.jsonl"), *options]
 
     return Program(name, version, command, "items.jsonl")
 
 
-def programs(work: Path, wanted: Sequence[str]) -> list[Program]:
+def make_programs(work: Path, wanted: Sequence[str]) -> list[Program]:
     """Ourselves first, since ratios are to us, then the peers that are wanted."""
     makers: dict[str, Callable[[], Program]] = {
-        "scrapy": lambda: peer(work, "Scrapy", ("scrapy", "uvloop"), "scrapy_docs.py"),
-        "scrapy-filter": lambda: peer(
+        "scrapy": lambda: install_peer(work, "Scrapy", ("scrapy", "uvloop"), "scrapy_docs.py"),
+        "scrapy-filter": lambda: install_peer(
             work, "Scrapy, links filtered in the spider", ("scrapy", "uvloop"), "scrapy_docs.py", "--filter"
         ),
-        "crawlee": lambda: peer(work, "Crawlee for Python", ("crawlee[parsel]", "uvloop"), "crawlee_docs.py"),
-        "crawlee-filter": lambda: peer(
+        "crawlee": lambda: install_peer(work, "Crawlee for Python", ("crawlee[parsel]", "uvloop"), "crawlee_docs.py"),
+        "crawlee-filter": lambda: install_peer(
             work, "Crawlee, links filtered in its program", ("crawlee[parsel]", "uvloop"), "crawlee_docs.py", "--filter"
         ),
     }
-    return [ourselves(), *(makers[name]() for name in wanted if name)]
+    return [this_checkout(), *(makers[name]() for name in wanted if name)]
 
 
 def expected_paths(site: Site, cache: Path) -> frozenset[str]:
@@ -134,7 +134,7 @@ def expected_paths(site: Site, cache: Path) -> frozenset[str]:
     return frozenset(paths)
 
 
-def check(items: Path, origin: str, expected: frozenset[str]) -> tuple[str, int]:
+def check_items(items: Path, origin: str, expected: frozenset[str]) -> tuple[str, int]:
     """What is wrong with a run's items (empty when complete), and how many links they hold."""
     if not items.exists():
         return "no items", 0
@@ -146,24 +146,24 @@ def check(items: Path, origin: str, expected: frozenset[str]) -> tuple[str, int]
     return f"{missing} of {len(expected)} pages missing" if missing else "", links
 
 
-def contest(
-    contestants: Sequence[Program], site: str, origin: str, expected: frozenset[str], rounds: int, folder: Path
-) -> dict[str, Figures]:
+def run_rounds(
+    programs: Sequence[Program], site: str, origin: str, expected: frozenset[str], rounds: int, folder: Path
+) -> dict[str, ProgramFigures]:
     """Run every program `rounds` times, in turn."""
-    core, _ = cores()
-    figures = {program.name: Figures() for program in contestants}
+    core, _ = pick_cores()
+    figures = {program.name: ProgramFigures() for program in programs}
     for number in range(rounds):
-        for program in contestants:
+        for program in programs:
             with tempfile.TemporaryDirectory(dir=folder) as place:
                 command = program.command(origin + SITES[site].start, Path(place))
                 log = folder / f"{site}-{program.name.split(',')[0].replace(' ', '-')}.log"
-                sample = run(command, core=core, log=log, folder=TOP)
-                flaw, links = check(Path(place) / program.items, origin, expected)
+                sample = run_pinned(command, core=core, log=log, folder=REPO_ROOT)
+                flaw, links = check_items(Path(place) / program.items, origin, expected)
             mine = figures[program.name]
             mine.samples.append(sample)
             mine.links = links
             if flaw or sample.code:
-                mine.flaws.add(flaw or f"exit code {sample.code}")
+                mine.failures.add(flaw or f"exit code {sample.code}")
             note = f"  DOES NOT COUNT: {flaw}" if flaw else ""
             print(
                 f"{site} round {number + 1}: {program.name:40} {sample.cpu:8.2f} CPU s {sample.memory:6.0f} MB "
@@ -173,28 +173,30 @@ def contest(
     return figures
 
 
-def table(contestants: Sequence[Program], figures: dict[str, Figures], pages: int) -> str:
+def markdown_table(programs: Sequence[Program], figures: dict[str, ProgramFigures], pages: int) -> str:
     """The result for one site as a Markdown table."""
-    base = [sample.cpu for sample in figures[contestants[0].name].samples]
+    base = [sample.cpu for sample in figures[programs[0].name].samples]
     lines = [
         "| | CPU seconds: median (range) | times ours | pages a CPU second | peak MB | links found |",
         "|---|---|---|---|---|---|",
     ]
-    for program in contestants:
+    for program in programs:
         mine = figures[program.name]
         name = f"{program.name} {program.version}"
-        if mine.flaws:
-            lines.append(f"| {name} | does not count: {'; '.join(sorted(mine.flaws))} | | | | |")
+        if mine.failures:
+            lines.append(f"| {name} | does not count: {'; '.join(sorted(mine.failures))} | | | | |")
             continue
         cpu = [sample.cpu for sample in mine.samples]
         ratio = statistics.median(theirs / ours for theirs, ours in zip(cpu, base, strict=True))
         memory = statistics.median(sample.memory for sample in mine.samples)
         rate = pages / statistics.median(cpu)
-        lines.append(f"| {name} | {spread(cpu)} | {ratio:.1f} | {rate:,.0f} | {memory:.0f} | {mine.links:,} |")
+        lines.append(
+            f"| {name} | {median_range_text(cpu)} | {ratio:.1f} | {rate:,.0f} | {memory:.0f} | {mine.links:,} |"
+        )
     return "\n".join(lines)
 
 
-def report(sections: Sequence[str], rounds: int) -> str:
+def markdown_report(sections: Sequence[str], rounds: int) -> str:
     """The whole Markdown file."""
     return "\n".join(
         [
@@ -217,7 +219,7 @@ def main() -> None:
     parser.add_argument("--sites", default=",".join(SITES), help=f"of {', '.join(SITES)}")
     parser.add_argument("--peers", default="scrapy,scrapy-filter,crawlee,crawlee-filter", help="empty for none")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=HERE / "results.md")
+    parser.add_argument("--out", type=Path, default=BENCHMARKS_FOLDER / "results.md")
     options = parser.parse_args()
     work = (options.work or Path(tempfile.mkdtemp(prefix="scraper-bench-"))).resolve()
     work.mkdir(parents=True, exist_ok=True)
@@ -225,16 +227,18 @@ def main() -> None:
     for name in names:
         if not (SITES[name].root / SITES[name].start.lstrip("/")).exists():
             raise SystemExit(f"needs the Debian package {name}")
-    contestants = programs(work, options.peers.split(","))
-    _, server_core = cores()
+    contestants = make_programs(work, options.peers.split(","))
+    _, server_core = pick_cores()
     sections = []
     with nginx({name: SITES[name].root.resolve() for name in names}, work / "nginx", server_core) as origins:
         for name in names:
             expected = expected_paths(SITES[name], work / "walks" / f"{name}.json")
-            figures = contest(contestants, name, origins[name], expected, options.rounds, work)
-            sections.append(f"\n## {name}: {len(expected):,} pages\n\n" + table(contestants, figures, len(expected)))
+            figures = run_rounds(contestants, name, origins[name], expected, options.rounds, work)
+            sections.append(
+                f"\n## {name}: {len(expected):,} pages\n\n" + markdown_table(contestants, figures, len(expected))
+            )
             print(sections[-1] + "\n", flush=True)
-    options.out.write_text(report(sections, options.rounds))
+    options.out.write_text(markdown_report(sections, options.rounds))
 
 
 if __name__ == "__main__":

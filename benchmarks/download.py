@@ -25,9 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONNECTIONS = 16
-BLOCK = 4 * 1024 * 1024
+WRITE_BYTES = 4 * 1024 * 1024
 
-NGINX = """
+NGINX_CONF = """
 pid {folder}/nginx.pid; error_log {folder}/nginx.err; worker_processes 1; daemon on;
 events {{ worker_connections 1024; }}
 http {{
@@ -40,7 +40,7 @@ http {{
 
 
 @dataclass(frozen=True)
-class Load:
+class FileSet:
     """A list of `count` files of `size` bytes."""
 
     name: str
@@ -52,7 +52,7 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Cost:
+class RunCost:
     """What one run cost: seconds and MB."""
 
     cpu: float
@@ -60,34 +60,39 @@ class Cost:
     memory: float
 
 
-Client = Callable[[Path, Path], list[str]]
+MakeCommand = Callable[[Path, Path], list[str]]
 
 
-def ours(listed: Path, out: Path) -> list[str]:
+def scrape_command(listed: Path, out: Path) -> list[str]:
     more = ["--per-host", str(CONNECTIONS), "--concurrency", str(CONNECTIONS), "-q"]
     return [sys.executable, "-m", "scraper", "download", str(listed), "-o", str(out), *more]
 
 
-def curl(listed: Path, out: Path) -> list[str]:
+def curl_command(listed: Path, out: Path) -> list[str]:
     config = listed.with_suffix(".curl")
     config.write_text("".join(f'url = "{url}"\n' for url in listed.read_text().splitlines()))
     more = ["--parallel-max", str(CONNECTIONS), "--remote-name-all", "--output-dir", str(out)]
     return ["curl", "-s", "-Z", "--no-progress-meter", *more, "-K", str(config)]
 
 
-def aria2c(listed: Path, out: Path) -> list[str]:
+def aria2c_command(listed: Path, out: Path) -> list[str]:
     more = ["-q", "-j", str(CONNECTIONS), "--file-allocation=none", "--deferred-input=true"]
     return ["aria2c", *more, "-d", str(out), "-i", str(listed)]
 
 
-def wget2(listed: Path, out: Path) -> list[str]:
+def wget2_command(listed: Path, out: Path) -> list[str]:
     return ["wget2", "-q", f"--max-threads={CONNECTIONS}", "--no-robots", "-P", str(out), "-i", str(listed)]
 
 
-CLIENTS: dict[str, Client] = {"ours": ours, "curl": curl, "aria2c": aria2c, "wget2": wget2}
+CLIENT_COMMANDS: dict[str, MakeCommand] = {
+    "ours": scrape_command,
+    "curl": curl_command,
+    "aria2c": aria2c_command,
+    "wget2": wget2_command,
+}
 
 
-def prepare(folder: Path, loads: list[Load], port: int) -> dict[str, Path]:
+def write_files(folder: Path, loads: list[FileSet], port: int) -> dict[str, Path]:
     """Write the files and the lists."""
     lists = {}
     for load in loads:
@@ -96,14 +101,14 @@ def prepare(folder: Path, loads: list[Load], port: int) -> dict[str, Path]:
             place.parent.mkdir(parents=True, exist_ok=True)
             if not place.exists() or place.stat().st_size != load.size:
                 with place.open("wb") as file:
-                    for at in range(0, load.size, BLOCK):
-                        file.write(os.urandom(min(BLOCK, load.size - at)))
+                    for at in range(0, load.size, WRITE_BYTES):
+                        file.write(os.urandom(min(WRITE_BYTES, load.size - at)))
         lists[load.name] = folder / f"{load.name}.txt"
         lists[load.name].write_text("".join(f"http://127.0.0.1:{port}/{path}\n" for path in load.paths()))
     return lists
 
 
-def run(command: list[str], out: Path, core: int) -> Cost:
+def run_client(command: list[str], out: Path, core: int) -> RunCost:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     began = time.monotonic()
@@ -117,10 +122,10 @@ def run(command: list[str], out: Path, core: int) -> Cost:
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise SystemExit(f"{' '.join(command[:4])} ... ended with {child.returncode}")
-    return Cost(used.ru_utime + used.ru_stime, time.monotonic() - began, used.ru_maxrss / 1024)
+    return RunCost(used.ru_utime + used.ru_stime, time.monotonic() - began, used.ru_maxrss / 1024)
 
 
-def check(out: Path, load: Load) -> None:
+def check_files(out: Path, load: FileSet) -> None:
     """Every file must be there, and of its size."""
     ours = {"manifest.jsonl", "failed.txt"}
     found = [p for p in out.iterdir() if p.is_file() and p.name not in ours]
@@ -139,16 +144,18 @@ def main() -> None:
     loads = []
     for name in options.loads.split(","):
         count, size = sizes[name]
-        loads.append(Load(name, max(1, int(count * options.scale)), int(size * options.scale) if count == 1 else size))
-    clients = {name: client for name, client in CLIENTS.items() if name == "ours" or shutil.which(name)}
+        loads.append(
+            FileSet(name, max(1, int(count * options.scale)), int(size * options.scale) if count == 1 else size)
+        )
+    clients = {name: client for name, client in CLIENT_COMMANDS.items() if name == "ours" or shutil.which(name)}
     cores = sorted(os.sched_getaffinity(0))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     folder = options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    lists = prepare(folder, loads, port)
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
+    lists = write_files(folder, loads, port)
+    (folder / "nginx.conf").write_text(NGINX_CONF.format(folder=folder, port=port))
     serve = ["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)]
     subprocess.run(["taskset", "-c", str(cores[-1]), *serve], check=True)
     try:
@@ -158,15 +165,15 @@ def main() -> None:
 
 
 def measure(
-    loads: list[Load], clients: dict[str, Client], lists: dict[str, Path], out: Path, core: int, rounds: int
+    loads: list[FileSet], clients: dict[str, MakeCommand], lists: dict[str, Path], out: Path, core: int, rounds: int
 ) -> None:
     for load in loads:
-        costs: dict[str, list[Cost]] = {name: [] for name in clients}
+        costs: dict[str, list[RunCost]] = {name: [] for name in clients}
         names = list(clients)
         for turn in range(rounds):
             for name in names[turn % len(names) :] + names[: turn % len(names)]:
-                costs[name].append(run(clients[name](lists[load.name], out), out, core))
-                check(out, load)
+                costs[name].append(run_client(clients[name](lists[load.name], out), out, core))
+                check_files(out, load)
         print(f"\n{load.count:,} files of {load.size:,} bytes, median of {rounds}")
         for name, found in costs.items():
             cpu, wall, memory = (statistics.median(getattr(c, f) for c in found) for f in ("cpu", "wall", "memory"))

@@ -29,19 +29,21 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import cast
 
-from benchmarks.ground import cores
+from benchmarks.harness import pick_cores
 
-TOP = Path(__file__).parent.parent
-NEW = 10
-MENU = 30
-NEAR = 30
-ANYWHERE = 30
-WORDS = "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore "
+REPO_ROOT = Path(__file__).parent.parent
+NEW_LINKS = 10
+MENU_LINKS = 30
+NEAR_LINKS = 30
+RANDOM_LINKS = 30
+FILLER_TEXT = (
+    "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore "
+)
 SAMPLE_SECONDS = 0.2
-WINDOW = 0.02
+WINDOW_SHARE = 0.02
 """The share of the whole crawl's pages over which CPU a page is averaged, at each end."""
-STARTS = 5
-CONFIG = """
+START_COUNT = 5
+CONFIG_TEMPLATE = """
 name: growth
 seeds: ["{url}/0"]
 limits: {{concurrency: 64}}
@@ -52,33 +54,33 @@ output: {{folder: "{folder}"}}
 """
 
 
-def page(number: int) -> bytes:
+def make_page(number: int) -> bytes:
     """Page `number` of the site, some 10 KB."""
     dice = random.Random(number)
-    known = NEW * number + 1
-    targets = [NEW * number + 1 + i for i in range(NEW)]
-    targets += range(MENU)
-    targets += [max(0, number + i - NEAR // 2) for i in range(NEAR)]
-    targets += [dice.randrange(known) for _ in range(ANYWHERE)]
+    known = NEW_LINKS * number + 1
+    targets = [NEW_LINKS * number + 1 + i for i in range(NEW_LINKS)]
+    targets += range(MENU_LINKS)
+    targets += [max(0, number + i - NEAR_LINKS // 2) for i in range(NEAR_LINKS)]
+    targets += [dice.randrange(known) for _ in range(RANDOM_LINKS)]
     links = "\n".join(f'<li><a class="entry" href="/{target}">Page {target}</a></li>' for target in targets)
     return (
         f"<!doctype html><html><head><meta charset=utf-8><title>Page {number}</title></head><body>"
-        f"<h1>Page {number}</h1><ul>{links}</ul><p>{WORDS * 40}</p></body></html>"
+        f"<h1>Page {number}</h1><ul>{links}</ul><p>{FILLER_TEXT * 40}</p></body></html>"
     ).encode()
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServerCounts:
     """What the server shares: pages sent so far, and when it was first asked (seconds on the system's clock)."""
 
     pages: Synchronized[int]
     first_at: Synchronized[float]
 
 
-class _Site(asyncio.Protocol):
+class _SiteProtocol(asyncio.Protocol):
     """Just enough HTTP/1.1 for one request after the other."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: ServerCounts) -> None:
         self._served = served
         self._received = b""
 
@@ -90,28 +92,28 @@ class _Site(asyncio.Protocol):
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             target = self._received.split(b" ", 2)[1]
             self._received = self._received[end + 4 :]
-            self._answer(target[1:])
+            self._respond(target[1:])
 
-    def _answer(self, name: bytes) -> None:
+    def _respond(self, name: bytes) -> None:
         served = self._served
         if not served.first_at.value:
             served.first_at.value = time.monotonic()
         if not name.isdigit():
             self._transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             return
-        body = page(int(name))
+        body = make_page(int(name))
         head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % len(body)
         self._transport.write(head + body)
         served.pages.value += 1
 
 
-def serve(core: int, served: Served, tell: Connection) -> None:
+def serve(core: int, served: ServerCounts, tell: Connection) -> None:
     """The server's process."""
     os.sched_setaffinity(0, {core})
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     async def run() -> None:
-        server = await asyncio.get_running_loop().create_server(lambda: _Site(served), "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(lambda: _SiteProtocol(served), "127.0.0.1", 0)
         tell.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
@@ -134,7 +136,7 @@ class Reading:
     memory: float
 
 
-def look(pid: int, served: Served) -> Reading:
+def read_process(pid: int, served: ServerCounts) -> Reading:
     """Read the system's account of `pid`."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -142,15 +144,15 @@ def look(pid: int, served: Served) -> Reading:
     return Reading(served.pages.value, cpu, memory)
 
 
-def start(config: Path, core: int, *options: str) -> subprocess.Popen[bytes]:
+def start_crawl(config: Path, core: int, *options: str) -> subprocess.Popen[bytes]:
     """The crawl, pinned to `core`."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-m", "scraper", "crawl", str(config), "--progress", "none", "-q", *options]
     with config.with_suffix(".log").open("ab") as log:
-        return subprocess.Popen(["taskset", "-c", str(core), *command], cwd=TOP, env=environment, stderr=log)
+        return subprocess.Popen(["taskset", "-c", str(core), *command], cwd=REPO_ROOT, env=environment, stderr=log)
 
 
-def ended(crawl: subprocess.Popen[bytes], config: Path) -> SystemExit:
+def early_exit(crawl: subprocess.Popen[bytes], config: Path) -> SystemExit:
     """What to raise when the crawl has ended by itself."""
     said = config.with_suffix(".log").read_text()
     return SystemExit(f"the crawl ended early, with exit code {crawl.returncode}\n{said}")
@@ -162,27 +164,29 @@ def interrupt(crawl: subprocess.Popen[bytes]) -> None:
     crawl.wait(120)
 
 
-def watch(config: Path, core: int, served: Served, target: int) -> list[Reading]:
+def crawl_and_sample(config: Path, core: int, served: ServerCounts, target: int) -> list[Reading]:
     """Crawl until `target` pages were served; look all the while."""
-    crawl = start(config, core)
+    crawl = start_crawl(config, core)
     readings: list[Reading] = []
     told = 0
     try:
         while served.pages.value < target:
             if crawl.poll() is not None:
-                raise ended(crawl, config)
+                raise early_exit(crawl, config)
             time.sleep(SAMPLE_SECONDS)
-            readings.append(look(crawl.pid, served))
+            readings.append(read_process(crawl.pid, served))
             if readings[-1].pages >= told + target // 10:
                 told = readings[-1].pages
                 reading = readings[-1]
-                print(f"  {NEW * told + 1:>9,} known: {reading.cpu:7.1f} CPU s {reading.memory:5.0f} MB", flush=True)
+                print(
+                    f"  {NEW_LINKS * told + 1:>9,} known: {reading.cpu:7.1f} CPU s {reading.memory:5.0f} MB", flush=True
+                )
     finally:
         interrupt(crawl)
     return readings
 
 
-def cost(readings: list[Reading], first: int, last: int) -> float:
+def cpu_per_page(readings: list[Reading], first: int, last: int) -> float:
     """CPU seconds a page between two numbers of pages, on the line through the readings there."""
     there = [reading for reading in readings if first <= reading.pages <= last]
     if len({reading.pages for reading in there}) < 2:
@@ -191,15 +195,15 @@ def cost(readings: list[Reading], first: int, last: int) -> float:
     return float(slope)
 
 
-def first_request(config: Path, core: int, served: Served, *options: str) -> float:
+def first_request(config: Path, core: int, served: ServerCounts, *options: str) -> float:
     """Seconds from the start of the program to its first request."""
     served.first_at.value = 0.0
     begun = time.monotonic()
-    crawl = start(config, core, *options)
+    crawl = start_crawl(config, core, *options)
     try:
         while not served.first_at.value:
             if crawl.poll() is not None:
-                raise ended(crawl, config)
+                raise early_exit(crawl, config)
             time.sleep(0.005)
     finally:
         interrupt(crawl)
@@ -211,22 +215,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--known", type=int, default=1_000_000, help="URLs to become known")
     options = parser.parse_args()
-    core, server_core = cores()
+    core, server_core = pick_cores()
     context = multiprocessing.get_context("spawn")
-    served = Served(context.Value("q", 0), context.Value("d", 0.0))
+    served = ServerCounts(context.Value("q", 0), context.Value("d", 0.0))
     ours, theirs = context.Pipe()
     server = context.Process(target=serve, args=(server_core, served, theirs), daemon=True)
     server.start()
-    target = options.known // NEW
+    target = options.known // NEW_LINKS
     try:
         with tempfile.TemporaryDirectory(prefix="scraper-growth-") as folder:
             config = Path(folder) / "growth.yaml"
-            config.write_text(CONFIG.format(url=f"http://127.0.0.1:{ours.recv()}", folder=Path(folder) / "out"))
-            starts = [first_request(config, core, served, "--fresh") for _ in range(STARTS)]
+            config.write_text(
+                CONFIG_TEMPLATE.format(url=f"http://127.0.0.1:{ours.recv()}", folder=Path(folder) / "out")
+            )
+            starts = [first_request(config, core, served, "--fresh") for _ in range(START_COUNT)]
             print(f"start of the program to its first request: {statistics.median(starts):.2f} s", flush=True)
             first_request(config, core, served, "--fresh")
             served.pages.value = 0
-            tell_growth(config, core, served, target)
+            print_growth(config, core, served, target)
             again = first_request(config, core, served)
             print(f"the same, to resume with {options.known:,} known: {again:.2f} s")
     finally:
@@ -234,13 +240,13 @@ def main() -> None:
         server.join()
 
 
-def tell_growth(config: Path, core: int, served: Served, target: int) -> None:
+def print_growth(config: Path, core: int, served: ServerCounts, target: int) -> None:
     """Crawl to `target` pages and print what a page cost at both ends."""
-    readings = watch(config, core, served, target)
-    window = max(1_000, int(target * WINDOW))
-    few, many = cost(readings, 100, 100 + window), cost(readings, target - window, target)
+    readings = crawl_and_sample(config, core, served, target)
+    window = max(1_000, int(target * WINDOW_SHARE))
+    few, many = cpu_per_page(readings, 100, 100 + window), cpu_per_page(readings, target - window, target)
     print(f"a page with few URLs known (from 1,000 on): {few * 1e6:6.0f} us of CPU")
-    print(f"a page with {NEW * target:,} known:         {many * 1e6:6.0f} us of CPU, {many / few - 1:+.0%}")
+    print(f"a page with {NEW_LINKS * target:,} known:         {many * 1e6:6.0f} us of CPU, {many / few - 1:+.0%}")
     print(f"resident memory: {readings[-1].memory:.0f} MB at the end, {max(r.memory for r in readings):.0f} MB at most")
 
 

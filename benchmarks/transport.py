@@ -28,19 +28,19 @@ import httpx
 from scraper.clock import cpu_seconds
 from scraper.transport.fast_transport import FastTransport, TransportSettings
 
-Ask = Callable[[], Awaitable[int]]
+FetchOnce = Callable[[], Awaitable[int]]
 
-HEADERS = [
+REQUEST_HEADERS = [
     (b"User-Agent", b"scraper/1.0 (+https://example.org/bot)"),
     (b"Accept", b"text/html,application/xhtml+xml,*/*;q=0.8"),
     (b"Accept-Encoding", b"gzip, deflate, br, zstd"),
     (b"Accept-Language", b"en"),
 ]
-WARM_UP = 2
-WINDOW = TransportSettings().window
+WARM_UP_REQUESTS = 2
+WINDOW_BYTES = TransportSettings().buffer_limit
 
 
-async def lean(stack: AsyncExitStack, url: str, connections: int) -> Ask:
+async def fast_transport(stack: AsyncExitStack, url: str, connections: int) -> FetchOnce:
     """`FastTransport.exchange`, the crawl's own entrance."""
     settings = TransportSettings(max_connections=connections, max_per_host=connections)
     transport = await stack.enter_async_context(FastTransport(settings))
@@ -49,15 +49,15 @@ async def lean(stack: AsyncExitStack, url: str, connections: int) -> Ask:
     target = parsed.raw_path.decode()
 
     async def ask() -> int:
-        answer = await transport.exchange("GET", origin, target, HEADERS)
+        answer = await transport.request("GET", origin, target, REQUEST_HEADERS)
         if answer.complete:
             return len(await answer.read())
-        return sum([len(piece) async for piece in answer.pieces()])
+        return sum([len(piece) async for piece in answer.aiter_raw()])
 
     return ask
 
 
-async def client_on_ours(stack: AsyncExitStack, url: str, connections: int) -> Ask:
+async def httpx_over_fast_transport(stack: AsyncExitStack, url: str, connections: int) -> FetchOnce:
     """`httpx.AsyncClient.get` over `FastTransport`."""
     settings = TransportSettings(max_connections=connections, max_per_host=connections)
     client = await stack.enter_async_context(httpx.AsyncClient(transport=FastTransport(settings)))
@@ -68,7 +68,7 @@ async def client_on_ours(stack: AsyncExitStack, url: str, connections: int) -> A
     return ask
 
 
-async def client_alone(stack: AsyncExitStack, url: str, connections: int) -> Ask:
+async def plain_httpx(stack: AsyncExitStack, url: str, connections: int) -> FetchOnce:
     """`httpx.AsyncClient.get` as it comes."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     client = await stack.enter_async_context(httpx.AsyncClient(limits=limits, timeout=60))
@@ -79,17 +79,17 @@ async def client_alone(stack: AsyncExitStack, url: str, connections: int) -> Ask
     return ask
 
 
-WAYS = {
-    "FastTransport.exchange": lean,
-    "AsyncClient(FastTransport)": client_on_ours,
-    "AsyncClient": client_alone,
+CLIENTS = {
+    "FastTransport.exchange": fast_transport,
+    "AsyncClient(FastTransport)": httpx_over_fast_transport,
+    "AsyncClient": plain_httpx,
 }
 
 
 async def measure(way: str, url: str, connections: int, requests: int, as_scrape_does: bool) -> tuple[float, int]:
     """CPU seconds a request, and the bytes of one body."""
     async with AsyncExitStack() as stack:
-        ask = await WAYS[way](stack, url, connections)
+        ask = await CLIENTS[way](stack, url, connections)
 
         async def fetcher(count: int) -> int:
             size = 0
@@ -102,7 +102,7 @@ async def measure(way: str, url: str, connections: int, requests: int, as_scrape
                 tasks = [group.create_task(fetcher(count)) for _ in range(connections)]
             return tasks[0].result()
 
-        size = await all_fetchers(WARM_UP)
+        size = await all_fetchers(WARM_UP_REQUESTS)
         if as_scrape_does:
             from scraper.__main__ import YOUNG_OBJECTS  # here: what it imports would weigh on the other figures
 
@@ -114,7 +114,7 @@ async def measure(way: str, url: str, connections: int, requests: int, as_scrape
         return (cpu_seconds() - before) / (each * connections), size
 
 
-def one_figure(
+def measure_in_new_loop(
     way: str, url: str, connections: int, requests: int, as_scrape_does: bool, loop: str
 ) -> tuple[float, int]:
     """`measure` on a new loop, in this process."""
@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=20_000, help="per figure, for our transport")
     parser.add_argument("--slow-requests", type=int, default=2_000, help="per figure, for httpx's own transport")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--ways", default=",".join(WAYS), help="comma-separated")
+    parser.add_argument("--ways", default=",".join(CLIENTS), help="comma-separated")
     parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop")
     parser.add_argument(
         "--collector", choices=["default", "crawl"], default="default", help="crawl: as `scrape` sets it"
@@ -153,12 +153,12 @@ def main() -> None:
             for n in numbers if turn % 2 == 0 else numbers[::-1]:
                 with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
                     job = (way, options.url, n, requests, options.collector == "crawl", options.loop)
-                    seconds, size = child.submit(one_figure, *job).result()
+                    seconds, size = child.submit(measure_in_new_loop, *job).result()
                 taken[n].append(seconds)
         medians = [statistics.median(taken[n]) for n in numbers]
         growth = statistics.median(b / a for a, b in zip(taken[numbers[0]], taken[numbers[-1]], strict=True)) - 1
         tell(f"{way:>28}" + "".join(f"{m * 1e6:>9.1f}" for m in medians) + f"   {growth:+.0%}   ({size} bytes a body")
-        tell(f"; {', '.join(f'{m * 2**30 / size:.2f}' for m in medians)} s a GiB)\n" if size > WINDOW else ")\n")
+        tell(f"; {', '.join(f'{m * 2**30 / size:.2f}' for m in medians)} s a GiB)\n" if size > WINDOW_BYTES else ")\n")
 
 
 if __name__ == "__main__":

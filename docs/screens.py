@@ -21,15 +21,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-WIDTH, HEIGHT = 100, 24
-PAGES_SEEN = 190
+WIDTH_COLUMNS, HEIGHT_ROWS = 100, 24
+PAGES_BEFORE_SNAPSHOT = 190
 """How far the crawl is when its screen is taken."""
-FONT_FACES = re.compile(r"@font-face\s*\{[^}]*\}\s*")
-SLOW_PACE = ("politeness.per_host.rate=60/s", "politeness.per_host.concurrency=6", "politeness.breaker.open=5s")
+FONT_FACE_PATTERN = re.compile(r"@font-face\s*\{[^}]*\}\s*")
+SLOW_OVERRIDES = ("politeness.per_host.rate=60/s", "politeness.per_host.concurrency=6", "politeness.breaker.open=5s")
 
 
 @contextmanager
-def shop(pages: int) -> Iterator[tuple[str, str]]:
+def running_shop(pages: int) -> Iterator[tuple[str, str]]:
     """The addresses of the bundled shop, whose supplier is out of order, and of the supplier."""
     command = [
         sys.executable,
@@ -51,15 +51,15 @@ def shop(pages: int) -> Iterator[tuple[str, str]]:
             process.stdin.close()
 
 
-def picture(folder: Path, name: str, title: str, shown: object) -> None:
+def write_picture(folder: Path, name: str, title: str, shown: object) -> None:
     """Write one picture. Fonts are the reader's own: a picture in a README loads nothing."""
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
+    console = Console(record=True, width=WIDTH_COLUMNS, file=io.StringIO(), force_terminal=True, highlight=False)
     console.print(shown)
     svg = console.export_svg(title=title, unique_id=name)
-    (folder / f"{name}.svg").write_text(FONT_FACES.sub("", svg), "utf-8")
+    (folder / f"{name}.svg").write_text(FONT_FACE_PATTERN.sub("", svg), "utf-8")
 
 
-def command(folder: Path, name: str, arguments: list[str], work: Path, lines: int = 40) -> None:
+def picture_of_command(folder: Path, name: str, arguments: list[str], work: Path, lines: int = 40) -> None:
     """Run `scrape` and make a picture of what it says."""
     ran = subprocess.run(  # noqa: S603  our own command
         [sys.executable, "-m", "scraper", *arguments],
@@ -68,47 +68,52 @@ def command(folder: Path, name: str, arguments: list[str], work: Path, lines: in
         text=True,
         check=False,
         timeout=120,
-        env={**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "PYTHONPATH": str(Path(__file__).parent.parent)},
+        env={
+            **os.environ,
+            "FORCE_COLOR": "1",
+            "COLUMNS": str(WIDTH_COLUMNS),
+            "PYTHONPATH": str(Path(__file__).parent.parent),
+        },
     )
     said = (ran.stdout + ran.stderr).rstrip().splitlines()
     shown = [*said[:lines], "..."] if len(said) > lines else said
-    picture(folder, name, "scrape " + " ".join(arguments), Text.from_ansi("\n".join(shown)))
+    write_picture(folder, name, "scrape " + " ".join(arguments), Text.from_ansi("\n".join(shown)))
 
 
-async def live(folder: Path, config: Path, work: Path) -> None:
+async def picture_of_live_crawl(folder: Path, config: Path, work: Path) -> None:
     """Crawl, and take the screen in the middle of it."""
     from scraper.config.reading.load import load_config
     from scraper.crawler import Crawler
-    from scraper.report.terminal.crawl_display import Progress
+    from scraper.report.terminal.crawl_display import CrawlDisplay
 
-    progress = Progress(Console(width=WIDTH, height=HEIGHT, file=io.StringIO()))
-    loaded = load_config(config, [f"output.folder='{work / 'out' / 'shop'}'", *SLOW_PACE])
+    progress = CrawlDisplay(Console(width=WIDTH_COLUMNS, height=HEIGHT_ROWS, file=io.StringIO()))
+    loaded = load_config(config, [f"output.folder='{work / 'out' / 'shop'}'", *SLOW_OVERRIDES])
     seen = 0
     async with Crawler(loaded, listeners=[progress]) as crawler:
         async for _ in crawler.results():
             seen += 1
-            if seen == PAGES_SEEN:
-                picture(folder, "crawl", "scrape crawl shop.yaml", progress.screen())
+            if seen == PAGES_BEFORE_SNAPSHOT:
+                write_picture(folder, "crawl", "scrape crawl shop.yaml", progress.render())
 
 
 def main(folder: Path, pages: int = 300) -> None:
     """Make all pictures in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as name, shop(pages) as (address, supplier):
+    with tempfile.TemporaryDirectory() as name, running_shop(pages) as (address, supplier):
         work = Path(name)
         page = f"{address}/catalogue/page-1.html"
-        command(folder, "init", ["init", page], work)
+        picture_of_command(folder, "init", ["init", page], work)
         text = (Path(__file__).parent.parent / "configs" / "shop.yaml").read_text("utf-8")
         hosts = f"scope:\n  hosts: ['{supplier.removeprefix('http://')}']"
         (work / "shop.yaml").write_text(text.replace("http://127.0.0.1:8000", address).replace("scope:", hosts, 1))
         broken = "seeds: [https://books.example/]\nlimits:\n  max_page: 100\n  timeout: soon\nscope: {deny: ['(']}\n"
         (work / "broken.yaml").write_text(broken)
-        command(folder, "validate", ["validate", "broken.yaml"], work)
-        command(folder, "try", ["try", page, "--css", "article.product .prise", "--links", "1"], work)
-        command(folder, "dry-run", ["crawl", "shop.yaml", "--dry-run"], work)
-        asyncio.run(live(folder, work / "shop.yaml", work))
-        command(folder, "why", ["why", "shop.yaml", f"{address}/private/staff.html"], work)
-        command(folder, "status", ["status", "out/shop"], work)
+        picture_of_command(folder, "validate", ["validate", "broken.yaml"], work)
+        picture_of_command(folder, "try", ["try", page, "--css", "article.product .prise", "--links", "1"], work)
+        picture_of_command(folder, "dry-run", ["crawl", "shop.yaml", "--dry-run"], work)
+        asyncio.run(picture_of_live_crawl(folder, work / "shop.yaml", work))
+        picture_of_command(folder, "why", ["why", "shop.yaml", f"{address}/private/staff.html"], work)
+        picture_of_command(folder, "status", ["status", "out/shop"], work)
 
 
 if __name__ == "__main__":

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
         ConfigError,
         FrontierError,
         HookError,
-        MissingExtra,
-        RunLocked,
+        MissingExtraError,
+        RunLockedError,
         ScraperError,
         SinkError,
     )
     from scraper.events import Event, Listener
     from scraper.hooks.interface import Hook
-    from scraper.model import ErrorKind, Failure, Item, Page, Request, Result, Url
+    from scraper.model import ErrorKind, Failure, Item, Request, Response, Result, Url
 
 __all__ = [
     "ConfigError",
@@ -50,11 +50,11 @@ __all__ = [
     "HookError",
     "Item",
     "Listener",
-    "MissingExtra",
-    "Page",
+    "MissingExtraError",
     "Request",
+    "Response",
     "Result",
-    "RunLocked",
+    "RunLockedError",
     "ScraperError",
     "SinkError",
     "Summary",
@@ -74,14 +74,14 @@ _HOME = {
         "ConfigError",
         "FrontierError",
         "HookError",
-        "MissingExtra",
-        "RunLocked",
+        "MissingExtraError",
+        "RunLockedError",
         "ScraperError",
         "SinkError",
     ),
     "scraper.events": ("Event", "Listener"),
     "scraper.hooks.interface": ("Hook",),
-    "scraper.model": ("ErrorKind", "Failure", "Item", "Page", "Request", "Result", "Url"),
+    "scraper.model": ("ErrorKind", "Failure", "Item", "Response", "Request", "Result", "Url"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

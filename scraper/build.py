@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from scraper.clock import Clock, wall_time
-from scraper.config.reading.effective import changed, effective_yaml, identity
-from scraper.config.schema.crawl import CrawlConfig, Credentials
+from scraper.config.reading.effective import changed_sections, effective_yaml, section_hashes
+from scraper.config.schema.crawl import CrawlConfig, CredentialsSection
 from scraper.config_to_settings import (
     column_kinds,
     engine_settings,
@@ -29,26 +29,26 @@ from scraper.config_to_settings import (
     seed_requests,
 )
 from scraper.engine.engine import Engine
-from scraper.engine.run_context import Rules
-from scraper.engine.session import CLOCK_MARK, epoch, set_back, what_changed
-from scraper.errors import ConfigError, MissingExtra, Problem, SinkError
+from scraper.engine.run_context import RunRules
+from scraper.engine.session import CLOCK_CHECKPOINT, clock_set_back_notice, config_change_notices, session_start
+from scraper.errors import ConfigError, MissingExtraError, Problem, SinkError
 from scraper.events import CrawlStarted, EventBus, Listener, Warned
 from scraper.extract.page_extractor import PageExtractor
 from scraper.fetch.body_writer import SpoolSettings
 from scraper.fetch.page_fetcher import FetchSettings, HttpFetcher
-from scraper.frontier.interface import Counts
+from scraper.frontier.interface import FrontierCounts
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.hooks.interface import Hook
 from scraper.hooks.load import load_hook
 from scraper.model import Request, Result, Url
 from scraper.politeness.retry import RetrySettings
-from scraper.rundir.fd_limit import affordable, too_few_files
+from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
 from scraper.rundir.lock import RunLock
-from scraper.sinks.fanout import LEFT_OUT, Fanout
+from scraper.sinks.fanout import LEFT_OUT_CHECKPOINT, Fanout
 from scraper.sinks.interface import Sink
 from scraper.transport.address_guard import AddressGuard
 from scraper.transport.fast_transport import FastTransport
-from scraper.transport.request_headers import Basic, Bearer
+from scraper.transport.request_headers import BasicAuth, BearerAuth
 from scraper.transport.settings import Timeouts, TransportSettings
 from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import Scope
@@ -97,7 +97,7 @@ class Assembly:
     seeds: tuple[Request, ...]
     folder: Path
     outputs: Mapping[str, str]
-    before: Counts
+    before: FrontierCounts
 
 
 async def assemble(
@@ -115,7 +115,8 @@ async def assemble(
 
     `base` is the folder that hooks named by file are relative to. With `fresh` what an earlier run left is deleted.
     With `all_sitemaps` the page budget does not end the reading of sitemaps.
-    Raises `ConfigError`, `HookError`, `RunLocked`, `FrontierError`, `SinkError`, `FetchError`, `MissingExtra`.
+    Raises `ConfigError`, `HookError`, `RunLockedError`, `FrontierError`, `SinkError`, `FetchError`,
+    `MissingExtraError`.
     """
     keys = KeyRules(config.scope.strip_params, config.scope.sort_query)
     requests = tuple(seed_requests(config, keys))
@@ -136,8 +137,8 @@ async def assemble(
     frontier = await SqliteFrontier.open(folder / STATE / "frontier.sqlite", SqliteSettings(config.durability))
     stack.push_async_callback(frontier.aclose)
     before = await frontier.counts()
-    clock = Clock(epoch(wall_time(), before.marks.get(CLOCK_MARK)))
-    concurrency = affordable(config.limits.concurrency)
+    clock = Clock(session_start(wall_time(), before.checkpoints.get(CLOCK_CHECKPOINT)))
+    concurrency = max_concurrency(config.limits.concurrency)
 
     bus = await stack.enter_async_context(EventBus(list(listeners)))
     fewer = concurrency if concurrency < config.limits.concurrency else None
@@ -145,19 +146,21 @@ async def assemble(
     stack.push_async_callback(fetcher.aclose)
     sinks = make_sinks(config)
     outputs = Fanout(sinks)
-    await outputs.open(before.marks)
+    await outputs.open(before.checkpoints)
     stack.push_async_callback(outputs.aclose)
 
     engine = Engine(
         replace(engine_settings(config), concurrency=concurrency, all_sitemaps=all_sitemaps),
-        Rules(scope, keys, politeness_settings(config), RetrySettings(config.limits.retries), robots_settings(config)),
+        RunRules(
+            scope, keys, politeness_settings(config), RetrySettings(config.limits.retries), robots_settings(config)
+        ),
         frontier,
         fetcher,
         extractor,
         outputs,
         bus,
         clock,
-        ledger=frontier,
+        frontier_view=frontier,
         hooks=run_hooks,
         on_result=on_result,
     )
@@ -174,10 +177,12 @@ async def assemble(
             config.limits.max_pages,
         )
     )
-    for sentence in (*warnings(config, before, clock), *too_few_files(config.limits.concurrency, concurrency)):
+    for sentence in (*warnings(config, before, clock), *few_files_warnings(config.limits.concurrency, concurrency)):
         bus.emit(Warned(clock.now(), sentence))
-    left_out = dict.fromkeys(before.marks.keys() - {CONFIG_MARK, CLOCK_MARK, *outputs.names}, LEFT_OUT)
-    await frontier.settle([], {**left_out, CONFIG_MARK: _joined(identity(config))})
+    left_out = dict.fromkeys(
+        before.checkpoints.keys() - {CONFIG_MARK, CLOCK_CHECKPOINT, *outputs.names}, LEFT_OUT_CHECKPOINT
+    )
+    await frontier.settle([], {**left_out, CONFIG_MARK: _joined(section_hashes(config))})
     written = output_paths(sinks, folder)
     return Assembly(engine, frontier, bus, clock, requests, folder, written, before)
 
@@ -241,7 +246,7 @@ def make_fetcher(
         spool=SpoolSettings(spool, PAGE_IN_MEMORY),
         user_agent=config.politeness.user_agent,
         headers={name: value.reveal() for name, value in config.headers.items()},
-        in_scope=lambda url: scope.judge(url, 0) is None,
+        in_scope=lambda url: scope.check(url, 0) is None,
         auth={host: _login(login) for host, login in config.auth.items()},
         cookies=network.cookies,
         max_bytes=limits.max_bytes,
@@ -265,14 +270,14 @@ def make_fetcher(
 def _httpx_transport(config: CrawlConfig, guard: AddressGuard, connections: int) -> httpx.AsyncBaseTransport:
     import httpx
 
-    from scraper.transport.guarded_httpx import PinnedTransport
+    from scraper.transport.guarded_httpx import GuardedHttpxTransport
 
     network = config.network
     if network.http2:
         try:
             import h2  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
         except ImportError:
-            raise MissingExtra("http2", "network.http2") from None
+            raise MissingExtraError("http2", "network.http2") from None
     try:
         inner = httpx.AsyncHTTPTransport(
             verify=network.verify_tls,
@@ -281,10 +286,10 @@ def _httpx_transport(config: CrawlConfig, guard: AddressGuard, connections: int)
             limits=httpx.Limits(max_connections=connections),
         )
     except ImportError:
-        raise MissingExtra("socks", "a SOCKS proxy") from None
+        raise MissingExtraError("socks", "a SOCKS proxy") from None
     except ValueError as error:
         raise ConfigError([Problem(str(error), "network.proxy")]) from None
-    return PinnedTransport(inner, guard, proxied=network.proxy is not None)
+    return GuardedHttpxTransport(inner, guard, proxied=network.proxy is not None)
 
 
 def _named_addresses(seeds: Iterable[Url]) -> Iterator[str]:
@@ -303,12 +308,12 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _login(login: Credentials) -> Basic | Bearer:
+def _login(login: CredentialsSection) -> BasicAuth | BearerAuth:
     if login.bearer is not None:
-        return Bearer(login.bearer.reveal())
+        return BearerAuth(login.bearer.reveal())
     assert login.basic is not None
     user, _, password = login.basic.reveal().partition(":")
-    return Basic(user, password)
+    return BasicAuth(user, password)
 
 
 def make_sinks(config: CrawlConfig) -> list[Sink]:
@@ -316,15 +321,15 @@ def make_sinks(config: CrawlConfig) -> list[Sink]:
     from scraper.sinks.jsonl import PagesSink
 
     folder, power = config.output.folder, config.durability == "power"
-    sinks: list[Sink] = [PagesSink(folder, power=power), *make_item_sinks(config, folder)]
+    sinks: list[Sink] = [PagesSink(folder, fsync=power), *make_item_sinks(config, folder)]
     if config.output.store == "pages":
         from scraper.sinks.page_store import PageStore
 
-        sinks.append(PageStore(folder, power=power))
+        sinks.append(PageStore(folder, fsync=power))
     if config.files.match or config.files.css:
         from scraper.sinks.files import FilesSink
 
-        sinks.append(FilesSink(folder, power=power))
+        sinks.append(FilesSink(folder, fsync=power))
     return sinks
 
 
@@ -342,35 +347,35 @@ def make_item_sinks(config: CrawlConfig, folder: Path) -> list[Sink]:
     sinks: list[Sink] = []
     for name in config.output.sinks if config.extract else ():
         if name == "jsonl":
-            sinks.append(ItemsSink(folder, power=power))
+            sinks.append(ItemsSink(folder, fsync=power))
         elif name == "csv":
             from scraper.sinks.csv import CsvSink
 
-            sinks.append(CsvSink(folder, columns, power=power))
+            sinks.append(CsvSink(folder, columns, fsync=power))
         elif name == "sqlite":
             from scraper.sinks.sqlite import SqliteSink
 
-            sinks.append(SqliteSink(folder, columns, power=power))
+            sinks.append(SqliteSink(folder, columns, fsync=power))
         elif name == "parquet":
             from scraper.sinks.parquet import ParquetSink
 
-            sinks.append(ParquetSink(folder, column_kinds(config), power=power))
+            sinks.append(ParquetSink(folder, column_kinds(config), fsync=power))
         else:
             from scraper.sinks.stdout import StdoutSink
 
             sinks.append(StdoutSink())
     if config.extract:
-        sinks.append(RejectedSink(folder, power=power))
+        sinks.append(RejectedSink(folder, fsync=power))
     return sinks
 
 
-def warnings(config: CrawlConfig, before: Counts, clock: Clock) -> Iterator[str]:
+def warnings(config: CrawlConfig, before: FrontierCounts, clock: Clock) -> Iterator[str]:
     """What the user should know about a run that goes on: what has changed in its config, and in the time."""
-    stored = before.marks.get(CONFIG_MARK, "")
+    stored = before.checkpoints.get(CONFIG_MARK, "")
     earlier = dict(part.split("=", 1) for part in stored.split(";") if "=" in part)
     if earlier and before.known:
-        yield from what_changed(changed(earlier, identity(config)))
-    if behind := set_back(wall_time(), clock.now()):
+        yield from config_change_notices(changed_sections(earlier, section_hashes(config)))
+    if behind := clock_set_back_notice(wall_time(), clock.now()):
         yield behind
 
 

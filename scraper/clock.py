@@ -34,7 +34,7 @@ class Clock:
         """Return at `instant` (epoch seconds), at once if it has passed."""
         await asyncio.sleep(max(0.0, instant - self.now()))
 
-    async def breathe(self) -> None:
+    async def yield_to_loop(self) -> None:
         """Let every other task that is ready run once."""
         await asyncio.sleep(0)
 

@@ -6,29 +6,29 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scraper.config.schema.crawl import CrawlConfig
-from scraper.config.schema.extraction import Condition, FieldRule
-from scraper.config.schema.following import Follow, Next
-from scraper.config.schema.posting import InJson
+from scraper.config.schema.extraction import ConditionSection, FieldRule
+from scraper.config.schema.following import FollowSection, NextSection
+from scraper.config.schema.posting import JsonPointerParam
 from scraper.engine.settings import EngineSettings
 from scraper.errors import ConfigError, Problem
 from scraper.extract.page_extractor import ExtractSettings, FileSettings
 from scraper.extract.rules.conditions import ConditionSettings
 from scraper.extract.rules.css_field import FieldSettings
 from scraper.extract.rules.follow_links import FollowSettings, NextSettings
-from scraper.extract.rules.json_pointer import Pointer
+from scraper.extract.rules.json_pointer import JsonPointer
 from scraper.extract.rules.rule import RuleSettings
 from scraper.model import OutOfScope, Request, Url
 from scraper.politeness.circuit_breaker import BreakerSettings
 from scraper.politeness.host_gate import GateSettings
-from scraper.politeness.host_overrides import HostOverlay, PolitenessSettings
+from scraper.politeness.host_overrides import HostOverride, PolitenessSettings
 from scraper.politeness.robots_cache import RobotsSettings
 from scraper.sinks.parquet import ColumnKind
-from scraper.urls.canonicalize import KeyRules, canonicalise
-from scraper.urls.post_identity import posted
+from scraper.urls.canonicalize import KeyRules, canonicalize
+from scraper.urls.post_identity import with_post_key
 from scraper.urls.scope import Scope, ScopeSettings
 from scraper.urls.traps import TrapSettings
 
-MAX_SEED_LINE = 65_536
+MAX_SEED_LINE_CHARS = 65_536
 MAX_SEEDS = 10_000_000
 """Seeds of one run, over all of its seed files."""
 
@@ -51,7 +51,7 @@ def seed_requests(config: CrawlConfig, keys: KeyRules) -> Iterator[Request]:
             yield Request(_seed(seed.sitemap, keys, Problem(seed.sitemap, "seeds")), kind="sitemap", priority=-10)
         else:
             text, content = seed.url or "", seed.content
-            url = posted(_seed(text, keys, Problem(text, "seeds")), content)
+            url = with_post_key(_seed(text, keys, Problem(text, "seeds")), content)
             yield Request(url, label=seed.label, content=content)
 
 
@@ -63,7 +63,7 @@ def _seed_file(path: Path, keys: KeyRules) -> Iterator[Url]:
                 if number > MAX_SEEDS:
                     raise ConfigError([Problem(f"more than {MAX_SEEDS} lines", "seeds", str(path), number)])
                 if text and not text.startswith("#"):
-                    yield _seed(text[:MAX_SEED_LINE], keys, Problem(text[:200], "seeds", str(path), number))
+                    yield _seed(text[:MAX_SEED_LINE_CHARS], keys, Problem(text[:200], "seeds", str(path), number))
     except OSError as error:
         raise ConfigError([Problem(f"cannot be read: {error.strerror or error}", "seeds", str(path))]) from error
     except UnicodeDecodeError as error:
@@ -71,7 +71,7 @@ def _seed_file(path: Path, keys: KeyRules) -> Iterator[Url]:
 
 
 def _seed(text: str, keys: KeyRules, place: Problem) -> Url:
-    found = canonicalise(text, None, keys)
+    found = canonicalize(text, None, keys)
     if isinstance(found, OutOfScope):
         hint = "a seed is a whole URL such as https://books.example/"
         raise ConfigError([Problem(f"{text!r}: {found.rule}", place.key, place.file, place.line, hint=hint)])
@@ -123,17 +123,17 @@ def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> Extra
         keys=keys,
         nofollow=config.politeness.nofollow,
         files=FileSettings(config.files.match, config.files.css),
-        product=robots_settings(config).token,
+        product=robots_settings(config).product_token,
         follow_links=config.scope.links == "all",
     )
 
 
-def _follow(follow: Follow) -> FollowSettings:
+def _follow(follow: FollowSection) -> FollowSettings:
     f = follow
     return FollowSettings(f.css, f.xpath, f.json, f.regex, f.match, f.label, f.priority, f.carry)
 
 
-def _next(way: Next) -> NextSettings:
+def _next(way: NextSection) -> NextSettings:
     first = way.first if way.first is not None else 0 if way.offset else 1
     return NextSettings(
         way.css,
@@ -150,11 +150,11 @@ def _next(way: Next) -> NextSettings:
     )
 
 
-def _place(place: str | InJson | None) -> str | Pointer | None:
-    return Pointer(place.pointer) if isinstance(place, InJson) else place
+def _place(place: str | JsonPointerParam | None) -> str | JsonPointer | None:
+    return JsonPointer(place.pointer) if isinstance(place, JsonPointerParam) else place
 
 
-def _condition(condition: Condition) -> ConditionSettings:
+def _condition(condition: ConditionSection) -> ConditionSettings:
     c = condition
     return ConditionSettings(c.css, c.xpath, c.json, c.regex, c.field, c.equals, c.matches)
 
@@ -166,7 +166,7 @@ def _field(name: str, rule: FieldRule) -> FieldSettings:
         css=each.css if each else rule.css,
         links=rule.links,
         attr=rule.attr,
-        type=rule.type or ("any" if rule.of_json else "text"),
+        type=rule.type or ("any" if rule.reads_json_values else "text"),
         regex=rule.regex,
         many=rule.many or each is not None,
         required=rule.required,
@@ -176,7 +176,7 @@ def _field(name: str, rule: FieldRule) -> FieldSettings:
         structured=rule.structured,
         main_text=rule.main_text,
         table=rule.table,
-        transform=tuple((step.name, step.given) for step in rule.transform),
+        transform=tuple((step.name, step.argument) for step in rule.transform),
         fields=tuple(_field(inner, field) for inner, field in rule.fields.items()),
     )
 
@@ -193,7 +193,7 @@ def column_kinds(config: CrawlConfig) -> dict[str, ColumnKind]:
 
 def _column_kind(field: FieldRule) -> ColumnKind:
     changes_shape = any(step.name in ("split", "join") for step in field.transform)
-    if field.fields or changes_shape or field.table or (field.of_json and field.type is None):
+    if field.fields or changes_shape or field.table or (field.reads_json_values and field.type is None):
         return "json"
     if field.links:
         return "texts"
@@ -247,5 +247,5 @@ def politeness_settings(config: CrawlConfig) -> PolitenessSettings:
         long_crawl_delay=robots.above,
         max_pages=config.limits.max_pages_per_host,
     )
-    overlays = {pattern: HostOverlay(**overlay.given()) for pattern, overlay in polite.hosts.items()}
+    overlays = {pattern: HostOverride(**overlay.given_keys()) for pattern, overlay in polite.hosts.items()}
     return PolitenessSettings(defaults, overlays)

@@ -17,12 +17,12 @@ import orjson
 from scraper.build import STATE, Assembly, assemble
 from scraper.config.reading.load import config_from_mapping, load_config
 from scraper.config.schema.crawl import CrawlConfig
-from scraper.engine.run_state import Floor, Stop
+from scraper.engine.run_state import RunState, StopReason
 from scraper.engine.signals import INTERRUPTED
 from scraper.events import Listener
 from scraper.hooks.interface import Hook
 from scraper.model import Request, Result, Skip
-from scraper.report.breaker_log import JOURNAL
+from scraper.report.breaker_log import BREAKER_LOG_FILE
 from scraper.report.stats import Stats
 from scraper.report.summary import build_summary, write_summary
 from scraper.sinks.skipped_file import SkippedFile
@@ -42,7 +42,7 @@ class Summary:
     """How a run ended. `values` is what summary.json holds; the properties are what most callers ask."""
 
     values: Mapping[str, Any]
-    stop: Stop
+    stop: StopReason
     folder: Path
     idle: bool = False
     """True when an earlier session had finished the run and nothing was asked for."""
@@ -50,7 +50,7 @@ class Summary:
     @property
     def why(self) -> str:
         """Why the run ended: finished, max_pages, max_time, interrupted or bug."""
-        return self.stop.why
+        return self.stop.kind
 
     @property
     def ok(self) -> int:
@@ -93,8 +93,9 @@ class Crawler:
     deletes what an earlier run left in the output folder. `hooks` may change requests, pages and items; `listeners`
     watch. `all_sitemaps` are read to the last, also when `limits.max_pages` is reached.
 
-    Errors: entering raises `ConfigError`, `HookError`, `RunLocked` (another process is at work there), `FrontierError`,
-    `SinkError`, `MissingExtra`.
+    Errors: entering raises `ConfigError`, `HookError`, `RunLockedError` (another process is at work there),
+    `FrontierError`,
+    `SinkError`, `MissingExtraError`.
     """
 
     def __init__(
@@ -140,7 +141,7 @@ class Crawler:
                 all_sitemaps=self._all_sitemaps,
                 on_result=self._tap.put,
             )
-            self._stats.keep_breakers(self._parts.folder / STATE / JOURNAL)
+            self._stats.log_breakers_to(self._parts.folder / STATE / BREAKER_LOG_FILE)
             self._stack = stack.pop_all()
         return self
 
@@ -152,19 +153,19 @@ class Crawler:
     async def aclose(self) -> None:
         """End the run if it is still going (cleanly: it can be resumed), and close everything."""
         if self._run is not None and not self._run.done():
-            self.stop(Stop("closed", "the caller left"))
+            self.stop(StopReason("closed", "the caller left"))
             self._tap.close()
             await asyncio.wait([self._run])
         await self._stack.aclose()
 
     @property
-    def floor(self) -> Floor:
+    def run_state(self) -> RunState:
         """The running engine's shared state, for whoever handles signals."""
-        return self._assembly.engine.floor
+        return self._assembly.engine.state
 
-    def stop(self, reason: Stop | None = None) -> None:
+    def stop(self, reason: StopReason | None = None) -> None:
         """Ask for a clean end: requests in flight are finished, the rest stays for the next run."""
-        self._assembly.engine.stop(reason or Stop(INTERRUPTED, "stop was called"))
+        self._assembly.engine.stop(reason or StopReason(INTERRUPTED, "stop was called"))
 
     async def run(self) -> Summary:
         """Crawl to the end and return the summary; its file and skipped.jsonl are written.
@@ -173,7 +174,7 @@ class Crawler:
         """
         parts = self._assembly
         idle = await self._nothing_to_do(parts)
-        stop = Stop("finished", "an earlier session had finished this run") if idle else await self._crawl(parts)
+        stop = StopReason("finished", "an earlier session had finished this run") if idle else await self._crawl(parts)
         values = await self._conclude(parts, stop, idle)
         return Summary(values, stop, parts.folder, idle)
 
@@ -197,7 +198,7 @@ class Crawler:
 
     def refused_by(self, request: Request) -> str | None:
         """The line of robots.txt that forbids `request`; None when none does, or robots.txt has not been read yet."""
-        return self._assembly.engine.refused_by(request)
+        return self._assembly.engine.robots_rule_against(request)
 
     def delay_of(self, host: str) -> float:
         """Seconds between requests to `host` (as `Url.host`), as things stand."""
@@ -227,10 +228,10 @@ class Crawler:
             return False
         return await parts.frontier.add(parts.seeds) == 0
 
-    async def _crawl(self, parts: Assembly) -> Stop:
+    async def _crawl(self, parts: Assembly) -> StopReason:
         return await parts.engine.run(parts.seeds)
 
-    async def _conclude(self, parts: Assembly, stop: Stop, idle: bool) -> dict[str, Any]:
+    async def _conclude(self, parts: Assembly, stop: StopReason, idle: bool) -> dict[str, Any]:
         """Write skipped.jsonl and summary.json, both in one piece."""
         skipped: Counter[str] = Counter()
         refused: list[str] = []
@@ -254,18 +255,18 @@ class Crawler:
             outputs={**parts.outputs, SKIPPED: str(target), SUMMARY: str(parts.folder / SUMMARY)},
             skipped=skipped,
         )
-        values["why"], values["detail"] = stop.why, stop.detail
-        values["seeds_refused"] = refused
+        values["why"], values["detail"] = stop.kind, stop.detail
+        values["seeds_without_response"] = refused
         if not (idle and _tells_the_end(parts.folder / SUMMARY)):
             await asyncio.to_thread(write_summary, parts.folder / SUMMARY, values)
         return values
 
-    async def _skips(self, parts: Assembly, stop: Stop) -> AsyncIterator[Skip]:
+    async def _skips(self, parts: Assembly, stop: StopReason) -> AsyncIterator[Skip]:
         async for skip in parts.frontier.skips():
             yield skip
-        if stop.why in ("finished", "max_pages"):  # otherwise what waits is not skipped: the next session asks for it
+        if stop.kind in ("finished", "max_pages"):  # otherwise what waits is not skipped: the next session asks for it
             async for request in parts.frontier.waiting():
-                yield parts.engine.leftover(request, stop)
+                yield parts.engine.skip_for_unfetched(request, stop)
 
 
 def _tells_the_end(path: Path) -> bool:

@@ -3,12 +3,12 @@
     ScraperError                what every error of ours is
     +-- ConfigError             a config or an option is wrong; carries every problem found
     +-- FrontierError           the run folder's state cannot be opened, read or written
-    |   +-- RunLocked           another process is at work in this folder
+    |   +-- RunLockedError           another process is at work in this folder
     +-- FetchError              a fetcher cannot be set up (one URL's failure is a value, `model.Failure`)
     +-- ExtractError            extraction rules cannot be compiled or applied
     +-- SinkError               an output cannot be written: disk full, read-only
     +-- HookError               a hook cannot be loaded
-    +-- MissingExtra            an optional part is not installed; names the extra
+    +-- MissingExtraError            an optional part is not installed; names the extra
 
 What one URL does wrong is never raised: it is a `model.Failure` on that URL's record.
 """
@@ -61,7 +61,7 @@ class FrontierError(ScraperError):
     exit_code = 3
 
 
-class RunLocked(FrontierError):  # noqa: N818  names the state, as the message does
+class RunLockedError(FrontierError):
     """Another process is at work in this output folder; `pid` names it when it is known."""
 
     exit_code = 2
@@ -96,11 +96,11 @@ class HookError(ScraperError):
     exit_code = 2
 
 
-class MissingExtra(ScraperError):  # noqa: N818  the name the design gives it
+class MissingExtraError(ScraperError):
     """A part of the package needs an extra that is not installed."""
 
     exit_code = 2
 
-    def __init__(self, extra: str, what: str) -> None:
+    def __init__(self, extra: str, feature: str) -> None:
         self.extra = extra
-        super().__init__(f"{what} needs an optional part: pip install 'scraper[{extra}]'")
+        super().__init__(f"{feature} needs an optional part: pip install 'scraper[{extra}]'")

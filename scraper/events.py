@@ -1,8 +1,9 @@
 """What happened, as frozen values, and the bus that hands them to those who watch.
 
 Listeners only watch: they cannot change, slow or end a crawl. `EventBus.emit` appends to a list; what
-gathers is handed to each listener's own thread every `INTERVAL` seconds. A listener that raises is
-reported once and dismissed; one that falls behind by more than `BACKLOG` events loses the oldest and is told how
+gathers is handed to each listener's own thread every `DELIVERY_SECONDS` seconds. A listener that raises is
+reported once and dismissed; one that falls behind by more than `MAX_BACKLOG_EVENTS` events loses the oldest and is
+told how
 many (`EventsLost`). With no listener an `emit` costs an attribute check.
 """
 
@@ -17,8 +18,8 @@ from dataclasses import dataclass
 
 log = logging.getLogger("scraper.events")
 
-INTERVAL = 0.1
-BACKLOG = 200_000
+DELIVERY_SECONDS = 0.1
+MAX_BACKLOG_EVENTS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class HostParked:
 
 
 @dataclass(frozen=True, slots=True)
-class HostState:
+class HostSample:
     """How a host stands, sampled by the monitor.
 
     `delay` is seconds between starts; `breaker` is closed, open, half-open or blocked.
@@ -152,7 +153,7 @@ class BreakerClosed:
 
 @dataclass(frozen=True, slots=True)
 class RobotsFetched:
-    """robots.txt of an origin was read; `outcome` is `rules`, `none` (allow all) or `unreachable`."""
+    """robots.txt of an origin was read; `outcome` is `rules`, `none` (allow all) or `robots_unreachable`."""
 
     at: float
     origin: str
@@ -200,7 +201,7 @@ class QueuesSampled:
     in_flight: int
     results: int
     loop_lag: float
-    hosts: tuple[HostState, ...]
+    hosts: tuple[HostSample, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +263,7 @@ Event = (
 Listener = Callable[[Event], None]
 
 
-class _Mailbox:
+class _ListenerThread:
     """One listener with its thread and its bounded backlog."""
 
     def __init__(self, listener: Listener) -> None:
@@ -272,45 +273,45 @@ class _Mailbox:
         self._lost = 0
         self._busy = False
         self._closing = False
-        self._ready = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name=f"listener-{_name(listener)}", daemon=True)
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name=f"listener-{_listener_name(listener)}", daemon=True)
         self._thread.start()
 
     def deliver(self, batch: list[Event]) -> None:
-        with self._ready:
+        with self._changed:
             self._batches.append(batch)
             self._size += len(batch)
-            while self._size > BACKLOG and len(self._batches) > 1:
+            while self._size > MAX_BACKLOG_EVENTS and len(self._batches) > 1:
                 lost = len(self._batches.popleft())
                 self._size -= lost
                 self._lost += lost
-            self._ready.notify_all()
+            self._changed.notify_all()
 
     def close(self, timeout: float) -> None:
-        with self._ready:
+        with self._changed:
             self._closing = True
-            self._ready.notify_all()
+            self._changed.notify_all()
         self._thread.join(timeout)
 
     def wait_idle(self, timeout: float) -> None:
-        with self._ready:
-            self._ready.wait_for(lambda: not self._batches and not self._busy, timeout)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._batches and not self._busy, timeout)
 
     def _run(self) -> None:
         try:
-            while (batch := self._next()) is not None:
+            while (batch := self._next_batch()) is not None:
                 for event in batch:
                     self.listener(event)
         except Exception:  # a listener is foreign code: it may fail in any way and must not end the crawl
-            log.exception("listener %s failed and was dismissed", _name(self.listener))
-            self._drain()
+            log.exception("listener %s failed and was dismissed", _listener_name(self.listener))
+            self._discard_until_closed()
 
-    def _next(self) -> list[Event] | None:
-        with self._ready:
+    def _next_batch(self) -> list[Event] | None:
+        with self._changed:
             self._busy = False
-            self._ready.notify_all()
+            self._changed.notify_all()
             while not self._batches and not self._closing:
-                self._ready.wait()
+                self._changed.wait()
             if not self._batches:
                 return None
             self._busy = True
@@ -321,13 +322,13 @@ class _Mailbox:
                 self._lost = 0
             return batch
 
-    def _drain(self) -> None:
+    def _discard_until_closed(self) -> None:
         # Keep taking batches so that a dismissed listener never fills its backlog.
-        while self._next() is not None:
+        while self._next_batch() is not None:
             pass
 
 
-def _name(listener: Listener) -> str:
+def _listener_name(listener: Listener) -> str:
     return getattr(listener, "__qualname__", type(listener).__qualname__)
 
 
@@ -338,13 +339,13 @@ class EventBus:
     listener). `listening` is False when nobody would hear: callers may then skip making the event.
     """
 
-    GRACE = 5.0
+    CLOSE_TIMEOUT_SECONDS = 5.0
 
     def __init__(self, listeners: list[Listener] | None = None) -> None:
-        self._boxes = [_Mailbox(listener) for listener in listeners or []]
+        self._listener_threads = [_ListenerThread(listener) for listener in listeners or []]
         self._pending: list[Event] = []
         self._timer: asyncio.TimerHandle | None = None
-        self.listening = bool(self._boxes)
+        self.listening = bool(self._listener_threads)
 
     def emit(self, event: Event) -> None:
         """Tell the listeners; never blocks, never raises. Call it inside the running event loop."""
@@ -352,7 +353,7 @@ class EventBus:
             return
         self._pending.append(event)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(INTERVAL, self.flush)
+            self._timer = asyncio.get_running_loop().call_later(DELIVERY_SECONDS, self.flush)
 
     def flush(self) -> None:
         """Hand over what has gathered, now."""
@@ -361,19 +362,19 @@ class EventBus:
             self._timer = None
         if self._pending:
             batch, self._pending = self._pending, []
-            for box in self._boxes:
+            for box in self._listener_threads:
                 box.deliver(batch)
 
     def wait_delivered(self) -> None:
         """Block until every listener has taken what was handed over, at most `GRACE` seconds for each."""
-        for box in self._boxes:
-            box.wait_idle(self.GRACE)
+        for box in self._listener_threads:
+            box.wait_idle(self.CLOSE_TIMEOUT_SECONDS)
 
     async def __aenter__(self) -> EventBus:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.flush()
-        for box in self._boxes:
-            await asyncio.to_thread(box.close, self.GRACE)
+        for box in self._listener_threads:
+            await asyncio.to_thread(box.close, self.CLOSE_TIMEOUT_SECONDS)
         self.listening = False

@@ -17,27 +17,27 @@ from pathlib import Path
 from scraper.build import STATE, make_folder, make_item_sinks, output_paths
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import extract_settings, read_seeds, scope_for
-from scraper.engine.hook_chain import Hooks
+from scraper.engine.hook_chain import HookChain
 from scraper.errors import ConfigError, FrontierError, SinkError
 from scraper.extract.page_extractor import PageExtractor
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.hooks.interface import Hook
 from scraper.hooks.load import load_hook
-from scraper.model import Item, Page, Result
+from scraper.model import Item, Response, Result
 from scraper.rundir.lock import RunLock
 from scraper.sinks.disk_errors import sync_folder
 from scraper.sinks.fanout import Fanout
-from scraper.sinks.page_store import NAME, stored_pages
+from scraper.sinks.page_store import STORE_NAME, read_pages
 from scraper.urls.canonicalize import KeyRules
 
-BATCH = 32
+PAGES_PER_BATCH = 32
 """Pages read at once."""
-BESIDE = "extract"
+STAGING_FOLDER = "extract"
 """The folder in the run's state where items are written before they take the place of the old ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reextracted:
+class ReextractResult:
     """What was done: pages read, items made, values that could not be read, and where the outputs are."""
 
     pages: int
@@ -49,12 +49,12 @@ class Reextracted:
 
 async def reextract(
     folder: Path, config: CrawlConfig, output: Path | None = None, *, base: Path = Path(), hooks: Sequence[Hook] = ()
-) -> Reextracted:
+) -> ReextractResult:
     """Read the rules of `config` over the pages kept in the run `folder`.
 
     Outputs go to `output`, a folder that is no run's, or without one take the place of the run's own. Hooks `on_page`
     and `on_item` are called as in a run; `base` is the folder that hooks named by file are relative to. Raises
-    `ConfigError`, `HookError`, `RunLocked`, `FrontierError`, `SinkError`, `MissingExtra`.
+    `ConfigError`, `HookError`, `RunLockedError`, `FrontierError`, `SinkError`, `MissingExtraError`.
     """
     if not config.extract:
         raise ConfigError("the config has no extract: there is nothing to read pages for")
@@ -65,15 +65,15 @@ async def reextract(
         raise SinkError(f"{output} is the folder of a run; choose another --output, or none to change its own items")
     keys = KeyRules(config.scope.strip_params, config.scope.sort_query)
     extractor = PageExtractor(extract_settings(config, scope_for(config, read_seeds(config, keys)), keys))
-    run_hooks = Hooks((*(load_hook(name, base) for name in config.hooks), *hooks))
+    run_hooks = HookChain((*(load_hook(name, base) for name in config.hooks), *hooks))
     async with AsyncExitStack() as stack:
         stack.enter_context(RunLock(folder))
         frontier = await SqliteFrontier.open(state / "frontier.sqlite", SqliteSettings(config.durability))
         stack.push_async_callback(frontier.aclose)
-        mark = (await frontier.counts()).marks.get(NAME)
+        mark = (await frontier.counts()).checkpoints.get(STORE_NAME)
         if mark is None:
             raise SinkError(f"{folder} keeps no pages; crawl with output.store: pages first")
-        target = output or state / BESIDE
+        target = output or state / STAGING_FOLDER
         if output is None:
             await asyncio.to_thread(shutil.rmtree, target, ignore_errors=True)
         make_folder(target)
@@ -81,53 +81,53 @@ async def reextract(
         outputs = Fanout(sinks)
         await outputs.open({})
         stack.push_async_callback(outputs.aclose)
-        done, marks = await _read_all(folder, mark, extractor, run_hooks, outputs)
+        done, marks = await _extract_all(folder, mark, extractor, run_hooks, outputs)
         await outputs.aclose()
         if output is None:
-            await asyncio.to_thread(_move, target, folder, config.durability == "power")
+            await asyncio.to_thread(_replace_outputs, target, folder, config.durability == "power")
             await frontier.settle([], marks)
         place = output or folder
         return replace(done, outputs=output_paths(sinks, place))
 
 
-async def _read_all(
-    folder: Path, mark: str, extractor: PageExtractor, hooks: Hooks, outputs: Fanout
-) -> tuple[Reextracted, dict[str, str]]:
-    pages = stored_pages(folder, mark)
-    done = Reextracted(0, 0, 0, 0, {})
+async def _extract_all(
+    folder: Path, mark: str, extractor: PageExtractor, hooks: HookChain, outputs: Fanout
+) -> tuple[ReextractResult, dict[str, str]]:
+    pages = read_pages(folder, mark)
+    done = ReextractResult(0, 0, 0, 0, {})
     marks = await outputs.flush()
-    while batch := await asyncio.to_thread(_some, pages):
+    while batch := await asyncio.to_thread(_next_batch, pages):
         for page in batch:
-            result = await _read(page, extractor, hooks)
+            result = await _extract_page(page, extractor, hooks)
             outputs.write(result)
-            found = result.harvest
+            found = result.extraction
             done = replace(
                 done,
                 pages=done.pages + 1,
                 items=done.items + len(found.items),
-                rejected=done.rejected + len(found.rejected),
+                rejected=done.rejected + len(found.field_errors),
                 problems=done.problems + (found.problem is not None),
             )
         marks = await outputs.flush()
     return done, marks
 
 
-def _some(pages: Iterator[Page]) -> list[Page]:
-    return list(islice(pages, BATCH))
+def _next_batch(pages: Iterator[Response]) -> list[Response]:
+    return list(islice(pages, PAGES_PER_BATCH))
 
 
-async def _read(page: Page, extractor: PageExtractor, hooks: Hooks) -> Result:
-    seen = await hooks.page(page) if hooks.on_page else page
+async def _extract_page(page: Response, extractor: PageExtractor, hooks: HookChain) -> Result:
+    seen = await hooks.on_page(page) if hooks.has_on_page else page
     if seen is None:
         return Result(page.request, page)
     harvest = await asyncio.to_thread(extractor.extract, seen)
-    if hooks.on_item and harvest.items:
-        items = [await hooks.item(item, seen) for item in harvest.items]
+    if hooks.has_on_item and harvest.items:
+        items = [await hooks.on_item(item, seen) for item in harvest.items]
         harvest = replace(harvest, items=tuple(item for item in items if isinstance(item, Item)))
     return Result(page.request, page, harvest)
 
 
-def _move(source: Path, folder: Path, power: bool) -> None:
+def _replace_outputs(source: Path, folder: Path, fsync: bool) -> None:
     """Put what was written in the place of what the run had; with `power`, on the disk. Raises `SinkError`."""
     try:
         for path in sorted(source.iterdir()):
@@ -135,7 +135,7 @@ def _move(source: Path, folder: Path, power: bool) -> None:
             if target.is_dir() and not target.is_symlink():
                 shutil.rmtree(target)
             path.replace(target)
-        if power:  # before the marks speak of the new ones
+        if fsync:  # before the marks speak of the new ones
             sync_folder(folder)
         source.rmdir()
     except OSError as error:

@@ -25,7 +25,7 @@ def test_of_repeated_headers_the_first_is_told() -> None:
 def test_headers_read_the_same_from_fields_that_are_sorted_out(fields: list[tuple[bytes, bytes]]) -> None:
     """Names that were sorted out before make no difference to what `Headers` tells, also in another process."""
     listed = FieldList(fields)
-    listed.sort_out()
+    listed.index_by_name()
     plain, sorted_out = Headers(fields), pickle.loads(pickle.dumps(Headers(listed)))
     assert sorted_out.raw == fields
     assert dict(sorted_out.by_name) == dict(plain.by_name)

@@ -23,20 +23,20 @@ from crawlee.crawlers import ParselCrawler, ParselCrawlingContext
 from crawlee.storage_clients import MemoryStorageClient
 
 
-async def extracted(context: ParselCrawlingContext) -> list[str]:
+async def queue_extracted_links(context: ParselCrawlingContext) -> list[str]:
     """The page's links as Crawlee finds them, all of them queued."""
     requests = await context.extract_links(strategy="same-origin")
     await context.add_requests(requests)
     return list(dict.fromkeys(request.url.partition("#")[0] for request in requests))
 
 
-def finder(url: str) -> tuple[str, set[str]]:
+def link_scope(url: str) -> tuple[str, set[str]]:
     """What `found` needs: the start of every URL in scope, and those seen."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}/", {url}
 
 
-async def found(context: ParselCrawlingContext, prefix: str, seen: set[str]) -> list[str]:
+async def queue_new_links(context: ParselCrawlingContext, prefix: str, seen: set[str]) -> list[str]:
     """The page's links by hand, the new ones queued."""
     base = context.request.loaded_url or context.request.url
     texts = dict.fromkeys(text.partition("#")[0] for text in context.selector.css("a::attr(href)").getall())
@@ -54,11 +54,11 @@ async def crawl(url: str, out: TextIO, own_filter: bool) -> None:
         respect_robots_txt_file=True,
         configure_logging=False,
     )
-    prefix, seen = finder(url)
+    prefix, seen = link_scope(url)
 
     @crawler.router.default_handler
     async def handle(context: ParselCrawlingContext) -> None:
-        links = await found(context, prefix, seen) if own_filter else await extracted(context)
+        links = await queue_new_links(context, prefix, seen) if own_filter else await queue_extracted_links(context)
         selector = context.selector
         item = {
             "url": context.request.loaded_url or context.request.url,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from scraper.bench.findings import number, speedup_text
+from scraper.bench.findings import number_text, speedup_text
 from scraper.bench.measure.result import Report, Row, Section
-from scraper.bench.svg_chart import Chart, Line, draw
+from scraper.bench.svg_chart import Chart, Series, draw_chart
 
 STYLE = """
 :root{color-scheme:light dark;--paper:#fbfaf7;--ink:#1f2933;--soft:#5b6875;--rule:#d9dee3;--card:#fff;
@@ -31,11 +31,11 @@ ul.findings{padding-left:1.1rem;max-width:56rem}pre{background:var(--card);borde
 border-radius:.6rem;overflow-x:auto;font-size:.9rem}
 .warning{border-left:4px solid var(--two);padding:.2rem .8rem;margin:.5rem 0;max-width:56rem}
 """
-HEADS = ("", "pages/s", "lowest", "highest", "Little", "of it", "speed-up", "efficiency", "p50 ms", "p95 ms", "p99 ms",
+COLUMN_HEADS = ("", "pages/s", "lowest", "highest", "Little", "of it", "speed-up", "efficiency", "p50 ms", "p95 ms", "p99 ms",
          "errors", "CPU ms", "MB", "lag ms")  # fmt: skip
 
 
-def page(report: Report) -> str:
+def render_page(report: Report) -> str:
     """The whole page."""
     machine, main = report.machine, report.main
     facts = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, {machine['python']}"
@@ -50,7 +50,7 @@ def page(report: Report) -> str:
     ]
     if report.recommended:
         body.append(f"<h2>To paste into a config</h2><pre>{escape(report.recommended)}</pre>")
-    body.append(f'<p class="soft">{_how(report)}</p>')
+    body.append(f'<p class="soft">{_method_text(report)}</p>')
     title = f"<title>scrape bench: {escape(report.scenario)}</title>"
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">{title}'
     return (
@@ -59,8 +59,8 @@ def page(report: Report) -> str:
     )
 
 
-def _how(report: Report) -> str:
-    known = f" The server alone gave {number(report.ceiling)} pages/s." if report.ceiling else ""
+def _method_text(report: Report) -> str:
+    known = f" The server alone gave {number_text(report.ceiling)} pages/s." if report.ceiling else ""
     return (
         "Pages per second are those of the steady part of each run, medians over the rounds; spread is from the "
         "smallest to the largest. Little's law allows requests in flight divided by the server's latency. The engine "
@@ -74,44 +74,42 @@ def _charts(report: Report, section: Section) -> str:
         return ""
     mark = (report.knee, "knee") if report.knee else None
     loop = [row for row in section.rows if row.concurrency == 0]
-    speed = [Line("engine", [(r.concurrency, r.sample.rate) for r in rows], "--one")]
+    speed = [Series("engine", [(r.concurrency, r.sample.rate) for r in rows], "--one")]
     if law := [(float(r.concurrency), r.expected) for r in rows if r.expected]:
-        speed.append(Line("Little's law", law, "--law", dashed=True))
+        speed.append(Series("Little's law", law, "--law", dashed=True))
     if loop:
-        speed.append(Line("httpx loop", [(r.concurrency, loop[0].sample.rate) for r in rows], "--two", dashed=True))
+        speed.append(Series("httpx loop", [(r.concurrency, loop[0].sample.rate) for r in rows], "--two", dashed=True))
     waits = [
-        Line("p50", [(r.concurrency, r.sample.p50 * 1000) for r in rows], "--one"),
-        Line("p95", [(r.concurrency, r.sample.p95 * 1000) for r in rows], "--three"),
-        Line("p99", [(r.concurrency, r.sample.p99 * 1000) for r in rows], "--two"),
+        Series("p50", [(r.concurrency, r.sample.p50 * 1000) for r in rows], "--one"),
+        Series("p95", [(r.concurrency, r.sample.p95 * 1000) for r in rows], "--three"),
+        Series("p99", [(r.concurrency, r.sample.p99 * 1000) for r in rows], "--two"),
     ]
-    cpu = [Line("CPU ms a page", [(r.concurrency, r.sample.cpu_ms) for r in rows], "--one")]
+    cpu = [Series("CPU ms a page", [(r.concurrency, r.sample.cpu_ms) for r in rows], "--one")]
     share = [
-        Line("speed-up over concurrency", [(r.concurrency, r.efficiency * 100) for r in rows], "--three"),
-        Line("share of one core", [(r.concurrency, r.sample.cpu_share * 100) for r in rows], "--two"),
+        Series("speed-up over concurrency", [(r.concurrency, r.efficiency * 100) for r in rows], "--three"),
+        Series("share of one core", [(r.concurrency, r.sample.cpu_share * 100) for r in rows], "--two"),
     ]
     charts = (
-        Chart("Throughput", "pages/s", speed, log_y=True, mark=mark, shown=lambda v: f"{v:,.0f}"),
-        Chart("Latency of answers", "ms", waits, mark=mark, shown=lambda v: f"{v:,.0f}"),
-        Chart("Efficiency, and the core's load", "%", share, mark=mark, shown=lambda v: f"{v:.0f}"),
-        Chart("CPU for a page", "ms", cpu, mark=mark),
+        Chart("Throughput", "pages/s", speed, log_y=True, marker=mark, format_tick=lambda v: f"{v:,.0f}"),
+        Chart("Latency of answers", "ms", waits, marker=mark, format_tick=lambda v: f"{v:,.0f}"),
+        Chart("Efficiency, and the core's load", "%", share, marker=mark, format_tick=lambda v: f"{v:.0f}"),
+        Chart("CPU for a page", "ms", cpu, marker=mark),
     )
     return f'<div class="charts">{"".join(_figure(chart) for chart in charts)}</div>'
 
 
 def _figure(chart: Chart) -> str:
     keys = "".join(
-        f'<span><i class="key" style="border-color:var({line.colour});'
+        f'<span><i class="key" style="border-color:var({line.color});'
         f'{"border-top-style:dashed" if line.dashed else ""}"></i>{escape(line.name)}</span>'
-        for line in chart.lines
+        for line in chart.series
     )
-    return (
-        f'<figure><figcaption>{escape(chart.title)}</figcaption>{draw(chart)}<div class="legend">{keys}</div></figure>'
-    )
+    return f'<figure><figcaption>{escape(chart.title)}</figcaption>{draw_chart(chart)}<div class="legend">{keys}</div></figure>'
 
 
 def _section(section: Section, knee: int | None) -> str:
     noted = any(row.note for row in section.rows)
-    heads = "".join(f"<th>{escape(head)}</th>" for head in (*HEADS, *([""] if noted else [])))
+    heads = "".join(f"<th>{escape(head)}</th>" for head in (*COLUMN_HEADS, *([""] if noted else [])))
     rows = "".join(_row(row, knee, noted) for row in section.rows)
     findings = "".join(f"<li>{escape(text)}</li>" for text in section.findings)
     return (
@@ -124,11 +122,11 @@ def _row(row: Row, knee: int | None, noted: bool) -> str:
     sample = row.sample
     cells: Sequence[str] = (
         row.label,
-        number(sample.rate),
-        number(row.rates.low) if row.repeats > 1 else "",
-        number(row.rates.high) if row.repeats > 1 else "",
-        number(row.expected) if row.expected else "",
-        f"{row.of_expected:.0%}" if row.of_expected is not None else "",
+        number_text(sample.rate),
+        number_text(row.rates.low) if row.repeats > 1 else "",
+        number_text(row.rates.high) if row.repeats > 1 else "",
+        number_text(row.expected) if row.expected else "",
+        f"{row.share_of_expected:.0%}" if row.share_of_expected is not None else "",
         speedup_text(row.speedup),
         f"{row.efficiency:.0%}" if row.key == f"engine-{row.concurrency}" else "",
         f"{sample.p50 * 1000:,.0f}",

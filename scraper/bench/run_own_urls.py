@@ -7,46 +7,46 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from scraper.bench.findings import explain_knee, gain_sentence, recommend, warnings_of
-from scraper.bench.measure.engine_run import Laboratory
+from scraper.bench.findings import explain_knee, gain_sentence, recommend_limits, reliability_warnings
+from scraper.bench.measure.engine_run import EngineBench
 from scraper.bench.measure.machine import busy_share, core_count
 from scraper.bench.measure.plan import MAX_REPEAT
-from scraper.bench.measure.resource_meter import timer_overhead
+from scraper.bench.measure.resource_meter import measure_timer_overhead
 from scraper.bench.measure.result import Report, Row, Sample
-from scraper.bench.measure.rounds import Case, Contest, Watch
-from scraper.bench.measure.sequential import Loop
+from scraper.bench.measure.rounds import Case, OnProgress, Rounds
+from scraper.bench.measure.sequential import SequentialLoop
 from scraper.bench.measure.statistics import expected_rate
-from scraper.bench.run_bundled import OnStop, report, unless_stopped
+from scraper.bench.run_bundled import RegisterStop, build_report, run_unless_stopped
 from scraper.clock import Clock
-from scraper.config.schema.politeness import USER_AGENT_DEFAULT
-from scraper.config.types.forms import FormError
+from scraper.config.schema.politeness import DEFAULT_USER_AGENT
 from scraper.config.types.units import parse_rate
+from scraper.config.types.value_format import InvalidValueError
 from scraper.errors import ConfigError, Problem, ScraperError
 from scraper.model import OutOfScope, Url
-from scraper.urls.canonicalize import KeyRules, canonicalise
+from scraper.urls.canonicalize import KeyRules, canonicalize
 
-LEVELS = (1, 4, 16)
+DEFAULT_LEVELS = (1, 4, 16)
 MAX_URLS = 2_000
-MAX_LINE = 65_536
+MAX_LINE_CHARS = 65_536
 MAX_HOSTS = 200
-ASK_ABOVE_REQUESTS = 200
-ASK_ABOVE_RATE = 1.0
+CONFIRM_ABOVE_REQUESTS = 200
+CONFIRM_ABOVE_RATE = 1.0
 """Requests per second to one host from which the user is asked first."""
-MOST_RATE = 10.0
-MOST_AT_ONCE = 8
+MAX_REMOTE_RATE = 10.0
+MAX_REMOTE_PER_HOST = 8
 """What is refused to be exceeded at a host that is not this machine."""
-CONNECT_SECONDS = 5.0
-TIMEOUT = 10.0
+CONNECT_TIMEOUT_SECONDS = 5.0
+REQUEST_TIMEOUT_SECONDS = 10.0
 
 
-class NothingFetched(ScraperError):  # noqa: N818  the state, not a fault of the program
+class NothingFetchedError(ScraperError):
     """No URL of the list could be fetched."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)
-class OwnPlan:
+class OwnUrlsPlan:
     """What to ask the user's servers: every URL once at each level and once by the loop, all that `repeat` times.
 
     A host is asked at most `rate` times a second and by `per_host` fetchers at once. Raises `ConfigError` for what
@@ -54,7 +54,7 @@ class OwnPlan:
     """
 
     urls: tuple[Url, ...]
-    levels: tuple[int, ...] = LEVELS
+    levels: tuple[int, ...] = DEFAULT_LEVELS
     rate: float = 1.0
     per_host: int = 2
     repeat: int = 1
@@ -66,11 +66,11 @@ class OwnPlan:
             raise ConfigError(f"--repeat: expected 1 to {MAX_REPEAT}, got {self.repeat}")
         if not self.rate > 0:
             raise ConfigError("--rate: expected more than 0 requests per second")
-        foreign = [url.host for url in self.urls if not _is_this_machine(url)]
-        if foreign and (self.rate > MOST_RATE or self.per_host > MOST_AT_ONCE):
+        foreign = [url.host for url in self.urls if not _is_loopback(url)]
+        if foreign and (self.rate > MAX_REMOTE_RATE or self.per_host > MAX_REMOTE_PER_HOST):
             raise ConfigError(
-                f"{foreign[0]}: refused to ask a host more than {MOST_RATE:g} times a second or by more than "
-                f"{MOST_AT_ONCE} at once; a benchmark must not hammer a server that others use"
+                f"{foreign[0]}: refused to ask a host more than {MAX_REMOTE_RATE:g} times a second or by more than "
+                f"{MAX_REMOTE_PER_HOST} at once; a benchmark must not hammer a server that others use"
             )
 
     @property
@@ -91,38 +91,38 @@ class OwnPlan:
         return most / self.rate * self.repeat * (len(self.levels) + 1)
 
     @property
-    def must_ask(self) -> bool:
+    def needs_confirmation(self) -> bool:
         """Whether the user must agree first."""
-        return self.requests > ASK_ABOVE_REQUESTS or self.rate > ASK_ABOVE_RATE
+        return self.requests > CONFIRM_ABOVE_REQUESTS or self.rate > CONFIRM_ABOVE_RATE
 
 
-def _is_this_machine(url: Url) -> bool:
+def _is_loopback(url: Url) -> bool:
     name = urlsplit(url.href).hostname or ""
     return name == "localhost" or name.endswith(".localhost") or name.startswith("127.") or name == "::1"
 
 
-def parse_pace(text: str) -> float:
+def parse_rate_option(text: str) -> float:
     """Requests per second as written: `1/s`, `30/m` or a number. Raises `ConfigError`."""
     try:
         rate = parse_rate(text)
-    except FormError as error:
+    except InvalidValueError as error:
         raise ConfigError(f"--rate: {error}") from None
     if rate is None:
         raise ConfigError("--rate: a benchmark of servers that others use needs a limit, such as 1/s")
     return rate
 
 
-def read_list(lines: Iterable[str], name: str) -> tuple[Url, ...]:
+def read_url_list(lines: Iterable[str], name: str) -> tuple[Url, ...]:
     """The URLs of a list, one a line; empty lines and those that begin with # are passed over, repeated ones dropped.
 
     Raises `ConfigError` naming the line.
     """
     keys, found = KeyRules((), False), dict[str, Url]()
     for number, line in enumerate(lines, 1):
-        text = line.strip()[:MAX_LINE]
+        text = line.strip()[:MAX_LINE_CHARS]
         if not text or text.startswith("#"):
             continue
-        url = canonicalise(text, None, keys)
+        url = canonicalize(text, None, keys)
         if isinstance(url, OutOfScope):
             hint = "a line is a whole URL such as https://books.example/"
             raise ConfigError([Problem(f"{text[:200]!r}: {url.rule}", file=name, line=number, hint=hint)])
@@ -134,32 +134,32 @@ def read_list(lines: Iterable[str], name: str) -> tuple[Url, ...]:
     return tuple(found.values())
 
 
-async def bench_list(plan: OwnPlan, watch: Watch, on_stop: OnStop) -> Report:
-    """Measure on the plan's URLs. Raises `NothingFetched`, and the errors of `Crawler`."""
+async def bench_own_urls(plan: OwnUrlsPlan, on_progress: OnProgress, register_stop: RegisterStop) -> Report:
+    """Measure on the plan's URLs. Raises `NothingFetchedError`, and the errors of `Crawler`."""
     clock = Clock()
-    lab = Laboratory(await timer_overhead(clock), None, core_count())
-    on_stop(lab.stop)
-    contest = Contest(plan.repeat * (len(plan.levels) + 1), watch, lambda: lab.stopped)
-    contest.tell("looking for the hosts")
+    lab = EngineBench(await measure_timer_overhead(clock), None, core_count())
+    register_stop(lab.stop)
+    contest = Rounds(plan.repeat * (len(plan.levels) + 1), on_progress, lambda: lab.stopped)
+    contest.notify("looking for the hosts")
     busy = await busy_share(clock)
-    urls, warnings = await _answering(plan.urls)
+    urls, warnings = await _reachable_urls(plan.urls)
     plan = replace(plan, urls=urls)
     refused: dict[str, str] = {}
     section = await contest.measure("Your URLs, politely", _cases(plan, lab, refused), plan.repeat, last_first=True)
     if not lab.stopped and all(row.sample.errors >= row.sample.pages for row in section.rows):
-        raise NothingFetched(f"no URL could be fetched: {_reasons(section.rows, refused)}")
-    rows = _with_expected(plan, section.rows)
+        raise NothingFetchedError(f"no URL could be fetched: {_failure_causes(section.rows, refused)}")
+    rows = _add_expected(plan, section.rows)
     contest.sections[-1] = replace(section, rows=rows)
     found, why = explain_knee(rows, None)
     bound = (
         f"A host is asked at most {plan.rate:g} times a second, so {plan.hosts} host{'s'[: plan.hosts > 1]} cannot "
         f"give more than {plan.hosts * plan.rate:g} pages/s, whatever the concurrency."
     )
-    contest.conclude([s for s in (gain_sentence(rows), why, bound) if s])
+    contest.add_findings([s for s in (gain_sentence(rows), why, bound) if s])
     if refused:
         warnings.append(f"robots.txt keeps {len(refused)} of the URLs from us: they were not asked for.")
-    warnings += warnings_of(rows, None, busy, True)
-    return report(
+    warnings += reliability_warnings(rows, None, busy, True)
+    return build_report(
         contest,
         lab,
         scenario="urls",
@@ -172,23 +172,23 @@ async def bench_list(plan: OwnPlan, watch: Watch, on_stop: OnStop) -> Report:
             "hosts": plan.hosts,
         },
         knee=found,
-        recommended=recommend(rows, found),
+        recommended=recommend_limits(rows, found),
         warnings=tuple(warnings),
     )
 
 
-def _cases(plan: OwnPlan, lab: Laboratory, refused: dict[str, str]) -> list[Case]:
+def _cases(plan: OwnUrlsPlan, lab: EngineBench, refused: dict[str, str]) -> list[Case]:
     """The loop and the engine at each level. The loop runs after the engine, which has read robots.txt by then."""
-    loop = Loop(gap=1 / plan.rate, timeout=TIMEOUT, user_agent=USER_AGENT_DEFAULT)
+    loop = SequentialLoop(min_gap_seconds=1 / plan.rate, timeout=REQUEST_TIMEOUT_SECONDS, user_agent=DEFAULT_USER_AGENT)
 
     async def one_by_one() -> Sample | None:
         allowed = [url.href for url in plan.urls if url.href not in refused]
-        return await unless_stopped(lab, loop.run(allowed)) if allowed else None
+        return await run_unless_stopped(lab, loop.run(allowed)) if allowed else None
 
     def at_level(level: int) -> Callable[[], Awaitable[Sample | None]]:
         async def run() -> Sample | None:
             done = await lab.measure(_config(plan, level), 1)
-            refused.update(done.tally.refused)
+            refused.update(done.events.refused_by_robots)
             return None if done.interrupted else done.sample
 
         return run
@@ -199,51 +199,56 @@ def _cases(plan: OwnPlan, lab: Laboratory, refused: dict[str, str]) -> list[Case
     ]
 
 
-def _config(plan: OwnPlan, level: int) -> dict[str, object]:
+def _config(plan: OwnUrlsPlan, level: int) -> dict[str, object]:
     return {
         "name": "bench",
         "seeds": [url.href for url in plan.urls],
         "scope": {"mode": "any", "max_depth": 0},
-        "limits": {"concurrency": level, "retries": 0, "timeout": TIMEOUT, "deadline": 3 * TIMEOUT},
+        "limits": {
+            "concurrency": level,
+            "retries": 0,
+            "timeout": REQUEST_TIMEOUT_SECONDS,
+            "deadline": 3 * REQUEST_TIMEOUT_SECONDS,
+        },
         "politeness": {"robots": "obey", "per_host": {"rate": plan.rate, "concurrency": plan.per_host}},
         "sitemaps": "off",
     }
 
 
-async def _answering(urls: Sequence[Url]) -> tuple[tuple[Url, ...], list[str]]:
-    """The URLs whose hosts take a connection, and a sentence about each other host. Raises `NothingFetched`."""
+async def _reachable_urls(urls: Sequence[Url]) -> tuple[tuple[Url, ...], list[str]]:
+    """The URLs whose hosts take a connection, and a sentence about each other host. Raises `NothingFetchedError`."""
     origins = {url.host: url.origin for url in urls}
-    problems = await asyncio.gather(*(_connect(origin) for origin in origins.values()))
+    problems = await asyncio.gather(*(_connect_error(origin) for origin in origins.values()))
     dead = {host: problem for host, problem in zip(origins, problems, strict=True) if problem}
     if len(dead) == len(origins):
         host, problem = next(iter(dead.items()))
         more = f", nor can {len(dead) - 1} other hosts" if len(dead) > 1 else ""
-        raise NothingFetched(f"{host} cannot be reached: {problem}{more}; nothing was asked for")
+        raise NothingFetchedError(f"{host} cannot be reached: {problem}{more}; nothing was asked for")
     told = [f"{host} cannot be reached ({problem}): its URLs are left out." for host, problem in dead.items()]
     return tuple(url for url in urls if url.host not in dead), told
 
 
-async def _connect(origin: str) -> str:
+async def _connect_error(origin: str) -> str:
     """Why no connection to an origin can be made, or nothing when it can."""
     parts = urlsplit(origin)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
             _, writer = await asyncio.open_connection(parts.hostname, port)
     except TimeoutError:
-        return f"no answer within {CONNECT_SECONDS:g} s"
+        return f"no answer within {CONNECT_TIMEOUT_SECONDS:g} s"
     except (OSError, UnicodeError) as error:
         return "connection refused" if isinstance(error, ConnectionRefusedError) else str(error)
     writer.close()
     return ""
 
 
-def _reasons(rows: Sequence[Row], refused: dict[str, str]) -> str:
+def _failure_causes(rows: Sequence[Row], refused: dict[str, str]) -> str:
     words = sorted({word for row in rows for word in row.sample.causes})
     return ", ".join(words) or next(iter(refused.values()), "no answer")
 
 
-def _with_expected(plan: OwnPlan, rows: Sequence[Row]) -> tuple[Row, ...]:
+def _add_expected(plan: OwnUrlsPlan, rows: Sequence[Row]) -> tuple[Row, ...]:
     """The rows with what Little's law allows, from the loop's own latency and the limits of the hosts."""
     latency = rows[0].sample.p50 if rows else 0.0
     if not latency:

@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, HEIGHT = 640, 340
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 44
+WIDTH_PX, HEIGHT_PX = 640, 340
+MARGIN_LEFT_PX, MARGIN_RIGHT_PX, MARGIN_TOP_PX, MARGIN_BOTTOM_PX = 64, 16, 16, 44
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Series:
     """One line of a chart: its name, its points, the CSS variable of its colour, and whether it is a prediction."""
 
     name: str
     points: Sequence[tuple[float, float]]
-    colour: str
+    color: str
     dashed: bool = False
 
 
@@ -30,77 +30,81 @@ class Chart:
 
     title: str
     y_label: str
-    lines: Sequence[Line]
+    series: Sequence[Series]
     log_y: bool = False
-    mark: tuple[float, str] | None = None
-    shown: Callable[[float], str] = "{:g}".format
+    marker: tuple[float, str] | None = None
+    format_tick: Callable[[float], str] = "{:g}".format
 
 
-def draw(chart: Chart) -> str:
+def draw_chart(chart: Chart) -> str:
     """The chart as an `<svg>` element; nothing without points."""
-    points = [p for line in chart.lines for p in line.points if p[1] > 0 or not chart.log_y]
+    points = [p for line in chart.series for p in line.points if p[1] > 0 or not chart.log_y]
     if not points:
         return ""
-    x = _log_scale([p[0] for p in points], LEFT, WIDTH - RIGHT)
+    x = _log_scale([p[0] for p in points], MARGIN_LEFT_PX, WIDTH_PX - MARGIN_RIGHT_PX)
     ys = [p[1] for p in points]
     if chart.log_y:
-        y, ticks = _log_scale(ys, HEIGHT - BOTTOM, TOP), _decades(min(ys), max(ys))
+        y, ticks = _log_scale(ys, HEIGHT_PX - MARGIN_BOTTOM_PX, MARGIN_TOP_PX), _log_ticks(min(ys), max(ys))
     else:
-        ticks = _steps(max(ys))
-        y = _plain_scale(max(ticks[-1], max(ys)), HEIGHT - BOTTOM, TOP)
+        ticks = _linear_ticks(max(ys))
+        y = _linear_scale(max(ticks[-1], max(ys)), HEIGHT_PX - MARGIN_BOTTOM_PX, MARGIN_TOP_PX)
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(chart.title)}">',
-        *_grid(chart, sorted({p[0] for p in points}), ticks, x, y),
-        *(_line(line, x, y, chart.log_y) for line in chart.lines),
+        f'<svg viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" role="img" aria-label="{escape(chart.title)}">',
+        *_draw_grid(chart, sorted({p[0] for p in points}), ticks, x, y),
+        *(_draw_series(line, x, y, chart.log_y) for line in chart.series),
         "</svg>",
     ]
     return "".join(parts)
 
 
-def _grid(
+def _draw_grid(
     chart: Chart,
     levels: Sequence[float],
     ticks: Sequence[float],
     x: Callable[[float], float],
     y: Callable[[float], float],
 ) -> list[str]:
-    floor = HEIGHT - BOTTOM
+    floor = HEIGHT_PX - MARGIN_BOTTOM_PX
     parts = []
     for tick in ticks:
-        if not TOP - 1 <= y(tick) <= floor + 1:
+        if not MARGIN_TOP_PX - 1 <= y(tick) <= floor + 1:
             continue
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
-        parts.append(f'<text class="tick" x="{LEFT - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">')
-        parts.append(f"{escape(chart.shown(tick))}</text>")
+        parts.append(
+            f'<line class="grid" x1="{MARGIN_LEFT_PX}" x2="{WIDTH_PX - MARGIN_RIGHT_PX}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
+        )
+        parts.append(f'<text class="tick" x="{MARGIN_LEFT_PX - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">')
+        parts.append(f"{escape(chart.format_tick(tick))}</text>")
     parts += [
         f'<text class="tick" x="{x(level):.1f}" y="{floor + 18}" text-anchor="middle">{level:g}</text>'
         for level in levels
     ]
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(f'<text class="axis" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">requests in flight</text>')
-    parts.append(f'<text class="axis" transform="translate(14 {(TOP + floor) / 2}) rotate(-90)" text-anchor="middle">')
+    middle = (MARGIN_LEFT_PX + WIDTH_PX - MARGIN_RIGHT_PX) / 2
+    parts.append(f'<text class="axis" x="{middle}" y="{HEIGHT_PX - 6}" text-anchor="middle">requests in flight</text>')
+    parts.append(
+        f'<text class="axis" transform="translate(14 {(MARGIN_TOP_PX + floor) / 2}) rotate(-90)" text-anchor="middle">'
+    )
     parts.append(f"{escape(chart.y_label)}</text>")
-    if chart.mark is not None:
-        at = x(chart.mark[0])
-        parts.append(f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{floor}"/>')
+    if chart.marker is not None:
+        at = x(chart.marker[0])
+        parts.append(f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{MARGIN_TOP_PX}" y2="{floor}"/>')
         parts.append(f'<text class="axis" x="{at - 6:.1f}" y="{floor - 8}" text-anchor="end">')
-        parts.append(f"{escape(chart.mark[1])}</text>")
+        parts.append(f"{escape(chart.marker[1])}</text>")
     return parts
 
 
-def _line(line: Line, x: Callable[[float], float], y: Callable[[float], float], log_y: bool) -> str:
+def _draw_series(line: Series, x: Callable[[float], float], y: Callable[[float], float], log_y: bool) -> str:
     places = [(x(a), y(b), a, b) for a, b in line.points if b > 0 or not log_y]
     if not places:
         return ""
     path = " ".join(f"{'L' if n else 'M'}{px:.1f} {py:.1f}" for n, (px, py, *_) in enumerate(places))
     dashes = ' stroke-dasharray="6 5"' if line.dashed else ""
-    dots = "" if line.dashed else "".join(_dot(line, *place) for place in places)
-    return f'<path d="{path}" fill="none" stroke="var({line.colour})" stroke-width="2"{dashes}/>{dots}'
+    dots = "" if line.dashed else "".join(_draw_dot(line, *place) for place in places)
+    return f'<path d="{path}" fill="none" stroke="var({line.color})" stroke-width="2"{dashes}/>{dots}'
 
 
-def _dot(line: Line, px: float, py: float, level: float, value: float) -> str:
+def _draw_dot(line: Series, px: float, py: float, level: float, value: float) -> str:
     title = f"<title>{escape(line.name)}, {level:g} in flight: {value:,.1f}</title>"
-    return f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" fill="var({line.colour})">{title}</circle>'
+    return f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" fill="var({line.color})">{title}</circle>'
 
 
 def _log_scale(values: Sequence[float], start: float, end: float) -> Callable[[float], float]:
@@ -109,16 +113,16 @@ def _log_scale(values: Sequence[float], start: float, end: float) -> Callable[[f
     return lambda value: start + (math.log(value) - low) / span * (end - start)
 
 
-def _plain_scale(high: float, start: float, end: float) -> Callable[[float], float]:
+def _linear_scale(high: float, start: float, end: float) -> Callable[[float], float]:
     return lambda value: start + value / (high or 1.0) * (end - start)
 
 
-def _decades(low: float, high: float) -> list[float]:
+def _log_ticks(low: float, high: float) -> list[float]:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     return [10.0**n * step for n in range(first, last + 1) for step in (1, 3)]
 
 
-def _steps(high: float) -> list[float]:
+def _linear_ticks(high: float) -> list[float]:
     """Round values from zero to `high` or a little more, four or five of them."""
     rough = (high or 1.0) / 4
     size = 10.0 ** math.floor(math.log10(rough))

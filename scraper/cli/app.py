@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from scraper import __version__
-from scraper.cli.exit_codes import INTERRUPT, exit_for
-from scraper.cli.fast_args import PlainlyRead
+from scraper.cli.exit_codes import EXIT_INTERRUPTED, report_error
+from scraper.cli.fast_args import FastCommand
 
 COMMANDS = {
     "crawl": ("scraper.cli.crawl", "crawl"),
@@ -33,21 +33,21 @@ COMMANDS = {
 """The module and the function of every command, in the order of the help."""
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"scrape {__version__}")
         raise typer.Exit
 
 
-def options(
+def global_options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
     """Options of `scrape` itself."""
 
 
-def command_line(first: str = "") -> typer.Typer:
+def command_line(first_argument: str = "") -> typer.Typer:
     """The command line for arguments that begin with `first`: where that is a command it has that one, else all."""
     app = typer.Typer(
         name="scrape",
@@ -58,10 +58,10 @@ def command_line(first: str = "") -> typer.Typer:
         # A --help that is not there is False, not None: None is a value that typer would have pydantic look at.
         context_settings={"help_option_names": ["-h", "--help"], "default_map": {"help": False}},
     )
-    app.callback()(options)
-    for name in [first] if first in COMMANDS else COMMANDS:
+    app.callback()(global_options)
+    for name in [first_argument] if first_argument in COMMANDS else COMMANDS:
         module, function = COMMANDS[name]
-        app.command(name, cls=PlainlyRead)(getattr(import_module(module), function))
+        app.command(name, cls=FastCommand)(getattr(import_module(module), function))
     return app
 
 
@@ -71,6 +71,6 @@ def main(args: list[str] | None = None) -> Any:
         given = sys.argv[1:] if args is None else args
         command_line(given[0] if given else "")(args)
     except KeyboardInterrupt:  # while the command line was made, or by a command that has nothing to save
-        sys.exit(INTERRUPT)
+        sys.exit(EXIT_INTERRUPTED)
     except Exception as error:  # noqa: BLE001  the last door: whatever comes is told in a sentence with its exit code
-        sys.exit(exit_for(error))
+        sys.exit(report_error(error))

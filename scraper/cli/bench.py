@@ -15,17 +15,17 @@ import typer
 
 from scraper.bench.scenarios.names import Scenario
 from scraper.cli.display_mode import ProgressMode
-from scraper.cli.exit_codes import FAILED, OK, say
+from scraper.cli.exit_codes import EXIT_FAILED, EXIT_OK, echo_err
 from scraper.errors import ConfigError
 
 if TYPE_CHECKING:
     from scraper.bench.measure.result import Report
-    from scraper.bench.measure.rounds import Watch
-    from scraper.bench.run_bundled import OnStop
-    from scraper.bench.run_own_urls import OwnPlan
+    from scraper.bench.measure.rounds import OnProgress
+    from scraper.bench.run_bundled import RegisterStop
+    from scraper.bench.run_own_urls import OwnUrlsPlan
 
-Measure = Callable[["Watch", "OnStop"], Awaitable["Report"]]
-CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+Benchmark = Callable[["OnProgress", "RegisterStop"], Awaitable["Report"]]
+SIGNAL_EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 def bench(
@@ -80,80 +80,80 @@ def bench(
     if urls is not None and scenario is not None:
         raise ConfigError("--scenario uses the bundled server: leave the list out")
     if urls is not None:
-        own = _own_plan(urls, concurrency, rate, per_host, repeat, pages)
-        if not _agreed(own, yes):
-            say("nothing was asked for")
-            raise typer.Exit(FAILED)
-        measure = _on_list(own)
+        own = _read_own_plan(urls, concurrency, rate, per_host, repeat, pages)
+        if not _confirm(own, yes):
+            echo_err("nothing was asked for")
+            raise typer.Exit(EXIT_FAILED)
+        measure = _own_urls_benchmark(own)
     else:
-        measure = _on_site(scenario, concurrency, latency, pages, repeat, port)
-    raise typer.Exit(_run(measure, progress, json, html))
+        measure = _bundled_benchmark(scenario, concurrency, latency, pages, repeat, port)
+    raise typer.Exit(_run_benchmark(measure, progress, json, html))
 
 
-def _on_site(
+def _bundled_benchmark(
     scenario: Scenario | None,
     concurrency: str | None,
     latency: str,
     pages: int | None,
     repeat: int | None,
     port: int,
-) -> Measure:
-    from scraper.bench.measure.plan import LEVELS, MAX_PAGES, BenchPlan, parse_latency, parse_levels
+) -> Benchmark:
+    from scraper.bench.measure.plan import DEFAULT_LEVELS, MAX_PAGES, BenchPlan, parse_latency, parse_levels
 
     plan = BenchPlan(
-        levels=LEVELS if concurrency is None else parse_levels(concurrency),
+        levels=DEFAULT_LEVELS if concurrency is None else parse_levels(concurrency),
         latency=parse_latency(latency),
         repeat=repeat if repeat is not None else 1 if scenario else 3,
         pages=MAX_PAGES if pages is None else pages,
         port=port,
     )
 
-    def measure(watch: Watch, on_stop: OnStop) -> Awaitable[Report]:
-        from scraper.bench.run_bundled import bench_site
+    def measure(watch: OnProgress, on_stop: RegisterStop) -> Awaitable[Report]:
+        from scraper.bench.run_bundled import bench_bundled
         from scraper.bench.scenarios.registry import bench_scenario
 
-        return bench_scenario(scenario, plan, watch, on_stop) if scenario else bench_site(plan, watch, on_stop)
+        return bench_scenario(scenario, plan, watch, on_stop) if scenario else bench_bundled(plan, watch, on_stop)
 
     return measure
 
 
-def _own_plan(
+def _read_own_plan(
     urls: Path, concurrency: str | None, rate: str, per_host: int, repeat: int | None, pages: int | None
-) -> OwnPlan:
+) -> OwnUrlsPlan:
     from scraper.bench.measure.plan import parse_levels
-    from scraper.bench.run_own_urls import LEVELS, OwnPlan, parse_pace, read_list
+    from scraper.bench.run_own_urls import DEFAULT_LEVELS, OwnUrlsPlan, parse_rate_option, read_url_list
 
     if str(urls) == "-":
-        found = read_list(sys.stdin, "standard input")
+        found = read_url_list(sys.stdin, "standard input")
     else:
         try:
             with urls.open(encoding="utf-8-sig") as file:
-                found = read_list(file, str(urls))
+                found = read_url_list(file, str(urls))
         except OSError as error:
             raise ConfigError(f"{urls}: cannot be read: {error.strerror or error}") from None
         except UnicodeDecodeError:
             raise ConfigError(f"{urls}: is not UTF-8 text") from None
-    levels = LEVELS if concurrency is None else parse_levels(concurrency)
-    return OwnPlan(found[:pages], levels, parse_pace(rate), per_host, 1 if repeat is None else repeat)
+    levels = DEFAULT_LEVELS if concurrency is None else parse_levels(concurrency)
+    return OwnUrlsPlan(found[:pages], levels, parse_rate_option(rate), per_host, 1 if repeat is None else repeat)
 
 
-def _on_list(own: OwnPlan) -> Measure:
-    def measure(watch: Watch, on_stop: OnStop) -> Awaitable[Report]:
-        from scraper.bench.run_own_urls import bench_list
+def _own_urls_benchmark(own: OwnUrlsPlan) -> Benchmark:
+    def measure(watch: OnProgress, on_stop: RegisterStop) -> Awaitable[Report]:
+        from scraper.bench.run_own_urls import bench_own_urls
 
-        return bench_list(own, watch, on_stop)
+        return bench_own_urls(own, watch, on_stop)
 
     return measure
 
 
-def _agreed(own: OwnPlan, yes: bool) -> bool:
+def _confirm(own: OwnUrlsPlan, yes: bool) -> bool:
     """Tell what will be asked for; above the limits, ask whether that is meant."""
     from scraper.report.text.formatting import duration_text
 
     hosts = f"{own.hosts} host{'s'[: own.hosts > 1]}"
     budget = f"{own.requests} requests to {hosts}, at most {own.rate:g} a second to each: {duration_text(own.seconds)}"
-    say(f"{budget} or more. robots.txt is obeyed.")
-    if yes or not own.must_ask:
+    echo_err(f"{budget} or more. robots.txt is obeyed.")
+    if yes or not own.needs_confirmation:
         return True
     if not sys.stdin.isatty():
         raise ConfigError(
@@ -162,38 +162,38 @@ def _agreed(own: OwnPlan, yes: bool) -> bool:
     return typer.confirm("Go on?", default=False, err=True)
 
 
-def _run(measure: Measure, progress: ProgressMode, json: Path | None, html: Path | None) -> int:
+def _run_benchmark(measure: Benchmark, progress: ProgressMode, json: Path | None, html: Path | None) -> int:
     """Measure, show the result, write the files; return the exit code."""
-    from scraper.bench.html_report import page
+    from scraper.bench.html_report import render_page
     from scraper.bench.measure.machine import loop_factory
     from scraper.bench.measure.result import check_writable, to_json, write_file
-    from scraper.cli.bench_screen import out, render, shown
+    from scraper.cli.bench_screen import render, show_progress, stdout_console
 
     for path in (json, html):
         if path is not None and str(path) != "-":
             check_writable(path)
     caught: list[signal.Signals] = []
-    with shown(progress) as watch, asyncio.Runner(loop_factory=loop_factory()) as runner:
-        report = runner.run(_under_signals(measure, watch, caught))
-    code = CODES[caught[0]] if caught else OK
+    with show_progress(progress) as watch, asyncio.Runner(loop_factory=loop_factory()) as runner:
+        report = runner.run(_run_with_signals(measure, watch, caught))
+    code = SIGNAL_EXIT_CODES[caught[0]] if caught else EXIT_OK
     if report is None or not report.sections:
-        say("interrupted before anything was measured")
-        return code or FAILED
+        echo_err("interrupted before anything was measured")
+        return code or EXIT_FAILED
     on_stdout = progress is ProgressMode.JSON or str(json) == "-"
     if on_stdout:
         sys.stdout.write(to_json(report).decode())
     else:
-        render(report, out())
+        render(report, stdout_console())
     if json is not None and str(json) != "-":
         write_file(json, to_json(report))
-        say(f"written: {json}")
+        echo_err(f"written: {json}")
     if html is not None:
-        write_file(html, page(report).encode())
-        say(f"written: {html}")
+        write_file(html, render_page(report).encode())
+        echo_err(f"written: {html}")
     return code
 
 
-async def _under_signals(measure: Measure, watch: Watch, caught: list[signal.Signals]) -> Report | None:
+async def _run_with_signals(measure: Benchmark, watch: OnProgress, caught: list[signal.Signals]) -> Report | None:
     """Measure under signals: the first ends it cleanly with what there is, the second at once."""
     loop = asyncio.get_running_loop()
     stops: list[Callable[[], None]] = []
@@ -205,14 +205,14 @@ async def _under_signals(measure: Measure, watch: Watch, caught: list[signal.Sig
 
     def on_signal(number: signal.Signals) -> None:
         if caught:
-            os._exit(CODES[number])
+            os._exit(SIGNAL_EXIT_CODES[number])
         caught.append(number)
         if not stops:
             task.cancel()
         for stop in stops:
             stop()
 
-    for number in CODES:
+    for number in SIGNAL_EXIT_CODES:
         with suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, on_signal, number)
     try:
@@ -222,7 +222,7 @@ async def _under_signals(measure: Measure, watch: Watch, caught: list[signal.Sig
             return None
         raise
     finally:
-        for number in CODES:
+        for number in SIGNAL_EXIT_CODES:
             with suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.remove_signal_handler(number)
 
@@ -230,8 +230,8 @@ async def _under_signals(measure: Measure, watch: Watch, caught: list[signal.Sig
 def _compare(before: Path, after: Path) -> int:
     from scraper.bench.measure.compare import compare
     from scraper.bench.measure.result import read_report
-    from scraper.cli.bench_screen import out, render_comparison
+    from scraper.cli.bench_screen import render_comparison, stdout_console
 
     found = compare(read_report(before), read_report(after))
-    render_comparison(found, (str(before), str(after)), out())
-    return OK
+    render_comparison(found, (str(before), str(after)), stdout_console())
+    return EXIT_OK

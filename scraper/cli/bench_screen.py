@@ -17,62 +17,62 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from scraper.bench.findings import number, speedup_text
+from scraper.bench.findings import number_text, speedup_text
 from scraper.bench.measure.compare import Comparison
 from scraper.bench.measure.result import Report, Row, Section
-from scraper.bench.measure.rounds import Progress, Watch
+from scraper.bench.measure.rounds import BenchProgress, OnProgress
 from scraper.cli.display_mode import ProgressMode
-from scraper.cli.exit_codes import say
+from scraper.cli.exit_codes import echo_err
 
-WIDE = 110
+WIDE_COLUMNS = 110
 """Columns from which the whole table is shown."""
-LABEL_MOST = 30
-BAR_MOST = 60
-LOG_FROM = 20.0
+MAX_LABEL_COLUMNS = 30
+MAX_BAR_COLUMNS = 60
+LOG_SCALE_RATIO = 20.0
 """Ratio of the largest to the smallest bar from which the chart is logarithmic."""
 
 
 @contextmanager
-def shown(mode: ProgressMode) -> Iterator[Watch]:
+def show_progress(mode: ProgressMode) -> Iterator[OnProgress]:
     """Show progress on standard error while inside: as a display, as lines, or not at all."""
     console = Console(stderr=True, highlight=False)
     if mode is ProgressMode.AUTO:
         mode = ProgressMode.RICH if console.is_terminal and not console.is_dumb_terminal else ProgressMode.PLAIN
     if mode is ProgressMode.PLAIN:
-        yield lambda progress: say(f"[{progress.done}/{progress.total}] {progress.doing}")
+        yield lambda progress: echo_err(f"[{progress.done}/{progress.total}] {progress.activity}")
     elif mode is ProgressMode.RICH:
         with Live(console=console, auto_refresh=False, transient=True) as live:
-            yield lambda progress: live.update(_under_way(progress, console.width), refresh=True)
+            yield lambda progress: live.update(_progress_view(progress, console.width), refresh=True)
     else:
         yield lambda _: None
 
 
-def _under_way(progress: Progress, width: int) -> RenderableType:
+def _progress_view(progress: BenchProgress, width: int) -> RenderableType:
     bar = ProgressBar(total=max(1, progress.total), completed=progress.done, width=min(24, width // 4))
     line = Table.grid(padding=(0, 1))
-    line.add_row(f"{progress.done}/{progress.total}", bar, Text(progress.doing, style="bold", no_wrap=True))
-    tables = [table_of(section, width) for section in progress.sections[-1:] if section.rows]
+    line.add_row(f"{progress.done}/{progress.total}", bar, Text(progress.activity, style="bold", no_wrap=True))
+    tables = [section_table(section, width) for section in progress.sections[-1:] if section.rows]
     return Group(line, *tables)
 
 
 def render(report: Report, console: Console) -> None:
     """Print a whole result."""
     width = console.width
-    console.print(Text(_machine(report), style="dim"))
+    console.print(Text(_machine_text(report), style="dim"))
     for section_number, section in enumerate(report.sections):
         console.print()
         console.print(Text(section.title, style="bold"))
-        console.print(table_of(section, width, report.knee))
-        if width < WIDE:
+        console.print(section_table(section, width, report.knee))
+        if width < WIDE_COLUMNS:
             for row in section.rows:
                 if row.note:
                     console.print(_bullet(f"{row.label}: {row.note}", "dim", "-"))
         if report.scenario not in ("site", "urls") or section_number == 0:
-            console.print(chart_of(section, width, report.knee))
+            console.print(section_chart(section, width, report.knee))
         for sentence in section.findings:
             console.print(_bullet(sentence))
     if report.ceiling:
-        alone = f"The server alone, with no latency, gave {number(report.ceiling)} pages/s."
+        alone = f"The server alone, with no latency, gave {number_text(report.ceiling)} pages/s."
         console.print(Padding(Text(alone, style="dim"), (0, 0, 0, 2)))
     for warning in report.warnings:
         console.print(_bullet(warning, "yellow", "!"))
@@ -84,7 +84,7 @@ def render(report: Report, console: Console) -> None:
         console.print(_bullet("Broken off: this is what was measured until then.", "yellow", "!"))
 
 
-def _machine(report: Report) -> str:
+def _machine_text(report: Report) -> str:
     machine = report.machine
     versions = machine["versions"]
     httpx = f", httpx {versions['httpx']}" if "httpx" in versions else ""
@@ -98,19 +98,19 @@ def _bullet(sentence: str, style: str = "", sign: str = "•") -> RenderableType
     return grid
 
 
-def table_of(section: Section, width: int, knee: int | None = None) -> Table:
+def section_table(section: Section, width: int, knee: int | None = None) -> Table:
     """A section's rows as a table that fits `width` columns."""
-    wide = width >= WIDE
-    levels = _by_level(section)
+    wide = width >= WIDE_COLUMNS
+    levels = _rows_are_levels(section)
     table = Table(box=None, padding=(0, 1 if not wide else 2, 0, 0), header_style="dim", show_edge=False)
-    table.add_column("in\nflight" if levels else "", justify="left", no_wrap=True, max_width=LABEL_MOST)
-    for head in _heads(section, wide, levels):
+    table.add_column("in\nflight" if levels else "", justify="left", no_wrap=True, max_width=MAX_LABEL_COLUMNS)
+    for head in _column_heads(section, wide, levels):
         table.add_column(head, justify="right", no_wrap=True)
     noted = any(row.note for row in section.rows)
     if noted and wide:
         table.add_column("", justify="left")
     for row in section.rows:
-        label = _level(row) if levels else row.label
+        label = _level_label(row) if levels else row.label
         style = "green" if knee and levels and row.concurrency == knee else ""
         cells = [Text(cell) for cell in _cells(row, section, wide, levels)]
         if noted and wide:
@@ -119,15 +119,15 @@ def table_of(section: Section, width: int, knee: int | None = None) -> Table:
     return table
 
 
-def _by_level(section: Section) -> bool:
+def _rows_are_levels(section: Section) -> bool:
     return bool(section.rows) and all(row.key in ("sequential", f"engine-{row.concurrency}") for row in section.rows)
 
 
-def _level(row: Row) -> str:
+def _level_label(row: Row) -> str:
     return str(row.concurrency) if row.concurrency else "loop"
 
 
-def _heads(section: Section, wide: bool, levels: bool) -> list[str]:
+def _column_heads(section: Section, wide: bool, levels: bool) -> list[str]:
     law = any(row.expected for row in section.rows)
     full = wide or levels
     return [
@@ -152,10 +152,10 @@ def _cells(row: Row, section: Section, wide: bool, levels: bool) -> list[str]:
     law = any(other.expected for other in section.rows)
     full = wide or levels
     return [
-        number(sample.rate),
+        number_text(sample.rate),
         *([f"±{row.rates.relative:.0%}"] if wide and any(other.repeats > 1 for other in section.rows) else []),
-        *([number(row.expected) if row.expected else ""] if law else []),
-        *([f"{row.of_expected:.0%}" if row.of_expected is not None else ""] if wide and law else []),
+        *([number_text(row.expected) if row.expected else ""] if law else []),
+        *([f"{row.share_of_expected:.0%}" if row.share_of_expected is not None else ""] if wide and law else []),
         speedup_text(row.speedup),
         *([f"{row.efficiency:.0%}" if row.concurrency else ""] if levels else []),
         _ms(sample.p50),
@@ -172,27 +172,27 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:,.0f}"
 
 
-def chart_of(section: Section, width: int, knee: int | None = None) -> RenderableType:
+def section_chart(section: Section, width: int, knee: int | None = None) -> RenderableType:
     """Pages per second as bars, with a mark where Little's law would be."""
     rows = [row for row in section.rows if row.sample.rate > 0]
     if len(rows) < 2:
         return Text()
-    levels = _by_level(section)
-    labels = [_level(row) if levels else row.label[:LABEL_MOST] for row in rows]
-    room = max(10, min(BAR_MOST, width - max(map(len, labels)) - 20))
+    levels = _rows_are_levels(section)
+    labels = [_level_label(row) if levels else row.label[:MAX_LABEL_COLUMNS] for row in rows]
+    room = max(10, min(MAX_BAR_COLUMNS, width - max(map(len, labels)) - 20))
     ends = [value for row in rows for value in (row.sample.rate, row.expected or 0.0) if value]
-    logarithmic = max(ends) / min(ends) > LOG_FROM
-    lines = [_title(logarithmic, any(row.expected for row in rows))]
+    logarithmic = max(ends) / min(ends) > LOG_SCALE_RATIO
+    lines = [_chart_title(logarithmic, any(row.expected for row in rows))]
     for label, row in zip(labels, rows, strict=True):
         line = Text(f"{label:>{max(map(len, labels))}} ", style="dim")
         at_knee = bool(knee) and levels and row.concurrency == knee
         line.append_text(_bar(row, room, ends, logarithmic, "green" if at_knee else "cyan"))
-        line.append(f" {number(row.sample.rate)}{' knee' if at_knee else ''}", style="green" if at_knee else "")
+        line.append(f" {number_text(row.sample.rate)}{' knee' if at_knee else ''}", style="green" if at_knee else "")
         lines.append(line)
     return Padding(Group(*lines), (1, 0))
 
 
-def _title(logarithmic: bool, law: bool) -> Text:
+def _chart_title(logarithmic: bool, law: bool) -> Text:
     notes = [*(["logarithmic"] if logarithmic else []), *(["│ is what Little's law allows"] if law else [])]
     return Text(f"pages/s{', ' if notes else ''}{', '.join(notes)}", style="dim")
 
@@ -221,7 +221,7 @@ def _bar(row: Row, room: int, ends: Sequence[float], logarithmic: bool, style: s
 def render_comparison(found: Comparison, names: tuple[str, str], console: Console) -> None:
     """Print two results beside each other."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
-    table.add_column("", no_wrap=True, max_width=LABEL_MOST)
+    table.add_column("", no_wrap=True, max_width=MAX_LABEL_COLUMNS)
     for head in ("pages/s\nbefore", "pages/s\nafter", "change", "p99 ms\nbefore", "p99 ms\nafter", "CPU ms\nbefore",
                  "CPU ms\nafter"):  # fmt: skip
         table.add_column(head, justify="right", no_wrap=True)
@@ -229,22 +229,22 @@ def render_comparison(found: Comparison, names: tuple[str, str], console: Consol
     for pair in found.pairs:
         if pair.section != section:
             section = pair.section
-            table.add_row(Text(section[:LABEL_MOST], style="bold"))
+            table.add_row(Text(section[:MAX_LABEL_COLUMNS], style="bold"))
         one, two = pair.before.sample, pair.after.sample
-        style = ("green" if pair.change > 0 else "red") if pair.real else "dim"
+        style = ("green" if pair.change > 0 else "red") if pair.is_significant else "dim"
         change = Text(f"{pair.change:+.0%}", style=style)
         table.add_row(
-            Text(pair.before.label), number(one.rate), number(two.rate), change, _ms(one.p99), _ms(two.p99),
+            Text(pair.before.label), number_text(one.rate), number_text(two.rate), change, _ms(one.p99), _ms(two.p99),
             f"{one.cpu_ms:.2f}", f"{two.cpu_ms:.2f}",
         )  # fmt: skip
     console.print(Text(f"before: {names[0]}\nafter:  {names[1]}", style="dim"))
     console.print(table)
     for sentence in found.findings:
         console.print(_bullet(sentence))
-    for caution in found.cautions:
+    for caution in found.warnings:
         console.print(_bullet(caution, "yellow", "!"))
 
 
-def out() -> Console:
+def stdout_console() -> Console:
     """The console for results: standard output."""
     return Console(file=sys.stdout, highlight=False)

@@ -18,9 +18,9 @@ from scraper.events import Listener
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from scraper.report.terminal.crawl_display import Progress
+    from scraper.report.terminal.crawl_display import CrawlDisplay
     from scraper.report.terminal.download_display import DownloadDisplay
-    from scraper.report.terminal.download_progress import Goal
+    from scraper.report.terminal.download_progress import ListProgress
 
 
 class ProgressMode(StrEnum):
@@ -33,17 +33,17 @@ class ProgressMode(StrEnum):
     NONE = "none"
 
 
-TERMINAL_WORDS = ("FORCE_COLOR", "TTY_COMPATIBLE")
+TERMINAL_VARIABLES = ("FORCE_COLOR", "TTY_COMPATIBLE")
 """Variables that make rich write as to a terminal where there is none."""
 
 
 @dataclass(slots=True)
-class Screen:
+class Display:
     """What shows a run: the listeners to give to it, and the console for its summary."""
 
     mode: ProgressMode
     listeners: list[Listener] = field(default_factory=list)
-    display: Progress | DownloadDisplay | None = None
+    display: CrawlDisplay | DownloadDisplay | None = None
     _console: Console | None = None
 
     @property
@@ -55,30 +55,34 @@ class Screen:
             self._console = Console(stderr=True, highlight=False)
         return self._console
 
-    def leave(self) -> None:
+    def restore_terminal(self) -> None:
         """Leave the terminal as it was found; safe at any moment, also from a signal."""
         if self.display is not None:
             self.display.stop()
 
 
-def maybe_terminal() -> bool:
+def stderr_may_be_terminal() -> bool:
     """Whether rich might call standard error a terminal. Where it would not, it need not be loaded to say so."""
-    return any(name in os.environ for name in TERMINAL_WORDS) or (not sys.stderr.closed and sys.stderr.isatty())
+    return any(name in os.environ for name in TERMINAL_VARIABLES) or (not sys.stderr.closed and sys.stderr.isatty())
 
 
 @contextmanager
-def screen(
-    mode: ProgressMode, *, verbose: bool = False, log_file: Path | None = None, goal: Goal | None = None
-) -> Iterator[Screen]:
+def open_display(
+    mode: ProgressMode,
+    *,
+    verbose: bool = False,
+    log_file: Path | None = None,
+    list_progress: ListProgress | None = None,
+) -> Iterator[Display]:
     """The screen for `mode`; `auto` is rich where standard error is a terminal and plain elsewhere.
 
     Progress and summary go to standard error, JSON to standard output. `log_file` gets a line for everything, with
     `verbose` down to single requests. With `goal` it is a download that is shown.
     Raises `SinkError` when the log file cannot be opened.
     """
-    shown = Screen(mode)
+    shown = Display(mode)
     if mode is ProgressMode.AUTO:
-        lively = maybe_terminal() and shown.console.is_terminal and not shown.console.is_dumb_terminal
+        lively = stderr_may_be_terminal() and shown.console.is_terminal and not shown.console.is_dumb_terminal
         shown.mode = ProgressMode.RICH if lively else ProgressMode.PLAIN
     with ExitStack() as stack:
         if log_file is not None:
@@ -88,22 +92,26 @@ def screen(
             shown.listeners.append(stack.enter_context(LogFile(log_file, level)))
         match shown.mode:
             case ProgressMode.RICH:
-                from scraper.report.terminal.crawl_display import Progress
+                from scraper.report.terminal.crawl_display import CrawlDisplay
                 from scraper.report.terminal.download_display import DownloadDisplay
 
-                display = Progress(shown.console) if goal is None else DownloadDisplay(shown.console, goal)
+                display = (
+                    CrawlDisplay(shown.console)
+                    if list_progress is None
+                    else DownloadDisplay(shown.console, list_progress)
+                )
                 display.start()
                 stack.callback(display.stop)
                 shown.display = display
                 shown.listeners.append(display)
             case ProgressMode.PLAIN:
                 from scraper.report.terminal.download_progress import DownloadLines
-                from scraper.report.terminal.plain_lines import Plain
+                from scraper.report.terminal.plain_lines import PlainLines
 
-                lines = Plain if goal is None else partial(DownloadLines, goal=goal)
+                lines = PlainLines if list_progress is None else partial(DownloadLines, list_progress=list_progress)
                 shown.listeners.append(lines(sys.stderr, verbose=verbose))
             case ProgressMode.JSON:
-                from scraper.report.json_lines import Machine
+                from scraper.report.json_lines import JsonLines
 
-                shown.listeners.append(Machine(sys.stdout))
+                shown.listeners.append(JsonLines(sys.stdout))
         yield shown

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scraper.cli.display_mode import ProgressMode
-from scraper.cli.exit_codes import FAILED, INTEGRITY, OK, say
+from scraper.cli.exit_codes import EXIT_CHECKSUM_MISMATCH, EXIT_FAILED, EXIT_OK, echo_err
 from scraper.cli.options import Debug, LogFile, Progress, Quiet, Verbose
 
 if TYPE_CHECKING:
-    from scraper.cli.display_mode import Screen
+    from scraper.cli.display_mode import Display
     from scraper.cli.run import RunOptions
     from scraper.downloader import DownloadSummary
     from scraper.downloads.options import DownloadOptions
 
 
-PROBLEMS_TOLD = 20
+MAX_PROBLEMS_SHOWN = 20
 """Bad lines of a list that the summary names."""
 
 
@@ -99,15 +99,15 @@ def download(
     options = DownloadOptions(
         concurrency=concurrency,
         per_host=per_host,
-        rate=_read(rate, "--rate", "parse_rate"),
-        limit_rate=_read(limit_rate, "--limit-rate", "parse_byte_rate"),
-        limit_rate_per_host=_read(limit_rate_per_host, "--limit-rate-per-host", "parse_byte_rate"),
+        rate=_parse_option(rate, "--rate", "parse_rate"),
+        limit_rate=_parse_option(limit_rate, "--limit-rate", "parse_byte_rate"),
+        limit_rate_per_host=_parse_option(limit_rate_per_host, "--limit-rate-per-host", "parse_byte_rate"),
         retries=retries,
-        timeout=_positive(_read(timeout, "--timeout", "parse_duration"), "--timeout"),
-        deadline=_read(deadline, "--deadline", "parse_duration"),
-        max_bytes=_read(max_bytes, "--max-bytes", "parse_size"),
+        timeout=_require_positive(_parse_option(timeout, "--timeout", "parse_duration"), "--timeout"),
+        deadline=_parse_option(deadline, "--deadline", "parse_duration"),
+        max_bytes=_parse_option(max_bytes, "--max-bytes", "parse_size"),
         max_redirects=max_redirects,
-        headers=_headers(header or []),
+        headers=_parse_headers(header or []),
         checksums=checksums,
         name=name,
         collision=collision.value,
@@ -121,48 +121,48 @@ def download(
     raise typer.Exit(run_download(list_, output, options, shown))
 
 
-def run_download(source: str, output: Path, options: DownloadOptions, how: RunOptions) -> int:
+def run_download(source: str, output: Path, options: DownloadOptions, run_options: RunOptions) -> int:
     """Download the list to its end and return the exit code. Raises the errors of `Downloader`."""
-    from scraper.cli.run import run_shown, run_to_its_end
-    from scraper.downloads.list_counts import Tally
+    from scraper.cli.run import run_until_done, run_with_display
+    from scraper.downloads.list_counts import ListCounts
 
-    tally = Tally()
+    tally = ListCounts()
 
-    async def work(shown: Screen) -> DownloadSummary:
+    async def work(shown: Display) -> DownloadSummary:
         from scraper.downloader import Downloader
 
-        downloader = await Downloader(source, output, options, listeners=shown.listeners, tally=tally).__aenter__()
-        return await run_to_its_end(downloader, shown, how.debug)
+        downloader = await Downloader(source, output, options, listeners=shown.listeners, counts=tally).__aenter__()
+        return await run_until_done(downloader, shown, run_options.debug)
 
-    def conclude(summary: DownloadSummary, _: Screen) -> int:
-        if how.told:
-            _tell(summary)
+    def conclude(summary: DownloadSummary, _: Display) -> int:
+        if run_options.prints_summary:
+            _print_summary(summary)
         return exit_code(summary)
 
-    return run_shown(how, work, conclude, goal=tally)
+    return run_with_display(run_options, work, conclude, list_progress=tally)
 
 
 def exit_code(summary: DownloadSummary) -> int:
     """The documented exit code of a download that ended by itself or by a signal: that of its worst failure."""
-    from scraper.cli.run import code_of_stop
+    from scraper.cli.run import exit_code_for_stop
 
-    if (code := code_of_stop(summary.stop, f"what has come is kept in {summary.folder}")) is not None:
+    if (code := exit_code_for_stop(summary.stop, f"what has come is kept in {summary.folder}")) is not None:
         return code
     if summary.mismatched:
-        return INTEGRITY
-    return FAILED if summary.failed else OK
+        return EXIT_CHECKSUM_MISMATCH
+    return EXIT_FAILED if summary.failed else EXIT_OK
 
 
-def _tell(summary: DownloadSummary) -> None:
+def _print_summary(summary: DownloadSummary) -> None:
     from scraper.report.text.formatting import bytes_text
     from scraper.report.text.sanitize import clean
 
-    tally, totals = summary.tally, summary.totals
+    tally, totals = summary.counts, summary.totals
     if not tally.lines:
-        say("the list is empty: nothing to do")
+        echo_err("the list is empty: nothing to do")
         return
     if summary.idle and not summary.failed and summary.why == "finished":
-        say(f"{summary.folder}: all {tally.lines:,} lines are done; nothing to do (--refresh asks for changes)")
+        echo_err(f"{summary.folder}: all {tally.lines:,} lines are done; nothing to do (--refresh asks for changes)")
         return
     counts = {
         "downloaded": totals.done,
@@ -173,31 +173,31 @@ def _tell(summary: DownloadSummary) -> None:
         "failed": summary.failed,
     }
     words = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count or word == "downloaded")
-    say(f"{tally.lines:,} lines: {words}; {bytes_text(totals.size)} in {summary.folder}")
-    problems = (*tally.problems[:PROBLEMS_TOLD], *totals.failures)
+    echo_err(f"{tally.lines:,} lines: {words}; {bytes_text(totals.total_bytes)} in {summary.folder}")
+    problems = (*tally.problems[:MAX_PROBLEMS_SHOWN], *totals.first_failures)
     for problem in problems:
-        say(f"failed: {clean(problem, 400)}")
+        echo_err(f"failed: {clean(problem, 400)}")
     if (told := len(problems)) < summary.failed:
-        say(f"and {summary.failed - told:,} more: see {summary.folder / 'manifest.jsonl'}")
+        echo_err(f"and {summary.failed - told:,} more: see {summary.folder / 'manifest.jsonl'}")
     if totals.failed:
-        say(f"{summary.folder / 'failed.txt'} lists what can be tried again; so does the same command")
+        echo_err(f"{summary.folder / 'failed.txt'} lists what can be tried again; so does the same command")
 
 
-def _read(text: str | None, option: str, reader: str) -> Any:
+def _parse_option(text: str | None, option: str, parser: str) -> Any:
     """What `text` means to `reader` of config.units. Raises `ConfigError` naming the option."""
     from scraper.config.types import units
-    from scraper.config.types.forms import FormError
+    from scraper.config.types.value_format import InvalidValueError
     from scraper.errors import ConfigError
 
     if text is None:
         return None
     try:
-        return getattr(units, reader)(text)
-    except FormError as error:
+        return getattr(units, parser)(text)
+    except InvalidValueError as error:
         raise ConfigError(f"{option} {text!r}: {error}") from None
 
 
-def _positive(seconds: float, option: str) -> float:
+def _require_positive(seconds: float, option: str) -> float:
     from scraper.errors import ConfigError
 
     if seconds <= 0:
@@ -205,7 +205,7 @@ def _positive(seconds: float, option: str) -> float:
     return seconds
 
 
-def _headers(texts: list[str]) -> dict[str, str]:
+def _parse_headers(texts: list[str]) -> dict[str, str]:
     from scraper.downloads.lists.request_header import BadHeader, parse_header
     from scraper.errors import ConfigError
 

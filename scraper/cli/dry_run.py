@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scraper.cli.dry_run_text import render
-from scraper.cli.exit_codes import FAILED, OK
-from scraper.explain.runs.dry_run import REFUSED_SEEDS, Plan
+from scraper.cli.exit_codes import EXIT_FAILED, EXIT_OK
+from scraper.explain.runs.dry_run import MAX_REFUSED_SEEDS, CrawlPlan
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scraper.config.schema.crawl import CrawlConfig
     from scraper.crawler import Crawler
 
-SEEDS_ASKED = 50
+MAX_SEEDS_FETCHED = 50
 """Seeds that are asked for; of more only the first ones, for a plan should not take as long as the run."""
 
 
@@ -35,35 +35,35 @@ def dry_run(path: Path, overrides: Sequence[str], console: Console) -> int:
 
     config = load_config(path, overrides)
     seeds = read_seeds(config, KeyRules(config.scope.strip_params, config.scope.sort_query))
-    budget = max(1, min(len(seeds), SEEDS_ASKED))
+    budget = max(1, min(len(seeds), MAX_SEEDS_FETCHED))
     with tempfile.TemporaryDirectory(prefix="scrape-dry-run-") as folder:
         changes = (f"limits.max_pages={budget}", f"output.folder='{folder}'", "output.sinks=[jsonl]", "files={}")
         plan = asyncio.run(_explore(load_config(path, [*overrides, *changes]), path.parent))
     plan.seed_count = len(seeds)
     for line in render(plan, config):
         console.print(line, markup=False, highlight=False)
-    return OK if any(result.error is None for result in plan.seeds) else FAILED
+    return EXIT_OK if any(result.error is None for result in plan.seeds) else EXIT_FAILED
 
 
-async def _explore(config: CrawlConfig, base: Path) -> Plan:
+async def _explore(config: CrawlConfig, base: Path) -> CrawlPlan:
     from scraper.crawler import Crawler
-    from scraper.engine.signals import signals_stop
+    from scraper.engine.signals import stop_on_signals
 
-    plan = Plan()
-    async with Crawler(config, listeners=[plan.watch], base=base, all_sitemaps=True) as crawler:
-        with signals_stop(crawler.floor):
+    plan = CrawlPlan()
+    async with Crawler(config, listeners=[plan.on_event], base=base, all_sitemaps=True) as crawler:
+        with stop_on_signals(crawler.run_state):
             async for result in crawler.results():
-                plan.answered(result)
+                plan.add_response_time(result)
                 if result.request.kind == "page":
-                    plan.page(result)
+                    plan.add_page(result)
                 elif result.request.kind == "sitemap":
-                    plan.sitemap(result)
+                    plan.add_sitemap(result)
         async for request in crawler.waiting():
-            plan.waits(request, crawler.refused_by(request), crawler.delay_of(request.url.host))
+            plan.add_waiting(request, crawler.refused_by(request), crawler.delay_of(request.url.host))
         assert crawler.summary is not None
         skipped = crawler.summary.values["skipped"]
         plan.skipped.update({word: count for word, count in skipped.items() if word != "budget"})
-        plan.seeds_refused.extend(_refused_seeds(crawler))
+        plan.seeds_without_response.extend(_refused_seeds(crawler))
     return plan
 
 
@@ -76,6 +76,6 @@ def _refused_seeds(crawler: Crawler) -> Iterator[tuple[str, str]]:
     with (crawler.summary.folder / "skipped.jsonl").open("rb") as file:
         for line in file:
             skip = parse_record(line) or {}
-            if skip.get("parent") is None and skip.get("reason") != "budget" and found < REFUSED_SEEDS:
+            if skip.get("parent") is None and skip.get("reason") != "budget" and found < MAX_REFUSED_SEEDS:
                 found += 1
                 yield str(skip.get("url")), f"not asked for: {skip.get('rule')}"

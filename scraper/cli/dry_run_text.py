@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from scraper.report.text.eta import Pace, shortest
+from scraper.report.text.eta import HostEstimate, shortest_time
 from scraper.report.text.formatting import duration_text, latency_text
 from scraper.report.text.sanitize import clean
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from scraper.config.schema.crawl import CrawlConfig
-    from scraper.explain.runs.dry_run import Plan
+    from scraper.explain.runs.dry_run import CrawlPlan
     from scraper.model import Request, Result
     from scraper.politeness.host_overrides import PolitenessSettings
 
-HOSTS_SHOWN = 30
-RULES_SHOWN = 10
-SEED_CHARS = 300
+MAX_HOSTS_SHOWN = 30
+MAX_RULES_SHOWN = 10
+MAX_SEED_CHARS = 300
 
 
-def render(plan: Plan, config: CrawlConfig) -> Iterator[RenderableType]:
+def render(plan: CrawlPlan, config: CrawlConfig) -> Iterator[RenderableType]:
     """What is printed, piece by piece."""
     from scraper.config_to_settings import politeness_settings
 
     polite = politeness_settings(config)
     yield f"{config.name}: a dry run; nothing is kept"
-    yield f"rules: {_rules(config)}"
-    yield from _seeds(plan)
+    yield f"rules: {_rules_text(config)}"
+    yield from _seed_lines(plan)
     for origin, robots in plan.robots.items():
         pause = f", crawl-delay {robots.crawl_delay:g} s" if robots.crawl_delay else ""
         yield f"robots.txt {clean(origin)}: {clean(robots.detail)}{pause}"
@@ -39,84 +39,88 @@ def render(plan: Plan, config: CrawlConfig) -> Iterator[RenderableType]:
         yield f"and {plan.sitemap_count - len(plan.sitemaps):,} more sitemaps"
     for warning in plan.warnings:
         yield f"warning: {clean(warning)}"
-    yield from _hosts(plan, polite)
-    yield from _refusals(plan)
+    yield from _host_table(plan, polite)
+    yield from _robots_lines(plan)
     if plan.skipped:
         yield "would skip: " + ", ".join(f"{word} {count:,}" for word, count in plan.skipped.most_common())
-    yield _estimate(plan, config, polite)
+    yield _estimate_text(plan, config, polite)
 
 
-def _way(request: Request) -> str:
+def _request_text(request: Request) -> str:
     """How a seed was asked for: its address, and what was posted, for several seeds may have one address."""
     if request.content is None:
-        return f"POST {request.requested}" if request.posts else request.requested
-    from scraper.sinks.records import shown_body
+        return f"POST {request.requested}" if request.posted_keys else request.requested
+    from scraper.sinks.records import abbreviate_body
 
-    return f"POST {request.requested} {shown_body(request.content)}".rstrip()
+    return f"POST {request.requested} {abbreviate_body(request.content)}".rstrip()
 
 
-def _seeds(plan: Plan) -> Iterator[str]:
+def _seed_lines(plan: CrawlPlan) -> Iterator[str]:
     for result in plan.seeds:
-        yield f"seed {clean(_way(result.request), SEED_CHARS)}: {_answer(result)}"
-    for address, why in plan.seeds_refused:
-        yield f"seed {clean(address, SEED_CHARS)}: {clean(why, 2 * SEED_CHARS)}"
-    if (left := plan.seed_count - len(plan.seeds) - len(plan.seeds_refused)) > 0:
+        yield f"seed {clean(_request_text(result.request), MAX_SEED_CHARS)}: {_outcome_text(result)}"
+    for address, why in plan.seeds_without_response:
+        yield f"seed {clean(address, MAX_SEED_CHARS)}: {clean(why, 2 * MAX_SEED_CHARS)}"
+    if (left := plan.seed_count - len(plan.seeds) - len(plan.seeds_without_response)) > 0:
         yield f"and {left:,} more seeds, which were not asked for now"
 
 
-def _answer(result: Result) -> str:
+def _outcome_text(result: Result) -> str:
     """What came of one seed: where it led, what answered, or why nothing did."""
     from scraper.model import Failure
 
-    steps = len(result.request.hops)
-    led = f"redirects to {clean(result.url, SEED_CHARS)}{f' in {steps} steps' if steps > 1 else ''}: " if steps else ""
+    steps = len(result.request.redirects)
+    led = (
+        f"redirects to {clean(result.url, MAX_SEED_CHARS)}{f' in {steps} steps' if steps > 1 else ''}: "
+        if steps
+        else ""
+    )
     if isinstance(result.outcome, Failure):
-        return f"{led}failed: {result.outcome.error}: {clean(result.outcome.detail, SEED_CHARS)}"
+        return f"{led}failed: {result.outcome.error}: {clean(result.outcome.detail, MAX_SEED_CHARS)}"
     if result.error is not None:
         return f"{led}failed: HTTP {result.status}"
-    return f"{led}{result.status}, {len(result.harvest.links):,} links, {len(result.items):,} items"
+    return f"{led}{result.status}, {len(result.extraction.links):,} links, {len(result.items):,} items"
 
 
-def _hosts(plan: Plan, polite: PolitenessSettings) -> Iterator[RenderableType]:
+def _host_table(plan: CrawlPlan, polite: PolitenessSettings) -> Iterator[RenderableType]:
     from rich.table import Table
 
-    waiting = {name: host for name, host in plan.hosts.items() if host.known or host.refused}
+    waiting = {name: host for name, host in plan.hosts.items() if host.waiting or host.refused}
     if not waiting:
         return
     table = Table(box=None, pad_edge=False)
     for title in ("host", "known", "refused", "in sitemaps", "one each", "at least"):
         table.add_column(title, justify="left" if title == "host" else "right")
-    for name in sorted(waiting, key=lambda name: (-waiting[name].known, name))[:HOSTS_SHOWN]:
+    for name in sorted(waiting, key=lambda name: (-waiting[name].waiting, name))[:MAX_HOSTS_SHOWN]:
         host, settings = waiting[name], polite.for_host(name)
-        pace, count = host.pace(settings), host.allowed(settings)
+        pace, count = host.seconds_per_url(settings), host.requestable(settings)
         table.add_row(
             clean(name),
-            f"{host.known:,}",
+            f"{host.waiting:,}",
             f"{host.refused:,}" if host.robots_known or host.refused else "?",
             f"{host.in_sitemaps:,}",
             latency_text(pace) if pace else "-",
             duration_text(count * pace),
         )
     yield table
-    if (hidden := len(waiting) - HOSTS_SHOWN) > 0:
+    if (hidden := len(waiting) - MAX_HOSTS_SHOWN) > 0:
         yield f"and {hidden:,} more hosts"
 
 
-def _refusals(plan: Plan) -> Iterator[str]:
-    counts = plan.refusals.counts
+def _robots_lines(plan: CrawlPlan) -> Iterator[str]:
+    counts = plan.robots_refusals.counts
     if counts:
         yield f"robots.txt refuses {sum(counts.values()):,} of the URLs found so far:"
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    for rule, count in ranked[:RULES_SHOWN]:
-        yield f"  {count:,} by {clean(rule, SEED_CHARS)}"
-    if len(ranked) > RULES_SHOWN:
-        yield f"  and {sum(count for _, count in ranked[RULES_SHOWN:]):,} by other lines"
-    unread = sum(1 for host in plan.hosts.values() if host.known and not host.robots_known)
+    for rule, count in ranked[:MAX_RULES_SHOWN]:
+        yield f"  {count:,} by {clean(rule, MAX_SEED_CHARS)}"
+    if len(ranked) > MAX_RULES_SHOWN:
+        yield f"  and {sum(count for _, count in ranked[MAX_RULES_SHOWN:]):,} by other lines"
+    unread = sum(1 for host in plan.hosts.values() if host.waiting and not host.robots_known)
     if unread and plan.robots:
         yield f"robots.txt of {unread:,} hosts has not been read: more may be refused there (?)"
 
 
-def _rules(config: CrawlConfig) -> str:
+def _rules_text(config: CrawlConfig) -> str:
     """The pace and the bounds of a config in one line."""
     polite, limits = config.politeness, config.limits
     rate, most = polite.per_host.rate, polite.per_host.concurrency
@@ -126,20 +130,20 @@ def _rules(config: CrawlConfig) -> str:
     return f"{pace} to a host{at_once}; robots.txt: {polite.robots.policy}; scope: {config.scope.mode}; {pages}"
 
 
-def _estimate(plan: Plan, config: CrawlConfig, polite: PolitenessSettings) -> str:
+def _estimate_text(plan: CrawlPlan, config: CrawlConfig, polite: PolitenessSettings) -> str:
     """How much is known and how long it takes at the polite rate, all hosts at once."""
     paces, known, answers = [], 0, 0.0
     for name, host in plan.hosts.items():
         settings = polite.for_host(name)
-        count = host.allowed(settings)
-        paces.append(Pace(count, host.pace(settings)))
+        count = host.requestable(settings)
+        paces.append(HostEstimate(count, host.seconds_per_url(settings)))
         known += count
-        answers += count * host.seconds / host.answers if host.answers else 0.0
+        answers += count * host.response_seconds / host.responses if host.responses else 0.0
 
     def least(goal: int) -> str:
         # All hosts together have no more requests under way than limits.concurrency.
         together = answers / config.limits.concurrency * (goal / known) if known else 0.0
-        return duration_text(max(shortest(goal, paces), together))
+        return duration_text(max(shortest_time(goal, paces), together))
 
     named = sum(host.in_sitemaps for host in plan.hosts.values())
     source = f" ({named:,} named by sitemaps)" if named else ""

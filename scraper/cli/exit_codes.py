@@ -10,30 +10,30 @@ from contextlib import contextmanager, suppress
 
 from scraper.errors import ScraperError
 
-OK = 0
-FAILED = 1
+EXIT_OK = 0
+EXIT_FAILED = 1
 USAGE = 2
 OUTPUT = 3
-INTEGRITY = 4
-BUG = 70
-INTERRUPT = 130
-BUG_REPORT = (
+EXIT_CHECKSUM_MISMATCH = 4
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+BUG_MESSAGE = (
     "This is a bug in scraper, not something you did. Please report it with the lines above and your config\n"
     "(without secrets). Nothing that was settled is lost: the same command resumes the run."
 )
 
 
-def say(message: str) -> None:
+def echo_err(message: str) -> None:
     """Write one message to standard error."""
     if sys.stderr is None:  # the process was started without one
         return
-    with errors_ignored():
+    with ignore_terminal_errors():
         sys.stderr.write(message.rstrip("\n") + "\n")
         sys.stderr.flush()
 
 
 @contextmanager
-def errors_ignored() -> Iterator[None]:
+def ignore_terminal_errors() -> Iterator[None]:
     """Write to standard error inside: when the terminal is gone there is nobody to tell, and nothing fails of it."""
     try:
         yield
@@ -47,7 +47,7 @@ def errors_ignored() -> Iterator[None]:
             os.close(nothing)
 
 
-def fill_streams() -> None:
+def open_missing_streams() -> None:
     """Give a process that was started without standard streams (`>&-`) some that lead nowhere.
 
     Else the next files to be opened, outputs perhaps, get the numbers of those streams, and whatever the interpreter
@@ -63,17 +63,17 @@ def fill_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  it is open to the end
 
 
-def exit_for(error: BaseException) -> int:
+def report_error(error: BaseException) -> int:
     """Say what went wrong, and return the exit code that goes with it."""
     if isinstance(error, ScraperError):
         lines = str(error).splitlines() or [type(error).__name__]
         for line in lines:
-            say(f"error: {line}")
+            echo_err(f"error: {line}")
         return error.exit_code
     if isinstance(error, BrokenPipeError):
-        return OK
+        return EXIT_OK
     if isinstance(error, KeyboardInterrupt):
-        return INTERRUPT
-    say("".join(traceback.format_exception(error)))
-    say(BUG_REPORT)
-    return BUG
+        return EXIT_INTERRUPTED
+    echo_err("".join(traceback.format_exception(error)))
+    echo_err(BUG_MESSAGE)
+    return EXIT_BUG

@@ -17,8 +17,8 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
-_ORDINARY_PATH = {
+_PLAIN_NUMBER_PATTERN = re.compile(r"[0-9]{1,9}", re.ASCII)
+_DEFAULT_PATH_DECLARATION = {
     "exists": False,
     "file_okay": True,
     "dir_okay": True,
@@ -31,101 +31,101 @@ _ORDINARY_PATH = {
 """The declaration of a path of which nothing is asked but that it can be read where there is one: typer's default."""
 
 
-class NotPlain(Exception):  # noqa: N818  not an error: typer reads it
+class NeedsTyper(Exception):  # noqa: N818  not an error: typer reads it
     """This is for typer to read."""
 
 
-class PlainlyRead(TyperCommand):
+class FastCommand(TyperCommand):
     """A command whose arguments are read the short way where that is possible. For commands that never prompt."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read `args` into the context. Raises the usage errors of typer."""
         if not ctx.resilient_parsing:  # as completion does it: with half an argument, and no error wanted
             try:
-                ctx.params.update(self._read(ctx, args))
-            except NotPlain:
+                ctx.params.update(self._parse_fast(ctx, args))
+            except NeedsTyper:
                 pass
             else:
                 ctx.args = []
                 return []
         return super().parse_args(ctx, args)
 
-    def _read(self, ctx: Any, args: list[str]) -> dict[str, Any]:
+    def _parse_fast(self, ctx: Any, args: list[str]) -> dict[str, Any]:
         given, rest, _ = self.make_parser(ctx).parse_args(list(args))  # a copy: the parser empties it
         if rest:
-            raise NotPlain
+            raise NeedsTyper
         values = {}
         for parameter in self.get_params(ctx):
             value = given.get(parameter.name)
             if parameter.expose_value:
-                values[parameter.name] = _value(parameter, value)
+                values[parameter.name] = _parse_value(parameter, value)
             elif value is not None:  # --help
-                raise NotPlain
+                raise NeedsTyper
         return values
 
 
-def _value(parameter: Any, given: Any) -> Any:
-    """What typer would make of what was `given` for `parameter`, or of its default. Raises `NotPlain`."""
+def _parse_value(parameter: Any, given: Any) -> Any:
+    """What typer would make of what was `given` for `parameter`, or of its default. Raises `NeedsTyper`."""
     declared = getattr(parameter, "type_descriptor", None)
     value = parameter.default if given is None else given
     if declared is None or parameter.callback is not None or parameter.envvar is not None:
-        raise NotPlain
+        raise NeedsTyper
     if value is None:
         if parameter.required:
-            raise NotPlain
+            raise NeedsTyper
         return () if parameter.multiple else None
     if declared.annotation == list[str] and isinstance(value, list):
-        return [read_plainly(str, one, declared.parameter_info) for one in value]
-    return read_plainly(declared.annotation, value, declared.parameter_info)
+        return [parse_fast(str, one, declared.parameter_info) for one in value]
+    return parse_fast(declared.annotation, value, declared.parameter_info)
 
 
-def read_plainly(kind: Any, value: Any, declaration: Any) -> Any:
-    """`value`, a word of the command line or a default, as a `kind`. Raises `NotPlain` where typer has to look."""
+def parse_fast(kind: Any, value: Any, declaration: Any) -> Any:
+    """`value`, a word of the command line or a default, as a `kind`. Raises `NeedsTyper` where typer has to look."""
     if declaration.parser is not None:
-        raise NotPlain
+        raise NeedsTyper
     if kind is bool and isinstance(value, bool):
         return value
     if kind is int:
-        return _number(value, declaration)
+        return _parse_number(value, declaration)
     if kind is str and isinstance(value, str):
-        return _encodable(value)
+        return _require_encodable(value)
     if kind is Path and isinstance(value, str | Path):
-        return _path(value, declaration)
+        return _parse_path(value, declaration)
     if isinstance(kind, type) and issubclass(kind, StrEnum) and value in set(kind):
         return kind(value)
-    raise NotPlain
+    raise NeedsTyper
 
 
-def _number(value: Any, declaration: Any) -> int:
-    if not (isinstance(value, int) or (isinstance(value, str) and _NUMBER.fullmatch(value))):
-        raise NotPlain
+def _parse_number(value: Any, declaration: Any) -> int:
+    if not (isinstance(value, int) or (isinstance(value, str) and _PLAIN_NUMBER_PATTERN.fullmatch(value))):
+        raise NeedsTyper
     number = int(value)
     if (declaration.min is not None and number < declaration.min) or (
         declaration.max is not None and number > declaration.max
     ):
-        raise NotPlain
+        raise NeedsTyper
     return number
 
 
-def _encodable(text: str) -> str:
+def _require_encodable(text: str) -> str:
     """`text`, unless it holds halves of characters: what the system gives for bytes that are no text."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise NotPlain from None
+        raise NeedsTyper from None
     return text
 
 
-def _path(value: str | Path, declaration: Any) -> Path:
-    if any(getattr(declaration, name, None) != usual for name, usual in _ORDINARY_PATH.items()):
-        raise NotPlain
-    path = Path(_encodable(str(value)))
+def _parse_path(value: str | Path, declaration: Any) -> Path:
+    if any(getattr(declaration, name, None) != usual for name, usual in _DEFAULT_PATH_DECLARATION.items()):
+        raise NeedsTyper
+    path = Path(_require_encodable(str(value)))
     try:
         path.stat()
     except OSError:  # nothing is there, or nothing that can be reached
         return path
     except ValueError:
-        raise NotPlain from None
+        raise NeedsTyper from None
     if not os.access(path, os.R_OK):
-        raise NotPlain
+        raise NeedsTyper
     return path

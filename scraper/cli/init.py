@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scraper.cli.exit_codes import FAILED, say
+from scraper.cli.exit_codes import EXIT_FAILED, echo_err
 
 if TYPE_CHECKING:
     from scraper.explain.scaffold.propose_rules import Proposal
-    from scraper.model import Item, Page
+    from scraper.model import Item, Response
 
 
 def init(
@@ -36,37 +36,37 @@ def init(
 
     from scraper.config.reading.load import parse_config
     from scraper.errors import ConfigError
-    from scraper.explain.pages.page_request import Rules
+    from scraper.explain.pages.page_request import UrlRules
     from scraper.explain.scaffold.config_writer import write_config
-    from scraper.explain.scaffold.inspect_url import Blind, look
-    from scraper.explain.scaffold.propose_rules import propose
-    from scraper.explain.scaffold.rule_draft import written
+    from scraper.explain.scaffold.inspect_url import UnreadablePage, inspect_url
+    from scraper.explain.scaffold.propose_rules import propose_rules
+    from scraper.explain.scaffold.rule_draft import to_yaml
     from scraper.model import OutOfScope
     from scraper.report.text.sanitize import clean
-    from scraper.urls.canonicalize import canonicalise
+    from scraper.urls.canonicalize import canonicalize
 
     if output is not None and output.exists() and not force:
         raise ConfigError(f"{output} is there already: choose another name, or --force replaces it")
-    found = canonicalise(url)
+    found = canonicalize(url)
     if isinstance(found, OutOfScope):
         raise ConfigError(f"{url!r}: {found.rule}")
-    plain = parse_config(f"seeds: {written([found.href])}\n", "<init>")
-    sight = asyncio.run(look(plain, Rules.of(plain), found, file))
-    if isinstance(sight, Blind):
-        say(f"error: {clean(sight.why, 600)}")
-        raise typer.Exit(FAILED)
-    proposal = propose(sight.sketch, sight.page)
+    plain = parse_config(f"seeds: {to_yaml([found.href])}\n", "<init>")
+    sight = asyncio.run(inspect_url(plain, UrlRules.from_config(plain), found, file))
+    if isinstance(sight, UnreadablePage):
+        echo_err(f"error: {clean(sight.reason, 600)}")
+        raise typer.Exit(EXIT_FAILED)
+    proposal = propose_rules(sight.ideas, sight.response)
     if not proposal.drafts:
-        say(f"error: {clean(sight.page.request.url.href)}: nothing on this page makes an item")
-        say("When scripts make what it shows, `scrape init` on the address of the JSON they load may find it.")
-        raise typer.Exit(FAILED)
-    text = write_config(proposal, replace(sight.around, file_name=output.name if output else "config.yaml"))
+        echo_err(f"error: {clean(sight.response.request.url.href)}: nothing on this page makes an item")
+        echo_err("When scripts make what it shows, `scrape init` on the address of the JSON they load may find it.")
+        raise typer.Exit(EXIT_FAILED)
+    text = write_config(proposal, replace(sight.site_facts, file_name=output.name if output else "config.yaml"))
     parse_config(text, str(output or "<init>"))
-    _write(output, text)
-    _tell(proposal, sight.page, url)
+    _write_config(output, text)
+    _print_findings(proposal, sight.response, url)
 
 
-def _write(output: Path | None, text: str) -> None:
+def _write_config(output: Path | None, text: str) -> None:
     from scraper.errors import SinkError
 
     if output is None:
@@ -78,26 +78,26 @@ def _write(output: Path | None, text: str) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise SinkError(f"{output}: cannot be written: {error.strerror or error}") from error
-    say(f"{output}: written")
+    echo_err(f"{output}: written")
 
 
-def _tell(proposal: Proposal, page: Page, asked: str) -> None:
+def _print_findings(proposal: Proposal, page: Response, requested_url: str) -> None:
     """Say what each rule finds on the page it was made from."""
-    from scraper.explain.scaffold.verify_rules import read
+    from scraper.explain.scaffold.verify_rules import extract_with
     from scraper.report.text.sanitize import clean
 
-    place = "this page" if page.request.requested == asked else clean(page.request.url.href)
+    place = "this page" if page.request.requested == requested_url else clean(page.request.url.href)
     firsts: dict[int, Item] = {}
-    for item in read(proposal.drafts, page).items:
+    for item in extract_with(proposal.drafts, page).items:
         firsts.setdefault(item.rule, item)
-    for number, (draft, count) in enumerate(zip(proposal.drafts, proposal.gives, strict=True)):
+    for number, (draft, count) in enumerate(zip(proposal.drafts, proposal.yields, strict=True)):
         unit = "item" if draft.get("fields") is not None else "address"
         plural = "" if count == 1 else "es" if unit == "address" else "s"
-        found = f"{count:,} {unit}{plural} on {place}{_first(firsts.get(number))}"
-        say(f"extract[{number}] {clean(draft.what, 60)}: {found}")
+        found = f"{count:,} {unit}{plural} on {place}{_first_item_text(firsts.get(number))}"
+        echo_err(f"extract[{number}] {clean(draft.title, 60)}: {found}")
 
 
-def _first(item: Item | None) -> str:
+def _first_item_text(item: Item | None) -> str:
     from scraper.report.text.sanitize import clean
     from scraper.sinks.records import as_text
 

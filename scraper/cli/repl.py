@@ -6,33 +6,33 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from scraper.cli.try_lines import item_lines, link_lines, show
+from scraper.cli.try_lines import item_lines, link_lines, print_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from scraper.explain.pages.page_reading import Reading
+    from scraper.explain.pages.page_analysis import PageAnalysis
 
 PROMPT = "try> "
 
 
-def interact(console: Console, reading: Reading) -> None:
+def interact(console: Console, reading: PageAnalysis) -> None:
     """Read lines until the user leaves."""
-    from scraper.explain.pages.repl_session import HELP, Session
+    from scraper.explain.pages.repl_session import HELP_LINES, ReplSession
 
-    session = Session(reading.surface, lambda: link_lines(reading), lambda: item_lines(reading))
+    session = ReplSession(reading.parsed, lambda: link_lines(reading), lambda: item_lines(reading))
     _install_completion(session.complete)
-    for text in HELP:
-        show(console, "", text)
+    for text in HELP_LINES:
+        print_line(console, "", text)
     while True:
         try:
-            lines = session.answer(input(PROMPT))
+            lines = session.evaluate(input(PROMPT))
         except (EOFError, KeyboardInterrupt):
             break
         if lines is None:
             return
         for line in lines:
-            show(console, "", line)
+            print_line(console, "", line)
     if sys.stdin.isatty():
         console.print()
 

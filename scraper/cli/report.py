@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from scraper.cli.exit_codes import say
+from scraper.cli.exit_codes import echo_err
 from scraper.errors import SinkError
 
-CONFIG_BYTES = 1_000_000
+MAX_CONFIG_BYTES = 1_000_000
 
 
 def report(
@@ -24,22 +24,22 @@ def report(
     Exit codes: 0 written, 3 the folder holds no run or the file cannot be written.
     """
     from scraper.clock import wall_time
-    from scraper.explain.runs.run_status import standing
-    from scraper.report.breaker_log import JOURNAL, read_steps
-    from scraper.report.html.gather import gather
+    from scraper.explain.runs.run_status import read_run_status
+    from scraper.report.breaker_log import BREAKER_LOG_FILE, read_transitions
+    from scraper.report.html.figures import gather_figures
     from scraper.report.html.page import ReportFacts, render_report
 
     now = wall_time()
-    status = standing(folder, now).values()
-    config = _text(folder / ".scrape" / "config.yaml")
-    steps = read_steps(folder / ".scrape" / JOURNAL)
-    facts = ReportFacts(gather(folder), status, _summary(folder), config, now, steps)
+    status = read_run_status(folder, now).to_json_values()
+    config = _read_text(folder / ".scrape" / "config.yaml")
+    steps = read_transitions(folder / ".scrape" / BREAKER_LOG_FILE)
+    facts = ReportFacts(gather_figures(folder), status, _read_summary(folder), config, now, steps)
     target = output or folder / "report.html"
-    _write(target, render_report(facts))
-    say(f"{target}: {target.stat().st_size:,} bytes")
+    _write_atomically(target, render_report(facts))
+    echo_err(f"{target}: {target.stat().st_size:,} bytes")
 
 
-def _summary(folder: Path) -> dict[str, Any]:
+def _read_summary(folder: Path) -> dict[str, Any]:
     import orjson
 
     try:
@@ -49,15 +49,15 @@ def _summary(folder: Path) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(CONFIG_BYTES).decode("utf-8", "replace")
+            return file.read(MAX_CONFIG_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
 
 
-def _write(path: Path, text: str) -> None:
+def _write_atomically(path: Path, text: str) -> None:
     """Write the file at once or not at all."""
     part = path.with_name(path.name + ".part")
     try:

@@ -10,22 +10,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from scraper.cli.display_mode import ProgressMode, Screen, screen
-from scraper.cli.exit_codes import BUG, BUG_REPORT, FAILED, INTERRUPT, OK, errors_ignored, fill_streams, say
-from scraper.cli.task_dump import watching
+from scraper.cli.display_mode import Display, ProgressMode, open_display
+from scraper.cli.exit_codes import (
+    BUG_MESSAGE,
+    EXIT_BUG,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    echo_err,
+    ignore_terminal_errors,
+    open_missing_streams,
+)
+from scraper.cli.task_dump import task_dump_on_signal
 from scraper.errors import ConfigError
 from scraper.report.text.sanitize import clean
 
 if TYPE_CHECKING:
     from scraper.config.schema.crawl import CrawlConfig
     from scraper.crawler import Summary
-    from scraper.engine.run_state import Floor, Stop
-    from scraper.report.terminal.download_progress import Goal
+    from scraper.engine.run_state import RunState, StopReason
+    from scraper.report.terminal.download_progress import ListProgress
 
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
 
-REASON_CHARS = 600
+MAX_REASON_CHARS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +48,16 @@ class RunOptions:
     debug: bool = False
 
     @property
-    def told(self) -> bool:
+    def prints_summary(self) -> bool:
         """Whether the summary is told in words."""
         return not self.quiet and self.progress is not ProgressMode.JSON
 
 
-class Running(Protocol[S_co]):
+class Runnable(Protocol[S_co]):
     """What is open and can be run: a crawler, a downloader."""
 
     @property
-    def floor(self) -> Floor:
+    def run_state(self) -> RunState:
         """The running engine's shared state."""
         ...
 
@@ -61,63 +70,65 @@ class Running(Protocol[S_co]):
         ...
 
 
-def run_shown(
+def run_with_display(
     options: RunOptions,
-    work: Callable[[Screen], Coroutine[Any, Any, S]],
-    conclude: Callable[[S, Screen], int],
-    goal: Goal | None = None,
+    work: Callable[[Display], Coroutine[Any, Any, S]],
+    finish: Callable[[S, Display], int],
+    list_progress: ListProgress | None = None,
 ) -> int:
     """Do `work` in an event loop with a screen, then `conclude` its summary; return the exit code.
 
     With `goal` it is a download that is shown. Raises what `work` raises.
     """
-    fill_streams()
+    open_missing_streams()
     mode = ProgressMode.NONE if options.quiet else options.progress
     try:
-        with screen(mode, verbose=options.verbose, log_file=options.log_file, goal=goal) as shown:
+        with open_display(
+            mode, verbose=options.verbose, log_file=options.log_file, list_progress=list_progress
+        ) as shown:
             with asyncio.Runner(debug=options.debug, loop_factory=loop_factory(options.debug)) as runner:
                 try:
                     summary = runner.run(work(shown))
                 finally:
-                    with errors_ignored():  # the terminal may be what ended the run
-                        shown.leave()
-            return conclude(summary, shown)
+                    with ignore_terminal_errors():  # the terminal may be what ended the run
+                        shown.restore_terminal()
+            return finish(summary, shown)
     except KeyboardInterrupt:  # before the run listened to signals, or after: nothing is under way
-        say("interrupted")
-        return INTERRUPT
+        echo_err("interrupted")
+        return EXIT_INTERRUPTED
 
 
-async def run_to_its_end(running: Running[S], shown: Screen, debug: bool) -> S:
+async def run_until_done(runnable: Runnable[S], shown: Display, debug: bool) -> S:
     """Run what was opened, stopped by signals, and close it."""
-    from scraper.engine.signals import signals_stop
+    from scraper.engine.signals import stop_on_signals
 
     # Around the closing, too: an interrupt in the middle of it must not tear it apart.
-    with signals_stop(running.floor, shown.leave), watching(debug):
-        async with aclosing(running):
+    with stop_on_signals(runnable.run_state, shown.restore_terminal), task_dump_on_signal(debug):
+        async with aclosing(runnable):
             gc.freeze()
-            return await running.run()
+            return await runnable.run()
 
 
-def code_of_stop(stop: Stop, kept: str) -> int | None:
+def exit_code_for_stop(stop: StopReason, kept: str) -> int | None:
     """The exit code of a run that did not end by itself, after a sentence about what is `kept`; None when it did."""
-    from scraper.engine.signals import CODES
+    from scraper.engine.signals import EXIT_CODES
 
-    match stop.why:
+    match stop.kind:
         case "interrupted":
-            say(f"interrupted: {kept}; the same command goes on from there")
-            return CODES.get(stop.detail, INTERRUPT)
+            echo_err(f"interrupted: {kept}; the same command goes on from there")
+            return EXIT_CODES.get(stop.detail, EXIT_INTERRUPTED)
         case "bug":
-            say(f"error: {stop.detail}")
-            say(BUG_REPORT)
-            return BUG
+            echo_err(f"error: {stop.detail}")
+            echo_err(BUG_MESSAGE)
+            return EXIT_BUG
     return None
 
 
-Prepare = Callable[["CrawlConfig"], AbstractAsyncContextManager["CrawlConfig"]]
+PrepareConfig = Callable[["CrawlConfig"], AbstractAsyncContextManager["CrawlConfig"]]
 
 
 @asynccontextmanager
-async def as_it_is(config: CrawlConfig) -> AsyncIterator[CrawlConfig]:
+async def unchanged(config: CrawlConfig) -> AsyncIterator[CrawlConfig]:
     """No preparation: the config is run as it was loaded."""
     yield config
 
@@ -129,7 +140,7 @@ def run_crawl(
     base: Path,
     fresh: bool = False,
     strict: bool = False,
-    prepare: Prepare = as_it_is,
+    prepare: PrepareConfig = unchanged,
 ) -> int:
     """Run `config` to its end and return the exit code.
 
@@ -142,45 +153,45 @@ def run_crawl(
             "events from items: choose another --progress, or take stdout out of output.sinks"
         )
 
-    async def work(shown: Screen) -> Summary:
+    async def work(shown: Display) -> Summary:
         from scraper.crawler import Crawler
 
         async with prepare(config) as ready:
             crawler = await Crawler.open(ready, fresh=fresh, listeners=shown.listeners, base=base)
-            return await run_to_its_end(crawler, shown, options.debug)
+            return await run_until_done(crawler, shown, options.debug)
 
-    def conclude(summary: Summary, shown: Screen) -> int:
-        if options.told:
-            _render(summary, shown)
+    def conclude(summary: Summary, shown: Display) -> int:
+        if options.prints_summary:
+            _print_summary(summary, shown)
         return exit_code(summary, strict)
 
-    return run_shown(options, work, conclude)
+    return run_with_display(options, work, conclude)
 
 
-def _render(summary: Summary, shown: Screen) -> None:
+def _print_summary(summary: Summary, shown: Display) -> None:
     from scraper.report.terminal.summary_screen import render_summary
 
     if summary.idle:
-        say(f"{summary.folder}: this run is finished; there is nothing left to do (--fresh starts over)")
+        echo_err(f"{summary.folder}: this run is finished; there is nothing left to do (--fresh starts over)")
     else:
         rendered = render_summary(summary.values)
-        with errors_ignored():
+        with ignore_terminal_errors():
             shown.console.print(rendered)
 
 
 def exit_code(summary: Summary, strict: bool) -> int:
     """The documented exit code of a run that ended by itself or by a signal."""
-    if (code := code_of_stop(summary.stop, f"what was settled is saved in {summary.folder}")) is not None:
+    if (code := exit_code_for_stop(summary.stop, f"what was settled is saved in {summary.folder}")) is not None:
         return code
     if summary.ok == 0:
-        say(f"error: no seed could be fetched: {_first_reason(summary)}")
-        return FAILED
-    return FAILED if strict and summary.failed else OK
+        echo_err(f"error: no seed could be fetched: {_failure_reason(summary)}")
+        return EXIT_FAILED
+    return EXIT_FAILED if strict and summary.failed else EXIT_OK
 
 
-def _first_reason(summary: Summary) -> str:
-    if refused := summary.values["seeds_refused"]:
-        return clean("; ".join(refused), REASON_CHARS)
+def _failure_reason(summary: Summary) -> str:
+    if refused := summary.values["seeds_without_response"]:
+        return clean("; ".join(refused), MAX_REASON_CHARS)
     outcomes = summary.values["pages"]["outcomes"]
     return f"{', '.join(outcomes)} (see {summary.folder / 'pages.jsonl'})" if outcomes else "nothing to ask for"
 

@@ -14,15 +14,15 @@ import typer
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from scraper.explain.runs.run_status import HostStanding, Standing
+    from scraper.explain.runs.run_status import HostStatus, RunStatus
 
-SECONDS = 2.0
+REFRESH_SECONDS = 2.0
 """Between two looks of --watch."""
-LOOKS_AT_SIZE = 10
+RESIZE_CHECKS_PER_REFRESH = 10
 """How often the terminal's size is looked at between them."""
-FIXED_ROWS = 9
+NON_HOST_ROWS = 9
 """Rows that are not hosts."""
-MOST_HOSTS = 30
+MAX_HOSTS_SHOWN = 30
 
 
 def status(
@@ -37,29 +37,29 @@ def status(
     from rich.console import Console
 
     from scraper.clock import wall_time
-    from scraper.explain.runs.run_status import standing
+    from scraper.explain.runs.run_status import read_run_status
 
     console = Console(highlight=False)
-    now = standing(folder, wall_time())
+    now = read_run_status(folder, wall_time())
     if as_json:
         _print_json(now)
         while watch and now.pid is not None:
-            time.sleep(SECONDS)
-            now = standing(folder, wall_time())
+            time.sleep(REFRESH_SECONDS)
+            now = read_run_status(folder, wall_time())
             _print_json(now)
         return
     if watch and now.pid is not None and console.is_terminal:
-        now = _watched(folder, now)
-    console.print(render(now, MOST_HOSTS, console.width))
+        now = _watch_live(folder, now)
+    console.print(render(now, MAX_HOSTS_SHOWN, console.width))
 
 
-def _watched(folder: Path, now: Standing) -> Standing:
+def _watch_live(folder: Path, now: RunStatus) -> RunStatus:
     """Show the run until it ends or the user leaves; return how it stood last."""
     from rich.console import Console
     from rich.live import Live
 
     from scraper.clock import wall_time
-    from scraper.explain.runs.run_status import standing
+    from scraper.explain.runs.run_status import read_run_status
 
     console = Console(highlight=False)
     # Redrawn in place on a screen of its own: a resize leaves nothing behind.
@@ -67,23 +67,23 @@ def _watched(folder: Path, now: Standing) -> Standing:
         try:
             while now.pid is not None:
                 drawn = None
-                for _ in range(LOOKS_AT_SIZE):
+                for _ in range(RESIZE_CHECKS_PER_REFRESH):
                     if console.size != drawn:  # a window that changes its size is drawn anew at once
                         drawn = console.size
-                        rows = max(1, min(MOST_HOSTS, drawn.height - FIXED_ROWS))
+                        rows = max(1, min(MAX_HOSTS_SHOWN, drawn.height - NON_HOST_ROWS))
                         live.update(render(now, rows, drawn.width), refresh=True)
-                    time.sleep(SECONDS / LOOKS_AT_SIZE)
-                now = standing(folder, wall_time())
+                    time.sleep(REFRESH_SECONDS / RESIZE_CHECKS_PER_REFRESH)
+                now = read_run_status(folder, wall_time())
         except KeyboardInterrupt:
             pass
     return now
 
 
-def _print_json(now: Standing) -> None:
-    typer.echo(json.dumps(now.values(), ensure_ascii=False))
+def _print_json(now: RunStatus) -> None:
+    typer.echo(json.dumps(now.to_json_values(), ensure_ascii=False))
 
 
-def render(now: Standing, rows: int, width: int) -> RenderableType:
+def render(now: RunStatus, rows: int, width: int) -> RenderableType:
     """`now` for a console of `width` columns, with at most `rows` hosts."""
     from rich.console import Group
     from rich.text import Text
@@ -113,49 +113,51 @@ def render(now: Standing, rows: int, width: int) -> RenderableType:
         lines.append(Text.assemble(("breakers: ", "dim"), words))
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
-    return Group(*lines, _table(now, rows, width))
+    return Group(*lines, _host_table(now, rows, width))
 
 
-def foremost(hosts: Sequence[HostStanding]) -> list[HostStanding]:
+def hosts_by_urgency(hosts: Sequence[HostStatus]) -> list[HostStatus]:
     """Hosts in the order of what is worth a row: those in trouble that something waits for, then as they came."""
     return sorted(hosts, key=lambda host: host.breaker == "closed" or not host.waiting)
 
 
-def _table(now: Standing, rows: int, width: int) -> RenderableType:
+def _host_table(now: RunStatus, rows: int, width: int) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from scraper.report.terminal.crawl_view import BREAKER_STYLES, TABLE_WIDTH, WIDE
+    from scraper.report.terminal.crawl_view import BREAKER_STYLES, MAX_TABLE_COLUMNS, WIDE_COLUMNS
     from scraper.report.text.formatting import latency_text
     from scraper.report.text.sanitize import clean
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", width=min(width, TABLE_WIDTH))
+    table = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", width=min(width, MAX_TABLE_COLUMNS)
+    )
     table.add_column("host", no_wrap=True, overflow="ellipsis", ratio=1, min_width=8)
-    wide = width >= WIDE
+    wide = width >= WIDE_COLUMNS
     for name in ("waiting", "ok", "failed", *(("delay",) if wide else ()), "next"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("breaker", no_wrap=True)
-    for host in foremost(now.hosts)[:rows]:
+    for host in hosts_by_urgency(now.hosts)[:rows]:
         table.add_row(
             Text(clean(host.host, 100)),
             Text(f"{host.waiting:,}"),
             Text(f"{host.ok:,}"),
             Text(f"{host.failed:,}", style="red" if host.failed else ""),
             *((Text(latency_text(host.delay) if host.delay else "-"),) if wide else ()),
-            Text(_next(host, now.now)),
+            Text(_next_request_text(host, now.now)),
             Text(host.breaker, style=BREAKER_STYLES.get(host.breaker, "")),
         )
-    hidden = now.host_count - min(rows, len(now.hosts))
+    hidden = now.total_hosts - min(rows, len(now.hosts))
     if hidden > 0:
         table.add_row(Text(f"and {hidden:,} more", style="dim"))
     return table
 
 
-def _next(host: HostStanding, now: float) -> str:
+def _next_request_text(host: HostStatus, now: float) -> str:
     from scraper.report.text.formatting import duration_text
 
-    if host.ended:
-        return host.ended
+    if host.gave_up_reason:
+        return host.gave_up_reason
     if not host.waiting:
         return "-"
     wait = host.ready_at - now

@@ -1,6 +1,7 @@
 """`--debug` and SIGUSR1: who waits for what.
 
-With `--debug` the event loop reports callbacks that hold it for more than `SLOW_CALLBACK` seconds. SIGUSR1 prints every
+With `--debug` the event loop reports callbacks that hold it for more than `SLOW_CALLBACK_SECONDS` seconds. SIGUSR1
+prints every
 task with the line it waits at, at any time, also without `--debug`.
 """
 
@@ -12,24 +13,24 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from scraper.cli.exit_codes import say
+from scraper.cli.exit_codes import echo_err
 
-SLOW_CALLBACK = 0.1
+SLOW_CALLBACK_SECONDS = 0.1
 
 
 @contextmanager
-def watching(debug: bool) -> Iterator[None]:
+def task_dump_on_signal(debug: bool) -> Iterator[None]:
     """While inside, SIGUSR1 prints the tasks; with `debug` the loop watches itself."""
     loop = asyncio.get_running_loop()
     if debug:
         loop.set_debug(True)
-        loop.slow_callback_duration = SLOW_CALLBACK
+        loop.slow_callback_duration = SLOW_CALLBACK_SECONDS
         logging.getLogger("asyncio").setLevel(logging.INFO)
-        say("debug: asyncio's debug mode is on; send SIGUSR1 to see every task")
+        echo_err("debug: asyncio's debug mode is on; send SIGUSR1 to see every task")
     number = getattr(signal, "SIGUSR1", None)
     try:
         if number is not None:
-            loop.add_signal_handler(number, lambda: say(render_tasks()))
+            loop.add_signal_handler(number, lambda: echo_err(render_tasks()))
     except (NotImplementedError, RuntimeError, ValueError):
         number = None
     try:
@@ -45,11 +46,11 @@ def render_tasks() -> str:
     for task in sorted(asyncio.all_tasks(), key=lambda task: task.get_name()):
         frames = task.get_stack(limit=1)
         place = f"{frames[-1].f_code.co_filename}:{frames[-1].f_lineno}" if frames else "not started"
-        lines.append(f"{task.get_name():<14} {_innermost(task)}  {place}")
+        lines.append(f"{task.get_name():<14} {_innermost_coroutine(task)}  {place}")
     return f"{len(lines)} tasks\n" + "\n".join(lines)
 
 
-def _innermost(task: asyncio.Task[object]) -> str:
+def _innermost_coroutine(task: asyncio.Task[object]) -> str:
     """The name of the coroutine at the end of the task's chain of awaits."""
     coroutine: object = task.get_coro()
     while True:

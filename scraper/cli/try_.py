@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scraper.cli.exit_codes import FAILED, OK, say
+from scraper.cli.exit_codes import EXIT_FAILED, EXIT_OK, echo_err
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from scraper.config.schema.crawl import CrawlConfig
     from scraper.explain.pages.expressions import ExpressionKind
-    from scraper.explain.pages.page_reading import Reading
-    from scraper.explain.pages.page_trial import Trial
+    from scraper.explain.pages.page_analysis import PageAnalysis
+    from scraper.explain.pages.page_trial import PageTrial
 
-STORED_URL = "http://localhost/"
+DEFAULT_STORED_URL = "http://localhost/"
 """Where a stored page is taken to come from when nobody says."""
 
 
@@ -70,39 +70,39 @@ def try_(
 
     from scraper.errors import ConfigError
     from scraper.explain.pages.expressions import check_expression
-    from scraper.explain.pages.hook_runner import HookedPage
-    from scraper.explain.pages.page_request import Rules
-    from scraper.explain.pages.page_trial import attempt
+    from scraper.explain.pages.hook_runner import HookRunner
+    from scraper.explain.pages.page_request import UrlRules
+    from scraper.explain.pages.page_trial import try_page
     from scraper.model import OutOfScope
-    from scraper.urls.canonicalize import canonicalise
+    from scraper.urls.canonicalize import canonicalize
 
     expressions: list[tuple[ExpressionKind, str]] = [("css", text) for text in css or []]
     expressions += [("xpath", text) for text in xpath or []]
     expressions += [("json", text) for text in json or []]
     for kind, text in expressions:
         check_expression(kind, text)
-    address = url or page_url or (STORED_URL if file is not None else None)
+    address = url or page_url or (DEFAULT_STORED_URL if file is not None else None)
     if address is None:
         raise ConfigError("give the page's URL, or a stored page with --file")
-    loaded = _config(config, address, list(set_ or []))
-    rules = Rules.of(loaded)
-    found = canonicalise(address, None, rules.keys)
+    loaded = _load_config(config, address, list(set_ or []))
+    rules = UrlRules.from_config(loaded)
+    found = canonicalize(address, None, rules.keys)
     if isinstance(found, OutOfScope):
         raise ConfigError(f"{address!r}: {found.rule}")
-    hooks = HookedPage.load(loaded.hooks, config.parent if config is not None else Path())
-    trial = asyncio.run(attempt(loaded, rules, found, hooks, file=file, label=label, shown=links, tell=say))
+    hooks = HookRunner.load(loaded.hooks, config.parent if config is not None else Path())
+    trial = asyncio.run(try_page(loaded, rules, found, hooks, file=file, label=label, max_links=links, notify=echo_err))
     console = Console(highlight=False, soft_wrap=True)
-    _render(console, loaded, trial, file)
-    if trial.reading is not None:
-        _render_reading(console, trial.reading, expressions)
+    _print_requests(console, loaded, trial, file)
+    if trial.analysis is not None:
+        _print_extraction(console, trial.analysis, expressions)
         if repl:
             from scraper.cli.repl import interact
 
-            interact(console, trial.reading)
-    raise typer.Exit(FAILED if trial.failed else OK)
+            interact(console, trial.analysis)
+    raise typer.Exit(EXIT_FAILED if trial.failed else EXIT_OK)
 
 
-def _config(path: Path | None, address: str, overrides: list[str]) -> CrawlConfig:
+def _load_config(path: Path | None, address: str, overrides: list[str]) -> CrawlConfig:
     from scraper.config.reading.load import load_config, parse_config
 
     if path is not None:
@@ -111,29 +111,31 @@ def _config(path: Path | None, address: str, overrides: list[str]) -> CrawlConfi
     return parse_config(f"seeds: [{seed}]\n", "<try>", overrides)
 
 
-def _render(console: Console, config: CrawlConfig, trial: Trial, file: Path | None) -> None:
+def _print_requests(console: Console, config: CrawlConfig, trial: PageTrial, file: Path | None) -> None:
     """The requests, and what hooks did."""
-    from scraper.cli.try_lines import show, step_lines
-    from scraper.explain.pages.repl_session import Line
+    from scraper.cli.try_lines import print_line, step_lines
+    from scraper.explain.pages.repl_session import StyledLine
 
-    if file is not None and trial.page is not None:
-        show(console, "stored", f"{file}, {trial.page.body.size:,} bytes, taken as {trial.page.request.url.href}")
+    if file is not None and trial.response is not None:
+        print_line(
+            console, "stored", f"{file}, {trial.response.body.size:,} bytes, taken as {trial.response.request.url.href}"
+        )
     for step in trial.steps:
-        for label, text in step_lines(step, obeyed=config.politeness.robots.policy == "obey"):
-            show(console, label, text)
-    for note in trial.notes:
-        show(console, "hook", Line(note.text, "bad" if note.failed else ""))
+        for label, text in step_lines(step, obeys_robots=config.politeness.robots.policy == "obey"):
+            print_line(console, label, text)
+    for note in trial.hook_results:
+        print_line(console, "hook", StyledLine(note.text, "bad" if note.failed else ""))
 
 
-def _render_reading(console: Console, reading: Reading, expressions: list[tuple[ExpressionKind, str]]) -> None:
-    from scraper.cli.try_lines import check_lines, item_lines, link_lines, page_lines, show
-    from scraper.explain.pages.repl_session import Line, probe_lines
+def _print_extraction(console: Console, reading: PageAnalysis, expressions: list[tuple[ExpressionKind, str]]) -> None:
+    from scraper.cli.try_lines import check_lines, item_lines, link_lines, page_lines, print_line
+    from scraper.explain.pages.repl_session import StyledLine, probe_lines
 
     for label, text in page_lines(reading):
-        show(console, label, text)
-    idle = (Line(text) for text in reading.idle_rules)
+        print_line(console, label, text)
+    idle = (StyledLine(text) for text in reading.skipped_rules)
     for line in (*link_lines(reading), *idle, *check_lines(reading), *item_lines(reading)):
-        show(console, "", line)
+        print_line(console, "", line)
     for kind, text in expressions:
-        for line in probe_lines(reading.surface, kind, text):
-            show(console, "", line)
+        for line in probe_lines(reading.parsed, kind, text):
+            print_line(console, "", line)

@@ -10,11 +10,11 @@ import typer
 
 if TYPE_CHECKING:
     from scraper.config.schema.crawl import CrawlConfig
-    from scraper.explain.pages.page_request import Rules
-    from scraper.explain.runs.why import Facts, RobotsFact, RunFacts
+    from scraper.explain.pages.page_request import UrlRules
+    from scraper.explain.runs.why import RobotsFact, RunFacts, UrlFacts
     from scraper.model import Url
 
-LABEL = 14
+LABEL_COLUMNS = 14
 """Columns of the labels."""
 
 
@@ -49,84 +49,84 @@ def why(
     from rich.console import Console
 
     from scraper.config.reading.load import load_config
-    from scraper.explain.pages.page_request import Rules
+    from scraper.explain.pages.page_request import UrlRules
     from scraper.model import OutOfScope
-    from scraper.urls.canonicalize import canonicalise
+    from scraper.urls.canonicalize import canonicalize
 
     overrides = list(set_ or [])
     if output is not None:
         overrides.append("output.folder='" + str(output).replace("'", "''") + "'")
     loaded = load_config(config, overrides)
-    rules = Rules.of(loaded)
-    found = canonicalise(url, None, rules.keys)
+    rules = UrlRules.from_config(loaded)
+    found = canonicalize(url, None, rules.keys)
     console = Console(highlight=False)
     if isinstance(found, OutOfScope) and as_json:
         typer.echo(json.dumps({"url": url, "reason": found.reason, "detail": found.rule}, ensure_ascii=False))
         raise typer.Exit(0)
     if isinstance(found, OutOfScope):
-        _print(console, "reason", f"{found.reason}: {found.rule}")
+        _print_line(console, "reason", f"{found.reason}: {found.rule}")
         raise typer.Exit(0)
-    facts = _facts(loaded, rules, found, offline, body)
+    facts = _collect_facts(loaded, rules, found, offline, body)
     if as_json:
         _print_json(facts)
     else:
-        _tell(console, facts)
+        _print_facts(console, facts)
 
 
-def _facts(config: CrawlConfig, rules: Rules, url: Url, offline: bool, body: str | None) -> Facts:
+def _collect_facts(config: CrawlConfig, rules: UrlRules, url: Url, offline: bool, body: str | None) -> UrlFacts:
     from scraper.clock import wall_time
-    from scraper.explain.runs.why import Facts, depth_in, judge_scope, run_facts
-    from scraper.urls.post_identity import plain_key
+    from scraper.explain.runs.why import UrlFacts, explain_scope, read_run_facts, recorded_depth
+    from scraper.urls.post_identity import strip_post_prefix
 
-    run = run_facts(config.output.folder, url, config, rules.keys, body)
-    is_seed = any(url.key in (seed.key, plain_key(seed.key)) for seed in rules.seeds)
-    depth = 0 if is_seed else depth_in(run)
-    steps, is_file = judge_scope(rules.scope, config, url, depth)
+    run = read_run_facts(config.output.folder, url, config, rules.keys, body)
+    is_seed = any(url.key in (seed.key, strip_post_prefix(seed.key)) for seed in rules.seeds)
+    depth = 0 if is_seed else recorded_depth(run)
+    steps, is_file = explain_scope(rules.scope, config, url, depth)
     refused = any(step.verdict == "rejects" for step in steps)
-    robots = _robots(config, rules, url, run, offline or refused, wall_time())
-    return Facts(url, config, steps, depth, is_file, robots, run, is_seed)
+    robots = _robots_fact(config, rules, url, run, offline or refused, wall_time())
+    return UrlFacts(url, config, steps, depth, is_file, robots, run, is_seed)
 
 
-def _robots(
-    config: CrawlConfig, rules: Rules, url: Url, run: RunFacts | None, offline: bool, now: float
+def _robots_fact(
+    config: CrawlConfig, rules: UrlRules, url: Url, run: RunFacts | None, offline: bool, now: float
 ) -> RobotsFact | None:
     """What robots.txt says: from the run's memory, or asked for now. A URL out of scope is no reason to ask."""
     import asyncio
 
-    from scraper.explain.pages.page_request import asking
-    from scraper.explain.runs.why import RobotsFact, robots_source
+    from scraper.explain.pages.page_request import open_page_fetcher
+    from scraper.explain.runs.why import RobotsFact, robots_source_text
 
     if config.politeness.robots.policy == "ignore":
         return RobotsFact(None, "politeness.robots: ignore")
     if run is not None and run.robots is not None:
-        return RobotsFact(run.robots.judge(url.target), robots_source(run.robots, now))
+        return RobotsFact(run.robots.check(url.target), robots_source_text(run.robots, now))
     if offline:
         return None
 
     async def ask() -> RobotsFact:
-        async with asking(config, rules, url) as asker:
-            entry = await asker.robots(url)
-            return RobotsFact(entry.judge(url.target), f"read now, {entry.detail}")
+        async with open_page_fetcher(config, rules, url) as asker:
+            entry = await asker.fetch_robots(url)
+            return RobotsFact(entry.check(url.target), f"read now, {entry.detail}")
 
     return asyncio.run(ask())
 
 
-def _tell(console: object, facts: Facts) -> None:
+def _print_facts(console: object, facts: UrlFacts) -> None:
     from scraper.clock import wall_time
-    from scraper.explain.runs.why_text import lines
+    from scraper.explain.runs.why_text import fact_lines
 
-    for label, text in lines(facts, wall_time()):
-        _print(console, label, text)
+    for label, text in fact_lines(facts, wall_time()):
+        _print_line(console, label, text)
 
 
-def _print_json(facts: Facts) -> None:
+def _print_json(facts: UrlFacts) -> None:
     from scraper.clock import wall_time
-    from scraper.explain.runs.why_text import values
+    from scraper.explain.runs.why_text import facts_as_json
 
-    typer.echo(json.dumps(values(facts, wall_time()), ensure_ascii=False))
+    typer.echo(json.dumps(facts_as_json(facts, wall_time()), ensure_ascii=False))
 
 
-def _print(console: object, label: str, text: str) -> None:
+def _print_line(console: object, label: str, text: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
@@ -134,5 +134,5 @@ def _print(console: object, label: str, text: str) -> None:
 
     assert isinstance(console, Console)
     style = "bold" if label == "reason" else ""
-    line = Text.assemble((f"{label:<{LABEL}}", "dim"), (clean(text, 4000), style))
+    line = Text.assemble((f"{label:<{LABEL_COLUMNS}}", "dim"), (clean(text, 4000), style))
     console.print(line, soft_wrap=True)

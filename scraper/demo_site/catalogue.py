@@ -7,9 +7,9 @@ import random
 from dataclasses import dataclass
 from decimal import Decimal
 
-LISTED = 20
+PRODUCTS_PER_LISTING = 20
 """Products on one listing page."""
-FIXED_PAGES = 14
+NON_PRODUCT_PAGES = 14
 """How many pages the shop has beside products and their listings."""
 
 CATEGORIES = (
@@ -40,12 +40,12 @@ TAGS = (
     "set",
 )
 MATERIALS = ("Oak", "Steel", "Wool", "Glass", "Clay", "Brass", "Cotton", "Cork")
-PROSE = (
+DESCRIPTION_TEXT = (
     "plain sturdy made for daily use and built to last with joints that hold their shape the finish is oiled twice by "
     "hand light falls softly on every side it stands well in small rooms or under a window the parts come from places "
     "we know each piece differs a little in grain and tone wipe clean with a dry cloth and keep away from heat"
 )
-WORDS = tuple(PROSE.split())
+DESCRIPTION_WORDS = tuple(DESCRIPTION_TEXT.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Product:
         return f"/catalogue/{self.slug}-{self.number}/index.html"
 
     @property
-    def cover(self) -> str:
+    def cover_path(self) -> str:
         """Where its picture stands."""
         return f"/media/cover-{self.number}.png"
 
@@ -83,12 +83,12 @@ class Catalogue:
     """
 
     def __init__(self, pages: int, seed: int) -> None:
-        count = max(len(CATEGORIES), pages - FIXED_PAGES)
-        while count > len(CATEGORIES) and count + _listings(count) + FIXED_PAGES > pages:
+        count = max(len(CATEGORIES), pages - NON_PRODUCT_PAGES)
+        while count > len(CATEGORIES) and count + _listing_count(count) + NON_PRODUCT_PAGES > pages:
             count -= 1
         dice = random.Random(seed)  # noqa: S311  goods, not secrets
         self.seed = seed
-        self.products = tuple(_product(number, dice) for number in range(1, count + 1))
+        self.products = tuple(_make_product(number, dice) for number in range(1, count + 1))
         self.by_category = tuple(
             tuple(p for p in self.products if p.category == category) for category in range(len(CATEGORIES))
         )
@@ -97,7 +97,7 @@ class Catalogue:
         """The paragraphs of a product's page."""
         dice = random.Random(self.seed * 1_000_003 + product.number)  # noqa: S311  texts, not secrets
         return [
-            " ".join(dice.choice(WORDS) for _ in range(dice.randint(40, 120))).capitalize() + "."
+            " ".join(dice.choice(DESCRIPTION_WORDS) for _ in range(dice.randint(40, 120))).capitalize() + "."
             for _ in range(dice.randint(3, 8))
         ]
 
@@ -110,19 +110,21 @@ class Catalogue:
         return list(dict.fromkeys(p for p in near + far if p is not product))[:6]
 
 
-def slices(products: tuple[Product, ...]) -> list[tuple[Product, ...]]:
+def paginate(products: tuple[Product, ...]) -> list[tuple[Product, ...]]:
     """`products` in portions of one listing page, at least one."""
-    return [products[i : i + LISTED] for i in range(0, len(products), LISTED)] or [()]
+    return [products[i : i + PRODUCTS_PER_LISTING] for i in range(0, len(products), PRODUCTS_PER_LISTING)] or [()]
 
 
-def _listings(count: int) -> int:
+def _listing_count(count: int) -> int:
     """How many listing pages `count` products have: those of the whole catalogue and those of each category."""
     short, longer = divmod(count, len(CATEGORIES))
-    by_category = longer * math.ceil((short + 1) / LISTED) + (len(CATEGORIES) - longer) * math.ceil(short / LISTED)
-    return math.ceil(count / LISTED) + by_category
+    by_category = longer * math.ceil((short + 1) / PRODUCTS_PER_LISTING) + (len(CATEGORIES) - longer) * math.ceil(
+        short / PRODUCTS_PER_LISTING
+    )
+    return math.ceil(count / PRODUCTS_PER_LISTING) + by_category
 
 
-def _product(number: int, dice: random.Random) -> Product:
+def _make_product(number: int, dice: random.Random) -> Product:
     adjective, noun = dice.choice(ADJECTIVES), dice.choice(NOUNS)
     category = (number - 1) % len(CATEGORIES)
     name = f"{adjective} {noun} {CATEGORIES[category].removesuffix('s')} {number}"
@@ -134,7 +136,7 @@ def _product(number: int, dice: random.Random) -> Product:
         slug=slug,
         category=category,
         price=price,
-        price_text=_priced(price, dice),
+        price_text=_format_price(price, dice),
         stock=dice.choice((0, *range(1, 40))),
         rating=dice.randint(1, 5),
         tags=tuple(dice.sample(TAGS, dice.randint(1, 4))),
@@ -144,7 +146,7 @@ def _product(number: int, dice: random.Random) -> Product:
     )
 
 
-def _priced(price: Decimal, dice: random.Random) -> str:
+def _format_price(price: Decimal, dice: random.Random) -> str:
     """The price in one of the forms that shops use; all of them mean the same number."""
     english = f"{price:,.2f}"
     german = english.translate(str.maketrans(",.", ".,"))

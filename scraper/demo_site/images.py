@@ -5,31 +5,31 @@ from __future__ import annotations
 import struct
 import zlib
 
-SIDE = 48
+PICTURE_SIDE_PX = 48
 """Width and height of a picture, in pixels."""
 
 
-def png(number: int) -> bytes:
+def make_png(number: int) -> bytes:
     """A picture of stripes whose colours depend on `number` (PNG, RGB, 8 bits; W3C PNG section 5)."""
     base = ((number * 67) % 200 + 40, (number * 131) % 200 + 40, (number * 29) % 200 + 40)
     step = number % 5 + 3
     rows = []
-    for y in range(SIDE):
+    for y in range(PICTURE_SIDE_PX):
         row = bytearray(b"\0")
-        for x in range(SIDE):
+        for x in range(PICTURE_SIDE_PX):
             shade = 1.0 if (x + y * (number % 3)) // step % 2 else 0.7
             row += bytes(int(channel * shade) for channel in base)
         rows.append(bytes(row))
-    header = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", PICTURE_SIDE_PX, PICTURE_SIDE_PX, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"".join(rows), 6)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(kind, content) for kind, content in chunks)
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def _png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def pdf(title: str) -> bytes:
+def make_pdf(title: str) -> bytes:
     """A paper of one page that shows `title` (PDF 1.4; ISO 32000-1 section 7.5). `title` is plain ASCII."""
     content = f"BT /F1 24 Tf 72 720 Td ({title}) Tj ET".encode("ascii")
     objects = (

@@ -18,13 +18,13 @@ from typing import Literal, cast
 
 from scraper.clock import Clock
 
-HEAD_LIMIT = 16 * 1024
+MAX_HEAD_BYTES = 16 * 1024
 """Longest request head, in bytes; also how much may wait behind a request that is being answered."""
-CONNECTIONS = 4096
+MAX_CONNECTIONS = 4096
 """Most connections at once; further ones are closed."""
 
 
-class Asked:
+class SiteRequest:
     """One request as the site sees it: method, target and the headers, names in lower case."""
 
     __slots__ = ("headers", "method", "target")
@@ -34,7 +34,7 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Reply:
+class SiteResponse:
     """One response. `delay` is seconds before it is sent; `fault` breaks it on the way.
 
     `truncate` announces the whole body, sends half of it and closes; `reset` closes the connection with a TCP reset.
@@ -61,22 +61,26 @@ class Reply:
         self.head = "\r\n".join(lines).encode("latin-1") + b"\r\n"
 
 
-Answer = Callable[[Asked], Reply]
+RespondFunction = Callable[[SiteRequest], SiteResponse]
 
-NOT_MODIFIED = Reply(304)
-BAD_REQUEST = Reply(400, b"bad request\n", "text/plain", (("Connection", "close"),))
-NOT_ALLOWED = Reply(405, b"GET and HEAD only\n", "text/plain", (("Allow", "GET, HEAD"), ("Connection", "close")))
-TOO_LARGE = Reply(431, b"request head too large\n", "text/plain", (("Connection", "close"),))
+NOT_MODIFIED = SiteResponse(304)
+BAD_REQUEST = SiteResponse(400, b"bad request\n", "text/plain", (("Connection", "close"),))
+METHOD_NOT_ALLOWED = SiteResponse(
+    405, b"GET and HEAD only\n", "text/plain", (("Allow", "GET, HEAD"), ("Connection", "close"))
+)
+HEADERS_TOO_LARGE = SiteResponse(431, b"request head too large\n", "text/plain", (("Connection", "close"),))
 
 
-class Server:
+class SiteServer:
     """Listens on one port of 127.0.0.1 and answers every request with what `answer` returns.
 
     `latency` and `jitter` are seconds; the wait before a response is `latency` plus `jitter` times `dice()` in 0..1.
     """
 
-    def __init__(self, answer: Answer, latency: float, jitter: float, dice: Callable[[], float]) -> None:
-        self.answer, self.latency, self.jitter, self.dice = answer, latency, jitter, dice
+    def __init__(
+        self, respond: RespondFunction, latency: float, jitter: float, random_share: Callable[[], float]
+    ) -> None:
+        self.respond, self.latency, self.jitter, self.random_share = respond, latency, jitter, random_share
         self.connections: set[_Connection] = set()
         self.requests = 0
         self._server: asyncio.Server | None = None
@@ -103,21 +107,21 @@ class Server:
         server, self._server = self._server, None
         server.close()
         for connection in list(self.connections):
-            connection.drop()
+            connection.abort()
         await server.wait_closed()
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: SiteServer) -> None:
         self._server = server
         self._buffer = b""
         self._timer: asyncio.TimerHandle | None = None
-        self._last = False
+        self._closing = False
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        if len(self._server.connections) >= CONNECTIONS:
+        if len(self._server.connections) >= MAX_CONNECTIONS:
             self._transport.abort()
         else:
             self._server.connections.add(self)
@@ -127,7 +131,7 @@ class _Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
 
-    def drop(self) -> None:
+    def abort(self) -> None:
         """Close at once, whatever is under way."""
         self._transport.abort()
 
@@ -138,26 +142,26 @@ class _Connection(asyncio.Protocol):
         self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
-        if self._last:
+        if self._closing:
             return
         self._buffer += data
         if self._timer is None:
-            self._answer_waiting()
-        elif len(self._buffer) > HEAD_LIMIT:
+            self._process_buffer()
+        elif len(self._buffer) > MAX_HEAD_BYTES:
             self._transport.pause_reading()
 
-    def _answer_waiting(self) -> None:
+    def _process_buffer(self) -> None:
         """Answer what is complete in the buffer, until one answer must wait."""
-        while not self._last and self._timer is None:
+        while not self._closing and self._timer is None:
             head, end, rest = self._buffer.partition(b"\r\n\r\n")
             if not end:
-                if len(self._buffer) > HEAD_LIMIT:
-                    self._send(TOO_LARGE, bodyless=False)
+                if len(self._buffer) > MAX_HEAD_BYTES:
+                    self._send(HEADERS_TOO_LARGE, bodyless=False)
                 return
             self._buffer = rest
-            self._one(head)
+            self._handle_request(head)
 
-    def _one(self, head: bytes) -> None:
+    def _handle_request(self, head: bytes) -> None:
         server = self._server
         server.requests += 1
         asked = parse_head(head)
@@ -165,47 +169,47 @@ class _Connection(asyncio.Protocol):
             self._send(BAD_REQUEST, bodyless=False)
             return
         if asked.method not in ("GET", "HEAD"):
-            self._send(NOT_ALLOWED, bodyless=False)
+            self._send(METHOD_NOT_ALLOWED, bodyless=False)
             return
-        reply = server.answer(asked)
-        self._last = asked.headers.get("connection", "").lower() == "close"
+        reply = server.respond(asked)
+        self._closing = asked.headers.get("connection", "").lower() == "close"
         if reply.etag and asked.headers.get("if-none-match") == reply.etag:
             reply = NOT_MODIFIED
-        delay = reply.delay + server.latency + (server.jitter * server.dice() if server.jitter else 0.0)
+        delay = reply.delay + server.latency + (server.jitter * server.random_share() if server.jitter else 0.0)
         if delay > 0:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(delay, self._later, reply, asked.method == "HEAD")
+            self._timer = loop.call_later(delay, self._send_delayed, reply, asked.method == "HEAD")
         else:
             self._send(reply, bodyless=asked.method == "HEAD")
 
-    def _later(self, reply: Reply, bodyless: bool) -> None:
+    def _send_delayed(self, reply: SiteResponse, bodyless: bool) -> None:
         self._timer = None
         if self._transport.is_closing():
             return
         self._send(reply, bodyless)
         self._transport.resume_reading()
-        self._answer_waiting()
+        self._process_buffer()
 
-    def _send(self, reply: Reply, bodyless: bool) -> None:
+    def _send(self, reply: SiteResponse, bodyless: bool) -> None:
         transport = self._transport
         if reply.fault == "reset":
             # Without a linger time of zero a close is an orderly end, which is another fault.
             sock = transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._last = True
+            self._closing = True
             transport.abort()
             return
         body = b"" if bodyless else reply.body
         if reply.fault == "truncate":
             body = body[: len(body) // 2]
-            self._last = True
+            self._closing = True
         transport.write(b"".join((reply.head, self._server.date_line(), body)))
-        if self._last or reply.status in (400, 405, 431):
-            self._last = True
+        if self._closing or reply.status in (400, 405, 431):
+            self._closing = True
             transport.close()
 
 
-def parse_head(head: bytes) -> Asked | None:
+def parse_head(head: bytes) -> SiteRequest | None:
     """The request line and headers, or None when they are none (RFC 9112 section 3)."""
     first, *lines = head.decode("latin-1").split("\r\n")
     parts = first.split(" ")
@@ -219,4 +223,4 @@ def parse_head(head: bytes) -> Asked | None:
         headers[name.strip().lower()] = value.strip()
     if parts[2] == "HTTP/1.0":
         headers.setdefault("connection", "close")
-    return Asked(parts[0], parts[1], headers)
+    return SiteRequest(parts[0], parts[1], headers)

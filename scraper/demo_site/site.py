@@ -17,10 +17,20 @@ from types import TracebackType
 
 from scraper.clock import Clock
 from scraper.demo_site.catalogue import CATEGORIES, Catalogue, Product
-from scraper.demo_site.server import Asked, Reply, Server
-from scraper.demo_site.shop import DOWNLOADS, LIMITED_OFFERS, LOOP, MISSING, NOTES, PRIVATE, REDIRECTS, SLOW_PAGES, Shop
+from scraper.demo_site.server import SiteRequest, SiteResponse, SiteServer
+from scraper.demo_site.shop import (
+    DOWNLOAD_PATHS,
+    LIMITED_OFFER_COUNT,
+    MISSING_PATHS,
+    PRIVATE_PATH,
+    REDIRECT_LOOPS,
+    REDIRECTS,
+    SITEMAP_ONLY_PATHS,
+    SLOW_PAGE_COUNT,
+    Shop,
+)
 from scraper.demo_site.supplier import Supplier
-from scraper.demo_site.templates import frame
+from scraper.demo_site.templates import page_html
 
 LIMITED_BURST = 3
 """Requests the limited area answers at once before its rate holds."""
@@ -49,7 +59,7 @@ class SiteSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedContent:
     """What a crawl must find that starts at the home page, obeys robots.txt and may go to the supplier.
 
     `pages` are the shop's good HTML pages that links lead to, without tracking and session parameters and without the
@@ -77,14 +87,14 @@ class ShopSite:
 
     url: str
     supplier_url: str
-    expected: Expected
+    expected: ExpectedContent
 
     def __init__(self, settings: SiteSettings | None = None) -> None:
         self.settings = settings or SiteSettings()
         dice = random.Random(self.settings.seed).random  # noqa: S311  latencies, not secrets
         latency, jitter = self.settings.latency_s, self.settings.jitter_s
-        self._shop_server = Server(self._answer_shop, latency, jitter, dice)
-        self._supplier_server = Server(self._answer_supplier, latency, jitter, dice)
+        self._shop_server = SiteServer(self._respond_shop, latency, jitter, dice)
+        self._supplier_server = SiteServer(self._respond_supplier, latency, jitter, dice)
         self._cut_once = False
         self._limited_from = 0.0
         self._shop: Shop
@@ -108,7 +118,7 @@ class ShopSite:
             raise
         self._shop = Shop(Catalogue(settings.pages, settings.seed), self.url, self.supplier_url)
         self._supplier = Supplier(self.supplier_url, self.url, settings.outage_s, settings.outage_requests)
-        self.expected = expected(self._shop, self._supplier)
+        self.expected = expected_content(self._shop, self._supplier)
         return self
 
     async def __aexit__(
@@ -122,26 +132,26 @@ class ShopSite:
         await self._shop_server.aclose()
         await self._supplier_server.aclose()
 
-    def _answer_shop(self, asked: Asked) -> Reply:
+    def _respond_shop(self, asked: SiteRequest) -> SiteResponse:
         path = asked.target.partition("?")[0]
         if path.startswith("/limited/") and not self._within_limit():
-            body = frame("Too many requests", "<h1>One after the other, please</h1>").encode()
-            return Reply(429, body, headers=(("Retry-After", "1"),))
-        reply = self._shop.answer(asked.target)
+            body = page_html("Too many requests", "<h1>One after the other, please</h1>").encode()
+            return SiteResponse(429, body, headers=(("Retry-After", "1"),))
+        reply = self._shop.respond(asked.target)
         if path.startswith("/slow/"):
             return replace(reply, delay=self.settings.slow_s)
         if path.startswith("/error/"):
-            return Reply(500, frame("Broken", "<h1>This page is broken</h1>").encode())
+            return SiteResponse(500, page_html("Broken", "<h1>This page is broken</h1>").encode())
         if path.startswith("/flaky/"):
-            return self._flaky(path)
+            return self._flaky_response(path)
         return reply
 
-    def _flaky(self, path: str) -> Reply:
-        body = frame("Long page", f"<h1>Long page</h1>{'<p>And so on.</p>' * 200}").encode()
+    def _flaky_response(self, path: str) -> SiteResponse:
+        body = page_html("Long page", f"<h1>Long page</h1>{'<p>And so on.</p>' * 200}").encode()
         if path == "/flaky/once.html" and self._cut_once:
-            return Reply(body=body)
+            return SiteResponse(body=body)
         self._cut_once = self._cut_once or path == "/flaky/once.html"
-        return Reply(body=body, fault="truncate")
+        return SiteResponse(body=body, fault="truncate")
 
     def _within_limit(self) -> bool:
         """GCRA: `limited_rate` requests a second, of which `LIMITED_BURST` may come at once."""
@@ -151,11 +161,11 @@ class ShopSite:
         self._limited_from = max(self._limited_from, now) + gap
         return True
 
-    def _answer_supplier(self, asked: Asked) -> Reply:
-        return self._supplier.answer(asked.target, self._clock.now())
+    def _respond_supplier(self, asked: SiteRequest) -> SiteResponse:
+        return self._supplier.respond(asked.target, self._clock.now())
 
 
-def expected(shop: Shop, supplier: Supplier) -> Expected:
+def expected_content(shop: Shop, supplier: Supplier) -> ExpectedContent:
     """What there is to find in `shop` and at `supplier`."""
     products = shop.catalogue.products
     paths = {"/", "/about.html", "/terms.html", "/service.html", "/flaky/once.html"}
@@ -164,28 +174,28 @@ def expected(shop: Shop, supplier: Supplier) -> Expected:
     for name, listings in zip(CATEGORIES, shop.category_listings, strict=True):
         paths |= {f"/category/{name.lower()}/index.html"}
         paths |= {f"/category/{name.lower()}/page-{n}.html" for n in range(2, len(listings) + 1)}
-    paths |= {f"/limited/offer-{n}.html" for n in range(1, LIMITED_OFFERS + 1)}
-    paths |= {f"/slow/page-{n}.html" for n in range(1, SLOW_PAGES + 1)}
+    paths |= {f"/limited/offer-{n}.html" for n in range(1, LIMITED_OFFER_COUNT + 1)}
+    paths |= {f"/slow/page-{n}.html" for n in range(1, SLOW_PAGE_COUNT + 1)}
 
     def full(some: object) -> str:
         return f"{shop.address}{some}"
 
-    broken = {full(path): 404 for path in (*MISSING, "/login.html", "/missing/terms-1998.html")}
+    broken = {full(path): 404 for path in (*MISSING_PATHS, "/login.html", "/missing/terms-1998.html")}
     broken |= {full("/error/broken.html"): 500, full("/flaky/truncated.html"): 0}
     moved = {n: products[n - 1].path for n in (1, len(products) // 2 + 1, len(products))}
     redirects = {full(f"/old/product-{n}.html"): full(path) for n, path in moved.items()}
     redirects |= {full(path): full(target) for path, (_, target) in REDIRECTS.items()}
-    return Expected(
+    return ExpectedContent(
         products={full(product.path): product for product in products},
         pages=frozenset(full(path) for path in paths),
-        sitemap_only=frozenset(full(path) for path in NOTES),
+        sitemap_only=frozenset(full(path) for path in SITEMAP_ONLY_PATHS),
         supplier_pages=supplier.pages,
-        media=frozenset(full(product.cover) for product in products),
-        downloads=frozenset(full(path) for path in DOWNLOADS),
+        media=frozenset(full(product.cover_path) for product in products),
+        downloads=frozenset(full(path) for path in DOWNLOAD_PATHS),
         redirects=redirects,
-        loops=frozenset(full(path) for path in LOOP),
+        loops=frozenset(full(path) for path in REDIRECT_LOOPS),
         broken=broken,
-        forbidden=frozenset({full(PRIVATE), full("/cart"), *(full(f"/cart?add={p.number}") for p in products)}),
+        forbidden=frozenset({full(PRIVATE_PATH), full("/cart"), *(full(f"/cart?add={p.number}") for p in products)}),
     )
 
 

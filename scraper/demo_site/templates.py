@@ -7,7 +7,7 @@ from html import escape
 
 from scraper.demo_site.catalogue import CATEGORIES, Product
 
-STYLE = (
+PAGE_CSS = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:0;color:#223;background:#faf9f6}"
     "header,footer{background:#284b63;color:#fff;padding:.8rem 2rem}header a,footer a{color:#fff;margin-right:1rem}"
     "main{max-width:64rem;margin:1.5rem auto;padding:0 1rem}nav.side a{margin-right:.8rem}"
@@ -19,12 +19,12 @@ STYLE = (
 )
 
 
-def frame(title: str, body: str, *, head: str = "") -> str:
+def page_html(title: str, body: str, *, head: str = "") -> str:
     """A whole page: `title` is text, `body` and `head` are markup."""
     side = "".join(f'<a href="/category/{name.lower()}/index.html">{name}</a>' for name in CATEGORIES)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)} | Corner Shop</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>{head}</head>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{PAGE_CSS}</style>{head}</head>\n'
         '<body>\n<header><a href="/">Corner Shop</a><a href="/catalogue/page-1.html">Catalogue</a>'
         '<a href="/about.html">About</a><a href="/cart">Cart</a></header>\n'
         f'<main><nav class="side">{side}</nav>\n{body}\n</main>\n'
@@ -40,23 +40,23 @@ def breadcrumbs(*steps: tuple[str, str]) -> str:
     return f'<p class="breadcrumbs">{links}</p>'
 
 
-def teaser(product: Product, session: str) -> str:
+def product_card(product: Product, session: str) -> str:
     """A product on a listing. The picture's link carries a session id: the same page under one more address."""
     name = escape(product.name)
     return (
         f'<article class="product" data-rating="{product.rating}"><a href="{product.path}?sid={session}">'
-        f'<img src="{product.cover}" alt="{name}" width="48" height="48"></a>'
+        f'<img src="{product.cover_path}" alt="{name}" width="48" height="48"></a>'
         f'<h3><a href="{product.path}">{name}</a></h3><p class="price_color">{product.price_text}</p>'
-        f'<p class="availability">{stock(product)}</p></article>'
+        f'<p class="availability">{stock_text(product)}</p></article>'
     )
 
 
-def stock(product: Product) -> str:
+def stock_text(product: Product) -> str:
     """Whether and how often the product is there."""
     return f"In stock ({product.stock} available)" if product.stock else "Out of stock"
 
 
-def pager(number: int, count: int, address: str) -> tuple[str, str]:
+def pagination(number: int, count: int, address: str) -> tuple[str, str]:
     """Links to the neighbours of page `number` of `count`: for the body, for the head. `address` holds `{}`."""
     body, head = [], []
     if number > 1:
@@ -71,6 +71,6 @@ def pager(number: int, count: int, address: str) -> tuple[str, str]:
     return f'<p class="pager">{" · ".join(body)}</p>', "".join(head)
 
 
-def listed(items: Iterable[tuple[str, str]]) -> str:
+def link_list(items: Iterable[tuple[str, str]]) -> str:
     """A plain list of links: pairs of href and text."""
     return "<ul>" + "".join(f'<li><a href="{escape(href)}">{escape(text)}</a></li>' for href, text in items) + "</ul>"

@@ -16,15 +16,15 @@ from pathlib import Path
 
 from scraper.clock import Clock, wall_time
 from scraper.downloads.journal import Journal
-from scraper.downloads.list_counts import Tally
-from scraper.downloads.list_feed import ListFeed, lines_of
+from scraper.downloads.list_counts import ListCounts
+from scraper.downloads.list_feed import ListFeed, entries_from_urls
 from scraper.downloads.lists.checksum_file import read_checksums
 from scraper.downloads.lists.count import count_lines
 from scraper.downloads.lists.entry import BadLine, Entry
-from scraper.downloads.lists.pipe_source import Lull
-from scraper.downloads.lists.read import read_as_it_comes
-from scraper.downloads.manifest import FAILED, MANIFEST, ManifestSink
-from scraper.downloads.mirrors import Mirrors
+from scraper.downloads.lists.pipe_source import NoData
+from scraper.downloads.lists.read import read_live_list
+from scraper.downloads.manifest import FAILED_NAME, MANIFEST_NAME, ManifestSink
+from scraper.downloads.mirrors import EntryMirrors
 from scraper.downloads.options import (
     DownloadOptions,
     download_rules,
@@ -34,38 +34,38 @@ from scraper.downloads.options import (
     transport_settings,
 )
 from scraper.engine.engine import Engine
-from scraper.engine.host_registry import GATE_NOTE
-from scraper.engine.session import CLOCK_MARK, epoch, set_back
+from scraper.engine.host_registry import HOST_STATE_GATE
+from scraper.engine.session import CLOCK_CHECKPOINT, clock_set_back_notice, session_start
 from scraper.errors import FrontierError
 from scraper.events import CrawlStarted, EventBus, Listener, Warned
-from scraper.frontier.carryover import Remains, remains_of
-from scraper.frontier.inspect import DOWNLOAD_STATE
+from scraper.frontier.carryover import CarryOver, read_carry_over
+from scraper.frontier.inspect import DOWNLOAD_STATE_FOLDER
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
-from scraper.model import Harvest, Page
-from scraper.politeness.bandwidth_gate import Pace
+from scraper.model import Extraction, Response
+from scraper.politeness.bandwidth_gate import BandwidthLimiter
 from scraper.politeness.host_gate import HostGate
 from scraper.politeness.host_overrides import PolitenessSettings
-from scraper.rundir.fd_limit import affordable, too_few_files
+from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
 from scraper.rundir.lock import RunLock
 from scraper.transfer.file_fetcher import FileFetcher
-from scraper.transfer.output_folder import Folder
-from scraper.transfer.part_metadata import Notes
+from scraper.transfer.output_folder import OutputFolder
+from scraper.transfer.part_metadata import PartMetadataStore
 from scraper.transport.address_guard import AddressGuard
 from scraper.transport.fast_transport import FastTransport
 
-STATE = DOWNLOAD_STATE
+STATE_FOLDER = DOWNLOAD_STATE_FOLDER
 """The state of downloads inside the output folder; a crawl's lies beside it."""
-JOURNAL = "journal.sqlite"
-QUEUE = "queue.sqlite"
-PARTS = "parts"
+JOURNAL_NAME = "journal.sqlite"
+QUEUE_NAME = "queue.sqlite"
+PARTS_FOLDER = "parts"
 WINDOW_ROWS = 2_500
 """Requests that wait in RAM: what is read ahead of the list, and a batch."""
-FILES_EACH = 3
+FILES_PER_TRANSFER = 3
 """Open files of one transfer: its connection, its file, an idle connection of a host that is done."""
 
 
 @dataclass(frozen=True, slots=True)
-class DownloadAssembly:
+class DownloadParts:
     """A machine that is ready: everything is open, nothing has been asked for. `notices` fill as the list is read."""
 
     engine: Engine
@@ -77,58 +77,58 @@ class DownloadAssembly:
     notices: list[str]
 
 
-class _FindsNothing:
+class _NoExtractor:
     """The extractor of a download."""
 
-    def extract(self, page: Page) -> Harvest:
-        return Harvest()
+    def extract(self, page: Response) -> Extraction:
+        return Extraction()
 
 
-async def assemble_download(
+async def build_download(
     source: str | Path | Iterable[str],
     folder: Path,
     options: DownloadOptions,
     stack: AsyncExitStack,
     *,
     listeners: Sequence[Listener] = (),
-    tally: Tally | None = None,
-) -> DownloadAssembly:
+    counts: ListCounts | None = None,
+) -> DownloadParts:
     """Open everything a download into `folder` needs, on `stack`.
 
-    Raises `ConfigError`, `RunLocked`, `FrontierError`, `SinkError`, `FetchError`; all before any request.
+    Raises `ConfigError`, `RunLockedError`, `FrontierError`, `SinkError`, `FetchError`; all before any request.
     """
     checksums = await asyncio.to_thread(read_checksums, options.checksums) if options.checksums else None
     notices: list[str] = []
     halt = threading.Event()
-    entries = _entries(source, notices, halt)
+    entries = _read_entries(source, notices, halt)
 
-    files = await asyncio.to_thread(Folder, folder, power=options.fsync)
+    files = await asyncio.to_thread(OutputFolder, folder, fsync=options.fsync)
     stack.callback(files.close)
     stack.enter_context(RunLock(folder))
-    state = folder / STATE
+    state = folder / STATE_FOLDER
     rules = download_rules(options)
-    remains = await asyncio.to_thread(_prepare, folder, files, options.fresh, rules.politeness)
-    journal = await asyncio.to_thread(Journal, state / JOURNAL, power=options.fsync)
+    remains = await asyncio.to_thread(_prepare_state, folder, files, options.fresh, rules.politeness)
+    journal = await asyncio.to_thread(Journal, state / JOURNAL_NAME, fsync=options.fsync)
     stack.callback(journal.close)
     frontier = await SqliteFrontier.open(
-        state / QUEUE,
+        state / QUEUE_NAME,
         SqliteSettings(
             "power" if options.fsync else "process",
-            known_keys=20_000,
-            skipped_keys=1_000,
-            host_rows=WINDOW_ROWS,
-            window_rows=WINDOW_ROWS,
+            known_cache_keys=20_000,
+            skipped_cache_keys=1_000,
+            max_host_rows=WINDOW_ROWS,
+            max_buffered_rows=WINDOW_ROWS,
             cache_kib=2_048,
-            lazy=True,
+            write_only_on_evict=True,
         ),
     )
     stack.push_async_callback(frontier.aclose)
-    await frontier.settle([], remains.marks, remains.notes)
-    clock = Clock(epoch(wall_time(), remains.marks.get(CLOCK_MARK)))
-    concurrency = affordable(options.concurrency, FILES_EACH)
+    await frontier.settle([], remains.checkpoints, remains.host_state)
+    clock = Clock(session_start(wall_time(), remains.checkpoints.get(CLOCK_CHECKPOINT)))
+    concurrency = max_concurrency(options.concurrency, FILES_PER_TRANSFER)
 
     bus = await stack.enter_async_context(EventBus(list(listeners)))
-    mirrors = Mirrors(options.retries, options.backoff)
+    mirrors = EntryMirrors(options.retries, options.backoff)
     feed = ListFeed(
         entries,
         name_settings(options),
@@ -136,15 +136,15 @@ async def assemble_download(
         files,
         checksums,
         refresh=options.refresh,
-        tally=tally,
+        tally=counts,
         halt=halt,
         mirrors=mirrors,
-        count=lambda: _count(source),
+        count=lambda: _count_lines(source),
     )
     stack.callback(feed.close)
-    fetcher = _make_fetcher(options, concurrency, files, Notes(state / PARTS), clock, bus, feed)
+    fetcher = _make_fetcher(options, concurrency, files, PartMetadataStore(state / PARTS_FOLDER), clock, bus, feed)
     stack.push_async_callback(fetcher.aclose)
-    sink = ManifestSink(folder, journal, power=options.fsync)
+    sink = ManifestSink(folder, journal, fsync=options.fsync)
     await sink.open()
     stack.push_async_callback(sink.aclose)
 
@@ -153,37 +153,43 @@ async def assemble_download(
         rules,
         frontier,
         fetcher,
-        _FindsNothing(),
+        _NoExtractor(),
         sink,
         bus,
         clock,
-        ledger=frontier,
-        alternatives=mirrors,
+        frontier_view=frontier,
+        mirror_policy=mirrors,
     )
-    fetcher.use(engine.places)
-    bus.emit(CrawlStarted(clock.now(), "download", str(folder), journal.last > 0, 0, 0, concurrency, None))
-    behind = set_back(wall_time(), clock.now())
-    for sentence in (*too_few_files(options.concurrency, concurrency), *filter(None, [behind])):
+    fetcher.use_slots(engine.connection_slots)
+    bus.emit(CrawlStarted(clock.now(), "download", str(folder), journal.last_number > 0, 0, 0, concurrency, None))
+    behind = clock_set_back_notice(wall_time(), clock.now())
+    for sentence in (*few_files_warnings(options.concurrency, concurrency), *filter(None, [behind])):
         bus.emit(Warned(clock.now(), sentence))
-    return DownloadAssembly(engine, frontier, sink, feed, bus, clock, notices)
+    return DownloadParts(engine, frontier, sink, feed, bus, clock, notices)
 
 
-def _entries(
+def _read_entries(
     source: str | Path | Iterable[str], notices: list[str], halt: threading.Event
-) -> Iterable[Entry | BadLine | Lull]:
+) -> Iterable[Entry | BadLine | NoData]:
     if isinstance(source, str | Path):
-        return read_as_it_comes(source, halt.is_set, notice=notices.append)
-    return lines_of(source)
+        return read_live_list(source, halt.is_set, notice=notices.append)
+    return entries_from_urls(source)
 
 
-def _count(source: str | Path | Iterable[str]) -> int | None:
+def _count_lines(source: str | Path | Iterable[str]) -> int | None:
     if isinstance(source, str | Path):
         return count_lines(source)
     return len(source) if isinstance(source, Sized) else None
 
 
 def _make_fetcher(
-    options: DownloadOptions, concurrency: int, files: Folder, notes: Notes, clock: Clock, bus: EventBus, feed: ListFeed
+    options: DownloadOptions,
+    concurrency: int,
+    files: OutputFolder,
+    notes: PartMetadataStore,
+    clock: Clock,
+    bus: EventBus,
+    feed: ListFeed,
 ) -> FileFetcher:
     transport = transport_settings(options, concurrency)
     return FileFetcher(
@@ -194,44 +200,44 @@ def _make_fetcher(
         notes,
         clock=clock,
         emit=bus.emit,
-        pace=Pace(clock, options.limit_rate, options.limit_rate_per_host),
-        rename=feed.rename,
+        bandwidth=BandwidthLimiter(clock, options.limit_rate, options.limit_rate_per_host),
+        rename=feed.rename_from_headers,
     )
 
 
-def _prepare(folder: Path, files: Folder, fresh: bool, politeness: PolitenessSettings) -> Remains:
+def _prepare_state(folder: Path, files: OutputFolder, fresh: bool, politeness: PolitenessSettings) -> CarryOver:
     """Make the state's folder, and take the queue of an earlier session away; return what it knew of hosts in trouble.
 
     With `fresh` all that an earlier run left is deleted.
     """
-    state = folder / STATE
+    state = folder / STATE_FOLDER
     if fresh and state.is_dir():
         _delete_run(folder, files)
     now = wall_time()
 
     def in_trouble(host: str, note: str) -> bool:
-        return HostGate.restore(politeness.for_host(host), host, note).troubled(now)
+        return HostGate.from_json(politeness.for_host(host), host, note).is_unhealthy(now)
 
     try:
         state.mkdir(parents=True, exist_ok=True)
-        remains = remains_of(state / QUEUE, GATE_NOTE, in_trouble)
-        for name in (QUEUE, f"{QUEUE}-wal", f"{QUEUE}-shm"):
+        remains = read_carry_over(state / QUEUE_NAME, HOST_STATE_GATE, in_trouble)
+        for name in (QUEUE_NAME, f"{QUEUE_NAME}-wal", f"{QUEUE_NAME}-shm"):
             (state / name).unlink(missing_ok=True)
     except OSError as error:
         raise FrontierError(f"cannot write {state}: {error.strerror or error}") from error
     return remains
 
 
-def _delete_run(folder: Path, files: Folder) -> None:
+def _delete_run(folder: Path, files: OutputFolder) -> None:
     """Delete the files that the journal lists and that are as it left them, parts, records, the journal itself."""
-    state = folder / STATE
-    for path in Notes(state / PARTS).paths():
-        files.drop_part(path)
-    if (state / JOURNAL).exists():
-        with suppress(FrontierError), closing(Journal(state / JOURNAL)) as journal:
-            for path, size in journal.done():
-                if files.size(path) == size:
-                    files.delete(path)
+    state = folder / STATE_FOLDER
+    for path in PartMetadataStore(state / PARTS_FOLDER).paths():
+        files.delete_part(path)
+    if (state / JOURNAL_NAME).exists():
+        with suppress(FrontierError), closing(Journal(state / JOURNAL_NAME)) as journal:
+            for path, size in journal.completed():
+                if files.file_size(path) == size:
+                    files.delete_file(path)
     shutil.rmtree(state, ignore_errors=True)
-    for name in (MANIFEST, FAILED):
+    for name in (MANIFEST_NAME, FAILED_NAME):
         (folder / name).unlink(missing_ok=True)

@@ -10,26 +10,29 @@ from pathlib import Path
 import orjson
 
 from scraper.errors import FrontierError
-from scraper.structures.compact_map import packed
+from scraper.structures.compact_map import pack_entries
 
 APPLICATION_ID = 0x5343524A  # "SCRJ"
-VERSION = 2
-CHUNK = 64
+SCHEMA_VERSION = 2
+CHUNK_ENTRIES = 64
 """Entries in a row of `chunk`."""
-PARAMETERS = 500
+MAX_PARAMETERS = 500
 """Values given to one statement: SQLite once allowed 999."""
 CACHE_KIB = 4_096
 
-# `chunk` is the list as it was read: of `CHUNK` entries the keys (`lists.table.packed`) and, as JSON, number, line and
+# `chunk` is the list as it was read: of `CHUNK_ENTRIES` entries the keys (`lists.table.packed`) and, as JSON, number,
+# line and
 # path of each. A row of `entry` is what became of one; while it waits it has none, but for one that was renamed. So
 # each is written once and in the order of its numbers: an index of keys, which are random, would cost more pages than
 # all the rest, and is built in memory instead, from twelve bytes an entry.
-_TABLES = """
+_CREATE_TABLES = """
 CREATE TABLE chunk(first INTEGER PRIMARY KEY, keys BLOB NOT NULL, entries TEXT NOT NULL);
 CREATE TABLE entry(n INTEGER PRIMARY KEY, state INTEGER NOT NULL, path TEXT, size INTEGER, record BLOB, again TEXT);
 """
-_FACTS = "CREATE TABLE fact(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
-_FROM_1 = "INSERT INTO entry SELECT n, state, path, size, CAST(record AS BLOB), again FROM former WHERE state != 0"
+_CREATE_FACTS = "CREATE TABLE fact(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
+_COPY_FROM_V1 = (
+    "INSERT INTO entry SELECT n, state, path, size, CAST(record AS BLOB), again FROM former WHERE state != 0"
+)
 
 
 def open_journal(path: Path, synchronous: str) -> sqlite3.Connection:
@@ -39,76 +42,76 @@ def open_journal(path: Path, synchronous: str) -> sqlite3.Connection:
     """
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30.0)
     try:
-        version = _version(db, path)
+        version = _read_version(db, path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {synchronous}")
         db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         if version is None:
-            _make(db)
-        elif version != VERSION:
-            _bring_from_1(db)
+            _create(db)
+        elif version != SCHEMA_VERSION:
+            _migrate_from_v1(db)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _version(db: sqlite3.Connection, path: Path) -> int | None:
+def _read_version(db: sqlite3.Connection, path: Path) -> int | None:
     """The version of a journal; None when the file is empty."""
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables:
         return None
-    if application != APPLICATION_ID or version not in (1, VERSION):
+    if application != APPLICATION_ID or version not in (1, SCHEMA_VERSION):
         raise FrontierError(f"{path} is not a journal of this version; start over with --fresh")
     return int(version)
 
 
-def _make(db: sqlite3.Connection) -> None:
+def _create(db: sqlite3.Connection) -> None:
     db.executescript(
-        f"BEGIN IMMEDIATE; {_TABLES} {_FACTS} PRAGMA application_id = {APPLICATION_ID}; "
-        f"PRAGMA user_version = {VERSION}; COMMIT;"
+        f"BEGIN IMMEDIATE; {_CREATE_TABLES} {_CREATE_FACTS} PRAGMA application_id = {APPLICATION_ID}; "
+        f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
     )
 
 
-def _bring_from_1(db: sqlite3.Connection) -> None:
+def _migrate_from_v1(db: sqlite3.Connection) -> None:
     """Version 1 had one table of all, with an index of keys. In one transaction: a kill leaves the one or the other."""
     db.execute("BEGIN IMMEDIATE")
     try:
         db.execute("ALTER TABLE entry RENAME TO former")
-        for statement in _TABLES.split(";"):
+        for statement in _CREATE_TABLES.split(";"):
             db.execute(statement)
-        db.execute(_FROM_1)
-        db.executemany("INSERT INTO chunk VALUES (?, ?, ?)", _chunks_from_1(db))
+        db.execute(_COPY_FROM_V1)
+        db.executemany("INSERT INTO chunk VALUES (?, ?, ?)", _chunks_from_v1(db))
         db.execute("DROP TABLE former")
-        db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         db.execute("COMMIT")
     except BaseException:
         db.execute("ROLLBACK")
         raise
 
 
-def _chunks_from_1(db: sqlite3.Connection) -> Iterator[tuple[int, bytes, str]]:
+def _chunks_from_v1(db: sqlite3.Connection) -> Iterator[tuple[int, bytes, str]]:
     rows = db.execute("SELECT n, k, line, path FROM former ORDER BY n")
-    while page := rows.fetchmany(CHUNK):
-        yield chunk([(n, k.to_bytes(8, "big", signed=True), line, path) for n, k, line, path in page])
+    while page := rows.fetchmany(CHUNK_ENTRIES):
+        yield chunk_row([(n, k.to_bytes(8, "big", signed=True), line, path) for n, k, line, path in page])
 
 
-def chunk(entries: list[tuple[int, bytes, int, str | None]]) -> tuple[int, bytes, str]:
+def chunk_row(entries: list[tuple[int, bytes, int, str | None]]) -> tuple[int, bytes, str]:
     """Numbers, keys, lines and paths of some entries, in order, as a row of `chunk`."""
-    keys = packed([(key, number) for number, key, _, _ in entries])
+    keys = pack_entries([(key, number) for number, key, _, _ in entries])
     return entries[0][0], keys, orjson.dumps([(number, line, path) for number, _, line, path in entries]).decode()
 
 
-def insert(db: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]], conflict: str = "") -> None:
+def insert_rows(db: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]], conflict: str = "") -> None:
     """Insert `rows`, many with each statement.
 
     Python's sqlite3 lets go of the interpreter lock at every step of a statement. With a statement a row, as
     `executemany` has it, the event loop's thread and this one would change places for each file.
     """
     width = len(rows[0])
-    most = PARAMETERS // width
+    most = MAX_PARAMETERS // width
     at = 0
     while at < len(rows):
         # Powers of two: few statements to compile, whatever the number of rows.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-PROBLEMS_KEPT = 1_000
+MAX_PROBLEMS = 1_000
 """Bad lines and refusals that are kept as sentences."""
 
 
 @dataclass(slots=True)
-class Tally:
+class ListCounts:
     """What was found in the list so far. Read by whoever shows progress, from any thread.
 
     `lines` are entries and bad lines; of them `complete` files were there before this run (`complete_bytes`), `bad`
@@ -20,20 +20,20 @@ class Tally:
     """
 
     lines: int = 0
-    asked: int = 0
+    requested: int = 0
     complete: int = 0
     complete_bytes: int = 0
-    bad: int = 0
+    bad_lines: int = 0
     repeated: int = 0
     skipped: int = 0
-    refused: int = 0
-    ended: bool = False
-    expected: int = 0
+    unnamed: int = 0
+    fully_read: bool = False
+    expected_lines: int = 0
     problems: list[str] = field(default_factory=list)
     """The first bad lines and refusals, as sentences."""
 
-    def remarks(self) -> Iterator[str]:
+    def failed_comments(self) -> Iterator[str]:
         """Sentences about lines that brought no request, for failed.txt."""
         yield from self.problems
-        if (more := self.bad + self.refused - len(self.problems)) > 0:
+        if (more := self.bad_lines + self.unnamed - len(self.problems)) > 0:
             yield f"and {more:,} more lines that cannot be asked for: manifest.jsonl has a record of each"

@@ -13,47 +13,47 @@ from typing import Any
 
 import orjson
 
-from scraper.downloads.journal import Fate, Journal, Row, State
+from scraper.downloads.journal import EntryOutcome, EntryStatus, Journal, JournalRow
 from scraper.errors import SinkError
-from scraper.model import ErrorKind, Failure, NotModified, Page, Result
+from scraper.model import ErrorKind, Failure, NotModified, Response, Result
 from scraper.sinks.append_file import AppendFile
-from scraper.sinks.disk_errors import sync_folder, uninterrupted, unwritable
-from scraper.sinks.records import timestamp, to_json
-from scraper.transfer.entry_label import Order, order_of
+from scraper.sinks.disk_errors import run_to_completion, sync_folder, write_error
+from scraper.sinks.records import iso_timestamp, to_json
+from scraper.transfer.entry_state import EntryState, entry_of
 
-MANIFEST = "manifest.jsonl"
-FAILED = "failed.txt"
-HEADER_LIMIT = 500
+MANIFEST_NAME = "manifest.jsonl"
+FAILED_NAME = "failed.txt"
+MAX_HEADER_CHARS = 500
 """Characters of a header's value that a record holds."""
-REMARK_CHARS = 600
+MAX_COMMENT_CHARS = 600
 """Characters of a comment in failed.txt."""
-STORED = 200
+STORED_STATUS = 200
 """The status of a page whose file is in its place."""
 
 
-FAILURES_TOLD = 10
+MAX_FAILURES_KEPT = 10
 
 
 @dataclass(slots=True)
-class Totals:
+class SessionTotals:
     """What this session has recorded: files that came (`size` bytes), were `unchanged`, or failed.
 
     `errors` counts failures by kind, `failures` are the first of them as sentences.
     """
 
     done: int = 0
-    size: int = 0
+    total_bytes: int = 0
     unchanged: int = 0
     failed: int = 0
     errors: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
+    first_failures: list[str] = field(default_factory=list)
 
-    def fail(self, record: Mapping[str, Any]) -> None:
+    def add_failure(self, record: Mapping[str, Any]) -> None:
         """Count one failure."""
         self.failed += 1
         self.errors[str(record["error"])] += 1
-        if len(self.failures) < FAILURES_TOLD:
-            self.failures.append(f"{record['url']}: {record['error']}: {record['error_detail']}")
+        if len(self.first_failures) < MAX_FAILURES_KEPT:
+            self.first_failures.append(f"{record['url']}: {record['error']}: {record['error_detail']}")
 
 
 class ManifestSink:
@@ -64,56 +64,58 @@ class ManifestSink:
     With `power` what was flushed is on the disk.
     """
 
-    def __init__(self, folder: Path, journal: Journal, *, power: bool = False) -> None:
-        self._path = folder / MANIFEST
-        self._failed = folder / FAILED
+    def __init__(self, folder: Path, journal: Journal, *, fsync: bool = False) -> None:
+        self._path = folder / MANIFEST_NAME
+        self._failed_path = folder / FAILED_NAME
         self._journal = journal
-        self._power = power
-        self._file = AppendFile(self._path, power=power)
-        self._fates: list[Fate] = []
-        self._noted: list[Row] = []
+        self._fsync = fsync
+        self._file = AppendFile(self._path, fsync=fsync)
+        self._outcomes: list[EntryOutcome] = []
+        self._rows: list[JournalRow] = []
         self._flushing = asyncio.Lock()
-        self.totals = Totals()
+        self.totals = SessionTotals()
 
     async def open(self) -> None:
         """Open the manifest where the journal says. Raises `SinkError`."""
-        await uninterrupted(asyncio.to_thread(self._check))
-        await self._file.open(str(self._journal.length) if self._path.exists() else None)
+        await run_to_completion(asyncio.to_thread(self._repair))
+        await self._file.open(str(self._journal.manifest_length) if self._path.exists() else None)
 
     def write(self, result: Result) -> None:
         """Take one result into the buffer."""
-        order = order_of(result.request)
+        order = entry_of(result.request)
         if isinstance(result.outcome, NotModified):
-            self._fates.append(Fate(order.number, State.DONE, order.path, None, None))
+            self._outcomes.append(EntryOutcome(order.number, EntryStatus.DONE, order.path, None, None))
             self.totals.unchanged += 1
             return
         record = download_record(result, order)
         line = to_json(record)
         self._file.add(line)
         if record["path"] is not None:
-            fate = Fate(order.number, State.DONE, order.path, record["bytes"], line, None, order.replace)
-            self._fates.append(fate)
+            fate = EntryOutcome(order.number, EntryStatus.DONE, order.path, record["bytes"], line, None, order.replace)
+            self._outcomes.append(fate)
             self.totals.done += 1
-            self.totals.size += record["bytes"]
+            self.totals.total_bytes += record["bytes"]
         else:
-            again = as_list_lines(order)
-            self._fates.append(Fate(order.number, State.FAILED, order.path, None, line, again, order.replace))
-            self.totals.fail(record)
+            again = to_aria2_input(order)
+            self._outcomes.append(
+                EntryOutcome(order.number, EntryStatus.FAILED, order.path, None, line, again, order.replace)
+            )
+            self.totals.add_failure(record)
 
-    def note(self, row: Row) -> None:
+    def add_row(self, row: JournalRow) -> None:
         """Take a line that asks for no file of its own; its record is in `row`."""
         if row.record is not None:
             self._file.add(row.record)
-        self._noted.append(row)
+        self._rows.append(row)
 
     async def flush(self) -> Mapping[str, str]:
         """Bring the buffer to the disk, the manifest first. Raises `SinkError`: what was in it is not recorded then."""
         async with self._flushing:
             # Taken at once: the list is read beside the recorder, and what it notes meanwhile is for the next flush.
-            lines, fates, noted = self._file.take(), self._fates, self._noted
-            self._fates, self._noted = [], []
+            lines, fates, noted = self._file.take_pending(), self._outcomes, self._rows
+            self._outcomes, self._rows = [], []
             if lines or fates or noted:
-                await uninterrupted(asyncio.to_thread(self._commit, lines, fates, noted))
+                await run_to_completion(asyncio.to_thread(self._commit, lines, fates, noted))
         return {}
 
     async def aclose(self) -> None:
@@ -123,35 +125,35 @@ class ManifestSink:
         finally:
             await self._file.aclose()
 
-    async def conclude(self, remarks: Sequence[str] = ()) -> None:
+    async def finish(self, comments: Sequence[str] = ()) -> None:
         """Close, write the manifest anew if it holds superseded records, and write failed.txt. Raises `SinkError`.
 
         `remarks` are sentences about lines that cannot be asked for again; they go there as comments.
         """
         await self.aclose()
-        await uninterrupted(asyncio.to_thread(self._conclude, remarks))
+        await run_to_completion(asyncio.to_thread(self._finish, comments))
 
-    def _commit(self, lines: Sequence[bytes], fates: Sequence[Fate], noted: Sequence[Row]) -> None:
-        self._file.append(lines)
+    def _commit(self, lines: Sequence[bytes], fates: Sequence[EntryOutcome], noted: Sequence[JournalRow]) -> None:
+        self._file.append_blocking(lines)
         self._journal.settle(fates, noted, self._file.offset)
 
-    def _check(self) -> None:
+    def _repair(self) -> None:
         try:
             size = self._path.stat().st_size
         except FileNotFoundError:
             size = 0
         except OSError as error:
-            raise unwritable(self._path, error) from error
-        if size < self._journal.length or self._journal.stale:
+            raise write_error(self._path, error) from error
+        if size < self._journal.manifest_length or self._journal.has_superseded:
             self._rewrite()
 
-    def _conclude(self, remarks: Sequence[str]) -> None:
-        if self._journal.stale:
+    def _finish(self, remarks: Sequence[str]) -> None:
+        if self._journal.has_superseded:
             self._rewrite()
-        _write_whole(self._failed, self._failed_lines(remarks), self._power)
+        _replace_file(self._failed_path, self._failed_lines(remarks), self._fsync)
 
     def _rewrite(self) -> None:
-        self._journal.rewritten(_write_whole(self._path, self._journal.records(), self._power))
+        self._journal.set_rewritten(_replace_file(self._path, self._journal.records(), self._fsync))
 
     def _failed_lines(self, remarks: Sequence[str]) -> Iterator[bytes]:
         for again, record in self._journal.failed():
@@ -160,10 +162,10 @@ class ManifestSink:
             elif record is not None:
                 yield b"# " + record
         for remark in remarks:
-            yield f"# {as_comment(remark)}\n".encode("utf-8", "replace")
+            yield f"# {comment_text(remark)}\n".encode("utf-8", "replace")
 
 
-def download_record(result: Result, order: Order) -> dict[str, Any]:
+def download_record(result: Result, entry: EntryState) -> dict[str, Any]:
     """The record of one entry in manifest.jsonl.
 
     `line` of the list, `path` of the file below the output folder (null when there is none), `url` as the list has it,
@@ -177,53 +179,53 @@ def download_record(result: Result, order: Order) -> dict[str, Any]:
     size, digest = 0, None
     if isinstance(outcome, Failure):
         detail, size = outcome.detail, outcome.received
-    elif isinstance(outcome, Page):
+    elif isinstance(outcome, Response):
         size, digest = outcome.body.size, outcome.body.digest.removeprefix("sha256:") or None
         if error is not None:
             detail = f"HTTP {status}"
-        elif status != STORED:
+        elif status != STORED_STATUS:
             error, detail = ErrorKind.REDIRECT, f"status {status} leads nowhere"
     record: dict[str, Any] = {
-        "line": order.line,
-        "path": None if error else order.path,
-        "url": order.url,
+        "line": entry.line,
+        "path": None if error else entry.path,
+        "url": entry.url,
         "status": status,
         "error": error,
         "error_detail": detail,
         "bytes": size,
         "sha256": digest,
-        "etag": _header(headers.get(b"etag")),
-        "last_modified": _header(headers.get(b"last-modified")),
-        "content_type": _header(headers.get(b"content-type")),
-        "attempts": request.attempt + request.slowdowns + 1 + order.tries,
-        "fetched_at": timestamp(outcome.started_at),
+        "etag": _header_text(headers.get(b"etag")),
+        "last_modified": _header_text(headers.get(b"last-modified")),
+        "content_type": _header_text(headers.get(b"content-type")),
+        "attempts": request.attempt + request.slowdowns + 1 + entry.tries,
+        "fetched_at": iso_timestamp(outcome.started_at),
         "elapsed_ms": round(outcome.elapsed * 1000.0, 1),
     }
-    if result.url != order.url:
+    if result.url != entry.url:
         record["final_url"] = result.url
-    if request.hops:
-        record["redirects"] = [{"url": hop.url, "status": hop.status} for hop in request.hops]
-    if order.checksum is not None:
-        record["checksum"] = order.checksum
-    if coding := _header(headers.get(b"content-encoding")):
+    if request.redirects:
+        record["redirects"] = [{"url": hop.url, "status": hop.status} for hop in request.redirects]
+    if entry.checksum is not None:
+        record["checksum"] = entry.checksum
+    if coding := _header_text(headers.get(b"content-encoding")):
         record["content_encoding"] = coding
-    if order.notes and (notes := [note for note in order.notes if " " in note]):
+    if entry.notes and (notes := [note for note in entry.notes if " " in note]):
         record["notes"] = notes
     return record
 
 
-def validators_in(record: bytes | None) -> tuple[str | None, str | None]:
+def record_validators(record: bytes | None) -> tuple[str | None, str | None]:
     """ETag and Last-Modified of the file, as its record has them."""
-    found = _fields(record)
+    found = _parse_record(record)
     return found.get("etag"), found.get("last_modified")
 
 
-def detail_in(record: bytes | None) -> str:
+def record_detail(record: bytes | None) -> str:
     """Why there is no file, as the entry's record has it."""
-    return str(_fields(record).get("error_detail"))
+    return str(_parse_record(record).get("error_detail"))
 
 
-def _fields(record: bytes | None) -> dict[str, Any]:
+def _parse_record(record: bytes | None) -> dict[str, Any]:
     try:
         found = orjson.loads(record or b"{}")
     except ValueError:
@@ -231,7 +233,7 @@ def _fields(record: bytes | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def as_list_lines(order: Order) -> str:
+def to_aria2_input(order: EntryState) -> str:
     """The entry as aria2's input files write it: what failed.txt holds, and this program reads again."""
     lines = ["\t".join((order.url, *order.mirrors))]
     options = {"dir": order.folder, "out": order.name}
@@ -243,17 +245,17 @@ def as_list_lines(order: Order) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_comment(text: str) -> str:
-    """`text` as one line that a list can hold: what cannot be printed is escaped, at most `REMARK_CHARS` stay."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:REMARK_CHARS])
-    return shown[:REMARK_CHARS]
+def comment_text(text: str) -> str:
+    """`text` as one line that a list can hold: what cannot be printed is escaped, at most `MAX_COMMENT_CHARS` stay."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:MAX_COMMENT_CHARS])
+    return shown[:MAX_COMMENT_CHARS]
 
 
-def _header(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1").strip()[:HEADER_LIMIT]
+def _header_text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1").strip()[:MAX_HEADER_CHARS]
 
 
-def _write_whole(path: Path, pieces: Iterator[bytes], power: bool) -> int:
+def _replace_file(path: Path, pieces: Iterator[bytes], power: bool) -> int:
     """Write a file in one piece, so that the old one or the new one has its name; with nothing to write, delete it."""
     draft = path.with_name(path.name + ".part")
     size = 0
@@ -275,7 +277,7 @@ def _write_whole(path: Path, pieces: Iterator[bytes], power: bool) -> int:
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise unwritable(path, error) from error
+        raise write_error(path, error) from error
     except SinkError:
         draft.unlink(missing_ok=True)
         raise

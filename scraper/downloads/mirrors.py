@@ -11,79 +11,79 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from scraper.engine.mirror_routing import Standing
-from scraper.model import Done, ErrorKind, Failure, Page, Request, Retry, Url
-from scraper.structures.bloom import HostMarks
-from scraper.transfer.entry_label import Order, order_of
+from scraper.engine.mirror_routing import HostAvailability
+from scraper.model import Done, ErrorKind, Failure, Request, Response, Retry, Url
+from scraper.structures.bloom import HostBloom
+from scraper.transfer.entry_state import EntryState, entry_of
 
-PROGRESS = 1024 * 1024
+MIN_PROGRESS_BYTES = 1024 * 1024
 """Bytes that an attempt must have brought to be worth going on with at the same place."""
 
 
-def request_for(order: Order, href: str) -> Request:
+def entry_request(order: EntryState, href: str) -> Request:
     """The request for one URL of an order. Its key is the entry's: entries are told apart by more than their URL."""
-    url = _url(href)
+    url = _url_from_href(href)
     return Request(Url(url.href, f"entry {order.number}", url.host, url.origin), kind="file", label=order.label())
 
 
-class Mirrors:
-    """`engine.detours.Alternatives` for requests with an `Order`.
+class EntryMirrors:
+    """`engine.detours.MirrorPolicy` for requests with an `EntryState`.
 
     `retries` are the rounds after the first, `backoff` the seconds before the second, doubled for each further one.
     """
 
     def __init__(self, retries: int, backoff: float) -> None:
         self._retries, self._backoff = retries, backoff
-        self._offering = HostMarks()  # two hosts of one bit cost a look too many
+        self._hosts_with_mirrors = HostBloom()  # two hosts of one bit cost a look too many
 
-    def remember(self, order: Order) -> None:
+    def add_hosts(self, order: EntryState) -> None:
         """Mark the hosts of an entry that has mirrors. Called from any thread."""
-        for href in _places(order):
-            self._offering.add(_url(href).host)
+        for href in _urls_of(order):
+            self._hosts_with_mirrors.add(_url_from_href(href).host)
 
-    def offered_at(self, host: str) -> bool:
+    def has_mirror(self, host: str) -> bool:
         """Whether requests for `host` may have another place."""
-        return host in self._offering
+        return host in self._hosts_with_mirrors
 
-    def after(
+    def next_attempt(
         self,
-        outcome: Page | Failure,
+        outcome: Response | Failure,
         verdict: Done | Retry,
         now: float,
-        may_pass: bool,
-        standing: Callable[[str], Standing],
+        retryable: bool,
+        availability: Callable[[str], HostAvailability],
     ) -> Done | Retry:
         """The next place of the round, the beginning of the next round, or what was decided."""
-        request, order = outcome.request, order_of(outcome.request)
+        request, order = outcome.request, entry_of(outcome.request)
         if not order.mirrors or (isinstance(outcome, Failure) and outcome.error is ErrorKind.IO):
             return verdict
-        if may_pass and _got_on(outcome) and standing(request.url.host) == "open":
+        if retryable and _made_progress(outcome) and availability(request.url.host) == "open":
             return verdict
-        out = order.out if may_pass else (*order.out, order.used)
+        out = order.out if retryable else (*order.out, order.used)
         left = [place for place in range(len(order.mirrors) + 1) if place not in out]
-        place = _first_open(order, [place for place in left if place > order.used], standing)
+        place = _first_open_index(order, [place for place in left if place > order.used], availability)
         if place is not None:
-            return Retry(now, _turned(request, order._replace(out=out, tries=order.tries + 1), place))
-        return self._next_round(request, order._replace(out=out), left, verdict, now, standing)
+            return Retry(now, _with_mirror(request, order._replace(out=out, tries=order.tries + 1), place))
+        return self._next_round(request, order._replace(out=out), left, verdict, now, availability)
 
-    def instead(self, request: Request, standing: Callable[[str], Standing]) -> Request | None:
+    def alternative_for(self, request: Request, availability: Callable[[str], HostAvailability]) -> Request | None:
         """The entry at a place that is open; from a host that was given up also at one that will be."""
-        order = order_of(request)
+        order = entry_of(request)
         places = range(len(order.mirrors) + 1)
         others = [place for place in places if place != order.used and place not in order.out]
-        place = _first_open(order, others, standing)
-        if place is None and standing(request.url.host) == "ended":
-            place = _first_alive(order, others, standing)
-        return None if place is None else _turned(request, order, place)
+        place = _first_open_index(order, others, availability)
+        if place is None and availability(request.url.host) == "ended":
+            place = _first_usable_index(order, others, availability)
+        return None if place is None else _with_mirror(request, order, place)
 
     def _next_round(
         self,
         request: Request,
-        order: Order,
+        order: EntryState,
         left: Sequence[int],
         verdict: Done | Retry,
         now: float,
-        standing: Callable[[str], Standing],
+        standing: Callable[[str], HostAvailability],
     ) -> Done | Retry:
         if not left:
             return Done()
@@ -93,47 +93,51 @@ class Mirrors:
             again = replace(request, attempt=request.attempt + 1)
         else:
             return Done()
-        place = _first_open(order, left, standing)
+        place = _first_open_index(order, left, standing)
         if place is None:
-            place = _first_alive(order, left, standing)
+            place = _first_usable_index(order, left, standing)
         if place is None:
             place = left[0]
-        if isinstance(verdict, Retry) and _url(_places(order)[place]).host == request.url.host:
+        if isinstance(verdict, Retry) and _url_from_href(_urls_of(order)[place]).host == request.url.host:
             at = verdict.at
         else:
             at = now + self._backoff * 2.0 ** min(request.attempt, 10)
-        return Retry(at, _turned(again, order, place))
+        return Retry(at, _with_mirror(again, order, place))
 
 
-def _places(order: Order) -> tuple[str, ...]:
+def _urls_of(order: EntryState) -> tuple[str, ...]:
     return (order.url, *order.mirrors)
 
 
-def _turned(request: Request, order: Order, place: int) -> Request:
+def _with_mirror(request: Request, order: EntryState, place: int) -> Request:
     order = order._replace(used=place)
-    fresh = request_for(order, _places(order)[place])
+    fresh = entry_request(order, _urls_of(order)[place])
     return replace(
         fresh,
         attempt=request.attempt,
         slowdowns=request.slowdowns,
         priority=request.priority,
-        tries=request.tries,
+        failed_attempts=request.failed_attempts,
     )
 
 
-def _first_open(order: Order, places: Sequence[int], standing: Callable[[str], Standing]) -> int | None:
-    return next((place for place in places if standing(_url(_places(order)[place]).host) == "open"), None)
+def _first_open_index(
+    order: EntryState, places: Sequence[int], standing: Callable[[str], HostAvailability]
+) -> int | None:
+    return next((place for place in places if standing(_url_from_href(_urls_of(order)[place]).host) == "open"), None)
 
 
-def _first_alive(order: Order, places: Sequence[int], standing: Callable[[str], Standing]) -> int | None:
-    return next((place for place in places if standing(_url(_places(order)[place]).host) != "ended"), None)
+def _first_usable_index(
+    order: EntryState, places: Sequence[int], standing: Callable[[str], HostAvailability]
+) -> int | None:
+    return next((place for place in places if standing(_url_from_href(_urls_of(order)[place]).host) != "ended"), None)
 
 
-def _got_on(outcome: Page | Failure) -> bool:
-    return isinstance(outcome, Failure) and outcome.received >= PROGRESS
+def _made_progress(outcome: Response | Failure) -> bool:
+    return isinstance(outcome, Failure) and outcome.received >= MIN_PROGRESS_BYTES
 
 
-def _url(href: str) -> Url:
+def _url_from_href(href: str) -> Url:
     """A list's URL in its parts, without parsing it again: it is canonical, and so they stand in it as they are."""
     origin = href[: href.index("/", len("https://"))]
     return Url(href, href, origin.partition("//")[2], origin)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scraper.downloads.lists.file_names import Collision, NameSettings
-from scraper.engine.run_context import Rules
+from scraper.engine.run_context import RunRules
 from scraper.engine.settings import EngineSettings
 from scraper.politeness.circuit_breaker import BreakerSettings
 from scraper.politeness.host_gate import GateSettings
@@ -20,9 +20,9 @@ from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import Scope, ScopeSettings
 
 USER_AGENT = "scraper/1.0"
-CONNECT_SECONDS = 10.0
+MAX_CONNECT_SECONDS = 10.0
 """The longest time for a connection, unless `timeout` is shorter."""
-GRACE = 1.0
+SHUTDOWN_SECONDS = 1.0
 """Seconds that transfers may go on after a stop was asked for: what has come by then is kept anyway."""
 
 
@@ -64,14 +64,14 @@ class DownloadOptions:
 
 
 def name_settings(options: DownloadOptions) -> NameSettings:
-    """How files are called. Raises nothing: the template is read by the `Namer`."""
+    """How files are called. Raises nothing: the template is read by the `NameAssigner`."""
     return NameSettings(options.name, options.collision)
 
 
 def timeouts(options: DownloadOptions) -> Timeouts:
     """How long a server may take. Waiting for a connection has no bound: the run's own order decides who is next."""
     return Timeouts(
-        connect=min(CONNECT_SECONDS, options.timeout),
+        connect=min(MAX_CONNECT_SECONDS, options.timeout),
         read=options.timeout,
         write=options.timeout,
         pool=None,
@@ -86,7 +86,7 @@ def transport_settings(options: DownloadOptions, concurrency: int) -> TransportS
 
 def fetch_settings(options: DownloadOptions) -> DownloadSettings:
     """What the fetcher is told."""
-    segments = SegmentSettings(most=options.segments)
+    segments = SegmentSettings(max_streams=options.segments)
     return DownloadSettings(options.user_agent, options.headers, options.max_bytes, timeouts(options), segments)
 
 
@@ -96,14 +96,14 @@ def engine_settings(options: DownloadOptions, concurrency: int) -> EngineSetting
         name="download",
         concurrency=concurrency,
         max_redirects=options.max_redirects,
-        grace=GRACE,
-        follow_in_place=True,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        redirect_keeps_entry=True,
         sitemaps=False,
         obey_robots=False,
     )
 
 
-def download_rules(options: DownloadOptions) -> Rules:
+def download_rules(options: DownloadOptions) -> RunRules:
     """The rules of a crawl, for URLs that the user names: nothing is out of scope, and nothing is a slow page."""
     gate = GateSettings(
         rate=options.rate,
@@ -111,10 +111,10 @@ def download_rules(options: DownloadOptions) -> Rules:
         adaptive=False,
         breaker=BreakerSettings(open=10.0, max_open=300.0, give_up=4),
     )
-    return Rules(
+    return RunRules(
         Scope(ScopeSettings(mode="any"), ()),
         KeyRules(),
         PolitenessSettings(gate),
-        RetrySettings(options.retries, base=options.backoff, cap=max(60.0, options.backoff)),
+        RetrySettings(options.retries, base_delay=options.backoff, max_delay=max(60.0, options.backoff)),
         RobotsSettings(options.user_agent, "ignore"),
     )

@@ -7,34 +7,36 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scraper.model import Failure, NotModified, Page, Request, Try
+from scraper.model import Attempt, Failure, NotModified, Request, Response
 
-KEPT_TRIES = 8
+MAX_KEPT_ATTEMPTS = 8
 """Tries that one request remembers, the latest: an outage may bring hundreds."""
-DETAIL_CHARS = 200
+MAX_DETAIL_CHARS = 200
 
 
-def remembering(again: Request, outcome: Page | Failure | NotModified, now: float, due: float) -> Request:
+def with_failed_attempt(
+    next_request: Request, outcome: Response | Failure | NotModified, now: float, next_at: float
+) -> Request:
     """`again`, which is to be asked at `due`, with the try that ended in `outcome` added to those before it.
 
     Instants are epoch seconds.
     """
-    before = outcome.request.tries
+    before = outcome.request.failed_attempts
     status = 304 if isinstance(outcome, NotModified) else outcome.status
-    one = Try(
+    one = Attempt(
         before[-1].number + 1 if before else 1,
         outcome.started_at or now,
         status,
         str(outcome.error) if isinstance(outcome, Failure) else None,
-        _detail(outcome)[:DETAIL_CHARS],
+        _detail(outcome)[:MAX_DETAIL_CHARS],
         outcome.elapsed,
-        max(0.0, due - now),
-        len(outcome.request.hops),
+        max(0.0, next_at - now),
+        len(outcome.request.redirects),
     )
-    return replace(again, tries=(*before, one)[-KEPT_TRIES:])
+    return replace(next_request, failed_attempts=(*before, one)[-MAX_KEPT_ATTEMPTS:])
 
 
-def _detail(outcome: Page | Failure | NotModified) -> str:
+def _detail(outcome: Response | Failure | NotModified) -> str:
     if isinstance(outcome, Failure):
         return outcome.detail
     later = outcome.headers.get("retry-after")

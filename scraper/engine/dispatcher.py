@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from scraper.engine.robots_service import Allowed, Later, Refused, RobotsDesk, Unknown
-from scraper.engine.run_context import Premises
-from scraper.engine.run_state import FetchJob, Finding, Job, RobotsJob, Stop
+from scraper.engine.robots_service import Allowed, Deferred, Disallowed, RobotsNeeded, RobotsService
+from scraper.engine.run_context import RunContext
+from scraper.engine.run_state import FetchJob, FetchResult, Job, RobotsJob, StopReason
 from scraper.frontier.interface import NEVER, Drained, Granted, Wait
 from scraper.model import Denied, ErrorKind, Lease, Release, Settlement
 
@@ -26,50 +26,56 @@ SITEMAPS_BELOW = -9
 class Dispatcher:
     """Feeds the fetchers until nothing is left to ask or the floor is told to stop."""
 
-    def __init__(self, premises: Premises, robots: RobotsDesk) -> None:
+    def __init__(self, premises: RunContext, robots: RobotsService) -> None:
         self._settings = premises.settings
-        self._floor = premises.floor
+        self._state = premises.state
         self._frontier = premises.frontier
         self._hosts = premises.hosts
         self._robots = robots
         self._clock = premises.clock
-        self._ledger = premises.ledger
-        self._detours = premises.detours
-        self._returned: list[Settlement] = []
-        self._denied: list[Finding] = []
+        self._frontier_view = premises.frontier_view
+        self._mirrors = premises.mirrors
+        self._released: list[Settlement] = []
+        self._denied: list[FetchResult] = []
 
-    async def run(self) -> Stop:
+    async def run(self) -> StopReason:
         """Dispatch until the run ends; return why."""
-        floor = self._floor
+        floor = self._state
         while not floor.stopping.is_set():
-            floor.wake.clear()
-            await self._hand_over()
-            room = floor.idle - floor.jobs.qsize()
-            below = self._ceiling()
+            floor.dispatcher_wakeup.clear()
+            await self._settle_undispatched()
+            room = floor.free_slots - floor.jobs.qsize()
+            below = self._priority_limit()
             if room <= 0:
-                await floor.wake.wait()
+                await floor.dispatcher_wakeup.wait()
                 continue
             if below is None:
                 room = min(room, self._page_budget())
             answer = await self._frontier.lease(room, self._clock.now(), below)
             match answer:
                 case Granted(leases):
-                    floor.starving = False
+                    floor.no_lease_available = False
                     for lease in leases:
-                        if (job := self._decide(lease)) is not None:
+                        if (job := self._job_for(lease)) is not None:
                             floor.jobs.put_nowait(job)
-                    await self._hand_over()
+                    await self._settle_undispatched()
                     # Now the fetchers start, and open their hosts again: asked before that, the frontier says "wait".
-                    await self._clock.breathe()
+                    await self._clock.yield_to_loop()
                 case Drained():
-                    if not floor.taken and not floor.feeding:
-                        return self._ended(below)
+                    if not floor.unsettled and not floor.feed_open:
+                        return self._end_reason(below)
                     await self._wait_until(NEVER)
                 case Wait(until):
-                    if not floor.taken and not floor.feeding and (until == NEVER or self._only_given_up()):
-                        return self._ended(below, "some hosts could not be asked: skipped.jsonl says which and why")
+                    if (
+                        not floor.unsettled
+                        and not floor.feed_open
+                        and (until == NEVER or self._only_unreachable_hosts_left())
+                    ):
+                        return self._end_reason(
+                            below, "some hosts could not be asked: skipped.jsonl says which and why"
+                        )
                     await self._wait_until(until)
-        return floor.stop_reason or Stop("finished")
+        return floor.stop_reason or StopReason("finished")
 
     def next_job(self) -> Job | None:
         """What a fetcher that has just finished may do next, if that is known at once; else it waits for its turn.
@@ -77,110 +83,110 @@ class Dispatcher:
         What it takes here needs no other task to run: with files and small pages, handing work over costs as much
         as the work.
         """
-        floor = self._floor
+        floor = self._state
         if floor.stopping.is_set() or not floor.jobs.empty():
             return None
-        below = self._ceiling()
-        lease = self._frontier.lease_now(self._clock.now(), below)
-        job = None if lease is None else self._decide(lease)
-        if self._returned or self._denied:
-            floor.wake.set()
+        below = self._priority_limit()
+        lease = self._frontier.try_lease(self._clock.now(), below)
+        job = None if lease is None else self._job_for(lease)
+        if self._released or self._denied:
+            floor.dispatcher_wakeup.set()
         return job
 
-    def next_of(self, host: str, now: float) -> FetchJob | None:
+    def next_for_host(self, host: str, now: float) -> FetchJob | None:
         """Another request to `host`, which may be asked at `now`, for the fetcher that has just ended one.
 
         Whoever takes it has charged its start already. It spares a busy host the way through the schedule, where it
         would be put in to be taken out at once; other hosts whose turn has come go first.
         """
-        floor = self._floor
-        if self._robots.needed or floor.stopping.is_set() or not floor.jobs.empty():
+        floor = self._state
+        if self._robots.enabled or floor.stopping.is_set() or not floor.jobs.empty():
             return None
-        lease = self._frontier.lease_again(host, now, self._ceiling())
+        lease = self._frontier.try_lease_same_host(host, now, self._priority_limit())
         if lease is None:
             return None
-        floor.took(lease)
+        floor.lease_taken(lease)
         return FetchJob(lease, True)
 
     def _page_budget(self) -> int:
         limit = self._settings.max_pages
         if limit is None:
             return self._settings.concurrency
-        return limit - self._floor.pages_settled - self._floor.pages_outstanding
+        return limit - self._state.pages_settled - self._state.pages_leased
 
-    def _ceiling(self) -> int | None:
+    def _priority_limit(self) -> int | None:
         """The priority below which may be leased: when the page budget is spent, only what does not count."""
         if self._settings.max_pages is None or self._page_budget() > 0:
             return None
         return SITEMAPS_BELOW if self._settings.all_sitemaps else FILES_BELOW
 
-    def _ended(self, below: int | None, left: str = "") -> Stop:
+    def _end_reason(self, below: int | None, left: str = "") -> StopReason:
         if below is not None:
-            return Stop("max_pages", f"limits.max_pages: {self._settings.max_pages} reached")
-        return Stop("finished", left)
+            return StopReason("max_pages", f"limits.max_pages: {self._settings.max_pages} reached")
+        return StopReason("finished", left)
 
-    def _only_given_up(self) -> bool:
+    def _only_unreachable_hosts_left(self) -> bool:
         """Whether all that waits belongs to hosts that cannot be reached: they are tried for as long as others work,
         but they do not keep the run open."""
-        if not self._floor.unreachable:
+        if not self._state.robots_unreachable:
             return False
-        depths = self._ledger.depths()
-        waiting = sum(self._ledger.waiting_at(host) for host in self._floor.unreachable)
+        depths = self._frontier_view.depths()
+        waiting = sum(self._frontier_view.count_queued(host) for host in self._state.robots_unreachable)
         return depths.delayed == 0 and depths.waiting == waiting
 
     async def _wait_until(self, instant: float) -> None:
-        floor = self._floor
-        floor.starving = True
-        floor.nudge(hungry=True)
+        floor = self._state
+        floor.no_lease_available = True
+        floor.request_flush(if_idle=True)
         if instant == NEVER:  # most waits, and a timeout costs more than the rest of one
-            await floor.wake.wait()
+            await floor.dispatcher_wakeup.wait()
             return
         timeout = max(0.0, instant - self._clock.now())
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                await floor.wake.wait()
+                await floor.dispatcher_wakeup.wait()
 
-    def _decide(self, lease: Lease) -> Job | None:
+    def _job_for(self, lease: Lease) -> Job | None:
         """What a fetcher is to do about `lease`; None when it goes back or to the recorder."""
-        floor, url = self._floor, lease.request.url
+        floor, url = self._state, lease.request.url
         now = self._clock.now()
-        gate = self._hosts.enter(url.host, lease.notes, now)
-        floor.took(lease)
+        gate = self._hosts.get_or_restore(url.host, lease.host_state, now)
+        floor.lease_taken(lease)
         if (ready := gate.ready_at()) > now:  # a restored gate may know of a wait that the frontier does not
-            self._robots.recall(lease.notes)  # notes come with a host's first lease only
-            if lease.notes:
-                self._detours.look_at(url.host)
-            turned = self._detours.turn(lease) if gate.troubled(now) else None
+            self._robots.restore(lease.host_state)  # notes come with a host's first lease only
+            if lease.host_state:
+                self._mirrors.rescan(url.host)
+            turned = self._mirrors.reroute_leased(lease) if gate.is_unhealthy(now) else None
             if turned is None:
                 self._release(lease, ready)
             else:
-                self._frontier.park(url.host, self._detours.instant(url.host, ready))
-                self._returned.append(turned)
+                self._frontier.park(url.host, self._mirrors.release_time(url.host, ready))
+                self._released.append(turned)
             return None
-        verdict = self._robots.judge(lease.request, lease.notes, now)
+        verdict = self._robots.check(lease.request, lease.host_state, now)
         match verdict:
             case Allowed():
                 return FetchJob(lease)
-            case Unknown():
+            case RobotsNeeded():
                 return RobotsJob(lease)
-            case Refused(rule):
+            case Disallowed(rule):
                 self._frontier.park(url.host, ready)
-                self._denied.append(Finding(lease, Denied(lease.request, ErrorKind.ROBOTS, rule)))
-            case Later(instant):
+                self._denied.append(FetchResult(lease, Denied(lease.request, ErrorKind.ROBOTS, rule)))
+            case Deferred(instant):
                 self._release(lease, instant)
         return None
 
     def _release(self, lease: Lease, until: float) -> None:
         self._frontier.park(lease.request.url.host, until)
-        self._returned.append(Settlement(lease, Release()))
+        self._released.append(Settlement(lease, Release()))
 
-    async def _hand_over(self) -> None:
+    async def _settle_undispatched(self) -> None:
         """What was decided without a fetch: denials go to the recorder, leases given back to the frontier."""
         denied, self._denied = self._denied, []
         for finding in denied:
-            await self._floor.results.put(finding)
-        if self._returned:
-            returned, self._returned = self._returned, []
+            await self._state.results.put(finding)
+        if self._released:
+            returned, self._released = self._released, []
             await self._frontier.settle(returned)
             for settlement in returned:
-                self._floor.gave(settlement.lease)
+                self._state.lease_settled(settlement.lease)

@@ -10,23 +10,24 @@ from itertools import islice
 from scraper.model import Denied, Failure, NotModified, Outcome, Result
 from scraper.politeness.host_gate import GateSettings, HostGate
 
-GATE_NOTE = "gate"
+HOST_STATE_GATE = "gate"
 
 
-class HostBook:
+class HostRegistry:
     """One `HostGate` per host, at most `active` of them live.
 
-    An idle gate that must make room is kept as its note (at most `dormant` of those, oldest forgotten first): a host
+    An idle gate that must make room is kept as its note (at most `max_dormant` of those, oldest forgotten first): a
+    host
     that is blocked for long is parked in the frontier anyway, so forgetting a note never makes a crawl impolite.
     """
 
-    def __init__(self, settings_for: Callable[[str], GateSettings], active: int, dormant: int) -> None:
+    def __init__(self, settings_for: Callable[[str], GateSettings], max_active: int, max_dormant: int) -> None:
         self._settings_for = settings_for
-        self._active_limit, self._dormant_limit = active, dormant
+        self._max_active, self._max_dormant = max_active, max_dormant
         self._gates: OrderedDict[str, HostGate] = OrderedDict()
         self._dormant: OrderedDict[str, str] = OrderedDict()
 
-    def enter(self, host: str, notes: Mapping[str, str] | None, now: float = 0.0) -> HostGate:
+    def get_or_restore(self, host: str, host_state: Mapping[str, str] | None, now: float = 0.0) -> HostGate:
         """The gate of `host`, made or restored when it is not at work; `notes` are those of a lease.
 
         A host that an earlier session gave up is given another chance from `now` on.
@@ -37,22 +38,22 @@ class HostBook:
             return gate
         settings = self._settings_for(host)
         if (note := self._dormant.pop(host, None)) is not None:
-            gate = HostGate.restore(settings, host, note)
-        elif (note := (notes or {}).get(GATE_NOTE)) is not None:
-            gate = HostGate.restore(settings, host, note)
-            gate.pardon(now)
+            gate = HostGate.from_json(settings, host, note)
+        elif (note := (host_state or {}).get(HOST_STATE_GATE)) is not None:
+            gate = HostGate.from_json(settings, host, note)
+            gate.reset_given_up(now)
         else:
             gate = HostGate(settings, host)
         self._gates[host] = gate
-        if len(self._gates) > self._active_limit:
-            self._put_one_away()
+        if len(self._gates) > self._max_active:
+            self._evict_one_idle()
         return gate
 
-    def get(self, host: str) -> HostGate | None:
+    def peek(self, host: str) -> HostGate | None:
         """The live gate of `host`, if there is one."""
         return self._gates.get(host)
 
-    def latest(self, count: int) -> Iterable[tuple[str, HostGate]]:
+    def most_recent(self, count: int) -> Iterable[tuple[str, HostGate]]:
         """The `count` gates used most recently, latest first."""
         return islice(reversed(self._gates.items()), count)
 
@@ -60,13 +61,13 @@ class HostBook:
         """Every live gate, least recently used first."""
         return self._gates.items()
 
-    def _put_one_away(self) -> None:
+    def _evict_one_idle(self) -> None:
         for host, gate in self._gates.items():
             if gate.in_flight == 0:
-                self._dormant[host] = gate.note()
+                self._dormant[host] = gate.to_json()
                 del self._gates[host]
                 break
-        while len(self._dormant) > self._dormant_limit:
+        while len(self._dormant) > self._max_dormant:
             self._dormant.popitem(last=False)
 
 
@@ -80,7 +81,7 @@ class Dice:
         self.loop_lag = 0.0
 
 
-def outcome_word(outcome: Outcome) -> str:
+def outcome_code(outcome: Outcome) -> str:
     """The word an outcome is counted under: `ok`, `http_404`, or the error's kind.
 
     `not_followed` is a 3xx that leads nowhere, such as 300 without a Location; `redirect` is a failure, such as a loop.
@@ -98,18 +99,18 @@ def outcome_word(outcome: Outcome) -> str:
             return "ok" if page.status < 300 else "not_followed"
 
 
-def settled_word(result: Result) -> str:
+def settled_code(result: Result) -> str:
     """The word a finished URL is counted under: that of its outcome, with its kind before it unless it is a page.
 
     `sitemap_none` is a sitemap that is not there: we look in the usual places, and most sites have none.
     """
-    word = "duplicate" if result.duplicate_of else outcome_word(result.outcome)
+    word = "duplicate" if result.duplicate_of else outcome_code(result.outcome)
     kind = result.request.kind
     if kind == "sitemap" and word in ("http_404", "http_410"):
         word = "none"
     return word if kind == "page" else f"{kind}_{word}"
 
 
-def is_page_word(word: str) -> bool:
+def counts_as_page(code: str) -> bool:
     """Whether a settled URL's word is that of a page: those count against `max_pages`."""
-    return not word.startswith(("sitemap_", "file_"))
+    return not code.startswith(("sitemap_", "file_"))

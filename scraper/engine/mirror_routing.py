@@ -12,29 +12,29 @@ from dataclasses import replace
 from typing import Literal, Protocol
 
 from scraper.clock import Clock
-from scraper.engine.host_registry import HostBook
+from scraper.engine.host_registry import HostRegistry
 from scraper.events import BreakerOpened, Event, HostParked
-from scraper.frontier.interface import Ledger
-from scraper.model import Done, Failure, Lease, NotModified, Page, Request, Retry, Settlement
+from scraper.frontier.interface import FrontierView
+from scraper.model import Done, Failure, Lease, NotModified, Request, Response, Retry, Settlement
 
-Standing = Literal["open", "held", "ended"]
+HostAvailability = Literal["open", "held", "ended"]
 """Whether a host may be asked in its turn, has to be left alone for a while, or is given up."""
 
 
-class Alternatives(Protocol):
+class MirrorPolicy(Protocol):
     """Other places where the same may be asked for. `standing` tells how a host (`Url.host`) stands."""
 
-    def offered_at(self, host: str) -> bool:
+    def has_mirror(self, host: str) -> bool:
         """Whether requests for `host` may have another place."""
         ...
 
-    def after(
+    def next_attempt(
         self,
-        outcome: Page | Failure,
+        outcome: Response | Failure,
         verdict: Done | Retry,
         now: float,
-        may_pass: bool,
-        standing: Callable[[str], Standing],
+        retryable: bool,
+        availability: Callable[[str], HostAvailability],
     ) -> Done | Retry:
         """What follows from a request that brought nothing, where the retry policy has decided on `verdict`.
 
@@ -42,93 +42,97 @@ class Alternatives(Protocol):
         """
         ...
 
-    def instead(self, request: Request, standing: Callable[[str], Standing]) -> Request | None:
+    def alternative_for(self, request: Request, availability: Callable[[str], HostAvailability]) -> Request | None:
         """What to ask for instead of `request`, whose host must wait; None when nothing can be asked sooner."""
         ...
 
 
-class Detours:
+class MirrorRouter:
     """Knows which hosts' queues are to be looked at, and what becomes of a request there."""
 
-    def __init__(self, alternatives: Alternatives | None, hosts: HostBook, ledger: Ledger, clock: Clock) -> None:
-        self.alternatives = alternatives
-        self._hosts, self._ledger, self._clock = hosts, ledger, clock
-        self._left: dict[str, int] = {}  # hosts in trouble alone: how many of their requests were not looked at yet
+    def __init__(
+        self, policy: MirrorPolicy | None, hosts: HostRegistry, frontier_view: FrontierView, clock: Clock
+    ) -> None:
+        self.policy = policy
+        self._hosts, self._frontier_view, self._clock = hosts, frontier_view, clock
+        self._unscanned: dict[
+            str, int
+        ] = {}  # hosts in trouble alone: how many of their requests were not looked at yet
 
-    def standing(self, host: str) -> Standing:
+    def availability(self, host: str) -> HostAvailability:
         """How `host` stands now."""
-        gate = self._hosts.get(host)
+        gate = self._hosts.peek(host)
         if gate is None:
             return "open"
-        if gate.ended:
+        if gate.gave_up_reason:
             return "ended"
-        return "held" if gate.troubled(self._clock.now()) else "open"
+        return "held" if gate.is_unhealthy(self._clock.now()) else "open"
 
-    def divert(self, requests: Sequence[Request]) -> Sequence[Request]:
+    def reroute_new(self, requests: Sequence[Request]) -> Sequence[Request]:
         """`requests` that come from outside, those of hosts in trouble turned elsewhere where that is possible."""
-        if self.alternatives is None:
+        if self.policy is None:
             return requests
         hosts = {request.url.host for request in requests}
-        trouble = {h for h in hosts if self.alternatives.offered_at(h) and self.standing(h) != "open"}
+        trouble = {h for h in hosts if self.policy.has_mirror(h) and self.availability(h) != "open"}
         if not trouble:
             return requests
-        return [(self._elsewhere(r) or r) if r.url.host in trouble else r for r in requests]
+        return [(self._mirror_of(r) or r) if r.url.host in trouble else r for r in requests]
 
-    def stranded(self, requests: Iterable[Request]) -> set[str]:
+    def hosts_to_rescan(self, requests: Iterable[Request]) -> set[str]:
         """Hosts to be looked at once more: they got into trouble while `requests` were on their way to the frontier.
 
         Only those of requests that have another place: a look costs a lease of everything that waits there.
         """
-        if self.alternatives is None:
+        if self.policy is None:
             return set()
         found: set[str] = set()
         for request in requests:
             host = request.url.host
-            if host in found or not self.alternatives.offered_at(host) or self.standing(host) == "open":
+            if host in found or not self.policy.has_mirror(host) or self.availability(host) == "open":
                 continue
-            if self._elsewhere(request) is not None:
+            if self._mirror_of(request) is not None:
                 found.add(host)
-                self.look_at(host)
+                self.rescan(host)
         return found
 
-    def after(
-        self, outcome: Page | Failure | NotModified, verdict: Done | Retry, now: float, may_pass: bool
+    def next_attempt(
+        self, outcome: Response | Failure | NotModified, verdict: Done | Retry, now: float, retryable: bool
     ) -> Done | Retry:
         """What follows from `outcome`, where the retry policy has decided on `verdict`."""
-        if self.alternatives is None or isinstance(outcome, NotModified):
+        if self.policy is None or isinstance(outcome, NotModified):
             return verdict
-        if isinstance(outcome, Page) and outcome.status < 400:
+        if isinstance(outcome, Response) and outcome.status < 400:
             return verdict
-        return self.alternatives.after(outcome, verdict, now, may_pass, self.standing)
+        return self.policy.next_attempt(outcome, verdict, now, retryable, self.availability)
 
-    def heard(self, host: str, news: Sequence[Event]) -> None:
+    def on_events(self, host: str, events: Sequence[Event]) -> None:
         """Look at the queue of `host` when it is in trouble now."""
-        if any(isinstance(event, BreakerOpened | HostParked) for event in news):
-            self.look_at(host)
+        if any(isinstance(event, BreakerOpened | HostParked) for event in events):
+            self.rescan(host)
 
-    def look_at(self, host: str) -> None:
+    def rescan(self, host: str) -> None:
         """Look at what waits for `host`, which is in trouble: of late, or since an earlier session."""
-        if self.alternatives is not None and self.alternatives.offered_at(host):
-            self._left[host] = self._ledger.waiting_at(host) + 1
+        if self.policy is not None and self.policy.has_mirror(host):
+            self._unscanned[host] = self._frontier_view.count_queued(host) + 1
 
-    def instant(self, host: str, ready: float) -> float:
+    def release_time(self, host: str, ready: float) -> float:
         """From when the frontier may hand out requests of `host`, which may be asked from `ready` on."""
-        return 0.0 if self._left and self._left.get(host) and self.standing(host) != "open" else ready
+        return 0.0 if self._unscanned and self._unscanned.get(host) and self.availability(host) != "open" else ready
 
-    def turn(self, lease: Lease) -> Settlement | None:
+    def reroute_leased(self, lease: Lease) -> Settlement | None:
         """Where to put a request whose host must wait; None when it stays where it is."""
         host = lease.request.url.host
-        left = self._left.get(host)
-        if not left or self.alternatives is None:
+        left = self._unscanned.get(host)
+        if not left or self.policy is None:
             return None
         if left > 1:
-            self._left[host] = left - 1
+            self._unscanned[host] = left - 1
         else:
-            del self._left[host]
-        request = self._elsewhere(lease.request)
+            del self._unscanned[host]
+        request = self._mirror_of(lease.request)
         if request is None:
             request = replace(lease.request, priority=lease.request.priority + 1)
         return Settlement(lease, Retry(self._clock.now(), request))
 
-    def _elsewhere(self, request: Request) -> Request | None:
-        return None if self.alternatives is None else self.alternatives.instead(request, self.standing)
+    def _mirror_of(self, request: Request) -> Request | None:
+        return None if self.policy is None else self.policy.alternative_for(request, self.availability)

@@ -17,42 +17,42 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from scraper.engine.attempt_history import remembering
-from scraper.engine.extraction_pool import PageReader
-from scraper.engine.hook_chain import Hooks
-from scraper.engine.host_registry import GATE_NOTE, outcome_word, settled_word
-from scraper.engine.redirects import is_redirect, next_hop, returns_to_itself
-from scraper.engine.run_context import Premises
-from scraper.engine.run_state import Finding, Nudge
-from scraper.engine.session import CLOCK_MARK
-from scraper.engine.settlement_batch import Group
+from scraper.engine.attempt_history import with_failed_attempt
+from scraper.engine.extraction_pool import ExtractionPool
+from scraper.engine.hook_chain import HookChain
+from scraper.engine.host_registry import HOST_STATE_GATE, outcome_code, settled_code
+from scraper.engine.redirects import is_redirect, redirect_request, revisits_own_chain
+from scraper.engine.run_context import RunContext
+from scraper.engine.run_state import FetchResult, FlushRequest
+from scraper.engine.session import CLOCK_CHECKPOINT
+from scraper.engine.settlement_batch import SettlementBatch
 from scraper.events import ItemRejected, ItemWritten, PageSettled, RetryPlanned, Skipped, Warned
 from scraper.model import (
     Denied,
     Done,
     Drop,
     ErrorKind,
+    Extraction,
     Failure,
-    Harvest,
     Item,
     Lease,
     Link,
     NotModified,
-    Page,
     Request,
+    Response,
     Result,
     Retry,
     Settlement,
     Skip,
 )
 from scraper.politeness.retry import RetryPolicy
-from scraper.structures.recent_set import Recent
+from scraper.structures.recent_set import RecentSet
 
-BREATH_SECONDS = 0.01
+MAX_SECONDS_WITHOUT_YIELD = 0.01
 """How long the recorder may work without letting the fetchers run."""
-NOTHING = Harvest()
-NO_CONNECTION = frozenset({ErrorKind.DNS, ErrorKind.CONNECT, ErrorKind.TLS})
-PRIORITY_OF = {"file": -20, "sitemap": -10}
+EMPTY_EXTRACTION = Extraction()
+CONNECTION_ERRORS = frozenset({ErrorKind.DNS, ErrorKind.CONNECT, ErrorKind.TLS})
+PRIORITY_OF_KIND = {"file": -20, "sitemap": -10}
 """Both before any page; when the page budget is spent, see `dispatch.FILES_BELOW`."""
 
 
@@ -73,90 +73,92 @@ class Recorder:
 
     def __init__(
         self,
-        premises: Premises,
+        premises: RunContext,
         outputs: Outputs,
-        reader: PageReader,
-        hooks: Hooks,
+        extraction: ExtractionPool,
+        hooks: HookChain,
         on_result: Callable[[Result], Awaitable[None]] | None = None,
     ) -> None:
         self._settings = premises.settings
-        self._floor = premises.floor
+        self._state = premises.state
         self._frontier = premises.frontier
-        self._ledger = premises.ledger
+        self._frontier_view = premises.frontier_view
         self._outputs = outputs
-        self._reader = reader
+        self._extraction = extraction
         self._hosts = premises.hosts
         self._retry = RetryPolicy(premises.rules.retry)
         self._scope = premises.rules.scope
-        self._rules = premises.rules.keys
+        self._key_rules = premises.rules.key_rules
         self._hooks = hooks
         self._bus = premises.bus
         self._clock = premises.clock
         self._dice = premises.dice
         self._on_result = on_result
-        self._detours = premises.detours
-        self._passed_on = Recent(self._settings.known_links)
-        self._skipped = Recent(self._settings.known_links)
-        self._group = Group()
-        self._due = False
+        self._mirrors = premises.mirrors
+        self._recent_links = RecentSet(self._settings.recent_links)
+        self._recent_skips = RecentSet(self._settings.recent_links)
+        self._batch = SettlementBatch()
+        self._batch_timed_out = False
         self._finishing = False
 
     def finish(self) -> None:
         """Settle what is in the queue, then return from `run`."""
         self._finishing = True
-        self._floor.nudge()
+        self._state.request_flush()
 
     async def run(self) -> None:
         """Take findings until told to finish."""
-        results, loop = self._floor.results, asyncio.get_running_loop()
+        results, loop = self._state.results, asyncio.get_running_loop()
         while not (self._finishing and results.empty()):
             finding = await results.get()
-            self._due = False
-            timer = loop.call_later(self._settings.group_seconds, self._become_due)
+            self._batch_timed_out = False
+            timer = loop.call_later(self._settings.batch_seconds, self._on_batch_timeout)
             try:
-                await self._gather(finding)
+                await self._fill_batch(finding)
             finally:
                 timer.cancel()
             await self._settle()
 
-    def _become_due(self) -> None:
-        self._due = True  # a nudge alone may be lost: none fits into a full queue
-        self._floor.nudge()
+    def _on_batch_timeout(self) -> None:
+        self._batch_timed_out = True  # a nudge alone may be lost: none fits into a full queue
+        self._state.request_flush()
 
-    async def _gather(self, finding: Finding | Nudge) -> None:
+    async def _fill_batch(self, finding: FetchResult | FlushRequest) -> None:
         """Take findings into the group until it should be settled."""
-        floor, results, clock = self._floor, self._floor.results, self._clock
+        floor, results, clock = self._state, self._state.results, self._clock
         breath = clock.now()
         while True:
-            if isinstance(finding, Nudge):
-                if not finding.hungry:
+            if isinstance(finding, FlushRequest):
+                if not finding.if_idle:
                     return
             else:
-                await self._take(finding)
+                await self._process(finding)
             if self._is_full():
                 return
-            if clock.now() - breath > BREATH_SECONDS:
-                await clock.breathe()
+            if clock.now() - breath > MAX_SECONDS_WITHOUT_YIELD:
+                await clock.yield_to_loop()
                 breath = clock.now()
             nothing_here = results.empty()
             if nothing_here and (
-                self._due or self._finishing or (floor.starving and self._group.is_awaited(floor, self._ledger))
+                self._batch_timed_out
+                or self._finishing
+                or (floor.no_lease_available and self._batch.would_unblock_workers(floor, self._frontier_view))
             ):
                 return
             finding = await results.get() if nothing_here else results.get_nowait()
 
     def _is_full(self) -> bool:
-        group, settings = self._group, self._settings
-        return len(group.settlements) >= settings.group_size or group.links >= settings.group_links
+        group, settings = self._batch, self._settings
+        return len(group.settlements) >= settings.batch_size or group.link_count >= settings.batch_links
 
-    async def _take(self, finding: Finding) -> None:
+    async def _process(self, finding: FetchResult) -> None:
         """Decide what one finding means."""
         lease, outcome = finding
-        if isinstance(outcome, Page) and outcome.status < 300:
+        if isinstance(outcome, Response) and outcome.status < 300:
             await self._record(lease, outcome)
             return
         if isinstance(outcome, Denied):
-            if not outcome.request.hops:
+            if not outcome.request.redirects:
                 self._drop(lease, str(outcome.reason), outcome.rule)
                 return
             outcome = Failure(
@@ -166,8 +168,8 @@ class Recorder:
                 started_at=self._clock.now(),
                 permanent=True,
             )
-        if isinstance(outcome, Page) and is_redirect(outcome):
-            hop = next_hop(outcome, self._scope, self._rules, self._settings.max_redirects)
+        if isinstance(outcome, Response) and is_redirect(outcome):
+            hop = redirect_request(outcome, self._scope, self._key_rules, self._settings.max_redirects)
             if isinstance(hop, Request):
                 await self._follow(lease, outcome, hop)
                 return
@@ -178,113 +180,117 @@ class Recorder:
             # No connection to a host whose breaker is open says nothing about the URL that was the probe: an outage
             # must not use up its tries. An answer, even 500, may be the URL's own fault and counts.
             verdict = Retry(now, outcome.request)
-        verdict = self._detours.after(outcome, verdict, now, self._retry.may_pass(outcome))
+        verdict = self._mirrors.next_attempt(outcome, verdict, now, self._retry.is_retryable(outcome))
         if isinstance(verdict, Retry):
             self._plan_retry(lease, outcome, verdict, now)
         else:
             await self._record(lease, outcome)
 
-    def _host_is_down(self, outcome: Page | Failure | NotModified) -> bool:
-        if not isinstance(outcome, Failure) or outcome.error not in NO_CONNECTION or not self._retry.may_pass(outcome):
+    def _host_is_down(self, outcome: Response | Failure | NotModified) -> bool:
+        if (
+            not isinstance(outcome, Failure)
+            or outcome.error not in CONNECTION_ERRORS
+            or not self._retry.is_retryable(outcome)
+        ):
             return False
-        gate = self._hosts.get(outcome.request.url.host)
-        return gate is not None and gate.breaker in ("open", "half-open")
+        gate = self._hosts.peek(outcome.request.url.host)
+        return gate is not None and gate.breaker_state in ("open", "half-open")
 
     def _drop(self, lease: Lease, reason: str, rule: str) -> None:
         request = lease.request
         if request.parent is None and request.depth == 0 and request.kind == "page":
-            self._group.events.append(Warned(self._clock.now(), f"seed not asked for: {request.url.href} ({rule})"))
-        self._group.events.append(Skipped(self._clock.now(), request.url.href, reason, rule))
-        self._group.add(Settlement(lease, Drop(reason, rule)), self._clock.now())
+            self._batch.events.append(Warned(self._clock.now(), f"seed not asked for: {request.url.href} ({rule})"))
+        self._batch.events.append(Skipped(self._clock.now(), request.url.href, reason, rule))
+        self._batch.add(Settlement(lease, Drop(reason, rule)), self._clock.now())
 
-    def _plan_retry(self, lease: Lease, outcome: Page | Failure | NotModified, verdict: Retry, now: float) -> None:
-        if isinstance(outcome, Page):
+    def _plan_retry(self, lease: Lease, outcome: Response | Failure | NotModified, verdict: Retry, now: float) -> None:
+        if isinstance(outcome, Response):
             outcome.body.discard()
         url = lease.request.url
         attempt = verdict.request.attempt + verdict.request.slowdowns
-        self._group.events.append(RetryPlanned(now, url.href, url.host, verdict.at, attempt, outcome_word(outcome)))
+        self._batch.events.append(RetryPlanned(now, url.href, url.host, verdict.at, attempt, outcome_code(outcome)))
         # Behind what has not been tried yet: the next probe of a host in trouble should be another URL.
         behind = replace(verdict.request, priority=lease.request.priority + 1)
-        again = remembering(behind, outcome, now, verdict.at)
-        self._group.add(Settlement(lease, Retry(verdict.at, again)), now)
+        again = with_failed_attempt(behind, outcome, now, verdict.at)
+        self._batch.add(Settlement(lease, Retry(verdict.at, again)), now)
 
-    async def _follow(self, lease: Lease, page: Page, hop: Request) -> None:
+    async def _follow(self, lease: Lease, page: Response, hop: Request) -> None:
         """Send a redirect's target on its way; a target that is already known has a record of its own."""
         now = self._clock.now()
-        if self._settings.follow_in_place or returns_to_itself(hop):
-            self._group.add(Settlement(lease, Retry(now, hop)), now)
+        if self._settings.redirect_keeps_entry or revisits_own_chain(hop):
+            self._batch.add(Settlement(lease, Retry(now, hop)), now)
         elif await self._frontier.add([hop]):
-            self._group.add(Settlement(lease, Done(), wire_size=page.body.wire_size), now)
+            self._batch.add(Settlement(lease, Done(), wire_size=page.body.wire_size), now)
         else:
             await self._record(lease, page, duplicate_of=hop.url.href)
 
     async def _record(
-        self, lease: Lease, outcome: Page | Failure | NotModified, duplicate_of: str | None = None
+        self, lease: Lease, outcome: Response | Failure | NotModified, duplicate_of: str | None = None
     ) -> None:
         """Write the record of a finished URL, with what was found on its page."""
-        harvest = NOTHING
-        if isinstance(outcome, Page) and outcome.status < 300 and outcome.request.kind != "file":
-            outcome, harvest = await self._harvest(outcome)
+        harvest = EMPTY_EXTRACTION
+        if isinstance(outcome, Response) and outcome.status < 300 and outcome.request.kind != "file":
+            outcome, harvest = await self._extract(outcome)
         result = Result(outcome.request, outcome, harvest, duplicate_of)
         self._outputs.write(result)
-        discovered, skipped = ((), ()) if harvest is NOTHING else self._sort_links(result)
+        discovered, skipped = ((), ()) if harvest is EMPTY_EXTRACTION else self._sort_links(result)
         request = result.request
-        word = settled_word(result)
-        self._group.add(
+        word = settled_code(result)
+        self._batch.add(
             Settlement(
                 lease,
                 Done(),
                 word,
                 discovered,
                 skipped,
-                wire_size=outcome.body.wire_size if isinstance(outcome, Page) else 0,
+                wire_size=outcome.body.wire_size if isinstance(outcome, Response) else 0,
                 items=len(harvest.items),
             ),
             self._clock.now(),
         )
         if self._on_result is not None:
-            self._group.results.append(result)
+            self._batch.results.append(result)
         if self._bus.listening:
-            self._tell(result, word, len(discovered), skipped)
-        if isinstance(outcome, Page) and request.kind != "file" and outcome.body.path is not None:
-            self._group.spooled.append(outcome.body)
+            self._queue_events(result, word, len(discovered), skipped)
+        if isinstance(outcome, Response) and request.kind != "file" and outcome.body.path is not None:
+            self._batch.spooled_bodies.append(outcome.body)
 
-    async def _harvest(self, page: Page) -> tuple[Page | Failure, Harvest]:
+    async def _extract(self, page: Response) -> tuple[Response | Failure, Extraction]:
         """Read a page, with the hooks around it. A hook that raises makes the page a failure of kind `other`."""
         hooks = self._hooks
         try:
-            seen = await hooks.page(page) if hooks.on_page else page
+            seen = await hooks.on_page(page) if hooks.has_on_page else page
             if seen is None:
-                return page, Harvest()
-            harvest = await self._reader.read(seen)
-            if hooks.on_item and harvest.items:
-                items = [await hooks.item(item, seen) for item in harvest.items]
+                return page, Extraction()
+            harvest = await self._extraction.extract(seen)
+            if hooks.has_on_item and harvest.items:
+                items = [await hooks.on_item(item, seen) for item in harvest.items]
                 harvest = replace(harvest, items=tuple(item for item in items if isinstance(item, Item)))
         except Exception as error:  # noqa: BLE001  hooks are the user's code: what they raise is recorded on the URL
             detail = f"reading the page failed: {type(error).__name__}: {error}"
-            return Failure(page.request, ErrorKind.OTHER, detail, status=page.status, permanent=True), Harvest()
-        if self._reader.slowest > self._settings.slow_extraction:
-            took = f"reading {page.request.url.href} held the event loop for {self._reader.slowest:.2f} s"
-            self._group.events.append(Warned(self._clock.now(), took))
+            return Failure(page.request, ErrorKind.OTHER, detail, status=page.status, permanent=True), Extraction()
+        if self._extraction.last_loop_seconds > self._settings.slow_extraction_seconds:
+            took = f"reading {page.request.url.href} held the event loop for {self._extraction.last_loop_seconds:.2f} s"
+            self._batch.events.append(Warned(self._clock.now(), took))
         return page, harvest
 
     def _sort_links(self, result: Result) -> tuple[tuple[Request, ...], tuple[Skip, ...]]:
         """Links to ask for, and links to report as skipped; those passed on lately are neither."""
-        passed_on, parent = self._passed_on, result.request.url.href
+        passed_on, parent = self._recent_links, result.request.url.href
         discovered: list[Request] = []
         skipped: list[Skip] = []
-        for request in result.harvest.requests:
+        for request in result.extraction.requests:
             if request.url.key not in passed_on:
                 passed_on.add(request.url.key)
                 discovered.append(request)
-        for link in result.harvest.links:
+        for link in result.extraction.links:
             key = link.url.key
             if key in passed_on:
                 continue
-            denied = link.denied or self._nesting(result.request, link)
+            denied = link.denied or self._sitemap_too_deep(result.request, link)
             if denied is not None:
-                if key not in self._skipped:
-                    self._skipped.add(key)
+                if key not in self._recent_skips:
+                    self._recent_skips.add(key)
                     skipped.append(Skip(link.url, parent, *denied))
                 continue
             passed_on.add(key)
@@ -295,51 +301,55 @@ class Recorder:
         depth = source.depth + 1
         if link.kind == "page":
             return Request(link.url, depth, source.url.href, "page", depth)
-        nesting = source.nesting + 1 if link.kind == "sitemap" else 0
-        return Request(link.url, source.depth, source.url.href, link.kind, PRIORITY_OF[link.kind], nesting=nesting)
+        nesting = source.sitemap_depth + 1 if link.kind == "sitemap" else 0
+        return Request(
+            link.url, source.depth, source.url.href, link.kind, PRIORITY_OF_KIND[link.kind], sitemap_depth=nesting
+        )
 
-    def _nesting(self, source: Request, link: Link) -> tuple[str, str] | None:
-        limit = self._settings.max_sitemap_nesting
-        if link.kind == "sitemap" and source.nesting >= limit:
+    def _sitemap_too_deep(self, source: Request, link: Link) -> tuple[str, str] | None:
+        limit = self._settings.max_sitemap_depth
+        if link.kind == "sitemap" and source.sitemap_depth >= limit:
             return "sitemap", f"sitemaps are nested deeper than {limit}"
         return None
 
-    def _tell(self, result: Result, word: str, discovered: int, skipped: tuple[Skip, ...]) -> None:
+    def _queue_events(self, result: Result, word: str, discovered: int, skipped: tuple[Skip, ...]) -> None:
         now, request = self._clock.now(), result.request
-        url, items = request.url, result.harvest.items
-        self._group.events.append(PageSettled(now, url.href, url.host, word, request.depth, len(items), discovered))
-        self._group.events.extend(ItemWritten(now, url.href, item.rule) for item in items)
-        self._group.events.extend(ItemRejected(now, url.href, bad.field, bad.reason) for bad in result.harvest.rejected)
-        self._group.events.extend(Skipped(now, skip.url.href, skip.reason, skip.rule) for skip in skipped)
-        if result.harvest.problem:
-            self._group.events.append(Warned(now, f"{url.href}: {result.harvest.problem}"))
+        url, items = request.url, result.extraction.items
+        self._batch.events.append(PageSettled(now, url.href, url.host, word, request.depth, len(items), discovered))
+        self._batch.events.extend(ItemWritten(now, url.href, item.rule) for item in items)
+        self._batch.events.extend(
+            ItemRejected(now, url.href, bad.field, bad.reason) for bad in result.extraction.field_errors
+        )
+        self._batch.events.extend(Skipped(now, skip.url.href, skip.reason, skip.rule) for skip in skipped)
+        if result.extraction.problem:
+            self._batch.events.append(Warned(now, f"{url.href}: {result.extraction.problem}"))
 
     async def _settle(self) -> None:
         """Flush the sinks, then store the group in one transaction; only then is anybody told."""
-        if not self._group.settlements:
+        if not self._batch.settlements:
             return
-        group, self._group = self._group, Group()
+        group, self._batch = self._batch, SettlementBatch()
         flushed = await self._outputs.flush()
-        for body in group.spooled:  # not before: a sink may read it when it is flushed
+        for body in group.spooled_bodies:  # not before: a sink may read it when it is flushed
             body.discard()
-        marks = {**flushed, CLOCK_MARK: f"{self._clock.now():.3f}"}
-        await self._frontier.settle(group.settlements, marks, self._host_notes(group.settlements))
-        for host in self._detours.stranded(group.retried()):
+        marks = {**flushed, CLOCK_CHECKPOINT: f"{self._clock.now():.3f}"}
+        await self._frontier.settle(group.settlements, marks, self._host_states(group.settlements))
+        for host in self._mirrors.hosts_to_rescan(group.retry_requests()):
             self._frontier.park(host, 0.0)
         for settlement in group.settlements:
-            kept = bool(settlement.outcome) and settlement.lease.request.kind == "page"
-            self._floor.gave(settlement.lease, settled_page=kept)
+            kept = bool(settlement.outcome_code) and settlement.lease.request.kind == "page"
+            self._state.lease_settled(settlement.lease, settled_page=kept)
         for event in group.events:
             self._bus.emit(event)
         if self._on_result is not None:
             for result in group.results:
                 await self._on_result(result)
 
-    def _host_notes(self, group: list[Settlement]) -> dict[str, dict[str, str]]:
+    def _host_states(self, group: list[Settlement]) -> dict[str, dict[str, str]]:
         """The state of the group's hosts, written in the same transaction so that a resume is as polite."""
         notes = {}
         for host in {settlement.lease.request.url.host for settlement in group}:
-            gate = self._hosts.get(host)
+            gate = self._hosts.peek(host)
             if gate is not None:
-                notes[host] = {GATE_NOTE: gate.note()}
+                notes[host] = {HOST_STATE_GATE: gate.to_json()}
         return notes

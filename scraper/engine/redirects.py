@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scraper.model import ErrorKind, Failure, Hop, OutOfScope, Page, Request
-from scraper.urls.canonicalize import Base, KeyRules, canonicalise
-from scraper.urls.post_identity import posted
+from scraper.model import ErrorKind, Failure, Hop, OutOfScope, Request, Response
+from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
+from scraper.urls.post_identity import with_post_key
 from scraper.urls.scope import Scope
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-KEEPING = frozenset({307, 308})
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+METHOD_KEEPING_STATUSES = frozenset({307, 308})
 """Redirects that repeat the request as it was, its method and content too."""
 
 
-def is_redirect(page: Page) -> bool:
+def is_redirect(response: Response) -> bool:
     """Whether the response asks to look elsewhere."""
-    return page.status in REDIRECTS and page.headers.get("location") is not None
+    return response.status in REDIRECT_STATUSES and response.headers.get("location") is not None
 
 
-def next_hop(page: Page, scope: Scope | None, rules: KeyRules, max_redirects: int) -> Request | Failure:
+def redirect_request(
+    response: Response, scope: Scope | None, key_rules: KeyRules, max_redirects: int
+) -> Request | Failure:
     """The request that the redirect asks for, or why it will not be followed.
 
     A seed may lead to another host (the page there is fetched, the scope does not widen); any other hop must be in
@@ -31,40 +33,48 @@ def next_hop(page: Page, scope: Scope | None, rules: KeyRules, max_redirects: in
 
     After 301, 302 and 303 a POST becomes a GET, as every browser does it; 307 and 308 keep method and content.
     """
-    request = page.request
-    location = page.headers.get("location") or ""
+    request = response.request
+    location = response.headers.get("location") or ""
 
     def refuse(kind: ErrorKind, detail: str) -> Failure:
         return Failure(
-            request, kind, detail, status=page.status, started_at=page.started_at, elapsed=page.elapsed, permanent=True
+            request,
+            kind,
+            detail,
+            status=response.status,
+            started_at=response.started_at,
+            elapsed=response.elapsed,
+            permanent=True,
         )
 
-    if len(request.hops) >= max_redirects:
+    if len(request.redirects) >= max_redirects:
         return refuse(ErrorKind.REDIRECT, f"more than {max_redirects} redirects")
-    target = canonicalise(_as_utf8(location), Base.of(request.url), rules)
+    target = canonicalize(_as_utf8(location), BaseUrl.of(request.url), key_rules)
     if isinstance(target, OutOfScope):
         kind = ErrorKind.SCHEME if target.reason == "scheme" else ErrorKind.REDIRECT
         return refuse(kind, f"redirect to an unusable address: {target.rule}")
-    content = request.content if page.status in KEEPING else None
+    content = request.content if response.status in METHOD_KEEPING_STATUSES else None
     is_seed = request.depth == 0 and request.parent is None
     sends_elsewhere = content is not None and target.origin != request.url.origin
     if scope is not None and (not is_seed or sends_elsewhere) and request.kind == "page":
-        denied = scope.judge(target, request.depth)
+        denied = scope.check(target, request.depth)
         if denied is not None:
             return refuse(ErrorKind.SCOPE, f"redirect out of scope: {denied.rule}")
-    hops = (*request.hops, Hop(request.url.href, page.status))
-    onward = replace(request, url=target, attempt=0, slowdowns=0, hops=hops)
+    hops = (*request.redirects, Hop(request.url.href, response.status))
+    onward = replace(request, url=target, attempt=0, slowdowns=0, redirects=hops)
     if request.content is None:
         return onward
-    return replace(onward, url=posted(target, content), content=content, posts=(*request.posts, request.url.key))
+    return replace(
+        onward, url=with_post_key(target, content), content=content, posted_keys=(*request.posted_keys, request.url.key)
+    )
 
 
-def returns_to_itself(hop: Request) -> bool:
+def revisits_own_chain(hop: Request) -> bool:
     """Whether the hop's target is part of its own chain: then it is asked again, it is not a duplicate.
 
     A GET of what was posted to is another question: it may have a record of its own.
     """
-    alike = hop.hops[len(hop.posts) :] if hop.content is None else hop.hops
+    alike = hop.redirects[len(hop.posted_keys) :] if hop.content is None else hop.redirects
     return any(hop.url.href == earlier.url for earlier in alike)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scraper.clock import Clock
-from scraper.engine.host_registry import Dice, HostBook
-from scraper.engine.mirror_routing import Detours
-from scraper.engine.run_state import Floor
+from scraper.engine.host_registry import Dice, HostRegistry
+from scraper.engine.mirror_routing import MirrorRouter
+from scraper.engine.run_state import RunState
 from scraper.engine.settings import EngineSettings
 from scraper.events import EventBus
-from scraper.frontier.interface import Frontier, Ledger
+from scraper.frontier.interface import Frontier, FrontierView
 from scraper.politeness.host_overrides import PolitenessSettings
 from scraper.politeness.retry import RetrySettings
 from scraper.politeness.robots_cache import RobotsSettings
@@ -19,30 +19,30 @@ from scraper.urls.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RunRules:
     """The pure rules of one run: what is in scope, how URLs are told apart, when hosts may be asked."""
 
     scope: Scope
-    keys: KeyRules
+    key_rules: KeyRules
     politeness: PolitenessSettings
     retry: RetrySettings
     robots: RobotsSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Premises:
+class RunContext:
     """One run's settings and rules, its shared state, its ports to the frontier and the listeners, time and chance.
 
-    `ledger` answers questions about the frontier's depth; an embedded frontier is one itself.
+    `frontier_view` answers questions about the frontier's depth; an embedded frontier is one itself.
     """
 
     settings: EngineSettings
-    rules: Rules
-    floor: Floor
+    rules: RunRules
+    state: RunState
     frontier: Frontier
-    ledger: Ledger
-    hosts: HostBook
+    frontier_view: FrontierView
+    hosts: HostRegistry
     bus: EventBus
     clock: Clock
     dice: Dice
-    detours: Detours
+    mirrors: MirrorRouter

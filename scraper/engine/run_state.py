@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from scraper.model import Lease, Outcome
 
-RESULTS = 64
+MIN_RESULT_QUEUE_LENGTH = 64
 """Findings that may wait for the recorder, however few fetchers there are: so many come while it settles a group."""
 
 
-class Finding(NamedTuple):
+class FetchResult(NamedTuple):
     """A fetched lease on its way to the recorder."""
 
     lease: Lease
@@ -36,83 +36,85 @@ class RobotsJob(NamedTuple):
     lease: Lease
 
 
-class Nudge(NamedTuple):
-    """Tells the recorder to settle what it holds; a `hungry` one, from idle fetchers, if that gives them anything."""
+class FlushRequest(NamedTuple):
+    """Tells the recorder to settle what it holds; a `if_idle` one, from idle fetchers, if that gives them anything."""
 
-    hungry: bool = False
+    if_idle: bool = False
 
 
 Job = FetchJob | RobotsJob
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class StopReason:
     """Why a run ends: one word, and a sentence."""
 
-    why: str
+    kind: str
     detail: str = ""
 
 
 @dataclass(slots=True)
-class Floor:
+class RunState:
     """The shared state of one run. `in_flight` maps lease ids to leases that fetchers are at work on."""
 
     jobs: asyncio.Queue[Job]
-    results: asyncio.Queue[Finding | Nudge]
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    results: asyncio.Queue[FetchResult | FlushRequest]
+    dispatcher_wakeup: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     in_flight: dict[int, Lease] = field(default_factory=dict)
-    taken: dict[int, Lease] = field(default_factory=dict)
+    unsettled: dict[int, Lease] = field(default_factory=dict)
     """Leases taken and not yet settled, by their id."""
-    pages_outstanding: int = 0
+    pages_leased: int = 0
     """Those of them that will count against max_pages."""
     pages_settled: int = 0
-    idle: int = 0
-    starving: bool = False
+    free_slots: int = 0
+    no_lease_available: bool = False
     """True while fetchers are idle because nothing may be asked: what the recorder holds may be what they wait for."""
-    feeding: bool = False
+    feed_open: bool = False
     """True while more requests may come from outside: an empty frontier does not end the run then."""
-    appetite: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when `leases_until_hungry` have been taken: then more of them should come."""
-    leases_until_hungry: int = 0
-    stop_reason: Stop | None = None
-    unreachable: dict[str, str] = field(default_factory=dict)
+    feed_needed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when `leases_until_refill` have been taken: then more of them should come."""
+    leases_until_refill: int = 0
+    stop_reason: StopReason | None = None
+    robots_unreachable: dict[str, str] = field(default_factory=dict)
     """Hosts whose robots.txt cannot be read after several tries, and why: they no longer keep the run open."""
 
     @classmethod
-    def make(cls, concurrency: int) -> Floor:
-        """A floor with queues bounded by the number of fetchers, and `RESULTS`."""
-        return cls(jobs=asyncio.Queue(concurrency), results=asyncio.Queue(max(2 * concurrency, RESULTS)))
+    def create(cls, concurrency: int) -> RunState:
+        """A floor with queues bounded by the number of fetchers, and `MIN_RESULT_QUEUE_LENGTH`."""
+        return cls(
+            jobs=asyncio.Queue(concurrency), results=asyncio.Queue(max(2 * concurrency, MIN_RESULT_QUEUE_LENGTH))
+        )
 
-    def stir(self) -> None:
+    def wake_dispatcher(self) -> None:
         """Let the dispatcher look again, if there are fetchers it could find something for."""
-        if self.idle > self.jobs.qsize():
-            self.wake.set()
+        if self.free_slots > self.jobs.qsize():
+            self.dispatcher_wakeup.set()
 
-    def nudge(self, *, hungry: bool = False) -> None:
+    def request_flush(self, *, if_idle: bool = False) -> None:
         """Ask the recorder to settle now; a full queue means that it is at work anyway."""
         if not self.results.full():
-            self.results.put_nowait(Nudge(hungry))
+            self.results.put_nowait(FlushRequest(if_idle))
 
-    def stop(self, reason: Stop) -> None:
+    def stop(self, reason: StopReason) -> None:
         """Ask for a clean end; the first reason given is the one that counts."""
         if self.stop_reason is None:
             self.stop_reason = reason
         self.stopping.set()
-        self.wake.set()
+        self.dispatcher_wakeup.set()
 
-    def took(self, lease: Lease) -> None:
+    def lease_taken(self, lease: Lease) -> None:
         """A lease was taken."""
-        self.taken[lease.id] = lease
-        self.pages_outstanding += lease.request.kind == "page"
-        if self.leases_until_hungry:
-            self.leases_until_hungry -= 1
-            if not self.leases_until_hungry:
-                self.appetite.set()
+        self.unsettled[lease.id] = lease
+        self.pages_leased += lease.request.kind == "page"
+        if self.leases_until_refill:
+            self.leases_until_refill -= 1
+            if not self.leases_until_refill:
+                self.feed_needed.set()
 
-    def gave(self, lease: Lease, *, settled_page: bool = False) -> None:
+    def lease_settled(self, lease: Lease, *, settled_page: bool = False) -> None:
         """A lease was settled; `settled_page` when it left a page record."""
-        self.taken.pop(lease.id, None)
-        self.pages_outstanding -= lease.request.kind == "page"
+        self.unsettled.pop(lease.id, None)
+        self.pages_leased -= lease.request.kind == "page"
         self.pages_settled += settled_page
-        self.stir()
+        self.wake_dispatcher()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-CLOCK_MARK = "clock"
+CLOCK_CHECKPOINT = "clock"
 """The mark that holds the latest instant of a run (epoch seconds), stored with every group."""
-STEP_SECONDS = 60.0
+CLOCK_TOLERANCE_SECONDS = 60.0
 """How far back the system's clock may stand without a word: it is set by a little all the time."""
 
-_MEANINGS = {
+_EFFECT_OF_CHANGE = {
     "seeds": "new seeds are asked for; what came of earlier ones stays",
     "scope": "it holds for links found from now on; what waits is asked for, what was skipped is not looked at again",
     "limits": "they hold from now on; the limits on pages count those of earlier sessions, too",
@@ -28,32 +28,32 @@ _MEANINGS = {
 }
 
 
-def what_changed(sections: Iterable[str]) -> list[str]:
+def config_change_notices(sections: Iterable[str]) -> list[str]:
     """For each changed section of the config, a sentence that says what follows."""
     meaning = "it holds from now on; what is recorded stays as it is"
     return [
-        f"the config has changed since the last session: {name}: {_MEANINGS.get(name, meaning)} (--fresh starts over)"
+        f"the config has changed since the last session: {name}: {_EFFECT_OF_CHANGE.get(name, meaning)} (--fresh starts over)"
         for name in sections
     ]
 
 
-def epoch(system: float, mark: str | None) -> float:
+def session_start(system_time: float, checkpoint: str | None) -> float:
     """The instant at which a session begins: what the `system` says, but never before the last one's `mark`.
 
     Retries and waits of hosts are kept as instants. Were the clock set back between two sessions, they would
     lie that much further ahead, and the run would wait for them.
     """
     try:
-        latest = float(mark or 0)
+        latest = float(checkpoint or 0)
     except ValueError:
-        return system
-    return max(system, latest) if math.isfinite(latest) else system
+        return system_time
+    return max(system_time, latest) if math.isfinite(latest) else system_time
 
 
-def set_back(system: float, begun: float) -> str:
+def clock_set_back_notice(system_time: float, started_at: float) -> str:
     """A sentence about a clock that was set back while no session ran; empty when it was not, or by little."""
-    behind = begun - system
-    if behind <= STEP_SECONDS:
+    behind = started_at - system_time
+    if behind <= CLOCK_TOLERANCE_SECONDS:
         return ""
     return (
         f"the system's clock stands {behind:,.0f} s before the end of the last session: "

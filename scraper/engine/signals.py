@@ -13,16 +13,16 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from scraper.engine.run_state import Floor, Stop
+from scraper.engine.run_state import RunState, StopReason
 
-CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
+EXIT_CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 """The exit code after each signal, by its name: 128 and its number, as shells have it."""
-SIGNALS = tuple(signal.Signals[name] for name in CODES if name in signal.Signals.__members__)
+STOP_SIGNALS = tuple(signal.Signals[name] for name in EXIT_CODES if name in signal.Signals.__members__)
 INTERRUPTED = "interrupted"
 
 
 @contextmanager
-def signals_stop(floor: Floor, on_force: Callable[[], None] = lambda: None) -> Iterator[None]:
+def stop_on_signals(state: RunState, on_force: Callable[[], None] = lambda: None) -> Iterator[None]:
     """While inside, SIGINT, SIGTERM and SIGHUP stop the run on `floor`; a second one ends the process at once.
 
     `on_force` is called before that, to leave the terminal as it was found. Where the event loop cannot take signals
@@ -35,15 +35,15 @@ def signals_stop(floor: Floor, on_force: Callable[[], None] = lambda: None) -> I
         nonlocal first
         if first is None:
             first = number
-            floor.stop(Stop(INTERRUPTED, number.name))
+            state.stop(StopReason(INTERRUPTED, number.name))
         elif not number.name == first.name == "SIGHUP":  # both the kernel and the shell tell of a closed terminal
             try:
                 on_force()
             finally:
-                os._exit(CODES[number.name])
+                os._exit(EXIT_CODES[number.name])
 
     installed = []
-    for number in SIGNALS:
+    for number in STOP_SIGNALS:
         if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:
             continue
         try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from scraper.model import Harvest, Page
+from scraper.model import Extraction, Response
 
 
 class Extractor(Protocol):
     """Finds links and items on a page. Synchronous, deterministic, without I/O but the page's own body."""
 
-    def extract(self, page: Page) -> Harvest:
+    def extract(self, page: Response) -> Extraction:
         """Read `page`; return what it holds.
 
         What is wrong with the page or its values is in the harvest (`rejected`, `problem`), never raised.

@@ -27,14 +27,14 @@ from scraper.errors import SinkError
 from scraper.model import Body
 
 MIB = 1024 * 1024
-BATCH = MIB
-HASH_ON_LOOP = 128 * 1024
+WRITE_BATCH_BYTES = MIB
+MAX_BYTES_HASHED_ON_LOOP = 128 * 1024
 """Bodies up to this many bytes are hashed where they are; sha256 of more would be felt on the event loop."""
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 
 
-class TooLarge(Exception):  # noqa: N818  names what the body is
+class BodyLimitExceeded(Exception):  # noqa: N818  names what the body is
     """A body exceeds its cap of `limit` bytes, `decoded` or as sent."""
 
     def __init__(self, limit: int, decoded: bool) -> None:
@@ -87,51 +87,51 @@ class BodyWriter:
     `max_bytes` caps each of the two (None: no cap). `sha256` asks for that digest in place of xxh3.
     """
 
-    __slots__ = ("_batch", "_buffered", "_file", "_hash", "_name", "_spool", "max_bytes", "size", "wire")
+    __slots__ = ("_batch", "_buffered", "_file", "_hash", "_hash_name", "_spool", "max_bytes", "size", "wire_bytes")
 
     def __init__(self, spool: Spool, *, sha256: bool = False, max_bytes: int | None = None) -> None:
         self._spool = spool
         self.max_bytes = max_bytes
-        self._name, self._hash = ("sha256", hashlib.sha256()) if sha256 else ("xxh3", _xxh3())
+        self._hash_name, self._hash = ("sha256", hashlib.sha256()) if sha256 else ("xxh3", _new_xxh3())
         self._batch: list[bytes] = []
         self._buffered = 0
         self._file: _SpoolFile | None = None
         self.size = 0
-        self.wire = 0
+        self.wire_bytes = 0
 
-    def count(self, received: int) -> None:
-        """`received` more bytes came over the network; raises `TooLarge` above the cap."""
-        self.wire += received
-        if self.max_bytes is not None and self.wire > self.max_bytes:
-            raise TooLarge(self.max_bytes, decoded=False)
+    def count_received(self, received: int) -> None:
+        """`received` more bytes came over the network; raises `BodyLimitExceeded` above the cap."""
+        self.wire_bytes += received
+        if self.max_bytes is not None and self.wire_bytes > self.max_bytes:
+            raise BodyLimitExceeded(self.max_bytes, decoded=False)
 
     def write(self, piece: bytes) -> bool:
-        """Take `piece`; return whether `flush` is due before the next one. Raises `TooLarge` above the cap."""
+        """Take `piece`; return whether `flush` is due before the next one. Raises `BodyLimitExceeded` above the cap."""
         self.size += len(piece)
         if self.max_bytes is not None and self.size > self.max_bytes:
-            raise TooLarge(self.max_bytes, decoded=True)
+            raise BodyLimitExceeded(self.max_bytes, decoded=True)
         self._batch.append(piece)
         self._buffered += len(piece)
-        return self._buffered > (self._spool.settings.memory_limit if self._file is None else BATCH)
+        return self._buffered > (self._spool.settings.memory_limit if self._file is None else WRITE_BATCH_BYTES)
 
     async def flush(self) -> None:
         """Bring what has gathered to the file. Raises `SinkError` when it cannot be written."""
         if self._file is None:
             self._file = _SpoolFile(self._spool)
         batch, self._batch, self._buffered = self._batch, [], 0
-        await self._in_thread(self._file, batch, False)
+        await self._append_in_thread(self._file, batch, False)
 
     async def finish(self) -> Body:
         """The body, whole; a spooled file then belongs to its reader. Raises `SinkError`."""
         if self._file is not None:
-            await self._in_thread(self._file, self._batch, True)
-            return Body(self.size, self.wire, self._digest(), path=self._file.path)
+            await self._append_in_thread(self._file, self._batch, True)
+            return Body(self.size, self.wire_bytes, self._digest(), path=self._file.path)
         content = self._batch[0] if len(self._batch) == 1 else b"".join(self._batch)
-        if self._name == "sha256" and len(content) > HASH_ON_LOOP:
+        if self._hash_name == "sha256" and len(content) > MAX_BYTES_HASHED_ON_LOOP:
             await asyncio.to_thread(self._hash.update, content)
         else:
             self._hash.update(content)
-        return Body(self.size, self.wire, self._digest(), data=content)
+        return Body(self.size, self.wire_bytes, self._digest(), data=content)
 
     async def discard(self) -> None:
         """Drop what has gathered and delete the file, also after a cancelled `flush`. Raises nothing."""
@@ -141,13 +141,13 @@ class BodyWriter:
             await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._file.remove))
 
     def _digest(self) -> str:
-        return f"{self._name}:{self._hash.hexdigest()}"
+        return f"{self._hash_name}:{self._hash.hexdigest()}"
 
-    async def _in_thread(self, file: _SpoolFile, batch: list[bytes], last: bool) -> None:
+    async def _append_in_thread(self, file: _SpoolFile, batch: list[bytes], last: bool) -> None:
         try:
             await asyncio.to_thread(file.append, batch, self._hash, last)
         except OSError as error:
-            raise SinkError(_sentence(error, self._spool.settings.folder)) from error
+            raise SinkError(_disk_error_text(error, self._spool.settings.folder)) from error
 
 
 class _SpoolFile:
@@ -182,12 +182,12 @@ class _SpoolFile:
                 self.path.unlink(missing_ok=True)
 
 
-def _xxh3() -> _Digest:
+def _new_xxh3() -> _Digest:
     return xxhash.xxh3_128()
 
 
-def _sentence(error: OSError, folder: Path) -> str:
-    if error.errno in _FULL:
+def _disk_error_text(error: OSError, folder: Path) -> str:
+    if error.errno in _DISK_FULL_ERRNOS:
         return f"{folder}: no space left for bodies being received; free some and run the same command again"
     reason = os.strerror(error.errno) if error.errno else type(error).__name__
     return f"{folder}: bodies being received cannot be written there: {reason.lower()}"

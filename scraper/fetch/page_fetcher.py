@@ -21,30 +21,30 @@ import xxhash
 from scraper.clock import Clock
 from scraper.errors import SinkError
 from scraper.events import BytesReceived, Event
-from scraper.fetch.body_writer import MIB, BodyWriter, Spool, SpoolSettings, TooLarge
-from scraper.fetch.error_mapping import failure_of
-from scraper.model import Body, Denied, ErrorKind, Failure, Headers, NotModified, Outcome, Page, Request, Url
-from scraper.transport.adapter import LeanAnswer, LeanTransport, lean
-from scraper.transport.content_decoding import DecodeError, Decoder, codings_of, decoder_for, needs_memory
+from scraper.fetch.body_writer import MIB, BodyLimitExceeded, BodyWriter, Spool, SpoolSettings
+from scraper.fetch.error_mapping import classify_error
+from scraper.model import Body, Denied, ErrorKind, Failure, Headers, NotModified, Outcome, Request, Response, Url
+from scraper.transport.adapter import RawResponse, RawTransport, as_raw_transport
+from scraper.transport.content_decoding import DecodeError, Decoder, make_decoder, needs_large_window, parse_codings
 from scraper.transport.cookies import CookieJar
-from scraper.transport.errors import Truncated
-from scraper.transport.request_headers import Basic, Bearer, HeaderBook, with_cookie
+from scraper.transport.errors import TruncatedResponse
+from scraper.transport.request_headers import BasicAuth, BearerAuth, RequestHeaders, add_cookie
 from scraper.transport.settings import Timeouts
 
-REDIRECT_BODY = 64 * 1024
-ERROR_BODY = 256 * 1024
-ROBOTS_BODY = 516 * 1024
+MAX_REDIRECT_BODY_BYTES = 64 * 1024
+MAX_ERROR_BODY_BYTES = 256 * 1024
+MAX_ROBOTS_BODY_BYTES = 516 * 1024
 """Bytes read of a redirect's body, and kept of an error page and a robots.txt, as sent or as decoded.
 
 Of a robots.txt 512 KiB count; the rest shows its reader that there was more, so that a last line may be cut in two.
 """
 
-WIDE_DECODERS = 3
+MAX_LARGE_DECODERS = 3
 """Bodies larger than the spool's memory limit that are decoded at once from codings which take megabytes each."""
 
-_NOTHING = f"xxh3:{xxhash.xxh3_128_hexdigest(b'')}"
+_EMPTY_DIGEST = f"xxh3:{xxhash.xxh3_128_hexdigest(b'')}"
 # Files that are themselves in a coding, by suffix and type: undoing it would change the file under its name.
-_CODED_FILES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+_COMPRESSED_FILES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gzip": ((".gz", ".tgz", ".svgz"), ("application/gzip", "application/x-gzip")),
     "zstd": ((".zst", ".tzst"), ("application/zstd",)),
     "br": ((".br",), ()),
@@ -65,7 +65,7 @@ class FetchSettings:
     user_agent: str = "scraper"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     in_scope: Callable[[Url], bool] = lambda _: False
-    auth: Mapping[str, Basic | Bearer] = field(default_factory=dict)
+    auth: Mapping[str, BasicAuth | BearerAuth] = field(default_factory=dict)
     cookies: bool = False
     accept_encoding: str = "gzip, deflate, br, zstd"
     max_bytes: int | None = 20_000_000
@@ -76,50 +76,50 @@ class FetchSettings:
 class HttpFetcher:
     """A `Fetcher` over HTTP. It owns `transport` and closes it.
 
-    `transport` is a `LeanTransport` or any httpx transport. `emit` hears of the progress of bodies above 1 MiB.
+    `transport` is a `RawTransport` or any httpx transport. `emit` hears of the progress of bodies above 1 MiB.
     Raises `FetchError` for headers and credentials that cannot be sent.
     """
 
     def __init__(
         self,
         settings: FetchSettings,
-        transport: httpx.AsyncBaseTransport | LeanTransport,
+        transport: httpx.AsyncBaseTransport | RawTransport,
         *,
         clock: Clock,
         emit: Callable[[Event], None],
     ) -> None:
         s = settings
-        self._headers = HeaderBook(s.user_agent, s.accept_encoding, s.headers, s.in_scope, s.auth)
-        self._jar = CookieJar() if s.cookies else None
+        self._headers = RequestHeaders(s.user_agent, s.accept_encoding, s.headers, s.in_scope, s.auth)
+        self._cookie_jar = CookieJar() if s.cookies else None
         self._timeouts = s.timeouts
         self._max_bytes, self._max_file_bytes = s.max_bytes, s.max_file_bytes
-        self._transport = lean(transport)
+        self._transport = as_raw_transport(transport)
         self._spool = Spool(s.spool)
-        self._turns = asyncio.Semaphore(WIDE_DECODERS)
+        self._large_decoders = asyncio.Semaphore(MAX_LARGE_DECODERS)
         self._now = clock.now
         self._emit = emit
 
     async def fetch(self, request: Request) -> Outcome:
         """Ask for `request.url.href` once; see `Fetcher.fetch`."""
         url, content, started_at = request.url, request.content, self._now()
-        headers = self._headers.of(request)
-        if self._jar is not None and (cookie := self._jar.header(url, started_at)) is not None:
-            headers = with_cookie(headers, cookie)
+        headers = self._headers.headers_for(request)
+        if self._cookie_jar is not None and (cookie := self._cookie_jar.cookie_header(url, started_at)) is not None:
+            headers = add_cookie(headers, cookie)
         try:
             if content is None:
-                answer = await self._transport.exchange("GET", url.origin, url.target, headers, timeouts=self._timeouts)
+                answer = await self._transport.request("GET", url.origin, url.target, headers, timeouts=self._timeouts)
             else:
-                answer = await self._transport.exchange(
+                answer = await self._transport.request(
                     "POST", url.origin, url.target, headers, timeouts=self._timeouts, content=content.data
                 )
         except Exception as error:  # noqa: BLE001  the one door: whatever a transport raises becomes an outcome
-            return self._failed(error, request, started_at)
-        if self._jar is not None:
-            self._jar.store(url, answer.headers, self._now())
+            return self._failure(error, request, started_at)
+        if self._cookie_jar is not None:
+            self._cookie_jar.store(url, answer.headers, self._now())
         is_file = request.kind == "file"
         writer = BodyWriter(self._spool, sha256=is_file, max_bytes=self._max_file_bytes if is_file else self._max_bytes)
         try:
-            return await self._outcome(request, answer, writer, started_at)
+            return await self._read_outcome(request, answer, writer, started_at)
         except BaseException as error:
             await writer.discard()
             if isinstance(error, SinkError) or not isinstance(error, Exception):
@@ -127,7 +127,7 @@ class HttpFetcher:
             # The answer keeps its error, whose frames keep the answer, the decoder with its window and what was
             # gathered: megabytes in a cycle that would wait for the garbage collector.
             error.__traceback__ = None
-            return self._failed(error, request, started_at, answer, writer.wire)
+            return self._failure(error, request, started_at, answer, writer.wire_bytes)
         finally:
             if (closing := answer.close()) is not None:
                 with suppress(httpx.HTTPError, OSError):  # the outcome is known; how the goodbye goes is not part of it
@@ -140,7 +140,9 @@ class HttpFetcher:
         finally:
             await self._spool.aclose()
 
-    async def _outcome(self, request: Request, answer: LeanAnswer, writer: BodyWriter, started_at: float) -> Outcome:
+    async def _read_outcome(
+        self, request: Request, answer: RawResponse, writer: BodyWriter, started_at: float
+    ) -> Outcome:
         status, headers = answer.status, Headers(answer.headers)
         if status == 304:
             return NotModified(request, headers, started_at, self._now() - started_at)
@@ -148,51 +150,51 @@ class HttpFetcher:
             raise httpx.RemoteProtocolError("a part of the content (206) came where all of it was asked for")
         if status >= 400:
             with suppress(DecodeError):
-                await _pour_beginning(answer, headers, writer, ERROR_BODY)
+                await _decode_prefix_into(answer, headers, writer, MAX_ERROR_BODY_BYTES)
             body = await writer.finish()
         elif status >= 300:
-            body = await _read_and_drop(answer)
+            body = await _discard_body(answer)
         elif request.kind == "robots":
-            await _pour_beginning(answer, headers, writer, ROBOTS_BODY)
+            await _decode_prefix_into(answer, headers, writer, MAX_ROBOTS_BODY_BYTES)
             body = await writer.finish()
         else:
-            body = await self._read_whole(request, answer, headers, writer)
+            body = await self._read_body(request, answer, headers, writer)
         ttfb, elapsed = answer.head_at - answer.sent_at, self._now() - started_at
         version = answer.http_version.decode("ascii", "replace")
-        return Page(request, status, headers, body, started_at, ttfb, elapsed, version)
+        return Response(request, status, headers, body, started_at, ttfb, elapsed, version)
 
-    async def _read_whole(self, request: Request, answer: LeanAnswer, headers: Headers, writer: BodyWriter) -> Body:
-        """All of a body. Raises `TooLarge`, `DecodeError`, `SinkError` and what the transport raises."""
-        length = answer.length
+    async def _read_body(self, request: Request, answer: RawResponse, headers: Headers, writer: BodyWriter) -> Body:
+        """All of a body. Raises `BodyLimitExceeded`, `DecodeError`, `SinkError` and what the transport raises."""
+        length = answer.content_length
         if length is not None and writer.max_bytes is not None and length > writer.max_bytes:
-            raise TooLarge(writer.max_bytes, decoded=False)
-        codings = _codings(request, headers)
-        decoder = decoder_for(codings)
-        with _Turn(self._turns if needs_memory(codings) else None) as turn:
+            raise BodyLimitExceeded(writer.max_bytes, decoded=False)
+        codings = _codings_to_undo(request, headers)
+        decoder = make_decoder(codings)
+        with _DecoderPermit(self._large_decoders if needs_large_window(codings) else None) as turn:
             if answer.complete:
-                await _pour(await answer.read(), decoder, writer, turn)
+                await _decode_into(await answer.read(), decoder, writer, turn)
             else:
-                progress = _Progress(request.url, length, self._emit, self._now)
-                async with aclosing(_pieces(answer)) as pieces:
+                progress = ProgressReporter(request.url, length, self._emit, self._now)
+                async with aclosing(_raw_pieces(answer)) as pieces:
                     async for piece in pieces:
-                        await _pour(piece, decoder, writer, turn)
-                        progress.tell(writer.wire)
-                progress.tell(writer.wire, last=True)
-        if length is not None and writer.wire != length:
-            raise Truncated(f"{writer.wire} bytes came of {length} announced")
+                        await _decode_into(piece, decoder, writer, turn)
+                        progress.update(writer.wire_bytes)
+                progress.update(writer.wire_bytes, last=True)
+        if length is not None and writer.wire_bytes != length:
+            raise TruncatedResponse(f"{writer.wire_bytes} bytes came of {length} announced")
         if decoder is not None:
             decoder.finish()
         return await writer.finish()
 
-    def _failed(
+    def _failure(
         self,
         error: Exception,
         request: Request,
         started_at: float,
-        answer: LeanAnswer | None = None,
+        answer: RawResponse | None = None,
         received: int = 0,
     ) -> Failure | Denied:
-        kind, detail, permanent = failure_of(error)
+        kind, detail, permanent = classify_error(error)
         if kind is ErrorKind.ADDRESS:
             return Denied(request, kind, detail)
         return Failure(
@@ -208,84 +210,84 @@ class HttpFetcher:
         )
 
 
-class _Turn:
+class _DecoderPermit:
     """One body's turn among those whose decoders need much memory, taken once it turns out to be large."""
 
-    __slots__ = ("_taken", "_turns")
+    __slots__ = ("_acquired", "_permits")
 
     def __init__(self, turns: asyncio.Semaphore | None) -> None:
-        self._turns = turns
-        self._taken = False
+        self._permits = turns
+        self._acquired = False
 
-    async def take(self) -> None:
+    async def acquire(self) -> None:
         """Wait for it; None to wait for costs nothing."""
-        if self._turns is not None and not self._taken:
-            await self._turns.acquire()
-            self._taken = True
+        if self._permits is not None and not self._acquired:
+            await self._permits.acquire()
+            self._acquired = True
 
-    def __enter__(self) -> _Turn:
+    def __enter__(self) -> _DecoderPermit:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._turns is not None and self._taken:
-            self._turns.release()
+        if self._permits is not None and self._acquired:
+            self._permits.release()
 
 
-async def _pour(piece: bytes, decoder: Decoder | None, writer: BodyWriter, turn: _Turn) -> None:
+async def _decode_into(piece: bytes, decoder: Decoder | None, writer: BodyWriter, turn: _DecoderPermit) -> None:
     """Bring one piece of the wire to the writer."""
-    writer.count(len(piece))
+    writer.count_received(len(piece))
     for content in (piece,) if decoder is None else decoder.feed(piece):
         if writer.write(content):
-            await turn.take()
+            await turn.acquire()
             await writer.flush()
 
 
-async def _read_and_drop(answer: LeanAnswer) -> Body:
+async def _discard_body(answer: RawResponse) -> Body:
     """A redirect's body: read to its end if that is near, so that the connection can be used again."""
     size = 0
     with suppress(httpx.HTTPError, OSError):  # where it leads is known; how its body fares is nobody's concern
-        async with aclosing(_pieces(answer)) as pieces:
+        async with aclosing(_raw_pieces(answer)) as pieces:
             async for piece in pieces:
                 size += len(piece)
-                if size > REDIRECT_BODY:
+                if size > MAX_REDIRECT_BODY_BYTES:
                     break
-    return Body(0, size, _NOTHING, b"")
+    return Body(0, size, _EMPTY_DIGEST, b"")
 
 
-async def _pour_beginning(answer: LeanAnswer, headers: Headers, writer: BodyWriter, most: int) -> None:
+async def _decode_prefix_into(answer: RawResponse, headers: Headers, writer: BodyWriter, max_bytes: int) -> None:
     """Bring at most `most` bytes to the writer. A larger body is cut and not refused, so the writer's cap is lifted.
 
     Raises `DecodeError`, `SinkError` and what the transport raises.
     """
     writer.max_bytes = None
-    decoder = decoder_for(codings_of(headers.get_all("content-encoding")))
-    async with aclosing(_pieces(answer)) as pieces:
+    decoder = make_decoder(parse_codings(headers.get_all("content-encoding")))
+    async with aclosing(_raw_pieces(answer)) as pieces:
         async for piece in pieces:
-            writer.count(len(piece))
+            writer.count_received(len(piece))
             for content in (piece,) if decoder is None else decoder.feed(piece):
-                if writer.write(content[: most - writer.size]):
+                if writer.write(content[: max_bytes - writer.size]):
                     await writer.flush()
-                if writer.size >= most:
+                if writer.size >= max_bytes:
                     return
-            if writer.wire >= most:
+            if writer.wire_bytes >= max_bytes:
                 return
     if decoder is not None:
         decoder.finish()
 
 
-def _pieces(answer: LeanAnswer) -> AsyncGenerator[bytes, None]:
+def _raw_pieces(answer: RawResponse) -> AsyncGenerator[bytes, None]:
     # Every transport makes these with an async generator, whose early end must be awaited.
-    return cast(AsyncGenerator[bytes, None], answer.pieces())
+    return cast(AsyncGenerator[bytes, None], answer.aiter_raw())
 
 
-def _codings(request: Request, headers: Headers) -> tuple[str, ...]:
+def _codings_to_undo(request: Request, headers: Headers) -> tuple[str, ...]:
     """The content-codings to undo. A file whose name or type says that it is itself in the first one keeps that."""
     values = headers.get_all("content-encoding")
     if not values:
         return ()
-    codings = codings_of(values)
-    if request.kind == "file" and codings and codings[0] in _CODED_FILES:
-        suffixes, types = _CODED_FILES[codings[0]]
+    codings = parse_codings(values)
+    if request.kind == "file" and codings and codings[0] in _COMPRESSED_FILES:
+        suffixes, types = _COMPRESSED_FILES[codings[0]]
         path = request.url.target.partition("?")[0].lower()
         media_type = (headers.get("content-type") or "").partition(";")[0].strip().lower()
         if path.endswith(suffixes) or media_type in types:
@@ -293,17 +295,17 @@ def _codings(request: Request, headers: Headers) -> tuple[str, ...]:
     return codings
 
 
-class _Progress:
+class ProgressReporter:
     """Tells of every further MiB of a large body."""
 
-    __slots__ = ("_emit", "_now", "_told", "_total", "_url")
+    __slots__ = ("_emit", "_now", "_reported", "_total", "_url")
 
     def __init__(self, url: Url, total: int | None, emit: Callable[[Event], None], now: Callable[[], float]) -> None:
         self._url, self._total, self._emit, self._now = url, total, emit, now
-        self._told = 0
+        self._reported = 0
 
-    def tell(self, received: int, last: bool = False) -> None:
-        new = received - self._told
-        if new >= MIB or (last and self._told and new):
-            self._told = received
+    def update(self, received: int, last: bool = False) -> None:
+        new = received - self._reported
+        if new >= MIB or (last and self._reported and new):
+            self._reported = received
             self._emit(BytesReceived(self._now(), self._url.href, self._url.host, new, self._total))

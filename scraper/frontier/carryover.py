@@ -14,31 +14,31 @@ from typing import NamedTuple
 
 from scraper.frontier.sqlite.schema import BUSY_SECONDS
 
-MOST_HOSTS = 20_000
+MAX_HOSTS = 20_000
 """Hosts whose notes are kept."""
 
 
-class Remains(NamedTuple):
+class CarryOver(NamedTuple):
     """Notes by host and name, and marks by name, as `Frontier.settle` takes them."""
 
-    notes: dict[str, dict[str, str]]
-    marks: dict[str, str]
+    host_state: dict[str, dict[str, str]]
+    checkpoints: dict[str, str]
 
 
-def remains_of(path: Path, name: str, wanted: Callable[[str, str], bool]) -> Remains:
+def read_carry_over(path: Path, state_name: str, is_wanted: Callable[[str, str], bool]) -> CarryOver:
     """Read the notes called `name` for which `wanted(host, note)`, and all marks, from the file at `path`.
 
     A file that is missing or damaged has left nothing. Blocks.
     """
-    remains = Remains({}, {})
+    remains = CarryOver({}, {})
     if not path.exists():
         return remains
     with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as db:
-        remains.marks.update(db.execute("SELECT name, value FROM mark"))
-        rows = db.execute("SELECT host.name, value FROM note JOIN host ON id = host WHERE note.name = ?", (name,))
+        remains.checkpoints.update(db.execute("SELECT name, value FROM mark"))
+        rows = db.execute("SELECT host.name, value FROM note JOIN host ON id = host WHERE note.name = ?", (state_name,))
         for host, note in rows:
-            if wanted(host, note):
-                remains.notes[host] = {name: note}
-                if len(remains.notes) == MOST_HOSTS:
+            if is_wanted(host, note):
+                remains.host_state[host] = {state_name: note}
+                if len(remains.host_state) == MAX_HOSTS:
                     break
     return remains

@@ -19,27 +19,27 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from scraper.errors import FrontierError
-from scraper.frontier.sqlite.row_codec import REQUEST_COLUMNS, decode
-from scraper.frontier.sqlite.schema import APPLICATION_ID, BUSY_SECONDS, VERSION, explain
+from scraper.frontier.sqlite.row_codec import REQUEST_COLUMNS, decode_request
+from scraper.frontier.sqlite.schema import APPLICATION_ID, BUSY_SECONDS, FORMAT_VERSION, error_message
 from scraper.model import Request, Skip, Url
-from scraper.rundir.lock import LOCK_PLACE, PID_BYTES
+from scraper.rundir.lock import LOCK_FILE, MAX_PID_BYTES
 from scraper.urls.fingerprint import fingerprint
-from scraper.urls.post_identity import PLAIN_FROM, PREFIX
+from scraper.urls.post_identity import POST_KEY_PREFIX, POST_KEY_URL_START
 
 STATE_FILE = Path(".scrape") / "frontier.sqlite"
-DOWNLOAD_STATE = Path(".scrape") / "download"
+DOWNLOAD_STATE_FOLDER = Path(".scrape") / "download"
 """Where a download keeps its state; a folder that has it and no crawl's is not empty."""
-LOCKS = Path("/proc/locks")
+PROC_LOCKS = Path("/proc/locks")
 
-_SUMS = "SELECT (SELECT count(*) FROM queue), (SELECT count(*) FROM later)"
-ENTRIES = 100
+_COUNT_QUEUED = "SELECT (SELECT count(*) FROM queue), (SELECT count(*) FROM later)"
+MAX_QUEUED_FOUND = 100
 """Waiting requests to one URL that are looked at: it may be asked for with many contents."""
-_THIS = f"host = ? AND (href = ? OR key = ? OR (key LIKE '{PREFIX}%' AND substr(key, {PLAIN_FROM + 1}) = ?))"
-_QUEUED = f"""SELECT prio, NULL, {REQUEST_COLUMNS} FROM queue WHERE {_THIS}
-    UNION ALL SELECT prio, due, {REQUEST_COLUMNS} FROM later WHERE {_THIS} LIMIT {ENTRIES}"""  # noqa: S608
+_SAME_URL = f"host = ? AND (href = ? OR key = ? OR (key LIKE '{POST_KEY_PREFIX}%' AND substr(key, {POST_KEY_URL_START + 1}) = ?))"
+_SELECT_QUEUED = f"""SELECT prio, NULL, {REQUEST_COLUMNS} FROM queue WHERE {_SAME_URL}
+    UNION ALL SELECT prio, due, {REQUEST_COLUMNS} FROM later WHERE {_SAME_URL} LIMIT {MAX_QUEUED_FOUND}"""  # noqa: S608
 
 
-class Queued(NamedTuple):
+class QueuedRequest(NamedTuple):
     """A request that waits; `due` is the instant (epoch seconds) of one that waits for its date."""
 
     request: Request
@@ -69,13 +69,13 @@ class RunCounts:
         return sums
 
 
-class StateReader:
+class RunInspector:
     """The state of the run in `folder`, as a context manager. Raises `FrontierError` when it cannot be read."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / STATE_FILE
         if not self._path.is_file():
-            if (folder / DOWNLOAD_STATE).is_dir():
+            if (folder / DOWNLOAD_STATE_FOLDER).is_dir():
                 raise FrontierError(
                     f"{folder} holds no run of a crawl but a download: manifest.jsonl has a record for every line, "
                     "failed.txt what failed, and scrape download with the same list goes on"
@@ -88,14 +88,14 @@ class StateReader:
         try:
             self._db = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
         except sqlite3.Error as error:
-            raise FrontierError(explain(self._path, error)) from error
+            raise FrontierError(error_message(self._path, error)) from error
         try:
-            self._check()
+            self._check_format()
         except BaseException:
             self._db.close()
             raise
 
-    def __enter__(self) -> StateReader:
+    def __enter__(self) -> RunInspector:
         return self
 
     def __exit__(
@@ -105,10 +105,10 @@ class StateReader:
 
     def counts(self) -> RunCounts:
         """How the run stands. Takes about 0.2 s for a million waiting URLs."""
-        ((queued, delayed),) = self._rows(_SUMS)
-        sums = dict(self._rows("SELECT name, value FROM total"))
+        ((queued, delayed),) = self._select(_COUNT_QUEUED)
+        sums = dict(self._select("SELECT name, value FROM total"))
         hosts: dict[str, dict[str, int]] = {}
-        for host, outcome, count in self._rows(
+        for host, outcome, count in self._select(
             "SELECT name, outcome, n FROM tally JOIN host ON host.id = tally.host ORDER BY n DESC, name, outcome"
         ):
             hosts.setdefault(host, {})[outcome] = count
@@ -117,53 +117,53 @@ class StateReader:
             counted = (
                 f"SELECT name, n FROM (SELECT host, count(*) AS n FROM {table} GROUP BY host) JOIN host ON id = host"  # noqa: S608
             )
-            for host, count in self._rows(counted):
+            for host, count in self._select(counted):
                 waiting[host] = waiting.get(host, 0) + count
         return RunCounts(queued, delayed, sums.get("items", 0), sums.get("wire_size", 0), hosts, waiting)
 
-    def notes(self, host: str) -> dict[str, str]:
+    def host_state(self, host: str) -> dict[str, str]:
         """What the run remembers of `host`, by name."""
-        return dict(self._rows("SELECT note.name, value FROM note JOIN host ON id = host WHERE host.name = ?", host))
+        return dict(self._select("SELECT note.name, value FROM note JOIN host ON id = host WHERE host.name = ?", host))
 
-    def skip(self, url: Url) -> Skip | None:
+    def find_skip(self, url: Url) -> Skip | None:
         """The note that `url` was seen and not asked for."""
         columns = "href, key, host, origin, parent, reason, rule"
-        for href, key, host, origin, *rest in self._rows(f"SELECT {columns} FROM skip WHERE k = ?", fingerprint(url)):  # noqa: S608
+        for href, key, host, origin, *rest in self._select(f"SELECT {columns} FROM skip WHERE k = ?", fingerprint(url)):  # noqa: S608
             return Skip(Url(href, href if key is None else key, host, origin), *rest)
         return None
 
-    def queued(self, url: Url) -> list[Queued]:
+    def find_queued(self, url: Url) -> list[QueuedRequest]:
         """The requests for `url` that wait, a GET first. Looks at everything that waits for its host."""
         found = []
-        for (host_id,) in self._rows("SELECT id FROM host WHERE name = ?", url.host):
+        for (host_id,) in self._select("SELECT id FROM host WHERE name = ?", url.host):
             wanted = (host_id, url.key, url.key, url.key)
-            for priority, due, *columns in self._rows(_QUEUED, *wanted, *wanted):
-                found.append(Queued(decode(url.host, priority, tuple(columns)), due))
+            for priority, due, *columns in self._select(_SELECT_QUEUED, *wanted, *wanted):
+                found.append(QueuedRequest(decode_request(url.host, priority, tuple(columns)), due))
         return sorted(found, key=lambda queued: queued.request.content is not None)
 
-    def knows(self, url: Url) -> bool:
+    def is_known(self, url: Url) -> bool:
         """Whether the run ever took up `url`, or one with the same key."""
         key = fingerprint(url)
-        return bool(self._rows("SELECT 1 FROM seen WHERE k = ? UNION ALL SELECT 1 FROM fresh WHERE k = ?", key, key))
+        return bool(self._select("SELECT 1 FROM seen WHERE k = ? UNION ALL SELECT 1 FROM fresh WHERE k = ?", key, key))
 
-    def _check(self) -> None:
-        ((application,),) = self._rows("PRAGMA application_id")
-        ((version,),) = self._rows("PRAGMA user_version")
-        if application != APPLICATION_ID or version != VERSION:
+    def _check_format(self) -> None:
+        ((application,),) = self._select("PRAGMA application_id")
+        ((version,),) = self._select("PRAGMA user_version")
+        if application != APPLICATION_ID or version != FORMAT_VERSION:
             raise FrontierError(f"{self._path} is not the state of a crawl by this version of scraper")
 
-    def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    def _select(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         try:
             return self._db.execute(statement, values).fetchall()
         except sqlite3.Error as error:
-            raise FrontierError(explain(self._path, error)) from error
+            raise FrontierError(error_message(self._path, error)) from error
 
 
-def working_pid(folder: Path) -> int | None:
+def running_pid(folder: Path) -> int | None:
     """The process that is at work in `folder`, or None. Takes no lock: a run that starts now must not be refused."""
-    lock = folder / LOCK_PLACE
+    lock = folder / LOCK_FILE
     try:
-        text = lock.read_bytes()[:PID_BYTES].strip()
+        text = lock.read_bytes()[:MAX_PID_BYTES].strip()
         inode = lock.stat().st_ino
     except OSError:
         return None
@@ -178,6 +178,8 @@ def working_pid(folder: Path) -> int | None:
         return None
     with suppress(OSError):
         # Numbers of processes are used again: where the system tells who holds locks, the file must be among them.
-        held = (line.split()[5].rpartition(":")[2] for line in LOCKS.read_text().splitlines() if " -> " not in line)
+        held = (
+            line.split()[5].rpartition(":")[2] for line in PROC_LOCKS.read_text().splitlines() if " -> " not in line
+        )
         return pid if str(inode) in held else None
     return pid

@@ -35,11 +35,11 @@ class Drained(NamedTuple):
     """Nothing is waiting and nothing is leased: the crawl is done."""
 
 
-Answer = Granted | Wait | Drained
+LeaseResult = Granted | Wait | Drained
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class FrontierCounts:
     """How the frontier stands. `outcomes` counts settled URLs by outcome word, over all sessions of the run.
 
     `hosts` counts settled URLs by host and outcome. `marks` are the texts stored by `settle`. `wire_size` (bytes)
@@ -54,7 +54,7 @@ class Counts:
     wire_size: int = 0
     outcomes: Mapping[str, int] = field(default_factory=dict)
     hosts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    marks: Mapping[str, str] = field(default_factory=dict)
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def settled(self) -> int:
@@ -62,7 +62,7 @@ class Counts:
         return sum(self.outcomes.values())
 
 
-class Depths(NamedTuple):
+class QueueDepths(NamedTuple):
     """How many requests are queued and not leased, and how many wait for their date."""
 
     waiting: int
@@ -82,7 +82,7 @@ class Frontier(Protocol):
         """
         ...
 
-    async def lease(self, count: int, now: float, below: int | None = None) -> Answer:
+    async def lease(self, count: int, now: float, below_priority: int | None = None) -> LeaseResult:
         """Hand out at most `count` leases, at most one a host, of hosts whose instant has come.
 
         With `below`, only entries whose priority is lower than it are handed out; the answer is then
@@ -96,11 +96,11 @@ class Frontier(Protocol):
         """
         ...
 
-    def lease_now(self, now: float, below: int | None = None) -> Lease | None:
+    def try_lease(self, now: float, below_priority: int | None = None) -> Lease | None:
         """One lease, as `lease` would give it, if that takes no I/O; None is no answer: then ask `lease`."""
         ...
 
-    def lease_again(self, host: str, now: float, below: int | None = None) -> Lease | None:
+    def try_lease_same_host(self, host: str, now: float, below_priority: int | None = None) -> Lease | None:
         """Another lease of `host` for whoever holds one and has just finished with it, without I/O.
 
         The host stays open or parked as it is: whoever asks has seen to it that one more request may be sent. None
@@ -118,8 +118,8 @@ class Frontier(Protocol):
     async def settle(
         self,
         settlements: Sequence[Settlement],
-        marks: Mapping[str, str] | None = None,
-        notes: Mapping[str, Mapping[str, str]] | None = None,
+        checkpoints: Mapping[str, str] | None = None,
+        host_state: Mapping[str, Mapping[str, str]] | None = None,
     ) -> int:
         """Store the fate of leases, in one transaction with `marks` and `notes`; return how many URLs were new.
 
@@ -139,7 +139,7 @@ class Frontier(Protocol):
         """Extend leases that are still at work. A frontier with one process may do nothing."""
         ...
 
-    async def counts(self) -> Counts:
+    async def counts(self) -> FrontierCounts:
         """How the frontier stands now."""
         ...
 
@@ -148,7 +148,7 @@ class Frontier(Protocol):
         ...
 
 
-class Ledger(Protocol):
+class FrontierView(Protocol):
     """Questions about a run that do not change it. An embedded frontier implements it beside `Frontier`."""
 
     def skips(self) -> AsyncIterator[Skip]:
@@ -159,14 +159,14 @@ class Ledger(Protocol):
         """Every request still queued or delayed, host by host."""
         ...
 
-    def waiting_at(self, host: str) -> int:
+    def count_queued(self, host: str) -> int:
         """How many requests of `host` are queued, known without I/O."""
         ...
 
-    def depths(self) -> Depths:
+    def depths(self) -> QueueDepths:
         """How many requests are queued and delayed, known without I/O: cheap enough to ask twice a second."""
         ...
 
-    async def notes(self, host: str) -> Mapping[str, str]:
+    async def host_state(self, host: str) -> Mapping[str, str]:
         """What `settle` was told to remember of `host`; empty when nothing was."""
         ...

@@ -11,22 +11,22 @@ from heapq import heappop, heappush
 from typing import assert_never
 
 from scraper.errors import FrontierError
-from scraper.frontier.host_schedule import Schedule
-from scraper.frontier.interface import NEVER, Answer, Counts, Depths, Drained, Granted, Wait
+from scraper.frontier.host_schedule import HostSchedule
+from scraper.frontier.interface import NEVER, Drained, FrontierCounts, Granted, LeaseResult, QueueDepths, Wait
 from scraper.model import Done, Drop, Lease, Release, Request, Retry, Settlement, Skip
 
 
-class MemoryLine:
+class MemoryHostQueue:
     """One host's waiting requests as a heap of (priority, id, request)."""
 
-    __slots__ = ("closed", "introduced", "leased", "name", "ready_at", "rows", "ticket")
+    __slots__ = ("closed", "leased", "name", "ready_at", "rows", "state_delivered", "ticket")
 
     def __init__(self, name: str, ready_at: float) -> None:
         self.name = name
         self.ready_at = ready_at
         self.ticket = 0
         self.closed = False
-        self.introduced = False
+        self.state_delivered = False
         self.leased = 0
         self.rows: list[tuple[int, int, Request]] = []
 
@@ -36,23 +36,23 @@ class MemoryLine:
         return len(self.rows)
 
     @property
-    def bound(self) -> float:
+    def best_priority(self) -> float:
         """The priority of the best waiting request."""
         return self.rows[0][0]
 
 
 class MemoryFrontier:
-    """A `Frontier` and `Ledger` that forgets everything when it is closed. Raises `FrontierError` after that."""
+    """A `Frontier` and `FrontierView` that forgets everything when it is closed. Raises `FrontierError` after that."""
 
     def __init__(self) -> None:
-        self._schedule = Schedule(MemoryLine)
-        self._later: list[tuple[float, int, Request]] = []
+        self._schedule = HostSchedule(MemoryHostQueue)
+        self._delayed: list[tuple[float, int, Request]] = []
         self._leased: dict[int, Request] = {}
-        self._known: set[str] = set()
+        self._known_keys: set[str] = set()
         self._skips: dict[str, Skip] = {}
-        self._tally: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self._marks: dict[str, str] = {}
-        self._notes: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self._outcome_counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._checkpoints: dict[str, str] = {}
+        self._host_state: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._wire_size = 0
         self._items = 0
         self._last_id = 0
@@ -60,40 +60,40 @@ class MemoryFrontier:
 
     async def add(self, requests: Sequence[Request]) -> int:
         """Queue requests whose key is new; return how many were."""
-        self._check()
-        return self._add(requests)
+        self._require_open()
+        return self._add_new(requests)
 
-    async def lease(self, count: int, now: float, below: int | None = None) -> Answer:
+    async def lease(self, count: int, now: float, below_priority: int | None = None) -> LeaseResult:
         """Hand out at most `count` leases of hosts that may be asked at `now`."""
-        self._check()
+        self._require_open()
         schedule = self._schedule
         schedule.advance(now)
-        while self._later and self._later[0][0] <= now:
-            _, entry, request = heappop(self._later)
-            self._queue(entry, request)
-        if lines := schedule.take(count, below):
+        while self._delayed and self._delayed[0][0] <= now:
+            _, entry, request = heappop(self._delayed)
+            self._enqueue(entry, request)
+        if lines := schedule.take_ready(count, below_priority):
             return Granted(tuple(self._grant(line) for line in lines))
-        if not (self._later or self._leased or any(line.waiting for line in schedule.lines())):
+        if not (self._delayed or self._leased or any(line.waiting for line in schedule.queues())):
             return Drained()
-        due = (at for at, _, request in self._later if below is None or request.priority < below)
-        return Wait(min(schedule.next_instant(below), min(due, default=NEVER)))
+        due = (at for at, _, request in self._delayed if below_priority is None or request.priority < below_priority)
+        return Wait(min(schedule.next_ready_at(below_priority), min(due, default=NEVER)))
 
-    def lease_now(self, now: float, below: int | None = None) -> Lease | None:
+    def try_lease(self, now: float, below_priority: int | None = None) -> Lease | None:
         """One lease, or None when `lease` knows better."""
-        self._check()
+        self._require_open()
         self._schedule.advance(now)
-        if self._later and self._later[0][0] <= now:
+        if self._delayed and self._delayed[0][0] <= now:
             return None
-        lines = self._schedule.take(1, below)
+        lines = self._schedule.take_ready(1, below_priority)
         return self._grant(lines[0]) if lines else None
 
-    def lease_again(self, host: str, now: float, below: int | None = None) -> Lease | None:
+    def try_lease_same_host(self, host: str, now: float, below_priority: int | None = None) -> Lease | None:
         """Another lease of `host`, if no other host's turn has come."""
-        self._check()
+        self._require_open()
         self._schedule.advance(now)
-        if self._later and self._later[0][0] <= now:
+        if self._delayed and self._delayed[0][0] <= now:
             return None
-        line = self._schedule.again(host, below)
+        line = self._schedule.same_host(host, below_priority)
         return self._grant(line) if line else None
 
     def park(self, host: str, until: float) -> None:
@@ -103,48 +103,48 @@ class MemoryFrontier:
     async def settle(
         self,
         settlements: Sequence[Settlement],
-        marks: Mapping[str, str] | None = None,
-        notes: Mapping[str, Mapping[str, str]] | None = None,
+        checkpoints: Mapping[str, str] | None = None,
+        host_state: Mapping[str, Mapping[str, str]] | None = None,
     ) -> int:
         """Store the fate of leases; return how many discovered URLs were new."""
-        self._check()
+        self._require_open()
         new = 0
         lines = []
         for settlement in settlements:
-            if (line := self._settle(settlement)) is not None:
+            if (line := self._settle_one(settlement)) is not None:
                 lines.append(line)
-            new += self._add(settlement.discovered)
+            new += self._add_new(settlement.discovered)
             for skip in settlement.skipped:
-                if skip.url.key not in self._known:
+                if skip.url.key not in self._known_keys:
                     self._skips.setdefault(skip.url.key, skip)
         for line in lines:  # last, or a host would be forgotten whose next request this very call has brought
             line.leased -= 1
-            self._schedule.forget_if_spent(line)
-        self._marks.update(marks or {})
-        for host, given in (notes or {}).items():
-            self._notes[host].update(given)
+            self._schedule.forget_if_idle(line)
+        self._checkpoints.update(checkpoints or {})
+        for host, given in (host_state or {}).items():
+            self._host_state[host].update(given)
         return new
 
     async def renew(self, leases: Sequence[Lease], until: float) -> None:
         """Do nothing: leases here do not expire."""
-        self._check()
+        self._require_open()
 
-    async def counts(self) -> Counts:
+    async def counts(self) -> FrontierCounts:
         """How the frontier stands now."""
-        self._check()
+        self._require_open()
         outcomes: Counter[str] = Counter()
-        for tally in self._tally.values():
+        for tally in self._outcome_counts.values():
             outcomes.update(tally)
-        return Counts(
-            waiting=sum(line.waiting for line in self._schedule.lines()),
-            delayed=len(self._later),
+        return FrontierCounts(
+            waiting=sum(line.waiting for line in self._schedule.queues()),
+            delayed=len(self._delayed),
             leased=len(self._leased),
-            known=len(self._known),
+            known=len(self._known_keys),
             items=self._items,
             wire_size=self._wire_size,
             outcomes=dict(outcomes),
-            hosts={host: dict(tally) for host, tally in self._tally.items()},
-            marks=dict(self._marks),
+            hosts={host: dict(tally) for host, tally in self._outcome_counts.items()},
+            checkpoints=dict(self._checkpoints),
         )
 
     async def aclose(self) -> None:
@@ -153,66 +153,66 @@ class MemoryFrontier:
 
     async def skips(self) -> AsyncIterator[Skip]:
         """Every URL that was seen and not asked for, in the order found."""
-        self._check()
+        self._require_open()
         for skip in list(self._skips.values()):
             yield skip
 
     async def waiting(self) -> AsyncIterator[Request]:
         """Every request queued or delayed and not leased, host by host, best first."""
-        self._check()
+        self._require_open()
         rows: defaultdict[str, list[tuple[int, int, Request]]] = defaultdict(list)
-        for line in self._schedule.lines():
+        for line in self._schedule.queues():
             rows[line.name].extend(line.rows)
-        for _, entry, request in self._later:
+        for _, entry, request in self._delayed:
             rows[request.url.host].append((request.priority, entry, request))
         for requests in rows.values():
             for _, _, request in sorted(requests):
                 yield request
 
-    def waiting_at(self, host: str) -> int:
+    def count_queued(self, host: str) -> int:
         """How many requests of `host` are queued."""
         line = self._schedule.get(host)
         return line.waiting if line else 0
 
-    def depths(self) -> Depths:
+    def depths(self) -> QueueDepths:
         """How many requests are queued, and how many delayed."""
-        return Depths(sum(line.waiting for line in self._schedule.lines()), len(self._later))
+        return QueueDepths(sum(line.waiting for line in self._schedule.queues()), len(self._delayed))
 
-    async def notes(self, host: str) -> Mapping[str, str]:
+    async def host_state(self, host: str) -> Mapping[str, str]:
         """What is remembered of `host`."""
-        self._check()
-        return dict(self._notes.get(host, {}))
+        self._require_open()
+        return dict(self._host_state.get(host, {}))
 
-    def _check(self) -> None:
+    def _require_open(self) -> None:
         if self._closed:
             raise FrontierError("the frontier is closed")
 
-    def _add(self, requests: Iterable[Request]) -> int:
-        before = len(self._known)
+    def _add_new(self, requests: Iterable[Request]) -> int:
+        before = len(self._known_keys)
         for request in requests:
             key = request.url.key
-            if key in self._known:
+            if key in self._known_keys:
                 continue
-            self._known.add(key)
+            self._known_keys.add(key)
             self._skips.pop(key, None)
             self._last_id += 1
-            self._queue(self._last_id, request)
-        return len(self._known) - before
+            self._enqueue(self._last_id, request)
+        return len(self._known_keys) - before
 
-    def _queue(self, entry: int, request: Request) -> None:
-        line = self._schedule.line(request.url.host)
+    def _enqueue(self, entry: int, request: Request) -> None:
+        line = self._schedule.get_or_create(request.url.host)
         heappush(line.rows, (request.priority, entry, request))
-        self._schedule.arrived(line, request.priority)
+        self._schedule.on_enqueue(line, request.priority)
 
-    def _grant(self, line: MemoryLine) -> Lease:
+    def _grant(self, line: MemoryHostQueue) -> Lease:
         _, entry, request = heappop(line.rows)
         line.leased += 1
         self._leased[entry] = request
-        notes = None if line.introduced else dict(self._notes.get(line.name, {}))
-        line.introduced = True
+        notes = None if line.state_delivered else dict(self._host_state.get(line.name, {}))
+        line.state_delivered = True
         return Lease(entry, request, NEVER, notes)
 
-    def _settle(self, settlement: Settlement) -> MemoryLine | None:
+    def _settle_one(self, settlement: Settlement) -> MemoryHostQueue | None:
         """Store one verdict; return the line whose lease has ended with it."""
         entry = settlement.lease.id
         request = self._leased.pop(entry, None)
@@ -221,30 +221,30 @@ class MemoryFrontier:
         self._wire_size += settlement.wire_size
         self._items += settlement.items
         host = request.url.host
-        line = self._schedule.line(host)
+        line = self._schedule.get_or_create(host)
         match settlement.verdict:
             case Release():
-                self._queue(entry, request)
+                self._enqueue(entry, request)
             case Retry(at, again):
-                self._retry(entry, at, again)
+                self._requeue(entry, at, again)
             case Done():
-                self._count(host, settlement.outcome)
+                self._count_outcome(host, settlement.outcome_code)
             case Drop(reason, rule):
-                self._count(host, settlement.outcome)
+                self._count_outcome(host, settlement.outcome_code)
                 self._skips.pop(request.url.key, None)
                 self._skips[request.url.key] = Skip(request.url, request.parent, reason, rule)
             case never:
                 assert_never(never)
         return line
 
-    def _retry(self, entry: int, at: float, request: Request) -> None:
-        self._known.add(request.url.key)
+    def _requeue(self, entry: int, at: float, request: Request) -> None:
+        self._known_keys.add(request.url.key)
         self._skips.pop(request.url.key, None)
         if at <= self._schedule.now:
-            self._queue(entry, request)
+            self._enqueue(entry, request)
         else:
-            heappush(self._later, (at, entry, request))
+            heappush(self._delayed, (at, entry, request))
 
-    def _count(self, host: str, outcome: str) -> None:
+    def _count_outcome(self, host: str, outcome: str) -> None:
         if outcome:
-            self._tally[host][outcome] += 1
+            self._outcome_counts[host][outcome] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from scraper.model import Item, Page, Request
+from scraper.model import Item, Request, Response
 
 
 class Hook:
@@ -20,10 +20,10 @@ class Hook:
         """
         return request
 
-    def on_page(self, page: Page) -> Page | Awaitable[Page | None] | None:
+    def on_page(self, page: Response) -> Response | Awaitable[Response | None] | None:
         """When a response is complete; return it (changed or not), or None to record it without extracting."""
         return page
 
-    def on_item(self, item: Item, page: Page) -> Item | Awaitable[Item | None] | None:
+    def on_item(self, item: Item, page: Response) -> Item | Awaitable[Item | None] | None:
         """For every item extracted; return it (changed or not), or None to drop it."""
         return item

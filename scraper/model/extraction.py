@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from scraper.model.request import Kind, Request, Url
+from scraper.model.request import Request, RequestKind, Url
 
 
 class OutOfScope(NamedTuple):
@@ -24,7 +24,7 @@ class Link(NamedTuple):
 
     url: Url
     denied: OutOfScope | None = None
-    kind: Kind = "page"
+    kind: RequestKind = "page"
     nofollow: bool = False
 
 
@@ -37,17 +37,17 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class FieldError:
     """A field that could not be read, and why. `kept` says whether there is an item all the same, without it."""
 
     field: str
     reason: str
     rule: int = 0
-    kept: bool = True
+    item_kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Harvest:
+class Extraction:
     """What extraction found on a page.
 
     `links` holds each distinct canonical URL once, in document order. `requests` are what rules ask for, in scope; they
@@ -57,7 +57,7 @@ class Harvest:
 
     links: tuple[Link, ...] = ()
     items: tuple[Item, ...] = ()
-    rejected: tuple[Rejected, ...] = ()
+    field_errors: tuple[FieldError, ...] = ()
     canonical: str | None = None
     noindex: bool = False
     nofollow: bool = False

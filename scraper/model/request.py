@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 
 class Url(NamedTuple):
-    """A canonical URL. Made only by `urls.canonicalise`.
+    """A canonical URL. Made only by `urls.canonicalize`.
 
     `href` is what is fetched: absolute, no fragment. `key` is the identity for dedupe and is never fetched
     (tracking parameters are gone from it). `host` is the politeness key: lower-case host name, with `:port`
@@ -26,16 +26,16 @@ class Url(NamedTuple):
         return self.href[len(self.origin) :] or "/"
 
 
-Kind = Literal["page", "file", "sitemap", "robots"]
+RequestKind = Literal["page", "file", "sitemap", "robots"]
 
 
-MAX_CONTENT = 65_536
+MAX_CONTENT_BYTES = 65_536
 """Bytes that one request may send as its content: every URL that waits keeps its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a POST sends: the bytes, at most `MAX_CONTENT`, and their media type (empty: none is told)."""
+    """What a POST sends: the bytes, at most `MAX_CONTENT_BYTES`, and their media type (empty: none is told)."""
 
     data: bytes
     type: str = ""
@@ -48,7 +48,7 @@ class Hop(NamedTuple):
     status: int
 
 
-class Try(NamedTuple):
+class Attempt(NamedTuple):
     """One try that failed and was followed by another.
 
     `number` counts the tries of one entry from 1. It began at `at` (epoch seconds) and took `elapsed` seconds; the next
@@ -57,13 +57,13 @@ class Try(NamedTuple):
     """
 
     number: int
-    at: float
+    started_at: float
     status: int | None
     error: str | None
     detail: str
     elapsed: float
     wait: float
-    hops: int = 0
+    redirects: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +82,17 @@ class Request:
     url: Url
     depth: int = 0
     parent: str | None = None
-    kind: Kind = "page"
+    kind: RequestKind = "page"
     priority: int = 0
     attempt: int = 0
     slowdowns: int = 0
-    hops: tuple[Hop, ...] = ()
+    redirects: tuple[Hop, ...] = ()
     label: str | None = None
-    nesting: int = 0
-    carried: Mapping[str, Any] | None = None
+    sitemap_depth: int = 0
+    inherited_fields: Mapping[str, Any] | None = None
     content: Content | None = None
-    posts: tuple[str, ...] = ()
-    tries: tuple[Try, ...] = ()
+    posted_keys: tuple[str, ...] = ()
+    failed_attempts: tuple[Attempt, ...] = ()
 
     @property
     def method(self) -> str:
@@ -102,7 +102,7 @@ class Request:
     @property
     def requested(self) -> str:
         """The URL first asked for, before any redirect."""
-        return self.hops[0].url if self.hops else self.url.href
+        return self.redirects[0].url if self.redirects else self.url.href
 
 
 class Lease(NamedTuple):
@@ -115,4 +115,4 @@ class Lease(NamedTuple):
     id: int
     request: Request
     expires: float
-    notes: Mapping[str, str] | None = None
+    host_state: Mapping[str, str] | None = None

@@ -11,7 +11,8 @@ from scraper.model.request import Request
 
 
 class FieldList(list[tuple[bytes, bytes]]):
-    """Header fields as they came. `by_name`, the first value of each name in lower case, is there after `sort_out`:
+    """Header fields as they came. `by_name`, the first value of each name in lower case, is there after
+    `index_by_name`:
     made once, for whoever reads the fields to frame a message and for `Headers`.
     """
 
@@ -19,7 +20,7 @@ class FieldList(list[tuple[bytes, bytes]]):
 
     by_name: Mapping[bytes, bytes]
 
-    def sort_out(self) -> Mapping[bytes, bytes]:
+    def index_by_name(self) -> Mapping[bytes, bytes]:
         """Make `by_name`: nothing must be added afterwards."""
         self.by_name = first = {name.lower(): value for name, value in reversed(self)}
         return first
@@ -101,7 +102,7 @@ class ErrorKind(StrEnum):
     PROTOCOL = "protocol"
     TRUNCATED = "truncated"
     DECODE = "decode"
-    TOO_LARGE = "too_large"
+    TOO_LARGE = "too_large_message"
     REDIRECT = "redirect"
     SCHEME = "scheme"
     SCOPE = "scope"
@@ -115,7 +116,7 @@ class ErrorKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Response:
     """A complete HTTP response, whatever its status. Redirects are pages too: each hop is a fetch of its own.
 
     `started_at` is epoch seconds; `ttfb` (request sent to headers read) and `elapsed` (to the body's end) are
@@ -166,4 +167,4 @@ class NotModified:
     elapsed: float = 0.0
 
 
-Outcome = Page | Failure | Denied | NotModified
+Outcome = Response | Failure | Denied | NotModified

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from scraper.model.extraction import Harvest, Item
+from scraper.model.extraction import Extraction, Item
 from scraper.model.request import Lease, Request, Url
-from scraper.model.response import ErrorKind, Failure, NotModified, Page
+from scraper.model.response import ErrorKind, Failure, NotModified, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Settlement(NamedTuple):
 
     lease: Lease
     verdict: Verdict
-    outcome: str = ""
+    outcome_code: str = ""
     discovered: tuple[Request, ...] = ()
     skipped: tuple[Skip, ...] = ()
     wire_size: int = 0
@@ -68,8 +68,8 @@ class Result:
     """One finished URL, as sinks and `Crawler.results()` see it: request, outcome and what was found."""
 
     request: Request
-    outcome: Page | Failure | NotModified
-    harvest: Harvest = field(default_factory=Harvest)
+    outcome: Response | Failure | NotModified
+    extraction: Extraction = field(default_factory=Extraction)
     duplicate_of: str | None = None
 
     @property
@@ -89,11 +89,11 @@ class Result:
         """Why it failed, or None when the fetch succeeded."""
         if isinstance(self.outcome, Failure):
             return self.outcome.error
-        if isinstance(self.outcome, Page) and self.outcome.status >= 400:
+        if isinstance(self.outcome, Response) and self.outcome.status >= 400:
             return ErrorKind.HTTP
         return None
 
     @property
     def items(self) -> tuple[Item, ...]:
         """The extracted records."""
-        return self.harvest.items
+        return self.extraction.items

@@ -12,18 +12,18 @@ BURST_SECONDS = 0.1
 """What was not used is saved up for so long: enough to even out the loop's own unevenness."""
 
 
-class Bandwidth:
+class ByteRateLimit:
     """At most `rate` bytes a second over all who share it. Raises `ConfigError` when that is not above zero."""
 
-    __slots__ = ("_free", "rate")
+    __slots__ = ("_ready_at", "rate")
 
     def __init__(self, rate: float) -> None:
         if rate <= 0:
             raise ConfigError("a limit on the rate must be above 0 bytes a second; leave it out for no limit")
         self.rate = rate
-        self._free = 0.0
+        self._ready_at = 0.0
 
     def charge(self, size: int, now: float) -> float:
         """`size` bytes have come at the instant `now` (seconds); return from when on the next ones may be read."""
-        self._free = max(self._free, now - BURST_SECONDS) + size / self.rate
-        return self._free
+        self._ready_at = max(self._ready_at, now - BURST_SECONDS) + size / self.rate
+        return self._ready_at

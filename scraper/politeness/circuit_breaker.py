@@ -15,7 +15,7 @@ waited for, so that the one probe that follows is alone and its answer cannot be
 `give_up` openings without a recovery that lasts the host is dead: it is not asked again in this run.
 
 A host that answers 403 `refusals` times without one success refuses *us*. It is not slow and waiting does not help:
-`blocked` stops rather than slows. A new run may give blocked and dead hosts another probe (`pardon`).
+`blocked` stops rather than slows. A new run may give blocked and dead hosts another probe (`reset_given_up`).
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from enum import StrEnum
 from scraper.errors import ConfigError
 from scraper.events import BreakerClosed, BreakerHalfOpen, BreakerOpened, Event, HostParked
 from scraper.model import Outcome
-from scraper.politeness.host_health import Health, health_of
-from scraper.politeness.rule import numbers, span
+from scraper.politeness.host_health import HostHealth, health_of
+from scraper.politeness.rule import format_duration, parse_numbers
 
-MOST_ANSWERS = 10_000
+MAX_WINDOW = 10_000
 """The largest window."""
 
 
-class State(StrEnum):
+class BreakerState(StrEnum):
     """Where a breaker stands."""
 
     CLOSED = "closed"
@@ -45,32 +45,32 @@ class State(StrEnum):
     DEAD = "dead"
 
 
-class Signal(StrEnum):
+class BreakerSignal(StrEnum):
     """What can happen to a breaker."""
 
     TRIP = "trip"  # the window says the host is down
     PROBE = "probe"  # the cool-down is over and a request goes out
     RECOVER = "recover"  # enough probes, or a blocked host, went well
     RELAPSE = "relapse"  # the probe failed
-    LOSE = "lose"  # the probe ended without a word about the host
+    INCONCLUSIVE = "lose"  # the probe ended without a word about the host
     REFUSE = "refuse"  # 403 once too often
     GIVE_UP = "give_up"  # opened once too often
-    PARDON = "pardon"  # a new run tries again
+    RESET = "pardon"  # a new run tries again
 
 
-TRANSITIONS: Mapping[tuple[State, Signal], State] = {
-    (State.CLOSED, Signal.TRIP): State.OPEN,
-    (State.CLOSED, Signal.REFUSE): State.BLOCKED,
-    (State.CLOSED, Signal.GIVE_UP): State.DEAD,
-    (State.OPEN, Signal.PROBE): State.HALF_OPEN,
-    (State.HALF_OPEN, Signal.RECOVER): State.CLOSED,
-    (State.HALF_OPEN, Signal.RELAPSE): State.OPEN,
-    (State.HALF_OPEN, Signal.LOSE): State.OPEN,
-    (State.HALF_OPEN, Signal.REFUSE): State.BLOCKED,
-    (State.HALF_OPEN, Signal.GIVE_UP): State.DEAD,
-    (State.BLOCKED, Signal.RECOVER): State.CLOSED,
-    (State.BLOCKED, Signal.PARDON): State.OPEN,
-    (State.DEAD, Signal.PARDON): State.OPEN,
+TRANSITIONS: Mapping[tuple[BreakerState, BreakerSignal], BreakerState] = {
+    (BreakerState.CLOSED, BreakerSignal.TRIP): BreakerState.OPEN,
+    (BreakerState.CLOSED, BreakerSignal.REFUSE): BreakerState.BLOCKED,
+    (BreakerState.CLOSED, BreakerSignal.GIVE_UP): BreakerState.DEAD,
+    (BreakerState.OPEN, BreakerSignal.PROBE): BreakerState.HALF_OPEN,
+    (BreakerState.HALF_OPEN, BreakerSignal.RECOVER): BreakerState.CLOSED,
+    (BreakerState.HALF_OPEN, BreakerSignal.RELAPSE): BreakerState.OPEN,
+    (BreakerState.HALF_OPEN, BreakerSignal.INCONCLUSIVE): BreakerState.OPEN,
+    (BreakerState.HALF_OPEN, BreakerSignal.REFUSE): BreakerState.BLOCKED,
+    (BreakerState.HALF_OPEN, BreakerSignal.GIVE_UP): BreakerState.DEAD,
+    (BreakerState.BLOCKED, BreakerSignal.RECOVER): BreakerState.CLOSED,
+    (BreakerState.BLOCKED, BreakerSignal.RESET): BreakerState.OPEN,
+    (BreakerState.DEAD, BreakerSignal.RESET): BreakerState.OPEN,
 }
 """Every legal step; any other pair is a bug and raises KeyError."""
 
@@ -95,15 +95,15 @@ class BreakerSettings:
     def __post_init__(self) -> None:
         if min(self.failures, self.window, self.successes, self.refusals, self.give_up) < 1:
             raise ConfigError("breaker: failures, window, successes, refusals and give_up must be at least 1")
-        if self.window > MOST_ANSWERS:
-            raise ConfigError(f"breaker: window must be at most {MOST_ANSWERS}")
+        if self.window > MAX_WINDOW:
+            raise ConfigError(f"breaker: window must be at most {MAX_WINDOW}")
         if not 0 < self.ratio <= 1:
             raise ConfigError("breaker: ratio must be above 0 and at most 1")
         if not 0 < self.open <= self.max_open < math.inf:
             raise ConfigError("breaker: open must be above 0 s and at most max_open")
 
 
-class Breaker:
+class CircuitBreaker:
     """The circuit breaker of one host; see the head of this file."""
 
     __slots__ = (
@@ -118,13 +118,13 @@ class Breaker:
         "_seen",
         "_settings",
         "_until",
-        "state_now",
+        "state",
     )
     name = "breaker"
 
     def __init__(self, settings: BreakerSettings, host: str) -> None:
         self._settings, self._host = settings, host
-        self.state_now = State.CLOSED
+        self.state = BreakerState.CLOSED
         # The window is an integer: one bit an answer, the latest lowest, 1 for a failure.
         self._bits = 0
         self._mask = (1 << settings.window) - 1
@@ -139,27 +139,27 @@ class Breaker:
     @property
     def dead(self) -> bool:
         """The host was given up: `ready_at` is `math.inf` for the rest of the run."""
-        return self.state_now is State.DEAD
+        return self.state is BreakerState.DEAD
 
     @property
     def blocked(self) -> bool:
         """The host refuses us with 403."""
-        return self.state_now is State.BLOCKED
+        return self.state is BreakerState.BLOCKED
 
     def on_start(self, now: float) -> None:
         """One more is under way; the first one after the cool-down is the probe."""
         self._in_flight += 1
-        if self.state_now is State.OPEN and self._in_flight == 1 and now >= self._until:
-            self._step(Signal.PROBE)
+        if self.state is BreakerState.OPEN and self._in_flight == 1 and now >= self._until:
+            self._step(BreakerSignal.PROBE)
             self._half_open_at = now
 
     def on_finish(self, outcome: Outcome, now: float, *_: object) -> tuple[Event, ...]:
         """Count one answer."""
         if self._in_flight:
             self._in_flight -= 1
-        state = self.state_now
+        state = self.state
         health = health_of(outcome)
-        if state is State.CLOSED:
+        if state is BreakerState.CLOSED:
             if health == "success" and not self._bits and not self._openings:
                 # The way nearly all answers go.
                 self._refusals = 0
@@ -167,15 +167,15 @@ class Breaker:
                     self._seen += 1
                 return ()
             return self._count(health, now)
-        if state is State.HALF_OPEN:
+        if state is BreakerState.HALF_OPEN:
             return self._told_half_open() + self._probed(health, now)
-        if state is State.BLOCKED and health == "success":
+        if state is BreakerState.BLOCKED and health == "success":
             self._refusals = 0
             return self._recover(now)
         # Open or dead: a late answer to what was sent before. It has been judged already.
         return ()
 
-    def _count(self, health: Health, now: float) -> tuple[Event, ...]:
+    def _count(self, health: HostHealth, now: float) -> tuple[Event, ...]:
         if health == "void":
             return ()
         if health == "refused":
@@ -199,12 +199,12 @@ class Breaker:
         self._refusals += 1
         if self._refusals < self._settings.refusals:
             return ()
-        self._step(Signal.REFUSE)
-        return (BreakerOpened(now, self._host, math.inf, self.why(), self._openings),)
+        self._step(BreakerSignal.REFUSE)
+        return (BreakerOpened(now, self._host, math.inf, self.wait_reason(), self._openings),)
 
-    def _probed(self, health: Health, now: float) -> tuple[Event, ...]:
+    def _probed(self, health: HostHealth, now: float) -> tuple[Event, ...]:
         if health == "void":
-            self._step(Signal.LOSE)
+            self._step(BreakerSignal.INCONCLUSIVE)
             return ()
         if health == "failed":
             return self._open(now, "the probe failed")
@@ -221,9 +221,9 @@ class Breaker:
     def _open(self, now: float, why: str) -> tuple[Event, ...]:
         self._forget()
         if self._openings >= self._settings.give_up:
-            self._step(Signal.GIVE_UP)
-            return (HostParked(now, self._host, math.inf, self.why()),)
-        self._step(Signal.RELAPSE if self.state_now is State.HALF_OPEN else Signal.TRIP)
+            self._step(BreakerSignal.GIVE_UP)
+            return (HostParked(now, self._host, math.inf, self.wait_reason()),)
+        self._step(BreakerSignal.RELAPSE if self.state is BreakerState.HALF_OPEN else BreakerSignal.TRIP)
         self._openings += 1
         self._until = now + self._rest()
         return (BreakerOpened(now, self._host, self._until, why, self._openings),)
@@ -234,7 +234,7 @@ class Breaker:
         return min(self._settings.max_open, self._settings.open * 2.0**doublings)
 
     def _recover(self, now: float) -> tuple[Event, ...]:
-        self._step(Signal.RECOVER)
+        self._step(BreakerSignal.RECOVER)
         self._forget()
         return (BreakerClosed(now, self._host),)
 
@@ -243,57 +243,57 @@ class Breaker:
         at, self._half_open_at = self._half_open_at, None
         return () if at is None else (BreakerHalfOpen(at, self._host),)
 
-    def pardon(self, now: float) -> None:
+    def reset_given_up(self, now: float) -> None:
         """Let a dead or blocked host be probed from `now`, its openings forgotten; others stay as they are."""
-        if self.state_now in (State.DEAD, State.BLOCKED):
-            self._step(Signal.PARDON)
+        if self.state in (BreakerState.DEAD, BreakerState.BLOCKED):
+            self._step(BreakerSignal.RESET)
             self._openings = self._refusals = 0
             self._until = now
 
-    def _step(self, signal: Signal) -> None:
-        self.state_now = TRANSITIONS[self.state_now, signal]
+    def _step(self, signal: BreakerSignal) -> None:
+        self.state = TRANSITIONS[self.state, signal]
 
     def _forget(self) -> None:
         self._bits = self._seen = self._good = 0
 
     def ready_at(self) -> float:
         """0 while closed; the end of the cool-down while open; `math.inf` while the probe is out, blocked or dead."""
-        state = self.state_now
-        if state is State.CLOSED:
+        state = self.state
+        if state is BreakerState.CLOSED:
             return 0.0
-        if state in (State.BLOCKED, State.DEAD) or self._in_flight:
+        if state in (BreakerState.BLOCKED, BreakerState.DEAD) or self._in_flight:
             return math.inf
         return self._until
 
-    def why(self) -> str:
+    def wait_reason(self) -> str:
         """The state in words."""
-        match self.state_now:
-            case State.BLOCKED:
+        match self.state:
+            case BreakerState.BLOCKED:
                 return f"blocked: the host answered 403 {self._refusals} times without one success"
-            case State.DEAD:
+            case BreakerState.DEAD:
                 return f"host_dead: given up after {self._openings} openings of its breaker"
-            case State.HALF_OPEN:
+            case BreakerState.HALF_OPEN:
                 return "breaker half-open: one probe is under way"
             case _:
-                return f"breaker open: opening {self._openings}, {span(self._rest())} of rest"
+                return f"breaker open: opening {self._openings}, {format_duration(self._rest())} of rest"
 
-    def state(self) -> list[float | int | str] | None:
+    def dump_state(self) -> list[float | int | str] | None:
         """Everything but what is under way."""
-        if self.state_now is State.CLOSED and not (self._seen or self._openings or self._refusals):
+        if self.state is BreakerState.CLOSED and not (self._seen or self._openings or self._refusals):
             return None
         # A probe that was under way is lost with the process: it is sent again.
-        state = State.OPEN if self.state_now is State.HALF_OPEN else self.state_now
+        state = BreakerState.OPEN if self.state is BreakerState.HALF_OPEN else self.state
         return [state, self._until, self._openings, self._refusals, self._seen, format(self._bits, "x")]
 
-    def load(self, raw: object) -> None:
+    def load_state(self, raw: object) -> None:
         """Take back the state, the window and the counts."""
         if not isinstance(raw, list) or len(raw) != 6 or raw[0] not in _RESTORABLE:
             return
-        found = numbers(raw[1:5], 4)
+        found = parse_numbers(raw[1:5], 4)
         bits = _hexadecimal(raw[5])
         if found is None or bits is None:
             return
-        self.state_now = State(raw[0])
+        self.state = BreakerState(raw[0])
         self._until = found[0]
         self._openings, self._refusals = int(found[1]), int(found[2])
         self._seen = min(int(found[3]), self._settings.window)
@@ -301,11 +301,11 @@ class Breaker:
         self._bits = bits & self._mask & ((1 << self._seen) - 1)
 
 
-_RESTORABLE = (State.CLOSED, State.OPEN, State.BLOCKED, State.DEAD)
+_RESTORABLE = (BreakerState.CLOSED, BreakerState.OPEN, BreakerState.BLOCKED, BreakerState.DEAD)
 
 
 def _hexadecimal(text: object) -> int | None:
-    if not isinstance(text, str) or not 1 <= len(text) <= MOST_ANSWERS // 4:
+    if not isinstance(text, str) or not 1 <= len(text) <= MAX_WINDOW // 4:
         return None
     try:
         return int(text, 16) if text.isalnum() else None

@@ -7,9 +7,9 @@ from typing import Literal
 
 from scraper.events import HostParked
 from scraper.model import Outcome
-from scraper.politeness.rule import numbers, span
+from scraper.politeness.rule import format_duration, parse_numbers
 
-LongDelay = Literal["slow", "skip"]
+LongDelayPolicy = Literal["slow", "skip"]
 """What to do with a host that asks for more than `max_crawl_delay`: obey all the same, or leave it alone."""
 
 
@@ -24,22 +24,22 @@ class CrawlDelay:
     __slots__ = ("_host", "_in_flight", "_last", "_longest", "_policy", "seconds")
     name = "crawl-delay"
 
-    def __init__(self, host: str, longest: float, policy: LongDelay) -> None:
-        self._host, self._longest, self._policy = host, longest, policy
+    def __init__(self, host: str, max_delay: float, policy: LongDelayPolicy) -> None:
+        self._host, self._longest, self._policy = host, max_delay, policy
         self.seconds = 0.0
         self._last = 0.0
         self._in_flight = 0
 
-    def ask(self, seconds: float | None, now: float) -> tuple[HostParked, ...]:
+    def set_delay(self, seconds: float | None, now: float) -> tuple[HostParked, ...]:
         """Set the delay the site asks for; None, zero and what is no sane number take it away."""
-        before = self.skipped
+        before = self.skips_host
         self.seconds = seconds if seconds is not None and 0 < seconds < math.inf else 0.0
-        if self.skipped and not before:
-            return (HostParked(now, self._host, math.inf, self.why()),)
+        if self.skips_host and not before:
+            return (HostParked(now, self._host, math.inf, self.wait_reason()),)
         return ()
 
     @property
-    def skipped(self) -> bool:
+    def skips_host(self) -> bool:
         """The delay is longer than allowed and such hosts are left alone."""
         return self._policy == "skip" and self.seconds > self._longest
 
@@ -58,18 +58,18 @@ class CrawlDelay:
         """One delay after the last start, and not while a request is under way."""
         if not self.seconds:
             return 0.0
-        return math.inf if self._in_flight or self.skipped else self._last + self.seconds
+        return math.inf if self._in_flight or self.skips_host else self._last + self.seconds
 
-    def why(self) -> str:
+    def wait_reason(self) -> str:
         """The delay, and when that is the case that it is too long."""
-        asked = f"crawl-delay: robots.txt asks for {span(self.seconds)} between requests"
-        return f"{asked}, more than max_crawl_delay ({span(self._longest)})" if self.skipped else asked
+        asked = f"crawl-delay: robots.txt asks for {format_duration(self.seconds)} between requests"
+        return f"{asked}, more than max_crawl_delay ({format_duration(self._longest)})" if self.skips_host else asked
 
-    def state(self) -> list[float | int | str]:
+    def dump_state(self) -> list[float | int | str]:
         """The delay and the last start."""
         return [self.seconds, self._last]
 
-    def load(self, raw: object) -> None:
+    def load_state(self, raw: object) -> None:
         """Take back the delay and the last start."""
-        if found := numbers(raw, 2):
+        if found := parse_numbers(raw, 2):
             self.seconds, self._last = found

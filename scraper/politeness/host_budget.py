@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from scraper.events import HostParked
-from scraper.model import NotModified, Outcome, Page
+from scraper.model import NotModified, Outcome, Response
 from scraper.politeness.host_health import health_of_status
-from scraper.politeness.rule import numbers
+from scraper.politeness.rule import parse_numbers
 
-MOST_PAGES = 2**53
+MAX_PAGE_COUNT = 2**53
 
 
 class PageBudget:
@@ -30,7 +30,7 @@ class PageBudget:
         self.pages = 0
 
     @property
-    def spent(self) -> bool:
+    def used_up(self) -> bool:
         """The limit is reached: this host will not be asked again."""
         return self.pages >= self._limit
 
@@ -45,30 +45,30 @@ class PageBudget:
         if not _is_page(outcome):
             return ()
         self.pages += 1
-        return (HostParked(now, self._host, math.inf, self.why()),) if self.pages == self._limit else ()
+        return (HostParked(now, self._host, math.inf, self.wait_reason()),) if self.pages == self._limit else ()
 
     def ready_at(self) -> float:
         """`math.inf` when all places are taken."""
         return math.inf if self.pages + self._in_flight >= self._limit else 0.0
 
-    def why(self) -> str:
+    def wait_reason(self) -> str:
         """The limit."""
         return f"max_pages_per_host: {self.pages} of {self._limit:.0f} pages fetched"
 
-    def state(self) -> list[float | int | str] | None:
+    def dump_state(self) -> list[float | int | str] | None:
         """How many pages there were."""
         return [self.pages] if self.pages else None
 
-    def load(self, raw: object) -> None:
+    def load_state(self, raw: object) -> None:
         """Take back how many pages there were."""
-        if found := numbers(raw, 1, MOST_PAGES):
+        if found := parse_numbers(raw, 1, MAX_PAGE_COUNT):
             self.pages = int(found[0])
 
 
 def _is_page(outcome: Outcome) -> bool:
     if outcome.request.kind != "page":
         return False
-    if isinstance(outcome, Page):
+    if isinstance(outcome, Response):
         redirect = 300 <= outcome.status < 400
         return not redirect and health_of_status(outcome.status) != "failed"
     return isinstance(outcome, NotModified)

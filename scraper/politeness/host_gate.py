@@ -16,15 +16,15 @@ import orjson
 from scraper.errors import ConfigError
 from scraper.events import Event
 from scraper.model import Outcome
-from scraper.politeness.circuit_breaker import Breaker, BreakerSettings, State
-from scraper.politeness.crawl_delay import CrawlDelay, LongDelay
+from scraper.politeness.circuit_breaker import BreakerSettings, BreakerState, CircuitBreaker
+from scraper.politeness.crawl_delay import CrawlDelay, LongDelayPolicy
 from scraper.politeness.host_budget import PageBudget
 from scraper.politeness.limits import ConcurrencyLimit, RateLimiter
-from scraper.politeness.retry_after import SlowDown
-from scraper.politeness.rule import Rule, span
+from scraper.politeness.retry_after import HostBackoff
+from scraper.politeness.rule import HostRule, format_duration
 from scraper.politeness.throttle import Throttle
 
-NOTE_VERSION = 1
+STATE_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class GateSettings:
     breaker: BreakerSettings | None = field(default_factory=BreakerSettings)
     max_retry_after: float = 3600.0
     max_crawl_delay: float = 30.0
-    long_crawl_delay: LongDelay = "slow"
+    long_crawl_delay: LongDelayPolicy = "slow"
     max_pages: int | None = None
 
     def __post_init__(self) -> None:
@@ -84,11 +84,11 @@ class HostGate:
         self._cap = ConcurrencyLimit(settings.concurrency)
         self._crawl_delay = CrawlDelay(host, settings.max_crawl_delay, settings.long_crawl_delay)
         self._throttle = Throttle(settings.concurrency) if settings.adaptive else None
-        self._slow_down = SlowDown(host, settings.max_retry_after)
-        self._breaker = Breaker(settings.breaker, host) if settings.breaker else None
+        self._slow_down = HostBackoff(host, settings.max_retry_after)
+        self._breaker = CircuitBreaker(settings.breaker, host) if settings.breaker else None
         self._pages = PageBudget(host, settings.max_pages)
         # Of two rules with the same instant the one that stands first is named as the reason.
-        rules: tuple[Rule | None, ...] = (
+        rules: tuple[HostRule | None, ...] = (
             self._pages,
             self._breaker,
             self._slow_down,
@@ -99,7 +99,7 @@ class HostGate:
         )
         self._rules = tuple(rule for rule in rules if rule is not None)
         # Those that have something to do then: most hosts have no rate and no budget, and all this is for each request.
-        unlimited: list[Rule] = [] if settings.rate else [self._rate]
+        unlimited: list[HostRule] = [] if settings.rate else [self._rate]
         self._starting = [rule for rule in self._rules if rule not in (self._slow_down, *unlimited)]
         self._finishing = [rule for rule in self._rules if rule is not self._rate]
         if settings.max_pages is None:
@@ -124,7 +124,7 @@ class HostGate:
                 told += events
         return told
 
-    def on_turn(
+    def on_replace(
         self, outcome: Outcome, now: float, rng: random.Random, loop_lag: float = 0.0
     ) -> tuple[Event, ...] | None:
         """A request has ended well, and who sent it wants to send another one in its place at once.
@@ -134,7 +134,7 @@ class HostGate:
         """
         pacing = (self._slow_down, self._crawl_delay, self._throttle, self._rate)
         held = any(rule is not None and rule.ready_at() > now for rule in pacing)
-        if held or self.breaker not in (State.CLOSED.value, State.HALF_OPEN.value):
+        if held or self.breaker_state not in (BreakerState.CLOSED.value, BreakerState.HALF_OPEN.value):
             return None
         told = self.on_finish(outcome, now, rng, loop_lag)
         self.on_start(now)
@@ -149,23 +149,23 @@ class HostGate:
                 latest = instant
         return latest
 
-    def why(self, now: float) -> str:
+    def wait_reason(self, now: float) -> str:
         """What holds the host back, and for how long; empty when it may be asked at `now`."""
         rule = max(self._rules, key=lambda rule: rule.ready_at())
         wait = rule.ready_at() - now
         if wait <= 0:
             return ""
-        return rule.why() if wait == math.inf else f"{rule.why()} (for another {span(wait)})"
+        return rule.wait_reason() if wait == math.inf else f"{rule.wait_reason()} (for another {format_duration(wait)})"
 
     def set_crawl_delay(self, seconds: float | None, now: float) -> tuple[Event, ...]:
         """Take over what robots.txt asks for, None for nothing; return what is worth telling."""
-        return self._crawl_delay.ask(seconds, now)
+        return self._crawl_delay.set_delay(seconds, now)
 
     @property
-    def delay(self) -> float:
+    def delay_seconds(self) -> float:
         """Seconds between starts, as things stand."""
-        throttle = self._throttle.delay if self._throttle else 0.0
-        return max(self._rate.interval, self._crawl_delay.seconds, throttle)
+        throttle = self._throttle.delay_seconds if self._throttle else 0.0
+        return max(self._rate.interval_seconds, self._crawl_delay.seconds, throttle)
 
     @property
     def crawl_delay(self) -> float | None:
@@ -173,11 +173,11 @@ class HostGate:
         return self._crawl_delay.seconds or None
 
     @property
-    def breaker(self) -> str:
+    def breaker_state(self) -> str:
         """The breaker's state in a word: closed, open, half-open or blocked; a dead host's is open."""
         if self._breaker is None:
-            return State.CLOSED.value
-        return (State.OPEN if self._breaker.dead else self._breaker.state_now).value
+            return BreakerState.CLOSED.value
+        return (BreakerState.OPEN if self._breaker.dead else self._breaker.state).value
 
     @property
     def in_flight(self) -> int:
@@ -195,51 +195,55 @@ class HostGate:
         return self._breaker is not None and self._breaker.dead
 
     @property
-    def spent(self) -> bool:
+    def budget_used(self) -> bool:
         """The host has given `max_pages` pages."""
-        return self._pages.spent
+        return self._pages.used_up
 
     @property
-    def ended(self) -> str:
+    def gave_up_reason(self) -> str:
         """Why the host will not be asked again in this run, in a word; empty while it may be.
 
         One of `host_dead`, `blocked`, `max_pages_per_host`, `crawl_delay`.
         """
-        if self.spent:
+        if self.budget_used:
             return "max_pages_per_host"
-        if self._crawl_delay.skipped:
+        if self._crawl_delay.skips_host:
             return "crawl_delay"
         if self._breaker is not None and self._breaker.dead:
             return "host_dead"
         return "blocked" if self._breaker is not None and self._breaker.blocked else ""
 
-    def troubled(self, now: float) -> bool:
+    def is_unhealthy(self, now: float) -> bool:
         """It is not for others' turns that the host must wait: it fails, refuses us, or has asked for a wait."""
-        return bool(self.ended) or self.breaker != State.CLOSED.value or self._slow_down.ready_at() > now
+        return (
+            bool(self.gave_up_reason)
+            or self.breaker_state != BreakerState.CLOSED.value
+            or self._slow_down.ready_at() > now
+        )
 
     def deferred(self, now: float) -> bool:
         """The host asked for a wait longer than `max_retry_after`, and it is not over."""
         return self._slow_down.deferred(now)
 
-    def pardon(self, now: float) -> None:
+    def reset_given_up(self, now: float) -> None:
         """Let a dead or blocked host be probed again from `now`: what a new run does."""
         if self._breaker is not None:
-            self._breaker.pardon(now)
+            self._breaker.reset_given_up(now)
 
-    def note(self) -> str:
+    def to_json(self) -> str:
         """What must survive the process, as compact JSON."""
-        states = {rule.name: state for rule in self._rules if (state := rule.state()) is not None}
-        return orjson.dumps({"v": NOTE_VERSION, **states}).decode()
+        states = {rule.name: state for rule in self._rules if (state := rule.dump_state()) is not None}
+        return orjson.dumps({"v": STATE_VERSION, **states}).decode()
 
     @classmethod
-    def restore(cls, settings: GateSettings, host: str, note: str) -> HostGate:
+    def from_json(cls, settings: GateSettings, host: str, stored: str) -> HostGate:
         """A gate that remembers what `note` holds. Junk, and what an unknown version wrote, is forgotten."""
         gate = cls(settings, host)
         try:
-            raw = orjson.loads(note)
+            raw = orjson.loads(stored)
         except orjson.JSONDecodeError:
             return gate
-        if isinstance(raw, dict) and raw.get("v") == NOTE_VERSION:
+        if isinstance(raw, dict) and raw.get("v") == STATE_VERSION:
             for rule in gate._rules:
-                rule.load(raw.get(rule.name))
+                rule.load_state(raw.get(rule.name))
         return gate

@@ -10,36 +10,36 @@ from fnmatch import translate
 from typing import Any, Literal
 
 from scraper.politeness.circuit_breaker import BreakerSettings
-from scraper.politeness.crawl_delay import LongDelay
+from scraper.politeness.crawl_delay import LongDelayPolicy
 from scraper.politeness.host_gate import GateSettings
 
 
-class Keep(Enum):
+class Unchanged(Enum):
     """Marks a value that an overlay leaves as it is; None already means "no limit"."""
 
-    KEEP = "keep"
+    UNCHANGED = "keep"
 
 
-KEEP: Literal[Keep.KEEP] = Keep.KEEP
+UNCHANGED: Literal[Unchanged.UNCHANGED] = Unchanged.UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)
-class HostOverlay:
-    """What is different for some hosts; the fields are those of `GateSettings`, `KEEP` where nothing is."""
+class HostOverride:
+    """What is different for some hosts; the fields are those of `GateSettings`, `UNCHANGED` where nothing is."""
 
-    rate: float | Literal[Keep.KEEP] | None = KEEP
-    concurrency: int | Literal[Keep.KEEP] | None = KEEP
-    adaptive: bool | Literal[Keep.KEEP] = KEEP
-    breaker: BreakerSettings | Literal[Keep.KEEP] | None = KEEP
-    max_retry_after: float | Literal[Keep.KEEP] = KEEP
-    max_crawl_delay: float | Literal[Keep.KEEP] = KEEP
-    long_crawl_delay: LongDelay | Literal[Keep.KEEP] = KEEP
-    max_pages: int | Literal[Keep.KEEP] | None = KEEP
+    rate: float | Literal[Unchanged.UNCHANGED] | None = UNCHANGED
+    concurrency: int | Literal[Unchanged.UNCHANGED] | None = UNCHANGED
+    adaptive: bool | Literal[Unchanged.UNCHANGED] = UNCHANGED
+    breaker: BreakerSettings | Literal[Unchanged.UNCHANGED] | None = UNCHANGED
+    max_retry_after: float | Literal[Unchanged.UNCHANGED] = UNCHANGED
+    max_crawl_delay: float | Literal[Unchanged.UNCHANGED] = UNCHANGED
+    long_crawl_delay: LongDelayPolicy | Literal[Unchanged.UNCHANGED] = UNCHANGED
+    max_pages: int | Literal[Unchanged.UNCHANGED] | None = UNCHANGED
 
-    def over(self, base: GateSettings) -> GateSettings:
+    def apply_to(self, base: GateSettings) -> GateSettings:
         """`base` with what this overlay gives in its place. Raises ConfigError when that makes no sense."""
         named = ((field.name, getattr(self, field.name)) for field in fields(self))
-        changes: dict[str, Any] = {name: value for name, value in named if value is not KEEP}
+        changes: dict[str, Any] = {name: value for name, value in named if value is not UNCHANGED}
         return replace(base, **changes)
 
 
@@ -54,13 +54,13 @@ class PolitenessSettings:
     """
 
     defaults: GateSettings = field(default_factory=GateSettings)
-    hosts: Mapping[str, HostOverlay] = field(default_factory=dict)
+    hosts: Mapping[str, HostOverride] = field(default_factory=dict)
     _ordered: tuple[tuple[re.Pattern[str], GateSettings], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Compiled and checked once, and not when the first URL of such a host comes up in the middle of a run.
         by_rank = sorted(self.hosts.items(), key=lambda entry: _specificity(entry[0]), reverse=True)
-        ordered = tuple((_compile(pattern), overlay.over(self.defaults)) for pattern, overlay in by_rank)
+        ordered = tuple((_compile(pattern), overlay.apply_to(self.defaults)) for pattern, overlay in by_rank)
         object.__setattr__(self, "_ordered", ordered)
 
     def for_host(self, host: str) -> GateSettings:

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
-KNOWN_DAYS = 512
+MAX_CACHED_DAYS = 512
 """Days that are remembered with the instant at which they begin: files of one site were mostly changed on few days."""
 
 _MONTHS = {
@@ -47,7 +47,7 @@ def parse_http_date(text: str, now: float) -> float | None:
     return _by_form(text, now)
 
 
-@lru_cache(maxsize=KNOWN_DAYS)
+@lru_cache(maxsize=MAX_CACHED_DAYS)
 def _midnight(day: str) -> float | None:
     """When the day begins that an IMF-fixdate names in its first 17 characters."""
     return _by_form(day + "00:00:00 GMT", 0.0)

@@ -7,16 +7,16 @@ import random
 from dataclasses import dataclass, replace
 
 from scraper.errors import ConfigError
-from scraper.model import Done, ErrorKind, Failure, Outcome, Page, Retry
-from scraper.politeness.retry_after import JITTER, wait_for
+from scraper.model import Done, ErrorKind, Failure, Outcome, Response, Retry
+from scraper.politeness.retry_after import RETRY_AFTER_JITTER, retry_after_of
 
-RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """Answers that may differ next time. Not 501 and 505, which will not."""
-RETRIED_ERRORS = frozenset(
+RETRYABLE_ERRORS = frozenset(
     {ErrorKind.DNS, ErrorKind.CONNECT, ErrorKind.TIMEOUT, ErrorKind.NETWORK, ErrorKind.PROTOCOL, ErrorKind.TRUNCATED}
 )
 """Errors that may pass. A name that is known not to exist is a permanent failure, and those are never retried."""
-RETRIED_ONCE = frozenset({ErrorKind.TLS, ErrorKind.DECODE})
+RETRY_ONCE_ERRORS = frozenset({ErrorKind.TLS, ErrorKind.DECODE})
 """Errors that rarely go away: a bad certificate, a broken content-coding."""
 
 
@@ -30,13 +30,13 @@ class RetrySettings:
 
     retries: int = 3
     slowdowns: int = 5
-    base: float = 1.0
-    cap: float = 60.0
+    base_delay: float = 1.0
+    max_delay: float = 60.0
 
     def __post_init__(self) -> None:
         if min(self.retries, self.slowdowns) < 0:
             raise ConfigError("retries and slowdowns must not be negative")
-        if not 0 <= self.base <= self.cap < math.inf:
+        if not 0 <= self.base_delay <= self.max_delay < math.inf:
             raise ConfigError("the pause before a retry must be between 0 s and its cap")
 
 
@@ -55,7 +55,7 @@ class RetryPolicy:
         the Retry-After of this answer, nor before `not_before` (epoch seconds: the host's own instant). An endless
         `not_before` is passed over: the frontier keeps such a host closed, and a request needs a real date.
         """
-        wait = wait_for(outcome, now)
+        wait = retry_after_of(outcome, now)
         request = outcome.request
         if _only_later(outcome, wait):
             if request.slowdowns >= self._settings.slowdowns:
@@ -65,26 +65,26 @@ class RetryPolicy:
             if request.attempt >= self._limit(outcome):
                 return Done()
             tries, again = request.attempt, replace(request, attempt=request.attempt + 1)
-        at = now + rng.random() * min(self._settings.cap, self._settings.base * 2.0 ** min(tries, 60))
+        at = now + rng.random() * min(self._settings.max_delay, self._settings.base_delay * 2.0 ** min(tries, 60))
         if wait is not None:
-            at = max(at, now + wait * (1.0 + JITTER * rng.random()))
+            at = max(at, now + wait * (1.0 + RETRY_AFTER_JITTER * rng.random()))
         return Retry(max(at, not_before) if not_before < math.inf else at, again)
 
-    def may_pass(self, outcome: Outcome) -> bool:
+    def is_retryable(self, outcome: Outcome) -> bool:
         """Whether this kind of outcome is one that another try may mend, however often it has been tried."""
         return self._limit(outcome) > 0
 
     def _limit(self, outcome: Outcome) -> int:
         """How many tries after the first this kind of outcome may have."""
-        if isinstance(outcome, Page):
-            return self._settings.retries if outcome.status in RETRIED_STATUSES else 0
+        if isinstance(outcome, Response):
+            return self._settings.retries if outcome.status in RETRYABLE_STATUSES else 0
         if not isinstance(outcome, Failure) or outcome.permanent:
             return 0
-        if outcome.error in RETRIED_ERRORS:
+        if outcome.error in RETRYABLE_ERRORS:
             return self._settings.retries
-        return min(1, self._settings.retries) if outcome.error in RETRIED_ONCE else 0
+        return min(1, self._settings.retries) if outcome.error in RETRY_ONCE_ERRORS else 0
 
 
 def _only_later(outcome: Outcome, wait: float | None) -> bool:
     """Whether the answer only asks us to come later: 429, or 503 that says when."""
-    return isinstance(outcome, Page) and (outcome.status == 429 or (outcome.status == 503 and wait is not None))
+    return isinstance(outcome, Response) and (outcome.status == 429 or (outcome.status == 503 and wait is not None))

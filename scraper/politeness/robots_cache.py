@@ -21,34 +21,34 @@ from typing import Literal, NamedTuple, assert_never
 
 import orjson
 
-from scraper.model import Denied, ErrorKind, Failure, Headers, NotModified, Outcome, Page
-from scraper.politeness.retry_after import wait_for
-from scraper.politeness.robots_parser import MAX_BYTES, Line, Robots, product_token
-from scraper.politeness.rule import numbers, span
+from scraper.model import Denied, ErrorKind, Failure, Headers, NotModified, Outcome, Response
+from scraper.politeness.retry_after import retry_after_of
+from scraper.politeness.robots_parser import MAX_ROBOTS_BYTES, RobotsRule, RobotsRules, product_token
+from scraper.politeness.rule import format_duration, parse_numbers
 
 __all__ = [
-    "MAX_BYTES",
-    "Line",
-    "Robots",
-    "RobotsBook",
+    "MAX_ROBOTS_BYTES",
+    "RobotsCache",
     "RobotsEntry",
+    "RobotsRule",
+    "RobotsRules",
     "RobotsSettings",
     "RobotsVerdict",
     "product_token",
 ]
 
-HOUR, DAY = 3600.0, 86400.0
-SHORTEST_LIFE, LONGEST_LIFE = HOUR, DAY
+HOUR_SECONDS, DAY_SECONDS = 3600.0, 86400.0
+MIN_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS = HOUR_SECONDS, DAY_SECONDS
 """Seconds that rules are good for, whatever Cache-Control says; without it the longest."""
-ERROR_LIFE = HOUR
+ERROR_LIFETIME_SECONDS = HOUR_SECONDS
 """Seconds that the absence of a robots.txt is good for."""
-OLDEST_COPY = 30 * DAY
+MAX_STALE_COPY_SECONDS = 30 * DAY_SECONDS
 """Seconds after which rules are no longer used in place of an unreachable robots.txt."""
-AGAIN_AFTER = (60.0, 300.0, 900.0, 3600.0)
+UNREACHABLE_RETRY_SECONDS = (60.0, 300.0, 900.0, 3600.0)
 """Seconds until an unreachable robots.txt is asked for again: the first time, the second, ..., and from then on."""
-LONGEST_RETRY = DAY
+MAX_UNREACHABLE_RETRY_SECONDS = DAY_SECONDS
 """Seconds of Retry-After that are kept for a robots.txt."""
-NOTE_VERSION = 1
+ENTRY_VERSION = 1
 
 _MAX_AGE = re.compile(r"(?:^|,)\s*max-age\s*=\s*\"?([0-9]{1,9})\"?\s*(?:,|$)", re.IGNORECASE)
 _UNCACHED = re.compile(r"(?:^|,)\s*no-(?:cache|store)\s*(?:,|$)", re.IGNORECASE)
@@ -59,11 +59,11 @@ class RobotsSettings:
     """How robots.txt is treated: obeyed or ignored, by which user agent, and what 401 and 403 mean."""
 
     user_agent: str = "scraper"
-    robots: Literal["obey", "ignore"] = "obey"
+    policy: Literal["obey", "ignore"] = "obey"
     forbidden: Literal["allow", "deny"] = "allow"
 
     @property
-    def token(self) -> str:
+    def product_token(self) -> str:
         """The product token that groups are matched with."""
         return product_token(self.user_agent)
 
@@ -77,7 +77,7 @@ class RobotsVerdict(NamedTuple):
 
     decision: Literal["allow", "deny", "defer"]
     rule: str
-    line: int | None = None
+    line_number: int | None = None
 
     @property
     def allowed(self) -> bool:
@@ -88,7 +88,7 @@ class RobotsVerdict(NamedTuple):
 _NO_LINE = RobotsVerdict("allow", "robots.txt: no rule matches")
 _ITSELF = RobotsVerdict("allow", "robots.txt itself may always be fetched")
 
-Kind = Literal["rules", "allow_all", "deny_all", "unreachable"]
+RobotsKind = Literal["rules", "allow_all", "deny_all", "unreachable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,12 @@ class RobotsEntry:
     sitemaps). `detail` says how it came about. `incidents` counts unreachable answers in a row.
     """
 
-    kind: Kind
+    kind: RobotsKind
     fetched_at: float
     expires_at: float
-    rules: Robots | None = None
+    rules: RobotsRules | None = None
     detail: str = ""
-    incidents: int = 0
+    failures_in_a_row: int = 0
 
     @classmethod
     def from_outcome(
@@ -122,7 +122,7 @@ class RobotsEntry:
         otherwise it is taken from the outcome. Never raises.
         """
         entry = _read(outcome, now, settings, previous, content)
-        if settings.robots == "ignore" and entry.kind != "allow_all":
+        if settings.policy == "ignore" and entry.kind != "allow_all":
             return replace(entry, kind="allow_all", detail="robots.txt is ignored")
         return entry
 
@@ -136,17 +136,17 @@ class RobotsEntry:
         """The sitemaps it names, absolute URLs."""
         return self.rules.sitemaps if self.rules else ()
 
-    def judge(self, target: str) -> RobotsVerdict:
+    def check(self, target: str) -> RobotsVerdict:
         """Whether `target` (path and query, as `Url.target`) may be asked for, and which line decided."""
         kind = self.kind
         if kind == "rules":
             assert self.rules is not None
-            line = self.rules.decide(target)
+            line = self.rules.deciding_rule(target)
             if line is None:
                 return _NO_LINE
             if line.allow:
-                return RobotsVerdict("allow", str(line), line.number)
-            return _ITSELF if _is_itself(target) else RobotsVerdict("deny", str(line), line.number)
+                return RobotsVerdict("allow", str(line), line.line_number)
+            return _ITSELF if _is_itself(target) else RobotsVerdict("deny", str(line), line.line_number)
         if _is_itself(target):
             return _ITSELF
         if kind == "allow_all":
@@ -157,23 +157,32 @@ class RobotsEntry:
             return RobotsVerdict("defer", f"robots_unreachable: {self.detail}")
         assert_never(kind)
 
-    def note(self, token: str) -> str:
+    def to_json(self, token: str) -> str:
         """This entry as compact JSON for the frontier's memory; `token` is the one the rules were read for."""
         rules = self.rules
-        kept = rules and [[list(line) for line in rules.lines], rules.crawl_delay, rules.sitemaps]
-        fields = [NOTE_VERSION, token, self.kind, self.fetched_at, self.expires_at, self.incidents, self.detail, kept]
+        kept = rules and [[list(line) for line in rules.rules], rules.crawl_delay, rules.sitemaps]
+        fields = [
+            ENTRY_VERSION,
+            token,
+            self.kind,
+            self.fetched_at,
+            self.expires_at,
+            self.failures_in_a_row,
+            self.detail,
+            kept,
+        ]
         return orjson.dumps(fields).decode()
 
     @classmethod
-    def from_note(cls, note: str, token: str) -> RobotsEntry | None:
+    def from_json(cls, stored: str, token: str) -> RobotsEntry | None:
         """The entry that `note` holds; None for junk, and when it was read for another token."""
         try:
-            raw = orjson.loads(note)
+            raw = orjson.loads(stored)
         except orjson.JSONDecodeError:
             return None
-        if not isinstance(raw, list) or len(raw) != 8 or raw[:2] != [NOTE_VERSION, token]:
+        if not isinstance(raw, list) or len(raw) != 8 or raw[:2] != [ENTRY_VERSION, token]:
             return None
-        kind, times, detail = raw[2], numbers(raw[3:6], 3), raw[6]
+        kind, times, detail = raw[2], parse_numbers(raw[3:6], 3), raw[6]
         if (
             kind not in ("rules", "allow_all", "deny_all", "unreachable")
             or times is None
@@ -190,7 +199,7 @@ def _is_itself(target: str) -> bool:
     return target.startswith("/robots.txt") and target.partition("?")[0] == "/robots.txt"
 
 
-def _rules_from(raw: object) -> Robots | None:
+def _rules_from(raw: object) -> RobotsRules | None:
     if not isinstance(raw, list) or len(raw) != 3:
         return None
     rows, delay, sitemaps = raw
@@ -198,48 +207,52 @@ def _rules_from(raw: object) -> Robots | None:
         return None
     if not all(isinstance(url, str) for url in sitemaps):
         return None
-    if delay is not None and numbers([delay], 1) is None:
+    if delay is not None and parse_numbers([delay], 1) is None:
         return None
     lines = []
     for row in rows:
         match row:
             case [int(number), bool(allow), str(pattern)] if pattern:
-                lines.append(Line(number, allow, pattern))
+                lines.append(RobotsRule(number, allow, pattern))
             case _:
                 # A rule that is lost might be the one that forbids: read it all again instead.
                 return None
-    return Robots(lines, delay, sitemaps)
+    return RobotsRules(lines, delay, sitemaps)
 
 
 def _read(
     outcome: Outcome, now: float, settings: RobotsSettings, previous: RobotsEntry | None, content: bytes | None
 ) -> RobotsEntry:
-    if isinstance(outcome, Page):
+    if isinstance(outcome, Response):
         status = outcome.status
         if 200 <= status < 300:
             return _from_success(outcome, now, settings, previous, content)
         if 300 <= status < 400:
-            return RobotsEntry("allow_all", now, now + ERROR_LIFE, detail=f"redirected too often or nowhere ({status})")
+            return RobotsEntry(
+                "allow_all", now, now + ERROR_LIFETIME_SECONDS, detail=f"redirected too often or nowhere ({status})"
+            )
         if 400 <= status < 500 and status != 429:
             denied = status in (401, 403) and settings.forbidden == "deny"
             detail = f"{status}, all {'denied' if denied else 'allowed'}"
-            return RobotsEntry("deny_all" if denied else "allow_all", now, now + ERROR_LIFE, detail=detail)
+            return RobotsEntry("deny_all" if denied else "allow_all", now, now + ERROR_LIFETIME_SECONDS, detail=detail)
         return _unreachable(f"status {status}", outcome, now, previous)
     if isinstance(outcome, NotModified):
         if previous is not None and previous.rules is not None:
-            return replace(previous, kind="rules", fetched_at=now, expires_at=now + _life(outcome.headers), incidents=0)
+            return replace(
+                previous, kind="rules", fetched_at=now, expires_at=now + _life(outcome.headers), failures_in_a_row=0
+            )
         return _unreachable("304 to an unconditional request", outcome, now, previous)
     if isinstance(outcome, Denied):
         return _unreachable(f"may not be asked for ({outcome.reason}: {outcome.rule})", outcome, now, previous)
     if outcome.error is ErrorKind.REDIRECT:
         return RobotsEntry(
-            "allow_all", now, now + ERROR_LIFE, detail=f"redirected too often or nowhere: {outcome.detail}"
+            "allow_all", now, now + ERROR_LIFETIME_SECONDS, detail=f"redirected too often or nowhere: {outcome.detail}"
         )
     return _unreachable(f"{outcome.error}: {outcome.detail}", outcome, now, previous)
 
 
 def _from_success(
-    page: Page, now: float, settings: RobotsSettings, previous: RobotsEntry | None, content: bytes | None
+    page: Response, now: float, settings: RobotsSettings, previous: RobotsEntry | None, content: bytes | None
 ) -> RobotsEntry:
     if content is None:
         content = page.body.data
@@ -247,8 +260,8 @@ def _from_success(
         if page.body.size:
             return _unreachable("its body is not at hand", page, now, previous)
         content = b""
-    rules = Robots.parse(content, settings.token)
-    detail = f"status {page.status}, {len(rules.lines)} rules for us"
+    rules = RobotsRules.parse(content, settings.product_token)
+    detail = f"status {page.status}, {len(rules.rules)} rules for us"
     return RobotsEntry("rules", now, now + _life(page.headers), rules, detail)
 
 
@@ -256,32 +269,32 @@ def _life(headers: Headers) -> float:
     """Seconds that rules with these headers are good for."""
     control = ",".join(headers.get_all("cache-control"))
     if _UNCACHED.search(control):
-        return SHORTEST_LIFE
+        return MIN_LIFETIME_SECONDS
     found = _MAX_AGE.search(control)
-    return min(max(float(found[1]), SHORTEST_LIFE), LONGEST_LIFE) if found else LONGEST_LIFE
+    return min(max(float(found[1]), MIN_LIFETIME_SECONDS), MAX_LIFETIME_SECONDS) if found else MAX_LIFETIME_SECONDS
 
 
 def _unreachable(detail: str, outcome: Outcome, now: float, previous: RobotsEntry | None) -> RobotsEntry:
-    incidents = previous.incidents + 1 if previous is not None else 1
-    wait = AGAIN_AFTER[min(incidents, len(AGAIN_AFTER)) - 1]
-    if isinstance(outcome, Page | Failure) and (asked := wait_for(outcome, now)) is not None:
-        wait = max(wait, min(asked, LONGEST_RETRY))
-    if previous is not None and previous.rules is not None and now - previous.fetched_at <= OLDEST_COPY:
-        age = span(max(0.0, now - previous.fetched_at))
+    incidents = previous.failures_in_a_row + 1 if previous is not None else 1
+    wait = UNREACHABLE_RETRY_SECONDS[min(incidents, len(UNREACHABLE_RETRY_SECONDS)) - 1]
+    if isinstance(outcome, Response | Failure) and (asked := retry_after_of(outcome, now)) is not None:
+        wait = max(wait, min(asked, MAX_UNREACHABLE_RETRY_SECONDS))
+    if previous is not None and previous.rules is not None and now - previous.fetched_at <= MAX_STALE_COPY_SECONDS:
+        age = format_duration(max(0.0, now - previous.fetched_at))
         kept = f"unreachable ({detail}); the copy of {age} ago is used"
         # `fetched_at` stays: the copy's age counts from when it was read.
-        return replace(previous, kind="rules", expires_at=now + wait, detail=kept, incidents=incidents)
-    return RobotsEntry("unreachable", now, now + wait, detail=detail, incidents=incidents)
+        return replace(previous, kind="rules", expires_at=now + wait, detail=kept, failures_in_a_row=incidents)
+    return RobotsEntry("unreachable", now, now + wait, detail=detail, failures_in_a_row=incidents)
 
 
-class RobotsBook:
+class RobotsCache:
     """The robots.txt entries of many origins, the least recently used forgotten first.
 
     At most `limit` entries, and at most `weight` bytes of rules, so that a few hostile files cannot fill the memory.
     """
 
-    def __init__(self, limit: int, weight: int = 64 * 1024 * 1024) -> None:
-        self._limit, self._weight_limit = max(1, limit), weight
+    def __init__(self, max_entries: int, max_bytes: int = 64 * 1024 * 1024) -> None:
+        self._limit, self._weight_limit = max(1, max_entries), max_bytes
         self._entries: OrderedDict[str, RobotsEntry] = OrderedDict()
         self._weight = 0
 
@@ -296,7 +309,7 @@ class RobotsBook:
         self._entries.move_to_end(origin)
         return entry
 
-    def previous(self, origin: str) -> RobotsEntry | None:
+    def get_expired(self, origin: str) -> RobotsEntry | None:
         """The entry of `origin` whether or not it has expired: what `RobotsEntry.from_outcome` wants to know."""
         return self._entries.get(origin)
 
@@ -315,4 +328,4 @@ class RobotsBook:
 
 
 def _weight(entry: RobotsEntry) -> int:
-    return entry.rules.weight if entry.rules is not None else 0
+    return entry.rules.memory_bytes if entry.rules is not None else 0

@@ -17,13 +17,13 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-MAX_BYTES = 512 * 1024
+MAX_ROBOTS_BYTES = 512 * 1024
 """How much of a robots.txt is read; the standard asks for at least 500 KiB."""
-MAX_LINE = 2083 * 8
+MAX_LINE_CHARS = 2083 * 8
 """Characters of a line that count."""
 MAX_SITEMAPS = 1000
 """Sitemap lines that are kept."""
-SHOWN = 200
+MAX_SHOWN_RULE_CHARS = 200
 """Characters of a rule that are shown to the user."""
 
 # What site owners write and plainly mean; the same leniency as Google's parser shows.
@@ -56,22 +56,22 @@ _UNPRINTABLE = re.compile("[^!-~]+")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
-class Line(NamedTuple):
+class RobotsRule(NamedTuple):
     """One rule that speaks to us: its line number (from 1), whether it allows, and its pattern as written."""
 
-    number: int
+    line_number: int
     allow: bool
     pattern: str
 
     def __str__(self) -> str:
-        return f"robots.txt line {self.number}: {'Allow' if self.allow else 'Disallow'}: {self.pattern[:SHOWN]}"
+        return f"robots.txt line {self.line_number}: {'Allow' if self.allow else 'Disallow'}: {self.pattern[:MAX_SHOWN_RULE_CHARS]}"
 
 
 class _Wild(NamedTuple):
     """A pattern with wildcards: what it begins with, and what must follow in this order."""
 
     length: int
-    line: Line
+    line: RobotsRule
     head: str
     middle: tuple[str, ...]
     tail: str | None
@@ -107,22 +107,24 @@ def product_token(user_agent: str) -> str:
     return name
 
 
-class Robots:
+class RobotsRules:
     """The rules of one robots.txt for one product token.
 
     `lines` are the rules that apply, `crawl_delay` is in seconds (None when not asked for), `sitemaps` are absolute
     URLs. Made by `parse`, or from lines that were kept.
     """
 
-    __slots__ = ("_lengths", "_plain", "_wild", "crawl_delay", "lines", "sitemaps", "weight")
+    __slots__ = ("_lengths", "_plain", "_wild", "crawl_delay", "memory_bytes", "rules", "sitemaps")
 
-    def __init__(self, lines: Iterable[Line], crawl_delay: float | None = None, sitemaps: Iterable[str] = ()) -> None:
-        self.lines = tuple(lines)
+    def __init__(
+        self, lines: Iterable[RobotsRule], crawl_delay: float | None = None, sitemaps: Iterable[str] = ()
+    ) -> None:
+        self.rules = tuple(lines)
         self.crawl_delay = crawl_delay
         self.sitemaps = tuple(sitemaps)
-        self._plain: dict[str, Line] = {}
+        self._plain: dict[str, RobotsRule] = {}
         wild: list[_Wild] = []
-        for line in self.lines:
+        for line in self.rules:
             pattern = _normal_pattern(line.pattern)
             if "*" in pattern or pattern.endswith("$"):
                 wild.append(_wild(pattern, line))
@@ -132,30 +134,30 @@ class Robots:
                 self._plain[pattern] = line
         self._lengths = sorted({len(pattern) for pattern in self._plain}, reverse=True)
         self._wild = sorted(wild, key=lambda w: (-w.length, not w.line.allow))
-        texts = sum(len(line.pattern) for line in self.lines) + sum(map(len, self.sitemaps))
-        self.weight = 500 + 3 * texts + 300 * len(self.lines)
+        texts = sum(len(line.pattern) for line in self.rules) + sum(map(len, self.sitemaps))
+        self.memory_bytes = 500 + 3 * texts + 300 * len(self.rules)
         """About how many bytes of memory this takes."""
 
     @classmethod
-    def parse(cls, content: bytes, token: str) -> Robots:
+    def parse(cls, content: bytes, token: str) -> RobotsRules:
         """Read a robots.txt as the crawler named `token` (see `product_token`); every line that makes sense counts.
 
         At most `MAX_BYTES` are read, without a last line cut in two; bytes that are not UTF-8 are replaced.
         """
-        if len(content) > MAX_BYTES:
-            content = content[:MAX_BYTES]
+        if len(content) > MAX_ROBOTS_BYTES:
+            content = content[:MAX_ROBOTS_BYTES]
             content = content[: max(content.rfind(b"\n"), content.rfind(b"\r")) + 1]
         text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
         reading = _Reading(token.lower())
         for number, line in enumerate(_LINE_END.split(text), start=1):
-            reading.take(number, line[:MAX_LINE])
+            reading.take(number, line[:MAX_LINE_CHARS])
         return reading.result()
 
-    def decide(self, target: str) -> Line | None:
+    def deciding_rule(self, target: str) -> RobotsRule | None:
         """The line that decides about `target` (path and query); None when no line matches, which allows it."""
         path = _normal_path(target)
         size = len(path)
-        best: Line | None = None
+        best: RobotsRule | None = None
         length = 0
         plain = self._plain
         for length in self._lengths:
@@ -178,7 +180,7 @@ class _Group:
     __slots__ = ("delay", "lines", "named")
 
     def __init__(self) -> None:
-        self.lines: list[Line] = []
+        self.lines: list[RobotsRule] = []
         self.delay: float | None = None
         self.named = False
 
@@ -202,7 +204,7 @@ class _Reading:
             self._rules_seen = True
             if value:
                 for group in self._current:
-                    group.lines.append(Line(number, field == "allow", value))
+                    group.lines.append(RobotsRule(number, field == "allow", value))
         elif field == "delay" and _NUMBER.fullmatch(value):
             for group in self._current:
                 group.delay = max(group.delay or 0.0, float(value))
@@ -225,9 +227,9 @@ class _Reading:
         if group not in self._current:
             self._current.append(group)
 
-    def result(self) -> Robots:
+    def result(self) -> RobotsRules:
         group = self._ours if self._ours.named else self._everyone
-        return Robots(group.lines, group.delay, self._sitemaps)
+        return RobotsRules(group.lines, group.delay, self._sitemaps)
 
 
 def _split(line: str) -> tuple[str, str]:
@@ -243,7 +245,7 @@ def _split(line: str) -> tuple[str, str]:
     return "", ""
 
 
-def _wild(pattern: str, line: Line) -> _Wild:
+def _wild(pattern: str, line: RobotsRule) -> _Wild:
     length = len(pattern)
     anchored = pattern.endswith("$")
     head, *rest = pattern.removesuffix("$").split("*")

@@ -9,7 +9,7 @@ from scraper.events import Event
 from scraper.model import Outcome
 
 
-class Rule(Protocol):
+class HostRule(Protocol):
     """One reason to wait. `HostGate` holds one of each kind per host and takes the latest of their instants.
 
     Instants are epoch seconds. A rule keeps no clock: `now` never steps back between calls. None of the methods
@@ -35,35 +35,35 @@ class Rule(Protocol):
         """From when this rule lets the host be asked: 0.0 for no objection, `math.inf` until something changes."""
         ...
 
-    def why(self) -> str:
+    def wait_reason(self) -> str:
         """What holds the host back, in words for the user; only asked while `ready_at` lies ahead."""
         ...
 
-    def state(self) -> list[float | int | str] | None:
+    def dump_state(self) -> list[float | int | str] | None:
         """What must survive the process, as plain JSON values; None when there is nothing to remember."""
         ...
 
-    def load(self, raw: object) -> None:
+    def load_state(self, raw: object) -> None:
         """Take back what `state` gave. Anything else is passed over: the rule then starts afresh."""
         ...
 
 
-LATEST = 1e11
+MAX_INSTANT = 1e11
 """The latest instant a note may name (in the year 5138): whatever lies beyond is junk."""
 
 
-def numbers(raw: object, count: int, top: float = LATEST) -> list[float] | None:
+def parse_numbers(raw: object, count: int, highest: float = MAX_INSTANT) -> list[float] | None:
     """`raw` as exactly `count` numbers from 0 to `top`, or None when it is anything else."""
     if not isinstance(raw, list) or len(raw) != count:
         return None
     for value in raw:
         # NaN fails the comparison, and a bool is a number to isinstance.
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= top:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= highest:
             return None
     return [float(value) for value in raw]
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A length of time for people: `0.5 s`, `90 s`, `15 min`, `6 h`."""
     if seconds >= 7200 or seconds == 3600:
         return f"{seconds / 3600:.3g} h"

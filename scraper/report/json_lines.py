@@ -16,7 +16,7 @@ from typing import Any, TextIO, get_args
 import orjson
 
 from scraper.events import CrawlEnded, CrawlStarted, Event, QueuesSampled
-from scraper.report.terminal.safe_stream import Outlet
+from scraper.report.terminal.safe_stream import SafeStream
 
 FLUSH_SECONDS = 0.2
 _FLUSHED_AT_ONCE = (CrawlStarted, QueuesSampled, CrawlEnded)
@@ -31,7 +31,7 @@ EVENT_NAMES: dict[type, str] = {kind: _snake(kind.__name__) for kind in get_args
 _FIELDS: dict[type, tuple[str, ...]] = {kind: tuple(f.name for f in fields(kind)) for kind in EVENT_NAMES}
 
 
-class Machine:
+class JsonLines:
     """A listener that writes JSON lines to `stream` (standard output, as a rule).
 
     `only` names the events to write (`{"page_settled", "crawl_ended"}`); None writes all. When the reader has gone
@@ -39,7 +39,7 @@ class Machine:
     """
 
     def __init__(self, stream: TextIO, only: Collection[str] | None = None) -> None:
-        self._out = Outlet(stream)
+        self._out = SafeStream(stream)
         self._wanted = {kind: name for kind, name in EVENT_NAMES.items() if only is None or name in only}
         self._flushed_at = 0.0
 

@@ -16,13 +16,13 @@ from typing import TextIO
 from scraper.clock import wall_time
 from scraper.errors import SinkError
 from scraper.events import CrawlEnded, Event, QueuesSampled
-from scraper.report.text.event_text import LINE_LIMIT, WARNING, describe
+from scraper.report.text.event_text import MAX_LINE_CHARS, WARNING, describe
 from scraper.report.text.formatting import instant_text
 from scraper.report.text.sanitize import clean
 
-LOGGER = "scraper"
+LOGGER_NAME = "scraper"
 FLUSH_SECONDS = 1.0
-TRACE_LINES = 60
+MAX_TRACEBACK_LINES = 60
 """Lines of a traceback that are kept, the last ones."""
 
 
@@ -44,10 +44,10 @@ class LogFile:
         except OSError as error:
             raise SinkError(f"the log file {path} cannot be written: {error.strerror or error}") from error
         self._bridge = _Bridge(self, level)
-        self._before = logging.getLogger(LOGGER).level
-        logging.getLogger(LOGGER).addHandler(self._bridge)
-        if not logging.getLogger(LOGGER).isEnabledFor(level):
-            logging.getLogger(LOGGER).setLevel(level)
+        self._before = logging.getLogger(LOGGER_NAME).level
+        logging.getLogger(LOGGER_NAME).addHandler(self._bridge)
+        if not logging.getLogger(LOGGER_NAME).isEnabledFor(level):
+            logging.getLogger(LOGGER_NAME).setLevel(level)
 
     def __call__(self, event: Event) -> None:
         """Write one event, if its level is wanted."""
@@ -59,7 +59,7 @@ class LogFile:
 
     def write(self, at: float, level: int, text: str) -> None:
         """Write one line at the instant `at` (epoch seconds)."""
-        line = f"{instant_text(at) or '-'} {logging.getLevelName(level)} {clean(text, LINE_LIMIT)}\n"
+        line = f"{instant_text(at) or '-'} {logging.getLevelName(level)} {clean(text, MAX_LINE_CHARS)}\n"
         with self._lock:
             if self._file is None:
                 return
@@ -72,7 +72,7 @@ class LogFile:
 
     def close(self) -> None:
         """Write what is buffered and close; calling it twice does nothing more."""
-        logger = logging.getLogger(LOGGER)
+        logger = logging.getLogger(LOGGER_NAME)
         if self._bridge in logger.handlers:
             logger.removeHandler(self._bridge)
             logger.setLevel(self._before)
@@ -123,5 +123,5 @@ class _Bridge(logging.Handler):
         self._log.write(wall_time(), record.levelno, f"{record.name}: {message}")
         if record.exc_info:
             trace = self._plain.formatException(record.exc_info).splitlines()
-            for line in trace[-TRACE_LINES:]:
+            for line in trace[-MAX_TRACEBACK_LINES:]:
                 self._log.write(wall_time(), record.levelno, f"| {line}")

@@ -30,16 +30,16 @@ from scraper.events import (
     Skipped,
     Warned,
 )
-from scraper.report.breaker_log import BEGIN, END, BreakerStep, BreakerSteps, step_of
+from scraper.report.breaker_log import SESSION_BEGIN, SESSION_END, BreakerLog, BreakerTransition, transition_of
 from scraper.structures.rolling import DurationHistogram, RollingRate
 
-HOST_LIMIT = 10_000
-"""Hosts with a row of their own; later ones are counted together under `OTHERS`."""
-WORD_LIMIT = 500
+MAX_HOSTS = 10_000
+"""Hosts with a row of their own; later ones are counted together under `OTHERS_KEY`."""
+MAX_WORDS = 500
 """Distinct words (outcomes, reasons) counted under their own name."""
-PARTIAL_LIMIT = 10_000
+MAX_PARTIAL_BODIES = 10_000
 """Large bodies under way that are followed at once."""
-OTHERS = "others"
+OTHERS_KEY = "others"
 
 _WELL = frozenset({"ok", "not_followed", "duplicate", "none"})
 
@@ -67,7 +67,7 @@ class StatsSnapshot:
     """The session so far. Instants are epoch seconds, durations seconds, `size` wire bytes.
 
     `outcomes` counts settled URLs by outcome word, `statuses` responses by class (`2xx`), `errors` failed fetches by
-    kind. `latency` holds p50, p90, p99 and max of all fetches. `hosts` and `breaker_steps` are
+    kind. `latency` holds p50, p90, p99 and max of all fetches. `hosts` and `breaker_transitions` are
     empty unless they were asked for.
     """
 
@@ -106,7 +106,7 @@ class StatsSnapshot:
     breakers: Mapping[str, int] = field(default_factory=dict)
     latency: Mapping[str, float] = field(default_factory=dict)
     hosts: Mapping[str, HostCount] = field(default_factory=dict)
-    breaker_steps: tuple[BreakerStep, ...] = ()
+    breaker_transitions: tuple[BreakerTransition, ...] = ()
 
     @property
     def duration(self) -> float:
@@ -116,22 +116,22 @@ class StatsSnapshot:
         return max(0.0, self.last_at - self.started_at)
 
 
-class Words:
+class BoundedCounter:
     """Counts by word, with a limit on how many words."""
 
-    def __init__(self, limit: int = WORD_LIMIT) -> None:
+    def __init__(self, limit: int = MAX_WORDS) -> None:
         self.counts: dict[str, int] = {}
         self._limit = limit
 
     def add(self, word: str) -> None:
-        """Count `word` once; a new word beyond the limit counts under `OTHERS`."""
+        """Count `word` once; a new word beyond the limit counts under `OTHERS_KEY`."""
         counts = self.counts
         if word in counts:
             counts[word] += 1
         elif len(counts) < self._limit:
             counts[word] = 1
         else:
-            counts[OTHERS] = counts.get(OTHERS, 0) + 1
+            counts[OTHERS_KEY] = counts.get(OTHERS_KEY, 0) + 1
 
 
 class Stats:
@@ -140,7 +140,7 @@ class Stats:
     `host_limit` bounds the table of hosts; 0 keeps none.
     """
 
-    def __init__(self, host_limit: int = HOST_LIMIT) -> None:
+    def __init__(self, host_limit: int = MAX_HOSTS) -> None:
         self._lock = threading.Lock()
         self._host_limit = host_limit
         self._hosts: dict[str, HostCount] = {}
@@ -153,9 +153,9 @@ class Stats:
         self._replaced = self._warnings = self._lost = 0
         self._pages_rate, self._bytes_rate = RollingRate(), RollingRate()
         self._latency = DurationHistogram()
-        self._steps = BreakerSteps()
-        self._outcomes, self._statuses, self._errors = Words(), Words(), Words()
-        self._skipped, self._robots, self._breakers = Words(), Words(), Words(HOST_LIMIT)
+        self._steps = BreakerLog()
+        self._outcomes, self._statuses, self._errors = BoundedCounter(), BoundedCounter(), BoundedCounter()
+        self._skipped, self._robots, self._breakers = BoundedCounter(), BoundedCounter(), BoundedCounter(MAX_HOSTS)
         self._counting: dict[type, Callable[[Any], None]] = {
             CrawlStarted: self._crawl_started,
             FetchStarted: self._fetch_started,
@@ -178,10 +178,10 @@ class Stats:
             CrawlEnded: self._crawl_ended,
         }
 
-    def keep_breakers(self, path: Path) -> None:
+    def log_breakers_to(self, path: Path) -> None:
         """Write the changes of breakers to `path` too, behind those of earlier sessions."""
         with self._lock:
-            self._steps.keep_in(path)
+            self._steps.append_to(path)
 
     def __call__(self, event: Event) -> None:
         """Count one event."""
@@ -193,7 +193,7 @@ class Stats:
                 count(event)
 
     def snapshot(self, hosts: bool = True) -> StatsSnapshot:
-        """The numbers as they stand; with `hosts` also the table of hosts (copied: up to `HOST_LIMIT` rows)."""
+        """The numbers as they stand; with `hosts` also the table of hosts (copied: up to `MAX_HOSTS` rows)."""
         with self._lock:
             now = self._last_at or 0.0
             latency = {f"p{share}": self._latency.quantile(share / 100) for share in (50, 90, 99)}
@@ -224,13 +224,13 @@ class Stats:
                 breakers=dict(self._breakers.counts),
                 latency={**latency, "max": self._latency.largest},
                 hosts=self._host_table() if hosts else {},
-                breaker_steps=tuple(self._steps.latest) if hosts else (),
+                breaker_transitions=tuple(self._steps.latest) if hosts else (),
             )
 
     def _host_table(self) -> dict[str, HostCount]:
         table = {host: _copied(count) for host, count in self._hosts.items()}
         if self._others != HostCount():
-            table[OTHERS] = _copied(self._others)
+            table[OTHERS_KEY] = _copied(self._others)
         return table
 
     def _host(self, name: str) -> HostCount:
@@ -242,7 +242,7 @@ class Stats:
         return count
 
     def _crawl_started(self, event: CrawlStarted) -> None:
-        self._steps.session(event.at, BEGIN)
+        self._steps.add_session_boundary(event.at, SESSION_BEGIN)
         self._single |= {
             "name": event.name,
             "folder": event.folder,
@@ -254,14 +254,14 @@ class Stats:
         }
 
     def _crawl_ended(self, event: CrawlEnded) -> None:
-        self._steps.session(event.at, END)
+        self._steps.add_session_boundary(event.at, SESSION_END)
         self._single |= {"ended": True, "why": event.why, "detail": event.detail}
 
     def _fetch_started(self, event: FetchStarted) -> None:
         self._in_flight += 1
 
     def _bytes_received(self, event: BytesReceived) -> None:
-        if len(self._partial) < PARTIAL_LIMIT or event.url in self._partial:
+        if len(self._partial) < MAX_PARTIAL_BODIES or event.url in self._partial:
             self._partial[event.url] = self._partial.get(event.url, 0) + event.size
             self._bytes_rate.add(event.at, event.size)
 
@@ -303,7 +303,7 @@ class Stats:
         self._breaker_changed(event)
 
     def _breaker_changed(self, event: BreakerOpened | BreakerHalfOpen | BreakerClosed) -> None:
-        self._steps.add(step_of(event))
+        self._steps.add(transition_of(event))
 
     def _host_parked(self, event: HostParked) -> None:
         self._parked += 1

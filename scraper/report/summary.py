@@ -18,7 +18,7 @@ from scraper.errors import SinkError
 from scraper.report.stats import StatsSnapshot, is_failure
 from scraper.report.text.formatting import instant_text
 
-TOP_HOSTS = 100
+MAX_TOP_HOSTS = 100
 """Hosts with an entry of their own in summary.json; the rest is summed up."""
 OTHER_KINDS = ("sitemap", "file")
 """Kinds of URLs beside pages: their words begin with them."""
@@ -53,7 +53,7 @@ def build_summary(
         "ended_at": instant_text(stats.last_at),
         "duration_s": round(duration, 3),
         "pages": {
-            **sums_of(outcomes),
+            **outcome_sums(outcomes),
             "waiting": waiting,
             "outcomes": _by_count(outcomes),
             "kinds": _kinds(outcomes),
@@ -66,7 +66,7 @@ def build_summary(
         },
         "session": _session(stats),
         "breaker_openings": {"total": stats.openings, "hosts": dict(_top(stats.breakers))},
-        "breaker_steps": [step.values() for step in stats.breaker_steps],
+        "breaker_transitions": [step.to_json_values() for step in stats.breaker_transitions],
         "skipped": _by_count(stats.skipped if skipped is None else skipped),
         **_hosts(hosts),
         "outputs": dict(outputs or {}),
@@ -85,7 +85,7 @@ def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
         raise SinkError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def sums_of(outcomes: Mapping[str, int]) -> dict[str, int]:
+def outcome_sums(outcomes: Mapping[str, int]) -> dict[str, int]:
     """How many of `outcomes` there are in all, and how many of them are good."""
     failed = sum(count for word, count in outcomes.items() if is_failure(word))
     settled = sum(outcomes.values())
@@ -98,7 +98,7 @@ def _kinds(outcomes: Mapping[str, int]) -> dict[str, dict[str, int]]:
     for word, count in outcomes.items():
         kind = next((kind for kind in OTHER_KINDS if word.startswith(f"{kind}_")), "page")
         kinds.setdefault(kind, {})[word] = count
-    return {kind: sums_of(kinds[kind]) for kind in ("page", *OTHER_KINDS) if kind in kinds}
+    return {kind: outcome_sums(kinds[kind]) for kind in ("page", *OTHER_KINDS) if kind in kinds}
 
 
 def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
@@ -106,7 +106,7 @@ def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _top(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return heapq.nsmallest(TOP_HOSTS, counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return heapq.nsmallest(MAX_TOP_HOSTS, counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _session(stats: StatsSnapshot) -> dict[str, Any]:
@@ -136,6 +136,6 @@ def _hosts(hosts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
         for word, count in hosts[host].items():
             others[word] = others.get(word, 0) + count
     return {
-        "hosts": {host: {**sums_of(hosts[host]), "outcomes": _by_count(hosts[host])} for host in top},
-        "other_hosts": {"count": len(hosts) - len(top), **sums_of(others), "outcomes": _by_count(others)},
+        "hosts": {host: {**outcome_sums(hosts[host]), "outcomes": _by_count(hosts[host])} for host in top},
+        "other_hosts": {"count": len(hosts) - len(top), **outcome_sums(others), "outcomes": _by_count(others)},
     }

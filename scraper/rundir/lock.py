@@ -7,18 +7,18 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
-from scraper.errors import FrontierError, RunLocked
+from scraper.errors import FrontierError, RunLockedError
 
-LOCK_PLACE = Path(".scrape") / "lock"
-PID_BYTES = 20
-FAR_AWAY = 1 << 30
+LOCK_FILE = Path(".scrape") / "lock"
+MAX_PID_BYTES = 20
+WINDOWS_LOCK_OFFSET = 1 << 30
 """Windows locks bytes, and nobody may read those: one far behind the pid is locked there."""
 
 if sys.platform == "win32":
     import msvcrt
 
     def _try_lock(descriptor: int) -> None:
-        os.lseek(descriptor, FAR_AWAY, os.SEEK_SET)
+        os.lseek(descriptor, WINDOWS_LOCK_OFFSET, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         os.lseek(descriptor, 0, os.SEEK_SET)
 else:
@@ -32,7 +32,7 @@ class RunLock:
     """Holds `folder` while the `with` block runs. Its file is `.scrape/lock` and holds our pid.
 
     The file stays when the lock is gone: deleting it would let two processes lock two files of one name. Entering
-    raises `RunLocked` with the other's pid when the folder is held, and `FrontierError` when the file cannot be
+    raises `RunLockedError` with the other's pid when the folder is held, and `FrontierError` when the file cannot be
     written or its file system knows no locks.
     """
 
@@ -41,14 +41,14 @@ class RunLock:
         self._descriptor: int | None = None
 
     def __enter__(self) -> RunLock:
-        path = self._folder / LOCK_PLACE
+        path = self._folder / LOCK_FILE
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise FrontierError(f"cannot write {path}: {error.strerror or error}") from error
         try:
-            self._hold(path, descriptor)
+            self._acquire(path, descriptor)
         except BaseException:
             os.close(descriptor)
             raise
@@ -62,11 +62,11 @@ class RunLock:
             descriptor, self._descriptor = self._descriptor, None
             os.close(descriptor)
 
-    def _hold(self, path: Path, descriptor: int) -> None:
+    def _acquire(self, path: Path, descriptor: int) -> None:
         try:
             _try_lock(descriptor)
         except (BlockingIOError, PermissionError):
-            raise RunLocked(self._folder, _read_pid(descriptor)) from None
+            raise RunLockedError(self._folder, _read_pid(descriptor)) from None
         except OSError as error:
             raise FrontierError(f"cannot lock {path}: {error.strerror or error}; use a local folder") from error
         try:
@@ -79,7 +79,7 @@ class RunLock:
 def _read_pid(descriptor: int) -> int | None:
     try:
         os.lseek(descriptor, 0, os.SEEK_SET)
-        text = os.read(descriptor, PID_BYTES).strip()
+        text = os.read(descriptor, MAX_PID_BYTES).strip()
     except OSError:
         return None
     return int(text) if text.isdigit() else None

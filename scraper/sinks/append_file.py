@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING
 import aiofiles
 
 from scraper.errors import SinkError
-from scraper.sinks.disk_errors import incomplete, parse_mark, sync_folder, uninterrupted, unwritable
+from scraper.sinks.disk_errors import (
+    incomplete_error,
+    parse_count_checkpoint,
+    run_to_completion,
+    sync_folder,
+    write_error,
+)
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncFileIO
@@ -30,23 +36,23 @@ class AppendFile:
     the bytes are on the disk, so that its mark outlives a loss of power too; that is one fsync a flush.
     """
 
-    def __init__(self, path: Path, *, power: bool = False) -> None:
+    def __init__(self, path: Path, *, fsync: bool = False) -> None:
         self.path = path
-        self._power = power
+        self._fsync = fsync
         self.offset = 0
         self._pending: list[bytes] = []
         self._file: AsyncFileIO | None = None
 
-    async def open(self, mark: str | None) -> None:
+    async def open(self, checkpoint: str | None) -> None:
         """Open for appending at `mark`, a length in bytes; None empties the file. Makes missing folders.
 
         Raises `SinkError` when the file cannot be written, or is shorter than the mark.
         """
-        wanted = None if mark is None else parse_mark(self.path, mark)
+        wanted = None if checkpoint is None else parse_count_checkpoint(self.path, checkpoint)
         try:
-            await uninterrupted(self._open(wanted))
+            await run_to_completion(self._open(wanted))
         except OSError as error:
-            raise unwritable(self.path, error) from error
+            raise write_error(self.path, error) from error
 
     def add(self, line: bytes) -> None:
         """Gather `line`, with its line end."""
@@ -55,37 +61,37 @@ class AppendFile:
     async def flush(self) -> str:
         """Append what has gathered; return the mark. Raises `SinkError`; what was not written stays gathered."""
         if self._pending:
-            lines = self.take()
+            lines = self.take_pending()
             try:
-                await uninterrupted(self._write(lines))
+                await run_to_completion(self._write(lines))
             except SinkError:
                 self._pending[:0] = lines
                 raise
         return str(self.offset)
 
-    def take(self) -> Sequence[bytes]:
+    def take_pending(self) -> Sequence[bytes]:
         """The lines that have gathered, for `append`."""
         lines, self._pending = self._pending, []
         return lines
 
-    def append(self, lines: Sequence[bytes]) -> None:
+    def append_blocking(self, lines: Sequence[bytes]) -> None:
         """Append what was taken, for who is in a thread already: one call at a time, and none of `flush` beside it.
 
         Raises `SinkError`; nothing of it is there then.
         """
-        descriptor = self._opened().fileno()
+        descriptor = self._require_open().fileno()
         data = memoryview(b"".join(lines))
         whole = len(data)
         try:
             while data:  # a raw file may take less than it was given, when the disk is nearly full
                 data = data[os.write(descriptor, data) :]
-            if self._power:
+            if self._fsync:
                 os.fsync(descriptor)
         except OSError as error:
             # What the disk took of it may end in the middle of a line, and the run may never be resumed.
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, self.offset)
-            raise unwritable(self.path, error) from error
+            raise write_error(self.path, error) from error
         self.offset += whole
 
     async def aclose(self) -> None:
@@ -96,37 +102,37 @@ class AppendFile:
             await self.flush()
         finally:
             file, self._file = self._file, None
-            await uninterrupted(_closed(file, self.path))
+            await run_to_completion(_close_file(file, self.path))
 
     async def _open(self, length: int | None) -> None:
-        self.offset = await asyncio.to_thread(_cut, self.path, length)
+        self.offset = await asyncio.to_thread(_truncate, self.path, length)
         # Unbuffered: when a write returns, the bytes are with the operating system and survive a kill.
         self._file = await aiofiles.open(self.path, "ab", buffering=0)
-        if self._power:
+        if self._fsync:
             await asyncio.to_thread(sync_folder, self.path.parent)
 
-    def _opened(self) -> AsyncFileIO:
+    def _require_open(self) -> AsyncFileIO:
         if self._file is None:
             raise SinkError(f"{self.path} is not open")
         return self._file
 
     async def _write(self, lines: Sequence[bytes]) -> None:
-        file = self._opened()
+        file = self._require_open()
         data = memoryview(b"".join(lines))
         whole = len(data)
         try:
             while data:  # a raw file may take less than it was given, when the disk is nearly full
                 data = data[await file.write(data) or 0 :]
-            if self._power:
+            if self._fsync:
                 await asyncio.to_thread(os.fsync, file.fileno())
         except OSError as error:
             with contextlib.suppress(OSError):
                 await file.truncate(self.offset)
-            raise unwritable(self.path, error) from error
+            raise write_error(self.path, error) from error
         self.offset += whole
 
 
-def _cut(path: Path, length: int | None) -> int:
+def _truncate(path: Path, length: int | None) -> int:
     """Make `path` exactly `length` bytes long, never longer than it was; return its length."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if length is None:
@@ -135,15 +141,15 @@ def _cut(path: Path, length: int | None) -> int:
     try:
         size = path.stat().st_size
     except FileNotFoundError as error:
-        raise incomplete(path, "is missing") from error
+        raise incomplete_error(path, "is missing") from error
     if size < length:
-        raise incomplete(path, f"holds {size:,} bytes where {length:,} were committed")
+        raise incomplete_error(path, f"holds {size:,} bytes where {length:,} were committed")
     os.truncate(path, length)
     return length
 
 
-async def _closed(file: AsyncFileIO, path: Path) -> None:
+async def _close_file(file: AsyncFileIO, path: Path) -> None:
     try:
         await file.close()
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise write_error(path, error) from error

@@ -20,10 +20,10 @@ from pathlib import Path
 from scraper.errors import SinkError
 from scraper.model import Result
 from scraper.sinks.append_file import AppendFile
-from scraper.sinks.disk_errors import unwritable
+from scraper.sinks.disk_errors import write_error
 from scraper.sinks.records import as_text, item_record
 
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+_FORMULA_START = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9][0-9 .,]*")
 
 
@@ -37,20 +37,20 @@ class CsvSink:
 
     name = "items.csv"
 
-    def __init__(self, folder: Path, columns: Sequence[str], *, exact: bool = False, power: bool = False) -> None:
+    def __init__(self, folder: Path, columns: Sequence[str], *, exact: bool = False, fsync: bool = False) -> None:
         self._columns = tuple(dict.fromkeys(("url", *columns)))
         self._exact = exact
-        self._file = AppendFile(folder / self.name, power=power)
+        self._file = AppendFile(folder / self.name, fsync=fsync)
         self._text = io.StringIO(newline="")
         self._writer = csv.writer(self._text)
-        self._header = self._row(list(self._columns))
+        self._header = self._encode_row(list(self._columns))
 
-    async def open(self, mark: str | None) -> None:
+    async def open(self, checkpoint: str | None) -> None:
         """Open at `mark`.
 
         Raises `SinkError` when the file is shorter than that, has other columns or cannot be written.
         """
-        await self._file.open(mark)
+        await self._file.open(checkpoint)
         if self._file.offset == 0:
             self._file.add(self._header)
             return
@@ -58,7 +58,7 @@ class CsvSink:
             matches = await asyncio.to_thread(_starts_with, self._file.path, self._header)
         except OSError as error:
             await self._file.aclose()
-            raise unwritable(self._file.path, error) from error
+            raise write_error(self._file.path, error) from error
         if not matches:
             await self._file.aclose()
             raise SinkError(f"{self._file.path} has other columns than the config asks for; start over with --fresh")
@@ -67,7 +67,7 @@ class CsvSink:
         """Take the items of one result into the buffer."""
         for item in result.items:
             record = item_record(result, item)
-            self._file.add(self._row([self._cell(record.get(column)) for column in self._columns]))
+            self._file.add(self._encode_row([self._format_cell(record.get(column)) for column in self._columns]))
 
     async def flush(self) -> str:
         """Append the buffer; return the mark. Raises `SinkError` when the disk is full or read-only."""
@@ -77,15 +77,15 @@ class CsvSink:
         """Flush and close; raises `SinkError`. Calling it twice does nothing more."""
         await self._file.aclose()
 
-    def _cell(self, value: object) -> str:
+    def _format_cell(self, value: object) -> str:
         if value is None:
             return ""
         text = as_text(value)
         if not self._exact and isinstance(value, str):
-            return guarded(text)
+            return escape_formula(text)
         return text
 
-    def _row(self, cells: list[str]) -> bytes:
+    def _encode_row(self, cells: list[str]) -> bytes:
         self._writer.writerow(cells)
         line = self._text.getvalue()
         self._text.seek(0)
@@ -93,9 +93,9 @@ class CsvSink:
         return line.encode("utf-8", "replace")
 
 
-def guarded(text: str) -> str:
+def escape_formula(text: str) -> str:
     """`text`, with a leading apostrophe when a spreadsheet would take it for a formula."""
-    if _FORMULA.match(text) and not _PLAIN_NUMBER.fullmatch(text):
+    if _FORMULA_START.match(text) and not _PLAIN_NUMBER.fullmatch(text):
         return "'" + text
     return text
 

@@ -14,28 +14,28 @@ from scraper.errors import SinkError
 
 T = TypeVar("T")
 
-RESUME = "run the same command again to resume"
-_CAUSES = {
-    errno.ENOSPC: f"the disk is full; free some space and {RESUME}",
-    errno.EDQUOT: f"the disk quota is used up; free some space and {RESUME}",
+RESUME_HINT = "run the same command again to resume"
+_ERRNO_TEXTS = {
+    errno.ENOSPC: f"the disk is full; free some space and {RESUME_HINT}",
+    errno.EDQUOT: f"the disk quota is used up; free some space and {RESUME_HINT}",
     errno.EROFS: "the file system is read-only; choose another --output",
     errno.EACCES: "permission denied; choose another --output or change its permissions",
     errno.EPERM: "permission denied; choose another --output or change its permissions",
     errno.ENOTDIR: "part of its path is not a folder; choose another --output",
     errno.EEXIST: "part of its path is not a folder; choose another --output",
     errno.EISDIR: "a folder has its name; move it away or choose another --output",
-    errno.EFBIG: f"it has reached the limit for the size of a file (ulimit -f); raise that and {RESUME}",
-    errno.EIO: f"the disk reported an error; check it and {RESUME}",
+    errno.EFBIG: f"it has reached the limit for the size of a file (ulimit -f); raise that and {RESUME_HINT}",
+    errno.EIO: f"the disk reported an error; check it and {RESUME_HINT}",
 }
 
 
-def unwritable(path: Path, error: OSError) -> SinkError:
+def write_error(path: Path, error: OSError) -> SinkError:
     """The `SinkError` for `error`: names the path, the cause and what to do."""
-    cause = _CAUSES.get(error.errno or 0) or error.strerror or str(error)
+    cause = _ERRNO_TEXTS.get(error.errno or 0) or error.strerror or str(error)
     return SinkError(f"{path} cannot be written: {cause}")
 
 
-def incomplete(path: Path, what: str) -> SinkError:
+def incomplete_error(path: Path, what: str) -> SinkError:
     """The `SinkError` for an output that no longer holds what was committed to it."""
     return SinkError(
         f"{path} {what}: it was changed since the run stopped, and the run cannot be continued exactly; "
@@ -43,11 +43,11 @@ def incomplete(path: Path, what: str) -> SinkError:
     )
 
 
-def parse_mark(path: Path, mark: str) -> int:
+def parse_count_checkpoint(path: Path, checkpoint: str) -> int:
     """Read a mark that is a count; raises `SinkError` when it is none."""
-    if mark.isascii() and mark.isdigit() and len(mark) <= 18:
-        return int(mark)
-    raise SinkError(f"{path}: {mark[:40]!r} is not a mark of this output; start over with --fresh")
+    if checkpoint.isascii() and checkpoint.isdigit() and len(checkpoint) <= 18:
+        return int(checkpoint)
+    raise SinkError(f"{path}: {checkpoint[:40]!r} is not a mark of this output; start over with --fresh")
 
 
 def sync_folder(folder: Path) -> None:
@@ -59,7 +59,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+async def run_to_completion(work: Coroutine[Any, Any, T]) -> T:
     """Await `work` to its end even when the caller is cancelled meanwhile; the cancellation follows then.
 
     A thread cannot be cancelled: without this the caller would go on, and close a file that the thread still

@@ -8,7 +8,7 @@ from scraper.errors import ScraperError, SinkError
 from scraper.model import Result
 from scraper.sinks.interface import Sink
 
-LEFT_OUT = "left out"
+LEFT_OUT_CHECKPOINT = "left out"
 """The mark of an output that a session did without: it can never be complete again."""
 
 
@@ -24,39 +24,39 @@ class Fanout:
         for name in names:
             if names.count(name) > 1:
                 raise SinkError(f"two outputs are called {name}; each needs a name of its own")
-        self._open: list[Sink] = []
+        self._opened_sinks: list[Sink] = []
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the sinks, in order."""
         return tuple(sink.name for sink in self._sinks)
 
-    async def open(self, marks: Mapping[str, str]) -> None:
+    async def open(self, checkpoints: Mapping[str, str]) -> None:
         """Open every sink at its mark; without any mark of theirs all start new outputs. Other names are ignored.
 
         When one fails, it and those already open are closed. Raises `SinkError`, also for a sink without a mark
         beside others that have one: it would silently lack what the run has written so far.
         """
-        missing = [name for name in self.names if name not in marks]
+        missing = [name for name in self.names if name not in checkpoints]
         if missing and len(missing) < len(self._sinks):
             raise SinkError(
                 f"{', '.join(missing)} was not among this run's outputs so far; "
                 "take it out of the config again, or start over with --fresh"
             )
         for name in self.names:
-            if marks.get(name) == LEFT_OUT:
+            if checkpoints.get(name) == LEFT_OUT_CHECKPOINT:
                 raise SinkError(
                     f"{name} was left out of this run's outputs for a while and lacks what was written then; "
                     "take it out of the config again, or start over with --fresh"
                 )
         for sink in self._sinks:
-            self._open.append(sink)  # first: one that is cancelled half-way must be closed, too
+            self._opened_sinks.append(sink)  # first: one that is cancelled half-way must be closed, too
             try:
-                await sink.open(marks.get(sink.name))
+                await sink.open(checkpoints.get(sink.name))
             except BaseException as error:
                 await self._close_after(error)
                 if isinstance(error, Exception):
-                    raise _named(sink, error) from error
+                    raise _with_sink_name(sink, error) from error
                 raise
 
     def write(self, result: Result) -> None:
@@ -71,18 +71,18 @@ class Fanout:
             try:
                 marks[sink.name] = await sink.flush()
             except Exception as error:
-                raise _named(sink, error) from error
+                raise _with_sink_name(sink, error) from error
         return marks
 
     async def aclose(self) -> None:
         """Close every open sink, also when one fails; then raise one `SinkError` that names all that failed."""
         problems = []
-        while self._open:
-            sink = self._open.pop()
+        while self._opened_sinks:
+            sink = self._opened_sinks.pop()
             try:
                 await sink.aclose()
             except Exception as error:  # noqa: BLE001  the others must be closed whatever this one does
-                problems.append(_named(sink, error))
+                problems.append(_with_sink_name(sink, error))
         if problems:
             raise SinkError("; ".join(str(problem) for problem in problems)) from problems[0]
 
@@ -93,7 +93,7 @@ class Fanout:
             error.add_note(str(further))
 
 
-def _named(sink: Sink, error: Exception) -> ScraperError:
+def _with_sink_name(sink: Sink, error: Exception) -> ScraperError:
     if isinstance(error, ScraperError) and sink.name in str(error):
         return error
     return SinkError(f"{sink.name}: {str(error) or type(error).__name__}")

@@ -12,7 +12,7 @@ as it stands only when that is unambiguous; any other gets a tag, `~` and ten le
 
 Unambiguous is: spelled in the one way a canonical URL spells it, equal to its own case folding and NFC, free of
 control, format (bidi) and reserved characters, no device name of DOS, no leading dot, no trailing dot or space, not
-like a tag, at most `NAME_BYTES` long; for a file with a dot in it, for a folder without.
+like a tag, at most `MAX_NAME_BYTES` long; for a file with a dot in it, for a folder without.
 
 The first segment is the host. Plain `http` has its port there (`h_80`), so that it does not meet `https`.
 """
@@ -22,22 +22,30 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from scraper.model import Page, Result
-from scraper.urls.filename import NAME_BYTES, PATH_BYTES, SEGMENTS, decoded, safe_name, shortened, tag
+from scraper.model import Response, Result
+from scraper.urls.filename import (
+    MAX_NAME_BYTES,
+    MAX_PATH_BYTES,
+    MAX_PATH_SEGMENTS,
+    decode_segment,
+    hash_suffix,
+    safe_name,
+    shorten_name,
+)
 
-FOLDER = "files"
+FILES_FOLDER = "files"
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?")
-_HOST = re.compile(r"([a-z0-9.-]+)(?::([0-9]{1,5}))?")
-_TAGGED = re.compile(r"~[0-9a-v]{10}(?:\.|$)")
-_LITERAL = "!$&'()*+,-.:;=@[\\]_|~^"  # what the path of a canonical URL holds without percent-encoding
+_URL_PATTERN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?")
+_HOST_PATTERN = re.compile(r"([a-z0-9.-]+)(?::([0-9]{1,5}))?")
+_TAG_PATTERN = re.compile(r"~[0-9a-v]{10}(?:\.|$)")
+_UNESCAPED_CHARS = "!$&'()*+,-.:;=@[\\]_|~^"  # what the path of a canonical URL holds without percent-encoding
 
 
 def stored_path(result: Result) -> str | None:
     """Where the file of `result` lies below the output folder; None when there is none to store."""
     outcome = result.outcome
-    if result.request.kind == "file" and isinstance(outcome, Page) and 200 <= outcome.status < 300:
-        return f"{FOLDER}/{relative_path(result.url)}"
+    if result.request.kind == "file" and isinstance(outcome, Response) and 200 <= outcome.status < 300:
+        return f"{FILES_FOLDER}/{relative_path(result.url)}"
     return None
 
 
@@ -46,44 +54,50 @@ def relative_path(url: str) -> str:
 
     Different URLs have different paths (up to a chance of 2**-50 a pair within one folder).
     """
-    match = _URL.match(url)
+    match = _URL_PATTERN.match(url)
     scheme, host, path, query = match.groups() if match else ("", "", url, None)
     segments = path.removeprefix("/").split("/")
     names = [_host_name(scheme.lower(), host)]
-    names += [_name(segment, is_file=False) for segment in segments[:-1][: SEGMENTS + 1]]
-    names.append(_name(segments[-1], is_file=True, query=query))
+    names += [_segment_name(segment, is_file=False) for segment in segments[:-1][: MAX_PATH_SEGMENTS + 1]]
+    names.append(_segment_name(segments[-1], is_file=True, query=query))
     found = "/".join(names)
-    if len(segments) > SEGMENTS or len(found.encode()) > PATH_BYTES:
-        return "/".join([names[0], tag("path", url), names[-1]])
+    if len(segments) > MAX_PATH_SEGMENTS or len(found.encode()) > MAX_PATH_BYTES:
+        return "/".join([names[0], hash_suffix("path", url), names[-1]])
     return found
 
 
 def _host_name(scheme: str, host: str) -> str:
-    match = _HOST.fullmatch(host)
+    match = _HOST_PATTERN.fullmatch(host)
     if match is None:
-        return _safe(host, False, f"host\0{scheme}\0{host}", is_file=False)
+        return _safe_name(host, False, f"host\0{scheme}\0{host}", is_file=False)
     name, port = match.groups()
     if scheme == "http":
         port = port or "80"
     unambiguous = scheme == "http" or (scheme == "https" and port is None)
-    return _safe(f"{name}_{port}" if port else name, unambiguous, f"host\0{scheme}\0{host}", is_file=False)
+    return _safe_name(f"{name}_{port}" if port else name, unambiguous, f"host\0{scheme}\0{host}", is_file=False)
 
 
-def _name(segment: str, *, is_file: bool, query: str | None = None) -> str:
-    text = decoded(segment)
-    unambiguous = query is None and ("." in text) is is_file and quote(text, safe=_LITERAL) == segment
+def _segment_name(segment: str, *, is_file: bool, query: str | None = None) -> str:
+    text = decode_segment(segment)
+    unambiguous = query is None and ("." in text) is is_file and quote(text, safe=_UNESCAPED_CHARS) == segment
     identity = f"{is_file}\0{segment}" if query is None else f"{is_file}\0{segment}\0{query}"
-    return _safe(text, unambiguous, identity, is_file=is_file)
+    return _safe_name(text, unambiguous, identity, is_file=is_file)
 
 
-def _safe(text: str, unambiguous: bool, identity: str, *, is_file: bool) -> str:
+def _safe_name(text: str, unambiguous: bool, identity: str, *, is_file: bool) -> str:
     """`text` as a name of a file or folder; tagged with the hash of `identity` unless it can stand as it is."""
     name = safe_name(text) or ("index" if is_file else "_")
-    if unambiguous and name == text and len(name.encode()) <= NAME_BYTES and _folded(name) and not _TAGGED.search(name):
+    if (
+        unambiguous
+        and name == text
+        and len(name.encode()) <= MAX_NAME_BYTES
+        and _is_case_folded(name)
+        and not _TAG_PATTERN.search(name)
+    ):
         return name
-    return shortened(name, tag(identity), is_file=is_file)
+    return shorten_name(name, hash_suffix(identity), is_file=is_file)
 
 
-def _folded(name: str) -> bool:
+def _is_case_folded(name: str) -> bool:
     """Whether no other name that is folded, too, equals `name` on a file system that ignores case."""
     return name.upper().casefold() == name

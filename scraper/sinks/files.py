@@ -17,15 +17,15 @@ import shutil
 from pathlib import Path
 
 from scraper.errors import SinkError
-from scraper.model import Body, Page, Result
-from scraper.sinks.disk_errors import incomplete, sync_folder, uninterrupted, unwritable
-from scraper.sinks.file_paths import FOLDER, relative_path, stored_path
+from scraper.model import Body, Response, Result
+from scraper.sinks.disk_errors import incomplete_error, run_to_completion, sync_folder, write_error
+from scraper.sinks.file_paths import FILES_FOLDER, relative_path, stored_path
 
 __all__ = ["FilesSink", "relative_path"]
 
-MARK = "files"
-_AS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_AS_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+CHECKPOINT = "files"
+_OPEN_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FilesSink:
@@ -39,27 +39,27 @@ class FilesSink:
 
     name = "files"
 
-    def __init__(self, folder: Path, *, power: bool = False) -> None:
-        self._root = folder / FOLDER
-        self._power = power
+    def __init__(self, folder: Path, *, fsync: bool = False) -> None:
+        self._root = folder / FILES_FOLDER
+        self._fsync = fsync
         self._pending: list[tuple[str | None, Body]] = []
 
-    async def open(self, mark: str | None) -> None:
+    async def open(self, checkpoint: str | None) -> None:
         """Make FOLDER/files. Raises `SinkError` when it cannot be made, is a link, or is missing at a mark."""
-        if mark is not None and mark != MARK:
-            raise SinkError(f"{self._root}: {mark[:40]!r} is not a mark of this output; start over with --fresh")
-        await uninterrupted(asyncio.to_thread(self._prepare, mark is not None))
+        if checkpoint is not None and checkpoint != CHECKPOINT:
+            raise SinkError(f"{self._root}: {checkpoint[:40]!r} is not a mark of this output; start over with --fresh")
+        await run_to_completion(asyncio.to_thread(self._make_root, checkpoint is not None))
 
     def write(self, result: Result) -> None:
         """Remember the body of one result."""
-        if result.request.kind == "file" and isinstance(result.outcome, Page):
+        if result.request.kind == "file" and isinstance(result.outcome, Response):
             self._pending.append((stored_path(result), result.outcome.body))
 
     async def flush(self) -> str:
         """Write the files, off the loop. Raises `SinkError`; what was not written is kept for the next flush."""
         if self._pending:
-            await uninterrupted(asyncio.to_thread(self._store_pending))
-        return MARK
+            await run_to_completion(asyncio.to_thread(self._store_pending))
+        return CHECKPOINT
 
     async def aclose(self) -> None:
         """Write what is left; raises `SinkError`. Calling it twice does nothing more."""
@@ -68,38 +68,38 @@ class FilesSink:
         finally:
             self._pending.clear()
 
-    def _prepare(self, resumed: bool) -> None:
+    def _make_root(self, resumed: bool) -> None:
         if resumed and not self._root.exists():
-            raise incomplete(self._root, "is missing")
+            raise incomplete_error(self._root, "is missing")
         try:
             self._root.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise unwritable(self._root, error) from error
-        os.close(_open_folder(self._root, (), self._power))
+            raise write_error(self._root, error) from error
+        os.close(_open_folder(self._root, (), self._fsync))
 
     def _store_pending(self) -> None:
         while self._pending:
             path, body = self._pending[0]
             if path is not None:
-                self._store(path.removeprefix(f"{FOLDER}/"), body)
+                self._store_file(path.removeprefix(f"{FILES_FOLDER}/"), body)
             body.discard()
             del self._pending[0]
 
-    def _store(self, relative: str, body: Body) -> None:
+    def _store_file(self, relative: str, body: Body) -> None:
         *folders, name = relative.split("/")
-        folder = _open_folder(self._root, folders, self._power)
+        folder = _open_folder(self._root, folders, self._fsync)
         try:
-            if body.path is None or not _move(body.path, name, folder, self._power):
-                _copy(body, name, folder, self._power)
-            if self._power:
+            if body.path is None or not _move_spooled(body.path, name, folder, self._fsync):
+                _copy_body(body, name, folder, self._fsync)
+            if self._fsync:
                 os.fsync(folder)
         except OSError as error:
-            raise unwritable(self._root / relative, error) from error
+            raise write_error(self._root / relative, error) from error
         finally:
             os.close(folder)
 
 
-def _open_folder(root: Path, names: list[str] | tuple[()], power: bool) -> int:
+def _open_folder(root: Path, names: list[str] | tuple[()], fsync: bool) -> int:
     """A descriptor of the folder `names` below `root`, made where missing. The caller closes it."""
     path, above = root, None
     for name in (str(root), *names):
@@ -107,15 +107,15 @@ def _open_folder(root: Path, names: list[str] | tuple[()], power: bool) -> int:
         try:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, dir_fd=above)
-                if power:
+                if fsync:
                     sync_folder(path.parent) if above is None else os.fsync(above)
-            inner = os.open(name, _AS_FOLDER, dir_fd=above)
+            inner = os.open(name, _OPEN_FOLDER_FLAGS, dir_fd=above)
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
                 raise SinkError(
                     f"{path} is a symbolic link or no folder; move it away or choose another --output"
                 ) from error
-            raise unwritable(path, error) from error
+            raise write_error(path, error) from error
         finally:
             if above is not None:
                 os.close(above)
@@ -124,10 +124,10 @@ def _open_folder(root: Path, names: list[str] | tuple[()], power: bool) -> int:
     return above
 
 
-def _move(spooled: Path, name: str, folder: int, power: bool) -> bool:
+def _move_spooled(spooled: Path, name: str, folder: int, fsync: bool) -> bool:
     """Put the spooled file in place; False when it must be copied instead."""
     try:
-        if power:
+        if fsync:
             with spooled.open("rb") as file:
                 os.fsync(file.fileno())
         os.replace(spooled, name, dst_dir_fd=folder)
@@ -141,19 +141,19 @@ def _move(spooled: Path, name: str, folder: int, power: bool) -> bool:
     return True
 
 
-def _copy(body: Body, name: str, folder: int, power: bool) -> None:
+def _copy_body(body: Body, name: str, folder: int, fsync: bool) -> None:
     """Write the body as `.part`, then rename it."""
     part = name + ".part"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(part, dir_fd=folder)  # left by a run that was killed
     try:
-        with os.fdopen(os.open(part, _AS_NEW, 0o666, dir_fd=folder), "wb") as file:
+        with os.fdopen(os.open(part, _CREATE_FILE_FLAGS, 0o666, dir_fd=folder), "wb") as file:
             if body.path is None:
                 file.write(body.data or b"")
             else:
                 with body.path.open("rb") as spooled:
                     shutil.copyfileobj(spooled, file, 1024 * 1024)
-            if power:
+            if fsync:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)

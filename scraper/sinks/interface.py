@@ -23,7 +23,7 @@ class Sink(Protocol):
     name: str
     """A name unique in the run, for marks and messages: the file's name."""
 
-    async def open(self, mark: str | None) -> None:
+    async def open(self, checkpoint: str | None) -> None:
         """Open the output. `mark` is what `flush` last returned and was settled; None starts a new output."""
         ...
 

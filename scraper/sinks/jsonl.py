@@ -18,12 +18,12 @@ class PagesSink:
 
     name = "pages.jsonl"
 
-    def __init__(self, folder: Path, *, power: bool = False) -> None:
-        self._file = AppendFile(folder / self.name, power=power)
+    def __init__(self, folder: Path, *, fsync: bool = False) -> None:
+        self._file = AppendFile(folder / self.name, fsync=fsync)
 
-    async def open(self, mark: str | None) -> None:
+    async def open(self, checkpoint: str | None) -> None:
         """Open at `mark`; raises `SinkError` when the file is shorter than that or cannot be written."""
-        await self._file.open(mark)
+        await self._file.open(checkpoint)
 
     def write(self, result: Result) -> None:
         """Take one result into the buffer."""
@@ -60,6 +60,12 @@ class RejectedSink(PagesSink):
 
     def write(self, result: Result) -> None:
         """Take the rejections of one result into the buffer."""
-        for bad in result.harvest.rejected:
-            record = {"url": result.url, "rule": bad.rule, "field": bad.field, "reason": bad.reason, "kept": bad.kept}
+        for bad in result.extraction.field_errors:
+            record = {
+                "url": result.url,
+                "rule": bad.rule,
+                "field": bad.field,
+                "reason": bad.reason,
+                "kept": bad.item_kept,
+            }
             self._file.add(to_json(record))

@@ -16,17 +16,17 @@ import orjson
 import zstandard
 
 from scraper.errors import SinkError
-from scraper.model import Body, Content, Headers, Hop, Page, Request, Result, Url
+from scraper.model import Body, Content, Headers, Hop, Request, Response, Result, Url
 from scraper.sinks.append_file import AppendFile
-from scraper.sinks.disk_errors import incomplete, parse_mark, unwritable
+from scraper.sinks.disk_errors import incomplete_error, parse_count_checkpoint, write_error
 
-NAME = ".scrape/pages.store"
-LEVEL = 3
+STORE_NAME = ".scrape/pages.store"
+ZSTD_LEVEL = 3
 """zstd's level: a tenth of a millisecond for 30 KB of HTML, which becomes a fifth of its size."""
-HEAD_LIMIT = 4 * 1024 * 1024
+MAX_HEAD_BYTES = 4 * 1024 * 1024
 """Largest head that is read, in bytes; a larger one is no head of ours."""
 
-_LENGTHS = struct.Struct(">II")
+_LENGTHS_STRUCT = struct.Struct(">II")
 
 
 class PageStore:
@@ -35,20 +35,20 @@ class PageStore:
     The buffer holds what was written since the last flush, bodies included: a group of the recorder's.
     """
 
-    name = NAME
+    name = STORE_NAME
 
-    def __init__(self, folder: Path, *, power: bool = False) -> None:
-        self._file = AppendFile(folder / NAME, power=power)
-        self._pending: list[Page] = []
+    def __init__(self, folder: Path, *, fsync: bool = False) -> None:
+        self._file = AppendFile(folder / STORE_NAME, fsync=fsync)
+        self._pending: list[Response] = []
 
-    async def open(self, mark: str | None) -> None:
+    async def open(self, checkpoint: str | None) -> None:
         """Open at `mark`; raises `SinkError` when the file is shorter than that or cannot be written."""
-        await self._file.open(mark)
+        await self._file.open(checkpoint)
 
     def write(self, result: Result) -> None:
         """Remember the page of one result."""
         outcome = result.outcome
-        if isinstance(outcome, Page) and result.request.kind == "page" and 200 <= outcome.status < 300:
+        if isinstance(outcome, Response) and result.request.kind == "page" and 200 <= outcome.status < 300:
             self._pending.append(outcome)
 
     async def flush(self) -> str:
@@ -56,9 +56,9 @@ class PageStore:
         if self._pending:
             pending, self._pending = self._pending, []
             try:
-                records = await asyncio.to_thread(lambda: [_record(page) for page in pending])
+                records = await asyncio.to_thread(lambda: [_encode_page(page) for page in pending])
             except OSError as error:
-                raise unwritable(self._file.path, error) from error
+                raise write_error(self._file.path, error) from error
             for record in records:
                 self._file.add(record)
         return await self._file.flush()
@@ -73,45 +73,45 @@ class PageStore:
             await self._file.aclose()
 
 
-def stored_pages(folder: Path, mark: str) -> Iterator[Page]:
+def read_pages(folder: Path, checkpoint: str) -> Iterator[Response]:
     """The pages kept in `folder`, in the order they were settled, as far as `mark` says. Blocks on the disk.
 
     Raises `SinkError` when the file is not what was committed.
     """
-    path = folder / NAME
-    left = parse_mark(path, mark)
+    path = folder / STORE_NAME
+    left = parse_count_checkpoint(path, checkpoint)
     unpack = zstandard.ZstdDecompressor()
     try:
         with path.open("rb") as file:
             while left > 0:
-                lengths = file.read(_LENGTHS.size)
-                if len(lengths) < _LENGTHS.size:
-                    raise incomplete(path, "ends early")
-                head_size, body_size = _LENGTHS.unpack(lengths)
-                left -= _LENGTHS.size + head_size + body_size
-                if left < 0 or head_size > HEAD_LIMIT:
-                    raise incomplete(path, "holds what is no record of a page")
+                lengths = file.read(_LENGTHS_STRUCT.size)
+                if len(lengths) < _LENGTHS_STRUCT.size:
+                    raise incomplete_error(path, "ends early")
+                head_size, body_size = _LENGTHS_STRUCT.unpack(lengths)
+                left -= _LENGTHS_STRUCT.size + head_size + body_size
+                if left < 0 or head_size > MAX_HEAD_BYTES:
+                    raise incomplete_error(path, "holds what is no record of a page")
                 head, body = file.read(head_size), file.read(body_size)
-                yield _page(orjson.loads(head), unpack.decompress(body))
+                yield _decode_page(orjson.loads(head), unpack.decompress(body))
     except FileNotFoundError:
-        raise incomplete(path, "is missing") from None
+        raise incomplete_error(path, "is missing") from None
     except OSError as error:
         raise SinkError(f"{path} cannot be read: {error.strerror or error}") from error
     except (zstandard.ZstdError, ValueError, KeyError, TypeError) as error:
-        raise incomplete(path, f"holds a damaged record ({error})") from error
+        raise incomplete_error(path, f"holds a damaged record ({error})") from error
 
 
-def _record(page: Page) -> bytes:
+def _encode_page(page: Response) -> bytes:
     request = page.request
     head = orjson.dumps(
-        _posted(request)
+        _content_field(request)
         | {
             "url": list(request.url),
             "depth": request.depth,
             "parent": request.parent,
             "label": request.label,
-            "carried": request.carried,
-            "hops": [list(hop) for hop in request.hops],
+            "carried": request.inherited_fields,
+            "hops": [list(hop) for hop in request.redirects],
             "status": page.status,
             "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in page.headers.raw],
             "digest": page.body.digest,
@@ -120,26 +120,26 @@ def _record(page: Page) -> bytes:
             "elapsed": page.elapsed,
         }
     )
-    body = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(page.body.read())
-    return _LENGTHS.pack(len(head), len(body)) + head + body
+    body = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compress(page.body.read())
+    return _LENGTHS_STRUCT.pack(len(head), len(body)) + head + body
 
 
-def _posted(request: Request) -> dict[str, Any]:
+def _content_field(request: Request) -> dict[str, Any]:
     # Latin-1 has a character for every byte.
     content = request.content
     return {} if content is None else {"content": [content.data.decode("latin-1"), content.type]}
 
 
-def _page(head: dict[str, Any], data: bytes) -> Page:
+def _decode_page(head: dict[str, Any], data: bytes) -> Response:
     request = Request(
         Url(*head["url"]),
         head["depth"],
         head["parent"],
-        hops=tuple(Hop(*hop) for hop in head["hops"]),
+        redirects=tuple(Hop(*hop) for hop in head["hops"]),
         label=head["label"],
-        carried=head["carried"],
+        inherited_fields=head["carried"],
         content=Content(head["content"][0].encode("latin-1"), head["content"][1]) if "content" in head else None,
     )
     headers = Headers([(name.encode("latin-1"), value.encode("latin-1")) for name, value in head["headers"]])
     body = Body(len(data), head["wire_size"], head["digest"], data)
-    return Page(request, head["status"], headers, body, head["started_at"], elapsed=head["elapsed"])
+    return Response(request, head["status"], headers, body, head["started_at"], elapsed=head["elapsed"])

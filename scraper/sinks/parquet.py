@@ -19,86 +19,94 @@ from typing import Any, Literal
 
 import orjson
 
-from scraper.errors import MissingExtra, SinkError
+from scraper.errors import MissingExtraError, SinkError
 from scraper.model import Result
 from scraper.sinks.append_file import AppendFile
-from scraper.sinks.disk_errors import incomplete, parse_mark, sync_folder, uninterrupted, unwritable
+from scraper.sinks.disk_errors import (
+    incomplete_error,
+    parse_count_checkpoint,
+    run_to_completion,
+    sync_folder,
+    write_error,
+)
 from scraper.sinks.records import as_text, item_record, to_json
 
 ColumnKind = Literal["text", "int", "float", "bool", "texts", "ints", "floats", "bools", "json"]
 """What a column holds: a text, a number, a truth, a list of them, or JSON as text."""
 
-PART_ROWS = 100_000
+MAX_PART_ROWS = 100_000
 """Rows after which the tail becomes a part."""
-PART_BYTES = 64 * 1024 * 1024
+MAX_PART_BYTES = 64 * 1024 * 1024
 """Bytes of the tail after which it becomes a part, whatever its rows."""
-GROUP_ROWS = 20_000
+ROW_GROUP_ROWS = 20_000
 """Rows of one row group."""
-OTHER = "_other"
+OTHER_COLUMN = "_other"
 """The column for what fits no other: fields of hooks, and values that are not of their column's kind, as JSON."""
 
-_KINDS: Mapping[str, type | tuple[type, ...]] = {"text": str, "int": int, "float": (int, float), "bool": bool}
+_PYTHON_TYPES: Mapping[str, type | tuple[type, ...]] = {"text": str, "int": int, "float": (int, float), "bool": bool}
 
 
 class ParquetSink:
     """Writes one row for every extracted item below FOLDER/items.parquet. Implements `Sink`.
 
     `columns` are the fields' names with their kinds. The buffer holds what was written since the last flush. Raises
-    `MissingExtra` when pyarrow is not installed.
+    `MissingExtraError` when pyarrow is not installed.
     """
 
     name = "items.parquet"
 
-    def __init__(self, folder: Path, columns: Mapping[str, ColumnKind], *, power: bool = False) -> None:
+    def __init__(self, folder: Path, columns: Mapping[str, ColumnKind], *, fsync: bool = False) -> None:
         try:
             import pyarrow.parquet  # noqa: F401
         except ImportError:
-            raise MissingExtra("parquet", "output.sinks: parquet") from None
+            raise MissingExtraError("parquet", "output.sinks: parquet") from None
         self._folder = folder / self.name
         self._columns: dict[str, ColumnKind] = {**columns, "url": "text"}
-        self._power = power
+        self._fsync = fsync
         self._parts = 0
-        self._rows = 0
+        self._tail_rows = 0
         self._tail: AppendFile | None = None
-        self._spent: Path | None = None
+        self._converted_tail: Path | None = None
 
-    async def open(self, mark: str | None) -> None:
+    async def open(self, checkpoint: str | None) -> None:
         """Open at `mark`; parts and tails behind it are deleted.
 
         Raises `SinkError` when parts or rows up to the mark are missing, or the folder cannot be written.
         """
-        parts, length = _parsed(self._folder, mark) if mark is not None else (0, None)
+        parts, length = _parse_checkpoint(self._folder, checkpoint) if checkpoint is not None else (0, None)
         try:
-            await uninterrupted(asyncio.to_thread(self._prepare, parts))
+            await run_to_completion(asyncio.to_thread(self._delete_later_parts, parts))
         except OSError as error:
-            raise unwritable(self._folder, error) from error
+            raise write_error(self._folder, error) from error
         self._parts = parts
-        tail = AppendFile(self._tail_path(parts + 1), power=self._power)
+        tail = AppendFile(self._tail_path(parts + 1), fsync=self._fsync)
         await tail.open(length)
         self._tail = tail
-        self._rows = await asyncio.to_thread(_lines, tail.path)
+        self._tail_rows = await asyncio.to_thread(_count_lines, tail.path)
 
     def write(self, result: Result) -> None:
         """Take the items of one result into the buffer."""
         for item in result.items:
             if self._tail is not None:
                 self._tail.add(to_json(item_record(result, item)))
-                self._rows += 1
+                self._tail_rows += 1
 
     async def flush(self) -> str:
         """Bring the rows to the tail, or to a part when they are enough; return the mark. Raises `SinkError`."""
-        tail = self._opened()
+        tail = self._require_open()
         await tail.flush()
-        if self._spent is not None:  # the mark of the flush before this one is settled: nobody comes back to it
-            spent, self._spent = self._spent, None
+        if (
+            self._converted_tail is not None
+        ):  # the mark of the flush before this one is settled: nobody comes back to it
+            spent, self._converted_tail = self._converted_tail, None
             await asyncio.to_thread(spent.unlink, missing_ok=True)
-        if self._rows >= PART_ROWS or tail.offset >= PART_BYTES:
+        if self._tail_rows >= MAX_PART_ROWS or tail.offset >= MAX_PART_BYTES:
             await self._write_part(tail)
             await tail.aclose()
-            self._parts, self._rows, self._spent = self._parts + 1, 0, tail.path
-            self._tail = AppendFile(self._tail_path(self._parts + 1), power=self._power)
+            self._parts, self._tail_rows, self._converted_tail = self._parts + 1, 0, tail.path
+            self._tail = AppendFile(self._tail_path(self._parts + 1), fsync=self._fsync)
             await self._tail.open(None)
-        return f"{self._parts}:{self._opened().offset}"
+        return f"{self._parts}:{self._require_open().offset}"
 
     async def aclose(self) -> None:
         """Write the rows that are left as a part, and close; raises `SinkError`. A second call does nothing more."""
@@ -106,10 +114,10 @@ class ParquetSink:
         if tail is None:
             return
         await tail.aclose()
-        if self._rows:
+        if self._tail_rows:
             await self._write_part(tail)
 
-    def _opened(self) -> AppendFile:
+    def _require_open(self) -> AppendFile:
         if self._tail is None:
             raise SinkError(f"{self._folder} is not open")
         return self._tail
@@ -120,12 +128,12 @@ class ParquetSink:
     def _part_path(self, number: int) -> Path:
         return self._folder / f"part-{number:06d}.parquet"
 
-    def _prepare(self, parts: int) -> None:
+    def _delete_later_parts(self, parts: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         kept = {self._part_path(number) for number in range(1, parts + 1)}
         for path in kept:
             if not path.exists():
-                raise incomplete(path, "is missing")
+                raise incomplete_error(path, "is missing")
         for path in (*self._folder.glob("part-*.parquet*"), *self._folder.glob("_tail-*.jsonl")):
             if path not in kept and path != self._tail_path(parts + 1):
                 path.unlink()
@@ -133,52 +141,52 @@ class ParquetSink:
     async def _write_part(self, tail: AppendFile) -> None:
         path = self._part_path(self._parts + 1)
         try:
-            await uninterrupted(asyncio.to_thread(self._convert, tail.path, path))
+            await run_to_completion(asyncio.to_thread(self._convert_tail, tail.path, path))
         except OSError as error:
-            raise unwritable(path, error) from error
+            raise write_error(path, error) from error
 
-    def _convert(self, tail: Path, path: Path) -> None:
+    def _convert_tail(self, tail: Path, path: Path) -> None:
         """Make the part at `path` of the rows in `tail`: at once or not at all."""
         import pyarrow
         import pyarrow.parquet
 
         with tail.open("rb") as file:
-            table = self._table((orjson.loads(line) for line in file), pyarrow)
+            table = self._make_table((orjson.loads(line) for line in file), pyarrow)
         part = path.with_name(path.name + ".part")
         try:
             with part.open("wb") as out:
-                pyarrow.parquet.write_table(table, out, row_group_size=GROUP_ROWS, compression="zstd")
+                pyarrow.parquet.write_table(table, out, row_group_size=ROW_GROUP_ROWS, compression="zstd")
                 out.flush()
-                if self._power:
+                if self._fsync:
                     os.fsync(out.fileno())
             part.replace(path)
-            if self._power:
+            if self._fsync:
                 sync_folder(path.parent)
         except BaseException:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
 
-    def _table(self, rows: Iterable[dict[str, Any]], arrow: Any) -> Any:
+    def _make_table(self, rows: Iterable[dict[str, Any]], arrow: Any) -> Any:
         columns: dict[str, list[Any]] = {name: [] for name in ("url", *self._columns)}
         others: list[str | None] = []
         for row in rows:
             other = {name: value for name, value in row.items() if name not in columns}
             for name, values in columns.items():
                 value = row.get(name)
-                fitting = _fitting(value, self._columns[name])
+                fitting = _fit_value(value, self._columns[name])
                 values.append(fitting)
                 if fitting is None and value is not None:
                     other[name] = value
             others.append(as_text(other) if other else None)
-        columns[OTHER] = others
-        kinds: dict[str, ColumnKind] = {**self._columns, OTHER: "text"}
+        columns[OTHER_COLUMN] = others
+        kinds: dict[str, ColumnKind] = {**self._columns, OTHER_COLUMN: "text"}
         return arrow.table(
-            {name: arrow.array(values, _type_of(kinds[name], arrow)) for name, values in columns.items()}
+            {name: arrow.array(values, _arrow_type(kinds[name], arrow)) for name, values in columns.items()}
         )
 
 
-def _fitting(value: Any, kind: ColumnKind) -> Any:
+def _fit_value(value: Any, kind: ColumnKind) -> Any:
     """`value` for a column of `kind`, or None when it is not of that kind."""
     if value is None:
         return None
@@ -188,16 +196,16 @@ def _fitting(value: Any, kind: ColumnKind) -> Any:
         members = value if isinstance(value, list) else None
         if members is None:
             return None
-        fitting = [_fitting(member, kind[:-1]) for member in members]  # type: ignore[arg-type]
+        fitting = [_fit_value(member, kind[:-1]) for member in members]  # type: ignore[arg-type]
         return None if any(member is None for member in fitting) else fitting
     if isinstance(value, bool) and kind != "bool":
         return None
-    return value if isinstance(value, _KINDS[kind]) else None
+    return value if isinstance(value, _PYTHON_TYPES[kind]) else None
 
 
-def _type_of(kind: ColumnKind, arrow: Any) -> Any:
+def _arrow_type(kind: ColumnKind, arrow: Any) -> Any:
     if kind.endswith("s"):
-        return arrow.list_(_type_of(kind[:-1], arrow))  # type: ignore[arg-type]
+        return arrow.list_(_arrow_type(kind[:-1], arrow))  # type: ignore[arg-type]
     types = {
         "text": arrow.string,
         "json": arrow.string,
@@ -208,16 +216,16 @@ def _type_of(kind: ColumnKind, arrow: Any) -> Any:
     return types[kind]()
 
 
-def _parsed(path: Path, mark: str) -> tuple[int, str]:
+def _parse_checkpoint(path: Path, checkpoint: str) -> tuple[int, str]:
     """The number of parts and the length of the tail."""
-    parts, colon, length = mark.partition(":")
-    number = parse_mark(path, parts)
+    parts, colon, length = checkpoint.partition(":")
+    number = parse_count_checkpoint(path, parts)
     if not colon or number > 999_999:
-        raise SinkError(f"{path}: {mark[:40]!r} is not a mark of this output; start over with --fresh")
-    parse_mark(path, length)
+        raise SinkError(f"{path}: {checkpoint[:40]!r} is not a mark of this output; start over with --fresh")
+    parse_count_checkpoint(path, length)
     return number, length
 
 
-def _lines(path: Path) -> int:
+def _count_lines(path: Path) -> int:
     with path.open("rb") as file:
         return sum(1 for _ in file)

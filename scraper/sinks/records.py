@@ -16,17 +16,17 @@ from typing import Any
 
 import orjson
 
-from scraper.model import Body, Content, Failure, Headers, Item, Page, Request, Result, Try
+from scraper.model import Attempt, Body, Content, Failure, Headers, Item, Request, Response, Result
 from scraper.sinks.file_paths import stored_path
 
-DEPTH_LIMIT = 32
-BODY_SHOWN = 500
+MAX_JSON_DEPTH = 32
+MAX_POST_BODY_CHARS = 500
 """Characters of what was posted that a record shows."""
-CONTENT_TYPE_LIMIT = 200
+MAX_CONTENT_TYPE_BYTES = 200
 
-_PHRASES = {status.value: f"HTTP {status.value} {status.phrase}" for status in HTTPStatus}
-_INT_LIMIT = 2**63
-_DECIMAL_BITS = 10_000  # str() refuses more than 4,300 digits, and takes quadratic time
+_STATUS_PHRASES = {status.value: f"HTTP {status.value} {status.phrase}" for status in HTTPStatus}
+_INT64_LIMIT = 2**63
+_MAX_DECIMAL_BITS = 10_000  # str() refuses more than 4,300 digits, and takes quadratic time
 
 
 def page_record(result: Result) -> dict[str, Any]:
@@ -39,16 +39,16 @@ def page_record(result: Result) -> dict[str, Any]:
     and `problem` are there only when they say something; so are `method` and `body` (what was posted, its beginning)
     unless it was a GET, and `tries`: those that failed before, the latest few.
     """
-    request, outcome, harvest = result.request, result.outcome, result.harvest
+    request, outcome, harvest = result.request, result.outcome, result.extraction
     status, error, detail, size, body = result.status, None, None, 0, None
-    if isinstance(outcome, Page):
+    if isinstance(outcome, Response):
         body = outcome.body
         size = body.size
         if outcome.status >= 400:
-            error, detail = "http", _phrase(outcome.status)
+            error, detail = "http", _status_phrase(outcome.status)
     elif isinstance(outcome, Failure):
         error, detail, size = str(outcome.error), outcome.detail, outcome.received
-    href, hops = request.url.href, request.hops
+    href, hops = request.url.href, request.redirects
     record: dict[str, Any] = {
         "url": href,
         "requested_url": hops[0].url if hops else href,
@@ -58,17 +58,17 @@ def page_record(result: Result) -> dict[str, Any]:
         "error_detail": detail,
         "depth": request.depth,
         "parent": request.parent,
-        "fetched_at": timestamp(outcome.started_at),
+        "fetched_at": iso_timestamp(outcome.started_at),
         "content_type": _content_type(outcome.headers),
         "bytes": size,
         "attempts": request.attempt + request.slowdowns + 1,
         "elapsed_ms": round(outcome.elapsed * 1000.0, 1),
         "redirects": [{"url": hop.url, "status": hop.status} for hop in hops],
     }
-    if request.content is not None or request.posts:
+    if request.content is not None or request.posted_keys:
         _add_post(record, request)
-    if request.tries:
-        record["tries"] = [try_record(one, request) for one in request.tries]
+    if request.failed_attempts:
+        record["tries"] = [attempt_record(one, request) for one in request.failed_attempts]
     if body is not None:
         _add_digest(record, body)
     if request.kind == "file" and (path := stored_path(result)) is not None:
@@ -81,46 +81,46 @@ def page_record(result: Result) -> dict[str, Any]:
         record["noindex"] = True
     if harvest.items:
         record["items"] = len(harvest.items)
-    if harvest.rejected:
-        record["rejected"] = [{"field": r.field, "reason": r.reason, "rule": r.rule} for r in harvest.rejected]
+    if harvest.field_errors:
+        record["rejected"] = [{"field": r.field, "reason": r.reason, "rule": r.rule} for r in harvest.field_errors]
     if harvest.problem is not None:
         record["problem"] = harvest.problem
     return record
 
 
 def _add_post(record: dict[str, Any], request: Request) -> None:
-    for hop, _ in zip(record["redirects"], request.posts, strict=False):
+    for hop, _ in zip(record["redirects"], request.posted_keys, strict=False):
         hop["method"] = "POST"
     if request.content is not None:
         record["method"] = request.method
-        record["body"] = shown_body(request.content)
+        record["body"] = abbreviate_body(request.content)
 
 
-def shown_body(content: Content) -> str:
+def abbreviate_body(content: Content) -> str:
     """The beginning of what is posted, as text; dots at its end when there is more."""
     text = content.data.decode("utf-8", "replace")
-    return text if len(text) <= BODY_SHOWN else f"{text[:BODY_SHOWN]}..."
+    return text if len(text) <= MAX_POST_BODY_CHARS else f"{text[:MAX_POST_BODY_CHARS]}..."
 
 
-def try_record(one: Try, request: Request) -> dict[str, Any]:
+def attempt_record(attempt: Attempt, request: Request) -> dict[str, Any]:
     """A try that failed: `wait_s` is how many seconds the next one was to wait; `url` where a redirect came after."""
-    answered = one.error is None and one.status is not None
+    answered = attempt.error is None and attempt.status is not None
     told: dict[str, Any] = {
-        "attempt": one.number,
-        "at": timestamp(one.at),
-        "status": one.status,
-        "error": "http" if answered else one.error,
-        "detail": "; ".join(filter(None, (_phrase(one.status) if answered else "", one.detail))),
-        "elapsed_ms": round(one.elapsed * 1000.0, 1),
-        "wait_s": round(one.wait, 3),
+        "attempt": attempt.number,
+        "at": iso_timestamp(attempt.started_at),
+        "status": attempt.status,
+        "error": "http" if answered else attempt.error,
+        "detail": "; ".join(filter(None, (_status_phrase(attempt.status) if answered else "", attempt.detail))),
+        "elapsed_ms": round(attempt.elapsed * 1000.0, 1),
+        "wait_s": round(attempt.wait, 3),
     }
-    if one.hops < len(request.hops):
-        told["url"] = request.hops[one.hops].url
+    if attempt.redirects < len(request.redirects):
+        told["url"] = request.redirects[attempt.redirects].url
     return told
 
 
-def _phrase(status: int | None) -> str:
-    return _PHRASES.get(status or 0) or f"HTTP {status}"
+def _status_phrase(status: int | None) -> str:
+    return _STATUS_PHRASES.get(status or 0) or f"HTTP {status}"
 
 
 def item_record(result: Result, item: Item) -> dict[str, Any]:
@@ -128,21 +128,21 @@ def item_record(result: Result, item: Item) -> dict[str, Any]:
     return {"url": result.url, **item.fields}
 
 
-def timestamp(instant: float) -> str | None:
+def iso_timestamp(instant: float) -> str | None:
     """`instant` (epoch seconds) as ISO 8601 in UTC with milliseconds; None for what is no date."""
     try:
         second = int(instant)
         # As `datetime` has it: rounded to a microsecond first, which may be the next second's.
         microseconds = round((instant - second) * 1e6)
         if 0 <= microseconds < 1_000_000:
-            return f"{_second(second)}.{microseconds // 1000:03}Z"
+            return f"{_iso_second(second)}.{microseconds // 1000:03}Z"
         return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
     except (ValueError, OverflowError, OSError):
         return None
 
 
 @lru_cache(maxsize=16)
-def _second(second: int) -> str:
+def _iso_second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).isoformat()[:-6]
 
 
@@ -151,7 +151,7 @@ def to_json(record: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(record, default=as_text, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
     except (TypeError, RecursionError):
-        return orjson.dumps(_plain(record), option=orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps(_to_json_types(record), option=orjson.OPT_APPEND_NEWLINE)
 
 
 def as_text(value: object) -> str:
@@ -166,40 +166,40 @@ def as_text(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, list | tuple | dict):
-        return orjson.dumps(_plain(value)).decode("utf-8")
-    if isinstance(value, int) and not -_INT_LIMIT <= value < _INT_LIMIT:
-        return str(value) if value.bit_length() < _DECIMAL_BITS else hex(value)
+        return orjson.dumps(_to_json_types(value)).decode("utf-8")
+    if isinstance(value, int) and not -_INT64_LIMIT <= value < _INT64_LIMIT:
+        return str(value) if value.bit_length() < _MAX_DECIMAL_BITS else hex(value)
     if isinstance(value, int | float | Decimal):
         return str(value)
-    return _foreign(value)
+    return _text_of_object(value)
 
 
-def _foreign(value: object) -> str:
+def _text_of_object(value: object) -> str:
     try:
         return as_text(str(value))
     except Exception:  # noqa: BLE001  a hook may put any object into an item, and its __str__ is foreign code
         return f"<{type(value).__name__}>"
 
 
-def _plain(value: object, depth: int = 0) -> Any:
+def _to_json_types(value: object, depth: int = 0) -> Any:
     """`value` rebuilt from what orjson takes without complaint."""
     if value is None or isinstance(value, bool | float):
         return value
-    if isinstance(value, int) and -_INT_LIMIT <= value < _INT_LIMIT:
+    if isinstance(value, int) and -_INT64_LIMIT <= value < _INT64_LIMIT:
         return int(value)
-    if depth >= DEPTH_LIMIT and isinstance(value, Mapping | list | tuple):
+    if depth >= MAX_JSON_DEPTH and isinstance(value, Mapping | list | tuple):
         return "..."
     if isinstance(value, Mapping):
-        return {as_text(k): _plain(v, depth + 1) for k, v in value.items()}
+        return {as_text(k): _to_json_types(v, depth + 1) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v, depth + 1) for v in value]
+        return [_to_json_types(v, depth + 1) for v in value]
     return as_text(value)
 
 
 def _content_type(headers: Headers) -> str | None:
     for name, value in headers.raw:
         if len(name) == 12 and name.lower() == b"content-type":
-            return value[:CONTENT_TYPE_LIMIT].decode("latin-1").strip()
+            return value[:MAX_CONTENT_TYPE_BYTES].decode("latin-1").strip()
     return None
 
 

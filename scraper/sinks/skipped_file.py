@@ -16,9 +16,9 @@ import orjson
 from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
 from scraper.model import Skip
-from scraper.sinks.disk_errors import unwritable
+from scraper.sinks.disk_errors import write_error
 
-BATCH_BYTES = 256 * 1024
+FLUSH_BYTES = 256 * 1024
 
 
 class SkippedFile:
@@ -34,14 +34,14 @@ class SkippedFile:
         try:
             self._file = await aiofiles.open(self._part, "wb")
         except OSError as error:
-            raise unwritable(self._path, error) from error
+            raise write_error(self._path, error) from error
         return self
 
     async def write(self, skip: Skip) -> None:
         """Add one line."""
         row = {"url": skip.url.href, "parent": skip.parent, "reason": skip.reason, "rule": skip.rule}
         self._buffer += orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
-        if len(self._buffer) >= BATCH_BYTES:
+        if len(self._buffer) >= FLUSH_BYTES:
             await self._flush()
 
     async def __aexit__(
@@ -53,17 +53,17 @@ class SkippedFile:
                 await self._flush()
                 complete = True
         finally:
-            await self._put_in_place(complete)
+            await self._close_and_rename(complete)
 
     async def _flush(self) -> None:
         assert self._file is not None
         try:
             await self._file.write(bytes(self._buffer))
         except OSError as error:
-            raise unwritable(self._path, error) from error
+            raise write_error(self._path, error) from error
         self._buffer.clear()
 
-    async def _put_in_place(self, complete: bool) -> None:
+    async def _close_and_rename(self, complete: bool) -> None:
         assert self._file is not None
         try:
             try:
@@ -72,7 +72,7 @@ class SkippedFile:
                     self._part.replace(self._path)
             except OSError as error:
                 if complete:  # else the cause is on its way already
-                    raise unwritable(self._path, error) from error
+                    raise write_error(self._path, error) from error
         finally:
             with contextlib.suppress(OSError):
                 self._part.unlink(missing_ok=True)

@@ -13,26 +13,26 @@ import sys
 
 from scraper.errors import SinkError
 from scraper.model import Result
-from scraper.sinks.disk_errors import uninterrupted
+from scraper.sinks.disk_errors import run_to_completion
 from scraper.sinks.records import item_record, to_json
 
-STDOUT = "stdout"
+STDOUT_NAME = "stdout"
 
 
 class StdoutSink:
     """Writes one line for every extracted item to standard output. Implements `Sink`; its mark counts lines."""
 
-    name = STDOUT
+    name = STDOUT_NAME
 
     def __init__(self) -> None:
         self._pending: list[bytes] = []
-        self._lines = 0
+        self._lines_printed = 0
 
-    async def open(self, mark: str | None) -> None:
+    async def open(self, checkpoint: str | None) -> None:
         """Go on counting at `mark`; raises `SinkError` when it is none."""
-        if mark is not None and not (mark.isascii() and mark.isdigit() and len(mark) <= 18):
-            raise SinkError(f"{self.name}: {mark[:40]!r} is not a mark of this output; start over with --fresh")
-        self._lines = int(mark or 0)
+        if checkpoint is not None and not (checkpoint.isascii() and checkpoint.isdigit() and len(checkpoint) <= 18):
+            raise SinkError(f"{self.name}: {checkpoint[:40]!r} is not a mark of this output; start over with --fresh")
+        self._lines_printed = int(checkpoint or 0)
 
     def write(self, result: Result) -> None:
         """Take the items of one result into the buffer."""
@@ -43,16 +43,16 @@ class StdoutSink:
         """Print the buffer, off the loop; return the mark. Raises `SinkError` when nobody reads any more."""
         if self._pending:
             lines, self._pending = self._pending, []
-            await uninterrupted(asyncio.to_thread(_printed, b"".join(lines)))
-            self._lines += len(lines)
-        return str(self._lines)
+            await run_to_completion(asyncio.to_thread(_print_bytes, b"".join(lines)))
+            self._lines_printed += len(lines)
+        return str(self._lines_printed)
 
     async def aclose(self) -> None:
         """Print what is left; raises `SinkError`."""
         await self.flush()
 
 
-def _printed(data: bytes) -> None:
+def _print_bytes(data: bytes) -> None:
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)

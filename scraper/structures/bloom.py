@@ -7,27 +7,27 @@ from __future__ import annotations
 
 from zlib import crc32
 
-BITS = 1 << 19
+BIT_COUNT = 1 << 19
 """64 KiB of them."""
 
 
-class HostMarks:
+class HostBloom:
     """Remembers hosts. May be used from any thread: a bit that is set stays."""
 
-    __slots__ = ("_marks",)
+    __slots__ = ("_bits",)
 
     def __init__(self) -> None:
-        self._marks = bytearray(BITS // 8)
+        self._bits = bytearray(BIT_COUNT // 8)
 
-    def fill(self) -> None:
+    def add_all(self) -> None:
         """Mark every host: nothing is known to be unknown."""
-        self._marks[:] = b"\xff" * len(self._marks)
+        self._bits[:] = b"\xff" * len(self._bits)
 
     def add(self, host: str) -> None:
         """Mark `host`."""
-        bit = crc32(host.encode("utf-8", "surrogatepass")) % BITS
-        self._marks[bit >> 3] |= 1 << (bit & 7)
+        bit = crc32(host.encode("utf-8", "surrogatepass")) % BIT_COUNT
+        self._bits[bit >> 3] |= 1 << (bit & 7)
 
     def __contains__(self, host: str) -> bool:
-        bit = crc32(host.encode("utf-8", "surrogatepass")) % BITS
-        return bool(self._marks[bit >> 3] >> (bit & 7) & 1)
+        bit = crc32(host.encode("utf-8", "surrogatepass")) % BIT_COUNT
+        return bool(self._bits[bit >> 3] >> (bit & 7) & 1)

@@ -1,6 +1,7 @@
 """A table from hashes of text to small numbers, for a million entries in the memory of a photo.
 
-A dict of a million integers takes 100 MB. Here an entry is twelve bytes, key and number, at the end of one of `BUCKETS`
+A dict of a million integers takes 100 MB. Here an entry is twelve bytes, key and number, at the end of one of
+`BUCKET_COUNT`
 byte strings, and is found by searching that string: a few hundred bytes of a table of a million, and no table stands
 beside a larger copy of itself while it grows. Text is not kept, so two different texts are taken for one with a chance
 of n**2 / 2**65: for a million, one in thirty-seven million.
@@ -13,32 +14,32 @@ from hashlib import blake2b
 
 KEY_BYTES = 8
 ENTRY_BYTES = KEY_BYTES + 4
-BUCKETS = 1 << 13
+BUCKET_COUNT = 1 << 13
 
 
-def key_of(text: str) -> bytes:
+def hash_key(text: str) -> bytes:
     """`KEY_BYTES` for `text`, the same on every machine; BLAKE2b, so no list can aim for clashes."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
 
 
-def packed(entries: Iterable[tuple[bytes, int]]) -> bytes:
+def pack_entries(entries: Iterable[tuple[bytes, int]]) -> bytes:
     """Keys and numbers as `Table.load` takes them."""
     return b"".join([key + number.to_bytes(4, "little") for key, number in entries])
 
 
-def _unpacked(entries: bytes) -> Iterator[tuple[bytes, int]]:
+def _unpack_entries(entries: bytes) -> Iterator[tuple[bytes, int]]:
     for at in range(0, len(entries), ENTRY_BYTES):
         yield entries[at : at + KEY_BYTES], int.from_bytes(entries[at + KEY_BYTES : at + ENTRY_BYTES], "little")
 
 
-class Table:
-    """Maps keys (of `key_of`) to numbers from 0 to 2**32 - 1. Keys are never removed. 14 bytes a key."""
+class CompactMap:
+    """Maps keys (of `hash_key`) to numbers from 0 to 2**32 - 1. Keys are never removed. 14 bytes a key."""
 
     __slots__ = ("_buckets", "_count")
 
     def __init__(self) -> None:
         # Not of bytearrays: those keep an eighth of their length for more, and cost a third of the memory again.
-        self._buckets = [b""] * BUCKETS
+        self._buckets = [b""] * BUCKET_COUNT
         self._count = 0
 
     def __len__(self) -> int:
@@ -46,21 +47,21 @@ class Table:
 
     def get(self, key: bytes) -> int | None:
         """The number of `key`, or None."""
-        bucket = self._buckets[(key[0] | key[1] << 8) & (BUCKETS - 1)]
+        bucket = self._buckets[(key[0] | key[1] << 8) & (BUCKET_COUNT - 1)]
         at = bucket.find(key)
         if at < 0:
             return None
-        if at % ENTRY_BYTES and (at := _aligned(bucket, key, at)) < 0:
+        if at % ENTRY_BYTES and (at := _find_aligned(bucket, key, at)) < 0:
             return None
         return int.from_bytes(bucket[at + KEY_BYTES : at + ENTRY_BYTES], "little")
 
     def put(self, key: bytes, value: int) -> None:
         """Set the number of `key`."""
-        place = (key[0] | key[1] << 8) & (BUCKETS - 1)
+        place = (key[0] | key[1] << 8) & (BUCKET_COUNT - 1)
         bucket = self._buckets[place]
         at = bucket.find(key)
         if at % ENTRY_BYTES and at > 0:
-            at = _aligned(bucket, key, at)
+            at = _find_aligned(bucket, key, at)
         if at < 0:
             self._count += 1
             self._buckets[place] = bucket + (key + value.to_bytes(4, "little"))
@@ -68,16 +69,16 @@ class Table:
             entry = key + value.to_bytes(4, "little")
             self._buckets[place] = bucket[:at] + entry + bucket[at + ENTRY_BYTES :]
 
-    def load(self, entries: bytes) -> int:
+    def load_packed(self, entries: bytes) -> int:
         """Put what `packed` made; return the highest number in it, 0 when there is none."""
         highest = 0
-        for key, value in _unpacked(entries):
+        for key, value in _unpack_entries(entries):
             self.put(key, value)
             highest = max(highest, value)
         return highest
 
 
-def _aligned(bucket: bytes, key: bytes, at: int) -> int:
+def _find_aligned(bucket: bytes, key: bytes, at: int) -> int:
     """Where an entry with `key` begins, when its bytes were found first at `at`, across two entries; -1 if nowhere."""
     while at % ENTRY_BYTES and at >= 0:
         at = bucket.find(key, at + 1)

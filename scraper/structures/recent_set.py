@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Recent:
+class RecentSet:
     """Remembers at least the last `generation` strings added, at most twice as many.
 
     A miss means "not lately"; a hit is as good as certain: of each string only its 64-bit hash is kept, because a
@@ -13,8 +13,8 @@ class Recent:
 
     __slots__ = ("_generation", "_new", "_old")
 
-    def __init__(self, generation: int) -> None:
-        self._generation = generation
+    def __init__(self, limit: int) -> None:
+        self._generation = limit
         self._new: set[int] = set()
         self._old: set[int] = set()
 

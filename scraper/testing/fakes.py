@@ -19,14 +19,14 @@ from scraper.errors import SinkError
 from scraper.model import (
     Body,
     ErrorKind,
+    Extraction,
     Failure,
-    Harvest,
     Headers,
     Item,
     Link,
     Outcome,
-    Page,
     Request,
+    Response,
     Result,
     Url,
 )
@@ -59,44 +59,44 @@ def make_body(content: bytes | str) -> Body:
     return Body(len(raw), len(raw), f"xxh3:{xxhash.xxh3_128_hexdigest(raw)}", raw)
 
 
-def make_page(
+def make_response(
     request: Request | str, content: bytes | str = "", status: int = 200, headers: Mapping[str, str] | None = None
-) -> Page:
+) -> Response:
     """A complete response to `request` (or its URL), as HTML unless `headers` say otherwise."""
     asked = make_request(request) if isinstance(request, str) else request
     fields = {"Content-Type": "text/html; charset=utf-8", **(headers or {})}
-    return Page(asked, status, make_headers(fields), make_body(content))
+    return Response(asked, status, make_headers(fields), make_body(content))
 
 
 def make_result(href: str, content: bytes | str = "", status: int = 200, *items: Mapping[str, Any]) -> Result:
     """A finished URL with its page and items, for tests of sinks."""
-    page = make_page(href, content, status)
-    return Result(page.request, page, Harvest(items=tuple(Item(fields) for fields in items)))
+    page = make_response(href, content, status)
+    return Result(page.request, page, Extraction(items=tuple(Item(fields) for fields in items)))
 
 
-Answer: TypeAlias = "str | Outcome | BaseException | Callable[[Request], Outcome]"
+ScriptedOutcome: TypeAlias = "str | Outcome | BaseException | Callable[[Request], Outcome]"
 """What a script answers: HTML, an outcome (its request is filled in), an exception to raise, or a function."""
 
 
-def status(code: int, content: str = "", **headers: str) -> Callable[[Request], Page]:
+def with_status(code: int, content: str = "", **headers: str) -> Callable[[Request], Response]:
     """An answer with this status; underscores in header names stand for hyphens: `Retry_After="5"`."""
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda request: make_page(request, content, code, fields)
+    return lambda request: make_response(request, content, code, fields)
 
 
-def redirect(location: str, code: int = 301) -> Callable[[Request], Page]:
+def redirect_to(location: str, code: int = 301) -> Callable[[Request], Response]:
     """An answer that sends elsewhere."""
-    return status(code, Location=location)
+    return with_status(code, Location=location)
 
 
-def failure(
+def fail_with(
     error: ErrorKind, detail: str = "as the script says", permanent: bool = False
 ) -> Callable[[Request], Failure]:
     """An answer that never came."""
     return lambda request: Failure(request, error, detail, permanent=permanent)
 
 
-class Fetched(NamedTuple):
+class FetchCall(NamedTuple):
     """One call of a `FakeFetcher`: `started` and `ended` are the event loop's time, `ended` None while it runs."""
 
     request: Request
@@ -107,74 +107,74 @@ class Fetched(NamedTuple):
 class FakeFetcher:
     """A `Fetcher` that answers from `script`: URL to an answer, or to a list of them for each time it is asked.
 
-    The last answer of a list stays. A URL that is not in the script gets `otherwise` (a 404 page). Each fetch takes
+    The last answer of a list stays. A URL that is not in the script gets `default` (a 404 page). Each fetch takes
     `latency` seconds of the loop's clock, or what `latency(request)` says. `calls` holds every call by its start;
     `peak` is the largest number of fetches at one time, `peaks` the same for each host.
     """
 
     def __init__(
         self,
-        script: Mapping[str, Answer | Sequence[Answer]] | None = None,
+        script: Mapping[str, ScriptedOutcome | Sequence[ScriptedOutcome]] | None = None,
         latency: float | Callable[[Request], float] = 0.0,
-        otherwise: Answer | None = None,
+        default: ScriptedOutcome | None = None,
     ) -> None:
         self.script = dict(script or {})
         self.latency = latency
-        self.otherwise: Answer = status(404) if otherwise is None else otherwise
-        self.calls: list[Fetched] = []
-        self.peak = 0
-        self.peaks: dict[str, int] = {}
+        self.default: ScriptedOutcome = with_status(404) if default is None else default
+        self.calls: list[FetchCall] = []
+        self.max_concurrent = 0
+        self.max_concurrent_by_host: dict[str, int] = {}
         self.closed = False
         self._active: dict[str, int] = {}
-        self._turns: dict[str, int] = {}
+        self._times_fetched: dict[str, int] = {}
 
     def urls(self) -> list[str]:
         """The URLs asked for, in order."""
         return [call.request.url.href for call in self.calls]
 
-    def starts(self, host: str | None = None) -> list[float]:
+    def start_times(self, host: str | None = None) -> list[float]:
         """The instants (loop time) at which fetches began, of one host or of all."""
         return [call.started for call in self.calls if host in (None, call.request.url.host)]
 
     async def fetch(self, request: Request) -> Outcome:
         """Answer as the script says."""
         loop, place = asyncio.get_running_loop(), len(self.calls)
-        self.calls.append(Fetched(request, loop.time(), None))
-        answer, began = self._answer(request.url.href), loop.time()
+        self.calls.append(FetchCall(request, loop.time(), None))
+        answer, began = self._next_scripted(request.url.href), loop.time()
         self._count(request.url.host, 1)
         try:
             await asyncio.sleep(self.latency(request) if callable(self.latency) else self.latency)
         finally:
             self._count(request.url.host, -1)
-            self.calls[place] = Fetched(request, began, loop.time())
-        return _outcome(answer, request)
+            self.calls[place] = FetchCall(request, began, loop.time())
+        return _to_outcome(answer, request)
 
     async def aclose(self) -> None:
         """Remember that it was closed."""
         self.closed = True
 
-    def _answer(self, href: str) -> Answer:
-        answers = self.script.get(href, self.otherwise)
+    def _next_scripted(self, href: str) -> ScriptedOutcome:
+        answers = self.script.get(href, self.default)
         if isinstance(answers, str) or not isinstance(answers, Sequence):
             return answers
-        turn = self._turns.get(href, 0)
-        self._turns[href] = turn + 1
+        turn = self._times_fetched.get(href, 0)
+        self._times_fetched[href] = turn + 1
         return answers[min(turn, len(answers) - 1)]
 
     def _count(self, host: str, step: int) -> None:
         active = self._active
         active[host] = active.get(host, 0) + step
-        self.peak = max(self.peak, sum(active.values()))
-        self.peaks[host] = max(self.peaks.get(host, 0), active[host])
+        self.max_concurrent = max(self.max_concurrent, sum(active.values()))
+        self.max_concurrent_by_host[host] = max(self.max_concurrent_by_host.get(host, 0), active[host])
         if not active[host]:
             del active[host]
 
 
-def _outcome(answer: Answer, request: Request) -> Outcome:
+def _to_outcome(answer: ScriptedOutcome, request: Request) -> Outcome:
     if isinstance(answer, BaseException):
         raise answer
     if isinstance(answer, str):
-        return make_page(request, answer)
+        return make_response(request, answer)
     if callable(answer):
         return answer(request)
     return replace(answer, request=request)
@@ -183,14 +183,14 @@ def _outcome(answer: Answer, request: Request) -> Outcome:
 class FakeExtractor:
     """An `Extractor` that finds on a page what `found` says for its URL: addresses become links, mappings items."""
 
-    def __init__(self, found: Mapping[str, Sequence[str | Mapping[str, Any] | Link]]) -> None:
-        self.found = found
+    def __init__(self, content_by_url: Mapping[str, Sequence[str | Mapping[str, Any] | Link]]) -> None:
+        self.content_by_url = content_by_url
 
-    def extract(self, page: Page) -> Harvest:
+    def extract(self, page: Response) -> Extraction:
         """Look the page's URL up."""
-        things = self.found.get(page.request.url.href, ())
+        things = self.content_by_url.get(page.request.url.href, ())
         links = [Link(make_url(thing)) if isinstance(thing, str) else thing for thing in things]
-        return Harvest(
+        return Extraction(
             links=tuple(link for link in links if isinstance(link, Link)),
             items=tuple(Item(thing) for thing in things if isinstance(thing, Mapping)),
         )
@@ -199,13 +199,14 @@ class FakeExtractor:
 class FakeSink:
     """A `Sink` in memory. Its mark is how many results were flushed; `open` forgets those after the mark.
 
-    `flushed` is what would be on the disk, `buffer` what a crash would lose. With `fail_at` the flush that would pass
+    `flushed` is what would be on the disk, `buffer` what a crash would lose. With `fail_after` the flush that would
+    pass
     this many results raises `SinkError`, as a full disk does. Give the same object to a second run to resume it.
     """
 
-    def __init__(self, name: str = "fake", fail_at: int | None = None) -> None:
+    def __init__(self, name: str = "fake", fail_after: int | None = None) -> None:
         self.name = name
-        self.fail_at = fail_at
+        self.fail_after = fail_after
         self.flushed: list[Result] = []
         self.buffer: list[Result] = []
         self.flushes = 0
@@ -215,9 +216,9 @@ class FakeSink:
         """The URLs of what was flushed, in order."""
         return [result.url for result in self.flushed]
 
-    async def open(self, mark: str | None) -> None:
+    async def open(self, checkpoint: str | None) -> None:
         """Begin anew, or after the result that `mark` names."""
-        del self.flushed[int(mark or 0) :]
+        del self.flushed[int(checkpoint or 0) :]
         self.buffer.clear()
         self.is_open = True
 
@@ -228,7 +229,7 @@ class FakeSink:
     async def flush(self) -> str:
         """Move the buffer to what is flushed; return how many that are."""
         await asyncio.sleep(0)  # a real sink gives way here, so this one must too
-        if self.fail_at is not None and len(self.flushed) + len(self.buffer) > self.fail_at:
+        if self.fail_after is not None and len(self.flushed) + len(self.buffer) > self.fail_after:
             raise SinkError(f"{self.name}: no space left on the device; free some and run the same command again")
         self.flushed += self.buffer
         self.buffer.clear()

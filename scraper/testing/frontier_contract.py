@@ -2,7 +2,7 @@
 
 Subclass what applies, name the class `Test...`, and say how to open your store:
 
-    class TestMyFrontier(DurableFrontierContract, LedgerContract):
+    class TestMyFrontier(DurableFrontierContract, FrontierViewContract):
         @asynccontextmanager
         async def open_frontier(self, folder):
             frontier = await MyFrontier.open(folder / "state")
@@ -12,40 +12,40 @@ Subclass what applies, name the class `Test...`, and say how to open your store:
                 await frontier.aclose()
 
 `FrontierContract` is for every frontier, `DurableFrontierContract` adds what one that survives its process must do,
-`LedgerContract` the port `Ledger`. Nothing here sleeps: instants are arguments.
+`FrontierViewContract` the port `FrontierView`. Nothing here sleeps: instants are arguments.
 """
 
 from __future__ import annotations
 
 from scraper.testing.frontier_suite_basic import FrontierContract
-from scraper.testing.frontier_suite_durable import DurableFrontierContract, LedgerContract
+from scraper.testing.frontier_suite_durable import DurableFrontierContract, FrontierViewContract
 from scraper.testing.frontier_suite_steps import (
     NOW,
-    LedgerFrontier,
-    OpensFrontier,
+    FrontierSuite,
+    InspectableFrontier,
     drain_host,
-    hrefs,
-    leases,
+    full_request,
     make_post,
     make_request,
+    make_settlement,
     make_url,
-    rich_request,
-    settled,
+    take_hrefs,
+    take_leases,
 )
 
 __all__ = [
     "NOW",
     "DurableFrontierContract",
     "FrontierContract",
-    "LedgerContract",
-    "LedgerFrontier",
-    "OpensFrontier",
+    "FrontierSuite",
+    "FrontierViewContract",
+    "InspectableFrontier",
     "drain_host",
-    "hrefs",
-    "leases",
+    "full_request",
     "make_post",
     "make_request",
+    "make_settlement",
     "make_url",
-    "rich_request",
-    "settled",
+    "take_hrefs",
+    "take_leases",
 ]

@@ -11,15 +11,15 @@ from scraper.model import Drop, Release, Retry, Skip
 from scraper.testing.frontier_suite_basic import FrontierContract
 from scraper.testing.frontier_suite_steps import (
     NOW,
-    OpensFrontier,
+    FrontierSuite,
     drain_host,
-    hrefs,
-    leases,
+    full_request,
     make_post,
     make_request,
+    make_settlement,
     make_url,
-    rich_request,
-    settled,
+    take_hrefs,
+    take_leases,
 )
 
 
@@ -40,10 +40,10 @@ class DurableFrontierContract(FrontierContract):
         """A lease is given back by the next open, at its place; what was settled stays settled."""
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request(f"https://a.example/{n}") for n in range(3)])
-            (first,) = await leases(frontier)
+            (first,) = await take_leases(frontier)
             frontier.park("a.example", NOW)
-            await leases(frontier)
-            await frontier.settle([settled(first)])
+            await take_leases(frontier)
+            await frontier.settle([make_settlement(first)])
         async with self.open_frontier(tmp_path) as frontier:
             assert (await frontier.counts()).waiting == 2
             assert await drain_host(frontier, "a.example") == ["https://a.example/1", "https://a.example/2"]
@@ -52,25 +52,25 @@ class DurableFrontierContract(FrontierContract):
         """A retry comes back at its instant after a reopen too, as the request it was retried as."""
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request("https://a.example/1")])
-            (lease,) = await leases(frontier)
+            (lease,) = await take_leases(frontier)
             again = make_request("https://b.example/x", attempt=2, slowdowns=1)
-            await frontier.settle([settled(lease, Retry(NOW + 30, again), "")])
+            await frontier.settle([make_settlement(lease, Retry(NOW + 30, again), "")])
         async with self.open_frontier(tmp_path) as frontier:
             assert (await frontier.counts()).delayed == 1
             assert await frontier.lease(1, NOW) == Wait(NOW + 30)
-            (lease,) = await leases(frontier, now=NOW + 30)
+            (lease,) = await take_leases(frontier, now=NOW + 30)
             assert lease.request == again
             assert await frontier.add([again]) == 0
 
     async def test_everything_about_a_request_survives(self, tmp_path: Path) -> None:
         """Queued or delayed: contents, what was tried, where it came from."""
-        queued, delayed = rich_request("a.example"), rich_request("b.example")
+        queued, delayed = full_request("a.example"), full_request("b.example")
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([queued, make_request("https://c.example/")])
-            by_host = {lease.request.url.host: lease for lease in await leases(frontier)}
-            await frontier.settle([settled(by_host["c.example"], Retry(NOW + 30, delayed), "")])
+            by_host = {lease.request.url.host: lease for lease in await take_leases(frontier)}
+            await frontier.settle([make_settlement(by_host["c.example"], Retry(NOW + 30, delayed), "")])
         async with self.open_frontier(tmp_path) as frontier:
-            found = [lease.request for lease in await leases(frontier, now=NOW + 30)]
+            found = [lease.request for lease in await take_leases(frontier, now=NOW + 30)]
             assert sorted(found, key=lambda request: request.url) == [queued, delayed]
 
     async def test_contents_that_were_posted_stay_known(self, tmp_path: Path) -> None:
@@ -87,11 +87,11 @@ class DurableFrontierContract(FrontierContract):
         for session in (1, 2, 3):
             async with self.open_frontier(tmp_path) as frontier:
                 await frontier.add([make_request(f"https://a.example/{n}") for n in range(4)])
-                (lease,) = await leases(frontier)
+                (lease,) = await take_leases(frontier)
                 expected: Mapping[str, str] = {} if session == 1 else {"gate": str(session - 1), "first": "1"}
-                assert lease.notes == expected
+                assert lease.host_state == expected
                 notes = {"gate": str(session)} | ({"first": "1"} if session == 1 else {})
-                done = settled(lease, wire_size=5, items=1)
+                done = make_settlement(lease, wire_size=5, items=1)
                 await frontier.settle([done], {"pages": str(session)}, {"a.example": notes})
                 counts = await frontier.counts()
                 assert (counts.outcomes, counts.hosts) == ({"ok": session}, {"a.example": {"ok": session}})
@@ -104,23 +104,25 @@ class DurableFrontierContract(FrontierContract):
             await frontier.add([make_request("https://a.example/page"), make_request("https://b.example/page")])
             await frontier.add([make_request("https://b.example/file", -1)])
         async with self.open_frontier(tmp_path) as frontier:
-            assert await hrefs(frontier, below=0) == ["https://b.example/file"]
+            assert await take_hrefs(frontier, below=0) == ["https://b.example/file"]
             answer = await frontier.lease(1, NOW, 0)
             assert isinstance(answer, Wait)
             assert (answer.until == NEVER) is not self.shared
 
 
-class LedgerContract(OpensFrontier):
+class FrontierViewContract(FrontierSuite):
     """What a frontier does that answers questions about the run."""
 
     async def test_skips_are_kept_once_in_order(self, tmp_path: Path) -> None:
         """Each URL that was skipped or dropped appears once, in the order found."""
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request("https://a.example/1", parent="https://p.example/")])
-            (lease,) = await leases(frontier)
+            (lease,) = await take_leases(frontier)
             skip, other = (Skip(make_url(f"https://x.example/{n}"), "https://a.example/1", "scope", "r") for n in "ab")
-            await frontier.settle([settled(lease, Drop("robots", "Disallow: /"), "", skipped=(skip, other, skip))])
-            await frontier.settle([settled(lease, skipped=(other._replace(reason="later"),))])
+            await frontier.settle(
+                [make_settlement(lease, Drop("robots", "Disallow: /"), "", skipped=(skip, other, skip))]
+            )
+            await frontier.settle([make_settlement(lease, skipped=(other._replace(reason="later"),))])
             dropped = Skip(make_url("https://a.example/1"), "https://p.example/", "robots", "Disallow: /")
             assert [skip async for skip in frontier.skips()] == [dropped, skip, other]
 
@@ -128,25 +130,25 @@ class LedgerContract(OpensFrontier):
         """What is asked for after all is no skip, and what is queued already does not become one."""
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request("https://a.example/")])
-            (lease,) = await leases(frontier)
+            (lease,) = await take_leases(frontier)
             skips = tuple(
                 Skip(make_url(f"https://a.example/{name}"), None, "depth", "5") for name in ("x", "", "y", "z")
             )
-            await frontier.settle([settled(lease, skipped=skips)])
+            await frontier.settle([make_settlement(lease, skipped=skips)])
             assert await frontier.add([make_request("https://a.example/x")]) == 1
             frontier.park("a.example", NOW)
-            (lease,) = await leases(frontier)
-            await frontier.settle([settled(lease, Retry(NOW + 1, make_request("https://a.example/z")), "")])
+            (lease,) = await take_leases(frontier)
+            await frontier.settle([make_settlement(lease, Retry(NOW + 1, make_request("https://a.example/z")), "")])
             assert [skip.url.href async for skip in frontier.skips()] == ["https://a.example/y"]
 
     async def test_waiting_names_every_request_host_by_host(self, tmp_path: Path) -> None:
         """Queued and delayed requests, one host after the other; leased ones are not among them."""
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request(f"https://{host}.example/{n}") for n in range(4) for host in "abc"])
-            found = await leases(frontier)
+            found = await take_leases(frontier)
             assert len(found) == 3
-            await frontier.settle([settled(found[0], Retry(NOW + 9, found[0].request), "")])
-            await frontier.settle([settled(found[1], Release(), "")])
+            await frontier.settle([make_settlement(found[0], Retry(NOW + 9, found[0].request), "")])
+            await frontier.settle([make_settlement(found[1], Release(), "")])
             listed = [request.url.href async for request in frontier.waiting()]
             leased = found[2].request.url.href
             everything = {f"https://{host}.example/{n}" for n in range(4) for host in "abc"}
@@ -159,12 +161,12 @@ class LedgerContract(OpensFrontier):
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request(f"https://a.example/{n}") for n in range(400)])
             assert frontier.waiting_at("a.example") == 400
-            (lease,) = await leases(frontier)
+            (lease,) = await take_leases(frontier)
             assert frontier.waiting_at("a.example") == 399
-            await frontier.settle([settled(lease, Retry(NOW + 1, lease.request), "")])
+            await frontier.settle([make_settlement(lease, Retry(NOW + 1, lease.request), "")])
             assert frontier.waiting_at("a.example") == 399
             frontier.park("a.example", NOW)
-            await leases(frontier, now=NOW + 1)
+            await take_leases(frontier, now=NOW + 1)
             assert frontier.waiting_at("a.example") == 399
             assert frontier.waiting_at("b.example") == 0
 
@@ -172,11 +174,11 @@ class LedgerContract(OpensFrontier):
         """`depths` says what `counts` says about queued and delayed requests, through lease, retry and settle."""
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request(f"https://{host}.example/{n}") for n in range(5) for host in "ab"])
-            first, second = await leases(frontier)
+            first, second = await take_leases(frontier)
             assert frontier.depths() == (8, 0)
-            await frontier.settle([settled(first, Retry(NOW + 9, first.request), "")])
+            await frontier.settle([make_settlement(first, Retry(NOW + 9, first.request), "")])
             assert frontier.depths() == (8, 1)
-            await frontier.settle([settled(second)])
+            await frontier.settle([make_settlement(second)])
             counts = await frontier.counts()
             assert frontier.depths() == (counts.waiting, counts.delayed) == (8, 1)
 

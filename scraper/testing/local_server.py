@@ -5,7 +5,8 @@
         [asked.target for asked in site.requests]
 
 A route is a `Reply`; a list of routes for the first, second ... time (the last one stays); an async function from
-`Asked` to a route; or a `Raw` that owns the connection and may write, stall or reset as it likes. `"*"` catches what
+`Asked` to a route; or a `RawHandler` that owns the connection and may write, stall or reset as it likes. `"*"` catches
+what
 no other route does; without it that is a 404. It speaks over real sockets, so it needs an ordinary event loop: on a
 virtual one the clock would jump over every answer.
 """
@@ -25,11 +26,11 @@ from typing import TypeAlias
 
 from scraper.model import Headers
 
-MAX_HEAD = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReceivedRequest:
     """One request as it came: `at` is the loop's time, `connection` counts connections from 1."""
 
     at: float
@@ -68,7 +69,10 @@ class Reply:
             fields.append(("Content-Type", "text/html; charset=utf-8"))
         if self.close:
             fields.append(("Connection", "close"))
-        lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}", *(f"{name}: {value}" for name, value in fields)]
+        lines = [
+            f"HTTP/1.1 {self.status} {_reason_phrase(self.status)}",
+            *(f"{name}: {value}" for name, value in fields),
+        ]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def pieces(self) -> Sequence[bytes]:
@@ -77,49 +81,49 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class RawHandler:
     """Owns the connection after a request: `act` reads and writes what it likes; the connection is closed after it."""
 
-    act: Callable[[Asked, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+    handle: Callable[[ReceivedRequest, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-Route: TypeAlias = Reply | Raw | Callable[[Asked], Awaitable["Route"]] | Sequence["Route"]
+Route: TypeAlias = Reply | RawHandler | Callable[[ReceivedRequest], Awaitable["Route"]] | Sequence["Route"]
 
 
-async def _reset(_: Asked, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _reset_connection(_: ReceivedRequest, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     # Lingering for no time at all makes the kernel send a reset instead of an orderly end.
     sock: socket.socket = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
-async def _stall(_: Asked, reader: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+async def _never_respond(_: ReceivedRequest, reader: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
     await reader.read(1)  # until the client gives up or the site closes
 
 
-reset = Raw(_reset)
+reset_connection = RawHandler(_reset_connection)
 """Resets the connection instead of answering."""
 
-stall = Raw(_stall)
+never_respond = RawHandler(_never_respond)
 """Reads the request and never answers."""
 
 
-def says(*pieces: bytes, pause: float = 0.0, then: Raw | None = None) -> Raw:
+def send_raw(*pieces: bytes, pause: float = 0.0, then: RawHandler | None = None) -> RawHandler:
     """A raw answer of exactly these bytes, `pause` seconds apart; then `then`, or the end of the connection."""
 
-    async def act(asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def act(asked: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(pause)
         if then is not None:
-            await then.act(asked, reader, writer)
+            await then.handle(asked, reader, writer)
 
-    return Raw(act)
+    return RawHandler(act)
 
 
 @dataclass(eq=False)
-class Site:
+class LocalServer:
     """Serves `routes` on a free port of 127.0.0.1 while it is entered; `requests` holds what was asked, in order.
 
     With `tls` it speaks HTTPS; with another `address`, 0.0.0.0 perhaps, it is there for all of 127/8. An exception in a
@@ -130,24 +134,24 @@ class Site:
     routes: Mapping[str, Route]
     tls: ssl.SSLContext | None = None
     address: str = "127.0.0.1"
-    requests: list[Asked] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     connections: int = 0
     port: int = 0
-    _turns: dict[str, int] = field(default_factory=dict)
+    _times_requested: dict[str, int] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
         """The absolute URL of `path` here; `host` may be another name for loopback."""
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}{path}"
 
-    def asked(self, path: str) -> list[Asked]:
+    def requests_for(self, path: str) -> list[ReceivedRequest]:
         """The requests for `path`, in order."""
         return [asked for asked in self.requests if asked.target.partition("?")[0] == path]
 
-    async def __aenter__(self) -> Site:
+    async def __aenter__(self) -> LocalServer:
         self._group = asyncio.TaskGroup()
         self._server = await asyncio.start_server(
-            self._accept, self.address, 0, ssl=self.tls, limit=MAX_HEAD, backlog=1024
+            self._accept, self.address, 0, ssl=self.tls, limit=MAX_HEAD_BYTES, backlog=1024
         )
         self.port = self._server.sockets[0].getsockname()[1]
         await self._group.__aenter__()
@@ -168,18 +172,18 @@ class Site:
         self.connections += 1
         name = f"connection-{self.connections}"
         try:
-            task = self._group.create_task(self._converse(reader, writer, self.connections), name=name)
+            task = self._group.create_task(self._serve_connection(reader, writer, self.connections), name=name)
         except RuntimeError:  # the site is closing: this one came too late
             writer.transport.abort()
             return
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+    async def _serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         closed = False
         try:
             with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                while await self._answer(await _read_request(reader, number), reader, writer):
+                while await self._respond(await _read_request(reader, number), reader, writer):
                     pass
                 writer.close()
                 await writer.wait_closed()
@@ -188,42 +192,44 @@ class Site:
             if not closed:  # what has closed by itself may have forgotten its loop, and an abort would ask for it
                 writer.transport.abort()
 
-    async def _answer(self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _respond(
+        self, asked: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         """Answer one request; return whether the connection stays open for the next."""
         self.requests.append(asked)
-        route = self._route(asked)
-        while not isinstance(route, (Reply, Raw)):
-            route = await route(asked) if callable(route) else self._turn(asked.target, route)
-        if isinstance(route, Raw):
-            await route.act(asked, reader, writer)
+        route = self._find_route(asked)
+        while not isinstance(route, (Reply, RawHandler)):
+            route = await route(asked) if callable(route) else self._next_route(asked.target, route)
+        if isinstance(route, RawHandler):
+            await route.handle(asked, reader, writer)
             return False
-        await _send(route, asked, writer)
+        await _send_reply(route, asked, writer)
         return not route.close and (asked.headers.get("connection") or "").lower() != "close"
 
-    def _route(self, asked: Asked) -> Route:
+    def _find_route(self, asked: ReceivedRequest) -> Route:
         path = asked.target.partition("?")[0]
         for name in (asked.target, path, "*"):
             if name in self.routes:
                 return self.routes[name]
         return Reply(404, b"not found")
 
-    def _turn(self, target: str, routes: Sequence[Route]) -> Route:
-        turn = self._turns.get(target, 0)
-        self._turns[target] = turn + 1
+    def _next_route(self, target: str, routes: Sequence[Route]) -> Route:
+        turn = self._times_requested.get(target, 0)
+        self._times_requested[target] = turn + 1
         return routes[min(turn, len(routes) - 1)]
 
 
-async def _read_request(reader: asyncio.StreamReader, connection: int) -> Asked:
+async def _read_request(reader: asyncio.StreamReader, connection: int) -> ReceivedRequest:
     head = await reader.readuntil(b"\r\n\r\n")
     at = asyncio.get_running_loop().time()
     line, *rest = head[:-4].split(b"\r\n")
     method, target, _ = line.decode("latin-1").split(" ", 2)
     headers = Headers([(name, value.strip()) for name, _, value in (field.partition(b":") for field in rest)])
     body = await reader.readexactly(int(headers.get("content-length") or 0))
-    return Asked(at, connection, method, target, headers, body)
+    return ReceivedRequest(at, connection, method, target, headers, body)
 
 
-async def _send(reply: Reply, asked: Asked, writer: asyncio.StreamWriter) -> None:
+async def _send_reply(reply: Reply, asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(reply.delay)
     writer.write(reply.head())
     if asked.method != "HEAD" and reply.status not in (204, 304):
@@ -238,7 +244,7 @@ async def _send(reply: Reply, asked: Asked, writer: asyncio.StreamWriter) -> Non
     await writer.drain()
 
 
-def _phrase(status: int) -> str:
+def _reason_phrase(status: int) -> str:
     with suppress(ValueError):
         return HTTPStatus(status).phrase
     return "Unknown"

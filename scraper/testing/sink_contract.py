@@ -23,9 +23,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scraper.errors import SinkError
-from scraper.model import ErrorKind, Failure, Harvest, Item, Kind, NotModified, Rejected, Result
+from scraper.model import ErrorKind, Extraction, Failure, FieldError, Item, NotModified, RequestKind, Result
 from scraper.sinks.interface import Sink
-from scraper.testing.fakes import make_page, make_request
+from scraper.testing.fakes import make_request, make_response
 
 FOLDER_NAME = "out"
 
@@ -45,7 +45,7 @@ class SinkContract(ABC):
     `forgets` is False for a sink that may keep what it wrote after the mark, because a repeat only replaces it.
     """
 
-    kind: Kind = "page"
+    kind: RequestKind = "page"
     forgets = True
 
     @abstractmethod
@@ -63,41 +63,41 @@ class SinkContract(ABC):
         """The result with this number: a page (or file) that was fetched, with one item."""
         href = f"https://contract.example/page-{number}.html"
         request = make_request(href, kind=self.kind)
-        return Result(request, make_page(request, href), Harvest(items=(Item({"title": f"Title {number}"}),)))
+        return Result(request, make_response(request, href), Extraction(items=(Item({"title": f"Title {number}"}),)))
 
     async def test_a_new_output_holds_nothing(self, tmp_path: Path) -> None:
         """Opening and closing writes no record."""
         sink = self.make(tmp_path / FOLDER_NAME)
         await sink.open(None)
         await sink.aclose()
-        self._holds(tmp_path / FOLDER_NAME, [])
+        self._assert_stored(tmp_path / FOLDER_NAME, [])
 
     async def test_what_is_flushed_survives_a_kill(self, tmp_path: Path) -> None:
         """After `flush` every record so far is with the operating system."""
-        sink = await self._opened(tmp_path)
+        sink = await self._open_sink(tmp_path)
         await self._write(sink, 1, 2, 3)
-        survived = self._killed(tmp_path)
+        survived = self._copy_after_kill(tmp_path)
         await sink.aclose()
-        self._holds(survived, [1, 2, 3])
+        self._assert_stored(survived, [1, 2, 3])
 
     async def test_a_reopened_output_holds_what_was_marked_and_then_each_record_once(self, tmp_path: Path) -> None:
         """What came after the mark is forgotten; asked for again, it is there once."""
-        sink = await self._opened(tmp_path)
+        sink = await self._open_sink(tmp_path)
         await self._write(sink, 1, 2)
         mark = await self._write(sink, 3)
         await self._write(sink, 4, 5)
         sink.write(self.result(6))
-        survived = self._killed(tmp_path)
+        survived = self._copy_after_kill(tmp_path)
         await sink.aclose()
 
         again = self.make(survived)
         await again.open(mark)
         if self.forgets:
-            self._holds(survived, [1, 2, 3])
+            self._assert_stored(survived, [1, 2, 3])
         await self._write(again, 4, 5)
         await self._write(again, 6, 7)
         await again.aclose()
-        self._holds(survived, [1, 2, 3, 4, 5, 6, 7])
+        self._assert_stored(survived, [1, 2, 3, 4, 5, 6, 7])
 
     async def test_marks_stay_valid_over_many_sessions(self, tmp_path: Path) -> None:
         """A mark of a session that was itself resumed is as good as any."""
@@ -107,23 +107,23 @@ class SinkContract(ABC):
             await sink.open(mark)
             mark = await self._write(sink, number)
             await sink.aclose()
-        self._holds(folder, list(range(5)))
+        self._assert_stored(folder, list(range(5)))
 
     async def test_a_flush_without_news_gives_the_same_mark(self, tmp_path: Path) -> None:
         """A mark names a state: nothing written, nothing changed."""
-        sink = await self._opened(tmp_path)
+        sink = await self._open_sink(tmp_path)
         mark = await self._write(sink, 1)
         assert await sink.flush() == mark
         await sink.aclose()
-        self._holds(tmp_path / FOLDER_NAME, [1])
+        self._assert_stored(tmp_path / FOLDER_NAME, [1])
 
     async def test_closing_writes_what_is_left_and_may_be_repeated(self, tmp_path: Path) -> None:
         """`aclose` flushes; a second one does nothing more."""
-        sink = await self._opened(tmp_path)
+        sink = await self._open_sink(tmp_path)
         sink.write(self.result(1))
         await sink.aclose()
         await sink.aclose()
-        self._holds(tmp_path / FOLDER_NAME, [1])
+        self._assert_stored(tmp_path / FOLDER_NAME, [1])
 
     async def test_closing_a_sink_that_was_never_opened_does_nothing(self, tmp_path: Path) -> None:
         """Clean-up after a failed start is harmless."""
@@ -132,39 +132,39 @@ class SinkContract(ABC):
 
     async def test_a_new_output_starts_from_nothing(self, tmp_path: Path) -> None:
         """`open(None)` over an old output forgets it; a sink that only replaces has each record once."""
-        sink = await self._opened(tmp_path)
+        sink = await self._open_sink(tmp_path)
         await self._write(sink, 1, 2)
         await sink.aclose()
-        sink = await self._opened(tmp_path)
+        sink = await self._open_sink(tmp_path)
         await self._write(sink, 2)
         await sink.aclose()
-        self._holds(tmp_path / FOLDER_NAME, [2] if self.forgets else [1, 2])
+        self._assert_stored(tmp_path / FOLDER_NAME, [2] if self.forgets else [1, 2])
 
     async def test_an_output_that_is_gone_is_an_error_that_names_fresh(self, tmp_path: Path) -> None:
         """A mark without its output cannot be continued; the message says what to do."""
-        sink = await self._opened(tmp_path)
+        sink = await self._open_sink(tmp_path)
         mark = await self._write(sink, 1)
         await sink.aclose()
         shutil.rmtree(tmp_path / FOLDER_NAME)
-        message = await self._refused(self.make(tmp_path / FOLDER_NAME), mark)
+        message = await self._error_of(self.make(tmp_path / FOLDER_NAME), mark)
         assert "--fresh" in message
 
     async def test_a_mark_of_something_else_is_an_error(self, tmp_path: Path) -> None:
         """A mark that this sink never gave is refused, not guessed at."""
-        sink = await self._opened(tmp_path)
+        sink = await self._open_sink(tmp_path)
         await self._write(sink, 1)
         await sink.aclose()
-        assert "--fresh" in await self._refused(self.make(tmp_path / FOLDER_NAME), "no mark of ours")
+        assert "--fresh" in await self._error_of(self.make(tmp_path / FOLDER_NAME), "no mark of ours")
 
     async def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(self, tmp_path: Path) -> None:
         """What the disk refuses becomes a `SinkError` with the path, at the latest with the first flush."""
         (tmp_path / "file").write_text("not a folder")
         folder = tmp_path / "file" / FOLDER_NAME
-        assert str(folder) in await self._refused(self.make(folder), None)
+        assert str(folder) in await self._error_of(self.make(folder), None)
 
     async def test_writing_raises_nothing_for_any_result(self, tmp_path: Path) -> None:
         """Whatever a page or a hook brings, `write` takes it, and the records around it are whole."""
-        sink = await self._opened(tmp_path)
+        sink = await self._open_sink(tmp_path)
         sink.write(self.result(1))
         for result in self.odd_results():
             sink.write(result)
@@ -193,18 +193,20 @@ class SinkContract(ABC):
             None,
         ]
         request = make_request("https://odd.example/x.html", kind=self.kind)
-        page = make_page(request, request.url.href)
+        page = make_response(request, request.url.href)
         failure = Failure(request, ErrorKind.DNS, "no such \ud800 host", started_at=math.inf, elapsed=1e300)
-        rejected = Harvest(rejected=(Rejected("f", "\udfff"),), problem="\ud800", canonical="\ud800")
+        rejected = Extraction(field_errors=(FieldError("f", "\udfff"),), problem="\ud800", canonical="\ud800")
         outcomes: list[Result] = [
             Result(request, failure),
             Result(request, NotModified(request, page.headers, started_at=math.nan)),
             Result(request, page, rejected, duplicate_of="\ud800"),
         ]
-        items = (Result(request, page, Harvest(items=(Item({"title": value, "\ud800": value}),))) for value in values)
+        items = (
+            Result(request, page, Extraction(items=(Item({"title": value, "\ud800": value}),))) for value in values
+        )
         return [*outcomes, *items]
 
-    async def _opened(self, tmp_path: Path) -> Sink:
+    async def _open_sink(self, tmp_path: Path) -> Sink:
         sink = self.make(tmp_path / FOLDER_NAME)
         await sink.open(None)
         return sink
@@ -214,15 +216,15 @@ class SinkContract(ABC):
             sink.write(self.result(number))
         return await sink.flush()
 
-    def _killed(self, tmp_path: Path) -> Path:
+    def _copy_after_kill(self, tmp_path: Path) -> Path:
         survived = tmp_path / "survived"
         shutil.copytree(tmp_path / FOLDER_NAME, survived)
         return survived
 
-    def _holds(self, folder: Path, numbers: Sequence[int]) -> None:
+    def _assert_stored(self, folder: Path, numbers: Sequence[int]) -> None:
         assert sorted(self.stored(folder)) == sorted(self.result(number).url for number in numbers)
 
-    async def _refused(self, sink: Sink, mark: str | None) -> str:
+    async def _error_of(self, sink: Sink, mark: str | None) -> str:
         """Open, write and flush; return what the `SinkError` says."""
         try:
             await sink.open(mark)
@@ -230,10 +232,10 @@ class SinkContract(ABC):
         except SinkError as error:
             return str(error)
         finally:
-            await self._closed(sink)
+            await self._close_quietly(sink)
         raise AssertionError("no SinkError was raised")
 
-    async def _closed(self, sink: Sink) -> None:
+    async def _close_quietly(self, sink: Sink) -> None:
         try:
             await sink.aclose()
         except SinkError:

@@ -2,7 +2,7 @@
 
 The loop asks its selector to wait; this selector does not. When nothing is ready it adds the timeout to the clock
 and returns, so `asyncio.sleep`, timeouts, queues and TaskGroups work unchanged and nothing waits. When nothing is
-ready, no timer runs and nothing can come from outside, no task will ever run again: that is raised as `Deadlock`
+ready, no timer runs and nothing can come from outside, no task will ever run again: that is raised as `DeadlockError`
 and the test fails at once instead of hanging.
 
 Threads live in real time, and the clock must not jump over the answer that a thread is working on:
@@ -12,8 +12,10 @@ Threads live in real time, and the clock must not jump over the answer that a th
 2. A thread with a life of its own (a database's writer thread) tells nobody when it is at work. Once it has called
    `call_soon_threadsafe` the loop knows it, and before each jump really listens for `GRACE` seconds, again and again
    while the thread used the processor meanwhile, or runs or waits for a disk. The kernel tells that on Linux;
-   elsewhere the loop listens once, for `BLIND_GRACE`. A thread that never spoke is believed to be about to for
-   `NEWCOMER` seconds, so a listener thread that only takes events costs nothing after that. What this rule cannot see
+   elsewhere the loop listens once, for `LISTEN_SECONDS_WITHOUT_PROC`. A thread that never spoke is believed to be
+   about to for
+   `NEW_THREAD_SECONDS` seconds, so a listener thread that only takes events costs nothing after that. What this rule
+   cannot see
    is a thread that sleeps on purpose before it answers.
 3. `with loop.real_work():` states that something real is under way; the clock stands still inside it.
 
@@ -50,57 +52,57 @@ T = TypeVar("T")
 P = ParamSpec("P")
 Ts = TypeVarTuple("Ts")
 
-GRACE = 0.002
-BLIND_GRACE = 0.05
-NEWCOMER = 0.1
-PATIENCE = 1.0
-LIMIT = 30.0
+LISTEN_SECONDS = 0.002
+LISTEN_SECONDS_WITHOUT_PROC = 0.05
+NEW_THREAD_SECONDS = 0.1
+IDLE_LISTEN_SECONDS = 1.0
+REAL_WORK_TIMEOUT_SECONDS = 30.0
 
 
-class Deadlock(RuntimeError):  # noqa: N818  names the state, as the message does
+class DeadlockError(RuntimeError):
     """No task of the loop can ever run again."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose `time()` begins at 0.0 and moves only by jumps to the next timer.
 
-    Raises `Deadlock` out of `run_until_complete` when nothing can happen any more, or when counted work in
+    Raises `DeadlockError` out of `run_until_complete` when nothing can happen any more, or when counted work in
     threads has not answered within `LIMIT` real seconds.
     """
 
     def __init__(self) -> None:
-        self._virtual = _VirtualSelector(self._may_hear, self._waiting)
-        self._real = 0
-        self._pool: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
-        self._speakers: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        self._virtual_selector = _VirtualSelector(self._threads_to_wait_for, self._has_real_work)
+        self._real_work_count = 0
+        self._pool_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        self._calling_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         self._first_seen: weakref.WeakKeyDictionary[threading.Thread, float] = weakref.WeakKeyDictionary()
         # Threads that were there before the loop do not work for it.
-        self._elders: weakref.WeakSet[threading.Thread] = weakref.WeakSet(threading.enumerate())
-        super().__init__(self._virtual)
+        self._threads_before_loop: weakref.WeakSet[threading.Thread] = weakref.WeakSet(threading.enumerate())
+        super().__init__(self._virtual_selector)
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
-        return self._virtual.now
+        return self._virtual_selector.now
 
     @contextmanager
     def real_work(self) -> Iterator[None]:
         """Inside it something real is under way: the clock stands still and the loop really waits."""
-        self._real += 1
+        self._real_work_count += 1
         try:
             yield
         finally:
-            self._real -= 1
+            self._real_work_count -= 1
 
     def run_in_executor(
         self, executor: concurrent.futures.Executor | None, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
         """As the ordinary loop's; the clock stands still until the result is here."""
         if executor is None or isinstance(executor, concurrent.futures.ThreadPoolExecutor):
-            future = super().run_in_executor(executor, self._in_pool, functools.partial(func, *args))
+            future = super().run_in_executor(executor, self._run_in_pool, functools.partial(func, *args))
         else:
             future = super().run_in_executor(executor, func, *args)
-        self._real += 1
-        future.add_done_callback(self._finished)
+        self._real_work_count += 1
+        future.add_done_callback(self._on_executor_done)
         return future
 
     def call_soon_threadsafe(
@@ -108,7 +110,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Handle:
         """As the ordinary loop's; remembers that this thread speaks to the loop."""
         if threading.get_ident() != self._thread_id:  # type: ignore[attr-defined]
-            self._speakers.add(threading.current_thread())
+            self._calling_threads.add(threading.current_thread())
         return super().call_soon_threadsafe(callback, *args, context=context)
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
@@ -116,24 +118,27 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         with self.real_work():
             await super().shutdown_default_executor()
 
-    def _in_pool(self, call: Callable[[], T]) -> T:
-        self._pool.add(threading.current_thread())
+    def _run_in_pool(self, call: Callable[[], T]) -> T:
+        self._pool_threads.add(threading.current_thread())
         return call()
 
-    def _finished(self, _: asyncio.Future[Any]) -> None:
-        self._real -= 1
+    def _on_executor_done(self, _: asyncio.Future[Any]) -> None:
+        self._real_work_count -= 1
 
-    def _waiting(self) -> bool:
-        return self._real > 0
+    def _has_real_work(self) -> bool:
+        return self._real_work_count > 0
 
-    def _may_hear(self) -> list[threading.Thread]:
+    def _threads_to_wait_for(self) -> list[threading.Thread]:
         """The threads that may be about to speak to this loop."""
-        others = set(threading.enumerate()) - set(self._pool) - {threading.current_thread()}
-        return [thread for thread in others if thread in self._speakers or self._is_newcomer(thread)]
+        others = set(threading.enumerate()) - set(self._pool_threads) - {threading.current_thread()}
+        return [thread for thread in others if thread in self._calling_threads or self._is_new_thread(thread)]
 
-    def _is_newcomer(self, thread: threading.Thread) -> bool:
+    def _is_new_thread(self, thread: threading.Thread) -> bool:
         now = time.monotonic()
-        return thread not in self._elders and now - self._first_seen.setdefault(thread, now) < NEWCOMER
+        return (
+            thread not in self._threads_before_loop
+            and now - self._first_seen.setdefault(thread, now) < NEW_THREAD_SECONDS
+        )
 
 
 class _VirtualSelector(selectors.BaseSelector):
@@ -141,51 +146,55 @@ class _VirtualSelector(selectors.BaseSelector):
 
     def __init__(self, may_hear: Callable[[], list[threading.Thread]], waiting: Callable[[], bool]) -> None:
         self.now = 0.0
-        self._inner = selectors.DefaultSelector()
-        self._may_hear, self._waiting = may_hear, waiting
+        self._real_selector = selectors.DefaultSelector()
+        self._threads_to_wait_for, self._has_real_work = may_hear, waiting
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = self._inner.select(0)
+        ready = self._real_selector.select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        if self._waiting():
-            return self._inner.select(LIMIT) or _give_up(f"work in threads has not answered within {LIMIT:.0f} s")
-        if ready := self._listen(patient=timeout is None):
+        if self._has_real_work():
+            return self._real_selector.select(REAL_WORK_TIMEOUT_SECONDS) or _raise_deadlock(
+                f"work in threads has not answered within {REAL_WORK_TIMEOUT_SECONDS:.0f} s"
+            )
+        if ready := self._wait_for_threads(patient=timeout is None):
             return ready
         if timeout is None:
-            _give_up("nothing is ready, no timer runs and no thread is at work: no task can ever run again")
+            _raise_deadlock("nothing is ready, no timer runs and no thread is at work: no task can ever run again")
         self.now += timeout or 0.0
         return []
 
-    def _listen(self, patient: bool) -> list[tuple[selectors.SelectorKey, int]]:
+    def _wait_for_threads(self, patient: bool) -> list[tuple[selectors.SelectorKey, int]]:
         # One key is the loop's own wake-up pipe; more are real sockets, which only a real wait can hear.
-        deadline = time.monotonic() + PATIENCE
-        while (threads := self._may_hear()) or (patient and len(self._inner.get_map()) > 1):
-            before = [_schedule(thread) for thread in threads]
-            if ready := self._inner.select(GRACE if all(before) else BLIND_GRACE):
+        deadline = time.monotonic() + IDLE_LISTEN_SECONDS
+        while (threads := self._threads_to_wait_for()) or (patient and len(self._real_selector.get_map()) > 1):
+            before = [_thread_schedstat(thread) for thread in threads]
+            if ready := self._real_selector.select(LISTEN_SECONDS if all(before) else LISTEN_SECONDS_WITHOUT_PROC):
                 return ready
-            at_work = before != [_schedule(thread) for thread in threads] or any(map(_is_running, threads))
-            if time.monotonic() > (deadline + LIMIT if at_work else deadline) or not (patient or at_work):
+            at_work = before != [_thread_schedstat(thread) for thread in threads] or any(map(_is_running, threads))
+            if time.monotonic() > (deadline + REAL_WORK_TIMEOUT_SECONDS if at_work else deadline) or not (
+                patient or at_work
+            ):
                 break
         return []
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._inner.register(fileobj, events, data)
+        return self._real_selector.register(fileobj, events, data)
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._inner.unregister(fileobj)
+        return self._real_selector.unregister(fileobj)
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._inner.modify(fileobj, events, data)
+        return self._real_selector.modify(fileobj, events, data)
 
     def close(self) -> None:
-        self._inner.close()
+        self._real_selector.close()
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._inner.get_map()
+        return self._real_selector.get_map()
 
 
-def _schedule(thread: threading.Thread) -> str:
+def _thread_schedstat(thread: threading.Thread) -> str:
     """How often and how long this thread has had a processor so far; empty where the kernel does not say."""
     # Its state alone would not do: while this line runs, a busy thread sleeps, waiting for the interpreter's lock.
     with suppress(OSError):
@@ -201,9 +210,9 @@ def _is_running(thread: threading.Thread) -> bool:
     return False
 
 
-def _give_up(why: str) -> list[tuple[selectors.SelectorKey, int]]:
+def _raise_deadlock(why: str) -> list[tuple[selectors.SelectorKey, int]]:
     names = ", ".join(sorted(task.get_name() for task in asyncio.all_tasks(asyncio.get_running_loop())))
-    raise Deadlock(f"{why} (tasks waiting: {names or 'none'})")
+    raise DeadlockError(f"{why} (tasks waiting: {names or 'none'})")
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

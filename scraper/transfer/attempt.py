@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scraper.model import Body, ErrorKind, Failure, Headers, Page, Request
+from scraper.model import Body, ErrorKind, Failure, Headers, Request, Response
 from scraper.politeness.http_date import parse_http_date
-from scraper.transfer.checksum import Checksum, expected_from_headers
-from scraper.transfer.entry_label import Order
-from scraper.transport.adapter import LeanAnswer
+from scraper.transfer.checksum import Checksum, checksums_from_headers
+from scraper.transfer.entry_state import EntryState
+from scraper.transport.adapter import RawResponse
 
-PROGRESS = 1024 * 1024
+MIN_PROGRESS_BYTES = 1024 * 1024
 """Bytes of progress that make a failed attempt not count against the retries."""
-MOST_NOTES = 8
+MAX_HISTORY = 8
 """Notes of one entry that the manifest tells, the latest ones."""
 
-_STATING = frozenset(
+_CHECKSUM_FIELDS = frozenset(
     [b"repr-digest", b"digest", b"content-md5", b"x-goog-hash"]
     + [b"x-amz-checksum-" + name for name in (b"sha512", b"sha256", b"sha1", b"md5")]
 )
 """Headers in which a server may state checksums: a look at the names is cheaper than a search for each."""
 
 
-class Transfer:
+class DownloadAttempt:
     """One call of `fetch`: what was asked, what has come of it so far."""
 
     __slots__ = (
@@ -42,7 +42,7 @@ class Transfer:
         "unconditional",
     )
 
-    def __init__(self, request: Request, order: Order, started_at: float) -> None:
+    def __init__(self, request: Request, order: EntryState, started_at: float) -> None:
         self.request, self.order, self.started_at = request, order, started_at
         self.headers = Headers()
         self.received = 0
@@ -53,42 +53,44 @@ class Transfer:
         self._status: int | None = None
         self._sent_at = self._head_at = 0.0
 
-    def head(self, answer: LeanAnswer) -> None:
+    def on_response(self, response: RawResponse) -> None:
         """An answer has begun."""
-        self.headers, self._status = Headers(answer.headers), answer.status
-        self._sent_at, self._head_at = answer.sent_at, answer.head_at
+        self.headers, self._status = Headers(response.headers), response.status
+        self._sent_at, self._head_at = response.sent_at, response.head_at
 
-    def call(self, path: str) -> None:
+    def rename_target(self, path: str) -> None:
         """The file gets another path; from now on it is ours."""
         self.order = self.order._replace(path=path, replace=True)
 
-    def note(self, text: str) -> None:
+    def add_history(self, text: str) -> None:
         """Remember something for the manifest."""
         self._notes.append(text)
 
-    def expected(self, *, partial: bool) -> list[Checksum]:
+    def expected_checksums(self, *, partial: bool) -> list[Checksum]:
         """What the file must hash to: by the list, and by the strongest statement of the server."""
         expected = [listed] if (listed := self.order.expected) is not None else []
-        if _STATING.isdisjoint(self.headers.by_name):
+        if _CHECKSUM_FIELDS.isdisjoint(self.headers.by_name):
             return expected
-        return expected + expected_from_headers(self.headers, partial=partial)[:1]
+        return expected + checksums_from_headers(self.headers, partial=partial)[:1]
 
-    def modified(self, now: float) -> float | None:
+    def last_modified(self, now: float) -> float | None:
         """When the file was changed last, says the server (epoch seconds)."""
         text = self.headers.get("last-modified")
         return parse_http_date(text, now) if text else None
 
-    def page(self, status: int, now: float, body: Body) -> Page:
+    def success(self, status: int, now: float, body: Body) -> Response:
         """The outcome for a complete answer."""
         ttfb = self._head_at - self._sent_at
-        return Page(self._told(0), status, self.headers, body, self.started_at, ttfb, now - self.started_at)
+        return Response(
+            self._result_request(0), status, self.headers, body, self.started_at, ttfb, now - self.started_at
+        )
 
     def failure(self, kind: ErrorKind, detail: str, now: float, *, permanent: bool) -> Failure:
         """The outcome for anything else. An attempt that has brought a part on is not counted."""
-        brought_on = self.resumed and (self.received >= PROGRESS or self.closed_a_gap)
+        brought_on = self.resumed and (self.received >= MIN_PROGRESS_BYTES or self.closed_a_gap)
         forgiven = self.request.attempt if brought_on and not permanent else 0
         return Failure(
-            self._told(forgiven),
+            self._result_request(forgiven),
             kind,
             detail,
             status=self._status,
@@ -99,11 +101,11 @@ class Transfer:
             permanent=permanent,
         )
 
-    def _told(self, forgiven: int) -> Request:
+    def _result_request(self, forgiven: int) -> Request:
         """The request with what was found out on the way."""
         if not self._notes and not forgiven and self.order.path == self._path:
             return self.request
-        notes = (*self.order.notes, *self._notes)[-MOST_NOTES:]
+        notes = (*self.order.notes, *self._notes)[-MAX_HISTORY:]
         order = self.order._replace(notes=notes, tries=self.order.tries + forgiven)
         attempt = 0 if forgiven else self.request.attempt
         return replace(self.request, label=order.label(), attempt=attempt)

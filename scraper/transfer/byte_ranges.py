@@ -6,12 +6,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-MOST_RANGES = 64
+MAX_RANGES = 64
 """Separate ranges of one file: what would leave more holes is not begun, and no note may claim more."""
-LARGEST = 2**63 - 1
+MAX_OFFSET = 2**63 - 1
 
 
-class Range(NamedTuple):
+class ByteRange(NamedTuple):
     """The bytes from `start` up to, not including, `stop`."""
 
     start: int
@@ -23,7 +23,7 @@ class Range(NamedTuple):
         return self.stop - self.start
 
 
-class Ranges:
+class RangeSet:
     """A set of bytes as ranges that are in order and apart from each other."""
 
     __slots__ = ("_starts", "_stops")
@@ -35,9 +35,9 @@ class Ranges:
             self.add(start, stop)
 
     @classmethod
-    def read(cls, raw: object, size: int) -> Ranges | None:
+    def from_json(cls, raw: object, size: int) -> RangeSet | None:
         """What a note claims to be in a file of `size` bytes; None when that cannot be."""
-        if not isinstance(raw, list) or len(raw) > MOST_RANGES:
+        if not isinstance(raw, list) or len(raw) > MAX_RANGES:
             return None
         end = -1
         for pair in raw:
@@ -49,8 +49,8 @@ class Ranges:
             end = stop
         return cls((start, stop) for start, stop in raw)
 
-    def __iter__(self) -> Iterator[Range]:
-        return (Range(start, stop) for start, stop in zip(self._starts, self._stops, strict=True))
+    def __iter__(self) -> Iterator[ByteRange]:
+        return (ByteRange(start, stop) for start, stop in zip(self._starts, self._stops, strict=True))
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -77,14 +77,14 @@ class Ranges:
         self._starts[first:last] = [start]
         self._stops[first:last] = [stop]
 
-    def missing(self, total: int) -> list[Range]:
+    def missing(self, total: int) -> list[ByteRange]:
         """The gaps in a file of `total` bytes, in order."""
         starts = [0, *self._stops]
         stops = [*self._starts, total]
-        return [Range(start, stop) for start, stop in zip(starts, stops, strict=True) if start < stop]
+        return [ByteRange(start, stop) for start, stop in zip(starts, stops, strict=True) if start < stop]
 
 
-class Share:
+class Segment:
     """A range that one stream brings. `at` is where its next byte belongs, `stop` where it leaves off.
 
     `written` is how far its bytes are in the file. `end` is where the body ends: a share whose `stop` lies before it
@@ -93,35 +93,35 @@ class Share:
 
     __slots__ = ("at", "end", "start", "stop", "written")
 
-    def __init__(self, start: int, stop: int = LARGEST) -> None:
+    def __init__(self, start: int, stop: int = MAX_OFFSET) -> None:
         self.start = self.at = self.written = start
         self.stop = self.end = stop
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """Bytes that are still to come."""
         return self.stop - self.at
 
 
-class Task(NamedTuple):
+class SegmentSpec(NamedTuple):
     """A range for another stream; `parent` is the share it is taken from, None when nobody works there."""
 
-    range: Range
-    parent: Share | None
+    range: ByteRange
+    split_from: Segment | None
 
 
-def next_task(have: Ranges, total: int, shares: Iterable[Share], least: int) -> Task | None:
+def next_segment(present: RangeSet, total: int, active: Iterable[Segment], min_bytes: int) -> SegmentSpec | None:
     """What another stream should bring: the first gap that nobody works on, else half of the largest share.
 
     Neither half is smaller than `least` bytes. None when there is nothing to gain.
     """
-    at_work = list(shares)
-    covered = Ranges([*have, *((share.start, share.stop) for share in at_work)])
+    at_work = list(active)
+    covered = RangeSet([*present, *((share.start, share.stop) for share in at_work)])
     if gaps := covered.missing(total):
-        return Task(gaps[0], None)
-    if len(have) + len(at_work) >= MOST_RANGES:
+        return SegmentSpec(gaps[0], None)
+    if len(present) + len(at_work) >= MAX_RANGES:
         return None
-    largest = max(at_work, key=lambda share: share.left, default=None)
-    if largest is None or largest.left < 2 * max(1, least):
+    largest = max(at_work, key=lambda share: share.remaining, default=None)
+    if largest is None or largest.remaining < 2 * max(1, min_bytes):
         return None
-    return Task(Range(largest.stop - largest.left // 2, largest.stop), largest)
+    return SegmentSpec(ByteRange(largest.stop - largest.remaining // 2, largest.stop), largest)

@@ -26,7 +26,7 @@ from scraper.model import Headers
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-MAX_HEADER = 4096
+MAX_FIELD_CHARS = 4096
 """Characters of one header's value that are read."""
 MAX_DIGESTS = 16
 """Digests read from one header."""
@@ -35,7 +35,7 @@ DIGEST_BYTES = {"sha512": 64, "blake2b": 64, "sha384": 48, "sha256": 32, "sha224
 """Bytes of a digest by algorithm, in hashlib's names; the strongest first."""
 _STRENGTH = {name: rank for rank, name in enumerate(DIGEST_BYTES)}
 _BY_HEX_LENGTH = {2 * size: name for name, size in reversed(DIGEST_BYTES.items()) if name != "blake2b"}
-_NAMES = {
+_ALGORITHM_ALIASES = {
     **{name: name for name in DIGEST_BYTES},
     **{f"{family}{bits}": f"sha{bits}" for family in ("sha-", "sha2-") for bits in (224, 256, 384, 512)},
     "sha": "sha1",
@@ -43,8 +43,8 @@ _NAMES = {
     "b2": "blake2b",
     "blake2b-512": "blake2b",
 }
-_HEX = re.compile(r"[0-9A-Fa-f]+", re.ASCII)
-_LABELLED = re.compile(r"([A-Za-z0-9-]{2,20})\s*[=:]\s*(\S+)", re.ASCII)
+_HEX_DIGITS = re.compile(r"[0-9A-Fa-f]+", re.ASCII)
+_LABELED_CHECKSUM = re.compile(r"([A-Za-z0-9-]{2,20})\s*[=:]\s*(\S+)", re.ASCII)
 _DICTIONARY_MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):\s*(?:;.*)?", re.ASCII)
 _INSTANCE_DIGEST = re.compile(r"\s*([A-Za-z0-9-]+)=([A-Za-z0-9+/=]+)\s*", re.ASCII)
 
@@ -67,14 +67,14 @@ class Checksum:
         """Rank among the algorithms: 0 is the strongest."""
         return _STRENGTH[self.algorithm]
 
-    def new(self) -> _Hash:
+    def new_hash(self) -> _Hash:
         """A new hash of this algorithm, to be fed with the file's bytes and compared by `hexdigest`."""
         return hashlib.new(self.algorithm, usedforsecurity=False)
 
 
-def algorithm_named(text: str) -> str | None:
+def find_algorithm(text: str) -> str | None:
     """hashlib's name for `text` (`SHA-256`, `sha256`, `MD5` ...), or None when it is not known here."""
-    return _NAMES.get(text.strip().lower())
+    return _ALGORITHM_ALIASES.get(text.strip().lower())
 
 
 def parse_checksum(text: str, algorithm: str | None = None) -> Checksum | None:
@@ -84,28 +84,28 @@ def parse_checksum(text: str, algorithm: str | None = None) -> Checksum | None:
     after a label are read, too.
     """
     text = text.strip()
-    if _HEX.fullmatch(text):
-        return from_hex(algorithm or _BY_HEX_LENGTH.get(len(text), ""), text)
-    if labelled := _LABELLED.fullmatch(text):
+    if _HEX_DIGITS.fullmatch(text):
+        return checksum_from_hex(algorithm or _BY_HEX_LENGTH.get(len(text), ""), text)
+    if labelled := _LABELED_CHECKSUM.fullmatch(text):
         name, value = labelled.groups()
     else:
         name, _, value = text.partition("-")
-    if algorithm is not None and algorithm_named(name) != algorithm_named(algorithm):
-        return from_base64(algorithm, text)
-    return from_hex(name, value) or from_base64(name, value)
+    if algorithm is not None and find_algorithm(name) != find_algorithm(algorithm):
+        return checksum_from_base64(algorithm, text)
+    return checksum_from_hex(name, value) or checksum_from_base64(name, value)
 
 
-def from_hex(name: str, text: str) -> Checksum | None:
+def checksum_from_hex(name: str, text: str) -> Checksum | None:
     """The checksum of the algorithm called `name`, or None when either is not one."""
-    algorithm = algorithm_named(name)
-    if algorithm is None or len(text) != 2 * DIGEST_BYTES[algorithm] or not _HEX.fullmatch(text):
+    algorithm = find_algorithm(name)
+    if algorithm is None or len(text) != 2 * DIGEST_BYTES[algorithm] or not _HEX_DIGITS.fullmatch(text):
         return None
     return Checksum(algorithm, text.lower())
 
 
-def from_base64(name: str, text: str) -> Checksum | None:
+def checksum_from_base64(name: str, text: str) -> Checksum | None:
     """The checksum of the algorithm called `name`, or None when either is not one."""
-    algorithm = algorithm_named(name)
+    algorithm = find_algorithm(name)
     if algorithm is None or len(text) > 100:
         return None
     try:
@@ -115,7 +115,7 @@ def from_base64(name: str, text: str) -> Checksum | None:
     return Checksum(algorithm, digest.hex()) if len(digest) == DIGEST_BYTES[algorithm] else None
 
 
-def expected_from_headers(headers: Headers, *, partial: bool = False) -> list[Checksum]:
+def checksums_from_headers(headers: Headers, *, partial: bool = False) -> list[Checksum]:
     """What a response says its whole file hashes to: one checksum an algorithm, the strongest first; never raises.
 
     `partial`: the response is a 206, so that Content-MD5 speaks of the part. All of it holds for the bytes as they are
@@ -123,27 +123,27 @@ def expected_from_headers(headers: Headers, *, partial: bool = False) -> list[Ch
     named first at the top of this file counts. Junk is ignored.
     """
     found: dict[str, Checksum] = {}
-    for checksum in _stated(headers, partial):
+    for checksum in _checksums_in(headers, partial):
         found.setdefault(checksum.algorithm, checksum)
     return sorted(found.values(), key=lambda checksum: checksum.strength)
 
 
-def _stated(headers: Headers, partial: bool) -> Iterator[Checksum]:
-    yield from _repr_digest(headers.get_all("Repr-Digest"))
-    yield from _instance_digests(headers.get_all("Digest"))
-    if _is_as_stored(headers):
-        yield from _instance_digests(headers.get_all("x-goog-hash"))
+def _checksums_in(headers: Headers, partial: bool) -> Iterator[Checksum]:
+    yield from _parse_repr_digest(headers.get_all("Repr-Digest"))
+    yield from _parse_instance_digests(headers.get_all("Digest"))
+    if _is_sent_as_stored(headers):
+        yield from _parse_instance_digests(headers.get_all("x-goog-hash"))
     if (headers.get("x-amz-checksum-type") or "").upper() != "COMPOSITE":
         for name in ("sha512", "sha256", "sha1", "md5"):
-            yield from _single(name, headers.get(f"x-amz-checksum-{name}"))
+            yield from _parse_one(name, headers.get(f"x-amz-checksum-{name}"))
     if not partial:
-        yield from _single("md5", headers.get("Content-MD5"))
+        yield from _parse_one("md5", headers.get("Content-MD5"))
 
 
-def _repr_digest(values: list[str]) -> Iterator[Checksum]:
+def _parse_repr_digest(values: list[str]) -> Iterator[Checksum]:
     """A structured dictionary: of a repeated key the last counts; one syntax error voids it all (RFC 8941, 4.2)."""
     text = ",".join(value for value in values if value)
-    if not text or len(text) > MAX_HEADER:
+    if not text or len(text) > MAX_FIELD_CHARS:
         return
     members: dict[str, str] = {}
     for part in text.split(",", MAX_DIGESTS):
@@ -151,23 +151,23 @@ def _repr_digest(values: list[str]) -> Iterator[Checksum]:
         if member is None:
             return
         members[member[1]] = member[2]
-    yield from (checksum for name, value in members.items() if (checksum := from_base64(name, value)))
+    yield from (checksum for name, value in members.items() if (checksum := checksum_from_base64(name, value)))
 
 
-def _instance_digests(values: list[str]) -> Iterator[Checksum]:
+def _parse_instance_digests(values: list[str]) -> Iterator[Checksum]:
     for value in values[:MAX_DIGESTS]:
-        for part in value[:MAX_HEADER].split(",", MAX_DIGESTS)[:MAX_DIGESTS]:
+        for part in value[:MAX_FIELD_CHARS].split(",", MAX_DIGESTS)[:MAX_DIGESTS]:
             if match := _INSTANCE_DIGEST.fullmatch(part):
                 # `id-` marks the digest of the file without its content-coding; unknown names have no length.
-                yield from _single(match[1], match[2])
+                yield from _parse_one(match[1], match[2])
 
 
-def _single(name: str, value: str | None) -> Iterator[Checksum]:
-    if value is not None and (checksum := from_base64(name, value.strip())):
+def _parse_one(name: str, value: str | None) -> Iterator[Checksum]:
+    if value is not None and (checksum := checksum_from_base64(name, value.strip())):
         yield checksum
 
 
-def _is_as_stored(headers: Headers) -> bool:
+def _is_sent_as_stored(headers: Headers) -> bool:
     """Whether Cloud Storage sends the bytes it hashed: it unpacks files stored as gzip for who does not accept gzip."""
     stored = (headers.get("x-goog-stored-content-encoding") or "identity").lower()
     return stored == (headers.get("Content-Encoding") or "identity").lower()

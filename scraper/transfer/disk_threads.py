@@ -4,7 +4,8 @@
 of them. Even so a thread costs a small file more than the file itself: every system call lets go of the interpreter
 lock, and the two threads change places a dozen times (20,000 files of 10 KB: 330 us each on the loop, 550 to 1,200
 with threads, on a busy machine of two cores). So a small job runs at once, for as long as the disk answers quickly
-(`SLOW`). After a slow answer small jobs go to the threads, for `PAUSE` seconds at first, twice as long when the next
+(`SLOW`). After a slow answer small jobs go to the threads, for `MIN_PAUSE_SECONDS` seconds at first, twice as long
+when the next
 one is slow again: a disk that stalls holds the loop up once in a while, never for long.
 """
 
@@ -22,18 +23,18 @@ from scraper.clock import monotonic
 
 T = TypeVar("T")
 
-THREADS = 2
+THREAD_COUNT = 2
 """More only wait for each other: a file system has one journal."""
 
-SLOW = 0.02
+SLOW_JOB_SECONDS = 0.02
 """Seconds that a small job may take before small jobs are kept off the event loop."""
-PAUSE, LONGEST_PAUSE = 0.25, 60.0
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.25, 60.0
 """Seconds until a small job is tried on the event loop again."""
 
 _Job = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 
-class _Result(asyncio.Future[T]):
+class _UncancelableFuture(asyncio.Future[T]):
     """What a thread's job will give. It cannot be cancelled: a task that is cancelled while it awaits this hears of it
     when the job is done, and not while the job still has a file or a buffer in its hands.
     """
@@ -48,16 +49,16 @@ class _Result(asyncio.Future[T]):
 class DiskThreads:
     """Runs jobs in threads of its own, started with the first one. Belongs to the event loop it is made in."""
 
-    def __init__(self, threads: int = THREADS) -> None:
+    def __init__(self, threads: int = THREAD_COUNT) -> None:
         self._loop = asyncio.get_running_loop()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._finished: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
         self._count = threads
         self._threads: list[Thread] = []
-        self._told = False
+        self._delivery_scheduled = False
         self._closed = False
-        self._off_loop_until = 0.0
-        self._pause = PAUSE
+        self._threads_only_until = 0.0
+        self._pause_seconds = MIN_PAUSE_SECONDS
 
     def run(self, job: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """Start `job(*args)`; the future gives what it returns or raises, and is never done before the job is."""
@@ -65,31 +66,31 @@ class DiskThreads:
             raise RuntimeError("the disk threads are closed")
         if not self._threads:
             self._threads = [
-                Thread(target=self._work, name=f"disk-{number}", daemon=True) for number in range(self._count)
+                Thread(target=self._run_jobs, name=f"disk-{number}", daemon=True) for number in range(self._count)
             ]
             for thread in self._threads:
                 thread.start()
-        future: asyncio.Future[T] = _Result(loop=self._loop)
+        future: asyncio.Future[T] = _UncancelableFuture(loop=self._loop)
         self._jobs.put((future, job, args))
         return future
 
     @property
-    def quick(self) -> bool:
+    def is_fast(self) -> bool:
         """Whether the disk answers quickly, as far as is known: then small jobs may be done by `run_small`."""
-        return monotonic() >= self._off_loop_until
+        return monotonic() >= self._threads_only_until
 
-    def run_small(self, job: Callable[..., T], *args: Any) -> T:
+    def run_inline(self, job: Callable[..., T], *args: Any) -> T:
         """Do a job of some microseconds at once, and see how long it takes. Raises what the job raises."""
         started = monotonic()
         try:
             return job(*args)
         finally:
             ended = monotonic()
-            if ended - started > SLOW:
-                self._off_loop_until = ended + self._pause
-                self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            if ended - started > SLOW_JOB_SECONDS:
+                self._threads_only_until = ended + self._pause_seconds
+                self._pause_seconds = min(2 * self._pause_seconds, MAX_PAUSE_SECONDS)
             else:
-                self._pause = PAUSE
+                self._pause_seconds = MIN_PAUSE_SECONDS
 
     async def aclose(self) -> None:
         """End the threads when their jobs are done. May be called again."""
@@ -100,7 +101,7 @@ class DiskThreads:
         for thread in threads:
             await asyncio.to_thread(thread.join)
 
-    def _work(self) -> None:
+    def _run_jobs(self) -> None:
         while (entry := self._jobs.get()) is not None:
             future, job, args = entry
             result, error = None, None
@@ -108,18 +109,18 @@ class DiskThreads:
                 result = job(*args)
             except BaseException as problem:  # noqa: BLE001  crosses to the loop, where it is raised
                 error = problem
-            self._done.append((future, result, error))
+            self._finished.append((future, result, error))
             del future, job, args, entry, result, error
-            if not self._told:
+            if not self._delivery_scheduled:
                 # Set by any thread, cleared by the loop before it empties the queue: no result is left behind.
-                self._told = True
+                self._delivery_scheduled = True
                 with contextlib.suppress(RuntimeError):  # the loop is gone, and whoever waited with it
                     self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
-        self._told = False
-        while self._done:
-            future, result, error = self._done.popleft()
+        self._delivery_scheduled = False
+        while self._finished:
+            future, result, error = self._finished.popleft()
             if future.done():
                 continue
             if error is None:

@@ -8,62 +8,62 @@ from typing import Any, TypeVar
 
 from scraper.errors import SinkError
 from scraper.transfer.disk_threads import DiskThreads
-from scraper.transfer.output_folder import AGAIN, Folder, ends_the_run
-from scraper.transfer.part_metadata import Notes
+from scraper.transfer.output_folder import RERUN_HINT, OutputFolder, as_fatal_error
+from scraper.transfer.part_metadata import PartMetadataStore
 
 T = TypeVar("T")
 
 
-class FileTrouble(Exception):  # noqa: N818  names what the file has
+class FileWriteError(Exception):
     """This file cannot be written, whatever the server does."""
 
 
-class Storage:
+class FileStorage:
     """Where files go. It owns `disk`, the threads, and not `folder`."""
 
-    def __init__(self, folder: Folder, notes: Notes) -> None:
-        self.folder, self.notes = folder, notes
+    def __init__(self, folder: OutputFolder, part_metadata: PartMetadataStore) -> None:
+        self.folder, self.part_metadata = folder, part_metadata
         self.disk = DiskThreads()
 
-    async def write(self, job: Callable[..., T], *args: Any) -> T:
+    async def run(self, job: Callable[..., T], *args: Any) -> T:
         """Run a job of a thread; errors as `translated`."""
         path = next((arg for arg in args if isinstance(arg, str)), str(self.folder.root))
-        return await self.translated(self.disk.run(job, *args), path)
+        return await self.with_disk_errors(self.disk.run(job, *args), path)
 
-    async def write_small(self, path: str, job: Callable[..., T], *args: Any) -> T:
+    async def run_small(self, path: str, job: Callable[..., T], *args: Any) -> T:
         """Run a job of some microseconds for the file at `path`: at once, unless the disk has been slow of late."""
-        if not self.disk.quick:
-            return await self.translated(self.disk.run(job, *args), path)
+        if not self.disk.is_fast:
+            return await self.with_disk_errors(self.disk.run(job, *args), path)
         try:
-            return self.disk.run_small(job, *args)
+            return self.disk.run_inline(job, *args)
         except OSError as error:
-            raise self._trouble(path, error) from error
+            raise self._as_write_error(path, error) from error
 
-    async def translated(self, job: asyncio.Future[T], path: str) -> T:
+    async def with_disk_errors(self, job: asyncio.Future[T], path: str) -> T:
         """What `job` gives for the file at `path`.
 
-        Raises `SinkError` where every other file would meet the same error, `FileTrouble` for this file's own.
+        Raises `SinkError` where every other file would meet the same error, `FileWriteError` for this file's own.
         """
         try:
             return await job
         except OSError as error:
-            raise self._trouble(path, error) from error
+            raise self._as_write_error(path, error) from error
 
-    def _trouble(self, path: str, error: OSError) -> SinkError | FileTrouble:
-        ending = ends_the_run(str(self.folder.root / path), error)
-        return ending or FileTrouble(f"{path} cannot be written: {error.strerror or error}")
+    def _as_write_error(self, path: str, error: OSError) -> SinkError | FileWriteError:
+        ending = as_fatal_error(str(self.folder.root / path), error)
+        return ending or FileWriteError(f"{path} cannot be written: {error.strerror or error}")
 
-    async def make_room(self, length: int | None) -> None:
+    async def check_free_space(self, length: int | None) -> None:
         """Stop the run before the transfer when what is to come does not fit on the disk. Raises `SinkError`."""
-        if length is not None and length > (free := await self.write(self.folder.free)):
+        if length is not None and length > (free := await self.run(self.folder.free_bytes)):
             raise SinkError(
-                f"{self.folder.root}: {length:,} bytes are to come and {free:,} are free; make room and {AGAIN}"
+                f"{self.folder.root}: {length:,} bytes are to come and {free:,} are free; make room and {RERUN_HINT}"
             )
 
-    async def drop(self, path: str) -> None:
+    async def delete_part(self, path: str) -> None:
         """Delete the part of `path` and its note."""
-        await self.write(self.folder.drop_part, path)
-        await self.write(self.notes.drop, path)
+        await self.run(self.folder.delete_part, path)
+        await self.run(self.part_metadata.delete, path)
 
     async def aclose(self) -> None:
         """End the disk threads."""

@@ -5,129 +5,145 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial as bound
 
-from scraper.fetch.interface import NoPlaces, Places
-from scraper.transfer.attempt import Transfer
-from scraper.transfer.byte_ranges import Ranges, Share
+from scraper.fetch.interface import NoSlots, SlotProvider
+from scraper.transfer.attempt import DownloadAttempt
+from scraper.transfer.byte_ranges import RangeSet, Segment
 from scraper.transfer.file_requests import DownloadSettings
-from scraper.transfer.file_storage import FileTrouble, Storage
-from scraper.transfer.part_file import Part, tail
-from scraper.transfer.resume_rules import WHOLE, Ask, Partial, Version, version_of
-from scraper.transfer.segment_map import Holdings
-from scraper.transfer.segmented_download import Segments, SegmentTools
-from scraper.transfer.stream_writer import OverlapDiffers, Pouring
-from scraper.transport.adapter import LeanAnswer
-from scraper.transport.errors import Truncated
+from scraper.transfer.file_storage import FileStorage, FileWriteError
+from scraper.transfer.part_file import PartFile, read_tail
+from scraper.transfer.resume_rules import WHOLE_FILE, PartState, RangeRequest, Validators, validators_of
+from scraper.transfer.segment_map import SegmentMap
+from scraper.transfer.segmented_download import SegmentDependencies, SegmentedDownload
+from scraper.transfer.stream_writer import OverlapMismatch, StreamWriter
+from scraper.transport.adapter import RawResponse
+from scraper.transport.errors import TruncatedResponse
 
-AskOnce = Callable[[Transfer, Ask], Awaitable[LeanAnswer]]
+SendRequest = Callable[[DownloadAttempt, RangeRequest], Awaitable[RawResponse]]
 """Sends one request for a transfer's URL."""
 
 
-class Streaming:
+class LargeFileDownload:
     """Fills parts. `places` are asked before a file gets more than one stream; there are none until they are set."""
 
     def __init__(
-        self, settings: DownloadSettings, storage: Storage, pouring: Pouring, ask: AskOnce, now: Callable[[], float]
+        self,
+        settings: DownloadSettings,
+        storage: FileStorage,
+        writer: StreamWriter,
+        send: SendRequest,
+        now: Callable[[], float],
     ) -> None:
-        self.places: Places = NoPlaces()
+        self.slots: SlotProvider = NoSlots()
         self._settings = settings.segments
-        self._storage, self._pouring = storage, pouring
-        self._ask, self._now = ask, now
+        self._storage, self._writer = storage, writer
+        self._send, self._now = send, now
 
-    async def begin(self, transfer: Transfer, answer: LeanAnswer) -> Part:
-        """A new part with all that `answer` brings. What came is kept when it fails; errors as `Pouring.pour`."""
-        storage, path, length = self._storage, transfer.order.path, answer.length
-        await storage.make_room(length)
-        version = version_of(transfer.headers, length, self._now())
-        part = await storage.write(Part.begin, storage.folder, path, transfer.expected(partial=False))
+    async def start(self, transfer: DownloadAttempt, response: RawResponse) -> PartFile:
+        """A new part with all that `answer` brings. What came is kept when it fails; errors as `Pouring.write_body`."""
+        storage, path, length = self._storage, transfer.order.path, response.content_length
+        await storage.check_free_space(length)
+        version = validators_of(transfer.headers, length, self._now())
+        part = await storage.run(PartFile.create, storage.folder, path, transfer.expected_checksums(partial=False))
         try:
-            await storage.write(storage.notes.write, path, transfer.request.url.origin, version)
-            await self._fill(transfer, answer, WHOLE, part, version, None, b"")
+            await storage.run(storage.part_metadata.write, path, transfer.request.url.origin, version)
+            await self._receive(transfer, response, WHOLE_FILE, part, version, None, b"")
         except BaseException:
             part.close()
             raise
         return part
 
-    async def go_on(self, transfer: Transfer, answer: LeanAnswer, ask: Ask, partial: Partial) -> Part:
-        """The part that `partial` tells of, with what a 206 brings. Errors as `begin`, and `Truncated`."""
-        storage, path, total = self._storage, transfer.order.path, partial.version.total
-        self._pouring.check_size(total)
+    async def continue_part(
+        self, transfer: DownloadAttempt, response: RawResponse, range_request: RangeRequest, partial: PartState
+    ) -> PartFile:
+        """The part that `partial` tells of, with what a 206 brings. Errors as `begin`, and `TruncatedResponse`."""
+        storage, path, total = self._storage, transfer.order.path, partial.validators.total
+        self._writer.check_size(total)
         # A segment's gap may end before the part does: then it is in pieces, and stays so until they meet.
-        pieces = partial.ranges if ask.stop is not None else None
-        await storage.make_room(answer.length if pieces is None else total and total - Ranges(pieces).size)
+        pieces = partial.ranges if range_request.stop is not None else None
+        await storage.check_free_space(
+            response.content_length if pieces is None else total and total - RangeSet(pieces).size
+        )
         seen = b""
-        if ask.overlap:
-            found = await storage.write(tail, storage.folder, path, partial.size, ask.overlap)
-            if found is None or len(found) != ask.overlap:
-                raise OverlapDiffers
+        if range_request.overlap:
+            found = await storage.run(read_tail, storage.folder, path, partial.size, range_request.overlap)
+            if found is None or len(found) != range_request.overlap:
+                raise OverlapMismatch
             seen = found
-        part = await self.resume(transfer, partial, pieces=pieces is not None)
-        transfer.note(f"resumed at {partial.size}")
+        part = await self.open_part(transfer, partial, keep_ranges=pieces is not None)
+        transfer.add_history(f"resumed at {partial.size}")
         transfer.resumed = True
         try:
-            await self._fill(transfer, answer, ask, part, partial.version, pieces, seen)
-            _must_be_whole(part, total)
+            await self._receive(transfer, response, range_request, part, partial.validators, pieces, seen)
+            _check_complete(part, total)
         except BaseException:
             part.close()
             raise
         return part
 
-    async def resume(self, transfer: Transfer, partial: Partial, *, pieces: bool) -> Part:
+    async def open_part(self, transfer: DownloadAttempt, partial: PartState, *, keep_ranges: bool) -> PartFile:
         """The part as it stands; what lies in it behind the first gap is dropped unless `pieces` are kept.
 
-        Raises `OverlapDiffers` when it is not what it was.
+        Raises `OverlapMismatch` when it is not what it was.
         """
         storage, path = self._storage, transfer.order.path
         ranged = partial.ranges is not None
-        job = (Part.go_on, storage.folder, path, partial.size, transfer.expected(partial=True), ranged)
+        job = (
+            PartFile.open_existing,
+            storage.folder,
+            path,
+            partial.size,
+            transfer.expected_checksums(partial=True),
+            ranged,
+        )
         try:
-            part = await storage.write(*job)
-        except FileTrouble:
-            raise OverlapDiffers from None
-        if ranged and not pieces:
+            part = await storage.run(*job)
+        except FileWriteError:
+            raise OverlapMismatch from None
+        if ranged and not keep_ranges:
             # In this order: a part without ranges in its note is believed to be as long as what was written of it.
             try:
-                await storage.translated(storage.disk.run(part.cut), path)
-                await storage.write(storage.notes.rewrite, path, partial.origin, partial.version, None)
+                await storage.with_disk_errors(storage.disk.run(part.truncate), path)
+                await storage.run(storage.part_metadata.replace, path, partial.origin, partial.validators, None)
             except BaseException:
                 part.close()
                 raise
         return part
 
-    async def _fill(
+    async def _receive(
         self,
-        transfer: Transfer,
-        answer: LeanAnswer,
-        ask: Ask,
-        part: Part,
-        version: Version,
+        transfer: DownloadAttempt,
+        answer: RawResponse,
+        ask: RangeRequest,
+        part: PartFile,
+        version: Validators,
         pieces: tuple[tuple[int, int], ...] | None,
         seen: bytes,
     ) -> None:
-        if pieces is None and not self._may_divide(transfer, ask, version):
-            share = Share(part.size)
-            expected = None if answer.length is None else part.size - len(seen) + answer.length
-            await self._pouring.pour(transfer, answer, share, part.append, seen, expected)
+        if pieces is None and not self._can_split(transfer, ask, version):
+            share = Segment(part.size)
+            expected = None if answer.content_length is None else part.size - len(seen) + answer.content_length
+            await self._writer.write_body(transfer, answer, share, part.append, seen, expected)
             return
-        have = Ranges([(0, part.size)] if pieces is None else pieces)
-        tools = SegmentTools(
-            self._settings, self.places, self._pouring, self._storage, bound(self._ask, transfer), self._now
+        have = RangeSet([(0, part.size)] if pieces is None else pieces)
+        tools = SegmentDependencies(
+            self._settings, self.slots, self._writer, self._storage, bound(self._send, transfer), self._now
         )
         origin = transfer.request.url.origin
-        held = Holdings(part, have, origin, version, self._storage, self._now, ranged=pieces is not None)
-        await Segments(transfer, held, tools).bring(answer, ask)
+        held = SegmentMap(part, have, origin, version, self._storage, self._now, saves_ranges=pieces is not None)
+        await SegmentedDownload(transfer, held, tools).run(answer, ask)
 
-    def _may_divide(self, transfer: Transfer, ask: Ask, version: Version) -> bool:
+    def _can_split(self, transfer: DownloadAttempt, ask: RangeRequest, version: Validators) -> bool:
         """Whether the file is large enough for segments, and its server able to prove that they belong together."""
         return (
-            self._settings.most > 1
+            self._settings.max_streams > 1
             and version.total is not None
-            and version.total - ask.offset >= self._settings.smallest
-            and version.validator is not None
+            and version.total - ask.offset >= self._settings.min_file_bytes
+            and version.for_if_range is not None
             and not ask.overlap
             and (transfer.headers.get("accept-ranges") or "").lower() != "none"
         )
 
 
-def _must_be_whole(part: Part, total: int | None) -> None:
+def _check_complete(part: PartFile, total: int | None) -> None:
     if total is not None and part.size != total:
-        raise Truncated(f"{part.size} bytes are here of {total}")
+        raise TruncatedResponse(f"{part.size} bytes are here of {total}")

@@ -18,46 +18,46 @@ from pathlib import Path
 
 from scraper.errors import SinkError
 
-PART = ".part"
-BAD = ".bad"
+PART_SUFFIX = ".part"
+BAD_SUFFIX = ".bad"
 
-_AS_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_AS_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_AS_PART = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_ENDING = {errno.EROFS, errno.EIO, *_FULL}
-_CAN_ASK = os.access in os.supports_dir_fd and os.access in os.supports_follow_symlinks
-Place = tuple[int, str]
+_OPEN_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN_PART_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
+_FATAL_ERRNOS = {errno.EROFS, errno.EIO, *_DISK_FULL_ERRNOS}
+_HAS_ACCESS_AT = os.access in os.supports_dir_fd and os.access in os.supports_follow_symlinks
+FolderAndName = tuple[int, str]
 """The descriptor of an open folder, and a name in it."""
-AGAIN = "run the same command again to go on"
+RERUN_HINT = "run the same command again to go on"
 
 
-def ends_the_run(path: str, error: OSError) -> SinkError | None:
+def as_fatal_error(path: str, error: OSError) -> SinkError | None:
     """The `SinkError` for an error that every other file would meet, too; None when it is this file's own."""
-    if error.errno not in _ENDING:
+    if error.errno not in _FATAL_ERRNOS:
         return None
-    if error.errno in _FULL:
-        return SinkError(f"{path} cannot be written: the disk is full; free some space and {AGAIN}")
-    return SinkError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}; then {AGAIN}")
+    if error.errno in _DISK_FULL_ERRNOS:
+        return SinkError(f"{path} cannot be written: the disk is full; free some space and {RERUN_HINT}")
+    return SinkError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}; then {RERUN_HINT}")
 
 
-class Folder:
+class OutputFolder:
     """The folder at `root`, made if it is missing. Its methods block; close it with `close`.
 
-    With `power` a file and the folders that hold its name are on the disk before `publish` returns: bytes first, then
+    With `power` a file and the folders that hold its name are on the disk before `finalize` returns: bytes first, then
     the name. Raises `SinkError` when it cannot be made or written to.
     """
 
-    def __init__(self, root: Path, *, power: bool = False) -> None:
+    def __init__(self, root: Path, *, fsync: bool = False) -> None:
         self.root = root
-        self._power = power
+        self._fsync = fsync
         try:
             root.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise SinkError(f"{root}: cannot make the folder: {error.strerror or error}") from error
         try:
-            self._try_writing()
+            self._check_writable()
         except OSError as error:
             os.close(self._descriptor)
             raise SinkError(
@@ -70,65 +70,65 @@ class Folder:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
 
-    def free(self) -> int:
+    def free_bytes(self) -> int:
         """Bytes that may still be written here."""
         facts = os.fstatvfs(self._descriptor)
         return facts.f_bavail * facts.f_frsize
 
     @contextlib.contextmanager
-    def parent(self, path: str, *, make: bool = True) -> Iterator[Place]:
+    def open_parent(self, path: str, *, make: bool = True) -> Iterator[FolderAndName]:
         """A descriptor of the folder in which `path` lies, and the name there. Raises `OSError`."""
-        place = self.enter(path, make=make)
+        place = self.acquire_parent(path, make=make)
         try:
             yield place
         finally:
-            self.leave(place)
+            self.release_parent(place)
 
-    def enter(self, path: str, *, make: bool = True) -> Place:
+    def acquire_parent(self, path: str, *, make: bool = True) -> FolderAndName:
         """As `parent`, for who calls `leave` himself."""
         if "/" not in path:
             return self._descriptor, path
         *folders, name = path.split("/")
-        return self._open(folders, make), name
+        return self._open_folders(folders, make), name
 
-    def leave(self, place: Place) -> None:
+    def release_parent(self, place: FolderAndName) -> None:
         """Let go of what `enter` gave."""
         if place[0] != self._descriptor:
             os.close(place[0])
 
-    def size(self, path: str) -> int | None:
+    def file_size(self, path: str) -> int | None:
         """Bytes of the regular file at `path`; None when there is none."""
-        found = self.look(path)
+        found = self.lstat(path)
         return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else None
 
-    def look(self, path: str) -> os.stat_result | None:
+    def lstat(self, path: str) -> os.stat_result | None:
         """What lies at `path`, a link not followed; None when nothing does or it cannot be reached."""
         try:
-            with self.parent(path, make=False) as (folder, name):
+            with self.open_parent(path, make=False) as (folder, name):
                 return os.stat(name, dir_fd=folder, follow_symlinks=False)
         except OSError:
             return None
 
-    def new_part(self, path: str) -> int:
+    def create_part(self, path: str) -> int:
         """A descriptor of `path`.part, empty; a part that was there is gone. Raises `OSError`."""
-        with self.parent(path) as place:
-            return self.new_part_in(place)
+        with self.open_parent(path) as place:
+            return self.create_part_in(place)
 
     @staticmethod
-    def new_part_in(place: Place) -> int:
-        """`new_part` where its folder is open already: what `parent` gave."""
+    def create_part_in(place: FolderAndName) -> int:
+        """`create_part` where its folder is open already: what `parent` gave."""
         folder, name = place
         try:
-            return os.open(name + PART, _AS_NEW, 0o644, dir_fd=folder)
+            return os.open(name + PART_SUFFIX, _CREATE_FLAGS, 0o644, dir_fd=folder)
         except FileExistsError:
-            os.unlink(name + PART, dir_fd=folder)
-            return os.open(name + PART, _AS_NEW, 0o644, dir_fd=folder)
+            os.unlink(name + PART_SUFFIX, dir_fd=folder)
+            return os.open(name + PART_SUFFIX, _CREATE_FLAGS, 0o644, dir_fd=folder)
 
-    def old_part(self, path: str) -> int | None:
+    def open_part(self, path: str) -> int | None:
         """A descriptor of `path`.part as an earlier attempt left it; None when there is none that can be trusted."""
         try:
-            with self.parent(path, make=False) as (folder, name):
-                descriptor = os.open(name + PART, _AS_PART, dir_fd=folder)
+            with self.open_parent(path, make=False) as (folder, name):
+                descriptor = os.open(name + PART_SUFFIX, _OPEN_PART_FLAGS, dir_fd=folder)
         except OSError:
             return None
         facts = os.fstat(descriptor)
@@ -139,55 +139,55 @@ class Folder:
 
     def open_file(self, path: str) -> int:
         """A descriptor of the regular file at `path`, for reading. Raises `OSError`."""
-        with self.parent(path, make=False) as (folder, name):
+        with self.open_parent(path, make=False) as (folder, name):
             return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
 
-    def publish(self, path: str, *, replace: bool) -> bool:
+    def finalize(self, path: str, *, replace: bool) -> bool:
         """Give `path`.part its name; False when something else has it and may not be replaced. Raises `OSError`."""
-        with self.parent(path) as place:
-            return self.publish_in(place, replace=replace)
+        with self.open_parent(path) as place:
+            return self.finalize_in(place, replace=replace)
 
-    def publish_in(self, place: Place, *, replace: bool) -> bool:
-        """`publish` where its folder is open already."""
+    def finalize_in(self, place: FolderAndName, *, replace: bool) -> bool:
+        """`finalize` where its folder is open already."""
         folder, name = place
-        if not replace and exists(name, folder):
-            os.unlink(name + PART, dir_fd=folder)
+        if not replace and name_exists(name, folder):
+            os.unlink(name + PART_SUFFIX, dir_fd=folder)
             return False
-        if self._power:
-            _sync(name + PART, folder)
-        os.rename(name + PART, name, src_dir_fd=folder, dst_dir_fd=folder)
-        if self._power:
+        if self._fsync:
+            _fsync_file(name + PART_SUFFIX, folder)
+        os.rename(name + PART_SUFFIX, name, src_dir_fd=folder, dst_dir_fd=folder)
+        if self._fsync:
             os.fsync(folder)
         return True
 
-    def quarantine(self, path: str) -> None:
+    def keep_as_bad(self, path: str) -> None:
         """Leave `path`.part as `path`.bad. Raises `OSError`."""
-        with self.parent(path) as (folder, name):
-            os.rename(name + PART, name + BAD, src_dir_fd=folder, dst_dir_fd=folder)
+        with self.open_parent(path) as (folder, name):
+            os.rename(name + PART_SUFFIX, name + BAD_SUFFIX, src_dir_fd=folder, dst_dir_fd=folder)
 
-    def drop_part(self, path: str) -> None:
+    def delete_part(self, path: str) -> None:
         """Delete `path`.part, if it is there."""
-        with contextlib.suppress(OSError), self.parent(path, make=False) as (folder, name):
-            os.unlink(name + PART, dir_fd=folder)
+        with contextlib.suppress(OSError), self.open_parent(path, make=False) as (folder, name):
+            os.unlink(name + PART_SUFFIX, dir_fd=folder)
 
-    def delete(self, path: str) -> None:
+    def delete_file(self, path: str) -> None:
         """Delete the file at `path`, and the folders above it that are empty then."""
-        with contextlib.suppress(OSError), self.parent(path, make=False) as (folder, name):
+        with contextlib.suppress(OSError), self.open_parent(path, make=False) as (folder, name):
             os.unlink(name, dir_fd=folder)
         above = path.rpartition("/")[0]
         while above:
             try:
-                with self.parent(above, make=False) as (folder, name):
+                with self.open_parent(above, make=False) as (folder, name):
                     os.rmdir(name, dir_fd=folder)
             except OSError:
                 return
             above = above.rpartition("/")[0]
 
-    def _open(self, folders: list[str], make: bool) -> int:
+    def _open_folders(self, folders: list[str], make: bool) -> int:
         above = self._descriptor
         try:
             for name in folders:
-                inner = _enter(name, above, make, self._power)
+                inner = _open_subfolder(name, above, make, self._fsync)
                 if above != self._descriptor:
                     os.close(above)
                 above = inner
@@ -197,15 +197,15 @@ class Folder:
             raise
         return above
 
-    def _try_writing(self) -> None:
-        probe = f".scrape-{os.getpid()}{PART}"
-        os.close(os.open(probe, _AS_NEW, 0o600, dir_fd=self._descriptor))
+    def _check_writable(self) -> None:
+        probe = f".scrape-{os.getpid()}{PART_SUFFIX}"
+        os.close(os.open(probe, _CREATE_FLAGS, 0o600, dir_fd=self._descriptor))
         os.unlink(probe, dir_fd=self._descriptor)
 
 
-def exists(name: str, folder: int) -> bool:
+def name_exists(name: str, folder: int) -> bool:
     """Whether something, perhaps a broken link, is called `name` in the open `folder`. Raises `OSError`."""
-    if _CAN_ASK:  # an answer, where `stat` raises; what it cannot find out, the rename will
+    if _HAS_ACCESS_AT:  # an answer, where `stat` raises; what it cannot find out, the rename will
         return os.access(name, os.F_OK, dir_fd=folder, follow_symlinks=False)
     try:
         os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -214,17 +214,17 @@ def exists(name: str, folder: int) -> bool:
     return True
 
 
-def _sync(name: str, folder: int) -> None:
-    descriptor = os.open(name, _AS_PART, dir_fd=folder)
+def _fsync_file(name: str, folder: int) -> None:
+    descriptor = os.open(name, _OPEN_PART_FLAGS, dir_fd=folder)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _enter(name: str, above: int, make: bool, power: bool) -> int:
+def _open_subfolder(name: str, above: int, make: bool, power: bool) -> int:
     try:
-        return os.open(name, _AS_FOLDER, dir_fd=above)
+        return os.open(name, _OPEN_FOLDER_FLAGS, dir_fd=above)
     except FileNotFoundError:
         if not make:
             raise
@@ -232,4 +232,4 @@ def _enter(name: str, above: int, make: bool, power: bool) -> int:
         os.mkdir(name, dir_fd=above)
         if power:
             os.fsync(above)
-    return os.open(name, _AS_FOLDER, dir_fd=above)
+    return os.open(name, _OPEN_FOLDER_FLAGS, dir_fd=above)

@@ -14,32 +14,32 @@ from pathlib import Path
 
 import orjson
 
-from scraper.transfer.byte_ranges import Ranges
-from scraper.transfer.output_folder import Folder
-from scraper.transfer.resume_rules import Partial, Version
+from scraper.transfer.byte_ranges import RangeSet
+from scraper.transfer.output_folder import OutputFolder
+from scraper.transfer.resume_rules import PartState, Validators
 
-NOTE_BYTES = 16 * 1024
+MAX_METADATA_BYTES = 16 * 1024
 
 
-class Notes:
+class PartMetadataStore:
     """The notes of parts, one small file each in `folder`, named by a hash of the part's path."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def read(self, files: Folder, path: str) -> Partial | None:
+    def read(self, files: OutputFolder, path: str) -> PartState | None:
         """What is known of `path`.part, with the size it has now; None when that is nothing that can be trusted."""
         try:
-            with self._place(path).open("rb") as file:
-                note = orjson.loads(file.read(NOTE_BYTES))
-            version = Version(note["etag"], note["modified"], note["settled"] is True, note["total"])
+            with self._metadata_path(path).open("rb") as file:
+                note = orjson.loads(file.read(MAX_METADATA_BYTES))
+            version = Validators(note["etag"], note["modified"], note["settled"] is True, note["total"])
             origin, ranges = note["origin"], note.get("ranges")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         texts = isinstance(origin, str) and all(v is None or isinstance(v, str) for v in version[:2])
         if not texts or not (version.total is None or isinstance(version.total, int)):
             return None
-        descriptor = files.old_part(path)
+        descriptor = files.open_part(path)
         if descriptor is None:
             return None
         try:
@@ -47,33 +47,33 @@ class Notes:
         finally:
             os.close(descriptor)
         if ranges is None:
-            return Partial(origin, version, size)
-        if version.total is None or size > version.total or (here := Ranges.read(ranges, size)) is None:
+            return PartState(origin, version, size)
+        if version.total is None or size > version.total or (here := RangeSet.from_json(ranges, size)) is None:
             return None
-        return Partial(origin, version, here.prefix, tuple(here))
+        return PartState(origin, version, here.prefix, tuple(here))
 
-    def write(self, path: str, origin: str, version: Version) -> None:
+    def write(self, path: str, origin: str, version: Validators) -> None:
         """Note where the bytes of `path`.part come from, which is as long as they are. Raises `OSError`."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._place(path).write_bytes(_note(path, origin, version, None))
+        self._metadata_path(path).write_bytes(_encode(path, origin, version, None))
 
-    def rewrite(self, path: str, origin: str, version: Version, here: Ranges | None) -> None:
+    def replace(self, path: str, origin: str, version: Validators, ranges: RangeSet | None) -> None:
         """Put another note in the place of the one that is there; of `here`, None for a part without gaps.
 
         Raises `OSError`; the older note stays then.
         """
-        place = self._place(path)
+        place = self._metadata_path(path)
         draft = place.with_suffix(".new")
         try:
-            draft.write_bytes(_note(path, origin, version, here))
+            draft.write_bytes(_encode(path, origin, version, ranges))
             draft.replace(place)
         except OSError:
             draft.unlink(missing_ok=True)
             raise
 
-    def drop(self, path: str) -> None:
+    def delete(self, path: str) -> None:
         """Forget the note of `path`, if there is one."""
-        self._place(path).unlink(missing_ok=True)
+        self._metadata_path(path).unlink(missing_ok=True)
 
     def paths(self) -> list[str]:
         """The paths of all parts that have a note."""
@@ -83,17 +83,17 @@ class Notes:
                 found.append(str(orjson.loads(place.read_bytes())["path"]))
         return found
 
-    def _place(self, path: str) -> Path:
+    def _metadata_path(self, path: str) -> Path:
         return self._folder / (hashlib.blake2b(path.encode(), digest_size=16).hexdigest() + ".json")
 
 
-def _note(path: str, origin: str, version: Version, here: Ranges | None) -> bytes:
+def _encode(path: str, origin: str, version: Validators, here: RangeSet | None) -> bytes:
     note: dict[str, object] = {
         "path": path,
         "origin": origin,
         "etag": version.etag,
-        "modified": version.modified,
-        "settled": version.settled,
+        "modified": version.last_modified,
+        "settled": version.is_strong_date,
         "total": version.total,
     }
     if here is not None:

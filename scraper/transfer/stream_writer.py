@@ -8,160 +8,169 @@ from contextlib import aclosing
 from typing import cast
 
 from scraper.events import BytesReceived, Event
-from scraper.fetch.body_writer import TooLarge
+from scraper.fetch.body_writer import BodyLimitExceeded
 from scraper.model import Request
-from scraper.politeness.bandwidth_gate import Pace
-from scraper.transfer.attempt import Transfer
-from scraper.transfer.byte_ranges import Share
-from scraper.transfer.file_storage import Storage
-from scraper.transport.adapter import LeanAnswer
-from scraper.transport.buffer_pool import BUFFERED, Buffer, Stock, of_its_own, wanted
-from scraper.transport.disk_buffer import Landing
-from scraper.transport.errors import Truncated
+from scraper.politeness.bandwidth_gate import BandwidthLimiter
+from scraper.transfer.attempt import DownloadAttempt
+from scraper.transfer.byte_ranges import Segment
+from scraper.transfer.file_storage import FileStorage
+from scraper.transport.adapter import RawResponse
+from scraper.transport.buffer_pool import POOL_BYTES, Buffer, BufferPool, buffer_size_for, unpooled_buffer
+from scraper.transport.disk_buffer import DiskBuffer
+from scraper.transport.errors import TruncatedResponse
 
-TOLD = 1024 * 1024
+PROGRESS_STEP_BYTES = 1024 * 1024
 """Bytes of a file of which its progress is told."""
-PACED = 256 * 1024
+MAX_THROTTLED_BUFFER_BYTES = 256 * 1024
 """The largest buffer of a stream that is held back: it sleeps for all that came into it at once."""
 
-Write = Callable[[memoryview, int], None]
+WriteAtOffset = Callable[[memoryview, int], None]
 """Writes a batch at a byte of a file, in a thread. Raises `OSError`."""
 
 
-class OverlapDiffers(Exception):  # noqa: N818  names what was found
+class OverlapMismatch(Exception):  # noqa: N818  names what was found
     """What came again is not what the part holds."""
 
 
-class Pouring:
+class StreamWriter:
     """Writes bodies into parts, as fast as `pace` permits; `max_bytes` (None: no cap) bounds a file."""
 
     def __init__(
         self,
-        storage: Storage,
-        pace: Pace,
+        storage: FileStorage,
+        bandwidth: BandwidthLimiter,
         max_bytes: int | None,
         *,
         emit: Callable[[Event], None],
         now: Callable[[], float],
     ) -> None:
-        self._storage, self._pace = storage, pace
+        self._storage, self._bandwidth = storage, bandwidth
         self._max_bytes = max_bytes
         self._emit, self._now = emit, now
-        self._stock = Stock()
-        self._streams = 0
+        self._buffer_pool = BufferPool()
+        self._stream_count = 0
 
     def check_size(self, size: int | None) -> None:
-        """Raises `TooLarge` for a file of `size` bytes that may not be as large."""
+        """Raises `BodyLimitExceeded` for a file of `size` bytes that may not be as large."""
         limit = self._max_bytes
         if size is not None and limit is not None and size > limit:
-            raise TooLarge(limit, decoded=False)
+            raise BodyLimitExceeded(limit, decoded=False)
 
-    async def pour(
-        self, transfer: Transfer, answer: LeanAnswer, share: Share, write: Write, seen: bytes, total: int | None
+    async def write_body(
+        self,
+        transfer: DownloadAttempt,
+        response: RawResponse,
+        segment: Segment,
+        write: WriteAtOffset,
+        overlap: bytes,
+        total: int | None,
     ) -> None:
         """Bring the body to its place, its first bytes compared with `seen`, up to the end of its `share`.
 
         What came is kept, however it ends. `write` puts a batch at a byte of the file, `total` is what the file
-        will have. Raises `OverlapDiffers`, `TooLarge`, what `LeanAnswer.pieces` raises, and as `Storage.translated`.
+        will have. Raises `OverlapMismatch`, `BodyLimitExceeded`, what `RawResponse.pieces` raises, and as
+        `Storage.translated`.
         """
-        pace, host = self._pace, transfer.request.url.host
-        progress = _Progress(transfer.request, total, self._emit, self._now)
-        self._streams += 1
-        landing = Landing(self._buffer() or of_its_own())
-        writer = _Writer(self._storage, self._stock, transfer.order.path, write, share)
+        pace, host = self._bandwidth, transfer.request.url.host
+        progress = _ProgressReporter(transfer.request, total, self._emit, self._now)
+        self._stream_count += 1
+        landing = DiskBuffer(self._acquire_buffer() or unpooled_buffer())
+        writer = _BatchWriter(self._storage, self._buffer_pool, transfer.order.path, write, segment)
         try:
-            async with aclosing(cast("AsyncGenerator[None, None]", answer.land(landing))) as arrivals:
+            async with aclosing(cast("AsyncGenerator[None, None]", response.read_into(landing))) as arrivals:
                 async for _ in arrivals:
-                    if seen:
-                        seen = _compare(landing, seen)
-                    size = len(landing.fresh)
+                    if overlap:
+                        overlap = _drop_overlap(landing, overlap)
+                    size = len(landing.unread)
                     # What comes behind the end of a share that was divided is another stream's.
-                    over = share.stop < share.end and size >= share.left
+                    over = segment.stop < segment.end and size >= segment.remaining
                     if over:
-                        size = share.left
+                        size = segment.remaining
                     transfer.received += size
-                    self.check_size(share.at + size)
-                    share.at += size
-                    landing.keep(size)
-                    if not pace.free:
-                        transfer.held += await pace.keep(host, size)
-                    if landing.due:
-                        await writer.begin(landing)
-                        if not self._two_each or (buffer := self._buffer()) is None:
-                            await writer.end()
-                            buffer = self._buffer() or of_its_own()
-                        landing.turn(buffer)
-                    progress.tell(share.at - share.start)
+                    self.check_size(segment.at + size)
+                    segment.at += size
+                    landing.accept(size)
+                    if not pace.unlimited:
+                        transfer.held += await pace.throttle(host, size)
+                    if landing.batch_is_full:
+                        await writer.start(landing)
+                        if not self._can_double_buffer or (buffer := self._acquire_buffer()) is None:
+                            await writer.wait()
+                            buffer = self._acquire_buffer() or unpooled_buffer()
+                        landing.swap(buffer)
+                    progress.report(segment.at - segment.start)
                     if over:
                         break
-            if seen:
-                raise Truncated("the answer ended within what is here already")
+            if overlap:
+                raise TruncatedResponse("the answer ended within what is here already")
         finally:
-            self._streams -= 1
+            self._stream_count -= 1
             try:
-                await writer.begin(landing)
-                await writer.end()
+                await writer.start(landing)
+                await writer.wait()
             finally:
                 writer.close(landing)
-            progress.tell(share.at - share.start, last=True)
+            progress.report(segment.at - segment.start, last=True)
 
     @property
-    def _two_each(self) -> bool:
+    def _can_double_buffer(self) -> bool:
         """Whether every stream can fill one buffer while another is written."""
-        return 2 * self._streams * self._size <= BUFFERED
+        return 2 * self._stream_count * self._buffer_bytes <= POOL_BYTES
 
     @property
-    def _size(self) -> int:
+    def _buffer_bytes(self) -> int:
         """Bytes of buffer that a stream asks for."""
-        size = wanted(self._streams)
-        return size if self._pace.free else min(size, PACED)
+        size = buffer_size_for(self._stream_count)
+        return size if self._bandwidth.unlimited else min(size, MAX_THROTTLED_BUFFER_BYTES)
 
-    def _buffer(self) -> Buffer | None:
-        return self._stock.lend(self._size)
+    def _acquire_buffer(self) -> Buffer | None:
+        return self._buffer_pool.acquire(self._buffer_bytes)
 
 
-class _Writer:
+class _BatchWriter:
     """Writes one batch at a time of what `share` is about, and gives its buffer back to `stock`."""
 
     __slots__ = ("_buffer", "_path", "_share", "_stock", "_storage", "_until", "_write", "_writing")
 
-    def __init__(self, storage: Storage, stock: Stock, path: str, write: Write, share: Share) -> None:
+    def __init__(
+        self, storage: FileStorage, stock: BufferPool, path: str, write: WriteAtOffset, share: Segment
+    ) -> None:
         self._storage, self._stock, self._path = storage, stock, path
         self._write, self._share = write, share
         self._writing: asyncio.Future[None] | None = None
         self._buffer: Buffer | None = None
         self._until = share.written
 
-    async def begin(self, landing: Landing) -> None:
+    async def start(self, landing: DiskBuffer) -> None:
         """When the batch before is written, begin with that of `landing`, which ends where the share is now."""
-        await self.end()
-        batch, self._buffer = landing.hand_over()
+        await self.wait()
+        batch, self._buffer = landing.detach()
         if batch:
             self._until = self._share.at
             self._writing = self._storage.disk.run(self._write, batch, self._until - len(batch))
 
-    async def end(self) -> None:
+    async def wait(self) -> None:
         """Return when the batch is written. Raises as `Storage.translated`, then and whenever it is called again."""
         if self._writing is not None:
-            await self._storage.translated(self._writing, self._path)
+            await self._storage.with_disk_errors(self._writing, self._path)
             self._share.written = self._until
         self._writing = None
-        self._give_back()
+        self._release_buffer()
 
-    def close(self, landing: Landing) -> None:
+    def close(self, landing: DiskBuffer) -> None:
         """Give back what is left, after `end`."""
         assert self._writing is None or self._writing.done(), "its buffer is being read"
-        self._give_back()
-        _, self._buffer = landing.hand_over()
-        self._give_back()
+        self._release_buffer()
+        _, self._buffer = landing.detach()
+        self._release_buffer()
 
-    def _give_back(self) -> None:
+    def _release_buffer(self) -> None:
         if self._buffer is not None:
-            self._stock.take_back(self._buffer)
+            self._stock.release(self._buffer)
             self._buffer = None
 
 
-class _Progress:
+class _ProgressReporter:
     """Tells of every further MiB of a large file."""
 
     __slots__ = ("_emit", "_now", "_told", "_total", "_url")
@@ -173,19 +182,19 @@ class _Progress:
         self._total = total
         self._told = 0
 
-    def tell(self, received: int, last: bool = False) -> None:
+    def report(self, received: int, last: bool = False) -> None:
         """`received` bytes have come in this answer so far."""
         new = received - self._told
-        if new >= TOLD or (last and self._told and new):
+        if new >= PROGRESS_STEP_BYTES or (last and self._told and new):
             self._told = received
             self._emit(BytesReceived(self._now(), self._url.href, self._url.host, new, self._total))
 
 
-def _compare(landing: Landing, seen: bytes) -> bytes:
-    """Drop from what is fresh what is here already; what of `seen` is still to come. Raises `OverlapDiffers`."""
-    fresh = landing.fresh
+def _drop_overlap(landing: DiskBuffer, seen: bytes) -> bytes:
+    """Drop from what is fresh what is here already; what of `seen` is still to come. Raises `OverlapMismatch`."""
+    fresh = landing.unread
     common = min(len(fresh), len(seen))
     if fresh[:common] != seen[:common]:
-        raise OverlapDiffers
-    landing.drop(common)
+        raise OverlapMismatch
+    landing.discard(common)
     return seen[common:]

@@ -1,8 +1,8 @@
 """The seam between the fetcher and what carries its requests.
 
-`LeanTransport` is what the fetcher speaks: origin, target and header pairs in, a head and pieces of body out, no
+`RawTransport` is what the fetcher speaks: origin, target and header pairs in, a head and pieces of body out, no
 object built that nobody asks for. Our own HTTP/1.1 transport speaks it natively. Any other httpx transport (HTTP/2,
-proxies, `httpx.MockTransport`, respx) is put behind `OverHttpx`, which speaks it for them.
+proxies, `httpx.MockTransport`, respx) is put behind `HttpxAdapter`, which speaks it for them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Protocol, cast
 
 import httpx
 
-from scraper.transport.disk_buffer import Landing
-from scraper.transport.errors import DeadlinePassed
+from scraper.transport.disk_buffer import DiskBuffer
+from scraper.transport.errors import DeadlineExceeded
 from scraper.transport.settings import Timeouts
 
 RawHeaders = list[tuple[bytes, bytes]]
 
 
-class LeanAnswer(Protocol):
+class RawResponse(Protocol):
     """A response whose head is here. `sent_at` and `head_at` are seconds on the event loop's clock.
 
     `complete` says that the body is here as a whole, so that `read` does not wait.
@@ -47,7 +47,7 @@ class LeanAnswer(Protocol):
         ...
 
     @property
-    def length(self) -> int | None:
+    def content_length(self) -> int | None:
         """The body's size in bytes as announced, None when it was not."""
         ...
 
@@ -55,11 +55,11 @@ class LeanAnswer(Protocol):
         """The rest of the body, before content-codings are undone."""
         ...
 
-    def pieces(self) -> AsyncIterator[bytes]:
+    def aiter_raw(self) -> AsyncIterator[bytes]:
         """The body in pieces as they come. Raises httpx's exceptions and those of faults.py."""
         ...
 
-    def land(self, landing: Landing) -> AsyncIterator[None]:
+    def read_into(self, buffer: DiskBuffer) -> AsyncIterator[None]:
         """The body into `landing`, yielding when something has come; whoever reads makes room. Raises as `pieces`."""
         ...
 
@@ -68,10 +68,10 @@ class LeanAnswer(Protocol):
         ...
 
 
-class LeanTransport(Protocol):
+class RawTransport(Protocol):
     """Carries requests."""
 
-    async def exchange(
+    async def request(
         self,
         method: str,
         origin: str,
@@ -80,7 +80,7 @@ class LeanTransport(Protocol):
         *,
         timeouts: Timeouts | None = None,
         content: bytes | None = None,
-    ) -> LeanAnswer:
+    ) -> RawResponse:
         """Ask `origin` for `target`, sending `content`; return when the head is here.
 
         What is not idempotent is sent at most once (RFC 9110 9.2.2). Raises httpx's exceptions and those of faults.py.
@@ -92,18 +92,18 @@ class LeanTransport(Protocol):
         ...
 
 
-def lean(transport: httpx.AsyncBaseTransport | LeanTransport) -> LeanTransport:
-    """`transport` itself when it speaks lean, else behind `OverHttpx`."""
-    return transport if hasattr(transport, "exchange") else OverHttpx(transport)
+def as_raw_transport(transport: httpx.AsyncBaseTransport | RawTransport) -> RawTransport:
+    """`transport` itself when it is a raw transport, else behind `HttpxAdapter`."""
+    return transport if hasattr(transport, "request") else HttpxAdapter(transport)
 
 
-class OverHttpx:
+class HttpxAdapter:
     """Speaks lean for any httpx transport. The target is sent as it stands: httpx would spell some paths anew."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
 
-    async def exchange(
+    async def request(
         self,
         method: str,
         origin: str,
@@ -112,8 +112,8 @@ class OverHttpx:
         *,
         timeouts: Timeouts | None = None,
         content: bytes | None = None,
-    ) -> LeanAnswer:
-        """As `LeanTransport.exchange`; `timeouts.deadline` holds for the body's pieces too."""
+    ) -> RawResponse:
+        """As `RawTransport.exchange`; `timeouts.deadline` holds for the body's pieces too."""
         limits = timeouts or Timeouts()
         phases = {"connect": limits.connect, "read": limits.read, "write": limits.write, "pool": limits.pool}
         request = httpx.Request(
@@ -130,16 +130,16 @@ class OverHttpx:
                 response = await self._transport.handle_async_request(request)
         except TimeoutError:
             if watch.expired():
-                raise DeadlinePassed(f"no answer within {limits.deadline:g} s in all") from None
+                raise DeadlineExceeded(f"no answer within {limits.deadline:g} s in all") from None
             raise
-        return _Answer(response, now, deadline)
+        return _HttpxResponse(response, now, deadline)
 
     async def aclose(self) -> None:
         """Close the transport behind it."""
         await self._transport.aclose()
 
 
-class _Answer:
+class _HttpxResponse:
     """An httpx response, read as it came over the wire. `sent_at` includes connecting: httpx does not tell."""
 
     def __init__(self, response: httpx.Response, sent_at: float, deadline: float | None) -> None:
@@ -163,15 +163,15 @@ class _Answer:
         return version.removeprefix(b"HTTP/")
 
     @property
-    def length(self) -> int | None:
+    def content_length(self) -> int | None:
         stated = self._response.headers.get("content-length", "")
         is_framed = "transfer-encoding" in self._response.headers
         return int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 20 and not is_framed else None
 
     async def read(self) -> bytes:
-        return b"".join([piece async for piece in self.pieces()])
+        return b"".join([piece async for piece in self.aiter_raw()])
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def aiter_raw(self) -> AsyncIterator[bytes]:
         stream = cast(httpx.AsyncByteStream, self._response.stream).__aiter__()
         while True:
             # Around each piece and not around the loop: a timeout must not strike while the reader is at work.
@@ -182,14 +182,14 @@ class _Answer:
                 return
             except TimeoutError:
                 if watch.expired():
-                    raise DeadlinePassed("the response was not complete before its deadline") from None
+                    raise DeadlineExceeded("the response was not complete before its deadline") from None
                 raise
             yield piece
 
-    async def land(self, landing: Landing) -> AsyncIterator[None]:
-        async with aclosing(cast("AsyncGenerator[bytes, None]", self.pieces())) as pieces:
+    async def read_into(self, buffer: DiskBuffer) -> AsyncIterator[None]:
+        async with aclosing(cast("AsyncGenerator[bytes, None]", self.aiter_raw())) as pieces:
             async for piece in pieces:
-                for _ in landing.take_in(piece):
+                for _ in buffer.copy_from(piece):
                     yield
 
     def close(self) -> Awaitable[None]:

@@ -13,20 +13,20 @@ IPv4 = ipaddress.IPv4Address
 IPv6 = ipaddress.IPv6Address
 
 # Where clouds serve their machines' credentials. Never needed by a crawl, so not even allowed with private addresses.
-METADATA = frozenset(
+METADATA_ADDRESSES = frozenset(
     ipaddress.ip_address(a)
     for a in ("169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254")
 )
 
-_Net = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def _table(*rows: tuple[str, str]) -> tuple[tuple[_Net, str], ...]:
+def _network_rules(*rows: tuple[str, str]) -> tuple[tuple[_Network, str], ...]:
     return tuple((ipaddress.ip_network(net), rule) for net, rule in rows)
 
 
 # IANA special-purpose registries (RFC 6890 and its updates). The first match decides.
-NEVER = _table(
+REFUSED_NETWORKS = _network_rules(
     ("0.0.0.0/8", "unspecified"),
     ("::/128", "unspecified"),
     ("224.0.0.0/4", "multicast"),
@@ -42,7 +42,7 @@ NEVER = _table(
     ("100::/64", "reserved"),
     ("5f00::/16", "reserved"),
 )
-PRIVATE = _table(
+PRIVATE_NETWORKS = _network_rules(
     ("127.0.0.0/8", "loopback"),
     ("::1/128", "loopback"),
     ("10.0.0.0/8", "private"),
@@ -56,7 +56,7 @@ PRIVATE = _table(
     ("198.18.0.0/15", "benchmarking"),
 )
 # Addresses that carry an IPv4 address: (network, how far the address must be shifted right to find it).
-CARRIERS = (
+IPV4_EMBEDDINGS = (
     (ipaddress.IPv6Network("::ffff:0:0/96"), 0),  # IPv4-mapped, RFC 4291 2.5.5.2
     (ipaddress.IPv6Network("::ffff:0:0:0/96"), 0),  # IPv4-translated, RFC 2765
     (ipaddress.IPv6Network("64:ff9b::/96"), 0),  # NAT64, RFC 6052
@@ -66,16 +66,16 @@ CARRIERS = (
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215: where the IPv4 part stands is the network's choice
 _TEREDO = ipaddress.IPv6Network("2001::/32")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-_LOW = 0xFFFFFFFF
+_IPV4_MASK = 0xFFFFFFFF
 
 
-def carried(ip: IPv6) -> tuple[IPv4, ...]:
+def embedded_ipv4(ip: IPv6) -> tuple[IPv4, ...]:
     """The IPv4 addresses a packet to `ip` may end up at or pass through; empty for a plain IPv6 address."""
     if ip in _TEREDO:  # RFC 4380: server in the clear, client inverted
-        return IPv4(int(ip) >> 64 & _LOW), IPv4(~int(ip) & _LOW)
-    for network, shift in CARRIERS:
+        return IPv4(int(ip) >> 64 & _IPV4_MASK), IPv4(~int(ip) & _IPV4_MASK)
+    for network, shift in IPV4_EMBEDDINGS:
         if ip in network and int(ip) > 1:
-            return (IPv4(int(ip) >> shift & _LOW),)
+            return (IPv4(int(ip) >> shift & _IPV4_MASK),)
     return ()
 
 
@@ -94,7 +94,7 @@ class AddressGuard:
         """Whether `host` (`name[:port]`) may be connected to at any address."""
         return host in self.allowed_hosts
 
-    def judge(self, host: str, ip: str) -> str | None:
+    def refusal_rule(self, host: str, ip: str) -> str | None:
         """The rule that forbids connecting to `ip` for `host` (`name[:port]`), or None when it is allowed."""
         if host in self.allowed_hosts:
             return None
@@ -102,25 +102,25 @@ class AddressGuard:
             address = ipaddress.ip_address(ip.partition("%")[0])
         except ValueError:
             return "not an address"
-        rule = self._judge(address)
+        rule = self._refusal_rule(address)
         if rule is None and isinstance(address, IPv6):
-            for inner in carried(address):
-                if (rule := self._judge(inner)) is not None:
+            for inner in embedded_ipv4(address):
+                if (rule := self._refusal_rule(inner)) is not None:
                     return f"{rule} (within {ip})"
         return rule
 
-    def _judge(self, ip: IPv4 | IPv6) -> str | None:
-        if ip in METADATA:
+    def _refusal_rule(self, ip: IPv4 | IPv6) -> str | None:
+        if ip in METADATA_ADDRESSES:
             return "metadata service"
-        for network, rule in NEVER:
+        for network, rule in REFUSED_NETWORKS:
             if ip in network:
                 return rule
-        for network, rule in PRIVATE:
+        for network, rule in PRIVATE_NETWORKS:
             if ip in network:
                 return None if self.allow_private else rule
         if isinstance(ip, IPv6):
             if ip in _LOCAL_NAT64:
                 return None if self.allow_private else "private"
-            if ip not in _GLOBAL_UNICAST and not carried(ip):
+            if ip not in _GLOBAL_UNICAST and not embedded_ipv4(ip):
                 return "reserved"
         return None

@@ -10,58 +10,58 @@ from __future__ import annotations
 
 import mmap
 
-BUFFERED = 8 * 1024 * 1024
+POOL_BYTES = 8 * 1024 * 1024
 """Bytes of all bodies together that wait to be written."""
-CELL = 128 * 1024
+BLOCK_BYTES = 128 * 1024
 """Buffers are 1, 2, 4, 8 or 16 of these."""
-LARGEST, ENOUGH = 2 * 1024 * 1024, 512 * 1024
+MAX_BUFFER_BYTES, MIN_DOUBLE_BUFFER_BYTES = 2 * 1024 * 1024, 512 * 1024
 """The largest buffer, and the one below which a stream would rather have a single one than two halves of it."""
-LEAST = 64 * 1024
-"""The buffer of a stream for which nothing is left: it is its own, beyond `BUFFERED`."""
+FALLBACK_BUFFER_BYTES = 64 * 1024
+"""The buffer of a stream for which nothing is left: it is its own, beyond `POOL_BYTES`."""
 
-_CELLS = BUFFERED // CELL
+_BLOCK_COUNT = POOL_BYTES // BLOCK_BYTES
 
 
 class Buffer:
     """`room` is its bearer's alone until it goes back to the stock. `cells` are the bits of the cells it is made of."""
 
-    __slots__ = ("cells", "room")
+    __slots__ = ("block_mask", "view")
 
     def __init__(self, room: memoryview, cells: int) -> None:
-        self.room, self.cells = room, cells
+        self.view, self.block_mask = room, cells
 
 
-class Stock:
-    """`BUFFERED` bytes of memory. The system gives a page of it when it is first written to."""
+class BufferPool:
+    """`POOL_BYTES` bytes of memory. The system gives a page of it when it is first written to."""
 
     def __init__(self) -> None:
-        self._memory = memoryview(mmap.mmap(-1, BUFFERED))
-        self._lent = 0
+        self._memory = memoryview(mmap.mmap(-1, POOL_BYTES))
+        self._used_mask = 0
 
-    def lend(self, wanted: int) -> Buffer | None:
+    def acquire(self, max_bytes: int) -> Buffer | None:
         """A buffer of at most `wanted` bytes, the largest there is; None when all of the memory is lent."""
-        size = 1 << max(0, min(wanted, LARGEST) // CELL).bit_length() >> 1
+        size = 1 << max(0, min(max_bytes, MAX_BUFFER_BYTES) // BLOCK_BYTES).bit_length() >> 1
         while size:
             run = (1 << size) - 1
-            for first in range(0, _CELLS, size):
-                if not self._lent & run << first:
-                    self._lent |= run << first
-                    return Buffer(self._memory[first * CELL : (first + size) * CELL], run << first)
+            for first in range(0, _BLOCK_COUNT, size):
+                if not self._used_mask & run << first:
+                    self._used_mask |= run << first
+                    return Buffer(self._memory[first * BLOCK_BYTES : (first + size) * BLOCK_BYTES], run << first)
             size >>= 1
         return None
 
-    def take_back(self, buffer: Buffer) -> None:
+    def release(self, buffer: Buffer) -> None:
         """Nobody reads or writes `buffer` any more."""
-        assert buffer.cells & ~self._lent == 0, "a buffer goes back once"
-        self._lent &= ~buffer.cells
+        assert buffer.block_mask & ~self._used_mask == 0, "a buffer goes back once"
+        self._used_mask &= ~buffer.block_mask
 
 
-def wanted(streams: int) -> int:
+def buffer_size_for(streams: int) -> int:
     """The size of buffer that each of `streams` should ask for."""
-    fair = BUFFERED // streams
-    return max(min(ENOUGH, fair), min(LARGEST, fair // 2))
+    fair = POOL_BYTES // streams
+    return max(min(MIN_DOUBLE_BUFFER_BYTES, fair), min(MAX_BUFFER_BYTES, fair // 2))
 
 
-def of_its_own() -> Buffer:
+def unpooled_buffer() -> Buffer:
     """A buffer that belongs to no stock."""
-    return Buffer(memoryview(bytearray(LEAST)), 0)
+    return Buffer(memoryview(bytearray(FALLBACK_BUFFER_BYTES)), 0)

@@ -21,7 +21,7 @@ Time: a connection has one timer for all its waits (`patience.py`), also for its
 
 Everything here runs in callbacks of the event loop, one at a time: there is nothing to lock. An exchange may end
 while its task has not yet run; the connection may then already carry another one. So whoever comes late names the
-exchange meant (`abandon`, `resume`), and is ignored when it is over.
+exchange meant (`cancel`, `resume`), and is ignored when it is over.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from typing import Protocol, cast
 
 import httpx
 
-from scraper.transport.errors import DeadlinePassed, Stale
+from scraper.transport.errors import DeadlineExceeded, StaleConnection
 from scraper.transport.exchange import Exchange
-from scraper.transport.moving_timeout import Patience
-from scraper.transport.receive_buffer import Inbox
-from scraper.transport.response_parser import Incoming
+from scraper.transport.moving_timeout import MovingTimeout
+from scraper.transport.receive_buffer import SharedReceiveBuffer
+from scraper.transport.response_parser import ResponseParser
 from scraper.transport.settings import Timeouts, TransportSettings
 
 # What a server promises in `Keep-Alive: timeout` counts from its side of the network: seconds to stay on the safe side.
-KEEP_ALIVE_MARGIN = 1.0
+KEEPALIVE_MARGIN_SECONDS = 1.0
 
 
-class State(Enum):
+class ConnectionState(Enum):
     """Where a connection is in its life."""
 
     IDLE = "idle"
@@ -52,18 +52,18 @@ class State(Enum):
     CLOSED = "closed"
 
 
-class Keeper(Protocol):
+class ConnectionOwner(Protocol):
     """Who has to know what becomes of a connection."""
 
-    def freed(self, connection: Connection) -> None:
+    def on_released(self, connection: Connection) -> None:
         """Its exchange is over; `usable` says whether it can carry another."""
         ...
 
-    def died(self, connection: Connection) -> None:
+    def on_idle_closed(self, connection: Connection) -> None:
         """It closed while it was idle."""
         ...
 
-    def gone(self, connection: Connection) -> None:
+    def on_closed(self, connection: Connection) -> None:
         """Its socket is closed."""
         ...
 
@@ -73,78 +73,82 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_deadline",
-        "_drained",
+        "_direct_exchange",
+        "_drain_waiter",
         "_exchange",
-        "_inbox",
-        "_incoming",
-        "_keeper",
-        "_landing",
         "_loop",
-        "_patience",
-        "_paused",
+        "_owner",
+        "_parser",
         "_peername",
+        "_reading_paused",
+        "_receive_buffer",
         "_sending",
         "_settings",
+        "_timeout",
         "_timeouts",
         "_transport",
         "_writing_paused",
         "origin",
-        "served",
+        "responses_completed",
         "state",
     )
 
-    def __init__(self, origin: str, settings: TransportSettings, keeper: Keeper, inbox: Inbox) -> None:
+    def __init__(
+        self, origin: str, settings: TransportSettings, owner: ConnectionOwner, receive_buffer: SharedReceiveBuffer
+    ) -> None:
         self.origin = origin
-        self.served = 0
-        self.state = State.BUSY
+        self.responses_completed = 0
+        self.state = ConnectionState.BUSY
         self._settings = settings
-        self._keeper = keeper
-        self._inbox = inbox
+        self._owner = owner
+        self._receive_buffer = receive_buffer
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._peername: object = None
         self._exchange: Exchange | None = None
-        self._landing: Exchange | None = None
-        self._incoming = Incoming(settings)
-        self._paused = self._writing_paused = self._sending = False
-        self._drained: asyncio.Future[None] | None = None
+        self._direct_exchange: Exchange | None = None
+        self._parser = ResponseParser(settings)
+        self._reading_paused = self._writing_paused = self._sending = False
+        self._drain_waiter: asyncio.Future[None] | None = None
         self._timeouts = settings.timeouts
         self._deadline = math.inf
-        self._patience = Patience(self._loop, self._patience_ended)
+        self._timeout = MovingTimeout(self._loop, self._on_timeout)
 
     @property
-    def usable(self) -> bool:
+    def is_available(self) -> bool:
         """Whether it can carry an exchange now."""
-        return self.state is State.IDLE
+        return self.state is ConnectionState.IDLE
 
     @property
-    def connected(self) -> bool:
+    def is_connected(self) -> bool:
         """Whether the keeper will still be told that it is `gone`."""
         return self._transport is not None
 
     # -- one exchange
 
-    def begin(
-        self, exchange: Exchange, head: bytes, timeouts: Timeouts, deadline: float, *, whole: bool = True
+    def send_request(
+        self, exchange: Exchange, head: bytes, timeouts: Timeouts, deadline: float, *, request_complete: bool = True
     ) -> None:
         """Send a request head and take the answer into `exchange`; `deadline` is an instant of the loop's clock.
 
         When the request is not `whole` with its head, `send` and `finish_sending` follow.
         """
         self._exchange = exchange
-        if self.state is State.CLOSED or self._transport is None:
-            self._fail(Stale("the connection closed before the request was sent"))
+        if self.state is ConnectionState.CLOSED or self._transport is None:
+            self._fail_exchange(StaleConnection("the connection closed before the request was sent"))
             return
-        self.state = State.BUSY
-        self._incoming.begin(exchange)
+        self.state = ConnectionState.BUSY
+        self._parser.start_response(exchange)
         self._timeouts = timeouts
         self._deadline = deadline
-        self._sending = not whole
-        exchange.begin(self)
-        self._patience.until(min(deadline, exchange.sent_at + timeouts.read) if whole and timeouts.read else deadline)
+        self._sending = not request_complete
+        exchange.start(self)
+        self._timeout.set_expiry(
+            min(deadline, exchange.sent_at + timeouts.read) if request_complete and timeouts.read else deadline
+        )
         self._transport.write(head)
 
-    async def send(self, exchange: Exchange, pieces: list[bytes]) -> None:
+    async def send_body(self, exchange: Exchange, pieces: list[bytes]) -> None:
         """Send body bytes; return when the buffer has room for more, or the exchange is over before that.
 
         `finish_sending` must follow the last of them: until then a complete answer closes the connection.
@@ -154,44 +158,44 @@ class Connection(asyncio.BufferedProtocol):
                 return
             self._transport.write(piece)
             if self._writing_paused:
-                self._be_patient(self._timeouts.write)
-                self._drained = self._loop.create_future()
-                await self._drained
+                self._set_timeout(self._timeouts.write)
+                self._drain_waiter = self._loop.create_future()
+                await self._drain_waiter
 
     def finish_sending(self) -> None:
         """The request is complete: from now on the wait is for the answer."""
         self._sending = False
         if self._exchange is not None:
-            self._await_reading()
+            self._start_read_timeout()
 
-    def resume(self, exchange: Exchange) -> None:
+    def resume_reading(self, exchange: Exchange) -> None:
         """Read on, if reading was paused for `exchange`."""
-        if self._paused and self._exchange is exchange and self._transport is not None:
-            self._paused = False
+        if self._reading_paused and self._exchange is exchange and self._transport is not None:
+            self._reading_paused = False
             self._transport.resume_reading()
-            self._await_reading()
+            self._start_read_timeout()
 
-    def _pause(self) -> None:
-        if not self._paused and self._transport is not None:
-            self._paused = True
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and self._transport is not None:
+            self._reading_paused = True
             self._transport.pause_reading()
-            self._be_patient(None)
+            self._set_timeout(None)
 
-    def abandon(self, exchange: Exchange) -> None:
+    def cancel(self, exchange: Exchange) -> None:
         """Close, if `exchange` is still on its way."""
         if self._exchange is exchange:
-            self._end_exchange()
-            self._shut()
-            self._keeper.freed(self)
+            self._detach_exchange()
+            self._abort()
+            self._owner.on_released(self)
 
     def close(self) -> None:
         """Close without telling the keeper. What is on its way fails."""
-        exchange = self._end_exchange()
-        self._shut()
+        exchange = self._detach_exchange()
+        self._abort()
         if exchange is not None:
             exchange.on_error(httpx.ReadError("the connection was closed from this side"))
 
-    def property_of(self, name: str) -> object:
+    def get_extra_info(self, name: str) -> object:
         """What the transport knows under `name`."""
         if name == "peername":
             return self._peername
@@ -206,45 +210,45 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to put the bytes that come: where their reader wants them, or what all connections share."""
-        room = self._incoming.room()
-        self._landing = None if room is None else self._exchange
-        return self._inbox.lend(self) if room is None else room
+        room = self._parser.direct_buffer()
+        self._direct_exchange = None if room is None else self._exchange
+        return self._receive_buffer.acquire(self) if room is None else room
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes have come."""
-        landing, self._landing = self._landing, None
-        data = self._inbox.take(self, nbytes) if landing is None else None
+        landing, self._direct_exchange = self._direct_exchange, None
+        data = self._receive_buffer.consume(self, nbytes) if landing is None else None
         read = self._timeouts.read
-        if read is not None and not self._sending and not self._paused:
+        if read is not None and not self._sending and not self._reading_paused:
             due = self._loop.time() + read
-            self._patience.due = due if due < self._deadline else self._deadline
+            self._timeout.expires_at = due if due < self._deadline else self._deadline
         exchange = self._exchange
         if landing is not None and landing is not exchange:
             raise RuntimeError("this event loop ends an exchange while it fills its buffer")
         if exchange is None:
-            self._refuse()
+            self._close_idle()
             return
         try:
-            complete = self._incoming.landed(nbytes) if data is None else self._incoming.feed(data)
+            complete = self._parser.on_direct_read(nbytes) if data is None else self._parser.feed(data)
         except httpx.RemoteProtocolError as exc:
-            self._fail(exc)
+            self._fail_exchange(exc)
             return
         if complete:
-            self._complete(exchange)
+            self._complete_exchange(exchange)
         elif exchange.streaming:
-            exchange.rouse()
-            if exchange.full and self._exchange is exchange:
-                self._pause()
+            exchange.notify()
+            if exchange.is_full and self._exchange is exchange:
+                self._pause_reading()
 
     def eof_received(self) -> None:
         """The peer has said all it had to say: nothing can follow, so the transport closes (None says so)."""
-        self._lost(None)
+        self._handle_connection_lost(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
         self._transport = None
-        self._keeper.gone(self)
-        self._lost(exc)
+        self._owner.on_closed(self)
+        self._handle_connection_lost(exc)
 
     def pause_writing(self) -> None:
         """The send buffer is full."""
@@ -257,94 +261,98 @@ class Connection(asyncio.BufferedProtocol):
 
     # -- how an exchange ends
 
-    def _refuse(self) -> None:
-        if self.state is State.IDLE:
-            self._shut()
-            self._keeper.died(self)
+    def _close_idle(self) -> None:
+        if self.state is ConnectionState.IDLE:
+            self._abort()
+            self._owner.on_idle_closed(self)
 
-    def _complete(self, exchange: Exchange) -> None:
-        reusable = self._incoming.persistent and not self._sending
-        self._end_exchange()
+    def _complete_exchange(self, exchange: Exchange) -> None:
+        reusable = self._parser.persistent and not self._sending
+        self._detach_exchange()
         if reusable:
-            if self._paused and self._transport is not None:
-                self._paused = False
+            if self._reading_paused and self._transport is not None:
+                self._reading_paused = False
                 self._transport.resume_reading()
-            self.state = State.IDLE
-            self.served += 1
+            self.state = ConnectionState.IDLE
+            self.responses_completed += 1
             self._deadline = math.inf
-            self._timeouts = _AT_REST
-            self._be_patient(self._idle_time())
+            self._timeouts = _NO_TIMEOUTS
+            self._set_timeout(self._keepalive_seconds())
         else:
-            self._shut()
-        self._keeper.freed(self)
+            self._abort()
+        self._owner.on_released(self)
         exchange.on_end()
 
-    def _idle_time(self) -> float:
+    def _keepalive_seconds(self) -> float:
         """Seconds that it may wait in the pool."""
-        promised = self._incoming.idle
-        ours = self._settings.keep_alive
-        return ours if promised is None else min(ours, max(promised - KEEP_ALIVE_MARGIN, promised / 2))
+        promised = self._parser.keepalive_timeout
+        ours = self._settings.keepalive_expiry
+        return ours if promised is None else min(ours, max(promised - KEEPALIVE_MARGIN_SECONDS, promised / 2))
 
-    def _fail(self, error: Exception) -> None:
-        exchange = self._end_exchange()
-        self._shut()
+    def _fail_exchange(self, error: Exception) -> None:
+        exchange = self._detach_exchange()
+        self._abort()
         if exchange is not None:
-            self._keeper.freed(self)
+            self._owner.on_released(self)
             exchange.on_error(error)
 
-    def _lost(self, exc: Exception | None) -> None:
+    def _handle_connection_lost(self, exc: Exception | None) -> None:
         """Nothing more will come: decide what that means for what is on its way."""
         exchange = self._exchange
         if exchange is None:
-            self._refuse()
-            self._shut()
+            self._close_idle()
+            self._abort()
             return
-        error = self._incoming.cut_off(exc, served=self.served)
+        error = self._parser.on_connection_lost(exc, responses_completed=self.responses_completed)
         if error is None:
-            self._complete(exchange)
+            self._complete_exchange(exchange)
         else:
-            self._fail(error)
+            self._fail_exchange(error)
 
-    def _end_exchange(self) -> Exchange | None:
+    def _detach_exchange(self) -> Exchange | None:
         exchange, self._exchange = self._exchange, None
-        self._incoming.end()
+        self._parser.end_response()
         self._wake_sender()
         return exchange
 
-    def _shut(self) -> None:
-        if self.state is State.CLOSED:
+    def _abort(self) -> None:
+        if self.state is ConnectionState.CLOSED:
             return
-        self.state = State.CLOSED
-        self._patience.end()
+        self.state = ConnectionState.CLOSED
+        self._timeout.cancel()
         if self._transport is not None:
             self._transport.abort()
 
     def _wake_sender(self) -> None:
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        if self._drain_waiter is not None and not self._drain_waiter.done():
+            self._drain_waiter.set_result(None)
         if self._exchange is not None and not self._writing_paused:
-            self._await_reading()
+            self._start_read_timeout()
 
     # -- time
 
-    def _await_reading(self) -> None:
+    def _start_read_timeout(self) -> None:
         """Wait for the server; while the request is being made, only for the deadline."""
-        self._be_patient(None if self._sending else self._timeouts.read)
+        self._set_timeout(None if self._sending else self._timeouts.read)
 
-    def _be_patient(self, seconds: float | None) -> None:
+    def _set_timeout(self, seconds: float | None) -> None:
         """Let patience end in `seconds`, or at the deadline if that is sooner; with None at the deadline alone."""
-        self._patience.until(self._deadline if seconds is None else min(self._deadline, self._loop.time() + seconds))
+        self._timeout.set_expiry(
+            self._deadline if seconds is None else min(self._deadline, self._loop.time() + seconds)
+        )
 
-    def _patience_ended(self) -> None:
-        if self.state is State.IDLE:
-            self._shut()
-            self._keeper.died(self)
-        elif self._patience.due >= self._deadline:
-            self._fail(DeadlinePassed("the deadline of the exchange passed before its end"))
-        elif self._writing_paused and self._drained is not None:
-            self._fail(httpx.WriteTimeout(f"the server took no byte of the request for {self._timeouts.write} s"))
+    def _on_timeout(self) -> None:
+        if self.state is ConnectionState.IDLE:
+            self._abort()
+            self._owner.on_idle_closed(self)
+        elif self._timeout.expires_at >= self._deadline:
+            self._fail_exchange(DeadlineExceeded("the deadline of the exchange passed before its end"))
+        elif self._writing_paused and self._drain_waiter is not None:
+            self._fail_exchange(
+                httpx.WriteTimeout(f"the server took no byte of the request for {self._timeouts.write} s")
+            )
         else:
-            self._fail(httpx.ReadTimeout(f"no byte of the response came for {self._timeouts.read} s"))
+            self._fail_exchange(httpx.ReadTimeout(f"no byte of the response came for {self._timeouts.read} s"))
 
 
-_AT_REST = Timeouts(connect=None, read=None, write=None, pool=None)
+_NO_TIMEOUTS = Timeouts(connect=None, read=None, write=None, pool=None)

@@ -6,7 +6,8 @@ is an iterator whose pieces have at most `PIECE` bytes (`PIECE` plus one interna
 more is decoded until the next piece is asked for. Who reads counts and stops; an abandoned bomb has cost one piece.
 
 zlib and brotli can be told how much to put out. The zstandard library cannot: it returns all that its input holds. But
-a zstd frame is a row of blocks, each at most 128 KiB when decoded, and their headers are readable, so `_Zstd` cuts the
+a zstd frame is a row of blocks, each at most 128 KiB when decoded, and their headers are readable, so `_ZstdDecoder`
+cuts the
 input at block borders and hands over only as many blocks at a time as fit in a piece.
 
 Input is taken in slices as well: zlib copies what it did not use after every call, and a long chunk made of tiny gzip
@@ -22,13 +23,13 @@ from typing import Protocol
 import brotli  # type: ignore[import-untyped]  # ships no types
 import zstandard
 
-PIECE = 64 * 1024
-SLICE = 16 * 1024
+MAX_PIECE_BYTES = 64 * 1024
+INPUT_SLICE_BYTES = 16 * 1024
 MAX_CODINGS = 3
-WIDE = frozenset({"br", "zstd"})
+LARGE_WINDOW_CODINGS = frozenset({"br", "zstd"})
 """Codings whose decoders look back on up to 16 MB and so hold as much: gzip and deflate hold 32 KiB."""
-ZSTD_BLOCK = 128 * 1024
-ZSTD_MAX_WINDOW = 8 * 1024 * 1024
+ZSTD_MAX_BLOCK_BYTES = 128 * 1024
+ZSTD_MAX_WINDOW_BYTES = 8 * 1024 * 1024
 """RFC 9659: a zstd content-coding uses a window of at most 8 MB."""
 
 
@@ -51,14 +52,14 @@ class Decoder(Protocol):
         ...
 
 
-def codings_of(values: Iterable[str]) -> tuple[str, ...]:
+def parse_codings(values: Iterable[str]) -> tuple[str, ...]:
     """The codings that Content-Encoding `values` name, in the order they were applied; without `identity`."""
     named = (name.strip().lower() for value in values for name in value.split(","))
     return tuple(name.removeprefix("x-") for name in named if name not in ("", "identity"))
 
 
-def decoder_for(codings: tuple[str, ...]) -> Decoder | None:
-    """A decoder for `codings` (as of `codings_of`), None when there is nothing to decode.
+def make_decoder(codings: tuple[str, ...]) -> Decoder | None:
+    """A decoder for `codings` (as of `parse_codings`), None when there is nothing to decode.
 
     Raises `DecodeError` for a coding that is not known, and for more than `MAX_CODINGS` of them.
     """
@@ -71,16 +72,16 @@ def decoder_for(codings: tuple[str, ...]) -> Decoder | None:
         raise DecodeError(f"the content-coding is none of {', '.join(sorted(_DECODERS))}")
     decoder = _DECODERS[codings[-1]]()
     for name in reversed(codings[:-1]):
-        decoder = _Chain(decoder, _DECODERS[name]())
+        decoder = _ChainedDecoder(decoder, _DECODERS[name]())
     return decoder
 
 
-def needs_memory(codings: Iterable[str]) -> bool:
+def needs_large_window(codings: Iterable[str]) -> bool:
     """Whether decoding a large body of these codings takes megabytes, so that few should be decoded at once."""
-    return not WIDE.isdisjoint(codings)
+    return not LARGE_WINDOW_CODINGS.isdisjoint(codings)
 
 
-class _Chain:
+class _ChainedDecoder:
     """Two decoders, the outer coding first."""
 
     def __init__(self, outer: Decoder, inner: Decoder) -> None:
@@ -95,88 +96,88 @@ class _Chain:
         self._inner.finish()
 
 
-class _Gzip:
+class _GzipDecoder:
     """Members one after the other; zeros or garbage after a whole member are ignored, as gunzip does."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
         self._started = False
         # After a member: None. The first bytes of what may be another: they decide once there are two.
-        self._between: bytes | None = None
-        self._over = False
+        self._next_magic: bytes | None = None
+        self._ignore_rest = False
 
     def feed(self, encoded: bytes) -> Iterator[bytes]:
-        for start in range(0, len(encoded), SLICE):
-            rest = encoded[start : start + SLICE]
-            while rest and not self._over:
-                if self._between is not None:
-                    rest = self._next_member(self._between + rest)
+        for start in range(0, len(encoded), INPUT_SLICE_BYTES):
+            rest = encoded[start : start + INPUT_SLICE_BYTES]
+            while rest and not self._ignore_rest:
+                if self._next_magic is not None:
+                    rest = self._next_member(self._next_magic + rest)
                     continue
                 self._started = True
                 yield from _inflate(self._member, rest)
                 rest = self._member.unused_data
                 if self._member.eof:
-                    self._between = b""
+                    self._next_magic = b""
 
     def _next_member(self, found: bytes) -> bytes:
         """Look at what follows a member; return what the next member begins with, empty when undecided."""
         found = found.lstrip(b"\0")
-        self._between = found[:2]
+        self._next_magic = found[:2]
         if len(found) < 2:
             return b""
         if found[:2] != b"\x1f\x8b":
-            self._over = True
+            self._ignore_rest = True
             return b""
-        self._between = None
+        self._next_magic = None
         self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
         return found
 
     def finish(self) -> None:
-        if self._started and self._between is None:
+        if self._started and self._next_magic is None:
             raise DecodeError("the gzip body ends before its last member does")
 
 
-class _Deflate:
+class _DeflateDecoder:
     """What HTTP calls deflate is the zlib format; some servers send the bare deflate data, so both are read."""
 
     def __init__(self) -> None:
-        self._head = b""
+        self._pending = b""
         self._stream: zlib._Decompress | None = None
 
     def feed(self, encoded: bytes) -> Iterator[bytes]:
         if self._stream is None:
-            encoded = self._head + encoded
+            encoded = self._pending + encoded
             if len(encoded) < 2:
-                self._head = encoded
+                self._pending = encoded
                 return
             # A zlib header has method 8 in its low bits and is a multiple of 31; deflate data begin like that only
             # with a stored block whose padding is not zero, which no encoder writes.
             is_zlib = encoded[0] & 0x0F == 8 and (encoded[0] << 8 | encoded[1]) % 31 == 0
             self._stream = zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
-        for start in range(0, len(encoded), SLICE):
+        for start in range(0, len(encoded), INPUT_SLICE_BYTES):
             if self._stream.eof:
                 return
-            yield from _inflate(self._stream, encoded[start : start + SLICE])
+            yield from _inflate(self._stream, encoded[start : start + INPUT_SLICE_BYTES])
 
     def finish(self) -> None:
-        if self._head if self._stream is None else not self._stream.eof:
+        if self._pending if self._stream is None else not self._stream.eof:
             raise DecodeError("the deflate body ends before its data do")
 
 
 def _inflate(stream: zlib._Decompress, encoded: bytes) -> Iterator[bytes]:
     try:
-        piece = stream.decompress(encoded, PIECE)
+        piece = stream.decompress(encoded, MAX_PIECE_BYTES)
         while piece:
             yield piece
             # A full piece may have left output inside even when all input was taken.
-            if stream.eof or not (stream.unconsumed_tail or len(piece) == PIECE):
+            if stream.eof or not (stream.unconsumed_tail or len(piece) == MAX_PIECE_BYTES):
                 return
-            piece = stream.decompress(stream.unconsumed_tail, PIECE)
+            piece = stream.decompress(stream.unconsumed_tail, MAX_PIECE_BYTES)
     except zlib.error:
         raise DecodeError("the body is not the gzip or deflate data that its Content-Encoding says") from None
 
 
-class _Brotli:
+class _BrotliDecoder:
     def __init__(self) -> None:
         self._stream = brotli.Decompressor()
         self._started = False
@@ -184,10 +185,10 @@ class _Brotli:
     def feed(self, encoded: bytes) -> Iterator[bytes]:
         self._started = self._started or bool(encoded)
         try:
-            piece = self._stream.process(encoded, output_buffer_limit=PIECE)
+            piece = self._stream.process(encoded, output_buffer_limit=MAX_PIECE_BYTES)
             while piece or not self._stream.can_accept_more_data():
                 yield piece
-                piece = self._stream.process(b"", output_buffer_limit=PIECE)
+                piece = self._stream.process(b"", output_buffer_limit=MAX_PIECE_BYTES)
         except brotli.error:
             raise DecodeError("the body is not the br data that its Content-Encoding says") from None
 
@@ -196,11 +197,11 @@ class _Brotli:
             raise DecodeError("the br body ends before its data do")
 
 
-_DICTIONARY_SIZES = (0, 1, 2, 4)
-_CONTENT_SIZES = (0, 2, 4, 8)
+_ZSTD_DICTIONARY_ID_SIZES = (0, 1, 2, 4)
+_ZSTD_CONTENT_SIZE_SIZES = (0, 2, 4, 8)
 
 
-class _Zstd:
+class _ZstdDecoder:
     """Frames one after the other, skippable ones left out, garbage after a whole frame ignored (RFC 8878 section 3.1).
 
     `_read` is the method that finds the end of the next element (frame header, block, checksum, skippable frame) in
@@ -210,24 +211,24 @@ class _Zstd:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._read: Callable[[_Zstd, int], int | None] = _Zstd._frame
+        self._find_element_end: Callable[[_ZstdDecoder, int], int | None] = _ZstdDecoder._frame_header_end
         self._stream: zstandard.ZstdDecompressionObj | None = None
-        self._checksum = False
-        self._skip = 0
-        self._whole = True  # no frame has begun that has not ended
-        self._any = False
+        self._has_checksum = False
+        self._skippable_left = 0
+        self._frame_complete = True  # no frame has begun that has not ended
+        self._seen_frame = False
 
     def feed(self, encoded: bytes) -> Iterator[bytes]:
         self._buffer += encoded
         start = 0
-        while (end := self._read(self, start)) is not None:
+        while (end := self._find_element_end(self, start)) is not None:
             if self._stream is not None and (piece := self._decompress(self._buffer[start:end])):
                 yield piece
             start = end
         del self._buffer[:start]
 
     def finish(self) -> None:
-        if not self._whole or (self._buffer and not self._any):
+        if not self._frame_complete or (self._buffer and not self._seen_frame):
             raise DecodeError("the zstd body ends before its data do")
 
     def _decompress(self, element: bytearray) -> bytes:
@@ -237,70 +238,79 @@ class _Zstd:
         except zstandard.ZstdError:
             raise DecodeError("the body is not the zstd data that its Content-Encoding says") from None
 
-    def _frame(self, start: int) -> int | None:
+    def _frame_header_end(self, start: int) -> int | None:
         head = self._buffer[start : start + 8]
         if len(head) < 5:
             return None
         magic = int.from_bytes(head[:4], "little")
         if magic & 0xFFFFFFF0 == 0x184D2A50:
-            return self._begin_skip(start, head)
+            return self._begin_skippable_frame(start, head)
         if magic != 0xFD2FB528:
             return self._begin_garbage(start)
         descriptor = head[4]
         single = descriptor >> 5 & 1
-        content = _CONTENT_SIZES[descriptor >> 6] or single
-        end = start + 5 + (1 - single) + _DICTIONARY_SIZES[descriptor & 3] + content
+        content = _ZSTD_CONTENT_SIZE_SIZES[descriptor >> 6] or single
+        end = start + 5 + (1 - single) + _ZSTD_DICTIONARY_ID_SIZES[descriptor & 3] + content
         if end > len(self._buffer):
             return None
-        self._checksum = bool(descriptor & 4)
-        self._stream = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW).decompressobj()
-        self._whole, self._any, self._read = False, True, _Zstd._block
+        self._has_checksum = bool(descriptor & 4)
+        self._stream = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW_BYTES).decompressobj()
+        self._frame_complete, self._seen_frame, self._find_element_end = False, True, _ZstdDecoder._block_end
         return end
 
-    def _block(self, start: int) -> int | None:
+    def _block_end(self, start: int) -> int | None:
         if start + 3 > len(self._buffer):
             return None
         header = int.from_bytes(self._buffer[start : start + 3], "little")
         is_last, kind, size = header & 1, header >> 1 & 3, header >> 3
-        if size > ZSTD_BLOCK:
+        if size > ZSTD_MAX_BLOCK_BYTES:
             raise DecodeError("the zstd body has a block larger than the format allows")
         end = start + 3 + (1 if kind == 1 else size)  # kind 1 is one byte, repeated
         if end > len(self._buffer):
             return None
         if is_last:
-            self._read = _Zstd._check if self._checksum else _Zstd._frame
-            self._whole = not self._checksum
+            self._find_element_end = (
+                _ZstdDecoder._checksum_end if self._has_checksum else _ZstdDecoder._frame_header_end
+            )
+            self._frame_complete = not self._has_checksum
         return end
 
-    def _check(self, start: int) -> int | None:
+    def _checksum_end(self, start: int) -> int | None:
         if start + 4 > len(self._buffer):
             return None
-        self._whole, self._read = True, _Zstd._frame
+        self._frame_complete, self._find_element_end = True, _ZstdDecoder._frame_header_end
         return start + 4
 
-    def _begin_skip(self, start: int, head: bytearray) -> int | None:
+    def _begin_skippable_frame(self, start: int, head: bytearray) -> int | None:
         if len(head) < 8:
             return None
-        self._skip = int.from_bytes(head[4:8], "little")
-        self._stream, self._any, self._whole = None, True, not self._skip
-        self._read = _Zstd._skipped if self._skip else _Zstd._frame
+        self._skippable_left = int.from_bytes(head[4:8], "little")
+        self._stream, self._seen_frame, self._frame_complete = None, True, not self._skippable_left
+        self._find_element_end = (
+            _ZstdDecoder._skippable_frame_end if self._skippable_left else _ZstdDecoder._frame_header_end
+        )
         return start + 8
 
-    def _skipped(self, start: int) -> int | None:
-        size = min(self._skip, len(self._buffer) - start)
-        self._skip -= size
-        if not self._skip:
-            self._whole, self._read = True, _Zstd._frame
+    def _skippable_frame_end(self, start: int) -> int | None:
+        size = min(self._skippable_left, len(self._buffer) - start)
+        self._skippable_left -= size
+        if not self._skippable_left:
+            self._frame_complete, self._find_element_end = True, _ZstdDecoder._frame_header_end
         return start + size if size else None
 
     def _begin_garbage(self, start: int) -> int | None:
-        if not self._any:
+        if not self._seen_frame:
             raise DecodeError("the body is not the zstd data that its Content-Encoding says")
-        self._stream, self._read = None, _Zstd._garbage
-        return self._garbage(start)
+        self._stream, self._find_element_end = None, _ZstdDecoder._garbage_end
+        return self._garbage_end(start)
 
-    def _garbage(self, start: int) -> int | None:
+    def _garbage_end(self, start: int) -> int | None:
         return len(self._buffer) if start < len(self._buffer) else None
 
 
-_DECODERS: dict[str, Callable[[], Decoder]] = {"gzip": _Gzip, "deflate": _Deflate, "br": _Brotli, "zstd": _Zstd}
+_DECODERS: dict[str, Callable[[], Decoder]] = {
+    "gzip": _GzipDecoder,
+    "deflate": _DeflateDecoder,
+    "br": _BrotliDecoder,
+    "zstd": _ZstdDecoder,
+}

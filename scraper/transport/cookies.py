@@ -18,32 +18,32 @@ from datetime import UTC, datetime
 from math import inf
 
 from scraper.model import FieldList, Url
-from scraper.urls.scope_modes import registrable
+from scraper.urls.scope_modes import registrable_domain
 
-MAX_COOKIE = 4096
+MAX_COOKIE_BYTES = 4096
 """Bytes of a cookie's name and value together."""
-MAX_ATTRIBUTE = 1024
+MAX_ATTRIBUTE_BYTES = 1024
 """Bytes of an attribute's value; a longer attribute is passed over."""
-MAX_PER_HOST = 50
+MAX_COOKIES_PER_DOMAIN = 50
 """Cookies of one domain."""
 MAX_COOKIES = 3000
 """Cookies in all."""
-MAX_SET = 100
+MAX_SET_COOKIE_FIELDS = 100
 """Set-Cookie fields of one response that are looked at."""
-MAX_SENT = 8 * 1024
+MAX_COOKIE_HEADER_BYTES = 8 * 1024
 """Bytes of a Cookie header: servers refuse longer ones. What does not fit is left out, shortest paths first."""
-MAX_AGE = 400 * 86_400
+MAX_AGE_SECONDS = 400 * 86_400
 """Seconds a cookie may live (section 5.5)."""
 
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_ADDRESS = re.compile(r"\[.*\]|[\d.]+")
-_AGE = re.compile(rb"-?[0-9]{1,20}")
+_CONTROL_CHARACTERS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_IP_LITERAL = re.compile(r"\[.*\]|[\d.]+")
+_MAX_AGE_VALUE = re.compile(rb"-?[0-9]{1,20}")
 # Section 5.1.1: what separates the parts of a date, and what the parts look like.
-_BETWEEN = re.compile(r"[\t\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+")
-_TIME = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?![0-9])")
-_DAY = re.compile(r"([0-9]{1,2})(?![0-9])")
-_YEAR = re.compile(r"([0-9]{2,4})(?![0-9])")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DATE_DELIMITERS = re.compile(r"[\t\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+")
+_DATE_TIME = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?![0-9])")
+_DATE_DAY = re.compile(r"([0-9]{1,2})(?![0-9])")
+_DATE_YEAR = re.compile(r"([0-9]{2,4})(?![0-9])")
+_MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +59,16 @@ class Cookie:
     domain: str
     port: str
     path: bytes
-    exact: bool
-    tls: bool
+    host_only: bool
+    from_https: bool
     secure: bool
     expires: float
-    order: int = 0
+    creation_number: int = 0
 
     @property
     def key(self) -> tuple[bytes, bytes, str, bool]:
         """What tells it from the other cookies of its domain."""
-        return self.name, self.path, self.port, self.exact
+        return self.name, self.path, self.port, self.host_only
 
 
 class CookieJar:
@@ -76,9 +76,9 @@ class CookieJar:
 
     def __init__(self) -> None:
         # Least recently used first, both the domains and the cookies of a domain.
-        self._shelves: OrderedDict[str, OrderedDict[tuple[bytes, bytes, str, bool], Cookie]] = OrderedDict()
+        self._by_domain: OrderedDict[str, OrderedDict[tuple[bytes, bytes, str, bool], Cookie]] = OrderedDict()
         self._count = 0
-        self._made = 0
+        self._created_count = 0
 
     def __len__(self) -> int:
         return self._count
@@ -91,103 +91,105 @@ class CookieJar:
         for name, value in fields:
             if len(name) == 10 and name.lower() == b"set-cookie":
                 looked_at += 1
-                if looked_at > MAX_SET:
+                if looked_at > MAX_SET_COOKIE_FIELDS:
                     return
-                cookie = read_cookie(url, value, now)
+                cookie = parse_set_cookie(url, value, now)
                 if cookie is not None:
-                    self._put(cookie, is_https(url), now)
+                    self._insert(cookie, is_https(url), now)
 
-    def header(self, url: Url, now: float) -> bytes | None:
+    def cookie_header(self, url: Url, now: float) -> bytes | None:
         """The value of the Cookie header for a request to `url`, or None."""
-        if not self._shelves:
+        if not self._by_domain:
             return None
         host, _, port = _host_and_port(url)
-        path, secure = _path(url), is_https(url)
+        path, secure = _request_path(url), is_https(url)
         fitting: list[Cookie] = []
-        for domain in _with_parents(host):
-            shelf = self._shelves.get(domain)
+        for domain in _domain_and_parents(host):
+            shelf = self._by_domain.get(domain)
             for cookie in list(shelf.values()) if shelf is not None else ():
                 if cookie.expires <= now:
-                    self._drop(cookie)
+                    self._delete(cookie)
                 elif (
-                    (domain == host or not cookie.exact)
+                    (domain == host or not cookie.host_only)
                     and cookie.port == port
-                    and (secure or not cookie.tls)
+                    and (secure or not cookie.from_https)
                     and path_matches(path, cookie.path)
                 ):
                     fitting.append(cookie)
-        return self._written(fitting)
+        return self._serialize(fitting)
 
-    def _written(self, fitting: list[Cookie]) -> bytes | None:
-        fitting.sort(key=lambda cookie: (-len(cookie.path), cookie.order))
+    def _serialize(self, fitting: list[Cookie]) -> bytes | None:
+        fitting.sort(key=lambda cookie: (-len(cookie.path), cookie.creation_number))
         parts: list[bytes] = []
         size = 0
         for cookie in fitting:
             part = cookie.name + b"=" + cookie.value if cookie.name else cookie.value
             size += len(part) + 2
-            if size > MAX_SENT + 2:
+            if size > MAX_COOKIE_HEADER_BYTES + 2:
                 break
             parts.append(part)
-            self._shelves.move_to_end(cookie.domain)
-            self._shelves[cookie.domain].move_to_end(cookie.key)
+            self._by_domain.move_to_end(cookie.domain)
+            self._by_domain[cookie.domain].move_to_end(cookie.key)
         return b"; ".join(parts) if parts else None
 
-    def _put(self, cookie: Cookie, from_https: bool, now: float) -> None:
-        shelf = self._shelves.setdefault(cookie.domain, OrderedDict())
-        if not from_https and self._would_hide_a_secure_one(cookie):
-            self._forget_if_empty(cookie.domain)
+    def _insert(self, cookie: Cookie, from_https: bool, now: float) -> None:
+        shelf = self._by_domain.setdefault(cookie.domain, OrderedDict())
+        if not from_https and self._would_shadow_secure(cookie):
+            self._drop_if_empty(cookie.domain)
             return
         before = shelf.pop(cookie.key, None)
         self._count -= before is not None
         if cookie.expires > now:
-            self._made += 1
+            self._created_count += 1
             # A cookie that is set anew keeps its place in the order of sending.
-            shelf[cookie.key] = replace(cookie, order=self._made if before is None else before.order)
-            self._shelves.move_to_end(cookie.domain)
+            shelf[cookie.key] = replace(
+                cookie, creation_number=self._created_count if before is None else before.creation_number
+            )
+            self._by_domain.move_to_end(cookie.domain)
             self._count += 1
-        if len(shelf) > MAX_PER_HOST:
+        if len(shelf) > MAX_COOKIES_PER_DOMAIN:
             expired = next((old for old in shelf.values() if old.expires <= now), None)
-            self._drop(expired or next(iter(shelf.values())))
+            self._delete(expired or next(iter(shelf.values())))
         if self._count > MAX_COOKIES:
-            oldest = next(iter(self._shelves.values()))
-            self._drop(next(iter(oldest.values())))
-        self._forget_if_empty(cookie.domain)
+            oldest = next(iter(self._by_domain.values()))
+            self._delete(next(iter(oldest.values())))
+        self._drop_if_empty(cookie.domain)
 
-    def _would_hide_a_secure_one(self, cookie: Cookie) -> bool:
+    def _would_shadow_secure(self, cookie: Cookie) -> bool:
         """Section 5.7, step 15: what came over https cannot be overlaid from http."""
-        for domain in _with_parents(cookie.domain):
-            for old in self._shelves.get(domain, {}).values():
+        for domain in _domain_and_parents(cookie.domain):
+            for old in self._by_domain.get(domain, {}).values():
                 if old.secure and old.name == cookie.name and path_matches(cookie.path, old.path):
                     return True
         return False
 
-    def _drop(self, cookie: Cookie) -> None:
-        del self._shelves[cookie.domain][cookie.key]
+    def _delete(self, cookie: Cookie) -> None:
+        del self._by_domain[cookie.domain][cookie.key]
         self._count -= 1
-        self._forget_if_empty(cookie.domain)
+        self._drop_if_empty(cookie.domain)
 
-    def _forget_if_empty(self, domain: str) -> None:
-        if not self._shelves.get(domain, True):
-            del self._shelves[domain]
+    def _drop_if_empty(self, domain: str) -> None:
+        if not self._by_domain.get(domain, True):
+            del self._by_domain[domain]
 
 
-def read_cookie(url: Url, field: bytes, now: float) -> Cookie | None:
+def parse_set_cookie(url: Url, field: bytes, now: float) -> Cookie | None:
     """The cookie that the Set-Cookie value `field` of a response from `url` sets, or None when it is refused.
 
     RFC 6265bis sections 5.6 and 5.7. One that has expired already is returned: it deletes its namesake.
     """
-    if _CONTROL.search(field):
+    if _CONTROL_CHARACTERS.search(field):
         return None
     pair, _, rest = field.partition(b";")
     name, equals, value = pair.partition(b"=")
     if not equals:
         name, value = b"", name
     name, value = name.strip(b" \t"), value.strip(b" \t")
-    if not (name or value) or len(name) + len(value) > MAX_COOKIE:
+    if not (name or value) or len(name) + len(value) > MAX_COOKIE_BYTES:
         return None
-    attributes = _attributes(rest)
+    attributes = _parse_attributes(rest)
     host, _, port = _host_and_port(url)
-    domain = _domain(host, attributes.get(b"domain", b""))
+    domain = _cookie_domain(host, attributes.get(b"domain", b""))
     secure = b"secure" in attributes
     if domain is None or (secure and not is_https(url)):
         return None
@@ -202,7 +204,7 @@ def read_cookie(url: Url, field: bytes, now: float) -> Cookie | None:
         return None
     if prefix.startswith(b"__host-") and not (name and secure and exact and path == b"/"):
         return None
-    expires = _expires(attributes, now)
+    expires = _expiry_time(attributes, now)
     return Cookie(name, value, domain or host, port, path, exact, is_https(url), secure, expires)
 
 
@@ -218,18 +220,18 @@ def path_matches(path: bytes, prefix: bytes) -> bool:
     )
 
 
-def parse_date(text: str) -> float | None:
+def parse_cookie_date(text: str) -> float | None:
     """The instant that a cookie's Expires names (section 5.1.1), or None when it names none."""
     time: tuple[int, ...] | None = None
     day = month = year = None
-    for token in _BETWEEN.split(text[:MAX_ATTRIBUTE]):
-        if time is None and (found := _TIME.match(token)):
+    for token in _DATE_DELIMITERS.split(text[:MAX_ATTRIBUTE_BYTES]):
+        if time is None and (found := _DATE_TIME.match(token)):
             time = tuple(map(int, found.groups()))
-        elif day is None and (found := _DAY.match(token)):
+        elif day is None and (found := _DATE_DAY.match(token)):
             day = int(found[1])
-        elif month is None and token[:3].lower() in _MONTHS:
-            month = _MONTHS.index(token[:3].lower()) + 1
-        elif year is None and (found := _YEAR.match(token)):
+        elif month is None and token[:3].lower() in _MONTH_NAMES:
+            month = _MONTH_NAMES.index(token[:3].lower()) + 1
+        elif year is None and (found := _DATE_YEAR.match(token)):
             year = int(found[1])
     if time is None or day is None or month is None or year is None:
         return None
@@ -243,27 +245,27 @@ def parse_date(text: str) -> float | None:
         return None
 
 
-def _attributes(text: bytes) -> dict[bytes, bytes]:
+def _parse_attributes(text: bytes) -> dict[bytes, bytes]:
     """Names in lower case; of a repeated attribute the last one counts."""
     found: dict[bytes, bytes] = {}
     for part in text.split(b";"):
         name, _, value = part.partition(b"=")
         value = value.strip(b" \t")
-        if len(value) <= MAX_ATTRIBUTE:
+        if len(value) <= MAX_ATTRIBUTE_BYTES:
             found[name.strip(b" \t").lower()] = value
     return found
 
 
-def _expires(attributes: dict[bytes, bytes], now: float) -> float:
+def _expiry_time(attributes: dict[bytes, bytes], now: float) -> float:
     age = attributes.get(b"max-age", b"")
-    if _AGE.fullmatch(age):
+    if _MAX_AGE_VALUE.fullmatch(age):
         seconds = int(age)
-        return now + min(seconds, MAX_AGE) if seconds > 0 else -inf
-    instant = parse_date(attributes.get(b"expires", b"").decode("latin-1"))
-    return inf if instant is None else min(instant, now + MAX_AGE)
+        return now + min(seconds, MAX_AGE_SECONDS) if seconds > 0 else -inf
+    instant = parse_cookie_date(attributes.get(b"expires", b"").decode("latin-1"))
+    return inf if instant is None else min(instant, now + MAX_AGE_SECONDS)
 
 
-def _domain(host: str, attribute: bytes) -> str | None:
+def _cookie_domain(host: str, attribute: bytes) -> str | None:
     """The domain a cookie is for: empty when it is for `host` alone, None when it must be refused."""
     if not attribute.isascii():
         return None
@@ -273,14 +275,14 @@ def _domain(host: str, attribute: bytes) -> str | None:
     if domain == host:
         # A public suffix may have a page of its own, but nobody below it is in the same hands.
         return "" if _is_public_suffix(domain) else domain
-    if not host.endswith("." + domain) or _ADDRESS.fullmatch(host) or _is_public_suffix(domain):
+    if not host.endswith("." + domain) or _IP_LITERAL.fullmatch(host) or _is_public_suffix(domain):
         return None
     return domain
 
 
 def _is_public_suffix(domain: str) -> bool:
     below = f"a.{domain}"
-    return "." not in domain or registrable(below) == below
+    return "." not in domain or registrable_domain(below) == below
 
 
 def _host_and_port(url: Url) -> tuple[str, str, str]:
@@ -290,17 +292,17 @@ def _host_and_port(url: Url) -> tuple[str, str, str]:
     return url.host.partition(":")
 
 
-def _path(url: Url) -> bytes:
+def _request_path(url: Url) -> bytes:
     return url.target.partition("?")[0].encode("latin-1", "replace")
 
 
 def _default_path(url: Url) -> bytes:
     """Section 5.1.4: the directory of what was asked for."""
-    path = _path(url)
+    path = _request_path(url)
     return path[: path.rfind(b"/")] or b"/"
 
 
-def _with_parents(host: str) -> Iterator[str]:
+def _domain_and_parents(host: str) -> Iterator[str]:
     """`host`, and every domain above it."""
     yield host
     at = -1 if host.startswith("[") else host.find(".")

@@ -14,14 +14,14 @@ from typing import NamedTuple
 import httpx
 
 from scraper.transport.address_guard import AddressGuard
-from scraper.transport.connection import Connection, Keeper
-from scraper.transport.errors import AddressRefused, DeadlinePassed, TlsError
-from scraper.transport.receive_buffer import Inbox
+from scraper.transport.connection import Connection, ConnectionOwner
+from scraper.transport.errors import AddressRefused, DeadlineExceeded, TlsError
+from scraper.transport.receive_buffer import SharedReceiveBuffer
 from scraper.transport.resolver import Address, Resolver, race
 from scraper.transport.settings import TransportSettings
 
-_ORIGIN = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[!$&'()*+,;=\-._~%0-9A-Za-z]+)(?::([0-9]{1,5}))?")
-_PORTS = {"http": 80, "https": 443}
+_ORIGIN_PATTERN = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[!$&'()*+,;=\-._~%0-9A-Za-z]+)(?::([0-9]{1,5}))?")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Origin(NamedTuple):
@@ -30,7 +30,7 @@ class Origin(NamedTuple):
     tls: bool
     host: str
     port: int
-    key: str
+    authority: str
 
 
 @lru_cache(maxsize=4096)
@@ -39,14 +39,14 @@ def parse_origin(text: str) -> Origin:
 
     Raises `httpx.UnsupportedProtocol` for other schemes and `httpx.LocalProtocolError` for what is no origin.
     """
-    found = _ORIGIN.fullmatch(text)
+    found = _ORIGIN_PATTERN.fullmatch(text)
     if found is None:
         scheme = text.partition("://")[0]
-        if scheme not in _PORTS:
+        if scheme not in _DEFAULT_PORTS:
             raise httpx.UnsupportedProtocol(f"only http and https are spoken here, not {scheme[:20]!r}")
         raise httpx.LocalProtocolError(f"not an origin: {text[:200]!r}")
     scheme, host, digits = found.groups()
-    default = _PORTS[scheme]
+    default = _DEFAULT_PORTS[scheme]
     port = int(digits) if digits else default
     if not 0 < port < 65536:
         raise httpx.LocalProtocolError(f"not a port: {port}")
@@ -54,9 +54,9 @@ def parse_origin(text: str) -> Origin:
     return Origin(scheme == "https", name.strip("[]"), port, name if port == default else f"{name}:{port}")
 
 
-def named(origin: str, server_name: str) -> str:
+def pool_key(origin: str, sni_hostname: str) -> str:
     """`origin` with another name for TLS than its own: what the pool keeps such connections under."""
-    return f"{origin}#{server_name}"
+    return f"{origin}#{sni_hostname}"
 
 
 class Dialer:
@@ -67,45 +67,45 @@ class Dialer:
         settings: TransportSettings,
         guard: AddressGuard | None,
         resolver: Resolver,
-        keeper: Keeper,
-        tls: ssl.SSLContext | None,
+        owner: ConnectionOwner,
+        ssl_context: ssl.SSLContext | None,
     ) -> None:
         self._settings = settings
         self._guard = guard
         self._resolver = resolver
-        self._keeper = keeper
-        self._tls = tls
-        self._inbox = Inbox()
+        self._owner = owner
+        self._ssl_context = ssl_context
+        self._receive_buffer = SharedReceiveBuffer()
 
-    async def dial(self, text: str, seconds: float | None, deadline: float) -> Connection:
+    async def dial(self, pool_key: str, timeout: float | None, deadline: float) -> Connection:
         """Connect to the origin `text` within `seconds`, before `deadline` (an instant of the loop's clock).
 
-        `text` may be `named`. Raises `ResolveFailed`, `AddressRefused`, `TlsError`, `httpx.ConnectError`,
-        `httpx.ConnectTimeout`, `DeadlinePassed`, and what `parse_origin` raises.
+        `text` may be `named`. Raises `ResolveError`, `AddressRefused`, `TlsError`, `httpx.ConnectError`,
+        `httpx.ConnectTimeout`, `DeadlineExceeded`, and what `parse_origin` raises.
         """
-        plain, _, server_name = text.partition("#")
+        plain, _, server_name = pool_key.partition("#")
         origin = parse_origin(plain)
         now = asyncio.get_running_loop().time()
-        until = deadline if seconds is None else min(deadline, now + seconds)
+        until = deadline if timeout is None else min(deadline, now + timeout)
         try:
             async with asyncio.timeout_at(None if until == math.inf else until) as patience:
-                return await self._open(origin, text, server_name or origin.host.rstrip("."))
+                return await self._connect(origin, pool_key, server_name or origin.host.rstrip("."))
         except TimeoutError:
             if patience.expired() and until == deadline:
-                raise DeadlinePassed("the deadline of the exchange passed before a connection stood") from None
-            within = f" within {seconds} s" if patience.expired() else ""
-            raise httpx.ConnectTimeout(f"no connection to {origin.key}{within}") from None
+                raise DeadlineExceeded("the deadline of the exchange passed before a connection stood") from None
+            within = f" within {timeout} s" if patience.expired() else ""
+            raise httpx.ConnectTimeout(f"no connection to {origin.authority}{within}") from None
         except ssl.SSLError as exc:
-            raise TlsError(f"{origin.key}: {_reason(exc)}") from exc
+            raise TlsError(f"{origin.authority}: {_tls_error_reason(exc)}") from exc
         except OSError as exc:
             self._resolver.forget(origin.host)
-            raise httpx.ConnectError(f"cannot connect to {origin.key}: {exc.strerror or exc}") from exc
+            raise httpx.ConnectError(f"cannot connect to {origin.authority}: {exc.strerror or exc}") from exc
 
-    async def _open(self, origin: Origin, text: str, server_name: str) -> Connection:
-        addresses = self._permitted(origin, await self._resolver.resolve(origin.host))
-        tls = self._context() if origin.tls else None
+    async def _connect(self, origin: Origin, text: str, server_name: str) -> Connection:
+        addresses = self._allowed(origin, await self._resolver.resolve(origin.host))
+        tls = self._get_ssl_context() if origin.tls else None
         if tls is not None:
-            _check_name(tls, origin, server_name)
+            _check_tls_name(tls, origin, server_name)
         loop = asyncio.get_running_loop()
 
         async def attempt(address: Address) -> socket.socket:
@@ -121,39 +121,39 @@ class Dialer:
         sock = await race(
             addresses, attempt, delay=self._settings.happy_eyeballs_delay, discard=lambda lost: lost.close()
         )
-        connection = Connection(text, self._settings, self._keeper, self._inbox)
+        connection = Connection(text, self._settings, self._owner, self._receive_buffer)
         name = server_name if origin.tls else None
         # From here on the loop owns the socket and closes it, also when the handshake fails or is cancelled.
         await loop.create_connection(lambda: connection, sock=sock, ssl=tls, server_hostname=name)
         return connection
 
-    def _permitted(self, origin: Origin, addresses: Sequence[Address]) -> list[Address]:
+    def _allowed(self, origin: Origin, addresses: Sequence[Address]) -> list[Address]:
         """The addresses that may be connected to. Raises `AddressRefused` when none may."""
         if self._guard is None:
             return list(addresses)
-        rules = [self._guard.judge(origin.key, address.ip) for address in addresses]
+        rules = [self._guard.refusal_rule(origin.authority, address.ip) for address in addresses]
         permitted = [address for address, rule in zip(addresses, rules, strict=True) if rule is None]
         if not permitted:
             rule = next((r for r in rules if r is not None), "no address")
-            raise AddressRefused(f"{origin.key} is at {addresses[0].ip}, which is refused: {rule}", rule=rule)
+            raise AddressRefused(f"{origin.authority} is at {addresses[0].ip}, which is refused: {rule}", rule=rule)
         return permitted
 
-    def _context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = httpx.create_ssl_context(verify=self._settings.verify_tls)
-            self._tls.set_alpn_protocols(["http/1.1"])
-        return self._tls
+    def _get_ssl_context(self) -> ssl.SSLContext:
+        if self._ssl_context is None:
+            self._ssl_context = httpx.create_ssl_context(verify=self._settings.verify_tls)
+            self._ssl_context.set_alpn_protocols(["http/1.1"])
+        return self._ssl_context
 
 
-def _check_name(tls: ssl.SSLContext, origin: Origin, name: str) -> None:
+def _check_tls_name(tls: ssl.SSLContext, origin: Origin, name: str) -> None:
     """Raises `TlsError` if TLS cannot ask for `name`; found out later, asyncio would leave the socket open."""
     try:
         tls.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=name)
     except (ValueError, TypeError) as exc:
-        raise TlsError(f"{origin.key}: {name[:100]!r} is not a name for TLS: {exc}") from exc
+        raise TlsError(f"{origin.authority}: {name[:100]!r} is not a name for TLS: {exc}") from exc
 
 
-def _reason(exc: ssl.SSLError) -> str:
+def _tls_error_reason(exc: ssl.SSLError) -> str:
     if isinstance(exc, ssl.SSLCertVerificationError):
         return f"the certificate is not trusted: {exc.verify_message}"
     reason = (exc.reason or exc.strerror or str(exc)).replace("_", " ").lower()

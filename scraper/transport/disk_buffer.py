@@ -20,81 +20,81 @@ from collections.abc import Iterator
 
 from scraper.transport.buffer_pool import Buffer
 
-_NOWHERE = memoryview(b"")
-SPARE = 4096
+_EMPTY_VIEW = memoryview(b"")
+SPARE_BYTES = 4096
 """Bytes behind the limit. A page, so that a file's batches begin at pages, which costs its file system least."""
 
 
-class Landing:
+class DiskBuffer:
     """A body's bytes that are not with the disk yet, in `buffer`."""
 
-    __slots__ = ("_buffer", "_filled", "_first", "_kept", "_limit", "_room")
+    __slots__ = ("_accepted", "_batch_start", "_buffer", "_limit", "_received", "_view")
 
     def __init__(self, buffer: Buffer) -> None:
         self._buffer: Buffer | None = None
-        self._room = _NOWHERE
-        self._limit = self._first = self._kept = self._filled = 0
-        self.turn(buffer)
+        self._view = _EMPTY_VIEW
+        self._limit = self._batch_start = self._accepted = self._received = 0
+        self.swap(buffer)
 
     # -- for the connection
 
-    def room(self, left: int) -> memoryview | None:
+    def receive_view(self, remaining: int) -> memoryview | None:
         """Where the next bytes of a body may go of which `left` are to come; None while there is no room."""
-        filled, limit = self._filled, self._limit
+        filled, limit = self._received, self._limit
         if filled >= limit:
             return None
-        return self._room[filled : limit + 1 if left == limit - filled else limit]
+        return self._view[filled : limit + 1 if remaining == limit - filled else limit]
 
-    def landed(self, size: int) -> None:
+    def mark_received(self, size: int) -> None:
         """`size` bytes of the body have come into the room."""
-        self._filled += size
+        self._received += size
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether there is no room."""
-        return self._filled >= self._limit
+        return self._received >= self._limit
 
-    def take_in(self, piece: bytes) -> Iterator[None]:
+    def copy_from(self, piece: bytes) -> Iterator[None]:
         """Copy a piece that came by another way; after each step its reader must make room where there is none."""
         left = memoryview(piece)
         while left:
-            size = min(len(left), self._limit - self._filled)
+            size = min(len(left), self._limit - self._received)
             assert size, "whoever reads a full landing turns it"
-            self._room[self._filled : self._filled + size] = left[:size]
-            self._filled += size
+            self._view[self._received : self._received + size] = left[:size]
+            self._received += size
             left = left[size:]
             yield
 
     # -- for the reader
 
     @property
-    def fresh(self) -> memoryview:
+    def unread(self) -> memoryview:
         """What has come since the reader last kept or dropped something."""
-        return self._room[self._kept : self._filled]
+        return self._view[self._accepted : self._received]
 
-    def drop(self, size: int) -> None:
+    def discard(self, size: int) -> None:
         """The first `size` fresh bytes are not wanted. Nothing may have been kept before."""
-        assert self._first == self._kept, "what is dropped comes first"
-        self._first += size
-        self._kept += size
+        assert self._batch_start == self._accepted, "what is dropped comes first"
+        self._batch_start += size
+        self._accepted += size
 
-    def keep(self, size: int) -> None:
+    def accept(self, size: int) -> None:
         """The first `size` fresh bytes belong to the batch."""
-        self._kept += size
+        self._accepted += size
 
     @property
-    def due(self) -> bool:
+    def batch_is_full(self) -> bool:
         """Whether the batch is to be written now, and the landing turned."""
-        return self._kept >= self._limit
+        return self._accepted >= self._limit
 
-    def hand_over(self) -> tuple[memoryview, Buffer | None]:
+    def detach(self) -> tuple[memoryview, Buffer | None]:
         """What was kept, and the buffer it is in, None if that went before. There is no room until the next `turn`."""
-        batch, buffer = self._room[self._first : self._kept], self._buffer
-        self._buffer, self._room = None, _NOWHERE
-        self._limit = self._first = self._kept = self._filled = 0
+        batch, buffer = self._view[self._batch_start : self._accepted], self._buffer
+        self._buffer, self._view = None, _EMPTY_VIEW
+        self._limit = self._batch_start = self._accepted = self._received = 0
         return batch, buffer
 
-    def turn(self, buffer: Buffer) -> None:
+    def swap(self, buffer: Buffer) -> None:
         """Go on in `buffer`."""
-        self._buffer, self._room = buffer, buffer.room
-        self._limit = len(buffer.room) - SPARE
+        self._buffer, self._view = buffer, buffer.view
+        self._limit = len(buffer.view) - SPARE_BYTES

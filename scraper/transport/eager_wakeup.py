@@ -5,12 +5,13 @@ Why not a future
 A future lets the event loop run the task later. When a poll finds a thousand sockets readable, a thousand answers would
 first be taken in, and only then would the first task look at its own: by then its bytes have left the processor's
 caches, the allocator has fetched tens of megabytes from the system to give them back at once, and the collector goes
-through thousands of objects that live only because their task has not run yet. With `Wake`, an answer is consumed
+through thousands of objects that live only because their task has not run yet. With `InlineFuture`, an answer is
+consumed
 before the next socket is read, so that a request costs nearly the same however many are under way, and what is in
 memory is what the tasks keep.
 
 With few connections it is the other way round: what has come fits the caches, and code that is run for a dozen answers
-in a row is there when the next one needs it. `ring_soon` lets the loop run the task, as a future does: a file of 10 KB
+in a row is there when the next one needs it. `wake_soon` lets the loop run the task, as a future does: a file of 10 KB
 costs a tenth less over 16 connections.
 
 What that asks of whoever rings
@@ -31,24 +32,24 @@ from collections.abc import Callable, Generator
 from contextvars import Context
 
 
-class Wake:
+class InlineFuture:
     """What one task at a time waits for, as often as it likes; a ring that nobody waits for ends the next wait."""
 
-    __slots__ = ("_asyncio_future_blocking", "_cancelled", "_context", "_loop", "_rung", "_step")
+    __slots__ = ("_asyncio_future_blocking", "_cancelled", "_context", "_loop", "_step", "_woken")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._asyncio_future_blocking = False
         self._loop = loop
-        self._rung = False
-        self._step: Callable[[Wake], object] | None = None
+        self._woken = False
+        self._step: Callable[[InlineFuture], object] | None = None
         self._context: Context | None = None
         self._cancelled: asyncio.CancelledError | None = None
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """End the wait. The task may have gone on, and be anywhere, when this returns."""
         step, context = self._step, self._context
         if step is None:
-            self._rung = True
+            self._woken = True
             return
         self._step = self._context = None
         if context is None or current_task(self._loop) is not None:
@@ -60,18 +61,18 @@ class Wake:
             # They end the loop, and must not be taken for the trouble of one connection by the caller's caller.
             self._loop.call_soon(_raise, exc)
 
-    def ring_soon(self) -> None:
+    def wake_soon(self) -> None:
         """End the wait; the loop lets the task go on in its turn."""
         step, context = self._step, self._context
         if step is None:
-            self._rung = True
+            self._woken = True
             return
         self._step = self._context = None
         self._loop.call_soon(step, self, context=context)
 
-    def __await__(self) -> Generator[Wake, None, None]:
-        if self._rung:
-            self._rung = False
+    def __await__(self) -> Generator[InlineFuture, None, None]:
+        if self._woken:
+            self._woken = False
             return
         if self._step is not None:
             raise RuntimeError("two tasks wait for the same answer")
@@ -80,7 +81,7 @@ class Wake:
 
     # -- what a task asks for
 
-    def add_done_callback(self, step: Callable[[Wake], object], *, context: Context | None = None) -> None:
+    def add_done_callback(self, step: Callable[[InlineFuture], object], *, context: Context | None = None) -> None:
         """`step(self)`, run in `context`, lets the task go on."""
         self._step = step
         self._context = context

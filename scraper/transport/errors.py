@@ -1,7 +1,7 @@
 """What goes wrong on the wire and httpx has no word for. Each is an httpx exception, so httpx users catch it unaware.
 
 httpx.ConnectError
-+-- ResolveFailed     the name has no address; `permanent` says that asking again is vain
++-- ResolveError     the name has no address; `permanent` says that asking again is vain
 +-- AddressRefused    the guard forbids every address of the name; `rule` is the one that decided
 +-- TlsError          the handshake failed or the certificate is not trusted
 httpx.RemoteProtocolError
@@ -9,7 +9,7 @@ httpx.RemoteProtocolError
 +-- BodyTooLarge      the body is, or says it will be, larger than the caller allows
 +-- Stale             a connection from the pool died before a byte of the answer came
 httpx.TimeoutException
-+-- DeadlinePassed    the time for the whole exchange is over, whatever the phase
++-- DeadlineExceeded    the time for the whole exchange is over, whatever the phase
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import httpx
 
 
-class ResolveFailed(httpx.ConnectError):
+class ResolveError(httpx.ConnectError):
     """A host name could not be resolved."""
 
     def __init__(self, message: str, *, permanent: bool) -> None:
@@ -37,7 +37,7 @@ class TlsError(httpx.ConnectError):
     """No trusted TLS connection could be made; the message names the reason."""
 
 
-class Truncated(httpx.RemoteProtocolError):
+class TruncatedResponse(httpx.RemoteProtocolError):
     """The response ended too early: its message says truncated."""
 
 
@@ -49,9 +49,9 @@ class BodyTooLarge(httpx.RemoteProtocolError):
         self.limit = limit
 
 
-class Stale(httpx.RemoteProtocolError):
+class StaleConnection(httpx.RemoteProtocolError):
     """The server closed a connection while it was unused: the request may be sent again if it is idempotent."""
 
 
-class DeadlinePassed(httpx.TimeoutException):
+class DeadlineExceeded(httpx.TimeoutException):
     """The deadline of the whole exchange passed."""

@@ -15,19 +15,19 @@ import httpx
 
 from scraper.transport.address_guard import AddressGuard
 from scraper.transport.connection import Connection
-from scraper.transport.dialer import Dialer, named, parse_origin
+from scraper.transport.dialer import Dialer, parse_origin, pool_key
 from scraper.transport.errors import (
     AddressRefused,
     BodyTooLarge,
-    DeadlinePassed,
-    ResolveFailed,
-    Stale,
+    DeadlineExceeded,
+    ResolveError,
+    StaleConnection,
     TlsError,
-    Truncated,
+    TruncatedResponse,
 )
 from scraper.transport.exchange import Exchange
-from scraper.transport.http1_framing import Fields, frame_content, request_head
-from scraper.transport.pool import Pool
+from scraper.transport.http1_framing import RawHeaders, encode_request_head, frame_content
+from scraper.transport.pool import ConnectionPool
 from scraper.transport.resolver import Resolver, SystemResolver
 from scraper.transport.settings import Timeouts, TransportSettings
 
@@ -35,29 +35,34 @@ __all__ = [
     "AddressGuard",
     "AddressRefused",
     "BodyTooLarge",
-    "DeadlinePassed",
+    "DeadlineExceeded",
     "Exchange",
     "FastTransport",
-    "ResolveFailed",
-    "Stale",
+    "ResolveError",
+    "StaleConnection",
     "Timeouts",
     "TlsError",
     "TransportSettings",
-    "Truncated",
+    "TruncatedResponse",
 ]
 
 Content = bytes | AsyncIterable[bytes]
 
 # RFC 9110 9.2.2: asking twice means the same as asking once.
-IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
+IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 # Bytes handed to the socket at once; between two pieces the server's pace is waited for.
-SEND_PIECE = 64 * 1024
+SEND_PIECE_BYTES = 64 * 1024
 # What httpx's users call a property of the connection, and what asyncio calls it.
-ASYNCIO_NAMES = {"server_addr": "peername", "client_addr": "sockname", "ssl_object": "ssl_object", "socket": "socket"}
+EXTRA_INFO_NAMES = {
+    "server_addr": "peername",
+    "client_addr": "sockname",
+    "ssl_object": "ssl_object",
+    "socket": "socket",
+}
 # Seconds that `aclose` waits for sockets to close; they do at once unless the loop is in trouble.
-CLOSING_TIME = 5.0
+CLOSE_TIMEOUT_SECONDS = 5.0
 # Connections up to which answers are worked on a step at a time for all of them (`wake.py`).
-FEW = 32
+INLINE_WAKE_ABOVE = 32
 
 
 class FastTransport(httpx.AsyncBaseTransport):
@@ -78,28 +83,28 @@ class FastTransport(httpx.AsyncBaseTransport):
     ) -> None:
         self._settings = s = settings or TransportSettings()
         self._resolver = resolver or SystemResolver(
-            ttl=s.dns_ttl, failure_ttl=s.dns_failure_ttl, names=s.dns_names, threads=s.dns_threads
+            ttl=s.dns_ttl, failure_ttl=s.dns_failure_ttl, cache_size=s.dns_cache_size, threads=s.dns_threads
         )
-        self.pool: Pool[Connection] = Pool(total=s.max_connections, per_host=s.max_per_host)
+        self.pool: ConnectionPool[Connection] = ConnectionPool(total=s.max_connections, per_host=s.max_per_host)
         self._dialer = Dialer(s, guard, self._resolver, self, ssl_context)
-        self._open: set[Connection] = set()
-        self._all_gone: Future[None] | None = None
+        self._open_connections: set[Connection] = set()
+        self._all_closed: Future[None] | None = None
         self._closed = False
 
     # -- the crawl's entrance
 
-    async def exchange(
+    async def request(
         self,
         method: str,
         origin: str,
         target: str,
-        headers: Fields,
+        headers: RawHeaders,
         *,
         timeouts: Timeouts | None = None,
         max_body: int | None = None,
         content: Content | None = None,
-        eager: bool = False,
-        server_name: str | None = None,
+        stream: bool = False,
+        sni_hostname: str | None = None,
     ) -> Exchange:
         """Ask `origin` (`scheme://host[:port]`) for `target` (path and query); return the answer.
 
@@ -122,33 +127,35 @@ class FastTransport(httpx.AsyncBaseTransport):
         if content is not None:
             headers, length = frame_content(headers, len(content) if isinstance(content, bytes) else None)
         site = parse_origin(origin)
-        head = request_head(method, target, headers, site.key)
-        if server_name is not None and site.tls:
-            origin = named(origin, server_name)
-        if isinstance(content, bytes) and len(content) <= SEND_PIECE:
+        head = encode_request_head(method, target, headers, site.authority)
+        if sni_hostname is not None and site.tls:
+            origin = pool_key(origin, sni_hostname)
+        if isinstance(content, bytes) and len(content) <= SEND_PIECE_BYTES:
             # In one write: of two small ones the second would wait until the first is acknowledged (RFC 896).
             head, content = head + content, None
         loop = get_running_loop()
         deadline = math.inf if timeouts.deadline is None else loop.time() + timeouts.deadline
-        connection = self.pool.take(origin)
-        may_repeat = method in IDEMPOTENT and (content is None or isinstance(content, bytes))
+        connection = self.pool.take_idle(origin)
+        may_repeat = method in IDEMPOTENT_METHODS and (content is None or isinstance(content, bytes))
         while True:
             if connection is None:
                 connection = await self._connect(origin, timeouts, deadline)
-            many = self.pool.open > FEW
-            answer = Exchange(method, loop, window=self._settings.window, max_body=limit, eager=eager, prompt=many)
+            many = self.pool.slots_used > INLINE_WAKE_ABOVE
+            answer = Exchange(
+                method, loop, buffer_limit=self._settings.buffer_limit, max_body=limit, stream=stream, wake_inline=many
+            )
             try:
-                connection.begin(answer, head, timeouts, deadline, whole=content is None)
+                connection.send_request(answer, head, timeouts, deadline, request_complete=content is None)
                 if content is not None:
-                    await _send(connection, answer, content, length)
-                await answer.headed()
-            except Stale:
+                    await _send_content(connection, answer, content, length)
+                await answer.wait_for_head()
+            except StaleConnection:
                 if not may_repeat:
                     raise
                 may_repeat = False
                 connection = None
             except BaseException:
-                connection.abandon(answer)
+                connection.cancel(answer)
                 raise
             else:
                 return answer
@@ -157,41 +164,41 @@ class FastTransport(httpx.AsyncBaseTransport):
         now = get_running_loop().time()
         until = deadline if timeouts.pool is None else min(deadline, now + timeouts.pool)
         try:
-            connection = await self.pool.place(origin, None if until == math.inf else until)
+            connection = await self.pool.acquire_slot(origin, None if until == math.inf else until)
         except httpx.PoolTimeout:
             if until == deadline:
-                raise DeadlinePassed("the deadline of the exchange passed before a connection was free") from None
+                raise DeadlineExceeded("the deadline of the exchange passed before a connection was free") from None
             raise
         if connection is not None:
             return connection
         try:
             connection = await self._dialer.dial(origin, timeouts.connect, deadline)
         except BaseException:
-            self.pool.vacate(origin)
+            self.pool.release_slot(origin)
             raise
-        if connection.connected:
-            self._open.add(connection)
+        if connection.is_connected:
+            self._open_connections.add(connection)
         if self._closed:  # while it was being opened
             connection.close()
-            self.pool.vacate(origin)
+            self.pool.release_slot(origin)
             raise httpx.ConnectError("the transport was closed")
         return connection
 
     # -- what connections tell
 
-    def freed(self, connection: Connection) -> None:
+    def on_released(self, connection: Connection) -> None:
         """An exchange is over."""
-        self.pool.freed(connection)
+        self.pool.release(connection)
 
-    def died(self, connection: Connection) -> None:
+    def on_idle_closed(self, connection: Connection) -> None:
         """An idle connection has closed."""
-        self.pool.died(connection)
+        self.pool.remove_closed(connection)
 
-    def gone(self, connection: Connection) -> None:
+    def on_closed(self, connection: Connection) -> None:
         """A socket is closed."""
-        self._open.discard(connection)
-        if self._all_gone is not None and not self._open and not self._all_gone.done():
-            self._all_gone.set_result(None)
+        self._open_connections.discard(connection)
+        if self._all_closed is not None and not self._open_connections and not self._all_closed.done():
+            self._all_closed.set_result(None)
 
     # -- httpx's entrance
 
@@ -205,16 +212,16 @@ class FastTransport(httpx.AsyncBaseTransport):
         """
         url = request.url
         origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
-        answer = await self.exchange(
+        answer = await self.request(
             request.method,
             origin,
             url.raw_path.decode("ascii"),
             request.headers.raw,
             timeouts=self._timeouts(request.extensions),
             max_body=request.extensions.get("max_body"),
-            content=_content(request),
-            eager=True,
-            server_name=_server_name(request.extensions),
+            content=_request_content(request),
+            stream=True,
+            sni_hostname=_sni_hostname(request.extensions),
         )
         return httpx.Response(
             status_code=answer.status,
@@ -239,19 +246,19 @@ class FastTransport(httpx.AsyncBaseTransport):
         """Close every connection; what is on its way fails. Calling it twice does nothing more."""
         self._closed = True
         self._resolver.close()
-        self.pool.drain()
-        for connection in list(self._open):
+        self.pool.close()
+        for connection in list(self._open_connections):
             connection.close()
-        if self._open:
-            self._all_gone = self._all_gone or get_running_loop().create_future()
-            await wait([self._all_gone], timeout=CLOSING_TIME)
+        if self._open_connections:
+            self._all_closed = self._all_closed or get_running_loop().create_future()
+            await wait([self._all_closed], timeout=CLOSE_TIMEOUT_SECONDS)
 
 
-async def _send(connection: Connection, answer: Exchange, content: Content, length: int | None) -> None:
+async def _send_content(connection: Connection, answer: Exchange, content: Content, length: int | None) -> None:
     """Send the content of a request: `length` bytes, or chunks when it is None. Stops when the answer is over."""
     if isinstance(content, bytes):
-        pieces = [content[i : i + SEND_PIECE] for i in range(0, len(content), SEND_PIECE)]
-        await connection.send(answer, pieces)
+        pieces = [content[i : i + SEND_PIECE_BYTES] for i in range(0, len(content), SEND_PIECE_BYTES)]
+        await connection.send_body(answer, pieces)
     else:
         sent = 0
         iterator = aiter(content)
@@ -262,28 +269,28 @@ async def _send(connection: Connection, answer: Exchange, content: Content, leng
                     raise httpx.LocalProtocolError(f"the request's body is longer than the {length} bytes announced")
                 if piece:
                     framed = [piece] if length is not None else [b"%x\r\n" % len(piece), piece, b"\r\n"]
-                    await connection.send(answer, framed)
-                if answer.over:
+                    await connection.send_body(answer, framed)
+                if answer.is_finished:
                     return
         finally:
             if (close := getattr(iterator, "aclose", None)) is not None:
                 await close()
         if length is None:
-            await connection.send(answer, [b"0\r\n\r\n"])
+            await connection.send_body(answer, [b"0\r\n\r\n"])
         elif sent < length:
             raise httpx.LocalProtocolError(f"the request's body is {sent} bytes, {length} were announced")
-    if not answer.over:
+    if not answer.is_finished:
         connection.finish_sending()
 
 
-def _content(request: httpx.Request) -> Content | None:
+def _request_content(request: httpx.Request) -> Content | None:
     """What there is to send. A body in memory is bytes, so that it can be sent twice."""
     if isinstance(request.stream, httpx.ByteStream):
         return request.read() or None
     return cast("AsyncIterable[bytes]", request.stream)
 
 
-def _server_name(extensions: dict[str, object]) -> str | None:
+def _sni_hostname(extensions: dict[str, object]) -> str | None:
     name = extensions.get("sni_hostname")
     return name.decode("ascii", "replace") if isinstance(name, bytes) else cast("str | None", name)
 
@@ -295,7 +302,7 @@ class _BodyStream(httpx.AsyncByteStream):
         self._answer = answer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._answer.pieces():
+        async for piece in self._answer.aiter_raw():
             yield piece
 
     async def aclose(self) -> None:
@@ -310,4 +317,4 @@ class _NetworkStream:
 
     def get_extra_info(self, name: str) -> object:
         """`server_addr`, `client_addr`, `ssl_object` or `socket`; None for other names."""
-        return self._answer.property_of(ASYNCIO_NAMES[name]) if name in ASYNCIO_NAMES else None
+        return self._answer.get_extra_info(EXTRA_INFO_NAMES[name]) if name in EXTRA_INFO_NAMES else None

@@ -10,11 +10,11 @@ import httpx
 
 from scraper.transport.address_guard import AddressGuard
 from scraper.transport.errors import AddressRefused
-from scraper.transport.resolver import Address, Resolver, SystemResolver, literal
+from scraper.transport.resolver import Address, Resolver, SystemResolver, parse_ip_literal
 from scraper.transport.settings import TransportSettings
 
 
-class PinnedTransport(httpx.AsyncBaseTransport):
+class GuardedHttpxTransport(httpx.AsyncBaseTransport):
     """Passes requests on to `inner`, to addresses that `guard` allows.
 
     With a proxy in between (`proxied`) the proxy resolves names, so only addresses that a URL spells out are judged.
@@ -32,18 +32,18 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         self._inner = inner
         self._guard = guard
         self._resolver = resolver or SystemResolver(
-            ttl=s.dns_ttl, failure_ttl=s.dns_failure_ttl, names=s.dns_names, threads=s.dns_threads
+            ttl=s.dns_ttl, failure_ttl=s.dns_failure_ttl, cache_size=s.dns_cache_size, threads=s.dns_threads
         )
         self._proxied = proxied
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`. Raises `AddressRefused`, `ResolveFailed` and what the inner transport raises."""
+        """Send `request`. Raises `AddressRefused`, `ResolveError` and what the inner transport raises."""
         url = request.url
         host = url.raw_host.decode("ascii")
-        own = literal(host)
+        own = parse_ip_literal(host)
         if self._proxied and own is None:
             return await self._inner.handle_async_request(request)
-        address = self._permitted(url, [own] if own is not None else list(await self._resolver.resolve(host)))
+        address = self._first_allowed(url, [own] if own is not None else list(await self._resolver.resolve(host)))
         if own is not None:
             return await self._inner.handle_async_request(request)
         pinned = httpx.Request(
@@ -61,9 +61,9 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         response.request = request
         return response
 
-    def _permitted(self, url: httpx.URL, addresses: list[Address]) -> Address:
+    def _first_allowed(self, url: httpx.URL, addresses: list[Address]) -> Address:
         key = url.netloc.decode("ascii")
-        rules = [self._guard.judge(key, address.ip) for address in addresses]
+        rules = [self._guard.refusal_rule(key, address.ip) for address in addresses]
         for address, rule in zip(addresses, rules, strict=True):
             if rule is None:
                 return address

@@ -17,30 +17,30 @@ import httpx
 from scraper.model import FieldList
 
 # What may stand between two pieces of a chunked body, or in its trailers: chunk sizes, extensions, fields.
-MAX_CHUNK_OVERHEAD = 16 * 1024
+MAX_CHUNK_OVERHEAD_BYTES = 16 * 1024
 
 # Requests mostly bring the same fields: so many blocks of them are remembered as judged.
-KNOWN_BLOCKS = 64
+FIELD_BLOCK_CACHE_SIZE = 64
 # So many values of Connection and of Transfer-Encoding are remembered as understood.
-KNOWN_VALUES = 64
+FIELD_VALUE_CACHE_SIZE = 64
 
-_FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\0]*\r\n)*")
+_FIELD_LINES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\0]*\r\n)*")
 # No part of it may hold a space, so that there is one way to take it apart.
-_LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ (?:/[\x21-\x7e]*|\*) HTTP/1\.1\r\n")
-_END = re.compile(rb"\n(?:\r\n|\n(?!\r\n))")
-_FOLD = re.compile(rb"\r?\n[ \t]+")
-_LENGTH_LINE = re.compile(rb"(?im)^content-length:([^\r\n]*)\r?\n")
+_REQUEST_LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ (?:/[\x21-\x7e]*|\*) HTTP/1\.1\r\n")
+_HEAD_END = re.compile(rb"\n(?:\r\n|\n(?!\r\n))")
+_LINE_FOLD = re.compile(rb"\r?\n[ \t]+")
+_CONTENT_LENGTH_LINE = re.compile(rb"(?im)^content-length:([^\r\n]*)\r?\n")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?i)(?:^|[,;\s])timeout\s*=\s*\"?(\d{1,9})")
 # Repeated, they are one list (RFC 9110 5.3); of other fields that frame a message the last one counts.
-_LISTS = frozenset((b"connection", b"transfer-encoding"))
-NO_BODY = frozenset((204, 304))
+_LIST_FIELDS = frozenset((b"connection", b"transfer-encoding"))
+BODILESS_STATUSES = frozenset((204, 304))
 
 
-Fields = list[tuple[bytes, bytes]]
+RawHeaders = list[tuple[bytes, bytes]]
 
 
-class Head(NamedTuple):
+class ResponseHead(NamedTuple):
     """The head of a response. `length` is the body's size in bytes, None when the head does not tell.
 
     `persistent` says whether the server will take another request; `idle` for how many seconds it promised to.
@@ -50,14 +50,14 @@ class Head(NamedTuple):
     reason: bytes
     version: bytes
     headers: FieldList
-    length: int | None
+    content_length: int | None
     chunked: bool
     persistent: bool
-    idle: float | None
+    keepalive_timeout: float | None
     raw: bytes
 
 
-class _Found(FieldList):
+class _HeadEvents(FieldList):
     """Collects what llhttp finds in one head."""
 
     __slots__ = ("reason",)
@@ -69,13 +69,13 @@ class _Found(FieldList):
         self.append((name, value.strip(b" \t")))
 
 
-def find_head(data: bytes | bytearray, start: int = 0) -> int:
+def find_head_end(data: bytes | bytearray, start: int = 0) -> int:
     """Where the body begins: after the first empty line at or behind `start`, or -1 while there is none."""
-    found = _END.search(data, start)
+    found = _HEAD_END.search(data, start)
     return found.end() if found is not None else -1
 
 
-def read_head(raw: bytes, max_headers: int) -> Head:
+def parse_head(raw: bytes, max_headers: int) -> ResponseHead:
     """Read a response head that ends with its empty line.
 
     Raises `httpx.RemoteProtocolError` for everything that is not HTTP/1.0 or 1.1, and for framing that two readers
@@ -89,18 +89,18 @@ def read_head(raw: bytes, max_headers: int) -> Head:
     except httptools.HttpParserError as strict:
         mended = True
         try:
-            found, status = _parse(_mend(raw), lenient=True)
+            found, status = _parse(_repair(raw), lenient=True)
         except httptools.HttpParserError:
             raise httpx.RemoteProtocolError(f"malformed response head: {strict}") from None
     if len(found) > max_headers:
         raise httpx.RemoteProtocolError(f"more than {max_headers} header fields in a response")
     if status < 100:
         raise httpx.RemoteProtocolError(f"no valid status code: {status}")
-    return _head(raw, found, status, mended)
+    return _interpret_head(raw, found, status, mended)
 
 
-def _parse(raw: bytes, *, lenient: bool) -> tuple[_Found, int]:
-    found = _Found()
+def _parse(raw: bytes, *, lenient: bool) -> tuple[_HeadEvents, int]:
+    found = _HeadEvents()
     found.reason = b""
     parser = httptools.HttpResponseParser(found)
     if lenient:
@@ -112,25 +112,25 @@ def _parse(raw: bytes, *, lenient: bool) -> tuple[_Found, int]:
     return found, parser.get_status_code()
 
 
-def _mend(raw: bytes) -> bytes:
+def _repair(raw: bytes) -> bytes:
     first, rest = raw.split(b"\n", 1)
     if rest.startswith((b" ", b"\t")):
         return raw  # what a fold of the status line would mean, nobody says: stay with the refusal
-    rest = _FOLD.sub(b" ", rest)
-    values = {v.strip(b" \t") for line in _LENGTH_LINE.findall(rest) for v in line.split(b",")}
+    rest = _LINE_FOLD.sub(b" ", rest)
+    values = {v.strip(b" \t") for line in _CONTENT_LENGTH_LINE.findall(rest) for v in line.split(b",")}
     if len(values) == 1 and _DIGITS.fullmatch(value := values.pop()):
-        rest = b"Content-Length: " + value + b"\r\n" + _LENGTH_LINE.sub(b"", rest)
+        rest = b"Content-Length: " + value + b"\r\n" + _CONTENT_LENGTH_LINE.sub(b"", rest)
     return first + b"\n" + rest
 
 
-def _head(raw: bytes, fields: _Found, status: int, mended: bool) -> Head:
-    said = fields.sort_out()
+def _interpret_head(raw: bytes, fields: _HeadEvents, status: int, mended: bool) -> ResponseHead:
+    said = fields.index_by_name()
     if len(said) < len(fields):
-        said = _merged(fields)
+        said = _merge_repeated(fields)
     modern = raw[7] == 0x31  # the digit after "HTTP/1."
     persistent = modern
     if (connection := said.get(b"connection")) is not None:
-        tokens = _tokens(connection)
+        tokens = _connection_tokens(connection)
         persistent = b"close" not in tokens and (modern or b"keep-alive" in tokens)
     chunked = False
     if (coding := said.get(b"transfer-encoding")) is not None:
@@ -140,7 +140,7 @@ def _head(raw: bytes, fields: _Found, status: int, mended: bool) -> Head:
     if (kept := said.get(b"keep-alive")) and (found := _KEEP_ALIVE_TIMEOUT.search(kept)):
         idle = float(found[1])
     length = said.get(b"content-length")
-    return Head(
+    return ResponseHead(
         status,
         fields.reason,
         raw[5:8],
@@ -153,22 +153,22 @@ def _head(raw: bytes, fields: _Found, status: int, mended: bool) -> Head:
     )
 
 
-def _merged(fields: Fields) -> dict[bytes, bytes]:
+def _merge_repeated(fields: RawHeaders) -> dict[bytes, bytes]:
     """What the fields of a head say where names come more than once."""
     merged: dict[bytes, bytes] = {}
     for name, value in fields:
         name = name.lower()
-        before = merged.get(name) if name in _LISTS else None
+        before = merged.get(name) if name in _LIST_FIELDS else None
         merged[name] = value if before is None else before + b"," + value
     return merged
 
 
-@lru_cache(maxsize=KNOWN_VALUES)
-def _tokens(connection: bytes) -> frozenset[bytes]:
+@lru_cache(maxsize=FIELD_VALUE_CACHE_SIZE)
+def _connection_tokens(connection: bytes) -> frozenset[bytes]:
     return frozenset(token.strip() for token in connection.lower().split(b","))
 
 
-@lru_cache(maxsize=KNOWN_VALUES)
+@lru_cache(maxsize=FIELD_VALUE_CACHE_SIZE)
 def _is_chunked(coding: bytes) -> bool:
     """Whether a Transfer-Encoding is the chunked one. Raises `httpx.RemoteProtocolError` for others than identity."""
     coding = coding.lower()
@@ -178,16 +178,16 @@ def _is_chunked(coding: bytes) -> bool:
     return codings == [b"chunked"]
 
 
-class _Coded:
+class _ChunkedEvents:
     """Collects what llhttp finds in a chunked body; what trails the body must not become part of it."""
 
-    __slots__ = ("done", "overhead", "pieces", "trailers", "trailing")
+    __slots__ = ("done", "has_surplus", "overhead", "pieces", "trailers")
 
     def __init__(self) -> None:
-        self.done = self.trailing = False
+        self.done = self.has_surplus = False
         self.overhead = 0
         self.pieces: list[bytes] = []
-        self.trailers: Fields = []
+        self.trailers: RawHeaders = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.done:
@@ -199,69 +199,70 @@ class _Coded:
             self.overhead = 0
 
     def on_message_begin(self) -> None:
-        self.trailing = self.done
+        self.has_surplus = self.done
 
     def on_message_complete(self) -> None:
         self.done = True
 
 
-class Chunks:
+class ChunkedDecoder:
     """Undoes the chunked coding (RFC 9112 7.1). Feed it what follows the head until `done`."""
 
-    __slots__ = ("_found", "_parser")
+    __slots__ = ("_events", "_parser")
 
     _PREAMBLE = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
     def __init__(self) -> None:
-        self._found = _Coded()
-        self._parser = httptools.HttpResponseParser(self._found)
+        self._events = _ChunkedEvents()
+        self._parser = httptools.HttpResponseParser(self._events)
         self._parser.feed_data(self._PREAMBLE)
-        self._found.trailers.clear()
+        self._events.trailers.clear()
 
     @property
     def done(self) -> bool:
         """Whether the body and its trailers are complete."""
-        return self._found.done
+        return self._events.done
 
     @property
-    def trailing(self) -> bool:
+    def has_surplus(self) -> bool:
         """Whether, once done, bytes came behind the message's end."""
-        return self._found.trailing
+        return self._events.has_surplus
 
     @property
-    def trailers(self) -> Fields:
+    def trailers(self) -> RawHeaders:
         """The fields behind the last chunk."""
-        return self._found.trailers
+        return self._events.trailers
 
     @property
     def overhead(self) -> int:
         """Bytes fed since the last one of body."""
-        return self._found.overhead
+        return self._events.overhead
 
     def feed(self, data: bytes | memoryview) -> bytes:
         """Take bytes from the wire; return the body bytes among them, in one piece: chunks may be tiny.
 
-        Raises `httpx.RemoteProtocolError` when they are no chunks, or more than `MAX_CHUNK_OVERHEAD` bytes come in a
+        Raises `httpx.RemoteProtocolError` when they are no chunks, or more than `MAX_CHUNK_OVERHEAD_BYTES` bytes come
+        in a
         row that are not body.
         """
-        found = self._found
+        found = self._events
         found.overhead += len(data)
         try:
             # A message ends in LF. Holding that back shows whether the end came earlier: bytes trail it then.
             if data[-1:] == b"\n":
                 self._parser.feed_data(memoryview(data)[:-1])
                 if found.done:
-                    found.trailing = True
+                    found.has_surplus = True
                 else:
                     self._parser.feed_data(b"\n")
             else:
                 self._parser.feed_data(data)
-                found.trailing = found.done
+                found.has_surplus = found.done
         except httptools.HttpParserError as exc:
             if not found.done:
                 raise httpx.RemoteProtocolError(f"malformed chunked body: {exc}") from None
-            found.trailing = True
-        if not found.done and found.overhead > MAX_CHUNK_OVERHEAD + len(data):
+            found.has_surplus = True
+        if not found.done and found.overhead > MAX_CHUNK_OVERHEAD_BYTES + len(data):
             raise httpx.RemoteProtocolError("too many bytes of a chunked body are not body")
         pieces = found.pieces
         if not pieces:
@@ -271,7 +272,7 @@ class Chunks:
         return body
 
 
-def frame_content(headers: Fields, length: int | None) -> tuple[Fields, int | None]:
+def frame_content(headers: RawHeaders, length: int | None) -> tuple[RawHeaders, int | None]:
     """Say in `headers` how the request's content ends; return them and the length that must be kept to.
 
     What they say already stands (RFC 9112 6.2); else `length` (bytes) is added, or the chunked coding when it is
@@ -293,26 +294,26 @@ def frame_content(headers: Fields, length: int | None) -> tuple[Fields, int | No
     return [*headers, (b"Content-Length", b"%d" % length)], length
 
 
-@lru_cache(maxsize=KNOWN_BLOCKS)
-def _write_fields(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, bool]:
+@lru_cache(maxsize=FIELD_BLOCK_CACHE_SIZE)
+def _encode_fields(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, bool]:
     """The lines of a request after its first, and whether they name a host.
 
     Raises `httpx.LocalProtocolError` if they cannot be sent.
     """
     block = b"".join([b"%b: %b\r\n" % pair for pair in fields])
-    if not _FIELDS.fullmatch(block) or block.count(b"\n") != len(fields):
+    if not _FIELD_LINES.fullmatch(block) or block.count(b"\n") != len(fields):
         raise httpx.LocalProtocolError("a request header holds characters that cannot be sent")
     return block + b"\r\n", b"\nhost:" in b"\n" + block.lower()
 
 
-def request_head(method: str, target: str, headers: Fields, host: str) -> bytes:
+def encode_request_head(method: str, target: str, headers: RawHeaders, host: str) -> bytes:
     """A request head, ready to be sent; a Host line with `host` is added unless `headers` bring their own.
 
     Raises `httpx.LocalProtocolError` when a part of it cannot be said in a request: line breaks, NUL, spaces in the
     target, a name that is no token (RFC 9110 5.6.2).
     """
-    block, has_host = _write_fields(tuple(headers))
-    if not _LINE.fullmatch(line := f"{method} {target} HTTP/1.1\r\n"):
+    block, has_host = _encode_fields(tuple(headers))
+    if not _REQUEST_LINE.fullmatch(line := f"{method} {target} HTTP/1.1\r\n"):
         raise httpx.LocalProtocolError(f"not a request line: {method!r} {target[:100]!r}")
     if has_host:
         return line.encode("ascii") + block

@@ -12,43 +12,43 @@ import math
 from collections.abc import Callable
 
 # uvloop's clock and timers know milliseconds: a timer may fire this much (seconds) before its instant.
-CLOCK_GRAIN = 0.002
+CLOCK_GRANULARITY_SECONDS = 0.002
 
 
-class Patience:
+class MovingTimeout:
     """Calls `ended` when `due` (an instant of the loop's clock) has come. `due` may be moved to a later instant
     directly; for one that may be earlier there is `until`.
     """
 
-    __slots__ = ("_at", "_ended", "_loop", "_timer", "due")
+    __slots__ = ("_loop", "_on_expired", "_timer", "_timer_at", "expires_at")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, ended: Callable[[], None]) -> None:
-        self.due = math.inf
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_expired: Callable[[], None]) -> None:
+        self.expires_at = math.inf
         self._loop = loop
-        self._ended = ended
+        self._on_expired = on_expired
         self._timer: asyncio.TimerHandle | None = None
-        self._at = math.inf
+        self._timer_at = math.inf
 
-    def until(self, due: float) -> None:
+    def set_expiry(self, due: float) -> None:
         """Let it end at `due`; `math.inf` is never."""
-        self.due = due
-        if due < self._at:
+        self.expires_at = due
+        if due < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_at(due, self._fired)
-            self._at = due
+            self._timer = self._loop.call_at(due, self._on_timer)
+            self._timer_at = due
 
-    def end(self) -> None:
+    def cancel(self) -> None:
         """Wait no more."""
-        self.due = self._at = math.inf
+        self.expires_at = self._timer_at = math.inf
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _fired(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
-        self._at = math.inf
-        if self._loop.time() + CLOCK_GRAIN < self.due:
-            self.until(self.due)
+        self._timer_at = math.inf
+        if self._loop.time() + CLOCK_GRANULARITY_SECONDS < self.expires_at:
+            self.set_expiry(self.expires_at)
         else:
-            self._ended()
+            self._on_expired()

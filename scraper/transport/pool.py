@@ -23,7 +23,7 @@ from typing import Generic, Protocol, TypeVar
 import httpx
 
 
-class Pooled(Protocol):
+class PooledConnection(Protocol):
     """What the pool asks of a connection."""
 
     @property
@@ -32,7 +32,7 @@ class Pooled(Protocol):
         ...
 
     @property
-    def usable(self) -> bool:
+    def is_available(self) -> bool:
         """Whether it can carry an exchange."""
         ...
 
@@ -41,18 +41,18 @@ class Pooled(Protocol):
         ...
 
 
-C = TypeVar("C", bound=Pooled)
+ConnectionT = TypeVar("ConnectionT", bound=PooledConnection)
 
 
 @dataclass(slots=True)
-class _Places(Generic[C]):
+class _OriginConnections(Generic[ConnectionT]):
     """One origin's share. `waiting` maps each waiter to its number in the order of all arrivals."""
 
-    count: int = 0
-    idle: OrderedDict[C, None] = field(default_factory=OrderedDict)
-    waiting: OrderedDict[asyncio.Future[C | None], int] = field(default_factory=OrderedDict)
+    slots_used: int = 0
+    idle: OrderedDict[ConnectionT, None] = field(default_factory=OrderedDict)
+    waiting: OrderedDict[asyncio.Future[ConnectionT | None], int] = field(default_factory=OrderedDict)
 
-    def first(self) -> asyncio.Future[C | None] | None:
+    def first_waiter(self) -> asyncio.Future[ConnectionT | None] | None:
         """Who has waited longest. Whoever was cancelled or ran out of time, and has not yet noticed, is dropped."""
         while self.waiting:
             turn = next(iter(self.waiting))
@@ -61,42 +61,42 @@ class _Places(Generic[C]):
             del self.waiting[turn]
         return None
 
-    def grant(self, granted: C | None) -> None:
+    def wake_first(self, connection: ConnectionT | None) -> None:
         """Let the first go ahead."""
-        turn = self.first()
+        turn = self.first_waiter()
         assert turn is not None, "ask `first` before"
         del self.waiting[turn]
-        turn.set_result(granted)
+        turn.set_result(connection)
 
 
-class Pool(Generic[C]):
+class ConnectionPool(Generic[ConnectionT]):
     """Connections by origin, at most `per_host` to one and `total` altogether."""
 
     def __init__(self, *, total: int, per_host: int) -> None:
         self._total = total
         self._per_host = per_host
-        self._count = 0
-        self._origins: dict[str, _Places[C]] = {}
-        self._idle: OrderedDict[C, None] = OrderedDict()  # of all origins, longest unused first
-        self._queue: OrderedDict[str, None] = OrderedDict()  # origins that wait for the total limit, in turn
-        self._arrivals = 0
+        self._slots_used = 0
+        self._origins: dict[str, _OriginConnections[ConnectionT]] = {}
+        self._idle: OrderedDict[ConnectionT, None] = OrderedDict()  # of all origins, longest unused first
+        self._waiting_origins: OrderedDict[str, None] = OrderedDict()  # origins that wait for the total limit, in turn
+        self._arrival_count = 0
 
     @property
-    def open(self) -> int:
+    def slots_used(self) -> int:
         """Places taken: connections that are being opened, busy or idle."""
-        return self._count
+        return self._slots_used
 
     @property
-    def idle(self) -> int:
+    def idle_count(self) -> int:
         """Connections that wait for use."""
         return len(self._idle)
 
     @property
-    def waiting(self) -> int:
+    def waiting_count(self) -> int:
         """Requests that wait for a place."""
         return sum(len(places.waiting) for places in self._origins.values())
 
-    def take(self, origin: str) -> C | None:
+    def take_idle(self, origin: str) -> ConnectionT | None:
         """The most recently used idle connection to `origin`, or None."""
         places = self._origins.get(origin)
         if places is None or not places.idle:
@@ -105,150 +105,154 @@ class Pool(Generic[C]):
         del self._idle[connection]
         return connection
 
-    async def place(self, origin: str, until: float | None) -> C | None:
+    async def acquire_slot(self, origin: str, until: float | None) -> ConnectionT | None:
         """Wait for the right to open a connection to `origin` (None), or for one that has just become free.
 
         Idle connections are not offered: ask `take` first; whoever does not, wants a new one. A place must be given
-        back: `vacate`, or `freed` with the connection that was made in it. Raises `httpx.PoolTimeout` at `until`
+        back: `release_slot`, or `freed` with the connection that was made in it. Raises `httpx.PoolTimeout` at `until`
         (an instant of the loop's clock).
         """
         places = self._origins.get(origin)
         if places is not None and places.idle:
             self._evict(next(iter(places.idle)))
-        free = places is None or (places.count < self._per_host and places.first() is None)
-        at_once = free and self._make_room()
-        places = self._origins.setdefault(origin, _Places())  # after the evictions, which may have dropped it
+        free = places is None or (places.slots_used < self._per_host and places.first_waiter() is None)
+        at_once = free and self._has_room_for_slot()
+        places = self._origins.setdefault(
+            origin, _OriginConnections()
+        )  # after the evictions, which may have dropped it
         if not at_once:
             return await self._wait(origin, places, until)
-        places.count += 1
-        self._count += 1
+        places.slots_used += 1
+        self._slots_used += 1
         return None
 
-    async def _wait(self, origin: str, places: _Places[C], until: float | None) -> C | None:
+    async def _wait(
+        self, origin: str, places: _OriginConnections[ConnectionT], until: float | None
+    ) -> ConnectionT | None:
         loop = asyncio.get_running_loop()
-        turn: asyncio.Future[C | None] = loop.create_future()
-        self._arrivals += 1
-        places.waiting[turn] = self._arrivals
-        if places.count < self._per_host:
-            self._queue.setdefault(origin)
-        timer = None if until is None else loop.call_at(until, _out_of_time, turn)
+        turn: asyncio.Future[ConnectionT | None] = loop.create_future()
+        self._arrival_count += 1
+        places.waiting[turn] = self._arrival_count
+        if places.slots_used < self._per_host:
+            self._waiting_origins.setdefault(origin)
+        timer = None if until is None else loop.call_at(until, _time_out, turn)
         try:
             return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._return(origin, turn.result())
+                self._pass_on_grant(origin, turn.result())
             raise
         finally:
             places.waiting.pop(turn, None)
-            self._forget_if_empty(origin, places)
+            self._drop_if_unused(origin, places)
             if timer is not None:
                 timer.cancel()
 
-    def freed(self, connection: C) -> None:
+    def release(self, connection: ConnectionT) -> None:
         """An exchange is over: keep its connection, hand it on, or give its place away when it is not usable."""
         origin = connection.origin
-        if not connection.usable:
-            self.vacate(origin)
+        if not connection.is_available:
+            self.release_slot(origin)
             return
         places = self._origins[origin]
-        if (places.waiting or self._queue) and self._own_turn(places):
-            places.grant(connection)
-        elif self._queue and self._queue_is_live():
+        if (places.waiting or self._waiting_origins) and self._own_waiter_is_first(places):
+            places.wake_first(connection)
+        elif self._waiting_origins and self._has_waiting_origin():
             connection.close()
-            self.vacate(origin)
+            self.release_slot(origin)
         else:
             places.idle[connection] = None
             self._idle[connection] = None
 
-    def died(self, connection: C) -> None:
+    def remove_closed(self, connection: ConnectionT) -> None:
         """An idle connection has closed."""
         places = self._origins.get(connection.origin)
         if places is not None and connection in places.idle:
             del places.idle[connection]
             del self._idle[connection]
-            self.vacate(connection.origin)
+            self.release_slot(connection.origin)
 
-    def vacate(self, origin: str) -> None:
+    def release_slot(self, origin: str) -> None:
         """Give back a place that has no connection (any more)."""
         places = self._origins[origin]
-        places.count -= 1
-        self._count -= 1
-        if places.first() is not None:
-            self._queue.setdefault(origin)
-        self._forget_if_empty(origin, places)
-        while self._queue and self._queue_is_live() and self._make_room():
-            self._grant(next(iter(self._queue)))
+        places.slots_used -= 1
+        self._slots_used -= 1
+        if places.first_waiter() is not None:
+            self._waiting_origins.setdefault(origin)
+        self._drop_if_unused(origin, places)
+        while self._waiting_origins and self._has_waiting_origin() and self._has_room_for_slot():
+            self._grant_slot(next(iter(self._waiting_origins)))
 
-    def drain(self) -> None:
+    def close(self) -> None:
         """Close all idle connections and send away who waits."""
         for connection in list(self._idle):
             self._evict(connection)
         for places in list(self._origins.values()):
-            while (turn := places.first()) is not None:
+            while (turn := places.first_waiter()) is not None:
                 turn.set_exception(httpx.PoolTimeout("the transport was closed"))
 
     # -- decisions
 
-    def _return(self, origin: str, granted: C | None) -> None:
+    def _pass_on_grant(self, origin: str, granted: ConnectionT | None) -> None:
         """A waiter was cancelled after its turn had come."""
         if granted is None:
-            self.vacate(origin)
+            self.release_slot(origin)
         else:
-            self.freed(granted)
+            self.release(granted)
 
-    def _own_turn(self, places: _Places[C]) -> bool:
+    def _own_waiter_is_first(self, places: _OriginConnections[ConnectionT]) -> bool:
         """Whether the longest waiting of this origin came before the one at the head of the queue."""
-        if places.first() is None:
+        if places.first_waiter() is None:
             return False
-        if not self._queue_is_live():
+        if not self._has_waiting_origin():
             return True
-        first = self._origins[next(iter(self._queue))]
+        first = self._origins[next(iter(self._waiting_origins))]
         return next(iter(places.waiting.values())) <= next(iter(first.waiting.values()))
 
-    def _queue_is_live(self) -> bool:
+    def _has_waiting_origin(self) -> bool:
         """Drop origins nobody waits for any more, or that have all their places, from the head of the queue."""
-        while self._queue:
-            origin = next(iter(self._queue))
+        while self._waiting_origins:
+            origin = next(iter(self._waiting_origins))
             places = self._origins.get(origin)
-            if places is not None and places.count < self._per_host and places.first() is not None:
+            if places is not None and places.slots_used < self._per_host and places.first_waiter() is not None:
                 return True
-            del self._queue[origin]
+            del self._waiting_origins[origin]
         return False
 
-    def _grant(self, origin: str) -> None:
+    def _grant_slot(self, origin: str) -> None:
         """Give a place to the longest waiting of `origin`; its others queue up behind the other origins."""
         places = self._origins[origin]
-        del self._queue[origin]
-        places.count += 1
-        self._count += 1
-        places.grant(None)
-        if places.count < self._per_host and places.first() is not None:
-            self._queue[origin] = None
+        del self._waiting_origins[origin]
+        places.slots_used += 1
+        self._slots_used += 1
+        places.wake_first(None)
+        if places.slots_used < self._per_host and places.first_waiter() is not None:
+            self._waiting_origins[origin] = None
 
-    def _make_room(self) -> bool:
+    def _has_room_for_slot(self) -> bool:
         """Whether another place can be given away, if need be by closing the connection unused for longest."""
-        if self._count < self._total:
+        if self._slots_used < self._total:
             return True
         if not self._idle:
             return False
         self._evict(next(iter(self._idle)))
         return True
 
-    def _evict(self, connection: C) -> None:
+    def _evict(self, connection: ConnectionT) -> None:
         places = self._origins[connection.origin]
         del places.idle[connection]
         del self._idle[connection]
-        places.count -= 1
-        self._count -= 1
+        places.slots_used -= 1
+        self._slots_used -= 1
         connection.close()
-        self._forget_if_empty(connection.origin, places)
+        self._drop_if_unused(connection.origin, places)
 
-    def _forget_if_empty(self, origin: str, places: _Places[C]) -> None:
-        if not places.count and not places.waiting and self._origins.get(origin) is places:
+    def _drop_if_unused(self, origin: str, places: _OriginConnections[ConnectionT]) -> None:
+        if not places.slots_used and not places.waiting and self._origins.get(origin) is places:
             del self._origins[origin]
-            self._queue.pop(origin, None)
+            self._waiting_origins.pop(origin, None)
 
 
-def _out_of_time(turn: asyncio.Future[C | None]) -> None:
+def _time_out(turn: asyncio.Future[ConnectionT | None]) -> None:
     if not turn.done():
         turn.set_exception(httpx.PoolTimeout("no connection became free in time"))

@@ -14,26 +14,26 @@ A body on its way to the disk does not come through here: see landing.py.
 from __future__ import annotations
 
 # More than a socket holds at a time; a page fits in, and the buffer into a core's second cache.
-SIZE = 256 * 1024
+RECEIVE_BUFFER_BYTES = 256 * 1024
 
 
-class Inbox:
-    """`SIZE` bytes of room, lent to one reader at a time."""
+class SharedReceiveBuffer:
+    """`RECEIVE_BUFFER_BYTES` bytes of room, lent to one reader at a time."""
 
-    __slots__ = ("_reader", "_room")
+    __slots__ = ("_reader", "_view")
 
     def __init__(self) -> None:
-        self._room = memoryview(bytearray(SIZE))
+        self._view = memoryview(bytearray(RECEIVE_BUFFER_BYTES))
         self._reader: object = None
 
-    def lend(self, reader: object) -> memoryview:
+    def acquire(self, reader: object) -> memoryview:
         """Room for what comes next. Whoever had it before and has taken nothing, gets nothing."""
         self._reader = reader
-        return self._room
+        return self._view
 
-    def take(self, reader: object, size: int) -> memoryview:
+    def consume(self, reader: object, size: int) -> memoryview:
         """The `size` bytes that have come: valid until the callback returns. Raises `RuntimeError` out of turn."""
         if self._reader is not reader:
             raise RuntimeError("this event loop fills the buffer of one connection while another one's is unread")
         self._reader = None
-        return self._room[:size]
+        return self._view[:size]

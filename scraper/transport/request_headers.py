@@ -16,12 +16,12 @@ from scraper.model import Request, Url
 
 RawHeaders = list[tuple[bytes, bytes]]
 
-ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+ACCEPT_PAGES = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 # RFC 9110 5.1 and 5.5; what frames a message or holds the connection is the transport's to say.
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_FRAMING = {
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_TRANSPORT_FIELDS = {
     "host",
     "connection",
     "content-length",
@@ -35,29 +35,29 @@ _FRAMING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Basic:
+class BasicAuth:
     """User and password (RFC 7617)."""
 
     user: str
     password: str = field(repr=False)
 
-    def value(self) -> str:
+    def header_value(self) -> str:
         """What the Authorization header says."""
         return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
-class Bearer:
+class BearerAuth:
     """A token (RFC 6750)."""
 
     token: str = field(repr=False)
 
-    def value(self) -> str:
+    def header_value(self) -> str:
         """What the Authorization header says."""
         return f"Bearer {self.token}"
 
 
-class HeaderBook:
+class RequestHeaders:
     """Knows the headers for every request. The lists it gives are shared: they must not be changed.
 
     `configured` headers go to URLs for which `in_scope` is true, in place of ours where names agree; `auth` is by
@@ -71,21 +71,23 @@ class HeaderBook:
         accept_encoding: str,
         configured: Mapping[str, str],
         in_scope: Callable[[Url], bool],
-        auth: Mapping[str, Basic | Bearer],
+        auth: Mapping[str, BasicAuth | BearerAuth],
     ) -> None:
-        ours = {"User-Agent": user_agent, "Accept": ACCEPT, "Accept-Encoding": accept_encoding}
-        refused = sorted(name for name in configured if name.lower() in _FRAMING)
+        ours = {"User-Agent": user_agent, "Accept": ACCEPT_PAGES, "Accept-Encoding": accept_encoding}
+        refused = sorted(name for name in configured if name.lower() in _TRANSPORT_FIELDS)
         if refused:
             raise FetchError(f"headers: {refused[0]} is set by the connection itself and cannot be configured")
-        self._everywhere = _both(ours, {})
-        self._in_scope = _both(ours, configured)
+        self._default_headers = _page_and_file_headers(ours, {})
+        self._configured_headers = _page_and_file_headers(ours, configured)
         self._is_in_scope = in_scope if configured else lambda _: False
-        self._auth = {host: _field("Authorization", credentials.value()) for host, credentials in auth.items()}
+        self._auth = {
+            host: _encode_field("Authorization", credentials.header_value()) for host, credentials in auth.items()
+        }
 
-    def of(self, request: Request) -> RawHeaders:
+    def headers_for(self, request: Request) -> RawHeaders:
         """The headers to send with `request`, without Host."""
         url = request.url
-        page, file = self._in_scope if self._is_in_scope(url) else self._everywhere
+        page, file = self._configured_headers if self._is_in_scope(url) else self._default_headers
         headers = file if request.kind == "file" else page
         if request.content is not None and request.content.type:
             named = request.content.type.encode("latin-1", "replace")
@@ -95,25 +97,25 @@ class HeaderBook:
         return headers
 
 
-def with_cookie(headers: RawHeaders, cookie: bytes) -> RawHeaders:
+def add_cookie(headers: RawHeaders, cookie: bytes) -> RawHeaders:
     """`headers` with the jar's `cookie` in its one place, behind what is configured as Cookie."""
     configured = [value for name, value in headers if name.lower() == b"cookie"]
     others = [pair for pair in headers if pair[0].lower() != b"cookie"] if configured else headers
     return [*others, (b"Cookie", b"; ".join([*configured, cookie]))]
 
 
-def _both(ours: Mapping[str, str], configured: Mapping[str, str]) -> tuple[RawHeaders, RawHeaders]:
+def _page_and_file_headers(ours: Mapping[str, str], configured: Mapping[str, str]) -> tuple[RawHeaders, RawHeaders]:
     """The headers for pages, and those for files."""
     replaced = {name.lower() for name in configured}
     merged = {**{name: value for name, value in ours.items() if name.lower() not in replaced}, **configured}
     plain = {name: value for name, value in merged.items() if name.lower() != "accept-encoding"}
     plain["Accept-Encoding"] = "identity"
-    return [_field(*pair) for pair in merged.items()], [_field(*pair) for pair in plain.items()]
+    return [_encode_field(*pair) for pair in merged.items()], [_encode_field(*pair) for pair in plain.items()]
 
 
-def _field(name: str, value: str) -> tuple[bytes, bytes]:
-    if not _TOKEN.fullmatch(name):
+def _encode_field(name: str, value: str) -> tuple[bytes, bytes]:
+    if not _FIELD_NAME.fullmatch(name):
         raise FetchError(f"headers: {name!r} is not the name of a header")
-    if not _VALUE.fullmatch(value):
+    if not _FIELD_VALUE.fullmatch(value):
         raise FetchError(f"headers: the value of {name} holds characters that no header can carry")
     return name.encode("ascii"), value.strip().encode("latin-1")

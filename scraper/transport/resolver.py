@@ -15,12 +15,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from scraper.transport.errors import ResolveFailed
+from scraper.transport.errors import ResolveError
 
 # Addresses of one name that are tried at most: a name with hundreds must not cost hundreds of attempts.
 MAX_ADDRESSES = 8
 # Answers of the system that will be the same tomorrow. Everything else may be the network's mood.
-_PERMANENT = {
+_PERMANENT_ERRORS = {
     getattr(socket, name)
     for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY", "EAI_FAMILY")
     if hasattr(socket, name)
@@ -35,18 +35,18 @@ class Address(NamedTuple):
 
     ip: str
     family: int = socket.AF_INET
-    scope: int = 0
+    scope_id: int = 0
 
     def sockaddr(self, port: int) -> tuple[Any, ...]:
         """What `socket.connect` wants."""
-        return (self.ip, port) if self.family == socket.AF_INET else (self.ip, port, 0, self.scope)
+        return (self.ip, port) if self.family == socket.AF_INET else (self.ip, port, 0, self.scope_id)
 
 
 class Resolver(Protocol):
     """Finds the addresses of a host."""
 
     async def resolve(self, host: str) -> Sequence[Address]:
-        """At least one address, best first. Raises `ResolveFailed`."""
+        """At least one address, best first. Raises `ResolveError`."""
         ...
 
     def forget(self, host: str) -> None:
@@ -58,7 +58,7 @@ class Resolver(Protocol):
         ...
 
 
-def literal(host: str) -> Address | None:
+def parse_ip_literal(host: str) -> Address | None:
     """The address that `host` spells itself (without brackets), or None when it is a name."""
     try:
         ip = ipaddress.ip_address(host)
@@ -86,78 +86,80 @@ class SystemResolver:
     """
 
     def __init__(
-        self, *, ttl: float, failure_ttl: float, names: int, threads: int, lookup: Lookup = system_lookup
+        self, *, ttl: float, failure_ttl: float, cache_size: int, threads: int, lookup: Lookup = system_lookup
     ) -> None:
         self._ttl = ttl
         self._failure_ttl = failure_ttl
-        self._names = names
+        self._cache_size = cache_size
         self._lookup = lookup
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolver")
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="resolver")
         self._closed = False
-        self._known: OrderedDict[str, tuple[float, list[Address] | ResolveFailed]] = OrderedDict()
-        self._asked: dict[str, asyncio.Future[list[Address] | ResolveFailed]] = {}
+        self._cache: OrderedDict[str, tuple[float, list[Address] | ResolveError]] = OrderedDict()
+        self._in_flight: dict[str, asyncio.Future[list[Address] | ResolveError]] = {}
 
     async def resolve(self, host: str) -> Sequence[Address]:
-        """The addresses of `host`, best first, families alternating (RFC 8305). Raises `ResolveFailed`."""
-        if (own := literal(host)) is not None:
+        """The addresses of `host`, best first, families alternating (RFC 8305). Raises `ResolveError`."""
+        if (own := parse_ip_literal(host)) is not None:
             return [own]
         loop = asyncio.get_running_loop()
-        kept = self._known.get(host)
+        kept = self._cache.get(host)
         if kept is not None and kept[0] > loop.time():
-            self._known.move_to_end(host)
+            self._cache.move_to_end(host)
             answer = kept[1]
         else:
-            asked = self._asked.get(host)
+            asked = self._in_flight.get(host)
             if asked is None:
                 if self._closed:
-                    raise ResolveFailed(f"cannot resolve {host}: the resolver is closed", permanent=False)
-                asked = loop.run_in_executor(self._threads, self._ask, host)
-                self._asked[host] = asked
-                asked.add_done_callback(lambda done: self._remember(host, done, loop.time()))
+                    raise ResolveError(f"cannot resolve {host}: the resolver is closed", permanent=False)
+                asked = loop.run_in_executor(self._executor, self._look_up, host)
+                self._in_flight[host] = asked
+                asked.add_done_callback(lambda done: self._store(host, done, loop.time()))
             try:
                 answer = await asyncio.shield(asked)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if asked.cancelled() and task is not None and not task.cancelling():
-                    raise ResolveFailed(f"cannot resolve {host}: the resolver was closed", permanent=False) from None
+                    raise ResolveError(f"cannot resolve {host}: the resolver was closed", permanent=False) from None
                 raise
-        if isinstance(answer, ResolveFailed):
-            raise ResolveFailed(str(answer), permanent=answer.permanent)
+        if isinstance(answer, ResolveError):
+            raise ResolveError(str(answer), permanent=answer.permanent)
         return answer
 
     def forget(self, host: str) -> None:
         """Ask anew next time."""
-        self._known.pop(host, None)
+        self._cache.pop(host, None)
 
     def close(self) -> None:
         """Start no further lookups. One that hangs in the system is not waited for."""
         self._closed = True
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _ask(self, host: str) -> list[Address] | ResolveFailed:
+    def _look_up(self, host: str) -> list[Address] | ResolveError:
         """In a thread: failures are values here, so that an answer nobody waits for any more makes no noise."""
         try:
             found = interleave(self._lookup(host))
         except socket.gaierror as exc:
-            return ResolveFailed(f"cannot resolve {host}: {exc.strerror or exc}", permanent=exc.errno in _PERMANENT)
+            return ResolveError(
+                f"cannot resolve {host}: {exc.strerror or exc}", permanent=exc.errno in _PERMANENT_ERRORS
+            )
         except (UnicodeError, ValueError):
-            return ResolveFailed(f"cannot resolve {host}: not a host name", permanent=True)
+            return ResolveError(f"cannot resolve {host}: not a host name", permanent=True)
         except OSError as exc:
-            return ResolveFailed(f"cannot resolve {host}: {exc}", permanent=False)
-        return found or ResolveFailed(f"cannot resolve {host}: it has no address", permanent=True)
+            return ResolveError(f"cannot resolve {host}: {exc}", permanent=False)
+        return found or ResolveError(f"cannot resolve {host}: it has no address", permanent=True)
 
-    def _remember(self, host: str, done: asyncio.Future[list[Address] | ResolveFailed], now: float) -> None:
-        self._asked.pop(host, None)
+    def _store(self, host: str, done: asyncio.Future[list[Address] | ResolveError], now: float) -> None:
+        self._in_flight.pop(host, None)
         if done.cancelled() or done.exception() is not None:
             return
         answer = done.result()
-        if isinstance(answer, ResolveFailed) and not answer.permanent:
+        if isinstance(answer, ResolveError) and not answer.permanent:
             return
-        ttl = self._failure_ttl if isinstance(answer, ResolveFailed) else self._ttl
-        self._known[host] = (now + ttl, answer)
-        self._known.move_to_end(host)
-        if len(self._known) > self._names:
-            self._known.popitem(last=False)
+        ttl = self._failure_ttl if isinstance(answer, ResolveError) else self._ttl
+        self._cache[host] = (now + ttl, answer)
+        self._cache.move_to_end(host)
+        if len(self._cache) > self._cache_size:
+            self._cache.popitem(last=False)
 
 
 def interleave(addresses: Sequence[Address]) -> list[Address]:
@@ -193,7 +195,7 @@ async def race(
     try:
         while winner is None and (waiting or len(failures) < len(running)):
             if waiting:
-                running.append(asyncio.ensure_future(_tried(attempt, waiting.pop())))
+                running.append(asyncio.ensure_future(_run_attempt(attempt, waiting.pop())))
             pending = [task for task in running if task not in failures]
             done, _ = await asyncio.wait(
                 pending, timeout=delay if waiting else None, return_when=asyncio.FIRST_COMPLETED
@@ -218,5 +220,5 @@ async def race(
                 discard(result)
 
 
-async def _tried(attempt: Callable[[Address], Awaitable[T]], address: Address) -> T:
+async def _run_attempt(attempt: Callable[[Address], Awaitable[T]], address: Address) -> T:
     return await attempt(address)

@@ -28,43 +28,45 @@ class SegmentSettings:
     """When a large file is worth several connections. Times are seconds, sizes bytes.
 
     `most` streams bring one file at once; 1 is never more than one. A stream is slow when after `slow_after` the rest,
-    at least `smallest`, would take longer than `patience`; it is looked at again every `again_after`. No share is
+    at least `min_file_bytes`, would take longer than `patience`; it is looked at again every `check_interval`. No
+    share is
     smaller than `least`. A further stream must have made the whole `gain` times as fast, or it was the last one;
-    as was the one after `failures`. Every `note_after` it is noted which bytes are there.
+    as was the one after `failures`. Every `save_interval` it is noted which bytes are there.
     """
 
-    most: int = 4
-    smallest: int = 16 * MIB
-    least: int = 4 * MIB
+    max_streams: int = 4
+    min_file_bytes: int = 16 * MIB
+    min_segment_bytes: int = 4 * MIB
     slow_after: float = 5.0
-    again_after: float = 2.0
-    patience: float = 10.0
-    gain: float = 1.15
-    failures: int = 3
-    note_after: float = 5.0
+    check_interval: float = 2.0
+    max_remaining_seconds: float = 10.0
+    min_speedup: float = 1.15
+    max_failures: int = 3
+    save_interval: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class TransportSettings:
     """What the transport may use. Sizes are bytes, times seconds.
 
-    `keep_alive` is how long an unused connection stays open, unless the server promised less. `window` bounds what is
+    `keepalive_expiry` is how long an unused connection stays open, unless the server promised less. `window` bounds
+    what is
     held of one response: a body that fits is delivered whole, with one wake-up; a larger one is streamed, and reading
     pauses while `window` bytes wait for their reader. `max_body` (None: no bound) is for callers that name none.
     """
 
     max_connections: int = 1024
     max_per_host: int = 64
-    keep_alive: float = 30.0
-    window: int = 256 * KIB
+    keepalive_expiry: float = 30.0
+    buffer_limit: int = 256 * KIB
     max_head: int = 64 * KIB
-    max_headers: int = 256
-    max_interim: int = 16
+    max_header_fields: int = 256
+    max_interim_responses: int = 16
     max_body: int | None = None
     verify_tls: bool = True
     dns_ttl: float = 300.0
     dns_failure_ttl: float = 10.0
-    dns_names: int = 10_000
+    dns_cache_size: int = 10_000
     dns_threads: int = 16
     happy_eyeballs_delay: float = 0.25
     timeouts: Timeouts = field(default_factory=Timeouts)

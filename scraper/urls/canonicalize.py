@@ -5,7 +5,7 @@ fragment is dropped, percent triplets are upper-case, and triplets of unreserved
 names the same resource for every server, so `Url.href` can be fetched. What may change the meaning (tracking
 parameters, the order of parameters) only ever touches `Url.key`, which is compared and never fetched.
 
-This is the hottest path of a crawl: a hundred links a page. So a base is parsed once a page (`Base`), a link on the
+This is the hottest path of a crawl: a hundred links a page. So a base is parsed once a page (`BaseUrl`), a link on the
 page's own origin borrows the base's host and origin strings, and every rule is behind a test that is cheaper than it.
 """
 
@@ -18,17 +18,17 @@ from can_ada import URL, parse
 
 from scraper.model import OutOfScope, Url
 
-MAX_TEXT = 65_536
+MAX_URL_CHARS = 65_536
 """Characters of a link's text beyond which it is not looked at (a `data:` URL may hold megabytes)."""
-MAX_HOST = 260
+MAX_HOST_CHARS = 260
 """Longest host with its port: 253 characters of name (RFC 1035), a colon and five digits, rounded up."""
 
 NOT_A_URL = OutOfScope("invalid", "url: not an absolute URL")
-TOO_LONG = OutOfScope("invalid", f"url: longer than {MAX_TEXT} characters")
-CREDENTIALS = OutOfScope("invalid", "url: credentials in the URL; use the config's auth")
-BAD_HOST = OutOfScope("invalid", "url: not a host name")
+URL_TOO_LONG = OutOfScope("invalid", f"url: longer than {MAX_URL_CHARS} characters")
+HAS_CREDENTIALS = OutOfScope("invalid", "url: credentials in the URL; use the config's auth")
+INVALID_HOST = OutOfScope("invalid", "url: not a host name")
 
-UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+UNRESERVED_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _TRIPLET = re.compile("%[0-9A-Fa-f]{2}")
 _MALFORMED = re.compile("%(?![0-9A-Fa-f]{2})")
 # A percent sign that is not followed by an upper-case triplet of a reserved octet: there is something to do.
@@ -94,13 +94,13 @@ def _parameter_name(part: str) -> str:
     return part.partition("=")[0]
 
 
-DEFAULT = KeyRules()
+DEFAULT_KEY_RULES = KeyRules()
 
 
-class Base:
+class BaseUrl:
     """What the links of one page are resolved against, parsed once.
 
-    `url` must come from `canonicalise`. `codec` is the Python codec of the page's text when that is not UTF-8:
+    `url` must come from `canonicalize`. `codec` is the Python codec of the page's text when that is not UTF-8:
     browsers write the query of a link in the page's own encoding (WHATWG URL, "percent-encode after encoding").
     """
 
@@ -114,7 +114,7 @@ class Base:
         self.codec = codec
 
     @classmethod
-    def of(cls, url: Url) -> Base:
+    def of(cls, url: Url) -> BaseUrl:
         """The base that a page at `url` has when it declares none."""
         return cls(url)
 
@@ -123,15 +123,15 @@ class Base:
         """The base itself, absolute."""
         return self.parsed.href
 
-    def join(self, text: str) -> Base | None:
+    def join(self, text: str) -> BaseUrl | None:
         """The base that `<base href=text>` declares on a page with this one; None when browsers would ignore it.
 
         HTML standard, 4.2.3: text that cannot be parsed, `data:` and `javascript:` are ignored.
         """
-        parsed = _parse(text, self) if len(text) <= MAX_TEXT else None
+        parsed = _parse(text, self) if len(text) <= MAX_URL_CHARS else None
         if parsed is None or parsed.protocol in {"data:", "javascript:"}:
             return None
-        other = object.__new__(Base)
+        other = object.__new__(BaseUrl)
         other.parsed, other.codec = parsed, self.codec
         other.host, other.origin = parsed.host, parsed.origin
         # Nothing starts with an empty line: links below another scheme never pass as links of a known origin.
@@ -139,25 +139,25 @@ class Base:
         return other
 
 
-def canonicalise(text: str, base: Base | None = None, rules: KeyRules = DEFAULT) -> Url | OutOfScope:
+def canonicalize(text: str, base: BaseUrl | None = None, rules: KeyRules = DEFAULT_KEY_RULES) -> Url | OutOfScope:
     """Read `text` as a URL, relative to `base` when there is one.
 
     `rules` make the key. Returns the canonical URL, or `OutOfScope` with the reason `scheme` (not http or https) or
-    `invalid` (no URL, a host that cannot be, credentials in it, longer than `MAX_TEXT`). Never raises. Idempotent:
+    `invalid` (no URL, a host that cannot be, credentials in it, longer than `MAX_URL_CHARS`). Never raises. Idempotent:
     a `Url.href` gives an equal `Url`, and a `Url.key` keeps its key. Standards: WHATWG URL; RFC 3986 section 6.2.2.
     """
     cut = text.find("#")
     if cut >= 0:
         text = text[:cut]
-    if len(text) > MAX_TEXT:
-        return TOO_LONG
+    if len(text) > MAX_URL_CHARS:
+        return URL_TOO_LONG
     try:
         if base is None:
             parsed = parse(text)
         elif base.codec is None:
             parsed = base.parsed + text
         else:
-            parsed = base.parsed + in_page_encoding(text, base.codec)
+            parsed = base.parsed + encode_query(text, base.codec)
     except (ValueError, TypeError):
         retried = _parse(text, base)
         if retried is None:
@@ -170,17 +170,17 @@ def canonicalise(text: str, base: Base | None = None, rules: KeyRules = DEFAULT)
         if not href.startswith(("https://", "http://")):
             return OutOfScope("scheme", f"scheme: {parsed.protocol[:30].removesuffix(':')}")
         if parsed.has_credentials():
-            return CREDENTIALS
+            return HAS_CREDENTIALS
         host, origin = parsed.host, parsed.origin
-        if ".." in host or host[0] == "." or len(host) > MAX_HOST:
-            return BAD_HOST
+        if ".." in host or host[0] == "." or len(host) > MAX_HOST_CHARS:
+            return INVALID_HOST
     if "%" in href and _UNTIDY.search(href):
         href = _tidy(href)
     key = rules.key(href) if "?" in href or ";" in href else href
     return _new(Url, (href, key, host, origin))
 
 
-def in_page_encoding(text: str, codec: str) -> str:
+def encode_query(text: str, codec: str) -> str:
     """`text` with the non-ASCII characters of its query percent-encoded in `codec`, as a browser sends a legacy form.
 
     Characters that the encoding lacks become `%26%23<number>%3B` (WHATWG Encoding, "html" error mode).
@@ -198,7 +198,7 @@ def in_page_encoding(text: str, codec: str) -> str:
     return f"{head}?{_NON_ASCII.sub(encoded, query)}"
 
 
-def _parse(text: str, base: Base | None) -> URL | None:
+def _parse(text: str, base: BaseUrl | None) -> URL | None:
     try:
         # Lone surrogates, which the parser does not take, are what WHATWG's USVString makes of them: U+FFFD.
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -224,4 +224,4 @@ def _tidy(href: str) -> str:
 
 def _tidy_triplet(match: re.Match[str]) -> str:
     octet = int(match[0][1:], 16)
-    return chr(octet) if octet in UNRESERVED else match[0].upper()
+    return chr(octet) if octet in UNRESERVED_BYTES else match[0].upper()

@@ -12,13 +12,13 @@ import re
 import unicodedata
 from urllib.parse import unquote_to_bytes
 
-NAME_BYTES = 250
+MAX_NAME_BYTES = 250
 """UTF-8 bytes of one name: file systems allow 255, five are for `.part`."""
-PATH_BYTES = 800
+MAX_PATH_BYTES = 800
 """UTF-8 bytes of a relative path: macOS allows 1,024 for an absolute one."""
-SEGMENTS = 48
+MAX_PATH_SEGMENTS = 48
 """Names in one path."""
-TAG_LENGTH = 10
+HASH_SUFFIX_CHARS = 10
 
 _EXTENSION = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,10}$", re.IGNORECASE)
 _EXTENSION_LENGTH = 16
@@ -38,7 +38,7 @@ def safe_name(text: str) -> str:
     """`text` without what a file system, a shell listing or a reader could take for something else; may be empty.
 
     The result is NFC, holds no control, format (bidi, zero-width) or reserved character, no leading dot or space, no
-    trailing one, is no device name of DOS and does not end in `.part`. Idempotent. Its length is for `shortened`.
+    trailing one, is no device name of DOS and does not end in `.part`. Idempotent. Its length is for `shorten_name`.
     """
     if _ORDINARY.fullmatch(text):
         return text
@@ -68,16 +68,16 @@ def extension(name: str) -> str:
     return match[0] if match else ""
 
 
-def shortened(name: str, suffix: str = "", *, is_file: bool = True) -> str:
-    """`name` with `suffix` before its extension, its stem cut so that it has at most `NAME_BYTES`.
+def shorten_name(name: str, name_suffix: str = "", *, is_file: bool = True) -> str:
+    """`name` with `suffix` before its extension, its stem cut so that it has at most `MAX_NAME_BYTES`.
 
     A safe name stays safe, given that `suffix` is safe inside a name.
     """
-    if not suffix and _fits(name, NAME_BYTES):
+    if not name_suffix and _fits(name, MAX_NAME_BYTES):
         return name
     kept = extension(name) if is_file else ""
-    ending = suffix + kept
-    room = NAME_BYTES - len(ending.encode())
+    ending = name_suffix + kept
+    room = MAX_NAME_BYTES - len(ending.encode())
     stem = name.removesuffix(kept)
     if _fits(stem, room):
         return stem + ending
@@ -89,18 +89,18 @@ def shortened(name: str, suffix: str = "", *, is_file: bool = True) -> str:
     return stem + ending
 
 
-def _fits(text: str, room: int) -> bool:
-    return len(text) * 4 <= room or len(text.encode("utf-8", "replace")) <= room
+def _fits(text: str, max_bytes: int) -> bool:
+    return len(text) * 4 <= max_bytes or len(text.encode("utf-8", "replace")) <= max_bytes
 
 
-def decoded(segment: str) -> str:
+def decode_segment(segment: str) -> str:
     """One segment of a URL's path as text, percent-decoded once; what is not UTF-8 becomes U+FFFD."""
     if "%" not in segment and segment.isascii():
         return segment
     return unquote_to_bytes(segment.encode("utf-8", "replace")).decode("utf-8", "replace")
 
 
-def folded(name: str) -> str:
+def fold_name(name: str) -> str:
     """What file systems that ignore case and normal form compare: names that may be one file there fold alike.
 
     Coarser than any one of them (`ß` meets `ss`, the Kelvin sign `k`): a needless difference does no harm.
@@ -110,7 +110,7 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).upper().casefold())
 
 
-def tag(*identity: str) -> str:
-    """`~` and `TAG_LENGTH` letters of a hash of `identity`."""
+def hash_suffix(*identity: str) -> str:
+    """`~` and `HASH_SUFFIX_CHARS` letters of a hash of `identity`."""
     digest = hashlib.blake2b("\0".join(identity).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return "~" + base64.b32hexencode(digest).decode()[:TAG_LENGTH].lower()
+    return "~" + base64.b32hexencode(digest).decode()[:HASH_SUFFIX_CHARS].lower()

@@ -14,28 +14,28 @@ from xxhash import xxh3_128_hexdigest
 
 from scraper.model import Content, Url
 
-PREFIX = "POST "
-PLAIN_FROM = len(PREFIX) + 32 + 1
+POST_KEY_PREFIX = "POST "
+POST_KEY_URL_START = len(POST_KEY_PREFIX) + 32 + 1
 """Where the URL's part of such a key begins: behind the digest and a space."""
 
 
-def posted(url: Url, content: Content | None) -> Url:
+def with_post_key(url: Url, content: Content | None) -> Url:
     """`url` as it is known when `content` is posted to it; without content as it is known to a GET."""
-    plain = plain_key(url.key)
+    plain = strip_post_prefix(url.key)
     if content is None:
         return url if plain == url.key else url._replace(key=plain)
     digest = xxh3_128_hexdigest(content.type.encode("utf-8", "replace") + b"\0" + content.data)
-    return url._replace(key=f"{PREFIX}{digest} {plain}")
+    return url._replace(key=f"{POST_KEY_PREFIX}{digest} {plain}")
 
 
-def plain_key(key: str) -> str:
+def strip_post_prefix(key: str) -> str:
     """The URL's part of a key, whatever the method."""
-    return key[PLAIN_FROM:] if key.startswith(PREFIX) else key
+    return key[POST_KEY_URL_START:] if key.startswith(POST_KEY_PREFIX) else key
 
 
-def posted_key(key: str | None) -> str | None:
+def post_key_or_none(key: str | None) -> str | None:
     """`key` if it is that of a POST, else None."""
-    return key if key is not None and key.startswith(PREFIX) else None
+    return key if key is not None and key.startswith(POST_KEY_PREFIX) else None
 
 
 def json_bytes(value: Any) -> bytes:

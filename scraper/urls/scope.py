@@ -22,18 +22,18 @@ from typing import Literal, NamedTuple
 from scraper.errors import ConfigError, Problem
 from scraper.model import OutOfScope, Url
 from scraper.urls.fingerprint import fingerprint
-from scraper.urls.scope_modes import AnyHost, MoreHosts, Reach, SameDomain, SameHost, SamePage, SamePrefix
-from scraper.urls.traps import TrapSettings, trap
+from scraper.urls.scope_modes import AnyHost, ExtraHosts, ModeMatcher, SameDomain, SameHost, SamePage, SamePrefix
+from scraper.urls.traps import TrapSettings, find_trap
 
 _UNKNOWN = OutOfScope("", "")
 
-Mode = Literal["page", "prefix", "host", "domain", "any"]
+ScopeMode = Literal["page", "prefix", "host", "domain", "any"]
 
-MEMO = 20_000
+MAX_CACHED_VERDICTS = 20_000
 """URLs whose verdict is remembered: the links that stand on every page of a site."""
-MEMO_CHARS = 512
+MAX_CACHED_URL_CHARS = 512
 """Longest URL whose verdict is remembered."""
-MAX_SEEDS = 1_000_000
+MAX_EXEMPT_SEEDS = 1_000_000
 """Seeds that are recognised as such (8 bytes of identity each); further ones are judged like any URL."""
 
 
@@ -46,7 +46,7 @@ class ScopeSettings:
     expressions, searched for in the URL as it is fetched. `max_depth` counts links from a seed, None is no limit.
     """
 
-    mode: Mode = "host"
+    mode: ScopeMode = "host"
     hosts: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
@@ -54,20 +54,20 @@ class ScopeSettings:
     traps: TrapSettings = field(default_factory=TrapSettings)
 
 
-class Step(NamedTuple):
-    """One line of an explanation: a rule, and whether it `passes`, `rejects` or `spares` (a seed) the URL."""
+class RuleVerdict(NamedTuple):
+    """One line of an explanation: a rule, and whether it `passes`, `rejection_of` or `spares` (a seed) the URL."""
 
     rule: str
     verdict: str
 
 
 class _Rule(NamedTuple):
-    """`rejects` returns what to write as the deciding rule, or None. `name` is written when it does not reject."""
+    """`rejection_of` returns what to write as the deciding rule, or None. `name` is written when it does not reject."""
 
     name: str
     reason: str
-    spares_seeds: bool
-    rejects: Callable[[Url], str | None]
+    exempts_seeds: bool
+    rejection_of: Callable[[Url], str | None]
 
 
 class Scope:
@@ -86,18 +86,18 @@ class Scope:
         if problems:
             raise ConfigError(problems)
         self._rules = (
-            _Rule(f"scope.mode: {reach.text}", "scope", False, _Reachable(reach, MoreHosts(settings.hosts))),
+            _Rule(f"scope.mode: {reach.description}", "scope", False, _Reachable(reach, ExtraHosts(settings.hosts))),
             _Rule("traps", "trap", True, _Trapped(settings.traps, patterns["traps"])),
             _Rule("scope.deny", "scope", False, _Denied(patterns["deny"])),
             _Rule("scope.allow", "scope", True, _NotAllowed(patterns["allow"])),
         )
         idle = {"scope.deny": not settings.deny, "scope.allow": not settings.allow}
         self._active = tuple(rule for rule in self._rules if not idle.get(rule.name))
-        self._seeds = frozenset(fingerprint(seed) for seed in islice(seeds, MAX_SEEDS))
+        self._seeds = frozenset(fingerprint(seed) for seed in islice(seeds, MAX_EXEMPT_SEEDS))
         self._too_deep = OutOfScope("depth", f"scope.max_depth: {settings.max_depth}")
         self._memo: dict[str, OutOfScope | None] = {}
 
-    def judge(self, url: Url, depth: int) -> OutOfScope | None:
+    def check(self, url: Url, depth: int) -> OutOfScope | None:
         """None when `url`, found `depth` links away from a seed, is in scope; otherwise why not.
 
         The reason is `scope`, `trap` or `depth`.
@@ -106,25 +106,27 @@ class Scope:
         verdict = memo.get(url.href, _UNKNOWN)
         if verdict is _UNKNOWN:
             verdict = self._decide(url)
-            if len(url.href) <= MEMO_CHARS:
-                if len(memo) >= MEMO:
+            if len(url.href) <= MAX_CACHED_URL_CHARS:
+                if len(memo) >= MAX_CACHED_VERDICTS:
                     memo.clear()
                 memo[url.href] = verdict
         if verdict is None and (limit := self.settings.max_depth) is not None and depth > limit:
             return self._too_deep
         return verdict
 
-    def explain(self, url: Url, depth: int) -> tuple[Step, ...]:
-        """What every rule says, in order; the first one that `rejects` is the one that decides."""
+    def explain(self, url: Url, depth: int) -> tuple[RuleVerdict, ...]:
+        """What every rule says, in order; the first one that `rejection_of` is the one that decides."""
         steps = []
         for rule in self._rules:
-            named = rule.rejects(url)
-            spared = named is not None and rule.spares_seeds and self._is_seed(url)
+            named = rule.rejection_of(url)
+            spared = named is not None and rule.exempts_seeds and self._is_seed(url)
             verdict = "passes" if named is None else "spares" if spared else "rejects"
-            steps.append(Step(named or rule.name, verdict))
+            steps.append(RuleVerdict(named or rule.name, verdict))
         limit = self.settings.max_depth
         deep = limit is not None and depth > limit
-        steps.append(Step(f"scope.max_depth: {'none' if limit is None else limit}", "rejects" if deep else "passes"))
+        steps.append(
+            RuleVerdict(f"scope.max_depth: {'none' if limit is None else limit}", "rejects" if deep else "passes")
+        )
         return tuple(steps)
 
     def __getstate__(self) -> dict[str, object]:
@@ -132,8 +134,8 @@ class Scope:
 
     def _decide(self, url: Url) -> OutOfScope | None:
         for rule in self._active:
-            named = rule.rejects(url)
-            if named is not None and not (rule.spares_seeds and self._is_seed(url)):
+            named = rule.rejection_of(url)
+            if named is not None and not (rule.exempts_seeds and self._is_seed(url)):
                 return OutOfScope(rule.reason, named)
         return None
 
@@ -142,11 +144,11 @@ class Scope:
 
 
 class _Reachable:
-    def __init__(self, reach: Reach, more: MoreHosts) -> None:
+    def __init__(self, reach: ModeMatcher, more: ExtraHosts) -> None:
         self._reach, self._more = reach, more
 
     def __call__(self, url: Url) -> str | None:
-        return None if self._reach(url) or self._more(url.host) else f"scope.mode: {self._reach.text}"
+        return None if self._reach(url) or self._more(url.host) else f"scope.mode: {self._reach.description}"
 
 
 class _Trapped:
@@ -154,7 +156,7 @@ class _Trapped:
         self._settings, self._allow = settings, allow
 
     def __call__(self, url: Url) -> str | None:
-        named = trap(url.href, self._settings)
+        named = find_trap(url.href, self._settings)
         if named is not None and any(pattern.search(url.href) for pattern in self._allow):
             return None
         return named
@@ -185,7 +187,7 @@ class _NotAllowed:
         return self._text
 
 
-def _reach(mode: Mode, seeds: Sequence[Url]) -> Reach:
+def _reach(mode: ScopeMode, seeds: Sequence[Url]) -> ModeMatcher:
     match mode:
         case "page":
             return SamePage(seeds)

@@ -19,24 +19,24 @@ from scraper.urls.fingerprint import fingerprint
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
-DOMAIN_CACHE = 20_000
+MAX_CACHED_DOMAINS = 20_000
 """Hosts whose registrable domain is remembered."""
 
 _WWW = re.compile(r"www\d*\.(?=[^.:]+\.[^.:])")
 _ADDRESS = re.compile(r"[\d.]+")
 
 
-class Reach(Protocol):
+class ModeMatcher(Protocol):
     """Whether a URL is near enough to the seeds; `text` says what that means, for the user."""
 
-    text: str
+    description: str
 
     def __call__(self, url: Url) -> bool:
         """Whether `url` is in reach."""
         ...
 
 
-def bare(host: str) -> str:
+def strip_www(host: str) -> str:
     """`host` (port included) without a leading `www.` or `www<number>.`, unless nothing but a top level would stay."""
     if host.startswith("www"):
         match = _WWW.match(host)
@@ -45,8 +45,8 @@ def bare(host: str) -> str:
     return host
 
 
-@lru_cache(maxsize=DOMAIN_CACHE)
-def registrable(host: str) -> str:
+@lru_cache(maxsize=MAX_CACHED_DOMAINS)
+def registrable_domain(host: str) -> str:
     """The registrable domain of `host` by the public suffix list, with its port kept.
 
     Addresses, single labels (`localhost`), names with a closing dot and hosts that are public suffixes themselves
@@ -70,7 +70,7 @@ def _suffixes() -> PublicSuffixList:
 class AnyHost:
     """Everything that can be fetched."""
 
-    text = "any"
+    description = "any"
 
     def __call__(self, url: Url) -> bool:
         """Always true."""
@@ -82,7 +82,7 @@ class SamePage:
 
     def __init__(self, seeds: Iterable[Url]) -> None:
         self._keys = frozenset(fingerprint(seed) for seed in seeds)
-        self.text = f"page ({len(self._keys)} seed{'' if len(self._keys) == 1 else 's'})"
+        self.description = f"page ({len(self._keys)} seed{'' if len(self._keys) == 1 else 's'})"
 
     def __call__(self, url: Url) -> bool:
         """Whether `url` is a seed."""
@@ -95,7 +95,7 @@ class SamePrefix:
     def __init__(self, seeds: Iterable[Url]) -> None:
         self._folders: frozenset[str] = frozenset(_directory(seed) for seed in seeds)
         self._deepest = max((folder.count("/") for folder in self._folders), default=0)
-        self.text = f"prefix ({_some(self._folders)})"
+        self.description = f"prefix ({_some(self._folders)})"
 
     def __call__(self, url: Url) -> bool:
         """Whether one of the folders that hold `url` is a seed's."""
@@ -114,38 +114,38 @@ class SameHost:
     """The hosts of the seeds."""
 
     def __init__(self, seeds: Iterable[Url]) -> None:
-        self._hosts: frozenset[str] = frozenset(bare(seed.host) for seed in seeds)
-        self.text = f"host ({_some(self._hosts)})"
+        self._hosts: frozenset[str] = frozenset(strip_www(seed.host) for seed in seeds)
+        self.description = f"host ({_some(self._hosts)})"
 
     def __call__(self, url: Url) -> bool:
         """Whether the host of `url` is a seed's."""
-        return bare(url.host) in self._hosts
+        return strip_www(url.host) in self._hosts
 
 
 class SameDomain:
     """The registrable domains of the seeds, with all their subdomains."""
 
     def __init__(self, seeds: Iterable[Url]) -> None:
-        self._domains: frozenset[str] = frozenset(registrable(seed.host) for seed in seeds)
-        self.text = f"domain ({_some(self._domains)})"
+        self._domains: frozenset[str] = frozenset(registrable_domain(seed.host) for seed in seeds)
+        self.description = f"domain ({_some(self._domains)})"
 
     def __call__(self, url: Url) -> bool:
         """Whether the registrable domain of `url` is a seed's."""
-        return registrable(url.host) in self._domains
+        return registrable_domain(url.host) in self._domains
 
 
-class MoreHosts:
+class ExtraHosts:
     """Hosts named one by one or by a pattern, where `*` stands for any characters (`*.books.example`)."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
         readable = [_host_of(pattern) for pattern in patterns]
-        self._exact = frozenset(bare(host) for host in readable if "*" not in host)
+        self._exact = frozenset(strip_www(host) for host in readable if "*" not in host)
         globs = [".*".join(re.escape(part) for part in host.split("*")) for host in readable if "*" in host]
         self._pattern = re.compile("|".join(globs)) if globs else None
 
     def __call__(self, host: str) -> bool:
         """Whether `host` (with a port that is not the default one) is named."""
-        if bare(host) in self._exact:
+        if strip_www(host) in self._exact:
             return True
         return self._pattern is not None and self._pattern.fullmatch(host) is not None
 
@@ -158,7 +158,7 @@ def _host_of(pattern: str) -> str:
 
 
 def _address(url: Url) -> str:
-    return bare(url.host) + url.target.partition("?")[0]
+    return strip_www(url.host) + url.target.partition("?")[0]
 
 
 def _directory(seed: Url) -> str:

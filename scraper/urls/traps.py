@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_CYCLE = 8
+MAX_CYCLE_SEGMENTS = 8
 """Longest repeating group of path segments that is looked for."""
 
 
@@ -27,7 +27,7 @@ class TrapSettings:
     allow: tuple[str, ...] = ()
 
 
-def trap(href: str, settings: TrapSettings) -> str | None:
+def find_trap(href: str, settings: TrapSettings) -> str | None:
     """The limit that `href` (canonical) exceeds, as `traps.max_segments: 16`, or None. Does not look at `allow`.
 
     The order is length, segments, repeats, params; the first one exceeded is named.
@@ -40,20 +40,24 @@ def trap(href: str, settings: TrapSettings) -> str | None:
         segments.pop()
     if settings.max_segments and len(segments) > settings.max_segments:
         return f"traps.max_segments: {settings.max_segments}"
-    if settings.max_repeats and len(set(segments)) < len(segments) and repeats(segments, settings.max_repeats):
+    if (
+        settings.max_repeats
+        and len(set(segments)) < len(segments)
+        and has_repeated_cycle(segments, settings.max_repeats)
+    ):
         return f"traps.max_repeats: {settings.max_repeats}"
     if settings.max_params and query and query.count("&") >= settings.max_params:
         return f"traps.max_params: {settings.max_params}"
     return None
 
 
-def repeats(segments: list[str], limit: int) -> bool:
-    """Whether a group of at most `MAX_CYCLE` segments stands more than `limit` times in a row.
+def has_repeated_cycle(segments: list[str], limit: int) -> bool:
+    """Whether a group of at most `MAX_CYCLE_SEGMENTS` segments stands more than `limit` times in a row.
 
-    Time is `MAX_CYCLE` steps a segment at most. The idea is Heritrix's PathologicalPathDecideRule.
+    Time is `MAX_CYCLE_SEGMENTS` steps a segment at most. The idea is Heritrix's PathologicalPathDecideRule.
     """
     count = len(segments)
-    for cycle in range(1, min(MAX_CYCLE, count // (limit + 1)) + 1):
+    for cycle in range(1, min(MAX_CYCLE_SEGMENTS, count // (limit + 1)) + 1):
         run = 0
         for at in range(cycle, count):
             run = run + 1 if segments[at] == segments[at - cycle] else 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import scraper
-from scraper.testing.local_server import Reply, Site
+from scraper.testing.local_server import LocalServer, Reply
 
 
 def page(*links: str) -> Reply:
@@ -17,7 +17,7 @@ def page(*links: str) -> Reply:
     return Reply(200, body.encode(), {"Content-Type": "text/html"})
 
 
-def config(site: Site, folder: Path, **more: Any) -> dict[str, Any]:
+def config(site: LocalServer, folder: Path, **more: Any) -> dict[str, Any]:
     """A config for `site`, as fast as it goes."""
     return {
         "seeds": [site.url("/")],
@@ -34,7 +34,7 @@ ROUTES = {"/": page("/a", "/b"), "/a": page("/c"), "/b": page("/c", "/gone"), "/
 
 async def test_crawl_returns_the_summary(tmp_path: Path) -> None:
     """`await scraper.crawl(mapping)` runs to the end and counts what it found."""
-    async with Site(ROUTES) as site:
+    async with LocalServer(ROUTES) as site:
         summary = await scraper.crawl(config(site, tmp_path / "out"))
     assert (summary.why, summary.ok, summary.failed, summary.items) == ("finished", 4, 1, 4)
     assert (tmp_path / "out" / "summary.json").exists()
@@ -42,7 +42,7 @@ async def test_crawl_returns_the_summary(tmp_path: Path) -> None:
 
 async def test_crawl_takes_a_path(tmp_path: Path) -> None:
     """`await scraper.crawl(path)` reads the YAML file."""
-    async with Site(ROUTES) as site:
+    async with LocalServer(ROUTES) as site:
         path = tmp_path / "shop.yaml"
         path.write_text(
             f"seeds: ['{site.url('/')}']\nsitemaps: off\npoliteness: {{per_host: {{rate: unlimited}}}}\n"
@@ -53,7 +53,7 @@ async def test_crawl_takes_a_path(tmp_path: Path) -> None:
 
 async def test_results_come_one_by_one(tmp_path: Path) -> None:
     """`async for result in crawler.results()` gives every result, with items."""
-    async with Site(ROUTES) as site:
+    async with LocalServer(ROUTES) as site:
         async with scraper.Crawler(config(site, tmp_path / "out")) as crawler:
             results = [result async for result in crawler.results()]
         assert sorted(result.url for result in results) == [site.url(path) for path in ("/", "/a", "/b", "/c", "/gone")]
@@ -64,7 +64,7 @@ async def test_results_come_one_by_one(tmp_path: Path) -> None:
 async def test_leaving_early_keeps_the_run_resumable(tmp_path: Path) -> None:
     """A loop that is left after one result stops the crawl; a second run completes it, each page once."""
     routes = {"/": page(*(f"/{n}" for n in range(300)))} | {f"/{n}": page() for n in range(300)}
-    async with Site(routes) as site:
+    async with LocalServer(routes) as site:
         settings = config(site, tmp_path / "out")
         async with scraper.Crawler(settings) as crawler:
             async for result in crawler.results():
@@ -77,7 +77,7 @@ async def test_leaving_early_keeps_the_run_resumable(tmp_path: Path) -> None:
 
 async def test_a_finished_run_asks_nothing(tmp_path: Path) -> None:
     """The same config again: the summary says so and the server hears nothing."""
-    async with Site(ROUTES) as site:
+    async with LocalServer(ROUTES) as site:
         await scraper.crawl(config(site, tmp_path / "out"))
         before = len(site.requests)
         summary = await scraper.crawl(config(site, tmp_path / "out"))
@@ -86,7 +86,7 @@ async def test_a_finished_run_asks_nothing(tmp_path: Path) -> None:
 
 async def test_fresh_starts_over(tmp_path: Path) -> None:
     """`fresh=True` deletes the earlier run and nothing else in the folder."""
-    async with Site(ROUTES) as site:
+    async with LocalServer(ROUTES) as site:
         await scraper.crawl(config(site, tmp_path / "out"))
         (tmp_path / "out" / "mine.txt").write_text("keep")
         summary = await scraper.crawl(config(site, tmp_path / "out"), fresh=True)
@@ -96,9 +96,9 @@ async def test_fresh_starts_over(tmp_path: Path) -> None:
 
 
 async def test_two_runs_on_one_folder_are_refused(tmp_path: Path) -> None:
-    """The second run raises RunLocked, naming the folder."""
-    async with Site(ROUTES) as site, scraper.Crawler(config(site, tmp_path / "out")):
-        with pytest.raises(scraper.RunLocked, match="out"):
+    """The second run raises RunLockedError, naming the folder."""
+    async with LocalServer(ROUTES) as site, scraper.Crawler(config(site, tmp_path / "out")):
+        with pytest.raises(scraper.RunLockedError, match="out"):
             await scraper.crawl(config(site, tmp_path / "out"))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import scraper
-from scraper.testing.local_server import Reply, Site
+from scraper.testing.local_server import LocalServer, Reply
 from tests.api.test_crawler import config
 
 
@@ -42,7 +42,7 @@ RULES = [
 
 async def test_a_listing_leads_to_its_details(tmp_path: Path) -> None:
     """Items of the details hold what was carried; what was lost stands in rejected.jsonl and in the summary."""
-    async with Site(ROUTES) as site:
+    async with LocalServer(ROUTES) as site:
         more = {"extract": RULES, "scope": {"links": "rules"}}
         summary = await scraper.crawl(config(site, tmp_path / "out", **more))
         asked = {request.target for request in site.requests}
@@ -57,7 +57,7 @@ async def test_a_listing_leads_to_its_details(tmp_path: Path) -> None:
 
 async def test_labels_and_carried_values_survive_a_session(tmp_path: Path) -> None:
     """A second session reads the details under the label and with the values of the first."""
-    async with Site(ROUTES) as site:
+    async with LocalServer(ROUTES) as site:
         more = {"extract": RULES, "scope": {"links": "rules"}}
         first = await scraper.crawl(config(site, tmp_path / "out", limits={"max_pages": 1}, **more))
         assert (first.why, first.items) == ("max_pages", 0)
@@ -80,7 +80,7 @@ async def test_an_api_is_crawled_by_its_cursor(tmp_path: Path) -> None:
         "fields": {"id": {"json": "id"}},
         "next": {"cursor": "cursor", "param": "after"},
     }
-    async with Site(routes) as site:
+    async with LocalServer(routes) as site:
         summary = await scraper.crawl(config(site, tmp_path / "out", seeds=[site.url("/api")], extract=[rule]))
     assert summary.items == 3
     assert [item["id"] for item in lines(tmp_path / "out" / "items.jsonl")] == [1, 2, 3]
@@ -92,7 +92,7 @@ async def test_several_outputs_hold_the_same_items(tmp_path: Path, capfdbinary: 
     folder = tmp_path / "out"
     sinks = {"folder": str(folder), "sinks": ["jsonl", "csv", "sqlite", "parquet", "stdout"]}
     extract = [{"fields": {"title": "h1", "links": {"links": "all"}, "n": {"css": "li", "type": "int"}}}]
-    async with Site(ROUTES) as site:
+    async with LocalServer(ROUTES) as site:
         summary = await scraper.crawl(config(site, folder, extract=extract, output=sinks))
     printed = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
     kept = lines(folder / "items.jsonl")

@@ -6,13 +6,13 @@ import yaml
 from scraper.bench.findings import (
     Limit,
     explain_knee,
-    limit_of,
-    littles_sentence,
-    millis,
+    find_limit,
+    littles_law_sentence,
+    millis_text,
     polite_sentences,
-    recommend,
+    recommend_limits,
+    reliability_warnings,
     speedup_text,
-    warnings_of,
 )
 from scraper.bench.measure.result import Row
 from scraper.config.reading.load import config_from_mapping
@@ -46,7 +46,7 @@ AT = row(64, 1280)
 )
 def test_the_knee_is_explained(beyond: Row, ceiling: float | None, expected: Limit, word: str) -> None:
     """What held the first level beyond the knee back is named, with the figures that show it."""
-    assert limit_of(beyond, AT, ceiling) is expected
+    assert find_limit(beyond, AT, ceiling) is expected
     found, sentence = explain_knee(ladder(beyond), ceiling)
     assert found == 64
     assert "The knee is at 64 in flight (1,280 pages/s): going to 128 brought +9%." in sentence
@@ -70,7 +70,7 @@ def test_a_knee_that_is_near_is_announced() -> None:
 def test_few_rows_have_no_knee(rows: list[Row]) -> None:
     """A benchmark that was broken off early is still explained."""
     assert explain_knee(rows, None)[0] is None
-    assert isinstance(recommend(rows, None), str)
+    assert isinstance(recommend_limits(rows, None), str)
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,12 @@ def test_few_rows_have_no_knee(rows: list[Row]) -> None:
 )
 def test_littles_law_is_reached_or_it_is_said_why_not(at_64: Row, words: str) -> None:
     """Below 95 % the sentence names what took the rest."""
-    assert words in littles_sentence([row(0, 20), at_64])
+    assert words in littles_law_sentence([row(0, 20), at_64])
 
 
 def test_the_recommended_block_is_a_valid_config() -> None:
     """What is offered to paste can be pasted."""
-    block = recommend(ladder(row(128, 1400)), 64)
+    block = recommend_limits(ladder(row(128, 1400)), 64)
     limits = yaml.safe_load(block)
     config = config_from_mapping({"seeds": ["https://books.example/"], **limits})
     assert config.limits.concurrency == 64
@@ -121,10 +121,10 @@ def test_doubtful_figures_are_warned_of(
     rows: list[Row], ceiling: float | None, busy: float, apart: bool, words: str
 ) -> None:
     """Whatever makes figures less than they seem is said beside them."""
-    found = warnings_of(rows, ceiling, busy, apart)
+    found = reliability_warnings(rows, ceiling, busy, apart)
     assert len(found) == 1
     assert words in found[0]
-    assert warnings_of([row(4, 80)], 8000.0, 0.0, True) == []
+    assert reliability_warnings([row(4, 80)], 8000.0, 0.0, True) == []
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_doubtful_figures_are_warned_of(
 )
 def test_durations_are_read_in_milliseconds(seconds: float, text: str) -> None:
     """Short times have a digit, long ones a unit."""
-    assert millis(seconds) == text
+    assert millis_text(seconds) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(64.04, "×64.0"), (0.002, "1/500"), (0.0, ""), (1.0, "×1.0")])

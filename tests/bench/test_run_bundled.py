@@ -10,13 +10,13 @@ from typer.testing import CliRunner
 
 from scraper.bench.measure.plan import BenchPlan
 from scraper.bench.measure.result import Sample
-from scraper.bench.measure.rounds import Case, Contest, Progress
-from scraper.bench.measure.target import Counts, HostSpec
-from scraper.bench.measure.target_process import stage
-from scraper.bench.run_bundled import bench_site
-from scraper.bench.run_own_urls import OwnPlan, bench_list, read_list
+from scraper.bench.measure.rounds import BenchProgress, Case, Rounds
+from scraper.bench.measure.target import HostCounts, HostSpec
+from scraper.bench.measure.target_process import start_target
+from scraper.bench.run_bundled import bench_bundled
+from scraper.bench.run_own_urls import OwnUrlsPlan, bench_own_urls, read_url_list
 from scraper.bench.scenarios.names import Scenario
-from scraper.bench.scenarios.registry import SCENES
+from scraper.bench.scenarios.registry import SCENARIOS
 from scraper.cli.app import command_line
 from scraper.errors import ConfigError
 
@@ -25,14 +25,14 @@ SHORT = BenchPlan(levels=(1, 4, 16), latency=0.01, repeat=1, seconds=0.2)
 
 async def test_a_short_run_end_to_end() -> None:
     """The loop and every level are measured against the real server, and each figure is a possible one."""
-    told: list[Progress] = []
-    report = await bench_site(SHORT, told.append, lambda _: None)
+    told: list[BenchProgress] = []
+    report = await bench_bundled(SHORT, told.append, lambda _: None)
     main, polite = report.sections
     assert [row.key for row in main.rows] == ["sequential", "engine-1", "engine-4", "engine-16"]
     assert all(row.sample.errors == 0 and row.sample.pages >= 12 for row in main.rows)
     loop, *_, most = main.rows
     assert 0 < most.sample.rate / loop.sample.rate < 32
-    assert all(row.of_expected is not None and row.of_expected < 1.15 for row in main.rows)
+    assert all(row.share_of_expected is not None and row.share_of_expected < 1.15 for row in main.rows)
     assert 0 < polite.rows[-1].sample.rate < 5
     assert report.complete
     assert report.ceiling is not None
@@ -45,20 +45,20 @@ async def test_stopping_keeps_what_was_measured() -> None:
     """After a stop no further measurement begins, and the report says that it is not complete."""
     stops: list[Callable[[], None]] = []
 
-    def watch(progress: Progress) -> None:
+    def watch(progress: BenchProgress) -> None:
         if progress.done == 2:
             stops[0]()
 
-    report = await bench_site(SHORT, watch, stops.append)
+    report = await bench_bundled(SHORT, watch, stops.append)
     assert not report.complete
     assert [row.key for section in report.sections for row in section.rows] == ["sequential", "engine-1"]
 
 
 async def test_own_urls_are_measured_politely() -> None:
     """A list on one's own server is fetched by the loop and at every level, within the rate that was given."""
-    async with stage([HostSpec()]) as site:
-        urls = read_list([*site.urls(5), f"{site.hosts[0]}/nothing-here"], "list")
-        report = await bench_list(OwnPlan(urls, (1, 4), rate=50.0), lambda _: None, lambda _: None)
+    async with start_target([HostSpec()]) as site:
+        urls = read_url_list([*site.urls(5), f"{site.hosts[0]}/nothing-here"], "list")
+        report = await bench_own_urls(OwnUrlsPlan(urls, (1, 4), rate=50.0), lambda _: None, lambda _: None)
         state = await site.state()
     assert [row.sample.pages for row in report.main.rows] == [6, 6, 6]
     assert [row.sample.errors for row in report.main.rows] == [1, 1, 1]
@@ -68,7 +68,7 @@ async def test_own_urls_are_measured_politely() -> None:
 
 async def test_the_server_counts_and_forgets() -> None:
     """What the server counted is asked for and reset from outside."""
-    async with stage([HostSpec(latency=0.002)]) as site:
+    async with start_target([HostSpec(latency=0.002)]) as site:
         assert len(set(site.urls(500))) == 500
         assert (await site.reset()).requests == (0,)
 
@@ -80,13 +80,13 @@ async def test_a_taken_port_is_a_sentence() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"--port {port}: the port is in use; choose another"):
-            async with stage([HostSpec(port=port)]):
+            async with start_target([HostSpec(port=port)]):
                 pass
 
 
 def test_bursts_are_counted_by_tenths_of_a_second() -> None:
     """The busiest window is what a herd shows in."""
-    counts = Counts()
+    counts = HostCounts()
     for at in (0.0, 0.01, 0.09, 0.1, 0.2):
         counts.count(at)
     assert (counts.requests, counts.burst) == (5, 3)
@@ -103,7 +103,7 @@ async def test_rounds_go_forth_and_back() -> None:
 
         return Case(name, name, 1, run)
 
-    contest = Contest(6, lambda _: None, lambda: False)
+    contest = Rounds(6, lambda _: None, lambda: False)
     section = await contest.measure("title", [case("a"), case("b")], 3)
     assert order == ["a", "b", "b", "a", "a", "b"]
     assert [(row.key, row.repeats, row.rates.high) for row in section.rows] == [("a", 3, 50.0), ("b", 3, 60.0)]
@@ -111,7 +111,7 @@ async def test_rounds_go_forth_and_back() -> None:
 
 def test_every_scenario_is_there() -> None:
     """Each name of the command line has its server and its cases."""
-    assert set(SCENES) == set(Scenario)
+    assert set(SCENARIOS) == set(Scenario)
 
 
 def test_the_command_writes_json_and_a_page(tmp_path: Path) -> None:

@@ -6,31 +6,39 @@ from typing import Any
 import pytest
 
 from scraper.bench.measure.plan import BenchPlan, parse_latency, parse_levels
-from scraper.bench.run_own_urls import NothingFetched, OwnPlan, bench_list, parse_pace, read_list
+from scraper.bench.run_own_urls import (
+    NothingFetchedError,
+    OwnUrlsPlan,
+    bench_own_urls,
+    parse_rate_option,
+    read_url_list,
+)
 from scraper.errors import ConfigError
 
 
-def plan(*urls: str, **values: float) -> OwnPlan:
-    return OwnPlan(read_list(urls, "list"), **values)  # type: ignore[arg-type]
+def plan(*urls: str, **values: float) -> OwnUrlsPlan:
+    return OwnUrlsPlan(read_url_list(urls, "list"), **values)  # type: ignore[arg-type]
 
 
 def test_a_list_is_read_line_by_line() -> None:
     """Comments, empty lines and repeated URLs are passed over."""
-    found = read_list(["# mine", "", " https://a.example/x ", "https://a.example/x#top", "http://b.example"], "list")
+    found = read_url_list(
+        ["# mine", "", " https://a.example/x ", "https://a.example/x#top", "http://b.example"], "list"
+    )
     assert [url.href for url in found] == ["https://a.example/x", "http://b.example/"]
 
 
 def test_a_line_that_is_no_url_is_named() -> None:
     """The sentence has the file and the line."""
     with pytest.raises(ConfigError, match="list:2: 'books'"):
-        read_list(["https://a.example/", "books"], "list")
+        read_url_list(["https://a.example/", "books"], "list")
 
 
 @pytest.mark.parametrize("lines", [[], ["# nothing", ""]], ids=["empty", "comments"])
 def test_an_empty_list_is_refused(lines: list[str]) -> None:
     """There is nothing to measure."""
     with pytest.raises(ConfigError, match="holds no URL"):
-        OwnPlan(read_list(lines, "list"))
+        OwnUrlsPlan(read_url_list(lines, "list"))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +54,7 @@ def test_an_empty_list_is_refused(lines: list[str]) -> None:
 )
 def test_much_is_not_asked_without_leave(urls: int, values: dict[str, float], asks: bool) -> None:
     """Above 200 requests, or one a second to a host, the user must agree."""
-    assert plan(*(f"https://a.example/{n}" for n in range(urls)), **values).must_ask is asks
+    assert plan(*(f"https://a.example/{n}" for n in range(urls)), **values).needs_confirmation is asks
 
 
 @pytest.mark.parametrize("values", [{"rate": 50.0}, {"per_host": 30}], ids=["rate", "connections"])
@@ -68,12 +76,12 @@ def test_the_budget_is_told() -> None:
 def test_a_pace_is_a_limit(text: str) -> None:
     """A benchmark of other people's servers has one."""
     with pytest.raises(ConfigError, match="--rate"):
-        parse_pace(text)
+        parse_rate_option(text)
 
 
 def test_paces() -> None:
     """They are written as in a config."""
-    assert parse_pace("30/m") == 0.5
+    assert parse_rate_option("30/m") == 0.5
 
 
 async def test_a_dead_server_is_a_sentence() -> None:
@@ -81,8 +89,8 @@ async def test_a_dead_server_is_a_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        with pytest.raises(NothingFetched, match="connection refused") as caught:
-            await bench_list(plan(f"http://127.0.0.1:{port}/"), lambda _: None, lambda _: None)
+        with pytest.raises(NothingFetchedError, match="connection refused") as caught:
+            await bench_own_urls(plan(f"http://127.0.0.1:{port}/"), lambda _: None, lambda _: None)
     assert caught.value.exit_code == 1
 
 

@@ -13,7 +13,7 @@ import pytest
 
 
 @dataclass(frozen=True)
-class Ran:
+class CommandResult:
     """How a command ended."""
 
     code: int
@@ -21,14 +21,14 @@ class Ran:
     err: str
 
 
-Scrape = Callable[..., Ran]
+Scrape = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def scrape(tmp_path: Path) -> Scrape:
     """Run `scrape` with these arguments in an empty folder."""
 
-    def run(*arguments: str, cwd: Path = tmp_path, env: dict[str, str] | None = None) -> Ran:
+    def run(*arguments: str, cwd: Path = tmp_path, env: dict[str, str] | None = None) -> CommandResult:
         done = subprocess.run(
             [sys.executable, "-m", "scraper", *arguments],
             cwd=cwd,
@@ -38,6 +38,6 @@ def scrape(tmp_path: Path) -> Scrape:
             check=False,
             env={**os.environ, "COLUMNS": "100", **(env or {})},
         )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return CommandResult(done.returncode, done.stdout, done.stderr)
 
     return run

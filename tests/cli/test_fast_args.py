@@ -15,10 +15,10 @@ from typer.core import TyperCommand
 from typer.testing import CliRunner
 
 from scraper.cli.app import COMMANDS, command_line
-from scraper.cli.fast_args import PlainlyRead
+from scraper.cli.fast_args import FastCommand
 
 ROOT = Path(__file__).parents[2]
-LOADED = """
+LOADED_MODULES_PROGRAM = """
 import sys
 sys.argv = ["scrape", *{arguments!r}]
 from scraper.__main__ import main
@@ -30,9 +30,9 @@ print(*sys.modules, file=sys.stdout)
 """
 
 
-def loaded(*arguments: str, code: int = 0) -> set[str]:
+def loaded_modules(*arguments: str, code: int = 0) -> set[str]:
     """The modules that a process has loaded which ran this command."""
-    program = LOADED.format(arguments=arguments, code=code)
+    program = LOADED_MODULES_PROGRAM.format(arguments=arguments, code=code)
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(ended.stdout.split("\n")[-2].split())
 
@@ -43,7 +43,9 @@ def loaded(*arguments: str, code: int = 0) -> set[str]:
 def test_a_download_loads_nothing_that_it_does_not_need(tmp_path: Path, how: tuple[str, ...]) -> None:
     """pydantic, rich, the benchmark, the other commands, other processes: none of it for a list of files."""
     (tmp_path / "list.txt").write_text("http://127.0.0.1:1/file\n")
-    there = loaded("download", str(tmp_path / "list.txt"), "-o", str(tmp_path / "out"), "--retries", "0", *how, code=1)
+    there = loaded_modules(
+        "download", str(tmp_path / "list.txt"), "-o", str(tmp_path / "out"), "--retries", "0", *how, code=1
+    )
     rooms = {name.split(".")[0] for name in there}
     assert "httpx" in rooms
     assert not rooms & {"pydantic", "pydantic_core", "rich", "yaml", "selectolax", "multiprocessing"}
@@ -67,7 +69,7 @@ network: {allow_private: true}
 def test_a_crawl_that_shows_nothing_loads_nothing_to_show_it(tmp_path: Path) -> None:
     """No rich, no other commands, and no processes while no page is large."""
     (tmp_path / "crawl.yaml").write_text(QUICK_CRAWL)
-    there = loaded("crawl", str(tmp_path / "crawl.yaml"), "-o", str(tmp_path / "out"), "-q", code=1)
+    there = loaded_modules("crawl", str(tmp_path / "crawl.yaml"), "-o", str(tmp_path / "out"), "-q", code=1)
     rooms = {name.split(".")[0] for name in there}
     assert {"pydantic", "yaml"} <= rooms
     assert not rooms & {"rich", "multiprocessing"}
@@ -82,10 +84,10 @@ def commands(cls: type[TyperCommand]) -> dict[str, Any]:
     return dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 
-PLAIN, TYPERS = commands(PlainlyRead), commands(TyperCommand)
+FAST_COMMANDS, TYPER_COMMANDS = commands(FastCommand), commands(TyperCommand)
 
 
-def read(command: Any, arguments: list[str]) -> object:
+def parse(command: Any, arguments: list[str]) -> object:
     """What the command's function would be called with, or the sentence of the usage error."""
     try:
         context = command.make_context("it", list(arguments))
@@ -107,10 +109,12 @@ WORDS = st.sampled_from(NUMBERS + TEXTS)
 @settings(max_examples=60, deadline=None)
 def test_what_is_read_the_short_way_is_what_typer_reads(name: str, words: st.DataObject) -> None:
     """The same values of the same types, or the same complaint, for every command and whatever stands there."""
-    options = sorted({option for parameter in PLAIN[name].params for option in parameter.opts if option[0] == "-"})
+    options = sorted(
+        {option for parameter in FAST_COMMANDS[name].params for option in parameter.opts if option[0] == "-"}
+    )
     word = st.one_of(WORDS, st.sampled_from(options)) if options else WORDS
     arguments = words.draw(st.lists(word, max_size=6))
-    assert read(PLAIN[name], arguments) == read(TYPERS[name], arguments)
+    assert parse(FAST_COMMANDS[name], arguments) == parse(TYPER_COMMANDS[name], arguments)
 
 
 @pytest.mark.parametrize(
@@ -130,15 +134,15 @@ def test_what_is_read_the_short_way_is_what_typer_reads(name: str, words: st.Dat
 )
 def test_a_download_is_asked_for_as_typer_reads_it(arguments: list[str]) -> None:
     """Ordinary calls, and each way to be wrong."""
-    assert read(PLAIN["download"], arguments) == read(TYPERS["download"], arguments)
+    assert parse(FAST_COMMANDS["download"], arguments) == parse(TYPER_COMMANDS["download"], arguments)
 
 
 def test_a_file_that_may_not_be_read_is_typers_to_refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A path that is there and closed to us is a usage error, as it is without the short way."""
     monkeypatch.setattr("os.access", lambda *_: False)
     arguments = ["list.txt", "-o", str(tmp_path)]
-    assert read(PLAIN["download"], arguments) == read(TYPERS["download"], arguments)
-    assert "not readable" in str(read(PLAIN["download"], arguments))
+    assert parse(FAST_COMMANDS["download"], arguments) == parse(TYPER_COMMANDS["download"], arguments)
+    assert "not readable" in str(parse(FAST_COMMANDS["download"], arguments))
 
 
 def test_a_command_that_stands_alone_shows_the_help_that_it_shows_among_all() -> None:

@@ -7,25 +7,25 @@ import io
 import pytest
 from rich.console import Console
 
-from scraper.cli.try_lines import show
-from scraper.explain.pages.repl_session import Line
+from scraper.cli.try_lines import print_line
+from scraper.explain.pages.repl_session import StyledLine
 
 LONG = "no 'artcle' on this page; there is: " + ", ".join(f"name{n} {n}x" for n in range(20))
 
 
-def printed(width: int, *, terminal: bool, label: str, line: Line | str, no_color: bool = True) -> list[str]:
+def printed(width: int, *, terminal: bool, label: str, line: StyledLine | str, no_color: bool = True) -> list[str]:
     out = io.StringIO()
     console = Console(
         file=out, width=width, force_terminal=terminal, no_color=no_color, soft_wrap=True, highlight=False
     )
-    show(console, label, line)
+    print_line(console, label, line)
     return out.getvalue().splitlines()
 
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_long_lines_hang_below_their_beginning(width: int) -> None:
     """In a terminal no line is wider than it, words stay whole, and what follows is indented."""
-    lines = printed(width, terminal=True, label="", line=Line(f"  ! {LONG}"))
+    lines = printed(width, terminal=True, label="", line=StyledLine(f"  ! {LONG}"))
     assert len(lines) > 1
     assert max(map(len, lines)) <= width
     assert lines[0].startswith("  ! no 'artcle'")
@@ -37,13 +37,13 @@ def test_long_lines_hang_below_their_beginning(width: int) -> None:
 
 def test_a_pipe_gets_whole_lines() -> None:
     """Each line stays one, however long."""
-    assert printed(80, terminal=False, label="", line=Line(f"  ! {LONG}")) == [f"  ! {LONG}"]
+    assert printed(80, terminal=False, label="", line=StyledLine(f"  ! {LONG}")) == [f"  ! {LONG}"]
 
 
 @pytest.mark.parametrize("tone", ["", "miss", "hint", "bad"])
 def test_no_color_means_none(tone: str) -> None:
     """Without colours what stands out does so by its words and weight."""
-    line = Line("extract[0].each: 'x' finds NOTHING", tone)  # type: ignore[arg-type]
+    line = StyledLine("extract[0].each: 'x' finds NOTHING", tone)  # type: ignore[arg-type]
     (plain,) = printed(80, terminal=True, label="", line=line)
     assert "\x1b[3" not in plain
     (coloured,) = printed(80, terminal=True, label="", line=line, no_color=False)

@@ -15,14 +15,14 @@ from html import unescape
 import pytest
 
 from scraper.demo_site.catalogue import Catalogue
-from scraper.demo_site.server import HEAD_LIMIT, parse_head
+from scraper.demo_site.server import MAX_HEAD_BYTES, parse_head
 from scraper.demo_site.site import LIMITED_BURST, ShopSite, SiteSettings, main
 from scraper.extract.page_extractor import ExtractSettings, FileSettings, PageExtractor
 from scraper.extract.rules.css_field import FieldSettings
 from scraper.extract.rules.rule import RuleSettings
 from scraper.extract.rules.value_parsers import parse_decimal
-from scraper.model import Body, Headers, Page, Request, Url
-from scraper.urls.canonicalize import Base, KeyRules, canonicalise
+from scraper.model import Body, Headers, Request, Response, Url
+from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 from scraper.urls.scope import Scope, ScopeSettings
 
 QUICK = SiteSettings(pages=120, slow_s=0.0, outage_s=0.0, limited_rate=10_000.0)
@@ -30,7 +30,7 @@ KEYS = KeyRules(("utm_*", "sid"))
 
 
 @dataclass
-class Got:
+class ReceivedResponse:
     """A response as the raw client read it; `whole` is False when the body was shorter than announced."""
 
     status: int
@@ -51,23 +51,23 @@ class Client:
         self.writer.write(f"{method} {target} HTTP/1.1\r\nHost: t\r\n{lines}\r\n".encode())
         await self.writer.drain()
 
-    async def receive(self, *, bodyless: bool = False) -> Got:
+    async def receive(self, *, bodyless: bool = False) -> ReceivedResponse:
         head = await self.reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").strip().split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         length = 0 if bodyless else int(headers.get("content-length", 0))
         try:
-            return Got(int(first.split()[1]), headers, await self.reader.readexactly(length))
+            return ReceivedResponse(int(first.split()[1]), headers, await self.reader.readexactly(length))
         except asyncio.IncompleteReadError as error:
-            return Got(int(first.split()[1]), headers, error.partial, whole=False)
+            return ReceivedResponse(int(first.split()[1]), headers, error.partial, whole=False)
 
-    async def get(self, target: str, **headers: str) -> Got:
+    async def get(self, target: str, **headers: str) -> ReceivedResponse:
         await self.send(target, **headers)
         return await self.receive()
 
 
 @asynccontextmanager
-async def connected(address: str) -> AsyncIterator[Client]:
+async def connect(address: str) -> AsyncIterator[Client]:
     host, _, port = address.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
@@ -78,24 +78,24 @@ async def connected(address: str) -> AsyncIterator[Client]:
             await writer.wait_closed()
 
 
-async def fetch(address: str, target: str) -> Got:
-    async with connected(address) as client:
+async def fetch(address: str, target: str) -> ReceivedResponse:
+    async with connect(address) as client:
         return await client.get(target)
 
 
 def links(page: Url, body: bytes) -> list[Url]:
     found = re.findall(rb'<a [^>]*href="([^"]*)"', body)
-    urls = (canonicalise(unescape(href.decode()), Base.of(page), KEYS) for href in found)
+    urls = (canonicalize(unescape(href.decode()), BaseUrl.of(page), KEYS) for href in found)
     return [url for url in urls if isinstance(url, Url)]
 
 
 def url_of(text: str) -> Url:
-    url = canonicalise(text, None, KEYS)
+    url = canonicalize(text, None, KEYS)
     assert isinstance(url, Url)
     return url
 
 
-async def crawl(site: ShopSite) -> dict[str, Got]:
+async def crawl(site: ShopSite) -> dict[str, ReceivedResponse]:
     """Everything reachable from the home page by links, without what robots.txt forbids and the calendar, by key."""
     start = url_of(site.url)
     waiting, known, got = [start], {start.key}, {}
@@ -131,7 +131,7 @@ async def test_a_crawl_finds_exactly_what_is_expected() -> None:
 
 async def test_every_product_page_shows_its_product() -> None:
     """Name, price and tags on a product's page are those of `expected.products`, and the price text can be read."""
-    async with ShopSite(QUICK) as site, connected(site.url) as client:
+    async with ShopSite(QUICK) as site, connect(site.url) as client:
         assert len(site.expected.products) > 40
         for url, product in site.expected.products.items():
             text = (await client.get(url.removeprefix(site.url))).body.decode()
@@ -157,15 +157,15 @@ async def test_the_extractor_reads_every_product() -> None:
             FieldSettings("cover", "img.cover", type="url"),
         ),
     )
-    async with ShopSite(QUICK) as site, connected(site.url) as client:
+    async with ShopSite(QUICK) as site, connect(site.url) as client:
         scope = Scope(ScopeSettings(), [url_of(site.url)])
         extractor = PageExtractor(ExtractSettings(scope, (rule,), KEYS, files=FileSettings(css=("img.cover@src",))))
         for url, product in site.expected.products.items():
             got = await client.get(url.removeprefix(site.url))
             headers = Headers([(b"Content-Type", got.headers["content-type"].encode())])
             body = Body(len(got.body), len(got.body), "xxh3:0", data=got.body)
-            harvest = extractor.extract(Page(Request(url_of(url)), got.status, headers, body))
-            assert (harvest.problem, harvest.rejected, harvest.canonical) == (None, (), url)
+            harvest = extractor.extract(Response(Request(url_of(url)), got.status, headers, body))
+            assert (harvest.problem, harvest.field_errors, harvest.canonical) == (None, (), url)
             assert harvest.items[0].fields == {
                 "name": product.name,
                 "price": product.price,
@@ -173,14 +173,14 @@ async def test_the_extractor_reads_every_product() -> None:
                 "rating": product.rating,
                 "tags": list(product.tags),
                 "added": product.added,
-                "cover": site.url + product.cover,
+                "cover": site.url + product.cover_path,
             }
-            assert [link.url.href for link in harvest.links if link.kind == "file"] == [site.url + product.cover]
+            assert [link.url.href for link in harvest.links if link.kind == "file"] == [site.url + product.cover_path]
 
 
 async def test_pictures_papers_and_what_only_the_sitemap_names_are_there() -> None:
     """Every cover is a PNG that decodes, every paper a PDF, and unlinked pages answer."""
-    async with ShopSite(QUICK) as site, connected(site.url) as client:
+    async with ShopSite(QUICK) as site, connect(site.url) as client:
         for url in site.expected.media:
             picture = await client.get(url.removeprefix(site.url))
             assert picture.headers["content-type"] == "image/png"
@@ -195,7 +195,7 @@ async def test_pictures_papers_and_what_only_the_sitemap_names_are_there() -> No
 
 async def test_the_sitemaps_name_every_product() -> None:
     """robots.txt names the index, the index two sitemaps, and the gzipped one every product."""
-    async with ShopSite(QUICK) as site, connected(site.url) as client:
+    async with ShopSite(QUICK) as site, connect(site.url) as client:
         robots = (await client.get("/robots.txt")).body.decode()
         assert f"Sitemap: {site.url}/sitemap.xml" in robots
         assert "Crawl-delay" not in robots
@@ -212,7 +212,7 @@ async def test_two_starts_with_one_seed_give_the_same_site() -> None:
     """Content depends on the seed alone, but for the ports in absolute addresses."""
     seen = []
     for seed in (7, 7, 8):
-        async with ShopSite(SiteSettings(pages=60, seed=seed)) as site, connected(site.url) as client:
+        async with ShopSite(SiteSettings(pages=60, seed=seed)) as site, connect(site.url) as client:
             bodies = {}
             for path in sorted(url.removeprefix(site.url) for url in {*site.expected.pages, *site.expected.media}):
                 if not path.startswith(("/flaky/", "/slow/", "/limited/")):
@@ -234,7 +234,7 @@ async def test_the_number_of_pages_is_about_what_was_asked_for(pages: int) -> No
 
 async def test_tracking_and_session_parameters_change_nothing() -> None:
     """One page under many addresses has one content, and listings do give out such addresses."""
-    async with ShopSite(QUICK) as site, connected(site.url) as client:
+    async with ShopSite(QUICK) as site, connect(site.url) as client:
         listing = (await client.get("/catalogue/page-1.html")).body
         sid = re.search(rb'href="([^"?]*)(\?sid=[0-9a-f]{8})"', listing)
         assert sid is not None
@@ -245,7 +245,7 @@ async def test_tracking_and_session_parameters_change_nothing() -> None:
 
 async def test_the_calendar_has_no_end() -> None:
     """Every month leads to two others, over the turn of the year and from any address."""
-    async with ShopSite(QUICK) as site, connected(site.url) as client:
+    async with ShopSite(QUICK) as site, connect(site.url) as client:
         target, seen = "/calendar?month=2024-11", set()
         for _ in range(30):
             assert target not in seen
@@ -270,7 +270,7 @@ async def test_the_supplier_fails_first_and_then_recovers() -> None:
 
 async def test_the_limited_area_asks_for_patience() -> None:
     """A burst is answered, then comes 429 with Retry-After in seconds."""
-    async with ShopSite(SiteSettings(pages=60, limited_rate=0.001)) as site, connected(site.url) as client:
+    async with ShopSite(SiteSettings(pages=60, limited_rate=0.001)) as site, connect(site.url) as client:
         answers = [await client.get(f"/limited/offer-{n % 6 + 1}.html") for n in range(LIMITED_BURST + 1)]
     assert [answer.status for answer in answers] == [200] * LIMITED_BURST + [429]
     assert answers[-1].headers["retry-after"] == "1"
@@ -287,7 +287,7 @@ async def test_requests_may_be_pipelined() -> None:
     """Requests sent in one go are answered in order on one connection, delayed ones too."""
     async with (
         ShopSite(SiteSettings(pages=60, latency_s=0.001, jitter_s=0.001)) as site,
-        connected(site.url) as client,
+        connect(site.url) as client,
     ):
         targets = ["/", "/nowhere", "/about.html", "/robots.txt"]
         for target in targets:
@@ -299,7 +299,7 @@ async def test_requests_may_be_pipelined() -> None:
 
 async def test_head_and_validators_work() -> None:
     """HEAD sends no body but its length, and a known ETag is answered 304."""
-    async with ShopSite(QUICK) as site, connected(site.url) as client:
+    async with ShopSite(QUICK) as site, connect(site.url) as client:
         await client.send("/about.html", "HEAD")
         head = await client.receive(bodyless=True)
         page = await client.get("/about.html")
@@ -314,13 +314,13 @@ async def test_head_and_validators_work() -> None:
         (b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 405),
         (b"nonsense\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
-        (b"GET /" + b"a" * HEAD_LIMIT + b" HTTP/1.1\r\n", 431),
+        (b"GET /" + b"a" * MAX_HEAD_BYTES + b" HTTP/1.1\r\n", 431),
     ],
     ids=["method", "no request", "no header", "too large"],
 )
 async def test_a_bad_request_is_answered_and_ends_the_connection(sent: bytes, status: int) -> None:
     """What is no GET or HEAD gets its status and a closed connection."""
-    async with ShopSite(QUICK) as site, connected(site.url) as client:
+    async with ShopSite(QUICK) as site, connect(site.url) as client:
         client.writer.write(sent)
         assert (await client.receive()).status == status
         assert await client.reader.read() == b""
@@ -336,7 +336,7 @@ def test_http_1_0_closes_by_default() -> None:
 async def test_closing_drops_what_is_under_way() -> None:
     """The site closes at once while a slow page waits, and its port is free again."""
     async with asyncio.timeout(5):
-        async with ShopSite(SiteSettings(pages=60, slow_s=3600.0)) as site, connected(site.url) as client:
+        async with ShopSite(SiteSettings(pages=60, slow_s=3600.0)) as site, connect(site.url) as client:
             await client.send("/slow/page-1.html")
             await site.aclose()
             await site.aclose()

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from scraper.downloader import Downloader, DownloadOptions, DownloadSummary
-from scraper.engine.run_state import Stop
-from scraper.testing.local_server import Asked, Raw, Reply, Route
+from scraper.engine.run_state import StopReason
+from scraper.testing.local_server import RawHandler, ReceivedRequest, Reply, Route
 
 KIB = 1024
 MIB = 1024 * 1024
 DATE = "Sun, 06 Nov 2022 08:49:37 GMT"
-OLD = "Sun, 06 Nov 2022 06:00:00 GMT"
-QUICK = DownloadOptions(backoff=0.01, timeout=5.0, concurrency=8)
+OLD_DATE = "Sun, 06 Nov 2022 06:00:00 GMT"
+FAST_OPTIONS = DownloadOptions(backoff=0.01, timeout=5.0, concurrency=8)
 
 
 def content(seed: str, size: int) -> bytes:
@@ -29,7 +29,7 @@ def content(seed: str, size: int) -> bytes:
 
 
 @dataclass
-class Keeper:
+class ResumableServer:
     """Serves `body` with validators and ranges as asked; what it does wrong is set by its fields.
 
     `die_at` are bytes of body after which the connection ends, for the first, second ... request; then it is honest.
@@ -37,21 +37,21 @@ class Keeper:
 
     body: bytes
     etag: str | None = '"v1"'
-    modified: str | None = OLD
+    modified: str | None = OLD_DATE
     ranges: bool = True
     if_range: bool = True
     die_at: list[int] = field(default_factory=list)
     etags: Iterable[str] | None = None
-    on_request: Callable[[Keeper, Asked], None] | None = None
+    on_request: Callable[[ResumableServer, ReceivedRequest], None] | None = None
     extra: dict[str, str] = field(default_factory=dict)
     wrong_206: str | None = None
     declared: int | None = None
-    asked: list[str | None] = field(default_factory=list)
+    ranges_seen: list[str | None] = field(default_factory=list)
 
-    async def __call__(self, asked: Asked) -> Route:
+    async def __call__(self, asked: ReceivedRequest) -> Route:
         if self.on_request is not None:
             self.on_request(self, asked)
-        self.asked.append(asked.headers.get("range"))
+        self.ranges_seen.append(asked.headers.get("range"))
         if self.etags is not None:
             self.etag = next(iter(self.etags))
         headers = {"Date": DATE, **self.extra}
@@ -79,43 +79,43 @@ class Keeper:
             headers["Content-Range"] = self.wrong_206 or f"bytes {start}-{len(self.body) - 1}/{len(self.body)}"
         headers["Content-Length"] = str(len(piece) if self.declared is None else self.declared)
         if self.die_at:
-            return cut(Reply(status, piece, headers), self.die_at.pop(0))
+            return truncated_reply(Reply(status, piece, headers), self.die_at.pop(0))
         return Reply(status, piece, headers)
 
 
-def cut(reply: Reply, at: int) -> Raw:
+def truncated_reply(reply: Reply, at: int) -> RawHandler:
     """`reply`, ended after `at` bytes of its body."""
 
-    async def act(_: Asked, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def act(_: ReceivedRequest, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert isinstance(reply.body, bytes)
         writer.write(reply.head() + reply.body[:at])
         await writer.drain()
 
-    return Raw(act)
+    return RawHandler(act)
 
 
-async def fetch(urls: str | Path | Iterable[str], into: Path, **options: Any) -> DownloadSummary:
+async def run_download(urls: str | Path | Iterable[str], into: Path, **options: Any) -> DownloadSummary:
     """Run a whole download, quick to retry."""
-    async with Downloader(urls, into, replace(QUICK, **options)) as downloader:
+    async with Downloader(urls, into, replace(FAST_OPTIONS, **options)) as downloader:
         return await downloader.run()
 
 
-async def fetch_until(urls: Iterable[str], into: Path, stop: asyncio.Event, **options: Any) -> DownloadSummary:
+async def run_until(urls: Iterable[str], into: Path, stop: asyncio.Event, **options: Any) -> DownloadSummary:
     """Run a download and stop it when `stop` is set."""
-    async with Downloader(urls, into, replace(QUICK, **options)) as downloader, asyncio.TaskGroup() as group:
+    async with Downloader(urls, into, replace(FAST_OPTIONS, **options)) as downloader, asyncio.TaskGroup() as group:
         running = group.create_task(downloader.run())
         await stop.wait()
-        downloader.stop(Stop("interrupted", "SIGINT"))
+        downloader.stop(StopReason("interrupted", "SIGINT"))
         return await running
 
 
-def manifest(folder: Path) -> list[dict[str, Any]]:
+def read_manifest(folder: Path) -> list[dict[str, Any]]:
     """The records of manifest.jsonl, by line of the list."""
     records = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
     return sorted(records, key=lambda record: int(record["line"]))
 
 
-def files(folder: Path) -> dict[str, bytes]:
+def read_files(folder: Path) -> dict[str, bytes]:
     """Every file of the user's in `folder`."""
     ours = {"manifest.jsonl", "failed.txt"}
     found = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}

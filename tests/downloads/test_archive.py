@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.downloads.servers import files
+from tests.downloads.servers import read_files
 
 ROOT = Path(__file__).parents[2]
 OLD = 1_667_714_400.0
@@ -155,7 +155,7 @@ async def test_an_archive_is_mirrored_checked_and_kept_fresh(tmp_path: Path, ser
 
         code, text = await scrape(*options)
         assert code == 0, text
-        assert files(out) == {f"{host}/{path}": body for path, body in bodies.items()}
+        assert read_files(out) == {f"{host}/{path}": body for path, body in bodies.items()}
         assert {p.stat().st_mtime for p in (out / host).rglob("*.deb")} == {OLD}
         assert statuses(log) == {"200": len(bodies)}
 

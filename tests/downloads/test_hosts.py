@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from scraper.frontier.carryover import remains_of
-from scraper.testing.local_server import Asked, Reply, Route, Site
-from tests.downloads.servers import fetch, fetch_until, files
+from scraper.frontier.carryover import read_carry_over
+from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply, Route
+from tests.downloads.servers import read_files, run_download, run_until
 
 LATER = Reply(429, headers={"Retry-After": "3600"})
 
@@ -16,24 +16,24 @@ async def test_a_wait_that_was_asked_for_outlives_the_session(tmp_path: Path) ->
     """A restarted download asks a host nothing before its Retry-After is over."""
     first, second = asyncio.Event(), asyncio.Event()
 
-    async def quick(_: Asked) -> Route:
+    async def quick(_: ReceivedRequest) -> Route:
         (second if first.is_set() else first).set()
         return Reply(404)
 
-    async with Site({"*": LATER}) as busy, Site({"*": quick}) as site:
+    async with LocalServer({"*": LATER}) as busy, LocalServer({"*": quick}) as site:
         urls = [busy.url("/a"), busy.url("/b"), site.url("/f")]
         for done in (first, second):
-            await fetch_until(urls, tmp_path, done, per_host=1, concurrency=1)
+            await run_until(urls, tmp_path, done, per_host=1, concurrency=1)
         assert len(busy.requests) == 1
 
 
 async def test_a_breaker_that_is_open_outlives_the_session(tmp_path: Path) -> None:
     """A restarted download sends a host that failed no more than the breaker lets it, and mirrors are turned to."""
-    async with Site({"*": Reply(500)}) as broken, Site({"*": Reply(200, b"x")}) as site:
+    async with LocalServer({"*": Reply(500)}) as broken, LocalServer({"*": Reply(200, b"x")}) as site:
         down = asyncio.Event()
         failures = 0
 
-        async def fails(_: Asked) -> Route:
+        async def fails(_: ReceivedRequest) -> Route:
             nonlocal failures
             failures += 1
             if failures == 6:
@@ -42,14 +42,14 @@ async def test_a_breaker_that_is_open_outlives_the_session(tmp_path: Path) -> No
 
         broken.routes = {"*": fails}
         urls = [broken.url(f"/{n}") for n in range(20)]
-        await fetch_until(urls, tmp_path, down, per_host=1)
+        await run_until(urls, tmp_path, down, per_host=1)
         asked = len(broken.requests)
         listed = tmp_path / "list.txt"
         listed.write_text("".join(f"{url}\t{site.url(f'/{n}')}\n" for n, url in enumerate(urls)))
         async with asyncio.timeout(9):  # the breaker's rest is 10 s
-            summary = await fetch(listed, tmp_path, per_host=1)
+            summary = await run_download(listed, tmp_path, per_host=1)
         assert (summary.ok, len(broken.requests)) == (20, asked)
-        assert len([name for name in files(tmp_path) if name.isdigit()]) == 20
+        assert len([name for name in read_files(tmp_path) if name.isdigit()]) == 20
 
 
 def test_a_damaged_queue_has_left_nothing(tmp_path: Path) -> None:
@@ -58,4 +58,4 @@ def test_a_damaged_queue_has_left_nothing(tmp_path: Path) -> None:
         path = tmp_path / "queue.sqlite"
         if content is not None:
             path.write_bytes(content)
-        assert remains_of(path, "gate", lambda *_: True) == ({}, {})
+        assert read_carry_over(path, "gate", lambda *_: True) == ({}, {})

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from scraper.downloads import journal_schema as journal_file
-from scraper.downloads.journal import Fate, Journal, Row, State
-from scraper.downloads.journal_schema import CHUNK
+from scraper.downloads.journal import EntryOutcome, EntryStatus, Journal, JournalRow
+from scraper.downloads.journal_schema import CHUNK_ENTRIES
 from scraper.errors import FrontierError, SinkError
-from scraper.structures.compact_map import key_of
+from scraper.structures.compact_map import hash_key
 
 TABLES_OF_1 = """
 CREATE TABLE entry(n INTEGER PRIMARY KEY, k INTEGER NOT NULL UNIQUE, line INTEGER NOT NULL, state INTEGER NOT NULL,
@@ -29,15 +29,15 @@ PRAGMA application_id = 0x5343524A; PRAGMA user_version = 1;
 
 
 def key(number: int) -> bytes:
-    return key_of(f"entry {number}")
+    return hash_key(f"entry {number}")
 
 
-def waiting(number: int, path: str | None = None) -> Row:
-    return Row(number, key(number), 10 * number, State.WAITING, path or f"f{number}.bin")
+def waiting(number: int, path: str | None = None) -> JournalRow:
+    return JournalRow(number, key(number), 10 * number, EntryStatus.QUEUED, path or f"f{number}.bin")
 
 
-def done(number: int, *, again: bool = False) -> Fate:
-    return Fate(number, State.DONE, f"f{number}.bin", number, b'{"n":%d}\n' % number, None, again)
+def done(number: int, *, again: bool = False) -> EntryOutcome:
+    return EntryOutcome(number, EntryStatus.DONE, f"f{number}.bin", number, b'{"n":%d}\n' % number, None, again)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def journal(path: Path) -> Iterator[Journal]:
         yield opened
 
 
-@pytest.mark.parametrize("count", [1, CHUNK - 1, CHUNK, CHUNK + 1, 1_000])
+@pytest.mark.parametrize("count", [1, CHUNK_ENTRIES - 1, CHUNK_ENTRIES, CHUNK_ENTRIES + 1, 1_000])
 def test_what_is_added_and_settled_is_found_in_this_session_and_the_next(path: Path, count: int) -> None:
     """However many come at once: by its key each has its line, path, state, size and record."""
     rows = [waiting(number) for number in range(1, count + 1)]
@@ -61,21 +61,22 @@ def test_what_is_added_and_settled_is_found_in_this_session_and_the_next(path: P
         assert journal.find([row.key for row in rows]) == {row.key: row for row in rows}
         journal.settle([done(row.number) for row in rows], [], 5)
         expected = {
-            row.key: row._replace(state=State.DONE, size=row.number, record=b'{"n":%d}\n' % row.number) for row in rows
+            row.key: row._replace(state=EntryStatus.DONE, size=row.number, record=b'{"n":%d}\n' % row.number)
+            for row in rows
         }
         assert journal.find([row.key for row in rows]) == expected
     with closing(Journal(path)) as journal:
-        assert (journal.last, journal.length, journal.stale) == (count, 5, False)
+        assert (journal.last_number, journal.manifest_length, journal.has_superseded) == (count, 5, False)
         assert journal.find([*reversed([row.key for row in rows]), key(0)]) == expected
 
 
 def test_what_was_to_be_noted_is_unknown_until_its_record_is_there(path: Path) -> None:
     """A run killed between the two notes the line again, under another number."""
-    noted = Row(2, key(2), 20, State.NOTED, None, None, b"{}\n")
+    noted = JournalRow(2, key(2), 20, EntryStatus.NO_FILE, None, None, b"{}\n")
     with closing(Journal(path)) as journal:
         journal.add([waiting(1), noted, waiting(3)])
     with closing(Journal(path)) as journal:
-        assert journal.last == 3
+        assert journal.last_number == 3
         assert set(journal.find([key(1), key(2), key(3)])) == {key(1), key(3)}
         again = noted._replace(number=4)
         journal.add([again])
@@ -90,14 +91,14 @@ def test_an_entry_that_was_renamed_keeps_its_new_path(path: Path) -> None:
     """Also when the run ends before it is settled; with its record, when it had one."""
     with closing(Journal(path)) as journal:
         journal.add([waiting(number) for number in (1, 2)])
-        journal.settle([Fate(2, State.FAILED, "f2.bin", None, b"{}\n", "url\n")], [], 3)
-        journal.rename(1, "new1.bin")
-        journal.rename(2, "new2.bin")
+        journal.settle([EntryOutcome(2, EntryStatus.FAILED, "f2.bin", None, b"{}\n", "url\n")], [], 3)
+        journal.set_path(1, "new1.bin")
+        journal.set_path(2, "new2.bin")
     with closing(Journal(path)) as journal:
         assert list(journal.paths()) == ["new1.bin", "new2.bin"]
         assert journal.find([key(1), key(2)]) == {
             key(1): waiting(1, "new1.bin"),
-            key(2): Row(2, key(2), 20, State.FAILED, "new2.bin", None, b"{}\n"),
+            key(2): JournalRow(2, key(2), 20, EntryStatus.FAILED, "new2.bin", None, b"{}\n"),
         }
         assert list(journal.failed()) == [("url\n", b"{}\n")]
 
@@ -108,7 +109,7 @@ def test_records_come_in_the_order_of_the_list(journal: Journal) -> None:
     for number in (4, 1, 5):
         journal.settle([done(number)], [], number)
     assert list(journal.records()) == [b'{"n":1}\n', b'{"n":4}\n', b'{"n":5}\n']
-    assert list(journal.done()) == [("f1.bin", 1), ("f4.bin", 4), ("f5.bin", 5)]
+    assert list(journal.completed()) == [("f1.bin", 1), ("f4.bin", 4), ("f5.bin", 5)]
     assert list(journal.paths()) == [f"f{number}.bin" for number in range(1, 6)]
 
 
@@ -116,20 +117,20 @@ def test_a_second_record_makes_the_manifest_stale_until_it_is_rewritten(journal:
     """A first one does not, though it is said that there may have been another."""
     journal.add([waiting(1), waiting(2)])
     journal.settle([done(1, again=True)], [], 8)
-    assert not journal.stale
+    assert not journal.has_superseded
     journal.settle([done(1, again=True), done(2)], [], 24)
-    assert journal.stale
-    journal.rewritten(16)
-    assert (journal.stale, journal.length) == (False, 16)
+    assert journal.has_superseded
+    journal.set_rewritten(16)
+    assert (journal.has_superseded, journal.manifest_length) == (False, 16)
 
 
 def test_an_entry_that_did_not_change_keeps_its_record(journal: Journal) -> None:
     """And one that has none is complete without."""
     journal.add([waiting(1), waiting(2)])
-    journal.settle([Fate(1, State.FAILED, "f1.bin", 3, b"{}\n")], [], 3)
-    journal.settle([Fate(number, State.DONE, f"f{number}.bin", None, None) for number in (1, 2)], [], 3)
-    assert journal.find([key(1)])[key(1)] == Row(1, key(1), 10, State.DONE, "f1.bin", 3, b"{}\n")
-    assert journal.find([key(2)])[key(2)] == waiting(2)._replace(state=State.DONE)
+    journal.settle([EntryOutcome(1, EntryStatus.FAILED, "f1.bin", 3, b"{}\n")], [], 3)
+    journal.settle([EntryOutcome(number, EntryStatus.DONE, f"f{number}.bin", None, None) for number in (1, 2)], [], 3)
+    assert journal.find([key(1)])[key(1)] == JournalRow(1, key(1), 10, EntryStatus.DONE, "f1.bin", 3, b"{}\n")
+    assert journal.find([key(2)])[key(2)] == waiting(2)._replace(state=EntryStatus.DONE)
     assert list(journal.failed()) == []
 
 
@@ -160,23 +161,23 @@ ROWS_OF_1: list[tuple[object, ...]] = [
     (2, number_of(key(2)), 20, 2, "b.bin", None, '{"b":1}\n', "url\n"),
     (3, number_of(key(3)), 30, 0, "c.bin", None, None, None),
     (4, number_of(key(4)), 40, 3, None, None, '{"d":1}\n', None),
-    *[(n, number_of(key(n)), 10 * n, 0, f"f{n}.bin", None, None, None) for n in range(5, 3 * CHUNK)],
+    *[(n, number_of(key(n)), 10 * n, 0, f"f{n}.bin", None, None, None) for n in range(5, 3 * CHUNK_ENTRIES)],
 ]
 
 
 def assert_is_version_1s(journal: Journal) -> None:
-    found = journal.find([row.key for row in map(waiting, range(1, 3 * CHUNK))])
+    found = journal.find([row.key for row in map(waiting, range(1, 3 * CHUNK_ENTRIES))])
     assert list(found.values())[:4] == [
-        Row(1, key(1), 10, State.DONE, "a.bin", 5, '{"é":1}\n'.encode()),
-        Row(2, key(2), 20, State.FAILED, "b.bin", None, b'{"b":1}\n'),
-        Row(3, key(3), 30, State.WAITING, "c.bin"),
-        Row(4, key(4), 40, State.NOTED, None, None, b'{"d":1}\n'),
+        JournalRow(1, key(1), 10, EntryStatus.DONE, "a.bin", 5, '{"é":1}\n'.encode()),
+        JournalRow(2, key(2), 20, EntryStatus.FAILED, "b.bin", None, b'{"b":1}\n'),
+        JournalRow(3, key(3), 30, EntryStatus.QUEUED, "c.bin"),
+        JournalRow(4, key(4), 40, EntryStatus.NO_FILE, None, None, b'{"d":1}\n'),
     ]
-    assert list(found.values())[4:] == [waiting(n) for n in range(5, 3 * CHUNK)]
-    assert (journal.last, journal.length, journal.stale) == (3 * CHUNK - 1, 77, True)
+    assert list(found.values())[4:] == [waiting(n) for n in range(5, 3 * CHUNK_ENTRIES)]
+    assert (journal.last_number, journal.manifest_length, journal.has_superseded) == (3 * CHUNK_ENTRIES - 1, 77, True)
     assert list(journal.records()) == ['{"é":1}\n'.encode(), b'{"b":1}\n', b'{"d":1}\n']
     assert list(journal.failed()) == [("url\n", b'{"b":1}\n')]
-    assert list(journal.done()) == [("a.bin", 5)]
+    assert list(journal.completed()) == [("a.bin", 5)]
 
 
 def test_a_journal_of_version_1_goes_on(path: Path) -> None:
@@ -198,7 +199,7 @@ def test_a_journal_of_version_1_survives_a_kill_on_its_way(path: Path, monkeypat
         yield
 
     with monkeypatch.context() as patched:
-        patched.setattr(journal_file, "_chunks_from_1", broken)
+        patched.setattr(journal_file, "_chunks_from_v1", broken)
         with pytest.raises(MemoryError):
             Journal(path)
     with closing(sqlite3.connect(path)) as db:
@@ -234,19 +235,19 @@ class Kept(RuleBasedStateMachine):
         self.folder = TemporaryDirectory()
         self.path = Path(self.folder.name) / "j.sqlite"
         self.journal = Journal(self.path)
-        self.rows: dict[int, Row] = {}
+        self.rows: dict[int, JournalRow] = {}
         self.again: dict[int, str | None] = {}
-        self.unnoted: list[Row] = []
+        self.unnoted: list[JournalRow] = []
         self.last, self.length, self.stale = 0, 0, False
 
-    @rule(kinds=st.lists(st.booleans(), max_size=3 * CHUNK))
+    @rule(kinds=st.lists(st.booleans(), max_size=3 * CHUNK_ENTRIES))
     def add(self, kinds: list[bool]) -> None:
         rows = []
         for is_noted in kinds:
             self.last += 1
             row = waiting(self.last)
             if is_noted:
-                row = row._replace(state=State.NOTED, path=None, record=b"noted\n")
+                row = row._replace(state=EntryStatus.NO_FILE, path=None, record=b"noted\n")
                 self.unnoted.append(row)
             else:
                 self.rows[self.last] = row
@@ -256,21 +257,21 @@ class Kept(RuleBasedStateMachine):
     @precondition(lambda self: self.rows)
     @rule(choice=st.data(), again=st.none() | st.text("ab"), is_new=st.booleans(), noted=st.booleans())
     def settle(self, choice: st.DataObject, again: str | None, is_new: bool, noted: bool) -> None:
-        named = [number for number, row in self.rows.items() if row.state is not State.NOTED]
+        named = [number for number, row in self.rows.items() if row.state is not EntryStatus.NO_FILE]
         numbers = choice.draw(st.sets(st.sampled_from(named))) if named else set()
         fates = []
         for number in numbers:
             row = self.rows[number]
-            state = State.DONE if again is None else State.FAILED
+            state = EntryStatus.DONE if again is None else EntryStatus.FAILED
             assert row.path is not None
             if is_new:
                 self.stale |= row.record is not None
                 self.rows[number] = row._replace(state=state, size=self.length, record=b"%d\n" % self.length)
                 self.again[number] = again
-                fates.append(Fate(number, state, row.path, self.length, b"%d\n" % self.length, again, True))
+                fates.append(EntryOutcome(number, state, row.path, self.length, b"%d\n" % self.length, again, True))
             else:
-                self.rows[number] = row._replace(state=State.DONE)
-                fates.append(Fate(number, State.DONE, row.path, None, None))
+                self.rows[number] = row._replace(state=EntryStatus.DONE)
+                fates.append(EntryOutcome(number, EntryStatus.DONE, row.path, None, None))
         self.length += 1
         self.journal.settle(fates, self.unnoted if noted else [], self.length)
         if noted:
@@ -283,14 +284,14 @@ class Kept(RuleBasedStateMachine):
         number = choice.draw(st.sampled_from(list(self.rows)))
         if self.rows[number].path is not None:
             self.rows[number] = self.rows[number]._replace(path=f"renamed {number} {self.length}")
-            self.journal.rename(number, str(self.rows[number].path))
+            self.journal.set_path(number, str(self.rows[number].path))
 
     @rule()
     def reopen(self) -> None:
         self.unnoted = []
         self.journal.close()
         self.journal = Journal(self.path)
-        assert self.journal.last == self.last
+        assert self.journal.last_number == self.last
 
     @invariant()
     def is_as_it_was_told(self) -> None:
@@ -301,10 +302,10 @@ class Kept(RuleBasedStateMachine):
         assert list(self.journal.records()) == [row.record for row in rows if row.record is not None]
         assert list(self.journal.paths()) == [row.path for row in rows if row.path is not None]
         assert list(self.journal.failed()) == [
-            (self.again[row.number], row.record) for row in rows if row.state is State.FAILED
+            (self.again[row.number], row.record) for row in rows if row.state is EntryStatus.FAILED
         ]
-        assert list(self.journal.done()) == [(row.path, row.size) for row in rows if row.state is State.DONE]
-        assert (self.journal.length, self.journal.stale) == (self.length, self.stale)
+        assert list(self.journal.completed()) == [(row.path, row.size) for row in rows if row.state is EntryStatus.DONE]
+        assert (self.journal.manifest_length, self.journal.has_superseded) == (self.length, self.stale)
 
     def teardown(self) -> None:
         if hasattr(self, "journal"):

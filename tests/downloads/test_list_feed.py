@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.downloads.journal import Fate, Journal, State
-from scraper.downloads.list_feed import Batch, ListFeed
+from scraper.downloads.journal import EntryOutcome, EntryStatus, Journal
+from scraper.downloads.list_feed import ListBatch, ListFeed
 from scraper.downloads.lists.entry import BadLine, Entry
 from scraper.downloads.lists.file_names import NameSettings
-from scraper.downloads.mirrors import request_for
+from scraper.downloads.mirrors import entry_request
 from scraper.model import OutOfScope
-from scraper.structures.compact_map import key_of
+from scraper.structures.compact_map import hash_key
 from scraper.transfer import name_cache as listing
-from scraper.transfer.entry_label import Order, order_of
-from scraper.transfer.name_cache import Listing
-from scraper.transfer.output_folder import Folder
-from scraper.urls.canonicalize import canonicalise
+from scraper.transfer.entry_state import EntryState, entry_of
+from scraper.transfer.name_cache import NameCache
+from scraper.transfer.output_folder import OutputFolder
+from scraper.urls.canonicalize import canonicalize
 from tests.downloads.test_journal import as_1
 
 H = "https://h.example/"
@@ -35,25 +35,25 @@ LINES: list[Entry | BadLine] = [
 ]
 
 
-def read(folder: Path, lines: Iterable[Entry | BadLine] = LINES, *, settle: bool, skip: bool = True) -> Batch:
+def read(folder: Path, lines: Iterable[Entry | BadLine] = LINES, *, settle: bool, skip: bool = True) -> ListBatch:
     """What one run takes from the list: killed before anything is settled, or after all of it is."""
-    with closing(Folder(folder)) as files, closing(Journal(folder / "journal.sqlite")) as journal:
+    with closing(OutputFolder(folder)) as files, closing(Journal(folder / "journal.sqlite")) as journal:
         names = NameSettings(collision="skip" if skip else "rename")
-        feed, whole = ListFeed(lines, names, journal, files), Batch([], [])
-        while batch := feed.batch():
+        feed, whole = ListFeed(lines, names, journal, files), ListBatch([], [])
+        while batch := feed.next_batch():
             whole.requests.extend(batch.requests)
-            whole.noted.extend(batch.noted)
+            whole.rows.extend(batch.rows)
         if settle:
-            orders = [order_of(request) for request in whole.requests]
-            fates = [Fate(order.number, State.DONE, order.path, 3, b"done\n") for order in orders]
+            orders = [entry_of(request) for request in whole.requests]
+            fates = [EntryOutcome(order.number, EntryStatus.DONE, order.path, 3, b"done\n") for order in orders]
             for order in orders:
                 (folder / order.path).write_bytes(b"abc")
-            journal.settle(fates, whole.noted, 0)
+            journal.settle(fates, whole.rows, 0)
         return whole
 
 
-def paths(batch: Batch) -> list[str]:
-    return [order_of(request).path for request in batch.requests]
+def paths(batch: ListBatch) -> list[str]:
+    return [entry_of(request).path for request in batch.requests]
 
 
 def test_a_line_is_noted_again_until_its_record_is_there(tmp_path: Path) -> None:
@@ -62,27 +62,27 @@ def test_a_line_is_noted_again_until_its_record_is_there(tmp_path: Path) -> None
     for settle in (False, False, True):
         batch = read(tmp_path, settle=settle)
         assert paths(batch) == ["a.bin", "b.bin"]
-        assert [row.line for row in batch.noted] == [2, 3, 5]
-    assert read(tmp_path, settle=False) == Batch([], [])
+        assert [row.line for row in batch.rows] == [2, 3, 5]
+    assert read(tmp_path, settle=False) == ListBatch([], [])
 
 
 def test_a_killed_run_keeps_the_names_it_gave(tmp_path: Path) -> None:
     """Whatever lines come before them the next time."""
     same = [Entry(line, (f"https://h{line}.example/data.bin",)) for line in range(1, 200)]
     given = {
-        request.url.href: order_of(request).path for request in read(tmp_path, same, settle=False, skip=False).requests
+        request.url.href: entry_of(request).path for request in read(tmp_path, same, settle=False, skip=False).requests
     }
     assert given["https://h2.example/data.bin"] == "data~2.bin"
     again = read(tmp_path, [Entry(300, (H + "data.bin",)), *reversed(same)], settle=False, skip=False).requests
-    assert {request.url.href: order_of(request).path for request in again[1:]} == given
-    assert order_of(again[0]).path == "data~200.bin"
+    assert {request.url.href: entry_of(request).path for request in again[1:]} == given
+    assert entry_of(again[0]).path == "data~200.bin"
 
 
 def test_a_list_goes_on_from_a_journal_of_version_1(tmp_path: Path) -> None:
     """Complete files are not asked for, waiting ones keep number and name, nothing is noted twice."""
 
     def number_of(*parts: str) -> int:
-        return int.from_bytes(key_of("\0".join(parts)), "big", signed=True)
+        return int.from_bytes(hash_key("\0".join(parts)), "big", signed=True)
 
     first = number_of("file", H + "a.bin", "", "")
     (tmp_path / "a.bin").write_bytes(b"abc")
@@ -96,27 +96,27 @@ def test_a_list_goes_on_from_a_journal_of_version_1(tmp_path: Path) -> None:
         ],
     )
     batch = read(tmp_path, settle=False)
-    assert [order_of(request) for request in batch.requests] == [
-        Order(4, 4, H + "b.bin", "other.bin", replace=True),
-        Order(5, 5, H + "taken.bin", "taken.bin"),
+    assert [entry_of(request) for request in batch.requests] == [
+        EntryState(4, 4, H + "b.bin", "other.bin", replace=True),
+        EntryState(5, 5, H + "taken.bin", "taken.bin"),
     ]
-    assert batch.noted == []
+    assert batch.rows == []
 
 
 @given(st.from_regex(r"https?://[a-z0-9.:\[\]@%-]{1,12}(/[!-~]{0,12})?", fullmatch=True))
 def test_a_request_has_the_parts_of_its_url(text: str) -> None:
     """Host and origin are those that parsing finds."""
-    url = canonicalise(text)
+    url = canonicalize(text)
     if not isinstance(url, OutOfScope):
-        asked = request_for(Order(1, 1, url.href, "a"), url.href).url
+        asked = entry_request(EntryState(1, 1, url.href, "a"), url.href).url
         assert asked == url._replace(key="entry 1")
 
 
 @pytest.mark.parametrize("limit", [0, 1, 100])
 def test_a_listing_says_what_a_look_says(tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of files, folders, broken links, behind links, in folders that are small, large, missing or none."""
-    monkeypatch.setattr(listing, "NAMES", limit)
-    monkeypatch.setattr(listing, "FOLDERS", 2)
+    monkeypatch.setattr(listing, "MAX_NAMES_PER_FOLDER", limit)
+    monkeypatch.setattr(listing, "MAX_FOLDERS", 2)
     for name in ("a.bin", "É.bin", "sub/b.bin", "sub/inner/c.bin", "empty/x.bin"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -136,21 +136,21 @@ def test_a_listing_says_what_a_look_says(tmp_path: Path, limit: int, monkeypatch
         "sub/inner",
     ]
     asked += ["sub/inner/c.bin", "link/b.bin", "empty/x.bin", "missing/x.bin", "a.bin/x.bin", "missing/deep/x.bin"]
-    with closing(Folder(tmp_path)) as folder:
-        names = Listing(folder)
+    with closing(OutputFolder(tmp_path)) as folder:
+        names = NameCache(folder)
         for path in (*asked, *asked):
-            assert names.holds(path) == (folder.look(path) is not None), path
+            assert names.exists(path) == (folder.lstat(path) is not None), path
 
 
 def test_a_folder_is_read_once(tmp_path: Path) -> None:
     """What comes later is not seen here: it is met when the file gets its name."""
-    with closing(Folder(tmp_path)) as folder:
-        names = Listing(folder)
-        assert not names.holds("sub/a.bin")
+    with closing(OutputFolder(tmp_path)) as folder:
+        names = NameCache(folder)
+        assert not names.exists("sub/a.bin")
         (tmp_path / "sub").mkdir()
         (tmp_path / "sub/a.bin").touch()
-        assert not names.holds("sub/a.bin")
-        assert Listing(folder).holds("sub/a.bin")
+        assert not names.exists("sub/a.bin")
+        assert NameCache(folder).exists("sub/a.bin")
 
 
 def test_a_journal_is_small_beside_what_it_tells(tmp_path: Path) -> None:

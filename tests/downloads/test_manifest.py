@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from scraper.downloads.journal import Journal, Row, State
-from scraper.downloads.manifest import HEADER_LIMIT, ManifestSink, download_record
-from scraper.model import Body, ErrorKind, Failure, Headers, Page, Request, Result, Url
+from scraper.downloads.journal import EntryStatus, Journal, JournalRow
+from scraper.downloads.manifest import MAX_HEADER_CHARS, ManifestSink, download_record
+from scraper.model import Body, ErrorKind, Failure, Headers, Request, Response, Result, Url
 from scraper.sinks.records import to_json
-from scraper.structures.compact_map import key_of
-from scraper.transfer.entry_label import Order
+from scraper.structures.compact_map import hash_key
+from scraper.transfer.entry_state import EntryState
 
 URL = "https://h.example/a.bin"
-ORDER = Order(7, 9, URL, "sub/a.bin", tries=1, notes=("adopt", "began again"), checksum="md5:00")
+ORDER = EntryState(7, 9, URL, "sub/a.bin", tries=1, notes=("adopt", "began again"), checksum="md5:00")
 REQUEST = Request(Url(URL, "entry 7", "h.example", "https://h.example"), kind="file", attempt=2, slowdowns=1)
 BODY = Body(10, 10, "sha256:" + "ab" * 32)
 HEADERS = [
     (b"ETag", b' "x\xe9" '),
     (b"etag", b'"second"'),
     (b"LAST-MODIFIED", b"Sun, 06 Nov 2022 08:49:37 GMT"),
-    (b"Content-Type", b"t" * (HEADER_LIMIT + 1)),
+    (b"Content-Type", b"t" * (MAX_HEADER_CHARS + 1)),
 ]
 COMMON = b'"attempts":5,"fetched_at":"2023-11-14T22:13:20.123Z","elapsed_ms":12.3,'
 
@@ -32,15 +32,15 @@ COMMON = b'"attempts":5,"fetched_at":"2023-11-14T22:13:20.123Z","elapsed_ms":12.
     ("outcome", "line"),
     [
         pytest.param(
-            Page(REQUEST, 200, Headers(HEADERS), BODY, 1_700_000_000.1239, 0.01, 0.0123),
+            Response(REQUEST, 200, Headers(HEADERS), BODY, 1_700_000_000.1239, 0.01, 0.0123),
             b'{"line":9,"path":"sub/a.bin","url":"https://h.example/a.bin","status":200,"error":null,"error_detail":null,'
             b'"bytes":10,"sha256":"' + b"ab" * 32 + '","etag":"\\"xé\\"",'.encode()
-            + b'"last_modified":"Sun, 06 Nov 2022 08:49:37 GMT","content_type":"' + b"t" * HEADER_LIMIT + b'",'
+            + b'"last_modified":"Sun, 06 Nov 2022 08:49:37 GMT","content_type":"' + b"t" * MAX_HEADER_CHARS + b'",'
             + COMMON + b'"checksum":"md5:00","notes":["began again"]}\n',
             id="file",
         ),
         pytest.param(
-            Page(REQUEST, 404, Headers([(b"Content-Encoding", b" br ")]), BODY, 1_700_000_000.1239, 0.01, 0.0123),
+            Response(REQUEST, 404, Headers([(b"Content-Encoding", b" br ")]), BODY, 1_700_000_000.1239, 0.01, 0.0123),
             b'{"line":9,"path":null,"url":"https://h.example/a.bin","status":404,"error":"http",'
             b'"error_detail":"HTTP 404",'
             b'"bytes":10,"sha256":"' + b"ab" * 32 + b'","etag":null,"last_modified":null,"content_type":null,'
@@ -56,7 +56,7 @@ COMMON = b'"attempts":5,"fetched_at":"2023-11-14T22:13:20.123Z","elapsed_ms":12.
         ),
     ],
 )  # fmt: skip
-def test_a_record_to_the_byte(outcome: Page | Failure, line: bytes) -> None:
+def test_a_record_to_the_byte(outcome: Response | Failure, line: bytes) -> None:
     """Every field is there, in its order; of a header its first value, without the blanks around it."""
     assert to_json(download_record(Result(REQUEST, outcome), ORDER)) == line
 
@@ -66,16 +66,16 @@ async def test_what_comes_during_a_flush_is_written_by_the_next(tmp_path: Path) 
     with closing(Journal(tmp_path / "journal.sqlite")) as journal:
         sink = ManifestSink(tmp_path, journal)
         await sink.open()
-        rows = [Row(n, key_of(str(n)), n, State.NOTED, None, None, b"%d\n" % n) for n in range(1, 41)]
+        rows = [JournalRow(n, hash_key(str(n)), n, EntryStatus.NO_FILE, None, None, b"%d\n" % n) for n in range(1, 41)]
         journal.add(rows)
         for some in (rows[:10], rows[10:20], rows[20:30]):
             for row in some:
-                sink.note(row)
+                sink.add_row(row)
             flushes = [asyncio.create_task(sink.flush()) for _ in range(2)]
             await asyncio.sleep(0)
-            sink.note(rows[29 + some[-1].number // 10])
+            sink.add_row(rows[29 + some[-1].number // 10])
             await asyncio.gather(*flushes)
-            assert journal.length == (tmp_path / "manifest.jsonl").stat().st_size
+            assert journal.manifest_length == (tmp_path / "manifest.jsonl").stat().st_size
         await sink.aclose()
         records = (tmp_path / "manifest.jsonl").read_bytes().splitlines(keepends=True)
         recorded = {row.record for row in journal.find([row.key for row in rows]).values()}

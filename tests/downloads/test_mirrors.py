@@ -11,26 +11,26 @@ from typing import Any
 
 import pytest
 
-from scraper.downloads.mirrors import PROGRESS, Mirrors, request_for
-from scraper.engine.mirror_routing import Standing
-from scraper.model import Body, Done, ErrorKind, Failure, Headers, Page, Retry
-from scraper.testing.local_server import Asked, Reply, Route, Site
-from scraper.transfer.entry_label import Order, order_of
-from tests.downloads.servers import fetch, files, manifest
+from scraper.downloads.mirrors import MIN_PROGRESS_BYTES, EntryMirrors, entry_request
+from scraper.engine.mirror_routing import HostAvailability
+from scraper.model import Body, Done, ErrorKind, Failure, Headers, Response, Retry
+from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply, Route
+from scraper.transfer.entry_state import EntryState, entry_of
+from tests.downloads.servers import read_files, read_manifest, run_download
 
 NOW = 1_000_000.0
 A, B, C = "http://a.example/f", "http://b.example/f", "http://c.example/f"
-ORDER = Order(1, 1, A, "f", mirrors=(B, C))
+ORDER = EntryState(1, 1, A, "f", mirrors=(B, C))
 
 
-def stands(**hosts: Standing) -> Callable[[str], Standing]:
+def stands(**hosts: HostAvailability) -> Callable[[str], HostAvailability]:
     return lambda host: hosts.get(host[0], "open")
 
 
-def failed(order: Order, attempt: int = 0, **more: Any) -> Failure:
+def failed(order: EntryState, attempt: int = 0, **more: Any) -> Failure:
     from dataclasses import replace
 
-    request = request_for(order, (order.url, *order.mirrors)[order.used])
+    request = entry_request(order, (order.url, *order.mirrors)[order.used])
     return Failure(replace(request, attempt=attempt), ErrorKind.CONNECT, "refused", **more)
 
 
@@ -79,22 +79,22 @@ def test_where_a_failure_leads(
 
     retry = Retry(NOW + 7.0, replace(outcome.request, attempt=attempt + 1))
     verdict = retry if may_pass and attempt < 3 else Done()
-    found = Mirrors(3, 1.0).after(outcome, verdict, NOW, may_pass, standing)
+    found = EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, may_pass, standing)
     if expected is None:
         assert found == Done()
     else:
         assert isinstance(found, Retry)
-        order = order_of(found.request)
+        order = entry_of(found.request)
         assert (order.used, found.request.attempt, found.at - NOW) == expected
         assert found.request.url.href == (A, B, C)[order.used]
 
 
 def test_a_transfer_that_got_on_stays() -> None:
     """What was cut off after a megabyte goes on at the same place, unless that is in trouble."""
-    outcome = failed(ORDER, received=PROGRESS)
+    outcome = failed(ORDER, received=MIN_PROGRESS_BYTES)
     verdict = Retry(NOW + 1, outcome.request)
-    assert Mirrors(3, 1.0).after(outcome, verdict, NOW, True, stands()) is verdict
-    moved = Mirrors(3, 1.0).after(outcome, verdict, NOW, True, stands(a="held"))
+    assert EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, True, stands()) is verdict
+    moved = EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, True, stands(a="held"))
     assert isinstance(moved, Retry)
     assert moved.request.url.host == "b.example"
 
@@ -111,15 +111,15 @@ def test_a_transfer_that_got_on_stays() -> None:
 )
 def test_what_is_asked_instead_of_waiting(standing: Any, host: str | None) -> None:
     """An open place; from one that was given up also one that will be open."""
-    found = Mirrors(3, 1.0).instead(request_for(ORDER, A), standing)
+    found = EntryMirrors(3, 1.0).alternative_for(entry_request(ORDER, A), standing)
     assert (found.url.host if found else None) == host
 
 
 def test_hosts_with_mirrors_are_known() -> None:
     """Only hosts of entries with mirrors are looked at."""
-    mirrors = Mirrors(3, 1.0)
-    mirrors.remember(ORDER)
-    assert [mirrors.offered_at(host) for host in ("a.example", "b.example", "d.example")] == [True, True, False]
+    mirrors = EntryMirrors(3, 1.0)
+    mirrors.add_hosts(ORDER)
+    assert [mirrors.has_mirror(host) for host in ("a.example", "b.example", "d.example")] == [True, True, False]
 
 
 def free_port() -> int:
@@ -132,13 +132,13 @@ async def test_a_dead_host_costs_its_entries_no_pause(tmp_path: Path) -> None:
     """Hundreds of entries whose first host refuses connections come from their mirror, none after a breaker's rest."""
     dead = f"http://127.0.0.2:{free_port()}"
     listed = tmp_path / "list.txt"
-    async with Site({"*": Reply(200, b"x")}) as site:
+    async with LocalServer({"*": Reply(200, b"x")}) as site:
         listed.write_text("".join(f"{dead}/{n}\t{site.url(f'/{n}')}\n" for n in range(300)))
         async with asyncio.timeout(9):  # the breaker's first rest alone is 10 s
-            summary = await fetch(listed, tmp_path / "out", backoff=1.0)
+            summary = await run_download(listed, tmp_path / "out", backoff=1.0)
         assert (summary.ok, summary.failed) == (300, 0)
         assert max(Counter(asked.target for asked in site.requests).values()) == 1
-    assert len(files(tmp_path / "out")) == 300
+    assert len(read_files(tmp_path / "out")) == 300
 
 
 async def test_entries_without_a_mirror_wait_among_those_that_have_one(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ async def test_entries_without_a_mirror_wait_among_those_that_have_one(tmp_path:
     arrived = asyncio.Event()
     count = 0
 
-    async def counted(asked: Asked) -> Route:
+    async def counted(asked: ReceivedRequest) -> Route:
         nonlocal count
         count += 1
         if count == 50:
@@ -156,50 +156,53 @@ async def test_entries_without_a_mirror_wait_among_those_that_have_one(tmp_path:
         return Reply(200, b"x")
 
     from scraper.downloader import Downloader
-    from tests.downloads.servers import QUICK
+    from tests.downloads.servers import FAST_OPTIONS
 
-    async with Site({"*": counted}) as site:
+    async with LocalServer({"*": counted}) as site:
         lines = [f"{dead}/{n}\t{site.url(f'/{n}')}" if n % 2 else f"{dead}/{n}" for n in range(100)]
         listed.write_text("\n".join(lines))
-        async with Downloader(listed, tmp_path / "out", QUICK) as downloader, asyncio.TaskGroup() as group:
+        async with Downloader(listed, tmp_path / "out", FAST_OPTIONS) as downloader, asyncio.TaskGroup() as group:
             running = group.create_task(downloader.run())
             async with asyncio.timeout(9):
                 await arrived.wait()
             downloader.stop()
             await running
-    assert len(files(tmp_path / "out")) == 50
+    assert len(read_files(tmp_path / "out")) == 50
 
 
 async def test_a_host_that_asks_to_wait_is_not_waited_for(tmp_path: Path) -> None:
     """Retry-After holds for its host; the entry and all behind it come from the mirror."""
     listed = tmp_path / "list.txt"
-    async with Site({"*": Reply(429, headers={"Retry-After": "600"})}) as busy, Site({"*": Reply(200, b"x")}) as site:
+    async with (
+        LocalServer({"*": Reply(429, headers={"Retry-After": "600"})}) as busy,
+        LocalServer({"*": Reply(200, b"x")}) as site,
+    ):
         listed.write_text("".join(f"{busy.url(f'/{n}')}\t{site.url(f'/{n}')}\n" for n in range(40)))
         async with asyncio.timeout(9):
-            summary = await fetch(listed, tmp_path / "out", per_host=1)
+            summary = await run_download(listed, tmp_path / "out", per_host=1)
         assert (summary.ok, summary.failed) == (40, 0)
         assert len(busy.requests) == 1
-    assert {record["attempts"] for record in manifest(tmp_path / "out")} <= {1, 2}
+    assert {record["attempts"] for record in read_manifest(tmp_path / "out")} <= {1, 2}
 
 
 async def test_a_mirror_that_fails_turns_back(tmp_path: Path) -> None:
     """A passing failure here and another there: the next round brings the file."""
     answers = {"/a": [Reply(500), Reply(200, b"right")], "/b": [Reply(502)]}
 
-    async def moody(asked: Asked) -> Route:
+    async def moody(asked: ReceivedRequest) -> Route:
         return answers[asked.target].pop(0)
 
     listed = tmp_path / "list.txt"
-    async with Site({"*": moody}) as site:
+    async with LocalServer({"*": moody}) as site:
         listed.write_text(f"{site.url('/a')}\t{site.url('/b')}\n")
-        summary = await fetch(listed, tmp_path / "out")
+        summary = await run_download(listed, tmp_path / "out")
     assert summary.ok == 1
-    assert manifest(tmp_path / "out")[0]["attempts"] == 3
+    assert read_manifest(tmp_path / "out")[0]["attempts"] == 3
 
 
 def test_a_page_counts_as_a_failure() -> None:
     """Also an answer that says no turns to the next place."""
-    outcome = Page(request_for(ORDER, A), 503, Headers(), Body(0, 0, "", b""), NOW, 0.0, 0.0)
-    found = Mirrors(3, 1.0).after(outcome, Retry(NOW + 60, outcome.request), NOW, True, stands())
+    outcome = Response(entry_request(ORDER, A), 503, Headers(), Body(0, 0, "", b""), NOW, 0.0, 0.0)
+    found = EntryMirrors(3, 1.0).next_attempt(outcome, Retry(NOW + 60, outcome.request), NOW, True, stands())
     assert isinstance(found, Retry)
     assert (found.at, found.request.url.host) == (NOW, "b.example")

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from scraper.errors import SinkError
-from scraper.testing.local_server import Asked, Reply, Route, Site
-from scraper.transfer.output_folder import Folder
-from tests.downloads.servers import KIB, MIB, Keeper, content, fetch, files
+from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply, Route
+from scraper.transfer.output_folder import OutputFolder
+from tests.downloads.servers import KIB, MIB, ResumableServer, content, read_files, run_download
 
 SMALL, LARGE = 60, 4
 
@@ -24,10 +24,10 @@ class Shelf:
     """Small and large files; the large ones come in pieces."""
 
     def __init__(self) -> None:
-        self.keepers = {f"/s{n}": Keeper(content(f"s{n}", 3 * KIB)) for n in range(SMALL)}
-        self.keepers |= {f"/l{n}": Keeper(content(f"l{n}", 2 * MIB)) for n in range(LARGE)}
+        self.keepers = {f"/s{n}": ResumableServer(content(f"s{n}", 3 * KIB)) for n in range(SMALL)}
+        self.keepers |= {f"/l{n}": ResumableServer(content(f"l{n}", 2 * MIB)) for n in range(LARGE)}
 
-    async def __call__(self, asked: Asked) -> Route:
+    async def __call__(self, asked: ReceivedRequest) -> Route:
         route = await self.keepers[asked.target](asked)
         if isinstance(route, Reply) and asked.target.startswith("/l"):
             assert isinstance(route.body, bytes)
@@ -35,7 +35,7 @@ class Shelf:
             return Reply(route.status, pieces, route.headers, pause=0.002)
         return route
 
-    def urls(self, site: Site) -> list[str]:
+    def urls(self, site: LocalServer) -> list[str]:
         order = [f"/l{n}" for n in range(LARGE)] + [f"/s{n}" for n in range(SMALL)]
         return [site.url(path) for path in order]
 
@@ -55,9 +55,9 @@ async def test_a_signal_ends_cleanly_and_the_next_run_goes_on(tmp_path: Path, nu
     """What has come is kept, a part too; the next run asks for the rest alone."""
     body = content("large", 4 * MIB)
     arrived = asyncio.Event()
-    keeper = Keeper(body)
+    keeper = ResumableServer(body)
 
-    async def slow(asked: Asked) -> Route:
+    async def slow(asked: ReceivedRequest) -> Route:
         route = await keeper(asked)
         if asked.headers.get("range") or not isinstance(route, Reply):
             return route
@@ -66,7 +66,7 @@ async def test_a_signal_ends_cleanly_and_the_next_run_goes_on(tmp_path: Path, nu
         return Reply(200, [route.body[: 3 * MIB], *[b"x"] * MIB], route.headers, pause=0.05)
 
     listed, out = tmp_path / "list.txt", tmp_path / "out"
-    async with Site({"/large": slow}) as site:
+    async with LocalServer({"/large": slow}) as site:
         listed.write_text(site.url("/large"))
         process = await start(listed, out)
         await arrived.wait()
@@ -82,27 +82,27 @@ async def test_a_signal_ends_cleanly_and_the_next_run_goes_on(tmp_path: Path, nu
         process = await start(listed, out)
         await process.communicate()
         assert process.returncode == 0
-    assert files(out) == {"large": body}
-    assert keeper.asked[-1] == f"bytes={size}-"
+    assert read_files(out) == {"large": body}
+    assert keeper.ranges_seen[-1] == f"bytes={size}-"
 
 
 async def test_few_descriptors_are_enough(tmp_path: Path) -> None:
     """With `ulimit -n 64` fewer transfers run at once, and all succeed."""
     shelf = Shelf()
     listed, out = tmp_path / "list.txt", tmp_path / "out"
-    async with Site({"*": shelf}) as site:
+    async with LocalServer({"*": shelf}) as site:
         listed.write_text("\n".join(shelf.urls(site)))
         wrap = ("sh", "-c", 'ulimit -n 64; exec "$@"', "sh")
         process = await start(listed, out, "--per-host", "64", wrap=wrap)
         _, err = await process.communicate()
         assert process.returncode == 0, err
-    assert files(out) == shelf.bodies()
+    assert read_files(out) == shelf.bodies()
 
 
 async def test_exit_codes(tmp_path: Path) -> None:
     """The worst failure decides: 4 a checksum, 1 any other, 2 a wrong option, 3 no place to write."""
     listed = tmp_path / "list.txt"
-    async with Site({"/a": Reply(200, b"a")}) as site:
+    async with LocalServer({"/a": Reply(200, b"a")}) as site:
         cases = {
             site.url("/a"): 0,
             site.url("/missing"): 1,
@@ -128,7 +128,7 @@ async def test_exit_codes(tmp_path: Path) -> None:
 async def test_a_full_disk_stops_the_run_and_room_continues_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ENOSPC ends the run with everything resumable; with room the rest alone is asked for."""
     body, room = content("large", 4 * MIB), [3 * MIB]
-    keeper, real = Keeper(body), os.pwrite
+    keeper, real = ResumableServer(body), os.pwrite
 
     def pwrite(descriptor: int, batch: memoryview, offset: int) -> int:
         if not room[0]:
@@ -138,21 +138,21 @@ async def test_a_full_disk_stops_the_run_and_room_continues_it(tmp_path: Path, m
         return written
 
     monkeypatch.setattr(os, "pwrite", pwrite)
-    async with Site({"/large": keeper}) as site:
+    async with LocalServer({"/large": keeper}) as site:
         with pytest.raises(SinkError, match="disk is full"):
-            await fetch([site.url("/large")], tmp_path)
+            await run_download([site.url("/large")], tmp_path)
         kept = (tmp_path / "large.part").stat().st_size
         assert kept == 3 * MIB
         room[0] = 1 << 40
-        await fetch([site.url("/large")], tmp_path)
-    assert files(tmp_path) == {"large": body}
-    assert keeper.asked == [None, f"bytes={kept}-"]
+        await run_download([site.url("/large")], tmp_path)
+    assert read_files(tmp_path) == {"large": body}
+    assert keeper.ranges_seen == [None, f"bytes={kept}-"]
 
 
 async def test_what_cannot_fit_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file larger than the free space stops the run before its first byte is written."""
-    monkeypatch.setattr(Folder, "free", lambda _: MIB)
-    async with Site({"/large": Keeper(content("large", 4 * MIB))}) as site:
+    monkeypatch.setattr(OutputFolder, "free_bytes", lambda _: MIB)
+    async with LocalServer({"/large": ResumableServer(content("large", 4 * MIB))}) as site:
         with pytest.raises(SinkError, match="are free"):
-            await fetch([site.url("/large")], tmp_path)
-    assert files(tmp_path) == {}
+            await run_download([site.url("/large")], tmp_path)
+    assert read_files(tmp_path) == {}

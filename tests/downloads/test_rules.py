@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from scraper.downloads.list_counts import Tally
+from scraper.downloads.list_counts import ListCounts
 from scraper.errors import ConfigError
 from scraper.events import (
     BytesReceived,
@@ -23,31 +23,31 @@ from scraper.events import (
     PageSettled,
 )
 from scraper.model import Headers, Request, Url
-from scraper.politeness.bandwidth import BURST_SECONDS, Bandwidth
+from scraper.politeness.bandwidth import BURST_SECONDS, ByteRateLimit
 from scraper.report.terminal.download_display import DownloadDisplay
-from scraper.report.terminal.download_progress import DownloadLines, Watch, in_words
-from scraper.transfer.entry_label import Order, order_of
+from scraper.report.terminal.download_progress import DownloadLines, DownloadTracker, snapshot_text
+from scraper.transfer.entry_state import EntryState, entry_of
 from scraper.transfer.resume_rules import (
-    WHOLE,
-    WORTH,
-    Again,
-    Ask,
-    Complete,
+    MIN_PROBE_BYTES,
+    WHOLE_FILE,
     Continue,
-    Judgement,
-    Partial,
+    Decision,
+    PartComplete,
+    PartState,
+    RangeRequest,
     Restart,
-    Version,
-    judge,
-    plan,
-    version_of,
+    RetryWith,
+    Validators,
+    evaluate_response,
+    plan_request,
+    validators_of,
 )
 
 NOW = 1_700_000_000.0
 TEXT = st.text(st.characters(codec="utf-8"))
-TOTAL = 4 * WORTH
-STRONG = Partial("https://h", Version('"a"', None, False, TOTAL), 2 * WORTH)
-CONDITIONAL = Ask(2 * WORTH, if_range='"a"')
+TOTAL = 4 * MIN_PROBE_BYTES
+STRONG = PartState("https://h", Validators('"a"', None, False, TOTAL), 2 * MIN_PROBE_BYTES)
+CONDITIONAL = RangeRequest(2 * MIN_PROBE_BYTES, if_range='"a"')
 
 
 def headers(**fields: str) -> Headers:
@@ -57,42 +57,42 @@ def headers(**fields: str) -> Headers:
 @pytest.mark.parametrize(
     ("fields", "version"),
     [
-        ({"etag": '"a"'}, Version('"a"', None, False, 9)),
-        ({"etag": 'W/"a"'}, Version(None, None, False, 9)),
-        ({"etag": "bare"}, Version(None, None, False, 9)),
+        ({"etag": '"a"'}, Validators('"a"', None, False, 9)),
+        ({"etag": 'W/"a"'}, Validators(None, None, False, 9)),
+        ({"etag": "bare"}, Validators(None, None, False, 9)),
         (
             {"last_modified": "Sun, 06 Nov 1994 08:49:37 GMT", "date": "Sun, 06 Nov 1994 08:50:37 GMT"},
-            Version(None, "Sun, 06 Nov 1994 08:49:37 GMT", True, 9),
+            Validators(None, "Sun, 06 Nov 1994 08:49:37 GMT", True, 9),
         ),
         (
             {"last_modified": "Sun, 06 Nov 1994 08:49:37 GMT", "date": "Sun, 06 Nov 1994 08:50:36 GMT"},
-            Version(None, "Sun, 06 Nov 1994 08:49:37 GMT", False, 9),
+            Validators(None, "Sun, 06 Nov 1994 08:49:37 GMT", False, 9),
         ),
-        ({"last_modified": "yesterday"}, Version(None, None, False, 9)),
+        ({"last_modified": "yesterday"}, Validators(None, None, False, 9)),
     ],
     ids=["strong", "weak", "unquoted", "a minute old", "too young", "no date"],
 )
-def test_only_a_strong_validator_vouches(fields: dict[str, str], version: Version) -> None:
+def test_only_a_strong_validator_vouches(fields: dict[str, str], version: Validators) -> None:
     """A weak ETag and a Last-Modified of the last minute do not tell versions apart."""
-    assert version_of(headers(**fields), 9, NOW) == version
+    assert validators_of(headers(**fields), 9, NOW) == version
 
 
 @pytest.mark.parametrize(
     ("partial", "origin", "ask"),
     [
-        (None, "https://h", WHOLE),
-        (Partial("https://h", Version('"a"'), 0), "https://h", WHOLE),
-        (Partial("https://h", Version('"a"', total=5), 6), "https://h", WHOLE),
-        (Partial("https://h", Version('"a"'), 10), "https://h", Ask(10, if_range='"a"')),
-        (Partial("https://h", Version('"a"'), 10), "https://mirror", Ask(0, 10)),
-        (Partial("https://h", Version(None, "d", True), 10), "https://h", Ask(10, if_range="d")),
-        (Partial("https://h", Version(None, "d", False), 100_000), "https://h", Ask(34_464, 65_536)),
+        (None, "https://h", WHOLE_FILE),
+        (PartState("https://h", Validators('"a"'), 0), "https://h", WHOLE_FILE),
+        (PartState("https://h", Validators('"a"', total=5), 6), "https://h", WHOLE_FILE),
+        (PartState("https://h", Validators('"a"'), 10), "https://h", RangeRequest(10, if_range='"a"')),
+        (PartState("https://h", Validators('"a"'), 10), "https://mirror", RangeRequest(0, 10)),
+        (PartState("https://h", Validators(None, "d", True), 10), "https://h", RangeRequest(10, if_range="d")),
+        (PartState("https://h", Validators(None, "d", False), 100_000), "https://h", RangeRequest(34_464, 65_536)),
     ],
     ids=["nothing", "empty", "too long", "etag", "other origin", "date", "young date"],
 )
-def test_how_a_part_is_gone_on_with(partial: Partial | None, origin: str, ask: Ask) -> None:
+def test_how_a_part_is_gone_on_with(partial: PartState | None, origin: str, ask: RangeRequest) -> None:
     """With a validator of this origin from its end, else from before its end, to compare."""
-    assert plan(partial, origin) == ask
+    assert plan_request(partial, origin) == ask
 
 
 def ranged(start: int, total: int | str = TOTAL) -> str:
@@ -102,36 +102,36 @@ def ranged(start: int, total: int | str = TOTAL) -> str:
 @pytest.mark.parametrize(
     ("ask", "status", "fields", "length", "expected"),
     [
-        (CONDITIONAL, 206, {"content_range": ranged(2 * WORTH), "etag": '"a"'}, None, Continue),
-        (CONDITIONAL, 206, {"content_range": ranged(2 * WORTH)}, None, Continue),
-        (CONDITIONAL, 206, {"content_range": ranged(2 * WORTH), "etag": '"b"'}, None, Again),
-        (CONDITIONAL, 206, {"content_range": ranged(0)}, None, Again),
-        (CONDITIONAL, 206, {"content_range": ranged(2 * WORTH, TOTAL + 1)}, None, Again),
-        (CONDITIONAL, 206, {"content_range": ranged(2 * WORTH, "*")}, None, Again),
-        (CONDITIONAL, 206, {}, None, Again),
+        (CONDITIONAL, 206, {"content_range": ranged(2 * MIN_PROBE_BYTES), "etag": '"a"'}, None, Continue),
+        (CONDITIONAL, 206, {"content_range": ranged(2 * MIN_PROBE_BYTES)}, None, Continue),
+        (CONDITIONAL, 206, {"content_range": ranged(2 * MIN_PROBE_BYTES), "etag": '"b"'}, None, RetryWith),
+        (CONDITIONAL, 206, {"content_range": ranged(0)}, None, RetryWith),
+        (CONDITIONAL, 206, {"content_range": ranged(2 * MIN_PROBE_BYTES, TOTAL + 1)}, None, RetryWith),
+        (CONDITIONAL, 206, {"content_range": ranged(2 * MIN_PROBE_BYTES, "*")}, None, RetryWith),
+        (CONDITIONAL, 206, {}, None, RetryWith),
         (CONDITIONAL, 200, {"etag": '"b"'}, 7, Restart),
-        (CONDITIONAL, 416, {"content_range": f"bytes */{2 * WORTH}"}, None, Complete),
-        (CONDITIONAL, 416, {"content_range": f"bytes */{2 * WORTH}", "etag": '"b"'}, None, Again),
-        (CONDITIONAL, 416, {"content_range": f"bytes */{WORTH}"}, None, Again),
-        (CONDITIONAL, 416, {}, None, Again),
-        (WHOLE, 200, {}, None, Restart),
+        (CONDITIONAL, 416, {"content_range": f"bytes */{2 * MIN_PROBE_BYTES}"}, None, PartComplete),
+        (CONDITIONAL, 416, {"content_range": f"bytes */{2 * MIN_PROBE_BYTES}", "etag": '"b"'}, None, RetryWith),
+        (CONDITIONAL, 416, {"content_range": f"bytes */{MIN_PROBE_BYTES}"}, None, RetryWith),
+        (CONDITIONAL, 416, {}, None, RetryWith),
+        (WHOLE_FILE, 200, {}, None, Restart),
     ],
 )
 def test_what_an_answer_means(
-    ask: Ask, status: int, fields: dict[str, str], length: int | None, expected: type[Judgement]
+    ask: RangeRequest, status: int, fields: dict[str, str], length: int | None, expected: type[Decision]
 ) -> None:
     """Only what proves to be the rest is appended; everything else begins anew."""
-    found = judge(ask, STRONG, status, headers(**fields), length)
+    found = evaluate_response(ask, STRONG, status, headers(**fields), length)
     assert isinstance(found, expected)
-    if isinstance(found, Again):
-        assert (found.ask, found.drop) == (WHOLE, True)
+    if isinstance(found, RetryWith):
+        assert (found.request, found.delete_part) == (WHOLE_FILE, True)
 
 
 @given(
     st.sampled_from([200, 206, 416]),
     st.dictionaries(
         st.sampled_from(["etag", "content-range", "last-modified"]),
-        st.sampled_from(['"a"', '"b"', ranged(2 * WORTH), ranged(0), "bytes */5", "junk"]),
+        st.sampled_from(['"a"', '"b"', ranged(2 * MIN_PROBE_BYTES), ranged(0), "bytes */5", "junk"]),
     ),
     st.sampled_from([None, 0, TOTAL]),
 )
@@ -139,10 +139,12 @@ def test_asking_again_ends(status: int, fields: dict[str, str], length: int | No
     """Whatever a server answers to every request, the third one is settled or asks for the whole."""
     ask, partial = CONDITIONAL, STRONG
     for _ in range(3):
-        found = judge(ask, partial, status, Headers([(k.encode(), v.encode()) for k, v in fields.items()]), length)
-        if not isinstance(found, Again) or found.ask == WHOLE:
+        found = evaluate_response(
+            ask, partial, status, Headers([(k.encode(), v.encode()) for k, v in fields.items()]), length
+        )
+        if not isinstance(found, RetryWith) or found.request == WHOLE_FILE:
             break
-        ask = found.ask
+        ask = found.request
     else:
         pytest.fail("it goes on for ever")
 
@@ -150,7 +152,7 @@ def test_asking_again_ends(status: int, fields: dict[str, str], length: int | No
 @given(st.lists(st.tuples(st.integers(1, 10**6), st.floats(0, 5)), min_size=1, max_size=50))
 def test_a_rate_is_never_exceeded(charges: list[tuple[int, float]]) -> None:
     """Over any time, no more than the rate and what was saved up comes through."""
-    budget, now, total = Bandwidth(100_000), 1000.0, 0
+    budget, now, total = ByteRateLimit(100_000), 1000.0, 0
     begin = now
     for size, pause in charges:
         now = max(now + pause, budget.charge(size, now + pause))
@@ -161,12 +163,12 @@ def test_a_rate_is_never_exceeded(charges: list[tuple[int, float]]) -> None:
 def test_a_rate_of_nothing_is_refused() -> None:
     """A limit of zero would never end."""
     with pytest.raises(ConfigError):
-        Bandwidth(0)
+        ByteRateLimit(0)
 
 
 @given(
     st.builds(
-        Order,
+        EntryState,
         st.integers(0, 2**40),
         st.integers(1, 2**40),
         TEXT,
@@ -181,10 +183,10 @@ def test_a_rate_of_nothing_is_refused() -> None:
         out=st.lists(st.integers(0, 32)).map(tuple),
     )
 )
-def test_an_order_survives_its_label(order: Order) -> None:
+def test_an_order_survives_its_label(order: EntryState) -> None:
     """What is written into a label is read from it."""
-    assert order_of(Request(Url("", "", "", ""), label=order.label())) == order
-    assert order_of(Request(Url("", "", "", ""), label=str(order.label()))) == order, "read from the text alone"
+    assert entry_of(Request(Url("", "", "", ""), label=order.label())) == order
+    assert entry_of(Request(Url("", "", "", ""), label=str(order.label()))) == order, "read from the text alone"
 
 
 def test_the_display_has_a_line_for_the_bar_and_one_for_the_words() -> None:
@@ -194,7 +196,7 @@ def test_the_display_has_a_line_for_the_bar_and_one_for_the_words() -> None:
     )
     for width in (40, 110):
         console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
-        console.print(DownloadDisplay(console, goal).screen())
+        console.print(DownloadDisplay(console, goal).render())
         assert isinstance(console.file, io.StringIO)
         bar, words = console.file.getvalue().splitlines()[:2]
         assert "of 10" not in bar
@@ -208,8 +210,8 @@ def test_the_display_has_a_line_for_the_bar_and_one_for_the_words() -> None:
 )
 def test_of_how_many(lines: int, expected: int, ended: bool, of: str) -> None:
     """The list's length is what was counted, until reading it knows better."""
-    goal = Tally(lines=lines, expected=expected, ended=ended)
-    assert Watch(goal).picture().of == of
+    goal = ListCounts(lines=lines, expected_lines=expected, fully_read=ended)
+    assert DownloadTracker(goal).snapshot().lines_text == of
 
 
 def test_progress_in_words() -> None:
@@ -218,7 +220,7 @@ def test_progress_in_words() -> None:
         lines=10, complete=2, complete_bytes=500, bad=1, repeated=0, skipped=0, refused=0, ended=False, expected=0
     )
     out = io.StringIO()
-    lines, watch = DownloadLines(out, goal), Watch(goal)
+    lines, watch = DownloadLines(out, goal), DownloadTracker(goal)
     story: list[Event] = [
         CrawlStarted(NOW, "download", "out", False, 0, 0, 4, None),
         FetchStarted(NOW + 1, "https://h/a", "h", 0, "f"),
@@ -233,7 +235,7 @@ def test_progress_in_words() -> None:
     for event in story:
         lines(event)
         watch(event)
-    words = in_words(watch.picture())
+    words = snapshot_text(watch.snapshot())
     for part in ("4 of 10+", "1 failed", "1 under way", "1 hosts in back-off", "ETA "):
         assert part in words
     told = out.getvalue().splitlines()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scraper.testing.local_server import Asked, Reply, Route, Site
-from tests.downloads.servers import files, manifest
+from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply, Route
+from tests.downloads.servers import read_files, read_manifest
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
@@ -25,7 +25,7 @@ class Counter:
         self.paths: list[str] = []
         self._more = asyncio.Condition()
 
-    async def __call__(self, asked: Asked) -> Route:
+    async def __call__(self, asked: ReceivedRequest) -> Route:
         async with self._more:
             self.paths.append(asked.target)
             self._more.notify_all()
@@ -60,7 +60,7 @@ def catches(pid: int, number: int) -> bool:
 async def test_a_transfer_starts_when_its_line_comes(tmp_path: Path, head: str, line: str, source: str) -> None:
     """A line whose writer then is silent is asked for at once; the end of the pipe ends the run."""
     counter = Counter()
-    async with Site({"*": counter}) as site:
+    async with LocalServer({"*": counter}) as site:
         process, stdin = await start(tmp_path / "out", source)
         stdin.write(head.encode())
         for number in range(3):
@@ -70,7 +70,7 @@ async def test_a_transfer_starts_when_its_line_comes(tmp_path: Path, head: str, 
         stdin.close()
         _, err = await process.communicate()
         assert process.returncode == 0, err
-    assert sorted(files(tmp_path / "out")) == ["0", "1", "2", "half"]
+    assert sorted(read_files(tmp_path / "out")) == ["0", "1", "2", "half"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc here")
@@ -81,7 +81,7 @@ async def test_a_transfer_starts_when_its_line_comes(tmp_path: Path, head: str, 
 async def test_an_interrupt_does_not_wait_for_the_list(tmp_path: Path, written: str, number: int, code: int) -> None:
     """Ctrl-C ends a run that waits for more of its list; of half a line nothing is remembered."""
     counter, out = Counter(), tmp_path / "out"
-    async with Site({"*": counter}) as site:
+    async with LocalServer({"*": counter}) as site:
         process, stdin = await start(out)
         if written:
             stdin.write(written.format(url=site.url("/a")).encode())
@@ -95,13 +95,13 @@ async def test_an_interrupt_does_not_wait_for_the_list(tmp_path: Path, written: 
         assert process.returncode == code
         stdin.close()
         await process.communicate()
-    assert len(manifest(out) if (out / "manifest.jsonl").exists() else []) == bool(written)
+    assert len(read_manifest(out) if (out / "manifest.jsonl").exists() else []) == bool(written)
 
 
 async def test_options_belong_to_their_url_however_late_they_come(tmp_path: Path) -> None:
     """Once a list has had options, its entries are complete when the next one begins, and not before."""
     counter = Counter()
-    async with Site({"*": counter}) as site:
+    async with LocalServer({"*": counter}) as site:
         process, stdin = await start(tmp_path / "out")
         stdin.write(f"{site.url('/a')}\n  out=first\n{site.url('/b')}\n".encode())
         await counter.reached(1)
@@ -110,13 +110,13 @@ async def test_options_belong_to_their_url_however_late_they_come(tmp_path: Path
         stdin.close()
         await process.communicate()
         assert process.returncode == 0
-    assert files(tmp_path / "out") == {"first": b"/a", "second": b"/b"}
+    assert read_files(tmp_path / "out") == {"first": b"/a", "second": b"/b"}
 
 
 async def test_a_packed_list_may_come_slowly(tmp_path: Path) -> None:
     """gzip through a pipe that stalls in the middle of it is read to its end."""
     counter = Counter()
-    async with Site({"*": counter}) as site:
+    async with LocalServer({"*": counter}) as site:
         packed = gzip.compress("".join(f"{site.url(f'/{n}')}\n" for n in range(50)).encode())
         process, stdin = await start(tmp_path / "out")
         for at in range(0, len(packed), 60):
@@ -125,4 +125,4 @@ async def test_a_packed_list_may_come_slowly(tmp_path: Path) -> None:
         stdin.close()
         _, err = await process.communicate()
         assert process.returncode == 0, err
-    assert len(files(tmp_path / "out")) == 50
+    assert len(read_files(tmp_path / "out")) == 50

@@ -6,14 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from scraper.engine.attempt_history import DETAIL_CHARS, KEPT_TRIES, remembering
+from scraper.engine.attempt_history import MAX_DETAIL_CHARS, MAX_KEPT_ATTEMPTS, with_failed_attempt
 from scraper.hooks.interface import Hook
-from scraper.model import Content, ErrorKind, Failure, Headers, Hop, NotModified, Page, Request, Try
+from scraper.model import Attempt, Content, ErrorKind, Failure, Headers, Hop, NotModified, Request, Response
 from scraper.politeness.retry import RetrySettings
-from scraper.testing.fakes import Answer, FakeFetcher, failure, make_body, make_request, redirect, status
+from scraper.testing.fakes import (
+    FakeFetcher,
+    ScriptedOutcome,
+    fail_with,
+    make_body,
+    make_request,
+    redirect_to,
+    with_status,
+)
 from scraper.testing.frontier_contract import make_post
 from scraper.testing.virtual_loop import virtual_run
-from tests.engine.machine import EPOCH, Machine
+from tests.engine.harness import EPOCH, EngineHarness
 
 A = "http://a.example/0"
 B = "http://a.example/1"
@@ -24,62 +32,65 @@ LATER = Headers([(b"retry-after", b"7")])
 @pytest.mark.parametrize(
     ("outcome", "kept"),
     [
-        (Page(AGAIN, 500, Headers(), make_body(""), EPOCH, elapsed=0.5), Try(1, EPOCH, 500, None, "", 0.5, 3.0)),
-        (Page(AGAIN, 503, LATER, make_body(""), EPOCH), Try(1, EPOCH, 503, None, "Retry-After: 7", 0.0, 3.0)),
-        (Failure(AGAIN, ErrorKind.DNS, "no name", started_at=EPOCH), Try(1, EPOCH, None, "dns", "no name", 0, 3.0)),
-        (Failure(AGAIN, ErrorKind.IO, "x" * 999, 200), Try(1, 9.0, 200, "io", "x" * DETAIL_CHARS, 0, 3.0)),
-        (NotModified(AGAIN, Headers(), EPOCH), Try(1, EPOCH, 304, None, "", 0, 3.0)),
+        (Response(AGAIN, 500, Headers(), make_body(""), EPOCH, elapsed=0.5), Attempt(1, EPOCH, 500, None, "", 0.5, 3.0)),
+        (Response(AGAIN, 503, LATER, make_body(""), EPOCH), Attempt(1, EPOCH, 503, None, "Retry-After: 7", 0.0, 3.0)),
+        (Failure(AGAIN, ErrorKind.DNS, "no name", started_at=EPOCH), Attempt(1, EPOCH, None, "dns", "no name", 0, 3.0)),
+        (Failure(AGAIN, ErrorKind.IO, "x" * 999, 200), Attempt(1, 9.0, 200, "io", "x" * MAX_DETAIL_CHARS, 0, 3.0)),
+        (NotModified(AGAIN, Headers(), EPOCH), Attempt(1, EPOCH, 304, None, "", 0, 3.0)),
     ],
     ids=["answer", "later", "no answer", "long", "not modified"],
 )  # fmt: skip
-def test_a_try_is_told_by_its_outcome(outcome: Page | Failure | NotModified, kept: Try) -> None:
+def test_a_try_is_told_by_its_outcome(outcome: Response | Failure | NotModified, kept: Attempt) -> None:
     """When it began, what came of it, how long it took, and how long the next one is to wait."""
-    assert remembering(AGAIN, outcome, 9.0, 12.0) == replace(AGAIN, tries=(kept,))
+    assert with_failed_attempt(AGAIN, outcome, 9.0, 12.0) == replace(AGAIN, failed_attempts=(kept,))
 
 
 def test_the_latest_tries_are_kept() -> None:
     """With their numbers, however many there were."""
     request = AGAIN
     for _ in range(50):
-        request = remembering(request, Failure(request, ErrorKind.CONNECT, "refused"), EPOCH, EPOCH)
-    assert [one.number for one in request.tries] == list(range(51 - KEPT_TRIES, 51))
+        request = with_failed_attempt(request, Failure(request, ErrorKind.CONNECT, "refused"), EPOCH, EPOCH)
+    assert [one.number for one in request.failed_attempts] == list(range(51 - MAX_KEPT_ATTEMPTS, 51))
 
 
 @virtual_run
 async def test_every_try_is_kept_with_the_record() -> None:
     """In order; a URL that succeeds at once keeps none."""
-    answers: list[Answer] = [failure(ErrorKind.CONNECT), status(503, Retry_After="5"), "<p>"]
-    machine = Machine(FakeFetcher({A: answers, B: "<p>"}, latency=0.25))
+    answers: list[ScriptedOutcome] = [fail_with(ErrorKind.CONNECT), with_status(503, Retry_After="5"), "<p>"]
+    machine = EngineHarness(FakeFetcher({A: answers, B: "<p>"}, latency=0.25))
     await machine.run(A, B)
     by_url = {result.url: result.request for result in machine.sink.flushed}
-    assert by_url[B].tries == ()
-    first, second = by_url[A].tries
+    assert by_url[B].failed_attempts == ()
+    first, second = by_url[A].failed_attempts
     assert (first.number, first.error, first.status, first.elapsed) == (1, "connect", None, 0.0)
     assert (second.number, second.error, second.status, second.detail) == (2, None, 503, "Retry-After: 5")
     assert 5 <= second.wait <= 5.6
-    assert second.at >= first.at
+    assert second.started_at >= first.started_at
 
 
 @virtual_run
 async def test_tries_before_a_redirect_go_with_it() -> None:
     """The record of a chain tells of all of them, and where each was."""
-    machine = Machine(FakeFetcher({A: [status(500), redirect(B)], B: [status(502), "<p>"]}))
+    machine = EngineHarness(FakeFetcher({A: [with_status(500), redirect_to(B)], B: [with_status(502), "<p>"]}))
     await machine.run(A)
     (result,) = machine.sink.flushed
-    assert result.request.hops == (Hop(A, 301),)
-    assert [(one.number, one.status, one.hops) for one in result.request.tries] == [(1, 500, 0), (2, 502, 1)]
+    assert result.request.redirects == (Hop(A, 301),)
+    assert [(one.number, one.status, one.redirects) for one in result.request.failed_attempts] == [
+        (1, 500, 0),
+        (2, 502, 1),
+    ]
 
 
 @virtual_run
 async def test_a_url_that_always_fails_keeps_its_tries() -> None:
     """The last one is the record itself."""
-    machine = Machine(FakeFetcher({A: status(500)}), retry=RetrySettings(retries=2))
+    machine = EngineHarness(FakeFetcher({A: with_status(500)}), retry=RetrySettings(retries=2))
     await machine.run(A)
     (result,) = machine.sink.flushed
-    assert (result.status, [one.number for one in result.request.tries]) == (500, [1, 2])
+    assert (result.status, [one.number for one in result.request.failed_attempts]) == (500, [1, 2])
 
 
-class _Meddler(Hook):
+class _ForgingHook(Hook):
     def on_request(self, request: Request) -> Request:
         return replace(make_request(B), label="new", content=Content(b"forged"))
 
@@ -94,7 +105,7 @@ async def test_a_hook_sees_what_is_posted_and_cannot_change_it() -> None:
             seen.append((request.method, request.content.data if request.content else None))
             return request
 
-    machine = Machine(FakeFetcher(otherwise="<p>"), hooks=[Watcher(), _Meddler()])
+    machine = EngineHarness(FakeFetcher(default="<p>"), hooks=[Watcher(), _ForgingHook()])
     post, get = make_post(A, b"1"), make_request(A)
     await machine.frontier.add([post, get])
     await machine.run()
@@ -110,23 +121,23 @@ async def test_a_hook_sees_what_is_posted_and_cannot_change_it() -> None:
 async def test_a_post_is_retried_as_it_was() -> None:
     """Under the same policy as every request, with the same content; two contents are two records."""
     one, two = make_post(A, b"1"), make_post(A, b"2")
-    machine = Machine(FakeFetcher({A: [failure(ErrorKind.NETWORK), "<p>"]}))
+    machine = EngineHarness(FakeFetcher({A: [fail_with(ErrorKind.NETWORK), "<p>"]}))
     await machine.frontier.add([one, two])
     await machine.run()
     sent = [call.request.content for call in machine.fetcher.calls]
     assert sorted(content.data for content in sent if content) in ([b"1", b"1", b"2"], [b"1", b"2", b"2"])
     assert {result.request.url for result in machine.sink.flushed} == {one.url, two.url}
-    assert sum(len(result.request.tries) for result in machine.sink.flushed) == 1
+    assert sum(len(result.request.failed_attempts) for result in machine.sink.flushed) == 1
 
 
 @virtual_run
 async def test_post_redirect_get_is_asked_once() -> None:
     """303 to the very URL that was posted to: the GET is a request of its own, and has one record."""
 
-    def answer(request: Request) -> Page:
-        return redirect(A, 303)(request) if request.content is not None else status(200, "<p>")(request)
+    def answer(request: Request) -> Response:
+        return redirect_to(A, 303)(request) if request.content is not None else with_status(200, "<p>")(request)
 
-    machine = Machine(FakeFetcher({A: answer}))
+    machine = EngineHarness(FakeFetcher({A: answer}))
     await machine.frontier.add([make_post(A, b"1"), make_request(A), make_post(A, b"2")])
     await machine.run()
     assert [call.request.method for call in machine.fetcher.calls].count("GET") == 1

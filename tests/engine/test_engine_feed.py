@@ -11,9 +11,9 @@ import pytest
 from scraper.engine.settings import EngineSettings
 from scraper.model import Request
 from scraper.politeness.host_gate import GateSettings
-from scraper.testing.fakes import FakeFetcher, make_url, status
+from scraper.testing.fakes import FakeFetcher, make_url, with_status
 from scraper.testing.virtual_loop import virtual_run
-from tests.engine.machine import Machine
+from tests.engine.harness import EngineHarness
 
 BATCH = 100
 
@@ -21,21 +21,21 @@ BATCH = 100
 class Feed:
     """Batches of requests; `most` is the largest number that waited when another one was asked for."""
 
-    def __init__(self, machine: Machine, hosts: Callable[[int], str], batches: int) -> None:
+    def __init__(self, machine: EngineHarness, hosts: Callable[[int], str], batches: int) -> None:
         self.machine, self.hosts, self.batches = machine, hosts, batches
-        self.most = 0
+        self.max_waiting = 0
 
     async def __aiter__(self) -> AsyncIterator[list[Request]]:
         for batch in range(self.batches):
-            self.most = max(self.most, self.machine.frontier.depths().waiting)
+            self.max_waiting = max(self.max_waiting, self.machine.frontier.depths().waiting)
             numbers = range(batch * BATCH, (batch + 1) * BATCH)
             yield [Request(make_url(f"http://{self.hosts(n)}/{n}")) for n in numbers]
 
 
-def machine_of(latency: float | Callable[[Request], float], concurrency: int, cap: int | None) -> Machine:
-    return Machine(
-        FakeFetcher(latency=latency, otherwise=status(200)),
-        settings=EngineSettings(sitemaps=False, concurrency=concurrency, feed_ahead=200),
+def machine_of(latency: float | Callable[[Request], float], concurrency: int, cap: int | None) -> EngineHarness:
+    return EngineHarness(
+        FakeFetcher(latency=latency, default=with_status(200)),
+        settings=EngineSettings(sitemaps=False, concurrency=concurrency, feed_low_water=200),
         gate=GateSettings(rate=None, concurrency=cap, adaptive=False),
     )
 
@@ -43,13 +43,14 @@ def machine_of(latency: float | Callable[[Request], float], concurrency: int, ca
 @pytest.mark.parametrize("cap", [None, 8], ids=["one host takes all fetchers", "and its cap is theirs"])
 @virtual_run
 async def test_a_list_waits_where_it_is(cap: int | None) -> None:
-    """While fetchers are at work, no more is taken in than `feed_ahead` and a batch; all of it is fetched, in order."""
+    """While fetchers are at work, no more is taken in than `feed_low_water` and a batch; all of it is fetched, in
+    order."""
     machine = machine_of(0.01, 8, cap)
     feed = Feed(machine, lambda n: "h.example", 40)
     stop = await machine.run(feed=aiter(feed))
-    assert stop.why == "finished"
+    assert stop.kind == "finished"
     assert [int(url.rpartition("/")[2]) for url in machine.fetcher.urls()] == list(range(4000))
-    assert feed.most <= 200
+    assert feed.max_waiting <= 200
 
 
 @virtual_run
@@ -57,11 +58,11 @@ async def test_a_slow_host_does_not_hold_up_what_stands_behind_it() -> None:
     """Fetchers that find nothing to do let the list be read on, past any number of lines of a slow host."""
     machine = machine_of(lambda request: 60.0 if request.url.host == "slow.example" else 0.01, 8, 2)
     feed = Feed(machine, lambda n: "slow.example" if n < 3000 else "quick.example", 31)
-    machine.settings = EngineSettings(sitemaps=False, concurrency=8, feed_ahead=200, max_time=90.0)
+    machine.settings = EngineSettings(sitemaps=False, concurrency=8, feed_low_water=200, max_time=90.0)
     await machine.run(feed=aiter(feed))
-    starts = machine.fetcher.starts("quick.example")
+    starts = machine.fetcher.start_times("quick.example")
     assert len(starts) == BATCH
-    assert max(starts) - min(machine.fetcher.starts()) < 3.0
+    assert max(starts) - min(machine.fetcher.start_times()) < 3.0
 
 
 @virtual_run
@@ -71,7 +72,7 @@ async def test_a_capped_host_that_is_quick_is_not_read_ahead_for() -> None:
     feed = Feed(machine, lambda n: "h.example", 40)
     await machine.run(feed=aiter(feed))
     assert len(machine.fetcher.calls) == 4000
-    assert feed.most <= 1000
+    assert feed.max_waiting <= 1000
 
 
 @pytest.mark.parametrize("cap", [None, 3], ids=["without a cap", "with a cap"])
@@ -87,17 +88,17 @@ async def test_requests_that_follow_each_other_keep_the_distance(cap: int | None
         return await flush()
 
     machine.sink.flush = slowly  # type: ignore[method-assign]
-    machine.settings = EngineSettings(sitemaps=False, concurrency=4, group_size=4)
+    machine.settings = EngineSettings(sitemaps=False, concurrency=4, batch_size=4)
     stop = await machine.run(feed=aiter(Feed(machine, lambda n: "h.example", 1)))
-    starts = machine.fetcher.starts()
-    assert stop.why == "finished"
+    starts = machine.fetcher.start_times()
+    assert stop.kind == "finished"
     assert len(starts) == BATCH
     assert min(later - earlier for earlier, later in itertools.pairwise(starts)) >= 1.0 - 1e-6
 
 
 @virtual_run
 async def test_fetchers_at_work_are_looked_at_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However short the pauses were while nothing could be done, afterwards they are `feed_pause` again."""
+    """However short the pauses were while nothing could be done, afterwards they are `feed_poll_seconds` again."""
     waits: list[float] = []
 
     def timeout(delay: float) -> asyncio.Timeout:
@@ -110,6 +111,6 @@ async def test_fetchers_at_work_are_looked_at_now_and_then(monkeypatch: pytest.M
     machine = machine_of(lambda request: 600.0 if request.url.host == "slow.example" else 1.0, 8, None)
     machine.gate = GateSettings(rate=None, concurrency=2, adaptive=False)
     feed = Feed(machine, lambda n: "slow.example" if n < 3000 else f"h{n % 50}.example", 32)
-    machine.settings = EngineSettings(sitemaps=False, concurrency=8, feed_ahead=200, max_time=60.0)
+    machine.settings = EngineSettings(sitemaps=False, concurrency=8, feed_low_water=200, max_time=60.0)
     await machine.run(feed=aiter(feed))
-    assert len(machine.fetcher.starts()) - len(machine.fetcher.starts("slow.example")) == 2 * BATCH
+    assert len(machine.fetcher.start_times()) - len(machine.fetcher.start_times("slow.example")) == 2 * BATCH

@@ -15,51 +15,51 @@ import pytest
 
 from scraper.clock import Clock
 from scraper.engine import extraction_pool as module
-from scraper.engine.extraction_pool import PageReader
-from scraper.model import Body, Harvest, Headers, Page, Request
+from scraper.engine.extraction_pool import ExtractionPool
+from scraper.model import Body, Extraction, Headers, Request, Response
 from scraper.testing.fakes import make_request
 
 MEDIUM, LARGE = 100, 1_000
 
 
-class Tells:
+class ScriptedExtractor:
     """An extractor that does what the page's bytes say, and tells where it ran."""
 
-    def extract(self, page: Page) -> Harvest:
+    def extract(self, page: Response) -> Extraction:
         match page.body.read().strip(b" "):
             case b"hang":
                 threading.Event().wait()
             case b"die":
                 os._exit(1)
             case b"grow":
-                return Harvest(problem=str(len(bytearray(10**9))))
-        return Harvest(problem=f"{os.getpid()} {threading.current_thread().name}")
+                return Extraction(problem=str(len(bytearray(10**9))))
+        return Extraction(problem=f"{os.getpid()} {threading.current_thread().name}")
 
 
-def page(text: bytes, size: int, path: Path | None = None) -> Page:
+def page(text: bytes, size: int, path: Path | None = None) -> Response:
     data = text.ljust(size)
     body = Body(size, size, "", None if path else data, path)
     if path is not None:
         path.write_bytes(data)
     request: Request = make_request("http://a.example/")
-    return Page(request, 200, Headers(), body)
+    return Response(request, 200, Headers(), body)
 
 
 @asynccontextmanager
-async def reading() -> AsyncIterator[PageReader]:
-    reader = PageReader(Tells(), MEDIUM, LARGE, Clock())
+async def extraction_pool() -> AsyncIterator[ExtractionPool]:
+    reader = ExtractionPool(ScriptedExtractor(), MEDIUM, LARGE, Clock())
     try:
         yield reader
     finally:
         await reader.aclose()
 
 
-async def where(reader: PageReader, text: bytes, size: int, path: Path | None = None) -> tuple[int, str]:
-    pid, _, name = str((await reader.read(page(text, size, path))).problem).partition(" ")
+async def extracted_in(reader: ExtractionPool, text: bytes, size: int, path: Path | None = None) -> tuple[int, str]:
+    pid, _, name = str((await reader.extract(page(text, size, path))).problem).partition(" ")
     return int(pid), name
 
 
-async def gone(pid: int) -> None:
+async def wait_until_gone(pid: int) -> None:
     """Return when the kernel has ended the process, which may need a moment; fail when it does not."""
     for _ in range(10_000):
         try:
@@ -72,13 +72,13 @@ async def gone(pid: int) -> None:
 
 async def test_size_decides_where_a_page_is_read(tmp_path: Path) -> None:
     """Small pages on the loop, medium ones in a thread, large and spooled ones in one process of their own."""
-    async with reading() as reader:
-        assert await where(reader, b"", MEDIUM - 1) == (os.getpid(), "MainThread")
-        assert reader.slowest > 0
-        pid, name = await where(reader, b"", MEDIUM)
-        assert (pid, name.startswith("reader"), reader.slowest) == (os.getpid(), True, 0)
-        large, _ = await where(reader, b"", LARGE)
-        spooled, _ = await where(reader, b"", 10, tmp_path / "body")
+    async with extraction_pool() as reader:
+        assert await extracted_in(reader, b"", MEDIUM - 1) == (os.getpid(), "MainThread")
+        assert reader.last_loop_seconds > 0
+        pid, name = await extracted_in(reader, b"", MEDIUM)
+        assert (pid, name.startswith("reader"), reader.last_loop_seconds) == (os.getpid(), True, 0)
+        large, _ = await extracted_in(reader, b"", LARGE)
+        spooled, _ = await extracted_in(reader, b"", 10, tmp_path / "body")
         assert large == spooled != os.getpid()
 
 
@@ -89,34 +89,34 @@ async def test_a_page_that_kills_its_reader_has_a_problem_and_the_next_one_a_rea
     monkeypatch: pytest.MonkeyPatch, text: bytes, problem: str
 ) -> None:
     """The process is ended and replaced; the page keeps its record."""
-    monkeypatch.setattr(module, "READ_SECONDS", 0.2)
-    async with reading() as reader:
-        first, _ = await where(reader, b"", LARGE)
-        assert problem in str((await reader.read(page(text, LARGE))).problem)
-        monkeypatch.setattr(module, "READ_SECONDS", 20.0)
-        second, _ = await where(reader, b"", LARGE)
+    monkeypatch.setattr(module, "EXTRACT_TIMEOUT_SECONDS", 0.2)
+    async with extraction_pool() as reader:
+        first, _ = await extracted_in(reader, b"", LARGE)
+        assert problem in str((await reader.extract(page(text, LARGE))).problem)
+        monkeypatch.setattr(module, "EXTRACT_TIMEOUT_SECONDS", 20.0)
+        second, _ = await extracted_in(reader, b"", LARGE)
         assert second != first
-        await gone(first)
+        await wait_until_gone(first)
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="the bound on memory is Linux's")
 async def test_a_page_that_needs_too_much_memory_has_a_problem() -> None:
     """Memory is refused to the process, and the page says so."""
-    async with reading() as reader:
-        assert "needs more than 240 MiB of memory" in str((await reader.read(page(b"grow", LARGE))).problem)
-        await where(reader, b"", LARGE)
+    async with extraction_pool() as reader:
+        assert "needs more than 240 MiB of memory" in str((await reader.extract(page(b"grow", LARGE))).problem)
+        await extracted_in(reader, b"", LARGE)
 
 
 async def test_a_cancelled_read_ends_its_process() -> None:
     """Closing never waits for a page that nobody waits for."""
-    async with reading() as reader:
-        pid, _ = await where(reader, b"", LARGE)
-        task = asyncio.create_task(reader.read(page(b"hang", LARGE)))
+    async with extraction_pool() as reader:
+        pid, _ = await extracted_in(reader, b"", LARGE)
+        task = asyncio.create_task(reader.extract(page(b"hang", LARGE)))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await gone(pid)
+        await wait_until_gone(pid)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="only there a process of Python's clears up")
@@ -124,8 +124,8 @@ def test_a_killed_run_says_nothing_of_semaphores() -> None:
     """What Python's own process clears away after a kill is no news for the user."""
     dies = """
 import multiprocessing, os
-from scraper.engine.extraction_pool import _start_tracker_quietly
-_start_tracker_quietly()
+from scraper.engine.extraction_pool import _start_resource_tracker_silently
+_start_resource_tracker_silently()
 held = multiprocessing.get_context("spawn").Lock()
 os._exit(9)
 """

@@ -8,24 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.engine.redirects import is_redirect, next_hop, returns_to_itself
-from scraper.model import Body, ErrorKind, Failure, Headers, Hop, Page, Request
+from scraper.engine.redirects import is_redirect, redirect_request, revisits_own_chain
+from scraper.model import Body, ErrorKind, Failure, Headers, Hop, Request, Response
 from scraper.testing.fakes import make_request
 from scraper.testing.frontier_contract import make_post
-from scraper.urls.canonicalize import DEFAULT
-from scraper.urls.post_identity import posted
+from scraper.urls.canonicalize import DEFAULT_KEY_RULES
+from scraper.urls.post_identity import with_post_key
 from scraper.urls.scope import Scope, ScopeSettings
 
 ASKED = "http://a.example/b/c;p?q=1"
 
 
-def page(status: int, location: bytes | None, request: Request | None = None) -> Page:
+def page(status: int, location: bytes | None, request: Request | None = None) -> Response:
     fields = [(b"Location", location)] if location is not None else []
-    return Page(request or make_request(ASKED), status, Headers(fields), Body(0, 0, ""))
+    return Response(request or make_request(ASKED), status, Headers(fields), Body(0, 0, ""))
 
 
 def hop(location: bytes, scope: Scope | None = None, request: Request | None = None) -> Request | Failure:
-    return next_hop(page(302, location, request), scope, DEFAULT, 10)
+    return redirect_request(page(302, location, request), scope, DEFAULT_KEY_RULES, 10)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_where_a_location_leads(location: bytes, target: str) -> None:
     """Relative to what was asked, without a fragment, raw UTF-8 and latin-1 read as browsers read them."""
     found = hop(location)
     assert isinstance(found, Request)
-    assert (found.url.href, found.hops) == (target, (Hop(ASKED, 302),))
+    assert (found.url.href, found.redirects) == (target, (Hop(ASKED, 302),))
     assert (found.attempt, found.slowdowns) == (0, 0)
 
 
@@ -105,11 +105,11 @@ def test_a_chain_has_an_end(status: int) -> None:
     """The hop beyond the limit is refused, and a limit of none refuses the first."""
     request = make_request(ASKED)
     for number in range(10):
-        found = next_hop(page(status, b"/%d" % number, request), None, DEFAULT, 10)
+        found = redirect_request(page(status, b"/%d" % number, request), None, DEFAULT_KEY_RULES, 10)
         assert isinstance(found, Request)
         request = found
-    assert isinstance(next_hop(page(status, b"/x", request), None, DEFAULT, 10), Failure)
-    assert isinstance(next_hop(page(status, b"/x"), None, DEFAULT, 0), Failure)
+    assert isinstance(redirect_request(page(status, b"/x", request), None, DEFAULT_KEY_RULES, 10), Failure)
+    assert isinstance(redirect_request(page(status, b"/x"), None, DEFAULT_KEY_RULES, 0), Failure)
 
 
 def test_a_seed_may_lead_elsewhere_and_nothing_else_may() -> None:
@@ -128,7 +128,7 @@ def test_a_url_that_leads_back_to_itself_is_asked_again() -> None:
     assert isinstance(first, Request)
     back = hop(ASKED.encode(), request=first)
     assert isinstance(back, Request)
-    assert (returns_to_itself(first), returns_to_itself(back)) == (False, True)
+    assert (revisits_own_chain(first), revisits_own_chain(back)) == (False, True)
 
 
 POST = make_post(ASKED, b'{"page":1}')
@@ -138,35 +138,35 @@ POST = make_post(ASKED, b'{"page":1}')
 @pytest.mark.parametrize("location", [b"/x", b"", b"http://a.example:81/x"], ids=["beside", "itself", "elsewhere"])
 def test_what_a_redirect_makes_of_a_post(status: int, keeps: bool, location: bytes) -> None:
     """RFC 9110 15.4: 301, 302 and 303 ask by GET, 307 and 308 post the same again."""
-    found = next_hop(page(status, location, POST), None, DEFAULT, 10)
+    found = redirect_request(page(status, location, POST), None, DEFAULT_KEY_RULES, 10)
     assert isinstance(found, Request)
     plain = hop(location)
     assert isinstance(plain, Request)
     assert (found.content, found.method) == ((POST.content, "POST") if keeps else (None, "GET"))
-    assert found.url == posted(plain.url, found.content)
-    assert (found.hops, found.posts) == ((Hop(ASKED, status),), (POST.url.key,))
-    assert returns_to_itself(found) is (keeps and location == b"")
+    assert found.url == with_post_key(plain.url, found.content)
+    assert (found.redirects, found.posted_keys) == ((Hop(ASKED, status),), (POST.url.key,))
+    assert revisits_own_chain(found) is (keeps and location == b"")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_makes_no_post_of_a_get(status: int) -> None:
     """And what was a GET keeps the key it has."""
-    found = next_hop(page(status, b"/x"), None, DEFAULT, 10)
+    found = redirect_request(page(status, b"/x"), None, DEFAULT_KEY_RULES, 10)
     assert isinstance(found, Request)
-    assert (found.content, found.posts, found.url.key) == (None, (), "http://a.example/x")
+    assert (found.content, found.posted_keys, found.url.key) == (None, (), "http://a.example/x")
 
 
 def test_a_chain_of_methods_is_told() -> None:
     """A POST that is moved, then answered elsewhere: the GET at its end may come by what was posted to."""
-    moved = next_hop(page(308, b"/x", POST), None, DEFAULT, 10)
+    moved = redirect_request(page(308, b"/x", POST), None, DEFAULT_KEY_RULES, 10)
     assert isinstance(moved, Request)
-    answered = next_hop(page(303, ASKED.encode(), moved), None, DEFAULT, 10)
+    answered = redirect_request(page(303, ASKED.encode(), moved), None, DEFAULT_KEY_RULES, 10)
     assert isinstance(answered, Request)
-    assert (answered.method, answered.posts) == ("GET", (POST.url.key, moved.url.key))
-    assert returns_to_itself(answered) is False
-    onward = next_hop(page(302, ASKED.encode(), answered), None, DEFAULT, 10)
+    assert (answered.method, answered.posted_keys) == ("GET", (POST.url.key, moved.url.key))
+    assert revisits_own_chain(answered) is False
+    onward = redirect_request(page(302, ASKED.encode(), answered), None, DEFAULT_KEY_RULES, 10)
     assert isinstance(onward, Request)
-    assert returns_to_itself(onward) is True
+    assert revisits_own_chain(onward) is True
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_chain_of_methods_is_told() -> None:
 def test_contents_stay_in_scope(location: bytes, status: int, followed: bool) -> None:
     """A seed's redirect may lead anywhere, but what it posts goes to no host that is out of scope."""
     scope = Scope(ScopeSettings(), [POST.url])
-    assert isinstance(next_hop(page(status, location, POST), scope, DEFAULT, 10), Request) is followed
+    assert isinstance(redirect_request(page(status, location, POST), scope, DEFAULT_KEY_RULES, 10), Request) is followed
 
 
 @given(st.binary(max_size=100))

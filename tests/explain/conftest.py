@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedRun:
     """A run of the shop: its config, its folder and the shop's address (still answering)."""
 
     config: Path
@@ -30,27 +30,27 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandResult:
     """How a command ended."""
 
-    code: int
-    out: str
+    exit_code: int
+    output: str
 
 
-Tell = Callable[..., Said]
+RunCommand = Callable[..., CommandResult]
 
 
 @pytest.fixture
-def tell(monkeypatch: pytest.MonkeyPatch) -> Tell:
+def tell(monkeypatch: pytest.MonkeyPatch) -> RunCommand:
     """Run a command in this process; errors become exit codes as `main` makes them."""
     monkeypatch.setenv("COLUMNS", "200")
 
-    def run(*arguments: str, stdin: str | None = None) -> Said:
+    def run(*arguments: str, stdin: str | None = None) -> CommandResult:
         done = CliRunner().invoke(command_line(), list(arguments), input=stdin)
         if isinstance(done.exception, ScraperError):
-            return Said(done.exception.exit_code, done.output + str(done.exception))
+            return CommandResult(done.exception.exit_code, done.output + str(done.exception))
         assert done.exception is None or isinstance(done.exception, SystemExit), repr(done.exception)
-        return Said(done.exit_code, done.output)
+        return CommandResult(done.exit_code, done.output)
 
     return run
 
@@ -69,7 +69,7 @@ def shop() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def finished(shop: str, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def finished(shop: str, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """A finished run of the shop by a copy of configs/shop.yaml."""
     folder = tmp_path_factory.mktemp("run")
     text = (ROOT / "configs" / "shop.yaml").read_text()
@@ -78,4 +78,4 @@ def finished(shop: str, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     config = folder / "shop.yaml"
     config.write_text(text)
     asyncio.run(scraper.crawl(load_config(config, ["politeness.adaptive=false", "limits.max_pages=75"])))
-    return Finished(config, folder / "out", shop)
+    return FinishedRun(config, folder / "out", shop)

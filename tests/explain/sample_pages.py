@@ -6,9 +6,9 @@ import json
 
 from hypothesis import strategies as st
 
-from scraper.explain.pages.page_surface import Surface
-from scraper.model import Body, Headers, Page, Request, Url
-from scraper.urls.canonicalize import canonicalise
+from scraper.explain.pages.parsed_page import ParsedPage
+from scraper.model import Body, Headers, Request, Response, Url
+from scraper.urls.canonicalize import canonicalize
 
 PAGE = """<!doctype html><title>T</title><body><div class="product-list"><article class="product big" data-id="7">
 <h3 class="product-title">One</h3><span class="price_color">EUR 1.00</span><img src="a.png"><a href="/x">x</a></article>
@@ -19,19 +19,19 @@ PAGE = """<!doctype html><title>T</title><body><div class="product-list"><articl
 API = {"items": [{"id": 1, "name": "a"}, {"id": 2, "price": {"amount": 3}}], "meta": {"next": None}, "none": []}
 
 
-def page(text: str = PAGE, kind: str = "text/html; charset=utf-8") -> Page:
-    url = canonicalise("http://h.example/list")
+def page(text: str = PAGE, kind: str = "text/html; charset=utf-8") -> Response:
+    url = canonicalize("http://h.example/list")
     assert isinstance(url, Url)
     body = Body(len(text), len(text), "", text.encode())
-    return Page(Request(url), 200, Headers([(b"content-type", kind.encode())]), body)
+    return Response(Request(url), 200, Headers([(b"content-type", kind.encode())]), body)
 
 
-def html() -> Surface:
-    return Surface(page())
+def html() -> ParsedPage:
+    return ParsedPage(page())
 
 
-def api() -> Surface:
-    return Surface(page(json.dumps(API), "application/json"))
+def api() -> ParsedPage:
+    return ParsedPage(page(json.dumps(API), "application/json"))
 
 
 ANY_JSON = st.recursive(

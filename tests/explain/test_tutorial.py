@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.explain.conftest import ROOT, Tell
+from tests.explain.conftest import ROOT, RunCommand
 
 TUTORIAL = (ROOT / "docs" / "explain.md").read_text()
 BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w*)\n(.*?)^```$", TUTORIAL, re.DOTALL | re.MULTILINE)
 
 
 def test_every_command_of_the_tutorial_works(
-    shop: str, tell: Tell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shop: str, tell: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In order, in an empty folder, each ends with 0; what the page quotes of their output is in it."""
     monkeypatch.chdir(tmp_path)
@@ -27,8 +27,8 @@ def test_every_command_of_the_tutorial_works(
         program, *arguments = shlex.split(line.replace("http://127.0.0.1:8000", shop))
         assert program == "scrape"
         done = tell(*arguments)
-        assert done.code == 0, f"{line}\n{done.out}"
-        said += done.out
+        assert done.exit_code == 0, f"{line}\n{done.output}"
+        said += done.output
     said += (tmp_path / "shop.yaml").read_text()
     quoted = [line for language, block in BLOCKS if language != "sh" for line in block.splitlines()]
     assert [line for line in quoted if line.strip() not in said] == []

@@ -15,16 +15,16 @@ from scraper.errors import ExtractError
 from scraper.extract.interface import Extractor
 from scraper.extract.page_extractor import ExtractSettings, FileSettings, PageExtractor
 from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.rule import Rule, RuleSettings
-from scraper.model import Body, Harvest, Headers, Kind, Link, OutOfScope, Page, Request, Url
-from scraper.urls.canonicalize import KeyRules, canonicalise
+from scraper.extract.rules.rule import ExtractionRule, RuleSettings
+from scraper.model import Body, Extraction, Headers, Link, OutOfScope, Request, RequestKind, Response, Url
+from scraper.urls.canonicalize import KeyRules, canonicalize
 from scraper.urls.scope import Scope, ScopeSettings
 
 HTML = "text/html; charset=utf-8"
 
 
 def url_of(text: str) -> Url:
-    url = canonicalise(text)
+    url = canonicalize(text)
     assert isinstance(url, Url)
     return url
 
@@ -38,21 +38,21 @@ def page_of(
     *,
     at: str = "http://shop.example/a/index.html",
     status: int = 200,
-    kind: Kind = "page",
+    kind: RequestKind = "page",
     depth: int = 0,
     headers: tuple[tuple[bytes, bytes], ...] = (),
-) -> Page:
+) -> Response:
     raw = body.encode() if isinstance(body, str) else body
     typed = ((b"Content-Type", content_type.encode()),) if content_type is not None else ()
     request = Request(url_of(at), depth=depth, kind=kind)
-    return Page(request, status, Headers([*typed, *headers]), Body(len(raw), len(raw), "xxh3:0", data=raw))
+    return Response(request, status, Headers([*typed, *headers]), Body(len(raw), len(raw), "xxh3:0", data=raw))
 
 
 def extractor(*rules: RuleSettings, scope: ScopeSettings | None = None, **settings: Any) -> PageExtractor:
     return PageExtractor(ExtractSettings(Scope(scope or ScopeSettings(), [SEED]), rules, **settings))
 
 
-def fates(harvest: Harvest) -> dict[str, str | None]:
+def fates(harvest: Extraction) -> dict[str, str | None]:
     """Why each link is denied, by its URL without the shop's origin."""
     return {
         link.url.href.removeprefix("http://shop.example"): link.denied.rule if link.denied else None
@@ -63,7 +63,7 @@ def fates(harvest: Harvest) -> dict[str, str | None]:
 def test_one_page_gives_links_items_and_what_it_says_of_itself() -> None:
     """Links are canonical, distinct, in document order and judged; fields come from the same tree."""
     rule = RuleSettings(match="/a/", fields=(FieldSettings("title", "h1"), FieldSettings("links", links="in_scope")))
-    harvest: Harvest = extractor(rule, RuleSettings(match="/b/", fields=(FieldSettings("x", "h1"),))).extract(
+    harvest: Extraction = extractor(rule, RuleSettings(match="/b/", fields=(FieldSettings("x", "h1"),))).extract(
         page_of(
             '<link rel="canonical" href="/a"><h1>Hi</h1><a href="b#x">1</a><a href="/c">2</a><a href="b">3</a>'
             '<a href="http://other.example/">4</a><a href="mailto:x@y.example">5</a>'
@@ -82,7 +82,7 @@ def test_rejected_fields_are_in_the_harvest() -> None:
     rule = RuleSettings(fields=(FieldSettings("price", ".price", type="decimal", required=True),))
     harvest = extractor(rule).extract(page_of('<a href="/b">x</a>'))
     assert harvest.items == ()
-    assert [(entry.field, entry.rule) for entry in harvest.rejected] == [("price", 0)]
+    assert [(entry.field, entry.rule) for entry in harvest.field_errors] == [("price", 0)]
     assert len(harvest.links) == 1
 
 
@@ -120,18 +120,18 @@ def test_only_html_is_read(body: bytes | str, content_type: str | None, links: i
 def test_only_answers_of_success_are_read(status: int) -> None:
     """Links on an error page or a redirect are none."""
     rule = RuleSettings(fields=(FieldSettings("a", "a"),))
-    assert extractor(rule).extract(page_of(LINKED, status=status)) == Harvest()
+    assert extractor(rule).extract(page_of(LINKED, status=status)) == Extraction()
 
 
 def test_a_file_is_not_read() -> None:
     """What was asked for as a file is kept as it is, HTML or not."""
-    assert extractor().extract(page_of(LINKED, kind="file")) == Harvest()
+    assert extractor().extract(page_of(LINKED, kind="file")) == Extraction()
 
 
 def test_robots_directives_of_other_types_are_kept() -> None:
     """X-Robots-Tag speaks for a PDF as well."""
     page = page_of(b"%PDF", "application/pdf", headers=((b"X-Robots-Tag", b"noindex"),))
-    assert extractor().extract(page) == Harvest(noindex=True)
+    assert extractor().extract(page) == Extraction(noindex=True)
 
 
 @pytest.mark.parametrize(
@@ -266,14 +266,14 @@ def test_a_sitemap_that_is_none_is_a_problem() -> None:
 
 def test_a_rule_that_breaks_costs_neither_links_nor_other_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception inside a rule is the harvest's problem, with the rule's number."""
-    whole = Rule.read
+    whole = ExtractionRule.read
 
-    def read(rule: Rule, *rest: Any) -> None:
+    def read(rule: ExtractionRule, *rest: Any) -> None:
         if rule.index == 0:
             raise ZeroDivisionError("oops")
         whole(rule, *rest)
 
-    monkeypatch.setattr(Rule, "read", read)
+    monkeypatch.setattr(ExtractionRule, "extract", read)
     rule = RuleSettings(fields=(FieldSettings("a", "a"),))
     harvest = extractor(rule, rule).extract(page_of(LINKED))
     assert [item.rule for item in harvest.items] == [1]
@@ -284,7 +284,7 @@ def test_a_rule_that_breaks_costs_neither_links_nor_other_rules(monkeypatch: pyt
 def test_what_nobody_foresaw_is_a_problem_and_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even a page whose body cannot be read ends nothing."""
     page = page_of(LINKED)
-    gone = Page(page.request, 200, page.headers, Body(5, 5, "xxh3:0", path=Path("/nowhere/at/all")))
+    gone = Response(page.request, 200, page.headers, Body(5, 5, "xxh3:0", path=Path("/nowhere/at/all")))
     harvest = extractor().extract(gone)
     assert harvest.links == ()
     assert harvest.problem is not None

@@ -17,20 +17,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tests.faults.web import ITEMS, Web, asked
+from tests.faults.web import ITEMS_PER_PAGE, SiteContent, logged_requests
 
 ROOT = Path(__file__).parents[2]
 CONCURRENCY = 8
-GROUP = 64
-UNSETTLED = 3 * CONCURRENCY + GROUP
+RECORDER_BATCH = 64
+MAX_REFETCHED_PER_KILL = 3 * CONCURRENCY + RECORDER_BATCH
 """What a kill may cost: requests under way, answers that wait for the recorder, and its group."""
-END_SECONDS = 60.0
+EXIT_TIMEOUT_SECONDS = 60.0
 
 
-class Server:
+class SiteProcess:
     """The site in a process of its own; `restart` gives it the same port again."""
 
-    def __init__(self, web: Web, log: Path, slow: float = 0.0) -> None:
+    def __init__(self, web: SiteContent, log: Path, slow: float = 0.0) -> None:
         self.web, self.log, self._slow = web, log, slow
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
@@ -61,27 +61,27 @@ class Server:
     def url(self, path: str = "/p/0", host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}{path}"
 
-    def asked(self) -> list[str]:
+    def requested_paths(self) -> list[str]:
         """The paths that were asked for so far, in order."""
-        return [path for _, path in self.times()]
+        return [path for _, path in self.request_times()]
 
-    def times(self) -> list[tuple[float, str]]:
+    def request_times(self) -> list[tuple[float, str]]:
         """When which path was asked for."""
-        return list(asked(self.log)) if self.log.exists() else []
+        return list(logged_requests(self.log)) if self.log.exists() else []
 
-    def wait_for(self, count: int, process: Crawl, seconds: float = END_SECONDS) -> bool:
+    def wait_for_requests(self, count: int, process: CrawlProcess, seconds: float = EXIT_TIMEOUT_SECONDS) -> bool:
         """Wait until `count` requests have come; False when `process` ended first."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.log.exists() and self.log.read_bytes().count(b"\n") >= count:
                 return True
-            if process.code() is not None:
+            if process.exit_code() is not None:
                 return False
             time.sleep(0.002)
-        raise AssertionError(f"the site was not asked {count} times within {seconds} s\n{process.text()}")
+        raise AssertionError(f"the site was not asked {count} times within {seconds} s\n{process.output()}")
 
 
-def config(server: Server, folder: Path, **more: Any) -> dict[str, Any]:
+def crawl_config(server: SiteProcess, folder: Path, **more: Any) -> dict[str, Any]:
     """A config that crawls the site as fast as it goes."""
     return {
         "seeds": [server.url()],
@@ -100,13 +100,13 @@ def config(server: Server, folder: Path, **more: Any) -> dict[str, Any]:
 
 
 @dataclass
-class Crawl:
+class CrawlProcess:
     """A crawl in a process of its own, and of a process group of its own."""
 
     process: subprocess.Popen[str]
-    screen: Path
+    output_path: Path
 
-    def code(self) -> int | None:
+    def exit_code(self) -> int | None:
         """The exit code, None while it runs."""
         return self.process.poll()
 
@@ -119,27 +119,27 @@ class Crawl:
         self.process.kill()
         self.process.wait()
 
-    def end(self, seconds: float = END_SECONDS) -> int:
+    def wait_for_exit(self, seconds: float = EXIT_TIMEOUT_SECONDS) -> int:
         """Wait for the end; it must come within `seconds`."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"the crawl did not end within {seconds} s\n{self.text()}") from None
+            raise AssertionError(f"the crawl did not end within {seconds} s\n{self.output()}") from None
 
-    def text(self) -> str:
+    def output(self) -> str:
         """What it said."""
-        return self.screen.read_text(errors="replace")
+        return self.output_path.read_text(errors="replace")
 
 
-def start(
+def start_crawl(
     folder: Path,
     settings: Mapping[str, Any],
     *options: str,
     through: Sequence[str] = (),
     module: Sequence[str] = ("scraper",),
     **popen: Any,
-) -> Crawl:
+) -> CrawlProcess:
     """Start `python -m scraper crawl` with `settings`; `through` is a command to run it with.
 
     Its two streams go to a file beside the config, in `folder`.
@@ -153,50 +153,50 @@ def start(
     with screen.open("w") as out:
         popen = {"stdout": out, "stderr": out, "stdin": subprocess.DEVNULL, **popen}
         process = subprocess.Popen(command, cwd=ROOT, text=True, start_new_session=True, **popen)
-    return Crawl(process, screen)
+    return CrawlProcess(process, screen)
 
 
 @contextmanager
-def running(crawl: Crawl) -> Iterator[Crawl]:
+def killed_on_exit(crawl: CrawlProcess) -> Iterator[CrawlProcess]:
     """Whatever happens inside, the process is gone afterwards."""
     try:
         yield crawl
     finally:
-        if crawl.code() is None:
+        if crawl.exit_code() is None:
             os.killpg(crawl.process.pid, signal.SIGKILL)
             crawl.process.wait()
 
 
-def run(folder: Path, settings: Mapping[str, Any], *options: str, **more: Any) -> tuple[int, str]:
+def run_crawl(folder: Path, settings: Mapping[str, Any], *options: str, **more: Any) -> tuple[int, str]:
     """Run a crawl to its end; return the exit code and what it said."""
-    with running(start(folder, settings, *options, **more)) as crawl:
-        return crawl.end(), crawl.text()
+    with killed_on_exit(start_crawl(folder, settings, *options, **more)) as crawl:
+        return crawl.wait_for_exit(), crawl.output()
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """The records of a file of JSON lines, of which none may be torn."""
     text = path.read_bytes()
     assert text.endswith(b"\n") or not text, f"{path}: the last line is torn"
     return [json.loads(line) for line in text.splitlines()]
 
 
-def whole_lines(path: Path) -> int:
+def count_whole_lines(path: Path) -> int:
     """How many lines a file of JSON lines holds; fails for a torn one."""
-    return len(lines(path)) if path.exists() else 0
+    return len(read_json_lines(path)) if path.exists() else 0
 
 
-def verify(server: Server, out: Path) -> None:
+def verify_complete_crawl(server: SiteProcess, out: Path) -> None:
     """The crawl of the whole site left every page once, every item once in every output, and every file whole."""
     web = server.web
-    expected = web.asked_for()
-    records = lines(out / "pages.jsonl")
+    expected = web.expected_urls()
+    records = read_json_lines(out / "pages.jsonl")
     root = server.url("")
     asked_for = Counter(record["requested_url"].removeprefix(root) for record in records)
     own = Counter(record["url"].removeprefix(root) for record in records if "duplicate_of" not in record)
     assert not [path for path, count in asked_for.items() if count > 1], "recorded more than once"
     assert not [path for path, count in own.items() if count > 1], "recorded more than once, under redirects"
     # A linked page may have been reached through a redirect first: then that is its record.
-    assert set(asked_for) | set(own) == expected | set(web.moved.values())
+    assert set(asked_for) | set(own) == expected | set(web.redirects.values())
     for record in records:
         wanted = 404 if "/missing/" in record["url"] else 302 if "duplicate_of" in record else 200
         assert record["status"] == wanted, record
@@ -204,12 +204,12 @@ def verify(server: Server, out: Path) -> None:
     _verify_files(web, out, records, root)
     summary = json.loads((out / "summary.json").read_text())
     assert (summary["why"], summary["pages"]["settled"]) == ("finished", len(records))
-    assert summary["items"] == ITEMS * len(web.with_items())
+    assert summary["items"] == ITEMS_PER_PAGE * len(web.pages_with_items())
 
 
-def _verify_items(web: Web, out: Path) -> None:
-    expected = Counter(f"{path}#{n}" for path in web.with_items() for n in range(ITEMS))
-    assert Counter(item["name"] for item in lines(out / "items.jsonl")) == expected
+def _verify_items(web: SiteContent, out: Path) -> None:
+    expected = Counter(f"{path}#{n}" for path in web.pages_with_items() for n in range(ITEMS_PER_PAGE))
+    assert Counter(item["name"] for item in read_json_lines(out / "items.jsonl")) == expected
     with (out / "items.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
     assert header == ["url", "name", "number"]
@@ -220,7 +220,7 @@ def _verify_items(web: Web, out: Path) -> None:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def _verify_files(web: Web, out: Path, records: list[dict[str, Any]], root: str) -> None:
+def _verify_files(web: SiteContent, out: Path, records: list[dict[str, Any]], root: str) -> None:
     stored = {record["url"].removeprefix(root): record for record in records if record["kind"] == "file"}
     assert set(stored) == set(web.files)
     for path, record in stored.items():
@@ -229,9 +229,9 @@ def _verify_files(web: Web, out: Path, records: list[dict[str, Any]], root: str)
     assert len(left) == len(stored)
 
 
-def again(server: Server, sessions: int) -> Counter[str]:
+def repeated_requests(server: SiteProcess, sessions: int) -> Counter[str]:
     """What was asked for more often than a single undisturbed session would have, and how often more."""
-    counts = Counter(server.asked())
+    counts = Counter(server.requested_paths())
     counts -= Counter(dict.fromkeys(counts, 1))
     counts -= Counter(dict.fromkeys(server.web.flaky, 1))
     counts -= Counter({"/robots.txt": sessions})

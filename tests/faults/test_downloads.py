@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from scraper.downloader import Downloader, DownloadOptions
-from scraper.testing.local_server import Asked, Raw, Reply, Route, Site
-from tests.downloads.servers import KIB, MIB, Keeper, content, fetch, files, manifest
+from scraper.testing.local_server import LocalServer, RawHandler, ReceivedRequest, Reply, Route
+from tests.downloads.servers import KIB, MIB, ResumableServer, content, read_files, read_manifest, run_download
 from tests.downloads.test_process import start
-from tests.faults.test_disk import disk
+from tests.faults.test_disk import tmpfs
 
 ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("SCRAPER_FAULT_SEED", "20"))
@@ -27,19 +27,19 @@ SMALL, LARGE = 300, 6
 PER_HOST = 8
 
 
-class Shop:
+class ThrottledFiles:
     """Small and large files that come in pieces. It counts what it is asked for, and calls `then` at a request."""
 
     def __init__(self) -> None:
-        self.keepers = {f"/s{n}": Keeper(content(f"s{n}", 3 * KIB + n)) for n in range(SMALL)}
-        self.keepers |= {f"/l{n}": Keeper(content(f"l{n}", 3 * MIB + n)) for n in range(LARGE)}
+        self.keepers = {f"/s{n}": ResumableServer(content(f"s{n}", 3 * KIB + n)) for n in range(SMALL)}
+        self.keepers |= {f"/l{n}": ResumableServer(content(f"l{n}", 3 * MIB + n)) for n in range(LARGE)}
         self.count, self.kill_at = 0, -1
         self.process: asyncio.subprocess.Process | None = None
         self.smalls_sent: list[str] = []
         self.larges_from: list[tuple[str, int]] = []
         self.sent = 0
 
-    async def __call__(self, asked: Asked) -> Route:
+    async def __call__(self, asked: ReceivedRequest) -> Route:
         self.count += 1
         if self.count == self.kill_at and self.process is not None:
             self.process.kill()
@@ -56,7 +56,7 @@ class Shop:
         pieces = [route.body[at : at + 64 * KIB] for at in range(0, len(route.body), 64 * KIB)]
         return Reply(route.status, pieces, route.headers, pause=0.002)
 
-    def urls(self, site: Site, rng: random.Random) -> list[str]:
+    def urls(self, site: LocalServer, rng: random.Random) -> list[str]:
         paths = list(self.keepers)
         rng.shuffle(paths)
         return [site.url(path) for path in paths]
@@ -68,14 +68,14 @@ class Shop:
 @pytest.mark.slow
 async def test_killed_twenty_times_every_file_is_whole_and_only_what_is_missing_is_asked_for(tmp_path: Path) -> None:
     """No final name ever holds a torn file, a part goes on from its last byte, and a file that is there is not sent."""
-    shop, rng = Shop(), random.Random(SEED)
+    shop, rng = ThrottledFiles(), random.Random(SEED)
     out, listed = tmp_path / "out", tmp_path / "list.txt"
     bodies, kills = shop.bodies(), 0
-    async with Site({"*": shop}) as site:
+    async with LocalServer({"*": shop}) as site:
         listed.write_text("\n".join(shop.urls(site, rng)))
         code = None
         for kill in range(KILLS + 1):
-            there = {name: body for name, body in files(out).items() if name in bodies} if out.exists() else {}
+            there = {name: body for name, body in read_files(out).items() if name in bodies} if out.exists() else {}
             assert {name for name, body in there.items() if body != bodies[name]} == set(), f"torn, seed {SEED}"
             parts = {path.stem: path.stat().st_size for path in out.glob("l*.part")} if out.exists() else {}
             for name, size in parts.items():
@@ -93,8 +93,8 @@ async def test_killed_twenty_times_every_file_is_whole_and_only_what_is_missing_
                 assert begins >= parts.get(name, 0), f"{name} did not go on at {parts.get(name)}, seed {SEED}"
         assert code == 0, err
     assert kills >= KILLS // 2, "there was too little to kill"
-    assert files(out) == bodies
-    assert sorted(record["line"] for record in manifest(out)) == list(range(1, SMALL + LARGE + 1))
+    assert read_files(out) == bodies
+    assert sorted(record["line"] for record in read_manifest(out)) == list(range(1, SMALL + LARGE + 1))
     # A kill may cost what was under way: a small file each, and what of a large one had not been written.
     in_flight = kills * PER_HOST * (3 * MIB + LARGE)
     assert shop.sent <= sum(map(len, bodies.values())) + in_flight
@@ -131,7 +131,7 @@ def remount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
 
 
-async def ended(listed: Path, out: Path, *options: str) -> tuple[int | None, str]:
+async def download_process(listed: Path, out: Path, *options: str) -> tuple[int | None, str]:
     process = await start(listed, out, *options)
     _, err = await process.communicate()
     return process.returncode, err.decode()
@@ -142,12 +142,12 @@ async def ended(listed: Path, out: Path, *options: str) -> tuple[int | None, str
 @pytest.mark.parametrize("declared", [True, False], ids=["lengths told", "lengths not told"])
 async def test_a_disk_that_is_really_full(tmp_path: Path, declared: bool) -> None:
     """3 MB for 6 MB of files: exit code 3, a sentence, nothing torn; with room the same command completes."""
-    keepers = {f"/s{n}": Keeper(content(f"s{n}", 40 * KIB)) for n in range(50)}
-    keepers |= {f"/l{n}": Keeper(content(f"l{n}", 1 * MIB)) for n in range(4)}
+    keepers = {f"/s{n}": ResumableServer(content(f"s{n}", 40 * KIB)) for n in range(50)}
+    keepers |= {f"/l{n}": ResumableServer(content(f"l{n}", 1 * MIB)) for n in range(4)}
     bodies = {path[1:]: keeper.body for path, keeper in keepers.items()}
     out, listed = tmp_path / "out", tmp_path / "list.txt"
 
-    async def shop(asked: Asked) -> Route:
+    async def shop(asked: ReceivedRequest) -> Route:
         route = await keepers[asked.target](asked)
         if declared or not isinstance(route, Reply) or not isinstance(route.body, bytes) or route.status != 200:
             return route
@@ -155,23 +155,23 @@ async def test_a_disk_that_is_really_full(tmp_path: Path, declared: bool) -> Non
         return Reply(200, [route.body[at : at + 32 * KIB] for at in range(0, len(route.body), 32 * KIB)], headers,
                      chunked=True)  # fmt: skip
 
-    where: AbstractContextManager[None] = disk(out, 3 * MIB)
-    async with Site({"*": shop}) as site:
+    where: AbstractContextManager[None] = tmpfs(out, 3 * MIB)
+    async with LocalServer({"*": shop}) as site:
         listed.write_text("\n".join(site.url(path) for path in keepers))
         with where:
             for _ in range(2):  # again without room: still a sentence, and nothing is lost
-                code, text = await ended(listed, out)
+                code, text = await download_process(listed, out)
                 assert code == 3, text
                 assert "Traceback" not in text
                 assert re.search("the disk is full|bytes are to come and", text), text
-                there = {name: body for name, body in files(out).items() if not name.endswith(".part")}
+                there = {name: body for name, body in read_files(out).items() if not name.endswith(".part")}
                 assert all(bodies[name] == body for name, body in there.items())
                 assert there
             remount(out, f"size={64 * MIB}")
-            code, text = await ended(listed, out)
+            code, text = await download_process(listed, out)
             assert code == 0, text
-            assert files(out) == bodies
-            assert len(manifest(out)) == len(bodies)
+            assert read_files(out) == bodies
+            assert len(read_manifest(out)) == len(bodies)
 
 
 @pytest.mark.usefixtures("mounts")
@@ -179,15 +179,15 @@ async def test_a_disk_that_is_really_full(tmp_path: Path, declared: bool) -> Non
 async def test_a_read_only_disk_is_found_before_any_request(tmp_path: Path, resumed: bool) -> None:
     """Exit code 3, a sentence, and the server hears nothing."""
     out, listed = tmp_path / "out", tmp_path / "list.txt"
-    async with Site({"*": Reply(200, b"x")}) as site:
+    async with LocalServer({"*": Reply(200, b"x")}) as site:
         listed.write_text(site.url("/a"))
-        with disk(out, 8 * MIB):
+        with tmpfs(out, 8 * MIB):
             if resumed:
-                assert (await ended(listed, out))[0] == 0
+                assert (await download_process(listed, out))[0] == 0
                 listed.write_text(site.url("/a") + "\n" + site.url("/b"))
             asked = len(site.requests)
             remount(out, "ro")
-            code, text = await ended(listed, out)
+            code, text = await download_process(listed, out)
             assert (code, len(site.requests)) == (3, asked), text
             assert "read-only" in text.lower()
             assert "Traceback" not in text
@@ -205,14 +205,14 @@ async def test_one_slow_host_among_five_thousand_holds_up_none(tmp_path: Path) -
     complete = asyncio.Event()
     seen = 0
 
-    async def answer(asked: Asked) -> Route:
+    async def answer(asked: ReceivedRequest) -> Route:
         if (asked.headers.get("host") or "").startswith(slow + ":"):
 
-            async def hold(_: Asked, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            async def hold(_: ReceivedRequest, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 await release.wait()
                 writer.write(Reply(200, b"late").head() + b"late")
 
-            return Raw(hold)
+            return RawHandler(hold)
         return Reply(200, b"x")
 
     def watch(event: object) -> None:
@@ -223,7 +223,7 @@ async def test_one_slow_host_among_five_thousand_holds_up_none(tmp_path: Path) -
                 loop.call_soon_threadsafe(complete.set)
 
     loop = asyncio.get_running_loop()
-    async with Site({"*": answer}, address="0.0.0.0") as site:
+    async with LocalServer({"*": answer}, address="0.0.0.0") as site:
         # The slow one has the first lines: whoever waits for it, waits for its first answers.
         urls = [f"http://{slow}:{site.port}/{n}" for n in range(10)]
         urls += [f"http://{host}:{site.port}/{host}" for host in sorted(others - {slow})]
@@ -232,7 +232,7 @@ async def test_one_slow_host_among_five_thousand_holds_up_none(tmp_path: Path) -
             running = group.create_task(downloader.run())
             async with asyncio.timeout(60):
                 await complete.wait()
-            there = files(tmp_path)
+            there = read_files(tmp_path)
             assert len(there) == HOSTS - 1
             assert set(there.values()) == {b"x"}
             release.set()
@@ -256,15 +256,15 @@ async def test_the_parts_that_were_published_were_synced(tmp_path: Path, monkeyp
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "rename", rename)
     body = content("large", MIB)
-    async with Site({"/d/small": Reply(200, b"x"), "/d/large": Keeper(body)}) as site:
+    async with LocalServer({"/d/small": Reply(200, b"x"), "/d/large": ResumableServer(body)}) as site:
         for name in ("small", "large"):
             story.clear()
-            await fetch([site.url(f"/d/{name}")], tmp_path / name, name="{path}", fsync=True)
+            await run_download([site.url(f"/d/{name}")], tmp_path / name, name="{path}", fsync=True)
             at = story.index(f"rename {name}")
             assert story[at - 1] == f"sync /{name}/d/{name}.part"
             assert story[at + 1] == f"sync /{name}/d"
             assert f"sync /{name}" in story[:at], "the folder that was made"
             assert f"sync /{name}/manifest.jsonl" in story[at:]
         story.clear()
-        await fetch([site.url("/d/small")], tmp_path / "usual")
+        await run_download([site.url("/d/small")], tmp_path / "usual")
         assert [step for step in story if step.startswith("sync")] == []

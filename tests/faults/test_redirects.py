@@ -18,7 +18,7 @@ SEEN = make_request(B, hops=(Hop(A, 303),), posts=(ONE.url.key,))
 MOVED = make_post(B, b"1", hops=(Hop(A, 307),), posts=(ONE.url.key,))
 
 
-async def reopened(tmp_path: Path, *requests: Request) -> list[str]:
+async def reopen_and_drain(tmp_path: Path, *requests: Request) -> list[str]:
     """What waits after a process that queued `requests` was killed, and the next one has opened the frontier."""
     async with await SqliteFrontier.open(tmp_path / "frontier.sqlite") as frontier:
         assert await frontier.add(requests) == len(requests)
@@ -58,11 +58,11 @@ async def reopened(tmp_path: Path, *requests: Request) -> list[str]:
 )
 async def test_a_redirect_whose_target_waits_is_done(tmp_path: Path, requests: list[Request], left: list[str]) -> None:
     """It leaves the queue when the frontier is opened, for its target's record speaks for both; nothing else does."""
-    assert await reopened(tmp_path, *requests) == left
+    assert await reopen_and_drain(tmp_path, *requests) == left
 
 
 async def test_many_redirects(tmp_path: Path) -> None:
     """Of more redirects than one statement takes the newest are looked at: those of the last group are among them."""
     old = [make_request(f"http://a.example/t{n}", hops=(Hop(f"http://a.example/s{n}", 301),)) for n in range(600)]
     last = [make_request(f"http://a.example/s{n}") for n in range(536, 600)]
-    assert len(await reopened(tmp_path, *last, *old)) == 600
+    assert len(await reopen_and_drain(tmp_path, *last, *old)) == 600

@@ -12,81 +12,93 @@ import pytest
 
 import scraper
 from scraper.clock import Clock
-from scraper.engine.session import CLOCK_MARK, STEP_SECONDS, epoch, set_back
-from scraper.testing.local_server import Reply, Site
-from tests.faults.runs import Server, config, lines, run, running, start, verify
-from tests.faults.web import ITEMS, Web
+from scraper.engine.session import CLOCK_CHECKPOINT, CLOCK_TOLERANCE_SECONDS, clock_set_back_notice, session_start
+from scraper.testing.local_server import LocalServer, Reply
+from tests.faults.runs import (
+    SiteProcess,
+    crawl_config,
+    killed_on_exit,
+    read_json_lines,
+    run_crawl,
+    start_crawl,
+    verify_complete_crawl,
+)
+from tests.faults.web import ITEMS_PER_PAGE, SiteContent
 
 
-def interrupted(server: Server, tmp_path: Path, settings: dict[str, Any], count: int = 20) -> None:
+def run_interrupted(server: SiteProcess, tmp_path: Path, settings: dict[str, Any], count: int = 20) -> None:
     """A first session, ended by a signal after `count` requests."""
-    with running(start(tmp_path, settings)) as crawl:
-        server.wait_for(len(server.asked()) + count, crawl)
+    with killed_on_exit(start_crawl(tmp_path, settings)) as crawl:
+        server.wait_for_requests(len(server.requested_paths()) + count, crawl)
         crawl.send(signal.SIGINT)
-        assert crawl.end() == 130, crawl.text()
+        assert crawl.wait_for_exit() == 130, crawl.output()
 
 
 def test_a_changed_config_is_told_with_what_follows(tmp_path: Path) -> None:
     """Each section that changed is named, with what that means; the run goes on. An unchanged one says nothing."""
-    with Server(Web(60), tmp_path / "asked.txt", slow=0.02) as server:
-        settings = config(server, tmp_path / "out")
-        interrupted(server, tmp_path, settings)
-        interrupted(server, tmp_path, settings, 10)
+    with SiteProcess(SiteContent(60), tmp_path / "asked.txt", slow=0.02) as server:
+        settings = crawl_config(server, tmp_path / "out")
+        run_interrupted(server, tmp_path, settings)
+        run_interrupted(server, tmp_path, settings, 10)
         assert "has changed" not in (tmp_path / "screen.txt").read_text()
         changed = {"scope": {"deny": ["/nothing"]}, "headers": {"X-Other": "1"}, "sitemaps": "off"}
-        code, text = run(tmp_path, settings | changed)
+        code, text = run_crawl(tmp_path, settings | changed)
         assert code == 0, text
         told = [line for line in text.splitlines() if "has changed since the last session" in line]
         assert len(told) == 2, text
         assert "what was skipped is not looked at again" in " ".join(told)
         assert "headers: they are sent from the next request on" in " ".join(told)
-        verify(server, tmp_path / "out")
+        verify_complete_crawl(server, tmp_path / "out")
 
 
 def test_a_finished_run_sends_nothing(tmp_path: Path) -> None:
     """It says that it is finished, whatever has changed in its config, and the server hears nothing; a new seed is
     asked for."""
-    with Server(Web(30), tmp_path / "asked.txt") as server:
-        settings = config(server, tmp_path / "out")
-        assert run(tmp_path, settings)[0] == 0
-        asked = len(server.asked())
+    with SiteProcess(SiteContent(30), tmp_path / "asked.txt") as server:
+        settings = crawl_config(server, tmp_path / "out")
+        assert run_crawl(tmp_path, settings)[0] == 0
+        asked = len(server.requested_paths())
         summary = (tmp_path / "out" / "summary.json").read_bytes()
         for more in ({}, {"headers": {"X-Other": "1"}}):
-            code, text = run(tmp_path, settings | more)
-            assert (code, "this run is finished" in text, len(server.asked())) == (0, True, asked), text
+            code, text = run_crawl(tmp_path, settings | more)
+            assert (code, "this run is finished" in text, len(server.requested_paths())) == (0, True, asked), text
         assert (tmp_path / "out" / "summary.json").read_bytes() == summary
-        verify(server, tmp_path / "out")
-        code, text = run(tmp_path, settings | {"seeds": [server.url(), server.url("/t/new")]})
-        assert (code, len(server.asked())) == (0, asked + 1), text
-        assert lines(tmp_path / "out" / "pages.jsonl")[-1]["url"] == server.url("/t/new")
+        verify_complete_crawl(server, tmp_path / "out")
+        code, text = run_crawl(tmp_path, settings | {"seeds": [server.url(), server.url("/t/new")]})
+        assert (code, len(server.requested_paths())) == (0, asked + 1), text
+        assert read_json_lines(tmp_path / "out" / "pages.jsonl")[-1]["url"] == server.url("/t/new")
 
 
 def test_a_run_that_died_before_its_summary_gets_it_later(tmp_path: Path) -> None:
     """Killed when everything was settled and the summary was not written: the next one does not tell an old story."""
-    with Server(Web(60), tmp_path / "asked.txt", slow=0.02) as server:
-        settings = config(server, tmp_path / "out")
-        interrupted(server, tmp_path, settings)
+    with SiteProcess(SiteContent(60), tmp_path / "asked.txt", slow=0.02) as server:
+        settings = crawl_config(server, tmp_path / "out")
+        run_interrupted(server, tmp_path, settings)
         assert json.loads((tmp_path / "out" / "summary.json").read_text())["why"] == "interrupted"
-        with running(start(tmp_path, settings, module=("tests.faults.die", "before the summary", "0"))) as crawl:
-            assert crawl.end() == -9, crawl.text()
-        asked = len(server.asked())
-        assert run(tmp_path, settings)[0] == 0
-        assert len(server.asked()) == asked
-        verify(server, tmp_path / "out")
+        with killed_on_exit(
+            start_crawl(tmp_path, settings, module=("tests.faults.die", "before the summary", "0"))
+        ) as crawl:
+            assert crawl.wait_for_exit() == -9, crawl.output()
+        asked = len(server.requested_paths())
+        assert run_crawl(tmp_path, settings)[0] == 0
+        assert len(server.requested_paths()) == asked
+        verify_complete_crawl(server, tmp_path / "out")
 
 
 def test_an_output_that_was_left_out_is_not_taken_up_again(tmp_path: Path) -> None:
     """What it lacks could not be made good: taken up again it is refused, and the others go on."""
-    with Server(Web(60), tmp_path / "asked.txt", slow=0.02) as server:
-        settings = config(server, tmp_path / "out")
+    with SiteProcess(SiteContent(60), tmp_path / "asked.txt", slow=0.02) as server:
+        settings = crawl_config(server, tmp_path / "out")
         fewer = settings | {"output": {"folder": str(tmp_path / "out"), "sinks": ["jsonl", "sqlite"]}}
-        interrupted(server, tmp_path, settings)
-        interrupted(server, tmp_path, fewer, 10)
-        code, text = run(tmp_path, settings)
+        run_interrupted(server, tmp_path, settings)
+        run_interrupted(server, tmp_path, fewer, 10)
+        code, text = run_crawl(tmp_path, settings)
         assert (code, "items.csv was left out" in text) == (3, True), text
-        code, text = run(tmp_path, fewer)
+        code, text = run_crawl(tmp_path, fewer)
         assert code == 0, text
-        assert len(lines(tmp_path / "out" / "items.jsonl")) == ITEMS * len(server.web.with_items())
+        assert len(read_json_lines(tmp_path / "out" / "items.jsonl")) == ITEMS_PER_PAGE * len(
+            server.web.pages_with_items()
+        )
 
 
 @pytest.mark.slow
@@ -95,9 +107,9 @@ def test_waits_outlive_a_kill(tmp_path: Path) -> None:
     its gap; robots.txt is not asked for again and still obeyed."""
     wait = 3.0
     with (
-        Server(Web(1), tmp_path / "limited.txt") as limited,
-        Server(Web(1), tmp_path / "broken.txt") as broken,
-        Server(Web(9), tmp_path / "slow.txt") as slow,
+        SiteProcess(SiteContent(1), tmp_path / "limited.txt") as limited,
+        SiteProcess(SiteContent(1), tmp_path / "broken.txt") as broken,
+        SiteProcess(SiteContent(9), tmp_path / "slow.txt") as slow,
     ):
         seeds = [limited.url("/limited/3"), *(broken.url(f"/broken/{n}") for n in range(4)), slow.url()]
         forbidden = slow.url("/private/1")
@@ -107,25 +119,25 @@ def test_waits_outlive_a_kill(tmp_path: Path) -> None:
             "breaker": {"failures": 3, "window": 4, "ratio": 0.6, "open": wait},
             "hosts": {f"127.0.0.1:{slow.port}": {"rate": 1 / wait}},
         }
-        settings = config(limited, tmp_path / "out", seeds=[*seeds, forbidden], politeness=polite)
-        with running(start(tmp_path, settings)) as crawl:
-            limited.wait_for(2, crawl)
-            slow.wait_for(1, crawl)
-            while "breaker open" not in crawl.text():
-                assert crawl.code() is None, crawl.text()
+        settings = crawl_config(limited, tmp_path / "out", seeds=[*seeds, forbidden], politeness=polite)
+        with killed_on_exit(start_crawl(tmp_path, settings)) as crawl:
+            limited.wait_for_requests(2, crawl)
+            slow.wait_for_requests(1, crawl)
+            while "breaker open" not in crawl.output():
+                assert crawl.exit_code() is None, crawl.output()
                 time.sleep(0.02)
             time.sleep(0.5)
             crawl.kill()
-        before = {server: server.times() for server in (limited, broken, slow)}
-        with running(start(tmp_path, settings)) as crawl:
+        before = {server: server.request_times() for server in (limited, broken, slow)}
+        with killed_on_exit(start_crawl(tmp_path, settings)) as crawl:
             for server, asked in before.items():
-                server.wait_for(len(asked) + 1, crawl)
+                server.wait_for_requests(len(asked) + 1, crawl)
             crawl.kill()
         for server, asked in before.items():
-            again = server.times()[len(asked)]
+            again = server.request_times()[len(asked)]
             assert again[0] - asked[-1][0] > wait - 0.1, (server.log, asked, again)
-            assert server.asked().count("/robots.txt") == 1
-        assert "/private/1" not in slow.asked()
+            assert server.requested_paths().count("/robots.txt") == 1
+        assert "/private/1" not in slow.requested_paths()
 
 
 @pytest.mark.parametrize(
@@ -142,18 +154,20 @@ def test_waits_outlive_a_kill(tmp_path: Path) -> None:
 )
 def test_a_session_never_begins_before_the_last_one_ended(system: float, mark: str | None, begins: float) -> None:
     """The later of the system's clock and the run's own; a mark that makes no sense is nothing."""
-    assert epoch(system, mark) == begins
+    assert session_start(system, mark) == begins
 
 
-@pytest.mark.parametrize(("behind", "told"), [(-10.0, False), (STEP_SECONDS, False), (STEP_SECONDS + 1, True)])
+@pytest.mark.parametrize(
+    ("behind", "told"), [(-10.0, False), (CLOCK_TOLERANCE_SECONDS, False), (CLOCK_TOLERANCE_SECONDS + 1, True)]
+)
 def test_a_clock_that_was_set_back_is_told(behind: float, told: bool) -> None:
     """By more than a minute; clocks are set by a little all the time."""
-    assert bool(set_back(1000.0, 1000.0 + behind)) == told
+    assert bool(clock_set_back_notice(1000.0, 1000.0 + behind)) == told
 
 
 async def test_a_clock_set_back_by_a_day_makes_no_wait_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that asked for two seconds is asked again after two, also when the clock was set back between sessions."""
-    async with Site({"/": [Reply(429, headers={"Retry-After": "2"}), Reply(body=b"<p>here")]}) as site:
+    async with LocalServer({"/": [Reply(429, headers={"Retry-After": "2"}), Reply(body=b"<p>here")]}) as site:
         settings = {
             "seeds": [site.url("/")],
             "politeness": {"robots": "ignore"},
@@ -170,9 +184,9 @@ async def test_a_clock_set_back_by_a_day_makes_no_wait_longer(tmp_path: Path, mo
 
         monkeypatch.setattr(crawler._assembly.frontier, "settle", stop_after)
         assert (await crawler.run()).why == "interrupted"
-        marks = (await crawler._assembly.frontier.counts()).marks
+        marks = (await crawler._assembly.frontier.counts()).checkpoints
         await crawler.aclose()
-        day_before = float(marks[CLOCK_MARK]) - 86_400
+        day_before = float(marks[CLOCK_CHECKPOINT]) - 86_400
         monkeypatch.setattr("scraper.build.wall_time", lambda: day_before)
         summary = await scraper.crawl(settings)
         assert (summary.ok, len(site.requests)) == (1, 2)

@@ -7,28 +7,28 @@ from dataclasses import replace
 
 import pytest
 
-from scraper.engine.run_state import Stop
+from scraper.engine.run_state import StopReason
 from scraper.engine.settings import EngineSettings
 from scraper.engine.signals import INTERRUPTED
 from scraper.hooks.interface import Hook
-from scraper.model import Page, Request
+from scraper.model import Request, Response
 from scraper.testing.fakes import FakeFetcher
 from scraper.testing.virtual_loop import virtual_run
-from tests.engine.machine import Machine
+from tests.engine.harness import EngineHarness
 
-A = "http://a.example"
-SETTINGS = EngineSettings(sitemaps=False, concurrency=8, grace=10.0, record_grace=5.0)
+HOST = "http://a.example"
+SETTINGS = EngineSettings(sitemaps=False, concurrency=8, shutdown_timeout=10.0, recorder_timeout=5.0)
 
 
-class Slow(Hook):
+class SlowHook(Hook):
     """A hook that takes an hour for a page."""
 
-    async def on_page(self, page: Page) -> Page:
+    async def on_page(self, page: Response) -> Response:
         await asyncio.sleep(3600.0)
         return page
 
 
-def silent(request: Request) -> float:
+def silent_latency(request: Request) -> float:
     """An hour until the answer, but for the start page."""
     return 0.1 if request.url.href.endswith("/0") else 3600.0
 
@@ -36,9 +36,13 @@ def silent(request: Request) -> float:
 @pytest.mark.parametrize(
     ("fetcher", "hooks", "longest"),
     [
-        (FakeFetcher(otherwise="<p>", latency=silent), (), SETTINGS.grace),
-        (FakeFetcher(otherwise="<p>", latency=0.1), (Slow(),), SETTINGS.record_grace),
-        (FakeFetcher(otherwise="<p>", latency=silent), (Slow(),), SETTINGS.grace + SETTINGS.record_grace),
+        (FakeFetcher(default="<p>", latency=silent_latency), (), SETTINGS.shutdown_timeout),
+        (FakeFetcher(default="<p>", latency=0.1), (SlowHook(),), SETTINGS.recorder_timeout),
+        (
+            FakeFetcher(default="<p>", latency=silent_latency),
+            (SlowHook(),),
+            SETTINGS.shutdown_timeout + SETTINGS.recorder_timeout,
+        ),
     ],
     ids=["a silent server", "a page that takes long to read", "both"],
 )
@@ -47,21 +51,21 @@ async def test_an_end_that_was_asked_for_comes_in_time(
     fetcher: FakeFetcher, hooks: tuple[Hook, ...], longest: float
 ) -> None:
     """Requests in flight get the grace period, recording a little more; the rest is given back and asked again."""
-    machine = Machine(fetcher, {f"{A}/0": [f"{A}/1", f"{A}/2"]}, replace(SETTINGS), hooks=hooks)
+    machine = EngineHarness(fetcher, {f"{HOST}/0": [f"{HOST}/1", f"{HOST}/2"]}, replace(SETTINGS), hooks=hooks)
     loop = asyncio.get_running_loop()
 
     async def interrupt() -> float:
         await asyncio.sleep(2.0)
         assert machine.engine is not None
-        machine.engine.stop(Stop(INTERRUPTED, "SIGINT"))
+        machine.engine.stop(StopReason(INTERRUPTED, "SIGINT"))
         return loop.time()
 
     asked_at = asyncio.ensure_future(interrupt())
-    stop = await machine.run(f"{A}/0")
-    assert stop.why == INTERRUPTED
+    stop = await machine.run(f"{HOST}/0")
+    assert stop.kind == INTERRUPTED
     assert loop.time() - await asked_at <= longest + 1e-6
     recorded = machine.sink.urls()
-    again = Machine(FakeFetcher(otherwise="<p>"), machine.found, frontier=machine.frontier, sink=machine.sink)
-    assert (await again.run(f"{A}/0")).why == "finished"
-    assert sorted(machine.sink.urls()) == [f"{A}/{n}" for n in range(3)]
+    again = EngineHarness(FakeFetcher(default="<p>"), machine.found, frontier=machine.frontier, sink=machine.sink)
+    assert (await again.run(f"{HOST}/0")).kind == "finished"
+    assert sorted(machine.sink.urls()) == [f"{HOST}/{n}" for n in range(3)]
     assert not {call.request.url.href for call in again.fetcher.calls} & set(recorded)

@@ -5,7 +5,7 @@ anyway, pages that fail at first, missing pages, files small and large, and one 
 process. Every request is appended to a log file, so that a test can count what was asked for, and how often, whatever
 happened to the crawl.
 
-    python -m tests.faults.web --log FILE [--port N] [--pages N] [--large] [--slow SECONDS]
+    python -m tests.faults.web --log FILE [--port N] [--pages N] [--large] [--slow REFRESH_SECONDS]
 
 prints its port and ends with its standard input.
 """
@@ -22,18 +22,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scraper.demo_site.server import Asked, Reply, Server
+from scraper.demo_site.server import SiteRequest, SiteResponse, SiteServer
 
-ITEMS = 3
+ITEMS_PER_PAGE = 3
 """Items on every page."""
-LARGE_BODY = 2_300_000
-FOR_EVER = 3600.0
-FILE_SIZES = (20_000, 1_400_000)
+LARGE_PAGE_BYTES = 2_300_000
+FOREVER_SECONDS = 3600.0
+FILE_SIZES_BYTES = (20_000, 1_400_000)
 """One that stays in memory on its way, one that goes through a file."""
 
 
 @dataclass(frozen=True)
-class Web:
+class SiteContent:
     """What the site of `pages` pages holds; paths everywhere."""
 
     pages: int
@@ -50,35 +50,35 @@ class Web:
 
     @property
     def files(self) -> dict[str, int]:
-        return {f"/f/{n}.bin": FILE_SIZES[n % 4 == 3] for n in range(self.pages // 15)}
+        return {f"/f/{n}.bin": FILE_SIZES_BYTES[n % 4 == 3] for n in range(self.pages // 15)}
 
     @property
-    def moved(self) -> dict[str, str]:
+    def redirects(self) -> dict[str, str]:
         """Redirects to pages that nothing else leads to."""
         return {f"/r/{n}": f"/t/{n}" for n in range(self.pages // 5)}
 
     @property
-    def aliases(self) -> dict[str, str]:
+    def redirects_to_linked(self) -> dict[str, str]:
         """Redirects to pages that are linked, too."""
         return {f"/k/{n}": f"/p/{n * 7 % self.pages}" for n in range(self.pages // 10)}
 
     def links(self, n: int) -> list[str]:
         """Where page `n` leads."""
         found = [f"/p/{m}" for m in (2 * n + 1, 2 * n + 2, n * 31 % self.pages) if m < self.pages]
-        for paths in (self.moved, self.aliases, self.files, self.flaky, self.missing):
+        for paths in (self.redirects, self.redirects_to_linked, self.files, self.flaky, self.missing):
             found += list(paths)[n :: self.pages]
         if self.large and n == 2:
             found.append("/large")
         return found
 
-    def with_items(self) -> set[str]:
+    def pages_with_items(self) -> set[str]:
         """The URLs at which items are found."""
-        paths = {f"/p/{n}" for n in range(self.pages)} | set(self.moved.values()) | set(self.flaky)
+        paths = {f"/p/{n}" for n in range(self.pages)} | set(self.redirects.values()) | set(self.flaky)
         return paths | ({"/large"} if self.large else set())
 
-    def asked_for(self) -> set[str]:
+    def expected_urls(self) -> set[str]:
         """Every URL that must have a record, by what was first asked for; not the targets of redirects."""
-        redirects = {*self.moved, *self.aliases}
+        redirects = {*self.redirects, *self.redirects_to_linked}
         linked = {f"/p/{n}" for n in range(self.pages)} | {*self.flaky, *self.missing, *self.files}
         return linked | redirects | ({"/large"} if self.large else set())
 
@@ -87,70 +87,73 @@ class Web:
         return random.Random(path).randbytes(self.files[path])
 
 
-def html(path: str, links: list[str], filler: int = 0) -> bytes:
+def page_html(path: str, links: list[str], filler: int = 0) -> bytes:
     """A page with its items and links."""
     parts = [f"<html><body><h1>{path}</h1>"]
-    parts += [f"<div class=item><b>{path}#{n}</b><i>{zlib.crc32(path.encode()) % 999}</i></div>" for n in range(ITEMS)]
+    parts += [
+        f"<div class=item><b>{path}#{n}</b><i>{zlib.crc32(path.encode()) % 999}</i></div>"
+        for n in range(ITEMS_PER_PAGE)
+    ]
     parts += [f"<a href='{link}'>x</a>" for link in links]
     parts += ["<p>and so on</p>" * (filler // 16)]
     return "".join(parts).encode()
 
 
-class Answers:
+class LoggedResponses:
     """Answers requests, and writes them down first."""
 
-    def __init__(self, web: Web, log: Path, slow: float) -> None:
+    def __init__(self, web: SiteContent, log: Path, slow: float) -> None:
         self._web, self._slow = web, slow
         self._log = log.open("a", buffering=1)
         self._failed_once: set[str] = set()
 
-    def __call__(self, asked: Asked) -> Reply:
+    def __call__(self, asked: SiteRequest) -> SiteResponse:
         self._log.write(f"{time.time():.3f} {asked.target}\n")
-        reply = self._answer(asked.target)
+        reply = self._respond(asked.target)
         delay = reply.delay or (1 + zlib.crc32(asked.target.encode()) % 8) / 1000 + self._slow
         return replace(reply, delay=delay)
 
-    def _answer(self, path: str) -> Reply:
+    def _respond(self, path: str) -> SiteResponse:
         web = self._web
         _, kind, *rest = path.split("/")
         match kind:
             case "robots.txt":
-                return Reply(body=b"User-agent: *\nDisallow: /private\n", content_type="text/plain")
+                return SiteResponse(body=b"User-agent: *\nDisallow: /private\n", content_type="text/plain")
             case "silent":
-                return Reply(delay=FOR_EVER)
+                return SiteResponse(delay=FOREVER_SECONDS)
             case "limited":
-                return Reply(429, headers=(("Retry-After", rest[0]),))
+                return SiteResponse(429, headers=(("Retry-After", rest[0]),))
             case "p" if (n := int(rest[0])) < web.pages:
-                return Reply(body=html(path, web.links(n)))
+                return SiteResponse(body=page_html(path, web.links(n)))
             case "t":
-                return Reply(body=html(path, []))
+                return SiteResponse(body=page_html(path, []))
             case "r" | "k":
-                return Reply(302, headers=(("Location", (web.moved | web.aliases)[path]),))
+                return SiteResponse(302, headers=(("Location", (web.redirects | web.redirects_to_linked)[path]),))
             case "f":
-                return Reply(body=web.body(path), content_type="application/octet-stream")
+                return SiteResponse(body=web.body(path), content_type="application/octet-stream")
             case "broken":
-                return Reply(500, b"always")
+                return SiteResponse(500, b"always")
             case "large":
-                return Reply(body=html(path, [], LARGE_BODY))
+                return SiteResponse(body=page_html(path, [], LARGE_PAGE_BYTES))
             case "flaky" if path not in self._failed_once:
                 self._failed_once.add(path)
-                return Reply(500, b"not now")
+                return SiteResponse(500, b"not now")
             case "flaky":
-                return Reply(body=html(path, []))
+                return SiteResponse(body=page_html(path, []))
             case _:
-                return Reply(404, b"gone")
+                return SiteResponse(404, b"gone")
 
 
-async def serve(web: Web, log: Path, port: int, slow: float) -> None:
+async def serve(web: SiteContent, log: Path, port: int, slow: float) -> None:
     """Serve until standard input ends."""
-    server = Server(Answers(web, log, slow), 0.0, 0.0, lambda: 0.0)
+    server = SiteServer(LoggedResponses(web, log, slow), 0.0, 0.0, lambda: 0.0)
     sys.stdout.write(f"{await server.listen(port)}\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.read)
     await server.aclose()
 
 
-def asked(log: Path) -> Iterator[tuple[float, str]]:
+def logged_requests(log: Path) -> Iterator[tuple[float, str]]:
     """When (epoch seconds) which path was asked for, in order."""
     for line in log.read_text().splitlines():
         at, _, path = line.partition(" ")
@@ -165,7 +168,7 @@ def main() -> None:
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--slow", type=float, default=0.0)
     given = parser.parse_args()
-    asyncio.run(serve(Web(given.pages, given.large), given.log, given.port, given.slow))
+    asyncio.run(serve(SiteContent(given.pages, given.large), given.log, given.port, given.slow))
 
 
 if __name__ == "__main__":

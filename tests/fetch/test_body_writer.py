@@ -15,7 +15,7 @@ import xxhash
 
 from scraper.errors import SinkError
 from scraper.fetch import body_writer as body_module
-from scraper.fetch.body_writer import BodyWriter, Spool, SpoolSettings, TooLarge
+from scraper.fetch.body_writer import BodyLimitExceeded, BodyWriter, Spool, SpoolSettings
 from scraper.model import Body
 
 LIMIT = 1000
@@ -23,7 +23,7 @@ LIMIT = 1000
 
 @pytest.fixture
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spool:
-    monkeypatch.setattr(body_module, "BATCH", LIMIT)
+    monkeypatch.setattr(body_module, "WRITE_BATCH_BYTES", LIMIT)
     return Spool(SpoolSettings(tmp_path / "spool", memory_limit=LIMIT))
 
 
@@ -55,7 +55,7 @@ async def test_a_body_is_what_was_written(spool: Spool, pieces: list[bytes], spo
     """Content, sizes and digest are right, in memory up to the limit and in a file beyond it."""
     content = b"".join(pieces)
     writer = BodyWriter(spool, sha256=sha256)
-    writer.count(77)
+    writer.count_received(77)
     body = await gather(writer, *pieces)
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}" if sha256 else f"xxh3:{xxhash.xxh3_128_hexdigest(content)}"
     assert (body.read(), body.size, body.wire_size, body.digest) == (content, len(content), 77, digest)
@@ -65,7 +65,7 @@ async def test_a_body_is_what_was_written(spool: Spool, pieces: list[bytes], spo
 
 async def test_a_large_body_in_memory_is_hashed_off_the_loop(tmp_path: Path) -> None:
     """A body that stays in memory but is long to hash gets the same digest."""
-    content = bytes(body_module.HASH_ON_LOOP + 1)
+    content = bytes(body_module.MAX_BYTES_HASHED_ON_LOOP + 1)
     body = await gather(BodyWriter(Spool(SpoolSettings(tmp_path)), sha256=True), content)
     assert (body.data, body.digest) == (content, f"sha256:{hashlib.sha256(content).hexdigest()}")
 
@@ -86,9 +86,9 @@ async def test_small_pieces_reach_the_disk_in_batches(spool: Spool, monkeypatch:
 def test_both_sizes_are_capped(spool: Spool, decoded: bool) -> None:
     """One byte above the cap is too large, on the wire as after decoding; the cap itself is not."""
     writer = BodyWriter(spool, max_bytes=10)
-    take = writer.write if decoded else lambda piece: writer.count(len(piece))
+    take = writer.write if decoded else lambda piece: writer.count_received(len(piece))
     take(b"x" * 10)
-    with pytest.raises(TooLarge, match="larger than 10 bytes") as caught:
+    with pytest.raises(BodyLimitExceeded, match="larger than 10 bytes") as caught:
         take(b"x")
     assert ("decoded" in str(caught.value)) == decoded
 

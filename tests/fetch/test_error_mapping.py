@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.fetch.body_writer import TooLarge
-from scraper.fetch.error_mapping import MAX_DETAIL, failure_of, sanitised
+from scraper.fetch.body_writer import BodyLimitExceeded
+from scraper.fetch.error_mapping import MAX_DETAIL_CHARACTERS, classify_error, sanitize_detail
 from scraper.model import ErrorKind
 from scraper.transport.content_decoding import DecodeError
 from scraper.transport.errors import (
     AddressRefused,
     BodyTooLarge,
-    DeadlinePassed,
-    ResolveFailed,
-    Stale,
+    DeadlineExceeded,
+    ResolveError,
+    StaleConnection,
     TlsError,
-    Truncated,
+    TruncatedResponse,
 )
 
 
@@ -47,15 +47,15 @@ BOTH_FAILED = ExceptionGroup("all attempts failed", [OSError(errno.EHOSTUNREACH,
 
 TABLE: dict[str, tuple[Exception, ErrorKind, bool]] = {
     "refused-address": (AddressRefused("it is at 10.0.0.1", rule="private"), ErrorKind.ADDRESS, True),
-    "no-such-name": (ResolveFailed("no such host", permanent=True), ErrorKind.DNS, True),
-    "names-busy": (ResolveFailed("try again", permanent=False), ErrorKind.DNS, False),
+    "no-such-name": (ResolveError("no such host", permanent=True), ErrorKind.DNS, True),
+    "names-busy": (ResolveError("try again", permanent=False), ErrorKind.DNS, False),
     "handshake": (TlsError("handshake failed"), ErrorKind.TLS, False),
     "untrusted": (because(TlsError("verify failed"), untrusted()), ErrorKind.TLS, True),
-    "truncated": (Truncated(""), ErrorKind.TRUNCATED, False),
+    "truncated": (TruncatedResponse(""), ErrorKind.TRUNCATED, False),
     "too-large": (BodyTooLarge("too large", limit=1), ErrorKind.TOO_LARGE, True),
-    "too-large-decoded": (TooLarge(1, decoded=True), ErrorKind.TOO_LARGE, True),
-    "stale": (Stale(""), ErrorKind.NETWORK, False),
-    "deadline": (DeadlinePassed(""), ErrorKind.TIMEOUT, False),
+    "too-large-decoded": (BodyLimitExceeded(1, decoded=True), ErrorKind.TOO_LARGE, True),
+    "stale": (StaleConnection(""), ErrorKind.NETWORK, False),
+    "deadline": (DeadlineExceeded(""), ErrorKind.TIMEOUT, False),
     "decode": (DecodeError("not gzip"), ErrorKind.DECODE, False),
     "connect-timeout": (httpx.ConnectTimeout(""), ErrorKind.TIMEOUT, False),
     "read-timeout": (httpx.ReadTimeout(""), ErrorKind.TIMEOUT, False),
@@ -94,7 +94,7 @@ TABLE: dict[str, tuple[Exception, ErrorKind, bool]] = {
 @pytest.mark.parametrize(("error", "kind", "permanent"), TABLE.values(), ids=TABLE)
 def test_every_exception_has_its_word(error: Exception, kind: ErrorKind, permanent: bool) -> None:
     """Kind and hope follow from what happened; the sentence is never empty and never quotes the request."""
-    trouble = failure_of(error)
+    trouble = classify_error(error)
     assert (trouble.kind, trouble.permanent) == (kind, permanent)
     assert trouble.detail
     assert "secret" not in trouble.detail
@@ -102,14 +102,14 @@ def test_every_exception_has_its_word(error: Exception, kind: ErrorKind, permane
 
 def test_a_refused_address_names_its_rule() -> None:
     """The detail is the rule that refused, for the record of what was denied."""
-    assert failure_of(AddressRefused("it is at 10.0.0.1", rule="private")).detail == "private"
+    assert classify_error(AddressRefused("it is at 10.0.0.1", rule="private")).detail == "private"
 
 
 def test_a_ring_of_causes_ends() -> None:
     """Exceptions that cause each other are followed a bounded number of times."""
     first, second = httpx.ConnectError("first"), OSError("second")
     first.__cause__, second.__cause__ = second, first
-    assert failure_of(first).kind is ErrorKind.CONNECT
+    assert classify_error(first).kind is ErrorKind.CONNECT
 
 
 @pytest.mark.parametrize(
@@ -127,12 +127,12 @@ def test_a_ring_of_causes_ends() -> None:
 )
 def test_sentences_are_safe_to_print(text: str, line: str) -> None:
     """Control characters, escapes, invisible characters and credentials are gone; letters stay."""
-    assert sanitised(text) == line
+    assert sanitize_detail(text) == line
 
 
-@given(st.text(max_size=MAX_DETAIL * 6))
+@given(st.text(max_size=MAX_DETAIL_CHARACTERS * 6))
 def test_sentences_are_bounded_single_lines(text: str) -> None:
     """Whatever a server says, one line of bounded length is kept."""
-    line = sanitised(text)
-    assert len(line) <= MAX_DETAIL
+    line = sanitize_detail(text)
+    assert len(line) <= MAX_DETAIL_CHARACTERS
     assert line.isprintable()

@@ -14,18 +14,18 @@ import respx
 from scraper.clock import Clock
 from scraper.fetch.body_writer import SpoolSettings
 from scraper.fetch.page_fetcher import FetchSettings, HttpFetcher
-from scraper.model import MAX_CONTENT, ErrorKind, Failure, Page
+from scraper.model import MAX_CONTENT_BYTES, ErrorKind, Failure, Response
 from scraper.testing.fakes import make_request
 from scraper.testing.frontier_contract import make_post
-from scraper.testing.local_server import Asked, Raw, Reply, Site
+from scraper.testing.local_server import LocalServer, RawHandler, ReceivedRequest, Reply
 from scraper.transport.fast_transport import FastTransport
 
 Transport = Callable[[], httpx.AsyncBaseTransport]
-REAL: dict[str, Transport] = {
+REAL_TRANSPORTS: dict[str, Transport] = {
     "own": FastTransport,
     "httpx": lambda: httpx.AsyncHTTPTransport(http1=True, trust_env=False),
 }
-over_real_sockets = pytest.mark.parametrize("transport", REAL.values(), ids=REAL)
+over_real_sockets = pytest.mark.parametrize("transport", REAL_TRANSPORTS.values(), ids=REAL_TRANSPORTS)
 
 
 @asynccontextmanager
@@ -39,12 +39,12 @@ async def fetcher(folder: Path, transport: httpx.AsyncBaseTransport, **changes: 
 
 
 @over_real_sockets
-@pytest.mark.parametrize("data", [b"", b'{"q":"\xc3\xa4"}', b"x" * MAX_CONTENT], ids=["nothing", "json", "most"])
+@pytest.mark.parametrize("data", [b"", b'{"q":"\xc3\xa4"}', b"x" * MAX_CONTENT_BYTES], ids=["nothing", "json", "most"])
 async def test_a_post_arrives_as_it_was_given(tmp_path: Path, transport: Transport, data: bytes) -> None:
     """Method, type, length and bytes; a GET beside it sends nothing."""
-    async with Site({"/api": Reply(200, b"{}")}) as site, fetcher(tmp_path, transport()) as made:
-        assert isinstance(await made.fetch(make_post(site.url("/api"), data)), Page)
-        assert isinstance(await made.fetch(make_request(site.url("/api"))), Page)
+    async with LocalServer({"/api": Reply(200, b"{}")}) as site, fetcher(tmp_path, transport()) as made:
+        assert isinstance(await made.fetch(make_post(site.url("/api"), data)), Response)
+        assert isinstance(await made.fetch(make_request(site.url("/api"))), Response)
         post, get = site.requests
     assert (post.method, post.body, get.method, get.body) == ("POST", data, "GET", b"")
     assert post.headers.get_all("content-type") == ["application/json"]
@@ -66,22 +66,22 @@ async def test_the_type_is_that_of_the_content(tmp_path: Path) -> None:
     assert [call.request.content for call in route.calls] == [b"1", b"2"]
 
 
-def dying_when_kept() -> Raw:
+def closing_second_request() -> RawHandler:
     """Answers a connection's first request, reads the second and hangs up."""
 
-    async def act(_: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def act(_: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         await writer.drain()
         await reader.readuntil(b"\r\n\r\n")
 
-    return Raw(act)
+    return RawHandler(act)
 
 
 @over_real_sockets
 async def test_a_post_on_a_dead_connection_is_not_sent_again_in_silence(tmp_path: Path, transport: Transport) -> None:
     """RFC 9110 9.2.2: it is a failure that may pass, and whether to post again is the retry policy's to say."""
-    async with Site({"/api": dying_when_kept()}) as site, fetcher(tmp_path, transport()) as made:
-        assert isinstance(await made.fetch(make_request(site.url("/api"))), Page)
+    async with LocalServer({"/api": closing_second_request()}) as site, fetcher(tmp_path, transport()) as made:
+        assert isinstance(await made.fetch(make_request(site.url("/api"))), Response)
         outcome = await made.fetch(make_post(site.url("/api"), b"1"))
         assert isinstance(outcome, Failure)
         assert outcome.error in (ErrorKind.NETWORK, ErrorKind.TRUNCATED, ErrorKind.PROTOCOL)
@@ -104,6 +104,6 @@ async def test_answers_come_without_delay(tmp_path: Path) -> None:
     port = server.sockets[0].getsockname()[1]
     async with server, fetcher(tmp_path, FastTransport()) as made:
         request = make_post(f"http://127.0.0.1:{port}/api", b"0123456789")
-        assert isinstance(await made.fetch(request), Page)
+        assert isinstance(await made.fetch(request), Response)
     assert len(pieces) == 1
     assert pieces[0] > 100

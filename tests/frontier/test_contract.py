@@ -10,12 +10,12 @@ from pathlib import Path
 from scraper.frontier.memory import MemoryFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier
 from scraper.frontier.sqlite.settings import SqliteSettings
-from scraper.testing.frontier_contract import DurableFrontierContract, FrontierContract, LedgerContract
+from scraper.testing.frontier_contract import DurableFrontierContract, FrontierContract, FrontierViewContract
 
-TINY = SqliteSettings(host_rows=3, window_rows=5, known_keys=4, skipped_keys=1, early_hosts=2)
+TINY = SqliteSettings(max_host_rows=3, max_buffered_rows=5, known_cache_keys=4, skipped_cache_keys=1, prefetch_hosts=2)
 
 
-class TestMemory(FrontierContract, LedgerContract):
+class TestMemory(FrontierContract, FrontierViewContract):
     @asynccontextmanager
     async def open_frontier(self, folder: Path) -> AsyncIterator[MemoryFrontier]:
         frontier = MemoryFrontier()
@@ -23,7 +23,7 @@ class TestMemory(FrontierContract, LedgerContract):
         await frontier.aclose()
 
 
-class TestSqlite(DurableFrontierContract, LedgerContract):
+class TestSqlite(DurableFrontierContract, FrontierViewContract):
     settings: SqliteSettings | None = None
 
     @asynccontextmanager
@@ -32,12 +32,12 @@ class TestSqlite(DurableFrontierContract, LedgerContract):
             yield frontier
 
 
-class TestSqliteWithTinyWindows(TestSqlite):
+class TestSqliteWithTinyBuffers(TestSqlite):
     settings = TINY
 
 
-class TestLazySqlite(FrontierContract, LedgerContract):
-    settings = SqliteSettings(lazy=True)
+class TestSqliteWritingOnEvict(FrontierContract, FrontierViewContract):
+    settings = SqliteSettings(write_only_on_evict=True)
 
     @asynccontextmanager
     async def open_frontier(self, folder: Path) -> AsyncIterator[SqliteFrontier]:
@@ -45,8 +45,8 @@ class TestLazySqlite(FrontierContract, LedgerContract):
             yield frontier
 
 
-class TestLazySqliteWithTinyWindows(TestLazySqlite):
-    settings = replace(TINY, lazy=True)
+class TestSqliteWritingOnEvictWithTinyBuffers(TestSqliteWritingOnEvict):
+    settings = replace(TINY, write_only_on_evict=True)
 
 
 class TestSqliteThatSurvivesPowerLoss(TestSqlite):

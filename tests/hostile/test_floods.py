@@ -12,9 +12,9 @@ import brotli  # type: ignore[import-untyped]  # ships no types
 import pytest
 import zstandard
 
-from scraper.testing.local_server import Asked, Reply, Site, says, stall
+from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply, never_respond, send_raw
 from tests.hostile.bombs import bomb
-from tests.hostile.machine import MEMORY_BOUND, crawl
+from tests.hostile.crawl_process import MAX_MEMORY_MB, crawl
 
 MB = 1_000_000
 _XML = b'<?xml version="1.0"?>'
@@ -30,7 +30,7 @@ async def test_a_flood_of_links(tmp_path: Path) -> None:
     """Pages of twenty thousand links as long as they may be: links wait on disk, not in memory."""
     asked_for = 0
 
-    async def flood(asked: Asked) -> Reply:
+    async def flood(asked: ReceivedRequest) -> Reply:
         nonlocal asked_for
         asked_for += 1
         tail = "x" * 400 if asked_for % 2 else "x" * 3000
@@ -38,7 +38,7 @@ async def test_a_flood_of_links(tmp_path: Path) -> None:
         host = "" if asked_for % 3 else "http://elsewhere.example"
         return Reply(200, "".join(f"<a href='{host}/{asked_for}/{n}?{tail}'></a>" for n in range(count)).encode())
 
-    async with Site({"*": flood}) as site:
+    async with LocalServer({"*": flood}) as site:
         run = await crawl(
             tmp_path,
             [site.url()],
@@ -49,8 +49,8 @@ async def test_a_flood_of_links(tmp_path: Path) -> None:
         )
     assert run.code == 0
     assert len(run.pages) == 8
-    print(f"links: peak {run.peak:.0f} MB, lag {run.lag} ms, {len(run.skipped):,} skipped")
-    assert run.peak < MEMORY_BOUND
+    print(f"links: peak {run.peak_mb:.0f} MB, lag {run.max_lag_ms} ms, {len(run.skipped):,} skipped")
+    assert run.peak_mb < MAX_MEMORY_MB
 
 
 SITEMAPS = {
@@ -78,7 +78,7 @@ async def test_sitemaps_that_mean_harm(tmp_path: Path) -> None:
     """Bombs, entities, external references and indexes that name each other end the sitemap and nothing else."""
     xml = {"Content-Type": "application/xml"}
     routes = {f"/{name}.xml": Reply(200, body, xml) for name, body in SITEMAPS.items()}
-    async with Site({"/": Reply(200, b"<title>x</title>"), **routes}) as site:
+    async with LocalServer({"/": Reply(200, b"<title>x</title>"), **routes}) as site:
         named = "".join(f"Sitemap: {site.url(f'/{name}.xml')}\n" for name in SITEMAPS)
         robots = f"User-agent: *\nDisallow: /0\nDisallow: /1\n{named}"
         site.routes = {**site.routes, "/robots.txt": Reply(200, robots.encode())}
@@ -93,21 +93,21 @@ async def test_sitemaps_that_mean_harm(tmp_path: Path) -> None:
             "limits.max_pages=1",
             "limits.max_time=20s",
         )
-        assert not site.asked("/stolen")
+        assert not site.requests_for("/stolen")
     assert run.code == 0, run.screen[-3000:]
-    print(f"sitemaps: {len(SITEMAPS)} cases, peak {run.peak:.0f} MB, lag {run.lag} ms")
-    assert run.peak < MEMORY_BOUND
+    print(f"sitemaps: {len(SITEMAPS)} cases, peak {run.peak_mb:.0f} MB, lag {run.max_lag_ms} ms")
+    assert run.peak_mb < MAX_MEMORY_MB
     assert b"root:" not in b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file())
 
 
 async def test_sitemap_indexes_that_name_each_other(tmp_path: Path) -> None:
     """An index that names itself is read once; a chain of indexes ends by the rule about nesting."""
 
-    async def endless(asked: Asked) -> Reply:
+    async def endless(asked: ReceivedRequest) -> Reply:
         names = "".join(f"<sitemap><loc>{loc}</loc></sitemap>" for loc in (asked.target, f"/x{asked.target[1:]}"))
         return Reply(200, f"<sitemapindex>{names}</sitemapindex>".encode(), {"Content-Type": "application/xml"})
 
-    async with Site({"/": Reply(200, b"x"), "*": endless}) as site:
+    async with LocalServer({"/": Reply(200, b"x"), "*": endless}) as site:
         site.routes = {**site.routes, "/robots.txt": Reply(200, f"Sitemap: {site.url('/i.xml')}".encode())}
         run = await crawl(tmp_path, [site.url()], "politeness.robots=obey", "sitemaps=auto")
         asked = [asked.target for asked in site.requests if asked.target.endswith(".xml")]
@@ -121,12 +121,12 @@ async def test_robots_txt_that_means_harm(tmp_path: Path) -> None:
     slow = b"Disallow: /" + b"*a" * 800 + b"$\n"
     robots = b"User-agent: *\nDisallow: /secret\n" + slow * (10 * MB // len(slow))
     links = b"<a href=/secret></a>" + b"".join(b"<a href='/%b%d'></a>" % (b"a" * 900, n) for n in range(60))
-    async with Site({"/robots.txt": Reply(200, robots), "/": Reply(200, links), "*": Reply(200, b"x")}) as site:
+    async with LocalServer({"/robots.txt": Reply(200, robots), "/": Reply(200, links), "*": Reply(200, b"x")}) as site:
         run = await crawl(tmp_path, [site.url()], "politeness.robots=obey")
-        assert not site.asked("/secret")
+        assert not site.requests_for("/secret")
     assert run.code == 0
-    print(f"robots: peak {run.peak:.0f} MB, lag {run.lag} ms, {len(run.pages)} pages")
-    assert run.peak < MEMORY_BOUND
+    print(f"robots: peak {run.peak_mb:.0f} MB, lag {run.max_lag_ms} ms, {len(run.pages)} pages")
+    assert run.peak_mb < MAX_MEMORY_MB
     assert len(run.pages) + len(run.skipped) == 62
 
 
@@ -152,8 +152,8 @@ async def test_hosts_and_cookies_without_end(tmp_path: Path) -> None:
         )
     assert run.code == 0
     assert [page["error"] for page in run.pages].count(None) == len({page["url"] for page in run.pages}) == 1000
-    print(f"hosts: {len(run.pages)} pages, peak {run.peak:.0f} MB, lag {run.lag} ms")
-    assert run.peak < MEMORY_BOUND
+    print(f"hosts: {len(run.pages)} pages, peak {run.peak_mb:.0f} MB, lag {run.max_lag_ms} ms")
+    assert run.peak_mb < MAX_MEMORY_MB
 
 
 @pytest.mark.parametrize(("coding", "count"), [("br", 20), ("zstd", 30)])
@@ -167,27 +167,27 @@ async def test_many_decoders_with_wide_windows_at_once(tmp_path: Path, coding: s
             content
         )
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n"
-    silent = says(head % (coding.encode(), len(body)), body[:-10], then=stall)
+    silent = send_raw(head % (coding.encode(), len(body)), body[:-10], then=never_respond)
     links = "".join(f"<a href=/{n}></a>" for n in range(count))
-    async with Site({"/": Reply(200, links.encode()), "*": silent}) as site:
+    async with LocalServer({"/": Reply(200, links.encode()), "*": silent}) as site:
         run = await crawl(
             tmp_path, [site.url()], "politeness.per_host.concurrency=30", "limits.timeout=0.3s", "limits.deadline=20s"
         )
     assert run.code == 0
     assert {page["error"] for page in run.pages} == {None, "timeout"}
-    print(f"windows: {coding}, peak {run.peak:.0f} MB, lag {run.lag} ms")
-    assert run.peak < MEMORY_BOUND
+    print(f"windows: {coding}, peak {run.peak_mb:.0f} MB, lag {run.max_lag_ms} ms")
+    assert run.peak_mb < MAX_MEMORY_MB
 
 
 async def test_many_large_pages_at_once(tmp_path: Path) -> None:
     """More than a hundred pages just below the size that goes through a file, faster than they can be read."""
     page = b"<p>" + b"<a href=/x>y</a> text " * 12_000
     links = "".join(f"<a href=/{n}></a>" for n in range(120))
-    async with Site({"/": Reply(200, links.encode()), "*": Reply(200, page[: 256 * 1024 - 1])}) as site:
+    async with LocalServer({"/": Reply(200, links.encode()), "*": Reply(200, page[: 256 * 1024 - 1])}) as site:
         run = await crawl(
             tmp_path, [site.url()], "limits.concurrency=64", "politeness.per_host.concurrency=64", "scope.max_depth=1"
         )
     assert run.code == 0
     assert len(run.pages) == 121
-    print(f"large pages: peak {run.peak:.0f} MB, lag {run.lag} ms")
-    assert run.peak < MEMORY_BOUND
+    print(f"large pages: peak {run.peak_mb:.0f} MB, lag {run.max_lag_ms} ms")
+    assert run.peak_mb < MAX_MEMORY_MB

@@ -9,8 +9,8 @@ from string import ascii_lowercase
 import pytest
 import pytest_asyncio
 
-from scraper.testing.local_server import Reply, Route, Site
-from tests.hostile.machine import MEMORY_BOUND, Crawled, crawl
+from scraper.testing.local_server import LocalServer, Reply, Route
+from tests.hostile.crawl_process import MAX_MEMORY_MB, CrawlResult, crawl
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -69,12 +69,12 @@ PAGES: dict[str, tuple[bytes, bool]] = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def crawled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Crawled, Site]]:
+async def crawled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[CrawlResult, LocalServer]]:
     """The crawl, and the site it was of."""
     index = "".join(f"<a href=/{name}>{name}</a>" for name in PAGES)
     routes: dict[str, Route] = {f"/{name}": Reply(200, page) for name, (page, _) in PAGES.items()}
     routes["*"] = Reply(404)
-    async with Site({"/": Reply(200, index.encode()), **routes}) as site:
+    async with LocalServer({"/": Reply(200, index.encode()), **routes}) as site:
         yield (
             await crawl(
                 tmp_path_factory.mktemp("pages"),
@@ -90,7 +90,7 @@ async def crawled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tup
 
 
 @pytest.mark.parametrize(("name", "read"), [(name, read) for name, (_, read) in PAGES.items()], ids=PAGES)
-async def test_every_page_has_its_record(crawled: tuple[Crawled, Site], name: str, read: bool) -> None:
+async def test_every_page_has_its_record(crawled: tuple[CrawlResult, LocalServer], name: str, read: bool) -> None:
     """A page that exhausts its reader is recorded; one that only looks as if is read."""
     run, site = crawled
     assert run.page(site.url(f"/{name}"))["status"] == 200
@@ -100,10 +100,10 @@ async def test_every_page_has_its_record(crawled: tuple[Crawled, Site], name: st
         assert site.url("/found") in found[0]["links"]  # type: ignore[operator]
 
 
-async def test_no_page_costs_more_than_its_bound(crawled: tuple[Crawled, Site]) -> None:
+async def test_no_page_costs_more_than_its_bound(crawled: tuple[CrawlResult, LocalServer]) -> None:
     """The run ends, no process of it grows beyond the bound, and no page holds the event loop for long."""
     run, _ = crawled
     assert run.code == 0, run.screen[-2000:]
-    print(f"pages: {len(PAGES)} cases, peak {run.peak:.0f} MB, lag {run.lag} ms")
-    assert run.peak < MEMORY_BOUND
-    assert run.lag < 300
+    print(f"pages: {len(PAGES)} cases, peak {run.peak_mb:.0f} MB, lag {run.max_lag_ms} ms")
+    assert run.peak_mb < MAX_MEMORY_MB
+    assert run.max_lag_ms < 300

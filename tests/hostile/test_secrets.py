@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from scraper.testing.local_server import Asked, Reply, Site
-from tests.hostile.machine import crawl
+from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply
+from tests.hostile.crawl_process import crawl
 
 SECRETS = ("sesame", "c2FtOnNlc2FtZQ", "token-of-mine", "jar-secret")
 CONFIGURED = ("headers={X-Key: token-of-mine, Cookie: mine=sesame}", "scope.mode=host")
 
 
-def told(asked: Asked) -> str:
+def sent_text(asked: ReceivedRequest) -> str:
     """All that a request said beside its line."""
     return "\n".join(f"{name.decode()}: {value.decode()}" for name, value in asked.headers.raw)
 
@@ -21,9 +21,9 @@ def told(asked: Asked) -> str:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_takes_no_secret_to_another_origin(tmp_path: Path, status: int) -> None:
     """Another port is another origin; the way back to the first one has the secrets again."""
-    async with Site({}) as elsewhere:
+    async with LocalServer({}) as elsewhere:
         away = {"Location": elsewhere.url("/taken?x=1"), "Set-Cookie": "jar=jar-secret; Path=/"}
-        async with Site({"/": Reply(status, b"", away), "/back": Reply(200, b"home")}) as home:
+        async with LocalServer({"/": Reply(status, b"", away), "/back": Reply(200, b"home")}) as home:
             elsewhere.routes = {"/taken": Reply(status, b"", {"Location": home.url("/back")})}
             run = await crawl(
                 tmp_path,
@@ -33,9 +33,9 @@ async def test_a_redirect_takes_no_secret_to_another_origin(tmp_path: Path, stat
                 "network.allow_private=true",
             )
             assert run.code == 0, run.screen
-            (taken,) = elsewhere.asked("/taken")
-            (back,) = home.asked("/back")
-    assert not [secret for secret in SECRETS if secret in told(taken)]
+            (taken,) = elsewhere.requests_for("/taken")
+            (back,) = home.requests_for("/back")
+    assert not [secret for secret in SECRETS if secret in sent_text(taken)]
     assert taken.headers.get("cookie") is taken.headers.get("authorization") is taken.headers.get("referer") is None
     assert back.headers.get("cookie") == "mine=sesame; jar=jar-secret"
     assert back.headers.get("authorization") == "Basic c2FtOnNlc2FtZQ=="
@@ -47,7 +47,7 @@ async def test_a_redirect_takes_no_secret_to_another_origin(tmp_path: Path, stat
 async def test_no_request_says_where_it_came_from(tmp_path: Path) -> None:
     """No Referer is sent at all, so no URL's secrets travel in one."""
     routes = {"/": Reply(200, b"<a href='/a?token=t'>a</a>"), "/a": Reply(200, b"<a href=/b>b</a>"), "/b": Reply()}
-    async with Site(routes) as site:
+    async with LocalServer(routes) as site:
         run = await crawl(tmp_path, [site.url()])
         assert run.code == 0
         assert len(site.requests) == 3
@@ -57,12 +57,12 @@ async def test_no_request_says_where_it_came_from(tmp_path: Path) -> None:
 async def test_a_page_behind_a_cookie_is_reached(tmp_path: Path) -> None:
     """A server that sets a cookie and redirects to the same URL until it comes back is satisfied at once."""
 
-    async def gate(asked: Asked) -> Reply:
+    async def gate(asked: ReceivedRequest) -> Reply:
         if (asked.headers.get("cookie") or "") == "seen=yes":
             return Reply(200, b"<title>in</title>")
         return Reply(302, b"", {"Location": asked.target, "Set-Cookie": "seen=yes"})
 
-    async with Site({"/": gate}) as site:
+    async with LocalServer({"/": gate}) as site:
         run = await crawl(tmp_path, [site.url()])
         assert [page["status"] for page in run.pages] == [200]
         assert len(site.requests) == 2
@@ -71,7 +71,7 @@ async def test_a_page_behind_a_cookie_is_reached(tmp_path: Path) -> None:
 async def test_cookies_can_be_turned_off(tmp_path: Path) -> None:
     """`network.cookies: false` sends none back."""
     routes = {"/": Reply(200, b"<a href=/a>a</a>", {"Set-Cookie": "n=v"}), "/a": Reply()}
-    async with Site(routes) as site:
+    async with LocalServer(routes) as site:
         await crawl(tmp_path, [site.url()], "network.cookies=false")
         assert [asked.headers.get("cookie") for asked in site.requests] == [None, None]
 
@@ -127,11 +127,11 @@ async def test_where_a_redirect_may_not_lead(tmp_path: Path) -> None:
         f"/{name}": Reply(302, b"", {"Location": place.encode().decode("latin-1")}) for name, place in places.items()
     }
 
-    async def grows(asked: Asked) -> Reply:
+    async def grows(asked: ReceivedRequest) -> Reply:
         return Reply(302, b"", {"Location": asked.target + "/a"})
 
     links = "".join(f"<a href=/{name}>x</a>" for name in REDIRECTS)
-    async with Site({"/": Reply(200, links.encode()), "*": grows, **routes}) as site:
+    async with LocalServer({"/": Reply(200, links.encode()), "*": grows, **routes}) as site:
         run = await crawl(tmp_path, [site.url()], "scope.traps={max_repeats: null, max_segments: null}")
         # Of two URLs that lead to each other one has the record of the chain, the other is known already.
         records = {name: run.page(site.url(f"/{name}")) for name in REDIRECTS if not name.startswith("in-a-circle")}
@@ -146,13 +146,13 @@ async def test_where_a_redirect_may_not_lead(tmp_path: Path) -> None:
 
 async def test_an_address_is_allowed_where_a_seed_names_it_and_nowhere_else(tmp_path: Path) -> None:
     """A seed opens its own host and port; a link or a redirect to the port beside it is refused unasked."""
-    async with Site({"*": Reply(200, b"inside")}) as inside:
+    async with LocalServer({"*": Reply(200, b"inside")}) as inside:
         routes = {
             "/": Reply(200, f"<a href='{inside.url('/link')}'></a><a href=/hop></a><a href=/ok></a>".encode()),
             "/hop": Reply(302, b"", {"Location": inside.url("/hop")}),
             "/ok": Reply(200, b"x"),
         }
-        async with Site(routes) as site:
+        async with LocalServer(routes) as site:
             run = await crawl(tmp_path, [site.url()])
         assert (run.code, inside.connections) == (0, 0)
         assert run.page(site.url("/ok"))["status"] == 200
@@ -163,6 +163,6 @@ async def test_an_address_is_allowed_where_a_seed_names_it_and_nowhere_else(tmp_
 @pytest.mark.parametrize("host", ["localhost", "127.1", "2130706433", "0x7f000001", "0177.1", "[::ffff:127.0.0.1]"])
 async def test_a_seed_may_spell_its_address_in_any_way(tmp_path: Path, host: str) -> None:
     """Naming an address is the permission, however it is written."""
-    async with Site({"/": Reply(200, b"x")}) as site:
+    async with LocalServer({"/": Reply(200, b"x")}) as site:
         run = await crawl(tmp_path, [site.url(host=host)])
         assert (run.code, len(site.requests)) == (0, 1), run.screen

@@ -20,7 +20,7 @@ from scraper.events import (
     FetcherReplaced,
     FetchFinished,
     HostParked,
-    HostState,
+    HostSample,
     ItemRejected,
     PageSettled,
     QueuesSampled,
@@ -32,22 +32,24 @@ from scraper.events import (
 from scraper.report.log_file import LogFile
 from scraper.report.stats import Stats
 from scraper.report.summary import build_summary
-from scraper.report.terminal.crawl_display import Progress
-from scraper.report.terminal.plain_lines import Plain
+from scraper.report.terminal.crawl_display import CrawlDisplay
+from scraper.report.terminal.plain_lines import PlainLines
 from scraper.report.terminal.summary_screen import render_summary
 from scraper.report.text.sanitize import clean
-from scraper.testing.local_server import Reply, Route, Site, says
-from tests.hostile.machine import crawl
+from scraper.testing.local_server import LocalServer, Reply, Route, send_raw
+from tests.hostile.crawl_process import crawl
 
 NOW = 1_700_000_000.0
-WICKED = [
+HOSTILE_STRINGS = [
     "\x1b[2J", "\x1b]0;owned\x07", "\x1bP1$r\x1b\\", "\x9b31m", "\x1b[31", "\x1b", "\x90q\x9c", "\u202e", "\u2066",
     "\u200b", "\u2028", "\u2029", "\x85", "\r", "\n", "\r\n", "\b\b", "\x7f", "\0", "\x07", "\ufeff", "[red]", "[/]",
     "\U000e0041", "\ud800", "\x1b]8;;http://evil.example/\x07", "%1b[2J", "a",
 ]  # fmt: skip
-hostile = st.lists(st.one_of(st.sampled_from(WICKED), st.text(max_size=8)), max_size=8).map("".join)
+hostile = st.lists(st.one_of(st.sampled_from(HOSTILE_STRINGS), st.text(max_size=8)), max_size=8).map("".join)
 # What a terminal acts upon, line breaks aside; rich writes none of it to a console without colours.
-ACTIVE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+ACTIVE_CHARACTERS = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 def events_with(text: str) -> list[Event]:
@@ -64,7 +66,7 @@ def events_with(text: str) -> list[Event]:
         ItemRejected(NOW, text, text, text),
         Skipped(NOW, text, text, text),
         FetcherReplaced(NOW, text, text, text),
-        QueuesSampled(NOW, 1, 2, 3, 4, 0.0, (HostState(NOW, text, 1, 2, 0.5, NOW, "open"),)),
+        QueuesSampled(NOW, 1, 2, 3, 4, 0.0, (HostSample(NOW, text, 1, 2, 0.5, NOW, "open"),)),
         Warned(NOW, text),
         CrawlEnded(NOW, text, text),
     ]
@@ -81,10 +83,10 @@ def test_a_cleaned_text_is_one_line_of_visible_characters(text: str) -> None:
 def test_plain_lines_hold_nothing_raw(text: str) -> None:
     """Every line is one of ours: it begins with the time and holds visible characters alone."""
     out = io.StringIO()
-    plain = Plain(out, verbose=True)
+    plain = PlainLines(out, verbose=True)
     for event in events_with(text):
         plain(event)
-    assert not ACTIVE.search(out.getvalue())
+    assert not ACTIVE_CHARACTERS.search(out.getvalue())
     assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in out.getvalue().split("\n")[:-1])
 
 
@@ -97,7 +99,7 @@ def test_the_log_holds_nothing_raw(text: str) -> None:
             for event in events_with(text):
                 log(event)
         written = path.read_text("utf-8")
-    assert not ACTIVE.search(written)
+    assert not ACTIVE_CHARACTERS.search(written)
     assert written.count("\n") == len(events_with(text))
     assert all(line.startswith("2023-11-14T") for line in written.split("\n")[:-1])
 
@@ -107,11 +109,11 @@ def test_the_display_and_the_summary_hold_nothing_raw(text: str) -> None:
     """Neither the live display nor the summary shows an escape sequence, a bidi override or a control character."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=False, no_color=True, width=100, height=40)
-    progress, stats = Progress(console), Stats()
+    progress, stats = CrawlDisplay(console), Stats()
     for event in events_with(text):
         progress(event)
         stats(event)
-    console.print(progress.screen())
+    console.print(progress.render())
     counts = {text: 3, "ok": 1}
     summary = build_summary(
         stats.snapshot(),
@@ -124,7 +126,7 @@ def test_the_display_and_the_summary_hold_nothing_raw(text: str) -> None:
         outputs={text: text},
     )
     console.print(render_summary(summary))
-    assert not ACTIVE.search(out.getvalue())
+    assert not ACTIVE_CHARACTERS.search(out.getvalue())
 
 
 @pytest.mark.parametrize("mode", [(), ("limits.concurrency=1",)], ids=["many", "one"])
@@ -138,14 +140,14 @@ async def test_a_crawl_of_a_site_that_writes_to_the_terminal(tmp_path: Path, mod
     )
     routes: dict[str, Route] = {
         "/": Reply(200, f"<title>{evil}</title>{links}".encode()),
-        "/a": says(b"HTTP/1.1 404 " + b"\xc2\x9b31m" + b"\r\nContent-Length: 0\r\n\r\n"),
-        "/b": says(raw + b"\r\n\r\n"),
-        "/c": says(b"HTTP/1.1 302 F\r\nLocation: http://" + raw.replace(b"\x1b", b"\xc2\x9b") + b"/\r\n\r\n"),
+        "/a": send_raw(b"HTTP/1.1 404 " + b"\xc2\x9b31m" + b"\r\nContent-Length: 0\r\n\r\n"),
+        "/b": send_raw(raw + b"\r\n\r\n"),
+        "/c": send_raw(b"HTTP/1.1 302 F\r\nLocation: http://" + raw.replace(b"\x1b", b"\xc2\x9b") + b"/\r\n\r\n"),
         "/e": Reply(200, b"x", {"X-Evil": "\x1b[31m", "Content-Type": "text/html; \x9b"}),
-        "/d": says(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Encoding: " + raw + b"\r\n\r\nhello"),
+        "/d": send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Encoding: " + raw + b"\r\n\r\nhello"),
         "/robots.txt": Reply(200, b"User-agent: *\nDisallow: /e" + raw + b"\nSitemap: http://" + raw + b"/\n"),
     }
-    async with Site({**routes, "*": Reply(404)}) as site:
+    async with LocalServer({**routes, "*": Reply(404)}) as site:
         run = await crawl(
             tmp_path,
             [site.url()],
@@ -155,6 +157,6 @@ async def test_a_crawl_of_a_site_that_writes_to_the_terminal(tmp_path: Path, mod
             *mode,
         )
     assert run.code == 0
-    assert not ACTIVE.search(run.screen.decode())
-    assert not ACTIVE.search(run.log.decode())
+    assert not ACTIVE_CHARACTERS.search(run.screen.decode())
+    assert not ACTIVE_CHARACTERS.search(run.log.decode())
     assert len(run.pages) >= 5

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scraper.model import Body, Denied, ErrorKind, Failure, Headers, Kind, NotModified, Page, Request, Url
+from scraper.model import Body, Denied, ErrorKind, Failure, Headers, NotModified, Request, RequestKind, Response, Url
 
 NOW = 1_700_000_000.0
 """A Tuesday: 2023-11-14 22:13:20 UTC."""
 
 
-def request(path: str = "/", *, attempt: int = 0, slowdowns: int = 0, kind: Kind = "page") -> Request:
+def request(path: str = "/", *, attempt: int = 0, slowdowns: int = 0, kind: RequestKind = "page") -> Request:
     origin = "https://h.example"
     return Request(
         Url(origin + path, origin + path, "h.example", origin), attempt=attempt, slowdowns=slowdowns, kind=kind
@@ -28,9 +28,9 @@ def page(
     content: bytes = b"",
     ttfb: float = 0.05,
     of: Request | None = None,
-) -> Page:
+) -> Response:
     body = Body(len(content), len(content), "xxh3:0", content)
-    return Page(of or request(), status, headers(fields), body, NOW, ttfb, ttfb)
+    return Response(of or request(), status, headers(fields), body, NOW, ttfb, ttfb)
 
 
 def failure(

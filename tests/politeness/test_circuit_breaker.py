@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scraper.errors import ConfigError
 from scraper.events import BreakerClosed, BreakerHalfOpen, BreakerOpened, Event, HostParked
 from scraper.model import ErrorKind, Outcome
-from scraper.politeness.circuit_breaker import TRANSITIONS, Breaker, BreakerSettings, Signal, State
+from scraper.politeness.circuit_breaker import TRANSITIONS, BreakerSettings, BreakerSignal, BreakerState, CircuitBreaker
 from scraper.politeness.host_health import health_of
 from tests.politeness.outcomes import NOW, denied, failure, not_modified, page, request
 
-LEGAL = {
+LEGAL_TRANSITIONS = {
     "closed trip open",
     "closed refuse blocked",
     "closed give_up dead",
@@ -32,24 +32,24 @@ LEGAL = {
 }
 
 
-@pytest.mark.parametrize(("state", "signal"), list(product(State, Signal)), ids=lambda word: str(word))
-def test_every_pair_of_state_and_signal_is_as_the_table_says(state: State, signal: Signal) -> None:
+@pytest.mark.parametrize(("state", "signal"), list(product(BreakerState, BreakerSignal)), ids=lambda word: str(word))
+def test_every_pair_of_state_and_signal_is_as_the_table_says(state: BreakerState, signal: BreakerSignal) -> None:
     """A legal pair leads to its state; an illegal one is a bug and raises, leaving the state alone."""
-    breaker = Breaker(BreakerSettings(), "h")
-    breaker.state_now = state
-    ends = [line.split()[2] for line in LEGAL if line.split()[:2] == [state.value, signal.value]]
+    breaker = CircuitBreaker(BreakerSettings(), "h")
+    breaker.state = state
+    ends = [line.split()[2] for line in LEGAL_TRANSITIONS if line.split()[:2] == [state.value, signal.value]]
     if ends:
         breaker._step(signal)
-        assert [breaker.state_now.value] == ends
+        assert [breaker.state.value] == ends
     else:
         with pytest.raises(KeyError):
             breaker._step(signal)
-        assert breaker.state_now is state
+        assert breaker.state is state
 
 
 def test_the_table_holds_nothing_else() -> None:
     """The list above is the whole table."""
-    assert {f"{state} {signal} {end}" for (state, signal), end in TRANSITIONS.items()} == LEGAL
+    assert {f"{state} {signal} {end}" for (state, signal), end in TRANSITIONS.items()} == LEGAL_TRANSITIONS
 
 
 HEALTH: list[tuple[str, Outcome, str]] = [
@@ -90,58 +90,58 @@ def test_what_an_outcome_says_about_its_host(outcome: Outcome, health: str) -> N
 GOOD, BAD, REFUSED, LOST, MISSING = page(), failure(), page(403), denied(), page(404)
 
 
-def ask(breaker: Breaker, outcome: Outcome, now: float = NOW) -> tuple[Event, ...]:
+def send(breaker: CircuitBreaker, outcome: Outcome, now: float = NOW) -> tuple[Event, ...]:
     breaker.on_start(now)
     return breaker.on_finish(outcome, now)
 
 
-def after(*outcomes: Outcome, settings: BreakerSettings | None = None) -> Breaker:
-    breaker = Breaker(settings or BreakerSettings(), "h")
+def breaker_after(*outcomes: Outcome, settings: BreakerSettings | None = None) -> CircuitBreaker:
+    breaker = CircuitBreaker(settings or BreakerSettings(), "h")
     for outcome in outcomes:
-        ask(breaker, outcome)
+        send(breaker, outcome)
     return breaker
 
 
 TRIPS = [
-    ("five failures", [BAD] * 5, State.CLOSED),
-    ("six failures", [BAD] * 6, State.OPEN),
-    ("six failures, void answers between", [BAD, LOST] * 6, State.OPEN),
-    ("one success, then failures in a row", [GOOD, *[BAD] * 15], State.CLOSED),
-    ("a failed window after one success", [GOOD, *[BAD] * 19], State.OPEN),
-    ("a 404 is a sound answer", [MISSING, *[BAD] * 6], State.CLOSED),
-    ("80 % of a full window", [*[GOOD] * 4, *[BAD] * 16], State.OPEN),
-    ("75 % of a full window", [*[GOOD] * 5, *[BAD] * 15], State.CLOSED),
-    ("the window forgets", [*[GOOD] * 40, *[BAD] * 16], State.OPEN),
-    ("404 only", [MISSING] * 100, State.CLOSED),
-    ("nine refusals", [REFUSED] * 9, State.CLOSED),
-    ("ten refusals", [REFUSED] * 10, State.BLOCKED),
-    ("refusals with a success between", [*[REFUSED] * 9, GOOD, *[REFUSED] * 9], State.CLOSED),
-    ("refusals with a 404 between", [*[REFUSED] * 9, MISSING, REFUSED], State.BLOCKED),
-    ("refusals with a redirect between", [*[REFUSED] * 9, page(302), REFUSED], State.CLOSED),
+    ("five failures", [BAD] * 5, BreakerState.CLOSED),
+    ("six failures", [BAD] * 6, BreakerState.OPEN),
+    ("six failures, void answers between", [BAD, LOST] * 6, BreakerState.OPEN),
+    ("one success, then failures in a row", [GOOD, *[BAD] * 15], BreakerState.CLOSED),
+    ("a failed window after one success", [GOOD, *[BAD] * 19], BreakerState.OPEN),
+    ("a 404 is a sound answer", [MISSING, *[BAD] * 6], BreakerState.CLOSED),
+    ("80 % of a full window", [*[GOOD] * 4, *[BAD] * 16], BreakerState.OPEN),
+    ("75 % of a full window", [*[GOOD] * 5, *[BAD] * 15], BreakerState.CLOSED),
+    ("the window forgets", [*[GOOD] * 40, *[BAD] * 16], BreakerState.OPEN),
+    ("404 only", [MISSING] * 100, BreakerState.CLOSED),
+    ("nine refusals", [REFUSED] * 9, BreakerState.CLOSED),
+    ("ten refusals", [REFUSED] * 10, BreakerState.BLOCKED),
+    ("refusals with a success between", [*[REFUSED] * 9, GOOD, *[REFUSED] * 9], BreakerState.CLOSED),
+    ("refusals with a 404 between", [*[REFUSED] * 9, MISSING, REFUSED], BreakerState.BLOCKED),
+    ("refusals with a redirect between", [*[REFUSED] * 9, page(302), REFUSED], BreakerState.CLOSED),
 ]
 
 
 @pytest.mark.parametrize(("outcomes", "state"), [row[1:] for row in TRIPS], ids=[row[0] for row in TRIPS])
-def test_when_a_breaker_trips(outcomes: list[Outcome], state: State) -> None:
+def test_when_a_breaker_trips(outcomes: list[Outcome], state: BreakerState) -> None:
     """All of at least six failed, or 80 % of a full window of twenty; ten times 403 without a success blocks."""
-    assert after(*outcomes).state_now is state
+    assert breaker_after(*outcomes).state is state
 
 
 @given(st.lists(st.booleans(), max_size=19))
 def test_a_success_in_the_window_forbids_the_rule_of_failures_in_a_row(answers: list[bool]) -> None:
     """However the failures are ordered, a window that is not full and holds a success never trips."""
-    breaker = after(GOOD, *(GOOD if answer else BAD for answer in answers[:18]))
-    assert breaker.state_now is State.CLOSED
+    breaker = breaker_after(GOOD, *(GOOD if answer else BAD for answer in answers[:18]))
+    assert breaker.state is BreakerState.CLOSED
 
 
 def test_an_open_breaker_rests_then_sends_one_probe_and_closes() -> None:
     """Nothing for 60 s, then exactly one request, whose success closes the breaker; each step is told."""
-    breaker = after(*[BAD] * 5)
-    (opened,) = ask(breaker, BAD)
+    breaker = breaker_after(*[BAD] * 5)
+    (opened,) = send(breaker, BAD)
     assert opened == BreakerOpened(NOW, "h", NOW + 60, "6 failures and no success", 1)
     assert breaker.ready_at() == NOW + 60
     breaker.on_start(NOW + 60)
-    assert (breaker.state_now, breaker.ready_at()) == (State.HALF_OPEN, math.inf)
+    assert (breaker.state, breaker.ready_at()) == (BreakerState.HALF_OPEN, math.inf)
     told = breaker.on_finish(GOOD, NOW + 61)
     assert told == (BreakerHalfOpen(NOW + 60, "h"), BreakerClosed(NOW + 61, "h"))
     assert breaker.ready_at() <= NOW + 61
@@ -149,40 +149,40 @@ def test_an_open_breaker_rests_then_sends_one_probe_and_closes() -> None:
 
 def test_the_probe_waits_for_what_is_still_under_way() -> None:
     """Late answers are not mistaken for the probe's: the probe leaves only when nothing else is under way."""
-    breaker = after(*[BAD] * 4)
+    breaker = breaker_after(*[BAD] * 4)
     for _ in range(3):
         breaker.on_start(NOW)
     breaker.on_finish(BAD, NOW)
     breaker.on_finish(BAD, NOW)
-    assert (breaker.state_now, breaker.ready_at()) == (State.OPEN, math.inf)
+    assert (breaker.state, breaker.ready_at()) == (BreakerState.OPEN, math.inf)
     assert breaker.on_finish(GOOD, NOW + 70) == ()
-    assert (breaker.state_now, breaker.ready_at()) == (State.OPEN, NOW + 60)
+    assert (breaker.state, breaker.ready_at()) == (BreakerState.OPEN, NOW + 60)
 
 
 def test_a_start_before_the_cool_down_is_over_is_no_probe() -> None:
     """Somebody who did not ask changes nothing."""
-    breaker = after(*[BAD] * 6)
-    assert ask(breaker, GOOD, NOW + 1) == ()
-    assert breaker.state_now is State.OPEN
+    breaker = breaker_after(*[BAD] * 6)
+    assert send(breaker, GOOD, NOW + 1) == ()
+    assert breaker.state is BreakerState.OPEN
 
 
 def test_each_relapse_doubles_the_rest_up_to_the_longest() -> None:
     """60 s, 2, 4, ... min, and never more than `max_open`."""
-    breaker = after(*[BAD] * 6, settings=BreakerSettings(give_up=9, max_open=500))
+    breaker = breaker_after(*[BAD] * 6, settings=BreakerSettings(give_up=9, max_open=500))
     rests, now = [], NOW
     for _ in range(6):
         rests.append(breaker.ready_at() - now)
         now = breaker.ready_at()
-        ask(breaker, BAD, now)
+        send(breaker, BAD, now)
     assert rests == [60, 120, 240, 480, 500, 500]
 
 
 def test_after_so_many_openings_the_host_is_dead() -> None:
     """The probe that fails after the last opening ends the host, endlessly and with a word to the user."""
-    breaker = after(*[BAD] * 6, settings=BreakerSettings(give_up=2))
-    ask(breaker, BAD, NOW + 60)
+    breaker = breaker_after(*[BAD] * 6, settings=BreakerSettings(give_up=2))
+    send(breaker, BAD, NOW + 60)
     assert not breaker.dead
-    told = ask(breaker, BAD, NOW + 180)
+    told = send(breaker, BAD, NOW + 180)
     why = "host_dead: given up after 2 openings of its breaker"
     assert told == (BreakerHalfOpen(NOW + 180, "h"), HostParked(NOW + 180, "h", math.inf, why))
     assert (breaker.dead, breaker.ready_at()) == (True, math.inf)
@@ -190,66 +190,66 @@ def test_after_so_many_openings_the_host_is_dead() -> None:
 
 def test_a_recovery_that_does_not_last_is_not_forgotten() -> None:
     """Openings are counted on until a whole window passes without tripping."""
-    breaker = after(*[BAD] * 6)
-    ask(breaker, GOOD, NOW + 60)
+    breaker = breaker_after(*[BAD] * 6)
+    send(breaker, GOOD, NOW + 60)
     for _ in range(6):
-        told = ask(breaker, BAD, NOW + 61)
+        told = send(breaker, BAD, NOW + 61)
     assert told == (BreakerOpened(NOW + 61, "h", NOW + 181, "6 failures and no success", 2),)
-    ask(breaker, GOOD, NOW + 181)
+    send(breaker, GOOD, NOW + 181)
     answers: list[Outcome] = [*[GOOD] * 20, *[BAD] * 16]
     for outcome in answers:
-        told = ask(breaker, outcome, NOW + 200)
+        told = send(breaker, outcome, NOW + 200)
     assert told == (BreakerOpened(NOW + 200, "h", NOW + 260, "16 failures in the last 20 answers", 1),)
 
 
 def test_the_success_threshold_takes_several_probes_one_after_the_other() -> None:
     """With `successes` 2 the first good probe is followed by a second before the breaker closes."""
-    breaker = after(*[BAD] * 6, settings=BreakerSettings(successes=2))
-    ask(breaker, GOOD, NOW + 60)
-    assert (breaker.state_now, breaker.ready_at()) == (State.HALF_OPEN, NOW + 60)
+    breaker = breaker_after(*[BAD] * 6, settings=BreakerSettings(successes=2))
+    send(breaker, GOOD, NOW + 60)
+    assert (breaker.state, breaker.ready_at()) == (BreakerState.HALF_OPEN, NOW + 60)
     breaker.on_start(NOW + 61)
     assert breaker.ready_at() == math.inf
     breaker.on_finish(GOOD, NOW + 62)
-    assert breaker.state_now is State.CLOSED
+    assert breaker.state is BreakerState.CLOSED
 
 
 PROBES = [
-    ("404", MISSING, State.CLOSED),
-    ("403", REFUSED, State.CLOSED),
-    ("429", page(429), State.OPEN),
-    ("500", page(500), State.OPEN),
-    ("time-out", failure(ErrorKind.TIMEOUT), State.OPEN),
+    ("404", MISSING, BreakerState.CLOSED),
+    ("403", REFUSED, BreakerState.CLOSED),
+    ("429", page(429), BreakerState.OPEN),
+    ("500", page(500), BreakerState.OPEN),
+    ("time-out", failure(ErrorKind.TIMEOUT), BreakerState.OPEN),
 ]
 
 
 @pytest.mark.parametrize(("outcome", "state"), [row[1:] for row in PROBES], ids=[row[0] for row in PROBES])
-def test_what_a_probe_proves(outcome: Outcome, state: State) -> None:
+def test_what_a_probe_proves(outcome: Outcome, state: BreakerState) -> None:
     """Any sound answer shows that the host is back."""
-    breaker = after(*[BAD] * 6)
-    ask(breaker, outcome, NOW + 60)
-    assert breaker.state_now is state
+    breaker = breaker_after(*[BAD] * 6)
+    send(breaker, outcome, NOW + 60)
+    assert breaker.state is state
 
 
 def test_a_probe_that_was_never_sent_is_sent_again() -> None:
     """An outcome that says nothing about the host neither closes the breaker nor costs a rest."""
-    breaker = after(*[BAD] * 6)
-    ask(breaker, LOST, NOW + 60)
-    assert (breaker.state_now, breaker.ready_at()) == (State.OPEN, NOW + 60)
+    breaker = breaker_after(*[BAD] * 6)
+    send(breaker, LOST, NOW + 60)
+    assert (breaker.state, breaker.ready_at()) == (BreakerState.OPEN, NOW + 60)
 
 
 def test_a_tenth_refusal_as_the_probe_blocks() -> None:
     """Refusals are counted across openings."""
-    breaker = after(*[REFUSED] * 9, *[BAD] * 6)
-    told = ask(breaker, REFUSED, NOW + 60)
+    breaker = breaker_after(*[REFUSED] * 9, *[BAD] * 6)
+    told = send(breaker, REFUSED, NOW + 60)
     assert breaker.blocked
     assert isinstance(told[-1], BreakerOpened)
 
 
 def test_a_blocked_host_stops_and_only_a_success_under_way_revives_it() -> None:
     """403 is not a matter of speed: nothing is asked any more, unless an answer under way turns out well."""
-    breaker = after(*[REFUSED] * 9)
+    breaker = breaker_after(*[REFUSED] * 9)
     breaker.on_start(NOW)
-    (told,) = ask(breaker, REFUSED)
+    (told,) = send(breaker, REFUSED)
     assert isinstance(told, BreakerOpened)
     assert (told.until, told.why) == (math.inf, "blocked: the host answered 403 10 times without one success")
     assert breaker.ready_at() == math.inf
@@ -259,27 +259,27 @@ def test_a_blocked_host_stops_and_only_a_success_under_way_revives_it() -> None:
 
 @pytest.mark.parametrize(
     "breaker",
-    [after(*[REFUSED] * 10), after(*[BAD] * 6, settings=BreakerSettings(give_up=1))],
+    [breaker_after(*[REFUSED] * 10), breaker_after(*[BAD] * 6, settings=BreakerSettings(give_up=1))],
     ids=["blocked", "dead"],
 )
-def test_a_pardoned_host_gets_a_probe(breaker: Breaker) -> None:
+def test_a_pardoned_host_gets_a_probe(breaker: CircuitBreaker) -> None:
     """A new run may try hosts again that the last one left alone."""
-    if breaker.state_now is State.OPEN:
-        ask(breaker, BAD, NOW + 60)
+    if breaker.state is BreakerState.OPEN:
+        send(breaker, BAD, NOW + 60)
     assert breaker.ready_at() == math.inf
-    breaker.pardon(NOW + 100)
-    assert (breaker.state_now, breaker.ready_at()) == (State.OPEN, NOW + 100)
-    ask(breaker, GOOD, NOW + 100)
-    assert breaker.state_now is State.CLOSED
+    breaker.reset_given_up(NOW + 100)
+    assert (breaker.state, breaker.ready_at()) == (BreakerState.OPEN, NOW + 100)
+    send(breaker, GOOD, NOW + 100)
+    assert breaker.state is BreakerState.CLOSED
 
 
 @pytest.mark.parametrize("outcomes", [[], [BAD], [BAD] * 6], ids=["fresh", "closed", "open"])
 def test_a_pardon_changes_nothing_for_other_hosts(outcomes: list[Outcome]) -> None:
     """An open breaker keeps its rest."""
-    breaker = after(*outcomes)
-    before = breaker.state()
-    breaker.pardon(NOW)
-    assert breaker.state() == before
+    breaker = breaker_after(*outcomes)
+    before = breaker.dump_state()
+    breaker.reset_given_up(NOW)
+    assert breaker.dump_state() == before
 
 
 @pytest.mark.parametrize(
@@ -309,22 +309,22 @@ def test_settings_without_sense_are_refused(wrong: dict[str, float]) -> None:
 @given(st.lists(st.sampled_from([GOOD, BAD, REFUSED, LOST, MISSING]), max_size=60))
 def test_a_restored_breaker_goes_on_as_the_old_one_would(outcomes: list[Outcome]) -> None:
     """`load(state())` keeps state, rest, window and counts: the next answers are judged alike."""
-    old, now = Breaker(BreakerSettings(give_up=2, open=1), "h"), NOW
+    old, now = CircuitBreaker(BreakerSettings(give_up=2, open=1), "h"), NOW
     for outcome in outcomes:
         now = max(now, old.ready_at()) if old.ready_at() < math.inf else now
-        ask(old, outcome, now)
-    new = Breaker(BreakerSettings(give_up=2, open=1), "h")
-    new.load(old.state())
-    assert (new.state_now, new.state()) == (old.state_now, old.state())
+        send(old, outcome, now)
+    new = CircuitBreaker(BreakerSettings(give_up=2, open=1), "h")
+    new.load_state(old.dump_state())
+    assert (new.state, new.dump_state()) == (old.state, old.dump_state())
     for outcome in [BAD] * 30:
         now = max(now, old.ready_at()) if old.ready_at() < math.inf else now
-        assert ask(new, outcome, now) == ask(old, outcome, now)
+        assert send(new, outcome, now) == send(old, outcome, now)
 
 
 def test_a_probe_lost_with_the_process_is_sent_again() -> None:
     """Half-open is restored as open, ready when it was."""
-    breaker = after(*[BAD] * 6)
+    breaker = breaker_after(*[BAD] * 6)
     breaker.on_start(NOW + 60)
-    again = Breaker(BreakerSettings(), "h")
-    again.load(breaker.state())
-    assert (again.state_now, again.ready_at()) == (State.OPEN, NOW + 60)
+    again = CircuitBreaker(BreakerSettings(), "h")
+    again.load_state(breaker.dump_state())
+    assert (again.state, again.ready_at()) == (BreakerState.OPEN, NOW + 60)

@@ -11,7 +11,7 @@ from scraper.politeness import host_gate as gate
 from scraper.politeness import retry, retry_after, throttle
 from scraper.politeness import robots_cache as robots
 from scraper.politeness import robots_parser as robots_rules
-from scraper.politeness.rule import span
+from scraper.politeness.rule import format_duration
 from tests.politeness.outcomes import NOW, page
 
 TEXT = " ".join((Path(__file__).parents[2] / "docs" / "politeness.md").read_text("utf-8").split())
@@ -20,29 +20,29 @@ GATE, BREAKER, RETRY = gate.GateSettings(), breaker.BreakerSettings(), retry.Ret
 SAID = [
     f"| starts per second and host | {GATE.rate:g} |",
     f"| requests at once per host | {GATE.concurrency} |",
-    f"Up to **{throttle.TOLERANCE:g} times** the usual, and always below **{span(throttle.CALM)}**",
-    f"at most **{span(throttle.MAX_DELAY)}**",
-    f"plus up to {retry_after.JITTER:.0%}".replace("%", " %"),
-    f"`politeness.max_retry_after` (**{span(GATE.max_retry_after)}**)",
-    f"cost **{span(retry_after.FIRST_WAIT)}**",
-    f"up to **{span(retry_after.LONGEST_WAIT)}** and forgiven after **{span(retry_after.QUIET)}**",
+    f"Up to **{throttle.LATENCY_TOLERANCE:g} times** the usual, and always below **{format_duration(throttle.CALM_LATENCY_SECONDS)}**",
+    f"at most **{format_duration(throttle.MAX_DELAY_SECONDS)}**",
+    f"plus up to {retry_after.RETRY_AFTER_JITTER:.0%}".replace("%", " %"),
+    f"`politeness.max_retry_after` (**{format_duration(GATE.max_retry_after)}**)",
+    f"cost **{format_duration(retry_after.FIRST_BACKOFF_SECONDS)}**",
+    f"up to **{format_duration(retry_after.MAX_BACKOFF_SECONDS)}** and forgiven after **{format_duration(retry_after.INCIDENT_MEMORY_SECONDS)}**",
     f"| {RETRY.retries} (`limits.retries`) |",
     f"says when | {RETRY.slowdowns}, counted separately |",
-    f"zero and {span(RETRY.base)}, 2 s, 4 s, ... (at most {span(RETRY.cap)})",
+    f"zero and {format_duration(RETRY.base_delay)}, 2 s, 4 s, ... (at most {format_duration(RETRY.max_delay)})",
     f"| {BREAKER.failures} | `failures` |",
     f"| {BREAKER.ratio} | `ratio` |",
     f"| {BREAKER.window} | `window` |",
-    f"| {span(BREAKER.open)} | `open` |",
-    f"| {span(BREAKER.max_open)} | `max_open` |",
+    f"| {format_duration(BREAKER.open)} | `open` |",
+    f"| {format_duration(BREAKER.max_open)} | `max_open` |",
     f"it opens again | {BREAKER.successes} |",
     f"so many openings | {BREAKER.give_up} |",
     f"without one success | {BREAKER.refusals} |",
-    f"(the first {robots_rules.MAX_BYTES // 1024} KiB)",
-    f"within {span(robots.SHORTEST_LIFE)} and {span(robots.LONGEST_LIFE)}; else {span(robots.LONGEST_LIFE)}",
-    f"401 and 403) | {span(robots.ERROR_LIFE)} |",
-    "{}, {}, {}, then {} |".format(*map(span, robots.AGAIN_AFTER)),
-    f"at most {robots.OLDEST_COPY / 86400:g} days",
-    f"`robots.max_crawl_delay` (**{span(GATE.max_crawl_delay)}**)",
+    f"(the first {robots_rules.MAX_ROBOTS_BYTES // 1024} KiB)",
+    f"within {format_duration(robots.MIN_LIFETIME_SECONDS)} and {format_duration(robots.MAX_LIFETIME_SECONDS)}; else {format_duration(robots.MAX_LIFETIME_SECONDS)}",
+    f"401 and 403) | {format_duration(robots.ERROR_LIFETIME_SECONDS)} |",
+    "{}, {}, {}, then {} |".format(*map(format_duration, robots.UNREACHABLE_RETRY_SECONDS)),
+    f"at most {robots.MAX_STALE_COPY_SECONDS / 86400:g} days",
+    f"`robots.max_crawl_delay` (**{format_duration(GATE.max_crawl_delay)}**)",
 ]
 
 
@@ -58,4 +58,4 @@ def test_the_example_that_surprises_is_true() -> None:
     words = TEXT[start : TEXT.index("```", start)].replace(" User-", "\nUser-").replace(" Crawl", "\nCrawl")
     text = words.replace(" Disallow", "\nDisallow").encode()
     entry = robots.RobotsEntry.from_outcome(page(content=text), NOW, robots.RobotsSettings("AnyBot"))
-    assert entry.judge("/x").decision == "deny"
+    assert entry.check("/x").decision == "deny"

@@ -39,7 +39,7 @@ SETTINGS = {
 }
 
 
-class AGateInUse(RuleBasedStateMachine):
+class HostGateMachine(RuleBasedStateMachine):
     """Requests start when the gate lets them and end in any way, in any order, across restarts."""
 
     @initialize(name=st.sampled_from(sorted(SETTINGS)), seed=st.integers(0, 2**32))
@@ -84,8 +84,8 @@ class AGateInUse(RuleBasedStateMachine):
     @precondition(lambda self: self.under_way)
     @rule(name=st.sampled_from(["200", "slow", "404", "503"]))
     def turn(self, name: str) -> None:
-        held = self.gate.ready_at() > self.now and self.under_way == 1 and self.gate.breaker == "open"
-        told = self.gate.on_turn(OUTCOMES[name], self.now, self.rng)
+        held = self.gate.ready_at() > self.now and self.under_way == 1 and self.gate.breaker_state == "open"
+        told = self.gate.on_replace(OUTCOMES[name], self.now, self.rng)
         if told is None:
             return
         assert not held
@@ -99,15 +99,15 @@ class AGateInUse(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([None, 0.0, 3.0, 31.0]))
     def robots(self, seconds: float | None) -> None:
         self.gate.set_crawl_delay(seconds, self.now)
-        self.crawl_delay = self.gate.delay if seconds else 0.0
+        self.crawl_delay = self.gate.delay_seconds if seconds else 0.0
 
     @precondition(lambda self: self.under_way == 0)
     @rule()
     def restart(self) -> None:
         before = self.gate
-        self.gate = HostGate.restore(self.settings, "h", before.note())
+        self.gate = HostGate.from_json(self.settings, "h", before.to_json())
         assert self.gate.ready_at() == pytest.approx(before.ready_at(), abs=1e-3)
-        assert self.gate.delay == pytest.approx(before.delay, abs=1e-3)
+        assert self.gate.delay_seconds == pytest.approx(before.delay_seconds, abs=1e-3)
         for word in ("breaker", "dead", "spent", "pages", "crawl_delay", "ended"):
             assert getattr(self.gate, word) == getattr(before, word)
 
@@ -127,26 +127,26 @@ class AGateInUse(RuleBasedStateMachine):
         ready = self.gate.ready_at()
         assert not math.isnan(ready)
         assert ready >= 0
-        assert bool(self.gate.why(self.now)) == (ready > self.now)
-        if self.gate.ended:
+        assert bool(self.gate.wait_reason(self.now)) == (ready > self.now)
+        if self.gate.gave_up_reason:
             assert ready == math.inf
 
 
-TestAGateInUse = AGateInUse.TestCase
+TestAGateInUse = HostGateMachine.TestCase
 TestAGateInUse.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 
 def test_the_latest_rule_decides_and_is_named() -> None:
     """Of rate, crawl-delay and Retry-After the one that ends last is the reason."""
     gate = HostGate(GateSettings(rate=1.0), "h")
-    assert (gate.ready_at(), gate.why(NOW)) == (0.0, "")
+    assert (gate.ready_at(), gate.wait_reason(NOW)) == (0.0, "")
     gate.on_start(NOW)
-    assert gate.why(NOW) == "rate limit: one request every 1 s (for another 1 s)"
+    assert gate.wait_reason(NOW) == "rate limit: one request every 1 s (for another 1 s)"
     gate.set_crawl_delay(10, NOW)
-    assert gate.why(NOW) == "crawl-delay: robots.txt asks for 10 s between requests"
+    assert gate.wait_reason(NOW) == "crawl-delay: robots.txt asks for 10 s between requests"
     gate.on_finish(page(429, {"Retry-After": "60"}), NOW, random.Random(1))
-    assert gate.why(NOW).startswith("retry-after 60 s (for another 6")
-    assert gate.delay == 10
+    assert gate.wait_reason(NOW).startswith("retry-after 60 s (for another 6")
+    assert gate.delay_seconds == 10
     assert gate.crawl_delay == 10
 
 
@@ -159,7 +159,7 @@ def test_why_a_host_has_ended_is_a_word() -> None:
         for n in range(count):
             gate.on_start(NOW + 7200 * n)
             gate.on_finish(OUTCOMES[name], NOW + 7200 * n, rng)
-        return gate.ended
+        return gate.gave_up_reason
 
     assert after("200", 3, GateSettings()) == ""
     assert after("200", 3, GateSettings(max_pages=3)) == "max_pages_per_host"
@@ -167,7 +167,7 @@ def test_why_a_host_has_ended_is_a_word() -> None:
     assert after("reset", 11, GateSettings(breaker=BreakerSettings(give_up=5))) == "host_dead"
     gate = HostGate(GateSettings(long_crawl_delay="skip"), "h")
     (told,) = gate.set_crawl_delay(60, NOW)
-    assert (gate.ended, isinstance(told, HostParked)) == ("crawl_delay", True)
+    assert (gate.gave_up_reason, isinstance(told, HostParked)) == ("crawl_delay", True)
 
 
 def test_a_dead_host_may_be_tried_again_by_a_new_run() -> None:
@@ -176,9 +176,9 @@ def test_a_dead_host_may_be_tried_again_by_a_new_run() -> None:
     for n in range(7):
         gate.on_start(NOW + 60 * n)
         gate.on_finish(failure(), NOW + 60 * n, random.Random(1))
-    again = HostGate.restore(GateSettings(rate=None), "h", gate.note())
-    assert (again.dead, again.breaker, again.ready_at()) == (True, "open", math.inf)
-    again.pardon(NOW + 1000)
+    again = HostGate.from_json(GateSettings(rate=None), "h", gate.to_json())
+    assert (again.dead, again.breaker_state, again.ready_at()) == (True, "open", math.inf)
+    again.reset_given_up(NOW + 1000)
     assert (again.dead, again.ready_at()) == (False, NOW + 1000)
 
 
@@ -188,7 +188,7 @@ def test_a_wait_longer_than_allowed_is_deferred() -> None:
     gate.on_start(NOW)
     gate.on_finish(OUTCOMES["6h"], NOW, random.Random(1))
     assert gate.deferred(NOW)
-    assert gate.why(NOW).startswith("deferred: retry-after 6 h")
+    assert gate.wait_reason(NOW).startswith("deferred: retry-after 6 h")
     assert not gate.deferred(NOW + 7 * 3600)
 
 
@@ -200,7 +200,7 @@ def test_a_rule_that_is_switched_off_is_not_there(switch: str) -> None:
     for _ in range(100):
         gate.on_start(NOW)
         gate.on_finish(OUTCOMES["time-out"], NOW, random.Random(1))
-    assert (gate.ready_at() <= NOW, gate.breaker, gate.delay) == (True, "closed", 0.0), switch
+    assert (gate.ready_at() <= NOW, gate.breaker_state, gate.delay_seconds) == (True, "closed", 0.0), switch
 
 
 JUNK = [
@@ -234,8 +234,8 @@ JUNK = [
 @pytest.mark.parametrize("note", JUNK, ids=range(len(JUNK)))
 def test_a_junk_note_makes_a_fresh_gate(note: str) -> None:
     """What cannot be read is forgotten, and nothing is raised."""
-    gate = HostGate.restore(GateSettings(), "h", note)
-    assert (gate.ready_at(), gate.breaker, gate.delay, gate.pages) == (0.0, "closed", 0.5, 0)
+    gate = HostGate.from_json(GateSettings(), "h", note)
+    assert (gate.ready_at(), gate.breaker_state, gate.delay_seconds, gate.pages) == (0.0, "closed", 0.5, 0)
 
 
 JSON = st.recursive(
@@ -249,11 +249,11 @@ NAMES = ("rate", "concurrency", "crawl-delay", "throttle", "slow-down", "breaker
 @given(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=7))
 def test_any_note_makes_a_gate_that_works(fields: dict[str, object]) -> None:
     """Whatever JSON a note holds, the gate can be asked, started and finished."""
-    gate = HostGate.restore(GateSettings(), "h", json.dumps({"v": 1, **fields}))
+    gate = HostGate.from_json(GateSettings(), "h", json.dumps({"v": 1, **fields}))
     assert not math.isnan(gate.on_start(NOW))
     gate.on_finish(page(), NOW, random.Random(1))
-    assert isinstance(gate.why(NOW), str)
-    assert HostGate.restore(GateSettings(), "h", gate.note()).breaker == gate.breaker
+    assert isinstance(gate.wait_reason(NOW), str)
+    assert HostGate.from_json(GateSettings(), "h", gate.to_json()).breaker_state == gate.breaker_state
 
 
 def test_a_note_is_short() -> None:
@@ -262,4 +262,4 @@ def test_a_note_is_short() -> None:
     for outcome in OUTCOMES.values():
         gate.on_start(NOW)
         gate.on_finish(outcome, NOW, random.Random(1))
-    assert len(gate.note()) < 300
+    assert len(gate.to_json()) < 300

@@ -7,19 +7,19 @@ import pytest
 from scraper.errors import ConfigError
 from scraper.politeness.circuit_breaker import BreakerSettings
 from scraper.politeness.host_gate import GateSettings
-from scraper.politeness.host_overrides import HostOverlay, PolitenessSettings
+from scraper.politeness.host_overrides import HostOverride, PolitenessSettings
 
 SETTINGS = PolitenessSettings(
     GateSettings(),
     {
-        "*": HostOverlay(rate=1.0),
-        "*.example.org": HostOverlay(rate=3.0),
-        "*.api.example.org": HostOverlay(rate=4.0),
-        "API.example.org": HostOverlay(rate=5.0),
-        "example.net:8080": HostOverlay(rate=6.0),
-        "example.net": HostOverlay(rate=7.0),
-        "[::1]": HostOverlay(rate=8.0),
-        "node?.example.com": HostOverlay(rate=9.0),
+        "*": HostOverride(rate=1.0),
+        "*.example.org": HostOverride(rate=3.0),
+        "*.api.example.org": HostOverride(rate=4.0),
+        "API.example.org": HostOverride(rate=5.0),
+        "example.net:8080": HostOverride(rate=6.0),
+        "example.net": HostOverride(rate=7.0),
+        "[::1]": HostOverride(rate=8.0),
+        "node?.example.com": HostOverride(rate=9.0),
     },
 )
 
@@ -49,7 +49,7 @@ def test_the_most_specific_pattern_alone_applies(host: str, rate: float) -> None
 
 def test_an_overlay_changes_what_it_names_and_nothing_else() -> None:
     """None is "no limit" and is not the same as not naming a field."""
-    settings = PolitenessSettings(GateSettings(rate=2.0, concurrency=4), {"a.test": HostOverlay(rate=None)})
+    settings = PolitenessSettings(GateSettings(rate=2.0, concurrency=4), {"a.test": HostOverride(rate=None)})
     assert settings.for_host("a.test") == GateSettings(rate=None, concurrency=4)
     assert settings.for_host("b.test") == GateSettings(rate=2.0, concurrency=4)
 
@@ -71,7 +71,7 @@ def test_a_crawl_is_polite_without_being_told() -> None:
 def test_a_nonsensical_overlay_is_found_at_once() -> None:
     """Not when the first URL of such a host comes up hours later."""
     with pytest.raises(ConfigError):
-        PolitenessSettings(hosts={"a.test": HostOverlay(rate=-1)})
+        PolitenessSettings(hosts={"a.test": HostOverride(rate=-1)})
 
 
 @pytest.mark.parametrize(

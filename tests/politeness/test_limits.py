@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.model import ErrorKind, Kind, Outcome
+from scraper.model import ErrorKind, Outcome, RequestKind
 from scraper.politeness.crawl_delay import CrawlDelay
 from scraper.politeness.host_budget import PageBudget
 from scraper.politeness.limits import ConcurrencyLimit, RateLimiter
-from scraper.politeness.rule import span
+from scraper.politeness.rule import format_duration
 from tests.politeness.outcomes import NOW, denied, failure, not_modified, page, request
 
 
@@ -66,7 +66,7 @@ def test_crawl_delay_counts_from_the_start_that_learned_of_it() -> None:
     """The request for robots.txt itself is the first start; the next is a delay later, and alone."""
     rule = CrawlDelay("h", 30, "slow")
     rule.on_start(NOW)
-    rule.ask(7, NOW + 1)
+    rule.set_delay(7, NOW + 1)
     assert rule.ready_at() == math.inf
     rule.on_finish(page(), NOW + 2)
     assert rule.ready_at() == NOW + 7
@@ -76,29 +76,29 @@ def test_crawl_delay_counts_from_the_start_that_learned_of_it() -> None:
 def test_a_crawl_delay_that_is_none_objects_to_nothing(asked: float | None) -> None:
     """Nothing, zero and what is no sane number take the rule away."""
     rule = CrawlDelay("h", 30, "slow")
-    rule.ask(5, NOW)
+    rule.set_delay(5, NOW)
     rule.on_start(NOW)
-    assert rule.ask(asked, NOW) == ()
+    assert rule.set_delay(asked, NOW) == ()
     assert rule.ready_at() == 0
 
 
 def test_a_long_crawl_delay_is_obeyed_in_full_by_default() -> None:
     """`slow` never goes faster than the site asked for."""
     rule = CrawlDelay("h", 30, "slow")
-    rule.ask(600, NOW)
+    rule.set_delay(600, NOW)
     rule.on_start(NOW)
     rule.on_finish(page(), NOW + 1)
-    assert (rule.ready_at(), rule.skipped) == (NOW + 600, False)
+    assert (rule.ready_at(), rule.skips_host) == (NOW + 600, False)
 
 
 def test_a_long_crawl_delay_ends_the_host_when_asked_to_skip() -> None:
     """`skip` closes the host for good and says so once."""
     rule = CrawlDelay("h", 30, "skip")
-    assert rule.ask(30, NOW) == ()
-    (told,) = rule.ask(31, NOW)
-    assert (told.until, rule.skipped, rule.ready_at()) == (math.inf, True, math.inf)
+    assert rule.set_delay(30, NOW) == ()
+    (told,) = rule.set_delay(31, NOW)
+    assert (told.until, rule.skips_host, rule.ready_at()) == (math.inf, True, math.inf)
     assert "more than max_crawl_delay" in told.why
-    assert rule.ask(31, NOW) == ()
+    assert rule.set_delay(31, NOW) == ()
 
 
 PAGES: list[tuple[str, Outcome, bool]] = [
@@ -123,11 +123,11 @@ def test_what_counts_as_a_page_of_the_host(outcome: Outcome, counts: bool) -> No
 
 
 @pytest.mark.parametrize("kind", ["file", "sitemap", "robots"])
-def test_files_sitemaps_and_robots_txt_are_no_pages(kind: Kind) -> None:
+def test_files_sitemaps_and_robots_txt_are_no_pages(kind: RequestKind) -> None:
     """The budget is for pages alone."""
     rule = PageBudget("h", 1)
     rule.on_finish(page(of=request(kind=kind)), NOW)
-    assert not rule.spent
+    assert not rule.used_up
 
 
 def test_the_budget_is_never_overshot_and_failures_give_their_place_back() -> None:
@@ -136,14 +136,14 @@ def test_the_budget_is_never_overshot_and_failures_give_their_place_back() -> No
     rule.on_start(NOW)
     assert rule.ready_at() <= NOW
     rule.on_start(NOW)
-    assert (rule.ready_at(), rule.spent) == (math.inf, False)
+    assert (rule.ready_at(), rule.used_up) == (math.inf, False)
     assert rule.on_finish(failure(), NOW) == ()
     assert rule.ready_at() <= NOW
     assert rule.on_finish(page(), NOW) == ()
     rule.on_start(NOW)
     (told,) = rule.on_finish(page(), NOW)
     assert (told.until, told.why) == (math.inf, "max_pages_per_host: 2 of 2 pages fetched")
-    assert (rule.ready_at(), rule.spent) == (math.inf, True)
+    assert (rule.ready_at(), rule.used_up) == (math.inf, True)
 
 
 @pytest.mark.parametrize(
@@ -153,4 +153,4 @@ def test_the_budget_is_never_overshot_and_failures_give_their_place_back() -> No
 )
 def test_lengths_of_time_are_said_for_people(seconds: float, said: str) -> None:
     """Seconds, minutes or hours, whichever reads best."""
-    assert span(seconds) == said
+    assert format_duration(seconds) == said

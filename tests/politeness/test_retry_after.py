@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from scraper.events import HostParked
 from scraper.model import ErrorKind, Outcome
 from scraper.politeness.http_date import parse_http_date
-from scraper.politeness.retry_after import LONGEST, LONGEST_WAIT, SlowDown, parse_retry_after, wait_for
+from scraper.politeness.retry_after import (
+    MAX_BACKOFF_SECONDS,
+    MAX_RETRY_AFTER_SECONDS,
+    HostBackoff,
+    parse_retry_after,
+    retry_after_of,
+)
 from tests.politeness.outcomes import NOW, denied, failure, not_modified, page
 
 DATES = [
@@ -46,15 +52,15 @@ def test_http_dates_are_read_strictly_in_three_forms(text: str, instant: float |
 
 
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905
-IMF = re.compile(
+IMF_FIXDATE = re.compile(
     rf"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), ([0-9]{{2}}) ({'|'.join(MONTHS)}) ([0-9]{{4}}) "
     r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]|60) GMT"
 )
 
 
-def imf_instant(text: str) -> float | None:
+def parse_imf_fixdate(text: str) -> float | None:
     """What an IMF-fixdate names, by the grammar and the calendar alone."""
-    found = IMF.fullmatch(text)
+    found = IMF_FIXDATE.fullmatch(text)
     if found is None:
         return None
     day, year, hour, minute, second = (int(found[place]) for place in (1, 3, 4, 5, 6))
@@ -64,23 +70,26 @@ def imf_instant(text: str) -> float | None:
     return float(calendar.timegm((year, month, day, hour, minute, min(second, 59))))
 
 
-FIXDATE = "Thu, 29 Feb 2024 19:05:23 GMT"
+SAMPLE_FIXDATE = "Thu, 29 Feb 2024 19:05:23 GMT"
 
 
-@pytest.mark.parametrize("place", range(len(FIXDATE) + 1))
+@pytest.mark.parametrize("place", range(len(SAMPLE_FIXDATE) + 1))
 def test_one_wrong_character_makes_a_fixdate_another_or_none(place: int) -> None:
     """Wherever a character is replaced, left out or put in, grammar and calendar alone say what the date names."""
     for other in ("", *" :,0123456789٦²+-_.aGT\t\n\0"):
-        for text in (FIXDATE[:place] + other + FIXDATE[place + 1 :], FIXDATE[:place] + other + FIXDATE[place:]):
-            assert parse_http_date(text, NOW) == imf_instant(text), text
+        for text in (
+            SAMPLE_FIXDATE[:place] + other + SAMPLE_FIXDATE[place + 1 :],
+            SAMPLE_FIXDATE[:place] + other + SAMPLE_FIXDATE[place:],
+        ):
+            assert parse_http_date(text, NOW) == parse_imf_fixdate(text), text
 
 
 @pytest.mark.parametrize("place", [5, 12, 14, 17, 20, 23], ids=["day", "century", "year", "hour", "minute", "second"])
 def test_every_number_in_a_fixdate_has_its_range(place: int) -> None:
     """Two digits that no calendar and no clock shows name nothing, and a leap second is the one before."""
     for number in range(100):
-        text = f"{FIXDATE[:place]}{number:02}{FIXDATE[place + 2 :]}"
-        assert parse_http_date(text, NOW) == imf_instant(text), text
+        text = f"{SAMPLE_FIXDATE[:place]}{number:02}{SAMPLE_FIXDATE[place + 2 :]}"
+        assert parse_http_date(text, NOW) == parse_imf_fixdate(text), text
 
 
 SERVER_NOW = "Tue, 14 Nov 2023 22:00:00 GMT"
@@ -101,8 +110,8 @@ VALUES = [
     ("other digits", "١٢", None, None),
     ("word", "soon", None, None),
     ("empty", "", None, None),
-    ("centuries", "9" * 10, None, LONGEST),
-    ("absurd", "9" * 10_000, None, LONGEST),
+    ("centuries", "9" * 10, None, MAX_RETRY_AFTER_SECONDS),
+    ("absurd", "9" * 10_000, None, MAX_RETRY_AFTER_SECONDS),
     ("date", IN_AN_HOUR, None, 3600.0),
     ("date, against the response's own", IN_AN_HOUR, SERVER_NOW, 4400.0),
     ("date, against a bad one", IN_AN_HOUR, "yesterday", 3600.0),
@@ -110,7 +119,7 @@ VALUES = [
     ("date, asctime", "Tue Nov 14 22:13:30 2023", None, 10.0),
     ("past date", "Sun, 06 Nov 1994 08:49:37 GMT", None, None),
     ("this very second", "Tue, 14 Nov 2023 22:13:20 GMT", None, None),
-    ("far date", "Fri, 31 Dec 9999 23:59:59 GMT", None, LONGEST),
+    ("far date", "Fri, 31 Dec 9999 23:59:59 GMT", None, MAX_RETRY_AFTER_SECONDS),
 ]
 
 
@@ -124,17 +133,17 @@ def test_retry_after_is_read_strictly(value: str, date: str | None, wait: float 
 def test_any_text_is_a_positive_wait_or_none(value: str, date: str | None) -> None:
     """Whatever a server sends, the wait is None or between zero and `LONGEST`, and nothing is raised."""
     wait = parse_retry_after(value, date, NOW)
-    assert wait is None or 0 < wait <= LONGEST
+    assert wait is None or 0 < wait <= MAX_RETRY_AFTER_SECONDS
 
 
-class Still(random.Random):
+class NoJitterRandom(random.Random):
     """Dice that always fall on the lowest number: no jitter."""
 
     def random(self) -> float:
         return 0.0
 
 
-STILL = Still()
+NO_JITTER = NoJitterRandom()
 ASKED = [
     ("429", page(429, {"Retry-After": "30"}), 30.0),
     ("503", page(503, {"Retry-After": "30"}), 30.0),
@@ -159,70 +168,70 @@ ASKED = [
 @pytest.mark.parametrize(("outcome", "wait"), [row[1:] for row in ASKED], ids=[row[0] for row in ASKED])
 def test_which_answers_make_the_whole_host_wait(outcome: Outcome, wait: float | None) -> None:
     """Retry-After on 429, 5xx and redirects; 429 and 503 without it cost five seconds; 403 costs nothing."""
-    rule = SlowDown("h", 3600)
-    rule.on_finish(outcome, NOW, STILL)
+    rule = HostBackoff("h", 3600)
+    rule.on_finish(outcome, NOW, NO_JITTER)
     assert rule.ready_at() == (0.0 if wait is None else NOW + wait)
 
 
 @given(st.integers(1, 10**6), st.integers(0, 2**32))
 def test_jitter_only_makes_it_later(seconds: int, seed: int) -> None:
     """Never before the host said, and at most a tenth after."""
-    rule = SlowDown("h", 3600)
+    rule = HostBackoff("h", 3600)
     rule.on_finish(page(429, {"Retry-After": str(seconds)}), NOW, random.Random(seed))
     assert NOW + seconds <= rule.ready_at() <= NOW + seconds * 1.1 + 1e-6
 
 
 def test_without_a_header_each_incident_doubles_the_wait_up_to_an_hour() -> None:
-    """5, 10, 20, ... seconds, and never more than `LONGEST_WAIT`."""
-    rule, now, waits = SlowDown("h", 3600), NOW, []
+    """5, 10, 20, ... seconds, and never more than `MAX_BACKOFF_SECONDS`."""
+    rule, now, waits = HostBackoff("h", 3600), NOW, []
     for _ in range(12):
-        rule.on_finish(page(429), now, STILL)
+        rule.on_finish(page(429), now, NO_JITTER)
         waits.append(rule.ready_at() - now)
         now = rule.ready_at()
-    assert waits == [min(LONGEST_WAIT, 5.0 * 2**n) for n in range(12)]
+    assert waits == [min(MAX_BACKOFF_SECONDS, 5.0 * 2**n) for n in range(12)]
 
 
 def test_answers_that_arrive_during_the_wait_belong_to_one_incident() -> None:
     """Four requests under way that all meet a 429 cost one wait, not four doublings."""
-    rule = SlowDown("h", 3600)
+    rule = HostBackoff("h", 3600)
     for _ in range(4):
-        rule.on_finish(page(429), NOW, STILL)
+        rule.on_finish(page(429), NOW, NO_JITTER)
     assert rule.ready_at() == NOW + 5
-    rule.on_finish(page(429), NOW + 5, STILL)
+    rule.on_finish(page(429), NOW + 5, NO_JITTER)
     assert rule.ready_at() == NOW + 15
 
 
 def test_incidents_are_forgotten_after_half_an_hour_of_quiet() -> None:
     """After thirty minutes without one the curve starts again."""
-    rule = SlowDown("h", 3600)
-    rule.on_finish(page(429), NOW, STILL)
-    rule.on_finish(page(429), NOW + 5, STILL)
+    rule = HostBackoff("h", 3600)
+    rule.on_finish(page(429), NOW, NO_JITTER)
+    rule.on_finish(page(429), NOW + 5, NO_JITTER)
     late = rule.ready_at() + 1801
-    rule.on_finish(page(429), late, STILL)
+    rule.on_finish(page(429), late, NO_JITTER)
     assert rule.ready_at() == late + 5
 
 
 def test_the_longest_of_several_waits_holds() -> None:
     """A shorter Retry-After that comes in later does not shorten the wait; a longer one extends it."""
-    rule = SlowDown("h", 3600)
+    rule = HostBackoff("h", 3600)
     for seconds in ("60", "10", "90"):
-        rule.on_finish(page(429, {"Retry-After": seconds}), NOW, STILL)
+        rule.on_finish(page(429, {"Retry-After": seconds}), NOW, NO_JITTER)
     assert rule.ready_at() == NOW + 90
 
 
 def test_a_wait_above_the_limit_is_kept_in_full_and_told() -> None:
     """Six hours are six hours: the host is deferred, never asked early."""
-    rule = SlowDown("h", 3600)
-    told = rule.on_finish(page(503, {"Retry-After": "21600"}), NOW, STILL)
+    rule = HostBackoff("h", 3600)
+    told = rule.on_finish(page(503, {"Retry-After": "21600"}), NOW, NO_JITTER)
     assert told == (HostParked(NOW, "h", NOW + 21600, "deferred: retry-after 6 h"),)
     assert (rule.deferred(NOW), rule.deferred(NOW + 21600)) == (True, False)
 
 
 def test_short_waits_are_not_told() -> None:
     """An event is for waits of five seconds and more."""
-    rule = SlowDown("h", 3600)
-    assert rule.on_finish(page(429, {"Retry-After": "4"}), NOW, STILL) == ()
-    (told,) = rule.on_finish(page(429, {"Retry-After": "5"}), NOW, STILL)
+    rule = HostBackoff("h", 3600)
+    assert rule.on_finish(page(429, {"Retry-After": "4"}), NOW, NO_JITTER) == ()
+    (told,) = rule.on_finish(page(429, {"Retry-After": "5"}), NOW, NO_JITTER)
     assert told.why == "retry-after 5 s"
 
 
@@ -238,4 +247,4 @@ NAMED = [
 @pytest.mark.parametrize(("outcome", "wait"), [row[1:] for row in NAMED], ids=[row[0] for row in NAMED])
 def test_what_a_retry_must_at_least_wait(outcome: Outcome, wait: float | None) -> None:
     """The answer's own Retry-After, when it is a 429 or 5xx."""
-    assert wait_for(outcome, NOW) == wait
+    assert retry_after_of(outcome, NOW) == wait

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.model import Body, ErrorKind, Headers, Outcome, Page
-from scraper.politeness.robots_cache import Robots, RobotsBook, RobotsEntry, RobotsSettings
+from scraper.model import Body, ErrorKind, Headers, Outcome, Response
+from scraper.politeness.robots_cache import RobotsCache, RobotsEntry, RobotsRules, RobotsSettings
 from tests.politeness.outcomes import NOW, denied, failure, not_modified, page, request
 
 SETTINGS = RobotsSettings("FooBot/1.0")
@@ -48,8 +48,8 @@ def test_what_each_answer_means(outcome: Outcome, kind: str, life: float, decisi
     """RFC 9309 section 2.3.1; 429 is unreachable, as for the large search engines; failures fail closed."""
     read = entry(outcome)
     assert (read.kind, read.expires_at - NOW) == (kind, life)
-    assert read.judge("/private/x").decision == decision
-    assert read.judge("/robots.txt").allowed
+    assert read.check("/private/x").decision == decision
+    assert read.check("/robots.txt").allowed
 
 
 CACHE = [
@@ -75,9 +75,9 @@ def test_rules_are_good_for_as_long_as_the_site_says_within_bounds(fields: dict[
 def test_a_verdict_names_the_line() -> None:
     """The user is told the deciding line, its number and text."""
     read = entry(RULES)
-    assert read.judge("/private/x") == ("deny", "robots.txt line 2: Disallow: /private", 2)
-    assert read.judge("/private/not/x") == ("allow", "robots.txt line 3: Allow: /private/not", 3)
-    assert read.judge("/else") == ("allow", "robots.txt: no rule matches", None)
+    assert read.check("/private/x") == ("deny", "robots.txt line 2: Disallow: /private", 2)
+    assert read.check("/private/not/x") == ("allow", "robots.txt line 3: Allow: /private/not", 3)
+    assert read.check("/else") == ("allow", "robots.txt: no rule matches", None)
     assert (read.crawl_delay, read.sitemaps) == (4.0, ("https://h.example/s.xml",))
 
 
@@ -87,7 +87,7 @@ def test_a_verdict_names_the_line() -> None:
 )
 def test_robots_txt_itself_is_always_allowed(target: str, decision: str) -> None:
     """RFC 9309 section 2.2.2: /robots.txt, and nothing that looks like it, is implicitly allowed."""
-    assert entry(page(200, content=b"user-agent: *\ndisallow: /\n")).judge(target).decision == decision
+    assert entry(page(200, content=b"user-agent: *\ndisallow: /\n")).check(target).decision == decision
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -96,15 +96,15 @@ def test_forbidden_may_mean_denied(status: int) -> None:
     settings = RobotsSettings("FooBot", forbidden="deny")
     read = RobotsEntry.from_outcome(page(status), NOW, settings)
     assert (read.kind, read.expires_at) == ("deny_all", NOW + 3600)
-    assert read.judge("/x") == ("deny", f"robots.txt: {status}, all denied", None)
+    assert read.check("/x") == ("deny", f"robots.txt: {status}, all denied", None)
     assert RobotsEntry.from_outcome(page(404), NOW, settings).kind == "allow_all"
 
 
 @pytest.mark.parametrize("outcome", [RULES, page(500), page(404), failure()], ids=["200", "500", "404", "connect"])
 def test_ignoring_robots_allows_everything_and_keeps_the_sitemaps(outcome: Outcome) -> None:
     """`ignore` neither denies nor defers nor delays."""
-    read = RobotsEntry.from_outcome(outcome, NOW, RobotsSettings("FooBot", robots="ignore"))
-    assert (read.judge("/private/x").allowed, read.crawl_delay) == (True, None)
+    read = RobotsEntry.from_outcome(outcome, NOW, RobotsSettings("FooBot", policy="ignore"))
+    assert (read.check("/private/x").allowed, read.crawl_delay) == (True, None)
     assert read.sitemaps == (("https://h.example/s.xml",) if outcome is RULES else ())
 
 
@@ -115,13 +115,13 @@ def test_unreachable_is_asked_again_less_and_less_often() -> None:
         waits.append(read.expires_at - NOW)
         read = entry(failure(), read)
     assert waits == [60, 300, 900, 3600, 3600, 3600]
-    assert "robots_unreachable: connect: no luck" in read.judge("/x").rule
+    assert "robots_unreachable: connect: no luck" in read.check("/x").rule
 
 
 def test_an_answer_ends_the_count_of_incidents() -> None:
     """The next outage begins with a minute again."""
     read = entry(failure(), entry(RULES, entry(failure(), entry(failure()))))
-    assert (read.incidents, read.expires_at) == (1, NOW + 60)
+    assert (read.failures_in_a_row, read.expires_at) == (1, NOW + 60)
 
 
 def test_a_copy_of_at_most_thirty_days_is_used_while_unreachable() -> None:
@@ -129,11 +129,11 @@ def test_a_copy_of_at_most_thirty_days_is_used_while_unreachable() -> None:
     first = entry(RULES)
     later = entry(failure(), first, NOW + 86400)
     assert (later.kind, later.fetched_at, later.expires_at) == ("rules", NOW, NOW + 86400 + 60)
-    assert later.judge("/private/x").decision == "deny"
-    assert later.judge("/x").allowed
+    assert later.check("/private/x").decision == "deny"
+    assert later.check("/x").allowed
     assert "the copy of 24 h ago is used" in later.detail
     last = entry(failure(), later, NOW + 30 * 86400)
-    assert (last.kind, last.incidents) == ("rules", 2)
+    assert (last.kind, last.failures_in_a_row) == ("rules", 2)
     assert entry(failure(), last, NOW + 30 * 86400 + 1).kind == "unreachable"
 
 
@@ -145,15 +145,15 @@ def test_a_missing_robots_txt_is_no_copy() -> None:
 def test_304_renews_the_rules() -> None:
     """Not modified means the rules in hand, read anew."""
     read = entry(not_modified({"Cache-Control": "max-age=7200"}), entry(failure(), entry(RULES)), NOW + 9)
-    assert (read.kind, read.fetched_at, read.expires_at, read.incidents) == ("rules", NOW + 9, NOW + 7209, 0)
+    assert (read.kind, read.fetched_at, read.expires_at, read.failures_in_a_row) == ("rules", NOW + 9, NOW + 7209, 0)
 
 
 def test_a_body_that_was_spooled_is_given_beside_the_outcome() -> None:
     """Rules do no I/O: a body on disk is read by the caller, and without it nothing is known."""
-    spooled = Page(request("/robots.txt"), 200, Headers(), Body(len(TEXT), len(TEXT), "xxh3:0"))
+    spooled = Response(request("/robots.txt"), 200, Headers(), Body(len(TEXT), len(TEXT), "xxh3:0"))
     assert entry(spooled).kind == "unreachable"
     read = RobotsEntry.from_outcome(spooled, NOW, SETTINGS, content=TEXT)
-    assert read.judge("/private").decision == "deny"
+    assert read.check("/private").decision == "deny"
 
 
 NOTED = [
@@ -162,25 +162,29 @@ NOTED = [
     ("deny_all", RobotsEntry.from_outcome(page(403), NOW, RobotsSettings(forbidden="deny"))),
     ("unreachable", entry(failure(), entry(failure()))),
     ("copy", entry(failure(), entry(RULES))),
-    ("ignored", RobotsEntry.from_outcome(RULES, NOW, RobotsSettings(robots="ignore"))),
+    ("ignored", RobotsEntry.from_outcome(RULES, NOW, RobotsSettings(policy="ignore"))),
 ]
 
 
 @pytest.mark.parametrize("read", [row[1] for row in NOTED], ids=[row[0] for row in NOTED])
 def test_an_entry_survives_as_a_note(read: RobotsEntry) -> None:
     """Every field comes back, and the rules decide as before, with their line numbers."""
-    again = RobotsEntry.from_note(read.note("foobot"), "foobot")
+    again = RobotsEntry.from_json(read.to_json("foobot"), "foobot")
     assert again is not None
-    assert again.note("foobot") == read.note("foobot")
-    assert (again.kind, again.expires_at, again.incidents) == (read.kind, read.expires_at, read.incidents)
+    assert again.to_json("foobot") == read.to_json("foobot")
+    assert (again.kind, again.expires_at, again.failures_in_a_row) == (
+        read.kind,
+        read.expires_at,
+        read.failures_in_a_row,
+    )
     for target in ("/", "/private", "/private/not", "/robots.txt"):
-        assert again.judge(target) == read.judge(target)
+        assert again.check(target) == read.check(target)
     assert (again.crawl_delay, again.sitemaps) == (read.crawl_delay, read.sitemaps)
 
 
 def test_a_note_read_for_another_agent_is_not_used() -> None:
     """Only the rules that speak to us are kept, so a new name means reading the file again."""
-    assert RobotsEntry.from_note(entry(RULES).note("foobot"), "barbot") is None
+    assert RobotsEntry.from_json(entry(RULES).to_json("foobot"), "barbot") is None
 
 
 JUNK = [
@@ -208,50 +212,50 @@ JUNK = [
 @pytest.mark.parametrize("note", JUNK, ids=range(len(JUNK)))
 def test_a_junk_note_is_no_entry(note: str) -> None:
     """What cannot be read whole is fetched again: a lost rule might be the one that forbids."""
-    assert RobotsEntry.from_note(note, "foobot") is None
+    assert RobotsEntry.from_json(note, "foobot") is None
 
 
 @given(st.binary(max_size=200))
 def test_whatever_was_read_survives_as_a_note(content: bytes) -> None:
     """Any bytes of a robots.txt make an entry whose note reads back alike."""
     read = entry(page(200, content=b"user-agent: *\n" + content))
-    again = RobotsEntry.from_note(read.note("foobot"), "foobot")
+    again = RobotsEntry.from_json(read.to_json("foobot"), "foobot")
     assert again is not None
     assert again.rules is not None
     assert read.rules is not None
-    assert again.rules.lines == read.rules.lines
+    assert again.rules.rules == read.rules.rules
 
 
 def test_the_book_gives_what_is_still_good() -> None:
     """An entry is gone for `get` when it expires, and still there as the previous one."""
-    book = RobotsBook(10)
+    book = RobotsCache(10)
     book.put("https://h", entry(page(404)))
     assert book.get("https://h", NOW + 3599) is not None
     assert book.get("https://h", NOW + 3600) is None
-    assert book.previous("https://h") is not None
+    assert book.get_expired("https://h") is not None
     assert book.get("https://other", NOW) is None
 
 
 def test_the_book_forgets_what_was_not_used_for_longest() -> None:
     """At most `limit` entries; asking for one keeps it."""
-    book = RobotsBook(2)
+    book = RobotsCache(2)
     for origin in ("a", "b"):
         book.put(origin, entry(page(404)))
     book.get("a", NOW)
     book.put("c", entry(page(404)))
-    assert [book.previous(origin) is not None for origin in ("a", "b", "c")] == [True, False, True]
+    assert [book.get_expired(origin) is not None for origin in ("a", "b", "c")] == [True, False, True]
     assert len(book) == 2
 
 
 def test_the_book_bounds_the_memory_that_rules_take() -> None:
     """A few huge files push out others before the count is reached, but the newest always stays."""
-    rules = Robots.parse(b"user-agent: *\n" + b"disallow: /xxxxxxxxx\n" * 1000, "foobot")
+    rules = RobotsRules.parse(b"user-agent: *\n" + b"disallow: /xxxxxxxxx\n" * 1000, "foobot")
     big = RobotsEntry("rules", NOW, NOW + 9, rules)
-    book = RobotsBook(1000, weight=3 * rules.weight)
+    book = RobotsCache(1000, max_bytes=3 * rules.memory_bytes)
     for number in range(10):
         book.put(str(number), big)
         book.put(str(number), big)
     assert len(book) == 3
-    tiny = RobotsBook(1000, weight=1)
+    tiny = RobotsCache(1000, max_bytes=1)
     tiny.put("a", big)
     assert tiny.get("a", NOW) is big

@@ -8,11 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.politeness.robots_parser import MAX_BYTES, MAX_LINE, MAX_SITEMAPS, Line, Robots, product_token
+from scraper.politeness.robots_parser import (
+    MAX_LINE_CHARS,
+    MAX_ROBOTS_BYTES,
+    MAX_SITEMAPS,
+    RobotsRule,
+    RobotsRules,
+    product_token,
+)
 
 
 def allowed(text: str, target: str, token: str = "foobot") -> bool:
-    line = Robots.parse(text.encode(), token).decide(target)
+    line = RobotsRules.parse(text.encode(), token).deciding_rule(target)
     return line is None or line.allow
 
 
@@ -174,32 +181,32 @@ def test_without_a_token_only_everybodys_group_applies() -> None:
 def test_the_deciding_line_is_named_with_its_number(end: str) -> None:
     """Lines are counted as an editor counts them, blank lines and comments included."""
     text = end.join(["# ours", "", "User-agent: *", "Disallow: /a", "Allow: /a/b   # but", "Disallow: /*.zip$", ""])
-    robots = Robots.parse(text.encode(), "foobot")
-    assert robots.decide("/a/x") == Line(4, False, "/a")
-    assert robots.decide("/a/b/c") == Line(5, True, "/a/b")
-    assert str(robots.decide("/x.zip")) == "robots.txt line 6: Disallow: /*.zip$"
-    assert robots.decide("/x") is None
+    robots = RobotsRules.parse(text.encode(), "foobot")
+    assert robots.deciding_rule("/a/x") == RobotsRule(4, False, "/a")
+    assert robots.deciding_rule("/a/b/c") == RobotsRule(5, True, "/a/b")
+    assert str(robots.deciding_rule("/x.zip")) == "robots.txt line 6: Disallow: /*.zip$"
+    assert robots.deciding_rule("/x") is None
 
 
 def test_a_file_that_is_too_long_is_cut_between_lines() -> None:
     """What lies beyond 512 KiB is not read, and a line cut in two is not half a rule."""
     head = "user-agent: *\ndisallow: /a\n#"
-    text = head + "x" * (MAX_BYTES - len(head) - 20) + "\nallow: /a/quite/long/path\ndisallow: /b\n"
+    text = head + "x" * (MAX_ROBOTS_BYTES - len(head) - 20) + "\nallow: /a/quite/long/path\ndisallow: /b\n"
     assert [allowed(text, path) for path in ("/a", "/a/quite/long/path", "/a/qu", "/b")] == [False, False, False, True]
-    assert Robots.parse(b"x" * (MAX_BYTES + 1), "foobot").lines == ()
+    assert RobotsRules.parse(b"x" * (MAX_ROBOTS_BYTES + 1), "foobot").rules == ()
 
 
 def test_a_line_that_is_too_long_is_cut() -> None:
     """The first 16 kB of a line count."""
-    (line,) = Robots.parse(f"user-agent: *\ndisallow: /{'x' * 2 * MAX_LINE}\n".encode(), "foobot").lines
-    assert len(line.pattern) == MAX_LINE - len("disallow: ")
+    (line,) = RobotsRules.parse(f"user-agent: *\ndisallow: /{'x' * 2 * MAX_LINE_CHARS}\n".encode(), "foobot").rules
+    assert len(line.pattern) == MAX_LINE_CHARS - len("disallow: ")
     assert len(str(line)) < 300
 
 
 def test_bytes_that_are_not_utf8_do_not_hide_the_other_lines() -> None:
     """Every line that can be read counts."""
-    robots = Robots.parse(b"user-agent: *\ndisallow: /\xff\xfe\ndisallow: /a\n\x00\x01\n", "foobot")
-    assert robots.decide("/a") == Line(3, False, "/a")
+    robots = RobotsRules.parse(b"user-agent: *\ndisallow: /\xff\xfe\ndisallow: /a\n\x00\x01\n", "foobot")
+    assert robots.deciding_rule("/a") == RobotsRule(3, False, "/a")
 
 
 DELAYS = [
@@ -220,22 +227,22 @@ DELAYS = [
 @pytest.mark.parametrize(("lines", "delay"), [row[1:] for row in DELAYS], ids=[row[0] for row in DELAYS])
 def test_crawl_delay_is_read_strictly(lines: str, delay: float | None) -> None:
     """Seconds, with a fraction or not; anything else is no delay."""
-    assert Robots.parse(f"{OURS}{lines}\n".encode(), "foobot").crawl_delay == delay
+    assert RobotsRules.parse(f"{OURS}{lines}\n".encode(), "foobot").crawl_delay == delay
 
 
 def test_crawl_delay_is_that_of_the_group_that_speaks_to_us() -> None:
     """Everybody's delay is not ours when we have a group, and a later agent does not inherit an earlier one's."""
     text = "user-agent: *\ncrawl-delay: 9\nuser-agent: FooBot\ndisallow: /a\n"
-    assert Robots.parse(text.encode(), "foobot").crawl_delay is None
-    assert Robots.parse(text.encode(), "other").crawl_delay == 9
+    assert RobotsRules.parse(text.encode(), "foobot").crawl_delay is None
+    assert RobotsRules.parse(text.encode(), "other").crawl_delay == 9
 
 
 def test_sitemaps_belong_to_no_group() -> None:
     """Absolute URLs anywhere in the file, in order; others are passed over, and there is a bound."""
     text = "sitemap: https://h/1\nuser-agent: x\nSite-Map: http://h/2\ndisallow: /\nsitemap: /3\nsitemap https://h/4\n"
-    assert Robots.parse(text.encode(), "foobot").sitemaps == ("https://h/1", "http://h/2", "https://h/4")
+    assert RobotsRules.parse(text.encode(), "foobot").sitemaps == ("https://h/1", "http://h/2", "https://h/4")
     many = "".join(f"sitemap: https://h/{n}\n" for n in range(MAX_SITEMAPS + 10))
-    assert len(Robots.parse(many.encode(), "foobot").sitemaps) == MAX_SITEMAPS
+    assert len(RobotsRules.parse(many.encode(), "foobot").sitemaps) == MAX_SITEMAPS
 
 
 ALPHABET = "ab/*$"
@@ -244,7 +251,7 @@ RULES = st.lists(st.tuples(st.booleans(), PATTERNS), max_size=8)
 PATHS = st.text("ab/$", max_size=8).map(lambda rest: "/" + rest)
 
 
-def by_the_book(rules: list[tuple[bool, str]], path: str) -> bool:
+def naive_decision(rules: list[tuple[bool, str]], path: str) -> bool:
     """The standard's rule in its plainest form: every pattern is tried, the longest match wins, allow wins a tie."""
     best = (-1, True)
     for allow, pattern in rules:
@@ -259,16 +266,16 @@ def by_the_book(rules: list[tuple[bool, str]], path: str) -> bool:
 def test_the_matcher_agrees_with_the_plainest_reading_of_the_standard(rules: list[tuple[bool, str]], path: str) -> None:
     """Index, order and wildcards by pieces decide as trying every rule as a regular expression does."""
     text = NOBODY + "".join(f"{'allow' if allow else 'disallow'}: {pattern}\n" for allow, pattern in rules)
-    assert allowed(text, path) is by_the_book(rules, path)
+    assert allowed(text, path) is naive_decision(rules, path)
 
 
 @given(st.binary(max_size=300), st.text(max_size=30))
 def test_any_bytes_make_rules_that_can_be_asked(content: bytes, target: str) -> None:
     """Hostile files and paths never raise, and the line that decides is one of the file."""
-    robots = Robots.parse(b"user-agent: *\n" + content, "foobot")
-    line = robots.decide(target)
-    assert line is None or line in robots.lines
-    assert all(line.number > 1 for line in robots.lines)
+    robots = RobotsRules.parse(b"user-agent: *\n" + content, "foobot")
+    line = robots.deciding_rule(target)
+    assert line is None or line in robots.rules
+    assert all(line.line_number > 1 for line in robots.rules)
 
 
 @given(
@@ -276,7 +283,7 @@ def test_any_bytes_make_rules_that_can_be_asked(content: bytes, target: str) -> 
 )
 def test_kept_lines_decide_as_the_file_did(lines: list[bytes]) -> None:
     """Rules rebuilt from `lines` are the same rules: that is how they are persisted."""
-    read = Robots.parse(b"\n".join(lines), "foobot")
-    again = Robots(read.lines)
+    read = RobotsRules.parse(b"\n".join(lines), "foobot")
+    again = RobotsRules(read.rules)
     for path in ("/", "/a", "/ab", "/b"):
-        assert again.decide(path) == read.decide(path)
+        assert again.deciding_rule(path) == read.deciding_rule(path)

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
-SITES = {
+PACKAGES = {
     "python3-doc": Path("/usr/share/doc/python3-doc/html"),
     "postgresql-doc-15": Path("/usr/share/doc/postgresql-doc-15/html"),
 }
-CONF = """
+NGINX_CONF = """
 daemon off; worker_processes 1; pid {tmp}/nginx.pid; error_log {tmp}/error.log warn;
 events {{ worker_connections 1024; }}
 http {{
@@ -29,22 +29,22 @@ http {{
 """
 
 
-class Served:
+class ServedSite:
     """A documentation package served by nginx: where it is, and what was asked for."""
 
     def __init__(self, root: Path, url: str, log: Path) -> None:
         self.root, self.url, self.log = root, url, log
 
-    def asked(self) -> list[str]:
+    def requested_paths(self) -> list[str]:
         """The paths that were asked for by GET, in order, without robots.txt and sitemaps."""
         lines = [line.split() for line in self.log.read_text().splitlines()]
         return [path for method, path, _ in lines if method == "GET" and not path.endswith((".txt", "sitemap.xml"))]
 
 
-@pytest.fixture(params=sorted(SITES))
-def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+@pytest.fixture(params=sorted(PACKAGES))
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServedSite]:
     """One site after the other, each behind an nginx of its own."""
-    root = SITES[request.param]
+    root = PACKAGES[request.param]
     if NGINX is None or not (root / "index.html").exists():
         pytest.skip(f"needs the Debian packages nginx-light and {request.param}")
     with socket.socket() as probe:
@@ -53,11 +53,11 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
     folder = tmp_path / "nginx"
     folder.mkdir()
     conf = folder / "nginx.conf"
-    conf.write_text(CONF.format(tmp=folder, port=port, root=root.resolve()))
+    conf.write_text(NGINX_CONF.format(tmp=folder, port=port, root=root.resolve()))
     process = subprocess.Popen([NGINX, "-c", str(conf), "-e", str(folder / "error.log")], stderr=subprocess.DEVNULL)
     try:
         _until_it_answers(port, process)
-        yield Served(root.resolve(), f"http://127.0.0.1:{port}/index.html", folder / "access.log")
+        yield ServedSite(root.resolve(), f"http://127.0.0.1:{port}/index.html", folder / "access.log")
     finally:
         process.terminate()
         process.wait(10)

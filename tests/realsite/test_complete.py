@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.realsite.conftest import Served
+from tests.realsite.conftest import ServedSite
 from tests.realsite.walk import walk
 
 CONFIG = """
@@ -28,7 +28,7 @@ output: {{folder: "{out}"}}
 
 
 @pytest.mark.realsite
-def test_every_reachable_page_is_fetched_once(served: Served, tmp_path: Path) -> None:
+def test_every_reachable_page_is_fetched_once(served: ServedSite, tmp_path: Path) -> None:
     """The URLs with a good record equal those of an independent walk over the files, and the server saw each once."""
     config, out = tmp_path / "docs.yaml", tmp_path / "out"
     config.write_text(CONFIG.format(url=served.url, out=out))
@@ -45,7 +45,7 @@ def test_every_reachable_page_is_fetched_once(served: Served, tmp_path: Path) ->
     expected = walk(served.root, served.url)
     assert set(good) == expected
     assert max(Counter(record["url"] for record in records).values()) == 1
-    assert max(Counter(served.asked()).values()) == 1
+    assert max(Counter(served.requested_paths()).values()) == 1
     items = [json.loads(line)["url"] for line in (out / "items.jsonl").read_text().splitlines()]
     pages = {url for url in expected if urlsplit(url).path.endswith((".html", "/"))}
     assert sorted(items) == sorted(pages)

@@ -9,14 +9,14 @@ from typing import get_args
 import orjson
 
 from scraper.events import Event, HostParked, QueuesSampled, Warned
-from scraper.report.json_lines import EVENT_NAMES, Machine
-from tests.report.story import EVIL, GOOD, T0, crawl, host, sampled, started
+from scraper.report.json_lines import EVENT_NAMES, JsonLines
+from tests.report.sample_crawl import EVIL, GOOD, T0, crawl, host, sampled, started
 
 
 def test_every_event_is_one_object_with_its_name_and_fields() -> None:
     """Nothing of an event is left out, and the order is that of the crawl."""
     out = io.StringIO()
-    machine = Machine(out)
+    machine = JsonLines(out)
     for event in crawl():
         machine(event)
     records = [orjson.loads(line) for line in out.getvalue().splitlines()]
@@ -37,7 +37,7 @@ def test_names_are_snake_case() -> None:
 def test_hosts_are_objects_in_their_sample() -> None:
     """Nested values keep their field names."""
     out = io.StringIO()
-    Machine(out)(sampled(T0, host(T0, GOOD, "open", wait=5)))
+    JsonLines(out)(sampled(T0, host(T0, GOOD, "open", wait=5)))
     (state,) = orjson.loads(out.getvalue())["hosts"]
     assert (state["host"], state["breaker"], state["ready_at"]) == (GOOD, "open", T0 + 5)
 
@@ -45,7 +45,7 @@ def test_hosts_are_objects_in_their_sample() -> None:
 def test_odd_values_are_valid_json() -> None:
     """Infinity is null; a lone surrogate is a question mark; a line break stays inside its string."""
     out = io.StringIO()
-    machine = Machine(out)
+    machine = JsonLines(out)
     machine(HostParked(T0, "h\ud800", math.inf, EVIL))
     (line,) = out.getvalue().splitlines()
     record = orjson.loads(line)
@@ -55,7 +55,7 @@ def test_odd_values_are_valid_json() -> None:
 def test_a_subset_can_be_chosen() -> None:
     """`only` names the events that are written."""
     out = io.StringIO()
-    machine = Machine(out, only={"crawl_started", "crawl_ended"})
+    machine = JsonLines(out, only={"crawl_started", "crawl_ended"})
     for event in crawl():
         machine(event)
     assert [orjson.loads(line)["event"] for line in out.getvalue().splitlines()] == ["crawl_started", "crawl_ended"]
@@ -66,7 +66,7 @@ def test_a_broken_pipe_is_silence() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as out:
-        machine = Machine(out)
+        machine = JsonLines(out)
         machine(started())
         assert machine._out.lost
         for event in crawl():

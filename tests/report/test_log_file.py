@@ -11,7 +11,7 @@ from scraper.errors import SinkError
 from scraper.events import Warned
 from scraper.report.log_file import LogFile
 from scraper.report.text.event_text import describe
-from tests.report.story import EVIL, T0, crawl, started
+from tests.report.sample_crawl import EVIL, T0, crawl, started
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARNING|ERROR) .+")
 

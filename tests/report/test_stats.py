@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from scraper.events import BytesReceived, CrawlEnded, Event, FetchStarted, Skipped
-from scraper.report.stats import OTHERS, HostCount, Stats, StatsSnapshot, is_failure
-from tests.report.story import GOOD, SLOW, T0, crawl, finished, page, sampled, started
+from scraper.report.stats import OTHERS_KEY, HostCount, Stats, StatsSnapshot, is_failure
+from tests.report.sample_crawl import GOOD, SLOW, T0, crawl, finished, page, sampled, started
 
 
 def counted(events: list[Event], host_limit: int = 100) -> StatsSnapshot:
@@ -53,7 +53,7 @@ def test_hosts_beyond_the_limit_are_counted_together() -> None:
     events = [event for n in range(50) for event in page(T0 + n, f"https://h{n}.example/", f"h{n}.example")]
     hosts = counted(events, host_limit=10).hosts
     assert len(hosts) == 11
-    assert hosts[OTHERS].ok == 40
+    assert hosts[OTHERS_KEY].ok == 40
     assert sum(count.fetches for count in hosts.values()) == 50
 
 

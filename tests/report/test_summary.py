@@ -12,9 +12,9 @@ from rich.console import Console
 from scraper.errors import SinkError
 from scraper.events import BreakerOpened, CrawlEnded, Event
 from scraper.report.stats import Stats
-from scraper.report.summary import TOP_HOSTS, build_summary, write_summary
+from scraper.report.summary import MAX_TOP_HOSTS, build_summary, write_summary
 from scraper.report.terminal.summary_screen import render_summary
-from tests.report.story import EVIL, GOOD, SLOW, T0, crawl, page, started
+from tests.report.sample_crawl import EVIL, GOOD, SLOW, T0, crawl, page, started
 
 
 def summary_of(events: list[Event], **changes: Any) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def test_the_summary_has_totals_of_the_run_and_numbers_of_the_session() -> None:
 def test_the_changes_of_breakers_are_told_in_order() -> None:
     """Open until when and why, half-open, closed; blocked for good has no end."""
     blocked = BreakerOpened(T0 + 30, GOOD, math.inf, "403s", 1)
-    steps = summary_of([*crawl(), blocked])["breaker_steps"]
+    steps = summary_of([*crawl(), blocked])["breaker_transitions"]
     assert [step["state"] for step in steps] == ["open", "half-open", "closed", "blocked"]
     assert {step["host"] for step in steps[:3]} == {SLOW}
     assert steps[0]["until"] > steps[0]["at"]
@@ -79,7 +79,7 @@ def test_only_the_busiest_hosts_have_an_entry_and_the_rest_a_sum() -> None:
     """However many hosts, the summary is bounded, and no page is missing from its sums."""
     hosts = {f"h{n:05}.example": {"ok": n, "timeout": 1} for n in range(5_000)}
     summary = summary_of(crawl(), hosts=hosts)
-    assert len(summary["hosts"]) == TOP_HOSTS
+    assert len(summary["hosts"]) == MAX_TOP_HOSTS
     assert next(iter(summary["hosts"])) == "h04999.example"
     assert summary["other_hosts"]["count"] == 4_900
     total = summary["other_hosts"]["settled"] + sum(host["settled"] for host in summary["hosts"].values())

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scraper.errors import FrontierError, RunLocked
-from scraper.rundir.lock import LOCK_PLACE, RunLock
+from scraper.errors import FrontierError, RunLockedError
+from scraper.rundir.lock import LOCK_FILE, RunLock
 
 HOLD = """
 import sys
@@ -25,12 +25,12 @@ with RunLock(Path(sys.argv[1])):
 
 
 def test_a_held_folder_refuses_and_names_the_holder(tmp_path: Path) -> None:
-    """The second to come gets `RunLocked` with the pid of the first."""
+    """The second to come gets `RunLockedError` with the pid of the first."""
     with RunLock(tmp_path):
-        with pytest.raises(RunLocked) as caught, RunLock(tmp_path):
+        with pytest.raises(RunLockedError) as caught, RunLock(tmp_path):
             pytest.fail("two in one folder")
         assert caught.value.pid == os.getpid()
-        assert (tmp_path / LOCK_PLACE).read_text() == f"{os.getpid()}\n"
+        assert (tmp_path / LOCK_FILE).read_text() == f"{os.getpid()}\n"
 
 
 def test_a_lock_can_be_taken_again_after_it_was_let_go(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_lock_can_be_taken_again_after_it_was_let_go(tmp_path: Path) -> None:
         with pytest.raises(ZeroDivisionError), lock:
             raise ZeroDivisionError
     with lock:
-        assert (tmp_path / "new" / "folder" / LOCK_PLACE).exists()
+        assert (tmp_path / "new" / "folder" / LOCK_FILE).exists()
 
 
 def test_a_killed_holder_frees_the_folder(tmp_path: Path) -> None:
@@ -50,20 +50,20 @@ def test_a_killed_holder_frees_the_folder(tmp_path: Path) -> None:
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(RunLocked) as caught, RunLock(tmp_path):
+        with pytest.raises(RunLockedError) as caught, RunLock(tmp_path):
             pytest.fail("two in one folder")
         assert caught.value.pid == holder.pid
         holder.send_signal(signal.SIGKILL)
         holder.wait()
     with RunLock(tmp_path):
-        assert (tmp_path / LOCK_PLACE).read_text() == f"{os.getpid()}\n"
+        assert (tmp_path / LOCK_FILE).read_text() == f"{os.getpid()}\n"
 
 
 def test_an_unreadable_pid_is_left_out(tmp_path: Path) -> None:
     """A lock file that holds no number locks all the same."""
     with RunLock(tmp_path):
-        (tmp_path / LOCK_PLACE).write_text("who knows")
-        with pytest.raises(RunLocked) as caught, RunLock(tmp_path):
+        (tmp_path / LOCK_FILE).write_text("who knows")
+        with pytest.raises(RunLockedError) as caught, RunLock(tmp_path):
             pytest.fail("two in one folder")
         assert caught.value.pid is None
         assert "another process" in str(caught.value)

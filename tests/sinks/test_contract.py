@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from scraper.model import Harvest, Kind, Rejected, Result
+from scraper.model import Extraction, FieldError, RequestKind, Result
 from scraper.sinks.csv import CsvSink
 from scraper.sinks.fanout import Fanout
 from scraper.sinks.files import FilesSink
@@ -47,7 +47,10 @@ class TestRejectedSink(SinkContract):
         return urls(folder / "rejected.jsonl")
 
     def result(self, number: int) -> Result:
-        return replace(super().result(number), harvest=Harvest(rejected=(Rejected("price", "none", 0, kept=False),)))
+        return replace(
+            super().result(number),
+            extraction=Extraction(field_errors=(FieldError("price", "none", 0, item_kept=False),)),
+        )
 
 
 class TestCsvSink(SinkContract):
@@ -69,7 +72,7 @@ class TestSqliteSink(SinkContract):
 
 
 class TestFilesSink(SinkContract):
-    kind: Kind = "file"
+    kind: RequestKind = "file"
     forgets = False
 
     def make(self, folder: Path) -> Sink:
@@ -79,7 +82,7 @@ class TestFilesSink(SinkContract):
         return [path.read_text() for path in (folder / "files").rglob("*") if path.is_file()]
 
 
-class Joined:
+class FanoutAsSink:
     """A fan-out behind the port of one sink: its marks travel as one text."""
 
     name = "joined"
@@ -87,10 +90,10 @@ class Joined:
     def __init__(self, folder: Path) -> None:
         self._fanout = Fanout([PagesSink(folder), ItemsSink(folder)])
 
-    async def open(self, mark: str | None) -> None:
+    async def open(self, checkpoint: str | None) -> None:
         marks: Mapping[str, str] = {}
-        if mark is not None:
-            pages, _, items = mark.partition(" ")
+        if checkpoint is not None:
+            pages, _, items = checkpoint.partition(" ")
             marks = {"pages.jsonl": pages, "items.jsonl": items}
         await self._fanout.open(marks)
 
@@ -107,7 +110,7 @@ class Joined:
 
 class TestFanout(SinkContract):
     def make(self, folder: Path) -> Sink:
-        return Joined(folder)
+        return FanoutAsSink(folder)
 
     def stored(self, folder: Path) -> list[str]:
         pages = urls(folder / "pages.jsonl")

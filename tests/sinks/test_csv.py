@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.errors import SinkError
-from scraper.sinks.csv import CsvSink, guarded
+from scraper.sinks.csv import CsvSink, escape_formula
 from scraper.testing.fakes import make_result
 
 URL = "https://a.example/1"
@@ -74,7 +74,7 @@ async def test_values_in_a_cell(tmp_path: Path, value: object, cell: str) -> Non
 )
 def test_a_formula_is_made_plain_text(text: str, cell: str) -> None:
     """Text that a spreadsheet would run gets an apostrophe; numbers stay numbers."""
-    assert guarded(text) == cell
+    assert escape_formula(text) == cell
 
 
 async def test_exact_leaves_formulas_alone(tmp_path: Path) -> None:
@@ -100,5 +100,5 @@ async def test_other_columns_than_before_cannot_be_continued(tmp_path: Path) -> 
 def test_any_text_is_read_back_as_it_was(cells: list[str]) -> None:
     """Whatever the text, a CSV reader gives it back."""
     sink = CsvSink(Path("unused"), ["a", "b", "c", "d"], exact=True)
-    line = sink._row(cells).decode("utf-8")
+    line = sink._encode_row(cells).decode("utf-8")
     assert list(csv.reader(io.StringIO(line, newline=""))) == [cells]

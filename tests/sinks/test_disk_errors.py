@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scraper.errors import SinkError
-from scraper.sinks.disk_errors import parse_mark, uninterrupted
+from scraper.sinks.disk_errors import parse_count_checkpoint, run_to_completion
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["work that succeeds", "work that fails"])
@@ -22,7 +22,7 @@ async def test_work_that_was_begun_is_ended_before_a_cancellation_is_told(fails:
 
     async def call() -> None:
         try:
-            await uninterrupted(work())
+            await run_to_completion(work())
         except asyncio.CancelledError:
             done.append("cancelled")
             raise
@@ -47,14 +47,14 @@ async def test_without_a_cancellation_result_and_error_come_through() -> None:
             raise OSError("negative")
         return value
 
-    assert await uninterrupted(give(3)) == 3
+    assert await run_to_completion(give(3)) == 3
     with pytest.raises(OSError, match="negative"):
-        await uninterrupted(give(-1))
+        await run_to_completion(give(-1))
 
 
 @pytest.mark.parametrize("mark", ["", "-1", "1.0", "0x10", " 1", "\u0663", "9" * 19, "x" * 10_000])
 def test_what_is_no_count_is_no_mark(mark: str) -> None:
     """Only plain digits of a sensible number are taken; the message stays short."""
     with pytest.raises(SinkError, match="not a mark") as caught:
-        parse_mark(Path("/out/pages.jsonl"), mark)
+        parse_count_checkpoint(Path("/out/pages.jsonl"), mark)
     assert len(str(caught.value)) < 200

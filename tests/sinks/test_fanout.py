@@ -11,7 +11,7 @@ from scraper.sinks.jsonl import ItemsSink, PagesSink
 from scraper.testing.fakes import make_result
 
 
-class Recording:
+class RecordingSink:
     """A sink that writes down what was done to it, and fails at `fails_at`."""
 
     def __init__(self, name: str, log: list[str], fails_at: str = "", error: Exception | None = None) -> None:
@@ -20,23 +20,23 @@ class Recording:
         self._fails_at = fails_at
         self._error = error or OSError("no luck")
 
-    def _did(self, what: str) -> None:
+    def _record(self, what: str) -> None:
         self._log.append(f"{self.name} {what}")
         if what == self._fails_at:
             raise self._error
 
-    async def open(self, mark: str | None) -> None:
-        self._did("open")
+    async def open(self, checkpoint: str | None) -> None:
+        self._record("open")
 
     def write(self, result: Result) -> None:
-        self._did("write")
+        self._record("write")
 
     async def flush(self) -> str:
-        self._did("flush")
+        self._record("flush")
         return f"mark of {self.name}"
 
     async def aclose(self) -> None:
-        self._did("close")
+        self._record("close")
 
 
 async def test_every_sink_takes_every_result_and_marks_are_by_name(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ async def test_every_sink_takes_every_result_and_marks_are_by_name(tmp_path: Pat
 async def test_a_failing_sink_names_itself_and_the_others_are_closed() -> None:
     """When one cannot be closed, all the others are, and the error says which it was."""
     log: list[str] = []
-    fanout = Fanout([Recording("a", log), Recording("b.jsonl", log, "close"), Recording("c", log)])
+    fanout = Fanout([RecordingSink("a", log), RecordingSink("b.jsonl", log, "close"), RecordingSink("c", log)])
     await fanout.open({})
     with pytest.raises(SinkError, match=r"b\.jsonl: no luck"):
         await fanout.aclose()
@@ -68,7 +68,7 @@ async def test_a_failing_sink_names_itself_and_the_others_are_closed() -> None:
 async def test_a_failing_flush_names_its_sink() -> None:
     """The message of a foreign error is given its sink's name; one that has it is left as it is."""
     for error, message in [(ValueError(), "^b: ValueError$"), (SinkError("b is full"), "^b is full$")]:
-        fanout = Fanout([Recording("a", []), Recording("b", [], "flush", error)])
+        fanout = Fanout([RecordingSink("a", []), RecordingSink("b", [], "flush", error)])
         await fanout.open({})
         with pytest.raises(SinkError, match=message):
             await fanout.flush()
@@ -78,7 +78,7 @@ async def test_a_failing_flush_names_its_sink() -> None:
 async def test_when_one_cannot_be_opened_the_opened_are_closed() -> None:
     """A failed start leaves nothing open."""
     log: list[str] = []
-    fanout = Fanout([Recording("a", log), Recording("b", log, "open"), Recording("c", log)])
+    fanout = Fanout([RecordingSink("a", log), RecordingSink("b", log, "open"), RecordingSink("c", log)])
     with pytest.raises(SinkError, match="b: no luck"):
         await fanout.open({})
     assert log == ["a open", "b open", "b close", "a close"]

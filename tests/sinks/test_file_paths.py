@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.sinks.file_paths import relative_path
-from scraper.urls.filename import NAME_BYTES, PATH_BYTES, SEGMENTS
+from scraper.urls.filename import MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_PATH_SEGMENTS
 
 TAG = "~[0-9a-v]{10}"
 
@@ -112,8 +112,8 @@ def test_every_name_is_safe(url: str) -> None:
     """Whatever the URL, each name is short, visible, no device, no traversal, and nothing hides at its ends."""
     path = relative_path(url)
     names = path.split("/")
-    assert len(path.encode("utf-8")) <= PATH_BYTES + NAME_BYTES
-    assert 2 <= len(names) <= SEGMENTS + 1
+    assert len(path.encode("utf-8")) <= MAX_PATH_BYTES + MAX_NAME_BYTES
+    assert 2 <= len(names) <= MAX_PATH_SEGMENTS + 1
     for name in names:
         assert name
         assert name.isprintable()

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from scraper.errors import SinkError
-from scraper.model import Body, Page, Result
+from scraper.model import Body, Response, Result
 from scraper.sinks.files import FilesSink
 from scraper.sinks.records import page_record
-from scraper.testing.fakes import make_headers, make_page, make_request
+from scraper.testing.fakes import make_headers, make_request, make_response
 
 URL = "https://h.example/docs/plan.pdf"
 
@@ -18,10 +18,10 @@ URL = "https://h.example/docs/plan.pdf"
 def fetched(url: str, content: bytes = b"content", status: int = 200, spooled: Path | None = None) -> Result:
     request = make_request(url, kind="file")
     if spooled is None:
-        return Result(request, make_page(request, content, status))
+        return Result(request, make_response(request, content, status))
     spooled.write_bytes(content)
     body = Body(len(content), len(content), "xxh3:0", path=spooled)
-    return Result(request, Page(request, status, make_headers({}), body))
+    return Result(request, Response(request, status, make_headers({}), body))
 
 
 async def store(folder: Path, *results: Result) -> None:
@@ -49,7 +49,7 @@ async def test_a_file_lies_where_its_record_says(tmp_path: Path) -> None:
 
 async def test_only_files_that_came_are_stored(tmp_path: Path) -> None:
     """Pages, error statuses and failures leave no file; a spooled error body is deleted."""
-    page = Result(make_request(URL), make_page(URL, "page"))
+    page = Result(make_request(URL), make_response(URL, "page"))
     await store(tmp_path, page, fetched(URL, b"sorry", 404, tmp_path / "spool"))
     assert files(tmp_path) == {}
     assert not (tmp_path / "spool").exists()

@@ -13,7 +13,7 @@ import pytest
 
 from scraper.errors import SinkError
 from scraper.sinks.append_file import AppendFile
-from scraper.sinks.disk_errors import unwritable
+from scraper.sinks.disk_errors import write_error
 from scraper.sinks.jsonl import ItemsSink, PagesSink
 from scraper.testing.fakes import make_result
 
@@ -140,6 +140,6 @@ async def test_flushing_what_is_not_open_is_an_error(tmp_path: Path) -> None:
 )
 def test_a_disk_error_is_told_in_words(code: int, words: str) -> None:
     """Each error of the disk names the path and its cause."""
-    message = str(unwritable(Path("/out/pages.jsonl"), OSError(code, os.strerror(code))))
+    message = str(write_error(Path("/out/pages.jsonl"), OSError(code, os.strerror(code))))
     assert message.startswith("/out/pages.jsonl cannot be written: ")
     assert words in message

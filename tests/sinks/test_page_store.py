@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from scraper.errors import SinkError
-from scraper.model import Body, Content, Headers, Hop, Page, Request, Result, Url
+from scraper.model import Body, Content, Headers, Hop, Request, Response, Result, Url
 from scraper.sinks.interface import Sink
-from scraper.sinks.page_store import NAME, PageStore, stored_pages
+from scraper.sinks.page_store import STORE_NAME, PageStore, read_pages
 from scraper.testing.sink_contract import SinkContract
-from scraper.urls.post_identity import posted
+from scraper.urls.post_identity import with_post_key
 
 URL = Url("http://a.example/x?b=1", "http://a.example/x", "a.example", "http://a.example")
-REQUEST = Request(URL, 3, "http://a.example/", hops=(Hop("http://a.example/o", 301),), label="l", carried={"p": "1"})
+REQUEST = Request(
+    URL, 3, "http://a.example/", redirects=(Hop("http://a.example/o", 301),), label="l", inherited_fields={"p": "1"}
+)
 HEADERS = Headers([(b"Content-Type", b"text/html"), (b"Link", b"</\xe9>; rel=next"), (b"Link", b"</2>")])
 
 
@@ -23,8 +25,8 @@ class TestPageStore(SinkContract):
         return PageStore(folder)
 
     def stored(self, folder: Path) -> list[str]:
-        path = folder / NAME
-        return [page.request.url.href for page in stored_pages(folder, str(path.stat().st_size))]
+        path = folder / STORE_NAME
+        return [page.request.url.href for page in read_pages(folder, str(path.stat().st_size))]
 
 
 async def kept(folder: Path, *results: Result) -> str:
@@ -41,10 +43,10 @@ async def test_a_page_comes_back_as_it_was(tmp_path: Path) -> None:
     """Request, headers and body, also of a page that was spooled to a file."""
     spooled = tmp_path / "spooled"
     spooled.write_bytes(b"<p>large</p>" * 1000)
-    small = Page(REQUEST, 200, HEADERS, Body(3, 3, "xxh3:1", b"abc"), 1.5, elapsed=0.5)
-    large = Page(REQUEST, 203, HEADERS, Body(12_000, 900, "xxh3:2", path=spooled), 2.5)
+    small = Response(REQUEST, 200, HEADERS, Body(3, 3, "xxh3:1", b"abc"), 1.5, elapsed=0.5)
+    large = Response(REQUEST, 203, HEADERS, Body(12_000, 900, "xxh3:2", path=spooled), 2.5)
     mark = await kept(tmp_path, Result(REQUEST, small), Result(REQUEST, large))
-    first, second = stored_pages(tmp_path, mark)
+    first, second = read_pages(tmp_path, mark)
     assert first.request == REQUEST
     assert first.headers.raw == HEADERS.raw
     assert (first.status, first.body, first.started_at, first.elapsed) == (200, small.body, 1.5, 0.5)
@@ -54,12 +56,12 @@ async def test_a_page_comes_back_as_it_was(tmp_path: Path) -> None:
 async def test_what_was_posted_comes_back(tmp_path: Path) -> None:
     """Two answers of one URL are two pages, each with its own question, whatever its bytes."""
     posts = [
-        Request(posted(URL, content), content=content)
+        Request(with_post_key(URL, content), content=content)
         for content in (Content(bytes(range(256)), "application/x"), Content(b"", ""))
     ]
-    pages = [Page(request, 200, HEADERS, Body(1, 1, "xxh3:1", b"x")) for request in posts]
+    pages = [Response(request, 200, HEADERS, Body(1, 1, "xxh3:1", b"x")) for request in posts]
     mark = await kept(tmp_path, *(Result(page.request, page) for page in pages))
-    assert [page.request for page in stored_pages(tmp_path, mark)] == posts
+    assert [page.request for page in read_pages(tmp_path, mark)] == posts
 
 
 async def test_only_pages_that_succeeded_are_kept(tmp_path: Path) -> None:
@@ -67,16 +69,18 @@ async def test_only_pages_that_succeeded_are_kept(tmp_path: Path) -> None:
     body = Body(1, 1, "", b"x")
     files = Request(URL, kind="file")
     mark = await kept(
-        tmp_path, Result(REQUEST, Page(REQUEST, 404, HEADERS, body)), Result(files, Page(files, 200, HEADERS, body))
+        tmp_path,
+        Result(REQUEST, Response(REQUEST, 404, HEADERS, body)),
+        Result(files, Response(files, 200, HEADERS, body)),
     )
-    assert list(stored_pages(tmp_path, mark)) == []
+    assert list(read_pages(tmp_path, mark)) == []
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "changed", "head"])
 async def test_damage_is_told(tmp_path: Path, damage: str) -> None:
     """What is not what was committed is an error with the path, not a wrong page."""
-    mark = await kept(tmp_path, Result(REQUEST, Page(REQUEST, 200, HEADERS, Body(3, 3, "", b"abc"))))
-    path = tmp_path / NAME
+    mark = await kept(tmp_path, Result(REQUEST, Response(REQUEST, 200, HEADERS, Body(3, 3, "", b"abc"))))
+    path = tmp_path / STORE_NAME
     data = path.read_bytes()
     match damage:
         case "cut":
@@ -88,4 +92,4 @@ async def test_damage_is_told(tmp_path: Path, damage: str) -> None:
         case _:
             path.write_bytes(b"\xff" * len(data))
     with pytest.raises(SinkError, match=r"pages\.store"):
-        list(stored_pages(tmp_path, mark))
+        list(read_pages(tmp_path, mark))

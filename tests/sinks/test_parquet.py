@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 import pytest
 
-from scraper.errors import MissingExtra
-from scraper.model import Harvest, Item, Result
+from scraper.errors import MissingExtraError
+from scraper.model import Extraction, Item, Result
 from scraper.sinks import parquet
 from scraper.sinks.interface import Sink
 from scraper.sinks.parquet import ParquetSink
-from scraper.testing.fakes import make_page, make_request
+from scraper.testing.fakes import make_request, make_response
 from scraper.testing.sink_contract import SinkContract
 
 pytest.importorskip("pyarrow")
@@ -46,12 +46,12 @@ class TestParquetSinkOfSmallParts(TestParquetSink):
 
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(parquet, "PART_ROWS", 2)
+        monkeypatch.setattr(parquet, "MAX_PART_ROWS", 2)
 
 
 def result(number: int, **fields: Any) -> Result:
     request = make_request(f"http://a.example/{number}")
-    return Result(request, make_page(request, ""), Harvest(items=(Item({"n": number, **fields}),)))
+    return Result(request, make_response(request, ""), Extraction(items=(Item({"n": number, **fields}),)))
 
 
 async def test_columns_have_the_kinds_of_their_fields(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ async def test_columns_have_the_kinds_of_their_fields(tmp_path: Path) -> None:
 
 async def test_a_tail_outlives_the_mark_that_needs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A crash after a part was written and before its mark was settled goes back to the tail."""
-    monkeypatch.setattr(parquet, "PART_ROWS", 3)
+    monkeypatch.setattr(parquet, "MAX_PART_ROWS", 3)
     sink = ParquetSink(tmp_path, {"n": "int"})
     await sink.open(None)
     sink.write(result(1))
@@ -102,7 +102,7 @@ async def test_a_tail_outlives_the_mark_that_needs_it(tmp_path: Path, monkeypatc
 
 async def test_a_part_has_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers can take a part of a part."""
-    monkeypatch.setattr(parquet, "GROUP_ROWS", 2)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 2)
     sink = ParquetSink(tmp_path, {"n": "int"})
     await sink.open(None)
     for number in range(5):
@@ -115,5 +115,5 @@ def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
     """The run does not begin."""
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
-    with pytest.raises(MissingExtra, match=r"scraper\[parquet\]"):
+    with pytest.raises(MissingExtraError, match=r"scraper\[parquet\]"):
         ParquetSink(tmp_path, {})

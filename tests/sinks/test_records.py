@@ -11,20 +11,20 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scraper.model import (
+    Attempt,
     Body,
     ErrorKind,
+    Extraction,
     Failure,
-    Harvest,
+    FieldError,
     Headers,
     Hop,
     Item,
     NotModified,
-    Page,
-    Rejected,
+    Response,
     Result,
-    Try,
 )
-from scraper.sinks.records import BODY_SHOWN, as_text, item_record, page_record, timestamp, to_json
+from scraper.sinks.records import MAX_POST_BODY_CHARS, as_text, iso_timestamp, item_record, page_record, to_json
 from scraper.testing.fakes import make_request
 from scraper.testing.frontier_contract import make_post
 
@@ -33,9 +33,9 @@ HEADERS = Headers([(b"Server", b"x"), (b"Content-TYPE", b"text/html; charset=utf
 BODY = Body(size=30, wire_size=12, digest="xxh3:0123", data=b"x" * 30)
 
 
-def page(status: int = 200, **changes: Any) -> Page:
+def page(status: int = 200, **changes: Any) -> Response:
     request = make_request(URL, **changes)
-    return Page(request, status, HEADERS, BODY, started_at=1_700_000_000.1239, elapsed=0.12346)
+    return Response(request, status, HEADERS, BODY, started_at=1_700_000_000.1239, elapsed=0.12346)
 
 
 def test_a_page_has_every_documented_key() -> None:
@@ -100,16 +100,16 @@ def test_not_modified_is_status_304_without_error() -> None:
 
 def test_the_digest_stands_under_its_algorithm() -> None:
     """A sha256 digest is under `sha256`."""
-    outcome = Page(make_request(URL), 200, HEADERS, Body(1, 1, "sha256:abcd", b"x"))
+    outcome = Response(make_request(URL), 200, HEADERS, Body(1, 1, "sha256:abcd", b"x"))
     assert page_record(Result(outcome.request, outcome))["sha256"] == "abcd"
 
 
 def test_what_was_found_is_told_only_when_there_is_something() -> None:
     """canonical_url, noindex, duplicate_of, items, rejected and problem appear with a value only."""
     outcome = page()
-    harvest = Harvest(
+    harvest = Extraction(
         items=(Item({}), Item({})),
-        rejected=(Rejected("price", "not a number", 1),),
+        field_errors=(FieldError("price", "not a number", 1),),
         canonical="https://books.example/c",
         noindex=True,
         problem="text was cut",
@@ -174,7 +174,7 @@ def test_values_in_json(value: object, expected: object) -> None:
 @pytest.mark.parametrize("instant", [float("inf"), float("nan"), 1e30, -1e30])
 def test_an_instant_that_is_no_date_is_null(instant: float) -> None:
     """`timestamp` gives None rather than raise."""
-    assert timestamp(instant) is None
+    assert iso_timestamp(instant) is None
 
 
 @given(st.floats(-6e10, 2.5e11) | st.builds(float.__add__, st.integers(0, 2**32).map(float), st.floats(-1e-3, 1e-3)))
@@ -183,7 +183,7 @@ def test_an_instant_that_is_no_date_is_null(instant: float) -> None:
 @example(-0.5)
 def test_an_instant_is_cut_to_milliseconds(instant: float) -> None:
     """As `datetime` writes it, whose last microsecond may be rounded up into the next second."""
-    assert timestamp(instant) == datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    assert iso_timestamp(instant) == datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 ANYTHING = st.recursive(
@@ -219,10 +219,10 @@ def test_a_number_of_thousands_of_digits_is_hexadecimal(make: Callable[[], objec
 def test_what_was_posted_is_told() -> None:
     """`method` and the beginning of the content stand in the record of a POST, and in no other."""
     request = make_post(URL, '{"q":"ä"}'.encode())
-    record = page_record(Result(request, Page(request, 200, HEADERS, BODY)))
+    record = page_record(Result(request, Response(request, 200, HEADERS, BODY)))
     assert (record["method"], record["body"], record["url"]) == ("POST", '{"q":"ä"}', URL)
     long = make_post(URL, "ä".encode() * 9_000 + b"\xff")
-    assert page_record(Result(long, Page(long, 200, HEADERS, BODY)))["body"] == "ä" * BODY_SHOWN + "..."
+    assert page_record(Result(long, Response(long, 200, HEADERS, BODY)))["body"] == "ä" * MAX_POST_BODY_CHARS + "..."
     assert not {"method", "body", "tries"} & page_record(Result(make_request(URL), page())).keys()
 
 
@@ -230,7 +230,7 @@ def test_a_post_that_was_redirected_is_told_at_its_hop() -> None:
     """The answer may be that of a GET; then the record is a GET's."""
     hops = (Hop("https://a.example/1", 307), Hop("https://a.example/2", 303), Hop("https://a.example/3", 302))
     request = make_request(URL, hops=hops, posts=("POST 0 https://a.example/1", "POST 0 https://a.example/2"))
-    record = page_record(Result(request, Page(request, 200, HEADERS, BODY)))
+    record = page_record(Result(request, Response(request, 200, HEADERS, BODY)))
     assert [hop.get("method") for hop in record["redirects"]] == ["POST", "POST", None]
     assert not {"method", "body"} & record.keys()
 
@@ -238,11 +238,11 @@ def test_a_post_that_was_redirected_is_told_at_its_hop() -> None:
 def test_tries_that_failed_are_told() -> None:
     """Each with when, what, how long, and how long the next one was to wait; before a redirect also where."""
     tries = (
-        Try(4, 1_700_000_000.5, 503, None, "Retry-After: 1", 0.0204, 1.05),
-        Try(5, 1_700_000_002.0, None, "timeout", "the server fell silent", 30.0, 0.0, 1),
+        Attempt(4, 1_700_000_000.5, 503, None, "Retry-After: 1", 0.0204, 1.05),
+        Attempt(5, 1_700_000_002.0, None, "timeout", "the server fell silent", 30.0, 0.0, 1),
     )
     request = make_request(URL, hops=(Hop("https://a.example/1", 301),), tries=tries)
-    assert page_record(Result(request, Page(request, 200, HEADERS, BODY)))["tries"] == [
+    assert page_record(Result(request, Response(request, 200, HEADERS, BODY)))["tries"] == [
         {
             "attempt": 4,
             "at": "2023-11-14T22:13:20.500Z",

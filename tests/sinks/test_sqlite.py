@@ -110,7 +110,7 @@ async def test_a_failed_flush_keeps_its_rows(tmp_path: Path) -> None:
         other.execute("DROP TABLE items")
         with pytest.raises(SinkError, match="no such table"):
             await sink.flush()
-        other.execute(sink._create)
+        other.execute(sink._create_table)
     assert await sink.flush() == "1"
     await sink.aclose()
     assert query(tmp_path, "SELECT n FROM items") == [(1,)]

@@ -9,15 +9,17 @@ import sys
 import pytest
 
 from scraper.errors import SinkError
-from scraper.model import Harvest, Item, Result
+from scraper.model import Extraction, Item, Result
 from scraper.sinks.stdout import StdoutSink
-from scraper.testing.fakes import make_page, make_request
+from scraper.testing.fakes import make_request, make_response
 
 REQUEST = make_request("http://a.example/")
 
 
 def result(*numbers: int) -> Result:
-    return Result(REQUEST, make_page(REQUEST, ""), Harvest(items=tuple(Item({"n": number}) for number in numbers)))
+    return Result(
+        REQUEST, make_response(REQUEST, ""), Extraction(items=tuple(Item({"n": number}) for number in numbers))
+    )
 
 
 async def test_items_are_printed_when_they_are_flushed(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -36,7 +36,7 @@ def test_a_rate_remembers_little(amounts: list[tuple[float, float]]) -> None:
     rate = RollingRate()
     for at, amount in amounts:
         rate.add(at, amount)
-    assert len(rate._seconds) <= WINDOW_SECONDS
+    assert len(rate._sums) <= WINDOW_SECONDS
 
 
 @settings(deadline=None)

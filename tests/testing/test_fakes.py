@@ -10,19 +10,19 @@ import pytest
 from scraper.errors import SinkError
 from scraper.extract.interface import Extractor
 from scraper.fetch.interface import Fetcher
-from scraper.model import ErrorKind, Failure, Page, Request
+from scraper.model import ErrorKind, Failure, Request, Response
 from scraper.sinks.interface import Sink
 from scraper.testing.fakes import (
     FakeExtractor,
     FakeFetcher,
     FakeSink,
-    failure,
-    make_page,
+    fail_with,
     make_request,
+    make_response,
     make_result,
     make_url,
-    redirect,
-    status,
+    redirect_to,
+    with_status,
 )
 from scraper.testing.virtual_loop import virtual_run
 
@@ -46,16 +46,16 @@ def test_urls_are_taken_apart(href: str, host: str, origin: str, target: str) ->
 async def test_the_script_answers_turn_by_turn() -> None:
     """Each time a URL is asked it gets its next answer, with the request filled in; the last one stays."""
     url = "http://a.example/"
-    fetcher: Fetcher = FakeFetcher({url: [failure(ErrorKind.TIMEOUT), status(503, Retry_After="5"), "<p>hi"]})
+    fetcher: Fetcher = FakeFetcher({url: [fail_with(ErrorKind.TIMEOUT), with_status(503, Retry_After="5"), "<p>hi"]})
     request = make_request(url, depth=3)
     first, second, third, fourth = [await fetcher.fetch(request) for _ in range(4)]
     assert isinstance(first, Failure)
     assert (first.error, first.request) == (ErrorKind.TIMEOUT, request)
-    assert isinstance(second, Page)
+    assert isinstance(second, Response)
     assert (second.status, second.headers.get("retry-after")) == (503, "5")
-    assert isinstance(third, Page)
+    assert isinstance(third, Response)
     assert third.body.read() == b"<p>hi"
-    assert fourth == third or isinstance(fourth, Page)
+    assert fourth == third or isinstance(fourth, Response)
 
 
 @virtual_run
@@ -63,7 +63,7 @@ async def test_unknown_urls_are_404_and_exceptions_are_raised() -> None:
     """What the script does not know is a 404 page; an exception in it is a bug to be raised."""
     fetcher = FakeFetcher({"http://a.example/bug": ZeroDivisionError("bug")})
     answer = await fetcher.fetch(make_request("http://a.example/none"))
-    assert isinstance(answer, Page)
+    assert isinstance(answer, Response)
     assert answer.status == 404
     with pytest.raises(ZeroDivisionError):
         await fetcher.fetch(make_request("http://a.example/bug"))
@@ -78,8 +78,8 @@ async def test_latency_passes_on_the_loops_clock_and_overlap_is_counted() -> Non
             group.create_task(fetcher.fetch(make_request(href)))
     await fetcher.fetch(make_request("http://b.example/2"))
     assert [(call.started, call.ended) for call in fetcher.calls] == [(0, 2), (0, 2), (0, 1), (2, 3)]
-    assert fetcher.starts("b.example") == [0, 2]
-    assert (fetcher.peak, fetcher.peaks) == (3, {"a.example": 2, "b.example": 1})
+    assert fetcher.start_times("b.example") == [0, 2]
+    assert (fetcher.max_concurrent, fetcher.max_concurrent_by_host) == (3, {"a.example": 2, "b.example": 1})
 
 
 @virtual_run
@@ -90,29 +90,29 @@ async def test_a_cancelled_fetch_is_over() -> None:
         async with asyncio.timeout(1):
             await fetcher.fetch(make_request("http://a.example/"))
     await fetcher.fetch(make_request("http://a.example/"))
-    assert (fetcher.calls[0].ended, fetcher.peak) == (1.0, 1)
+    assert (fetcher.calls[0].ended, fetcher.max_concurrent) == (1.0, 1)
 
 
 @virtual_run
 async def test_scripts_may_compute() -> None:
     """A function in the script sees the request."""
 
-    def answer(request: Request) -> Page:
-        return make_page(request, request.label or "")
+    def answer(request: Request) -> Response:
+        return make_response(request, request.label or "")
 
-    fetcher = FakeFetcher({"http://a.example/": answer, "http://a.example/old": redirect("/new", 308)})
+    fetcher = FakeFetcher({"http://a.example/": answer, "http://a.example/old": redirect_to("/new", 308)})
     page = await fetcher.fetch(make_request("http://a.example/", label="seen"))
     moved = await fetcher.fetch(make_request("http://a.example/old"))
-    assert isinstance(page, Page)
+    assert isinstance(page, Response)
     assert page.body.data == b"seen"
-    assert isinstance(moved, Page)
+    assert isinstance(moved, Response)
     assert (moved.status, moved.headers.get("location")) == (308, "/new")
 
 
 def test_the_extractor_finds_what_its_map_says() -> None:
     """Addresses become links, mappings items; it can be sent to another process as the port demands."""
     extractor: Extractor = FakeExtractor({"http://a.example/": ["http://a.example/x", {"title": "A"}]})
-    harvest = pickle.loads(pickle.dumps(extractor)).extract(make_page("http://a.example/"))
+    harvest = pickle.loads(pickle.dumps(extractor)).extract(make_response("http://a.example/"))
     assert [link.url.href for link in harvest.links] == ["http://a.example/x"]
     assert [item.fields for item in harvest.items] == [{"title": "A"}]
 
@@ -137,8 +137,8 @@ async def test_the_sink_forgets_what_was_not_settled() -> None:
 
 @virtual_run
 async def test_the_sink_can_run_out_of_space() -> None:
-    """`fail_at` makes a flush fail as a full disk does."""
-    sink = FakeSink(fail_at=1)
+    """`fail_after` makes a flush fail as a full disk does."""
+    sink = FakeSink(fail_after=1)
     await sink.open(None)
     for n in range(2):
         sink.write(make_result(f"http://a.example/{n}"))

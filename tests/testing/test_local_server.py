@@ -7,7 +7,15 @@ import asyncio
 import httpx
 import pytest
 
-from scraper.testing.local_server import Asked, Raw, Reply, Site, reset, says, stall
+from scraper.testing.local_server import (
+    LocalServer,
+    RawHandler,
+    ReceivedRequest,
+    Reply,
+    never_respond,
+    reset_connection,
+    send_raw,
+)
 
 
 def client() -> httpx.AsyncClient:
@@ -16,7 +24,7 @@ def client() -> httpx.AsyncClient:
 
 async def test_replies_are_sent_as_written() -> None:
     """Status, headers and body of a reply reach the client; unknown paths are 404."""
-    async with Site({"/": Reply(418, b"tea", {"X-Kind": "green"})}) as site, client() as http:
+    async with LocalServer({"/": Reply(418, b"tea", {"X-Kind": "green"})}) as site, client() as http:
         answer = await http.get(site.url("/"))
         assert (answer.status_code, answer.content, answer.headers["x-kind"]) == (418, b"tea", "green")
         assert (await http.get(site.url("/nowhere"))).status_code == 404
@@ -24,41 +32,41 @@ async def test_replies_are_sent_as_written() -> None:
 
 async def test_requests_are_recorded_in_order_with_time_and_connection() -> None:
     """One kept-alive connection carries all requests; each is recorded with its instant, method and target."""
-    async with Site({"*": Reply(body=b"x")}) as site, client() as http:
+    async with LocalServer({"*": Reply(body=b"x")}) as site, client() as http:
         await http.get(site.url("/a?q=1"), headers={"X-Who": "me"})
         await http.post(site.url("/b"), content=b"posted")
     assert [(r.method, r.target, r.connection) for r in site.requests] == [("GET", "/a?q=1", 1), ("POST", "/b", 1)]
     assert site.requests[0].at <= site.requests[1].at
     assert (site.requests[0].headers.get("x-who"), site.requests[1].body) == ("me", b"posted")
-    assert [r.target for r in site.asked("/a")] == ["/a?q=1"]
+    assert [r.target for r in site.requests_for("/a")] == ["/a?q=1"]
 
 
 async def test_a_list_of_routes_answers_turn_by_turn() -> None:
     """The first, second ... request gets the first, second ... reply, and the last one stays."""
-    async with Site({"/": [Reply(503), Reply(500), Reply(200)]}) as site, client() as http:
+    async with LocalServer({"/": [Reply(503), Reply(500), Reply(200)]}) as site, client() as http:
         assert [(await http.get(site.url())).status_code for _ in range(4)] == [503, 500, 200, 200]
 
 
 async def test_a_function_sees_the_request() -> None:
     """A route may be computed from what was asked."""
 
-    async def echo(asked: Asked) -> Reply:
+    async def echo(asked: ReceivedRequest) -> Reply:
         return Reply(body=asked.target.encode())
 
-    async with Site({"*": echo}) as site, client() as http:
+    async with LocalServer({"*": echo}) as site, client() as http:
         assert (await http.get(site.url("/me?x"))).content == b"/me?x"
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
 async def test_pieces_of_a_body_arrive_whole(chunked: bool) -> None:
     """A body in pieces is the same body, with a length or in chunks."""
-    async with Site({"/": Reply(body=[b"ab", b"cd"], chunked=chunked, pause=0.001)}) as site, client() as http:
+    async with LocalServer({"/": Reply(body=[b"ab", b"cd"], chunked=chunked, pause=0.001)}) as site, client() as http:
         assert (await http.get(site.url())).content == b"abcd"
 
 
 async def test_a_reply_may_close_the_connection() -> None:
     """After `close` the next request comes on a new connection."""
-    async with Site({"/": Reply(close=True)}) as site, client() as http:
+    async with LocalServer({"/": Reply(close=True)}) as site, client() as http:
         await http.get(site.url())
         await http.get(site.url())
     assert [r.connection for r in site.requests] == [1, 2]
@@ -67,17 +75,17 @@ async def test_a_reply_may_close_the_connection() -> None:
 @pytest.mark.parametrize(
     ("raw", "error"),
     [
-        (reset, httpx.ReadError),
-        (stall, httpx.ReadTimeout),
-        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), httpx.RemoteProtocolError),
-        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", b"half", then=reset), httpx.ReadError),
-        (says(b"\x00garbage\r\n\r\n"), httpx.RemoteProtocolError),
+        (reset_connection, httpx.ReadError),
+        (never_respond, httpx.ReadTimeout),
+        (send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), httpx.RemoteProtocolError),
+        (send_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", b"half", then=reset_connection), httpx.ReadError),
+        (send_raw(b"\x00garbage\r\n\r\n"), httpx.RemoteProtocolError),
     ],
     ids=["reset", "stall", "truncated", "reset-in-body", "garbage"],
 )
-async def test_a_server_may_misbehave(raw: Raw, error: type[Exception]) -> None:
+async def test_a_server_may_misbehave(raw: RawHandler, error: type[Exception]) -> None:
     """Raw routes reset, stall, lie and babble, and the site closes cleanly after them."""
-    async with Site({"/": raw}) as site, httpx.AsyncClient(trust_env=False, timeout=0.2) as http:
+    async with LocalServer({"/": raw}) as site, httpx.AsyncClient(trust_env=False, timeout=0.2) as http:
         with pytest.raises(error):
             await http.get(site.url())
 
@@ -86,12 +94,12 @@ async def test_closing_does_not_wait_for_idle_or_stalled_clients() -> None:
     """Open connections, idle and stalled, are dropped when the site closes."""
     asked = asyncio.Event()
 
-    async def note(_: Asked) -> Raw:
+    async def note(_: ReceivedRequest) -> RawHandler:
         asked.set()
-        return stall
+        return never_respond
 
     async with asyncio.timeout(5):
-        async with Site({"/": note}) as site:
+        async with LocalServer({"/": note}) as site:
             _, idle = await asyncio.open_connection("127.0.0.1", site.port)
             _, stalled = await asyncio.open_connection("127.0.0.1", site.port)
             stalled.write(b"GET / HTTP/1.1\r\n\r\n")
@@ -105,11 +113,11 @@ async def test_closing_does_not_wait_for_idle_or_stalled_clients() -> None:
 async def test_a_failing_route_fails_the_test() -> None:
     """An exception in a route's function is not swallowed: it leaves the `async with` block."""
 
-    async def broken(asked: Asked) -> Reply:
+    async def broken(asked: ReceivedRequest) -> Reply:
         raise AssertionError(f"{asked.target} was asked")
 
     async def visit() -> None:
-        async with Site({"/": broken}) as site, client() as http:
+        async with LocalServer({"/": broken}) as site, client() as http:
             await http.get(site.url())
 
     with pytest.raises(ExceptionGroup) as caught:

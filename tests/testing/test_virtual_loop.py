@@ -12,7 +12,7 @@ import pytest
 
 from scraper.clock import Clock
 from scraper.testing import virtual_loop
-from scraper.testing.virtual_loop import Deadlock, VirtualLoop, run, virtual_run
+from scraper.testing.virtual_loop import DeadlockError, VirtualLoop, run, virtual_run
 
 DAY = 86_400.0
 
@@ -141,13 +141,13 @@ def test_a_deadlock_is_an_error_that_names_the_tasks() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(asyncio.Event().wait(), name="waits-for-godot")
 
-    with pytest.raises(Deadlock, match="waits-for-godot"):
+    with pytest.raises(DeadlockError, match="waits-for-godot"):
         run(main())
 
 
 def test_a_thread_that_never_answers_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted work that is silent for longer than the limit ends the run."""
-    monkeypatch.setattr(virtual_loop, "LIMIT", 0.05)
+    monkeypatch.setattr(virtual_loop, "REAL_WORK_TIMEOUT_SECONDS", 0.05)
     release = threading.Event()
 
     async def main() -> None:
@@ -156,7 +156,7 @@ def test_a_thread_that_never_answers_is_an_error(monkeypatch: pytest.MonkeyPatch
         await stuck
 
     threading.Timer(0.3, release.set).start()
-    with pytest.raises(Deadlock, match="has not answered"):
+    with pytest.raises(DeadlockError, match="has not answered"):
         run(main())
 
 

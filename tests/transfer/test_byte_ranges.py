@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from scraper.transfer.byte_ranges import MOST_RANGES, Range, Ranges, Share, Task, next_task
+from scraper.transfer.byte_ranges import MAX_RANGES, ByteRange, RangeSet, Segment, SegmentSpec, next_segment
 
 TOTAL = 60
 BYTE = st.integers(0, TOTAL)
@@ -20,9 +20,9 @@ class File(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.have = Ranges()
+        self.have = RangeSet()
         self.bytes: set[int] = set()
-        self.shares: list[Share] = []
+        self.shares: list[Segment] = []
         self.brought: list[int] = []
 
     @rule(start=BYTE, stop=BYTE)
@@ -34,20 +34,20 @@ class File(RuleBasedStateMachine):
 
     @rule(least=st.integers(1, 8))
     def another_stream_begins(self, least: int) -> None:
-        task = next_task(self.have, TOTAL, self.shares, least)
+        task = next_segment(self.have, TOTAL, self.shares, least)
         if task is None:
             return
-        if task.parent is not None:
+        if task.split_from is not None:
             assert task.range.size >= least
-            assert task.parent.left - task.range.size >= least
-            task.parent.stop = task.range.start
-        self.shares.append(Share(*task.range))
+            assert task.split_from.remaining - task.range.size >= least
+            task.split_from.stop = task.range.start
+        self.shares.append(Segment(*task.range))
 
     @precondition(lambda self: self.shares)
     @rule(data=st.data(), size=st.integers(1, 9))
     def bytes_come(self, data: st.DataObject, size: int) -> None:
         share = data.draw(st.sampled_from(self.shares))
-        size = min(size, share.left)
+        size = min(size, share.remaining)
         self.brought += range(share.at, share.at + size)
         share.at += size
 
@@ -77,7 +77,7 @@ class File(RuleBasedStateMachine):
         assert {n for gap in gaps for n in range(*gap)} == set(range(TOTAL)) - self.bytes
         pairs = [list(pair) for pair in self.have]
         assert all(before[1] < after[0] for before, after in itertools.pairwise(pairs))
-        read = Ranges.read(pairs, TOTAL)
+        read = RangeSet.from_json(pairs, TOTAL)
         assert read is not None
         assert list(read) == list(self.have)
 
@@ -94,22 +94,22 @@ TestFile = File.TestCase
 
 def test_gaps_that_nobody_fills_come_first() -> None:
     """The first hole without a stream is the next task; then the larger share is halved."""
-    lead, other = Share(10, 20), Share(40, 60)
-    assert next_task(Ranges([(0, 10)]), 60, [lead, other], 5) == Task(Range(20, 40), None)
-    assert next_task(Ranges([(0, 10), (20, 40)]), 60, [lead, other], 5) == Task(Range(50, 60), other)
-    assert next_task(Ranges([(0, 10), (20, 40)]), 60, [lead, other], 11) is None
+    lead, other = Segment(10, 20), Segment(40, 60)
+    assert next_segment(RangeSet([(0, 10)]), 60, [lead, other], 5) == SegmentSpec(ByteRange(20, 40), None)
+    assert next_segment(RangeSet([(0, 10), (20, 40)]), 60, [lead, other], 5) == SegmentSpec(ByteRange(50, 60), other)
+    assert next_segment(RangeSet([(0, 10), (20, 40)]), 60, [lead, other], 11) is None
 
 
 def test_the_number_of_ranges_is_bounded() -> None:
     """A file in very many pieces is not divided further."""
-    have = Ranges((4 * n, 4 * n + 3) for n in range(MOST_RANGES - 1))
-    share = Share(4 * MOST_RANGES, 10_000)
+    have = RangeSet((4 * n, 4 * n + 3) for n in range(MAX_RANGES - 1))
+    share = Segment(4 * MAX_RANGES, 10_000)
     have.add(0, 4)
-    for gap in have.missing(4 * MOST_RANGES)[:-1]:
-        assert next_task(have, 10_000, [share], 1) == Task(gap, None)
+    for gap in have.missing(4 * MAX_RANGES)[:-1]:
+        assert next_segment(have, 10_000, [share], 1) == SegmentSpec(gap, None)
         break
-    full = [Share(gap.start, gap.stop) for gap in have.missing(10_000)]
-    assert next_task(have, 10_000, full, 1) is None
+    full = [Segment(gap.start, gap.stop) for gap in have.missing(10_000)]
+    assert next_segment(have, 10_000, full, 1) is None
 
 
 @pytest.mark.parametrize(
@@ -129,16 +129,16 @@ def test_the_number_of_ranges_is_bounded() -> None:
         [[4, 9], [0, 2]],
         [[0, 101]],
         [[0, "5"]],
-        [[2 * n, 2 * n + 1] for n in range(MOST_RANGES + 1)],
+        [[2 * n, 2 * n + 1] for n in range(MAX_RANGES + 1)],
     ],
     ids=str,
 )
 def test_what_cannot_be_is_not_believed(raw: object) -> None:
     """A note's ranges are in order, apart, not empty and within the file, or the note is not trusted."""
-    assert Ranges.read(raw, 100) is None
+    assert RangeSet.from_json(raw, 100) is None
 
 
 @given(st.lists(st.tuples(BYTE, BYTE)))
 def test_the_order_of_adding_does_not_matter(pairs: list[tuple[int, int]]) -> None:
     """A set of bytes is the same whichever came first."""
-    assert list(Ranges(pairs)) == list(Ranges(reversed(pairs)))
+    assert list(RangeSet(pairs)) == list(RangeSet(reversed(pairs)))

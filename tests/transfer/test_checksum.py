@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.model import Headers
-from scraper.transfer.checksum import DIGEST_BYTES, MAX_HEADER, Checksum, expected_from_headers, parse_checksum
+from scraper.transfer.checksum import DIGEST_BYTES, MAX_FIELD_CHARS, Checksum, checksums_from_headers, parse_checksum
 
 BODY = b"hello\n"
 HEX = {name: hashlib.new(name, BODY).hexdigest() for name in DIGEST_BYTES}
@@ -19,14 +19,14 @@ B64 = {name: base64.b64encode(bytes.fromhex(text)).decode() for name, text in HE
 
 def expected(*pairs: tuple[str, str], partial: bool = False) -> list[str]:
     headers = Headers([(name.encode(), value.encode("latin-1")) for name, value in pairs])
-    return [checksum.algorithm for checksum in expected_from_headers(headers, partial=partial)]
+    return [checksum.algorithm for checksum in checksums_from_headers(headers, partial=partial)]
 
 
 @pytest.mark.parametrize("algorithm", DIGEST_BYTES)
 def test_a_checksum_makes_its_hash(algorithm: str) -> None:
     """`new` gives a hash that ends at `hexdigest` for the right bytes."""
     checksum = Checksum(algorithm, HEX[algorithm])
-    made = checksum.new()
+    made = checksum.new_hash()
     made.update(BODY)
     assert made.hexdigest() == checksum.hexdigest
     assert parse_checksum(str(checksum)) == checksum
@@ -99,7 +99,7 @@ def test_a_column_names_the_algorithm() -> None:
         pytest.param("Repr-Digest", f"sha-256=:{B64['sha256']}: junk", [], id="9530 with junk"),
         pytest.param("Repr-Digest", f"unixsum=:AAE=:, sha-256=:{B64['sha256']}:", ["sha256"], id="9530, unknown first"),
         pytest.param("Repr-Digest", f"sha-256=:{B64['md5']}:", [], id="9530, wrong length"),
-        pytest.param("Repr-Digest", f"sha-256=:{'A' * MAX_HEADER}:", [], id="9530, too long"),
+        pytest.param("Repr-Digest", f"sha-256=:{'A' * MAX_FIELD_CHARS}:", [], id="9530, too long"),
         pytest.param("Content-Digest", f"sha-256=:{B64['sha256']}:", [], id="of the content, not of the file"),
         pytest.param("Digest", f"SHA-256={B64['sha256']}", ["sha256"], id="RFC 3230"),
         pytest.param("Digest", f"MD5={B64['md5']},SHA={B64['sha1']},junk", ["sha1", "md5"], id="3230, three"),
@@ -119,7 +119,7 @@ def test_headers_state_checksums(name: str, value: str, algorithms: list[str]) -
     """Each header is read by its own standard, and what does not follow it states nothing."""
     assert expected((name, value)) == algorithms
     assert all(
-        c.hexdigest == HEX[c.algorithm] for c in expected_from_headers(Headers([(name.encode(), value.encode())]))
+        c.hexdigest == HEX[c.algorithm] for c in checksums_from_headers(Headers([(name.encode(), value.encode())]))
     )
 
 
@@ -151,7 +151,7 @@ def test_of_contradicting_headers_the_newest_standard_counts() -> None:
     """One checksum an algorithm: Repr-Digest comes before Content-MD5."""
     other = base64.b64encode(bytes(16)).decode()
     headers = Headers([(b"Content-MD5", other.encode()), (b"Repr-Digest", f"md5=:{B64['md5']}:".encode())])
-    assert expected_from_headers(headers) == [Checksum("md5", HEX["md5"])]
+    assert checksums_from_headers(headers) == [Checksum("md5", HEX["md5"])]
 
 
 NAMES = st.sampled_from([b"Repr-Digest", b"Digest", b"Content-MD5", b"x-goog-hash", b"x-amz-checksum-sha256"])
@@ -162,7 +162,7 @@ VALUES = st.lists(PIECES).map(b"".join) | st.binary()
 @given(st.lists(st.tuples(NAMES, VALUES)))
 def test_no_header_raises(pairs: list[tuple[bytes, bytes]]) -> None:
     """Whatever servers send, each algorithm is stated at most once, and with a digest of its length."""
-    found = expected_from_headers(Headers(pairs))
+    found = checksums_from_headers(Headers(pairs))
     assert len({checksum.algorithm for checksum in found}) == len(found)
     assert all(len(bytes.fromhex(c.hexdigest)) == DIGEST_BYTES[c.algorithm] for c in found)
 

@@ -11,64 +11,70 @@ import orjson
 import pytest
 
 from scraper.downloader import Downloader, DownloadSummary
-from scraper.engine.connection_slots import SparePlaces
+from scraper.engine.connection_slots import ConnectionSlots
 from scraper.events import BytesReceived, Event
 from scraper.model import Outcome
-from scraper.testing.local_server import Reply, Site
+from scraper.testing.local_server import LocalServer, Reply
 from scraper.transport.settings import SegmentSettings
-from tests.downloads.servers import KIB, MIB, QUICK, content, fetch, files, manifest
-from tests.downloads.vault import Answer, Vault
+from tests.downloads.range_server import RangeReply, RangeServer
+from tests.downloads.servers import FAST_OPTIONS, KIB, MIB, content, read_files, read_manifest, run_download
 
 BODY, OTHER = content("one", 6 * MIB + 17), content("two", 6 * MIB + 17)
 TOTAL = len(BODY)
 EAGER = SegmentSettings(
-    smallest=512 * KIB, least=64 * KIB, slow_after=0.0, again_after=0.005, patience=0.0, gain=0.0, note_after=0.0
+    min_file_bytes=512 * KIB,
+    min_segment_bytes=64 * KIB,
+    slow_after=0.0,
+    check_interval=0.005,
+    max_remaining_seconds=0.0,
+    min_speedup=0.0,
+    save_interval=0.0,
 )
 
 
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every transfer counts as slow at once."""
-    monkeypatch.setattr("scraper.downloads.options.SegmentSettings", lambda most: replace(EAGER, most=most))
+    monkeypatch.setattr("scraper.downloads.options.SegmentSettings", lambda most: replace(EAGER, max_streams=most))
 
 
 @pytest.fixture
 def fragile(monkeypatch: pytest.MonkeyPatch) -> None:
     """After one failure there are no further streams."""
-    settings = replace(EAGER, failures=1)
-    monkeypatch.setattr("scraper.downloads.options.SegmentSettings", lambda most: replace(settings, most=most))
+    settings = replace(EAGER, max_failures=1)
+    monkeypatch.setattr("scraper.downloads.options.SegmentSettings", lambda most: replace(settings, max_streams=most))
 
 
-def both_die(number: int, answer: Answer) -> Answer:
+def both_die(number: int, answer: RangeReply) -> RangeReply:
     """The first two answers end after 1 MiB."""
     return replace(answer, die_at=MIB) if number <= 2 else answer
 
 
-async def run(vault: Vault, tmp_path: Path, **options: Any) -> tuple[DownloadSummary, dict[str, Any]]:
-    async with Site({"/f.bin": vault}) as site:
-        summary = await fetch([site.url("/f.bin")], tmp_path, **options)
-    return summary, manifest(tmp_path)[-1]
+async def run(vault: RangeServer, tmp_path: Path, **options: Any) -> tuple[DownloadSummary, dict[str, Any]]:
+    async with LocalServer({"/f.bin": vault}) as site:
+        summary = await run_download([site.url("/f.bin")], tmp_path, **options)
+    return summary, read_manifest(tmp_path)[-1]
 
 
 async def test_a_slow_file_comes_in_segments(tmp_path: Path) -> None:
     """Four streams bring it, each its own range with If-Range; the bytes, their hash and the record are right."""
-    vault = Vault(BODY, open_at=4)
+    vault = RangeServer(BODY, open_at=4)
     summary, record = await run(vault, tmp_path)
-    assert (summary.ok, files(tmp_path)) == (1, {"f.bin": BODY})
+    assert (summary.ok, read_files(tmp_path)) == (1, {"f.bin": BODY})
     assert record["sha256"] == hashlib.sha256(BODY).hexdigest()
-    assert record["notes"] == [f"in {len(vault.asked)} segments"]
-    assert vault.most == 4
-    assert vault.asked[0] is None
-    assert vault.asked[1] == f"bytes={TOTAL - TOTAL // 2}-{TOTAL - 1}"
+    assert record["notes"] == [f"in {len(vault.ranges_seen)} segments"]
+    assert vault.max_at_once == 4
+    assert vault.ranges_seen[0] is None
+    assert vault.ranges_seen[1] == f"bytes={TOTAL - TOTAL // 2}-{TOTAL - 1}"
     assert set(vault.conditions[1:]) == {'"v1"'}
     assert not list((tmp_path / ".scrape" / "download" / "parts").iterdir())
 
 
 async def test_a_date_vouches_too(tmp_path: Path) -> None:
     """Without an ETag, a Last-Modified that is old enough is sent in If-Range."""
-    vault = Vault(BODY, etag=None, open_at=2)
+    vault = RangeServer(BODY, etag=None, open_at=2)
     _, record = await run(vault, tmp_path)
-    assert files(tmp_path) == {"f.bin": BODY}
+    assert read_files(tmp_path) == {"f.bin": BODY}
     assert "segments" in record["notes"][0]
     assert set(vault.conditions[1:]) == {vault.modified}
 
@@ -76,24 +82,29 @@ async def test_a_date_vouches_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("vault", "options"),
     [
-        (Vault(BODY), {"segments": 1}),
-        (Vault(BODY), {"per_host": 1}),
-        (Vault(BODY), {"concurrency": 1}),
-        (Vault(BODY), {"rate": 0.01}),
-        (Vault(BODY, etag=None, modified=None), {}),
-        (Vault(BODY, etag='W/"v1"', modified=None), {}),
-        (Vault(BODY, lie=lambda _, answer: replace(answer, headers={**answer.headers, "Accept-Ranges": "none"})), {}),
-        (Vault(BODY[: 200 * KIB] + b"x" * 100 * KIB), {}),
+        (RangeServer(BODY), {"segments": 1}),
+        (RangeServer(BODY), {"per_host": 1}),
+        (RangeServer(BODY), {"concurrency": 1}),
+        (RangeServer(BODY), {"rate": 0.01}),
+        (RangeServer(BODY, etag=None, modified=None), {}),
+        (RangeServer(BODY, etag='W/"v1"', modified=None), {}),
+        (
+            RangeServer(
+                BODY, alter=lambda _, answer: replace(answer, headers={**answer.headers, "Accept-Ranges": "none"})
+            ),
+            {},
+        ),
+        (RangeServer(BODY[: 200 * KIB] + b"x" * 100 * KIB), {}),
     ],
     ids=["--segments 1", "--per-host 1", "--concurrency 1", "--rate", "no validator", "weak", "no ranges", "small"],
 )
-async def test_when_one_stream_is_all_there_is(tmp_path: Path, vault: Vault, options: dict[str, Any]) -> None:
+async def test_when_one_stream_is_all_there_is(tmp_path: Path, vault: RangeServer, options: dict[str, Any]) -> None:
     """No second request without leave of every limit, and of the server."""
     vault.opened.clear()
     vault.head_start = len(vault.body)
     _, record = await run(vault, tmp_path, **options)
-    assert files(tmp_path) == {"f.bin": vault.body}
-    assert vault.asked == [None]
+    assert read_files(tmp_path) == {"f.bin": vault.body}
+    assert vault.ranges_seen == [None]
     assert "notes" not in record
 
 
@@ -101,15 +112,15 @@ async def test_when_one_stream_is_all_there_is(tmp_path: Path, vault: Vault, opt
 async def test_our_own_limit_is_no_slowness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
     """A transfer that --limit-rate holds back is not divided: more streams would not be faster."""
     settings = replace(EAGER, slow_after=0.1)
-    monkeypatch.setattr("scraper.downloads.options.SegmentSettings", lambda most: replace(settings, most=most))
-    vault = Vault(BODY[: 2 * MIB], head_start=2 * MIB)
+    monkeypatch.setattr("scraper.downloads.options.SegmentSettings", lambda most: replace(settings, max_streams=most))
+    vault = RangeServer(BODY[: 2 * MIB], head_start=2 * MIB)
     await run(vault, tmp_path, **{option: 6 * MIB})
-    assert files(tmp_path) == {"f.bin": BODY[: 2 * MIB]}
-    assert vault.asked == [None]
+    assert read_files(tmp_path) == {"f.bin": BODY[: 2 * MIB]}
+    assert vault.ranges_seen == [None]
 
 
 def lie_to_segments(**changes: Any) -> Any:
-    def lie(number: int, answer: Answer) -> Answer:
+    def lie(number: int, answer: RangeReply) -> RangeReply:
         if number == 1:
             return answer
         headers = {**answer.headers, **changes.get("headers", {})}
@@ -143,10 +154,10 @@ def lie_to_segments(**changes: Any) -> Any:
 )  # fmt: skip
 async def test_a_segment_that_proves_nothing_is_dropped(tmp_path: Path, lie: Any) -> None:
     """One wrong answer, and the stream that is there goes on alone; nothing of it is in the file."""
-    vault = Vault(BODY, open_at=2, lie=lie)
+    vault = RangeServer(BODY, open_at=2, alter=lie)
     summary, record = await run(vault, tmp_path)
-    assert (summary.ok, files(tmp_path)) == (1, {"f.bin": BODY})
-    assert len(vault.asked) == 2
+    assert (summary.ok, read_files(tmp_path)) == (1, {"f.bin": BODY})
+    assert len(vault.ranges_seen) == 2
     assert record["attempts"] == 1
     assert record["last_modified"] == vault.modified
     assert "not in segments" in record["notes"][0]
@@ -155,45 +166,45 @@ async def test_a_segment_that_proves_nothing_is_dropped(tmp_path: Path, lie: Any
 async def test_the_entity_changes_between_segments(tmp_path: Path) -> None:
     """Two segments bring the old version, the third would bring the new one: all of the file is the old one."""
 
-    def lie(number: int, answer: Answer) -> Answer:
+    def lie(number: int, answer: RangeReply) -> RangeReply:
         if number == 3:
             vault.body, vault.etag = OTHER, '"v2"'
         return replace(answer, status=200, body=OTHER, headers={"ETag": '"v2"'}) if number >= 3 else answer
 
-    vault = Vault(BODY, open_at=3, lie=lie)
+    vault = RangeServer(BODY, open_at=3, alter=lie)
     await run(vault, tmp_path)
-    assert files(tmp_path) == {"f.bin": BODY}
+    assert read_files(tmp_path) == {"f.bin": BODY}
 
 
 async def test_a_new_etag_for_every_request(tmp_path: Path) -> None:
     """ETags that mean nothing prove nothing: the file comes in one stream."""
-    vault = Vault(BODY, open_at=2, lie=lambda n, a: replace(a, headers={**a.headers, "ETag": f'"{n}"'}))
+    vault = RangeServer(BODY, open_at=2, alter=lambda n, a: replace(a, headers={**a.headers, "ETag": f'"{n}"'}))
     await run(vault, tmp_path)
-    assert files(tmp_path) == {"f.bin": BODY}
-    assert len(vault.asked) == 2
+    assert read_files(tmp_path) == {"f.bin": BODY}
+    assert len(vault.ranges_seen) == 2
 
 
 @pytest.mark.parametrize("dying", [{2}, {1}, {1, 2}, {2, 3}], ids=["segment", "lead", "both", "two segments"])
 async def test_a_stream_that_dies_leaves_a_gap_that_is_filled(tmp_path: Path, dying: set[int]) -> None:
     """Whoever dies half-way, the bytes it brought are kept and the others are asked for; none comes twice."""
 
-    def lie(number: int, answer: Answer) -> Answer:
+    def lie(number: int, answer: RangeReply) -> RangeReply:
         return replace(answer, die_at=MIB // 2 + 5) if number in dying else answer
 
-    vault = Vault(BODY, open_at=3, lie=lie)
+    vault = RangeServer(BODY, open_at=3, alter=lie)
     summary, _ = await run(vault, tmp_path)
-    assert (summary.ok, files(tmp_path)) == (1, {"f.bin": BODY})
+    assert (summary.ok, read_files(tmp_path)) == (1, {"f.bin": BODY})
 
 
 @pytest.mark.usefixtures("fragile")
 async def test_all_die_and_a_retry_asks_for_the_gaps_alone(tmp_path: Path) -> None:
     """With every stream of the first attempt dead, later ones ask for nothing that is here."""
-    vault = Vault(BODY, open_at=2, lie=both_die)
+    vault = RangeServer(BODY, open_at=2, alter=both_die)
     summary, record = await run(vault, tmp_path, segments=2)
-    assert (summary.ok, files(tmp_path)) == (1, {"f.bin": BODY})
-    assert vault.asked[2].startswith(f"bytes={MIB}-")  # type: ignore[union-attr]
-    assert None not in vault.asked[1:]
-    assert vault.sent <= TOTAL + 2 * MIB
+    assert (summary.ok, read_files(tmp_path)) == (1, {"f.bin": BODY})
+    assert vault.ranges_seen[2].startswith(f"bytes={MIB}-")  # type: ignore[union-attr]
+    assert None not in vault.ranges_seen[1:]
+    assert vault.sent_bytes <= TOTAL + 2 * MIB
     assert record["attempts"] == 2
     assert f"resumed at {MIB}" in record["notes"]
 
@@ -202,28 +213,28 @@ async def test_all_die_and_a_retry_asks_for_the_gaps_alone(tmp_path: Path) -> No
 async def test_a_later_run_asks_for_the_gaps_alone(tmp_path: Path) -> None:
     """What two dead streams brought is believed as far as it was noted; the gaps are asked for one after the other."""
 
-    vault = Vault(BODY, open_at=2, lie=both_die)
-    async with Site({"/f.bin": vault}) as site:
-        await fetch([site.url("/f.bin")], tmp_path, segments=2, retries=0)
+    vault = RangeServer(BODY, open_at=2, alter=both_die)
+    async with LocalServer({"/f.bin": vault}) as site:
+        await run_download([site.url("/f.bin")], tmp_path, segments=2, retries=0)
         assert [path.name for path in tmp_path.glob("f.bin*")] == ["f.bin.part"]
         half = TOTAL - TOTAL // 2
-        vault.asked.clear()
-        vault.lie = lambda _, answer: answer
-        await fetch([site.url("/f.bin")], tmp_path, segments=1, retries=0)
-    assert files(tmp_path) == {"f.bin": BODY}
-    assert vault.asked == [f"bytes={MIB}-{half - 1}", f"bytes={half + MIB}-{TOTAL - 1}"]
+        vault.ranges_seen.clear()
+        vault.alter = lambda _, answer: answer
+        await run_download([site.url("/f.bin")], tmp_path, segments=1, retries=0)
+    assert read_files(tmp_path) == {"f.bin": BODY}
+    assert vault.ranges_seen == [f"bytes={MIB}-{half - 1}", f"bytes={half + MIB}-{TOTAL - 1}"]
 
 
 @pytest.mark.usefixtures("fragile")
 async def test_gaps_of_another_version_are_never_filled(tmp_path: Path) -> None:
     """The file has changed between two runs: all of it is the new one."""
 
-    vault = Vault(BODY, open_at=2, lie=both_die)
-    async with Site({"/f.bin": vault}) as site:
-        await fetch([site.url("/f.bin")], tmp_path, segments=2, retries=0)
-        vault.body, vault.etag, vault.lie = OTHER, '"v2"', lambda _, answer: answer
-        await fetch([site.url("/f.bin")], tmp_path, segments=2)
-    assert files(tmp_path) == {"f.bin": OTHER}
+    vault = RangeServer(BODY, open_at=2, alter=both_die)
+    async with LocalServer({"/f.bin": vault}) as site:
+        await run_download([site.url("/f.bin")], tmp_path, segments=2, retries=0)
+        vault.body, vault.etag, vault.alter = OTHER, '"v2"', lambda _, answer: answer
+        await run_download([site.url("/f.bin")], tmp_path, segments=2)
+    assert read_files(tmp_path) == {"f.bin": OTHER}
 
 
 @pytest.mark.parametrize("spoil", ["longer", "shorter", "ranges", "junk", "order"])
@@ -231,9 +242,9 @@ async def test_gaps_of_another_version_are_never_filled(tmp_path: Path) -> None:
 async def test_a_note_that_cannot_be_is_not_believed(tmp_path: Path, spoil: str) -> None:
     """When part and note do not fit each other, the file is asked for anew."""
 
-    vault = Vault(BODY, open_at=2, lie=both_die)
-    async with Site({"/f.bin": vault}) as site:
-        await fetch([site.url("/f.bin")], tmp_path, segments=2, retries=0)
+    vault = RangeServer(BODY, open_at=2, alter=both_die)
+    async with LocalServer({"/f.bin": vault}) as site:
+        await run_download([site.url("/f.bin")], tmp_path, segments=2, retries=0)
         (note,) = (tmp_path / ".scrape" / "download" / "parts").glob("*.json")
         stated = orjson.loads(note.read_bytes())
         part = tmp_path / "f.bin.part"
@@ -248,70 +259,70 @@ async def test_a_note_that_cannot_be_is_not_believed(tmp_path: Path, spoil: str)
                 note.write_bytes(orjson.dumps({**stated, "ranges": "all"}))
             case "order":
                 note.write_bytes(orjson.dumps({**stated, "ranges": [[9, 12], [3, 5]]}))
-        vault.asked.clear()
-        vault.lie = lambda _, answer: answer
-        await fetch([site.url("/f.bin")], tmp_path, segments=1)
-    assert files(tmp_path) == {"f.bin": BODY}
-    assert vault.asked == [None]
+        vault.ranges_seen.clear()
+        vault.alter = lambda _, answer: answer
+        await run_download([site.url("/f.bin")], tmp_path, segments=1)
+    assert read_files(tmp_path) == {"f.bin": BODY}
+    assert vault.ranges_seen == [None]
 
 
 @pytest.mark.usefixtures("fragile")
 async def test_what_lies_behind_the_first_gap_is_dropped_when_nothing_vouches_for_it(tmp_path: Path) -> None:
     """The server has lost its validators: the overlap vouches for the first range alone, and the rest comes again."""
 
-    vault = Vault(BODY, open_at=2, lie=both_die)
-    async with Site({"/f.bin": vault}) as site:
-        await fetch([site.url("/f.bin")], tmp_path, segments=2, retries=0)
+    vault = RangeServer(BODY, open_at=2, alter=both_die)
+    async with LocalServer({"/f.bin": vault}) as site:
+        await run_download([site.url("/f.bin")], tmp_path, segments=2, retries=0)
         (note,) = (tmp_path / ".scrape" / "download" / "parts").glob("*.json")
         note.write_bytes(orjson.dumps({**orjson.loads(note.read_bytes()), "etag": None, "modified": None}))
-        vault.asked.clear()
+        vault.ranges_seen.clear()
         vault.etag = vault.modified = None
-        vault.lie = lambda _, answer: replace(answer, die_at=MIB)
-        await fetch([site.url("/f.bin")], tmp_path, segments=2, retries=0)
+        vault.alter = lambda _, answer: replace(answer, die_at=MIB)
+        await run_download([site.url("/f.bin")], tmp_path, segments=2, retries=0)
         assert (tmp_path / "f.bin.part").read_bytes() == BODY[: 2 * MIB - 64 * KIB]
         assert "ranges" not in orjson.loads(note.read_bytes())
-        vault.lie = lambda _, answer: answer
-        await fetch([site.url("/f.bin")], tmp_path, segments=2)
-    assert files(tmp_path) == {"f.bin": BODY}
-    assert vault.asked == [f"bytes={MIB - 64 * KIB}-", f"bytes={2 * MIB - 128 * KIB}-"]
+        vault.alter = lambda _, answer: answer
+        await run_download([site.url("/f.bin")], tmp_path, segments=2)
+    assert read_files(tmp_path) == {"f.bin": BODY}
+    assert vault.ranges_seen == [f"bytes={MIB - 64 * KIB}-", f"bytes={2 * MIB - 128 * KIB}-"]
 
 
 async def test_a_checksum_is_of_the_whole(tmp_path: Path) -> None:
     """A file in segments that does not match its checksum gets no final name."""
     sums = tmp_path / "SHA256SUMS"
     sums.write_text(f"{hashlib.sha256(OTHER).hexdigest()}  f.bin\n")
-    vault = Vault(BODY, open_at=4)
+    vault = RangeServer(BODY, open_at=4)
     summary, record = await run(vault, tmp_path / "out", checksums=sums)
     assert summary.mismatched == 1
-    assert set(files(tmp_path / "out")) == {"f.bin.bad"}
+    assert set(read_files(tmp_path / "out")) == {"f.bin.bad"}
     assert record["error"] == "checksum"
 
 
 async def test_the_host_is_never_asked_more_often_than_it_may(tmp_path: Path) -> None:
     """Segments and whole files together stay within --per-host, and all of them arrive."""
-    vault = Vault(BODY, open_at=3)
-    other = Vault(OTHER, open_at=1)
+    vault = RangeServer(BODY, open_at=3)
+    other = RangeServer(OTHER, open_at=1)
 
     async def counted(asked: Any) -> Any:
         return await (vault if asked.target == "/f.bin" else other)(asked)
 
-    async with Site({"*": counted}) as site:
+    async with LocalServer({"*": counted}) as site:
         count = _Count(vault, other)
         urls = [site.url("/f.bin"), *(site.url(f"/o{n}.bin") for n in range(3))]
-        await fetch(urls, tmp_path, per_host=3)
-    assert len(files(tmp_path)) == 4
+        await run_download(urls, tmp_path, per_host=3)
+    assert len(read_files(tmp_path)) == 4
     assert count.most <= 3
 
 
 class _Count:
     """The largest number of answers that two vaults had under way together."""
 
-    def __init__(self, *vaults: Vault) -> None:
+    def __init__(self, *vaults: RangeServer) -> None:
         self.most = 0
         for vault in vaults:
             send = vault._send
 
-            async def counted(answer: Answer, writer: Any, send: Any = send) -> None:
+            async def counted(answer: RangeReply, writer: Any, send: Any = send) -> None:
                 self.most = max(self.most, sum(v.at_once for v in vaults) + 1)
                 await send(answer, writer)
 
@@ -320,7 +331,7 @@ class _Count:
 
 async def test_files_that_wait_go_first(tmp_path: Path) -> None:
     """No segment is asked for while another file of the host waits for its turn."""
-    vault = Vault(BODY, open_at=10**6)
+    vault = RangeServer(BODY, open_at=10**6)
     order: list[str] = []
 
     async def small(asked: Any) -> Reply:
@@ -334,10 +345,10 @@ async def test_files_that_wait_go_first(tmp_path: Path) -> None:
         order.append(asked.headers.get("range") or "whole")
         return await vault(asked)
 
-    async with Site({"/f.bin": large, "*": small}) as site:
+    async with LocalServer({"/f.bin": large, "*": small}) as site:
         urls = [site.url("/f.bin"), *(site.url(f"/s{n}") for n in range(20))]
-        await fetch(urls, tmp_path, per_host=2)
-    assert len(files(tmp_path)) == 21
+        await run_download(urls, tmp_path, per_host=2)
+    assert len(read_files(tmp_path)) == 21
     ranges = [n for n, what in enumerate(order) if what.startswith("bytes=")]
     assert all(n > order.index("/s18") for n in ranges)
 
@@ -350,10 +361,10 @@ async def test_progress_tells_of_every_byte(tmp_path: Path) -> None:
         if isinstance(event, BytesReceived):
             told.append(event)
 
-    vault = Vault(BODY, open_at=2)
+    vault = RangeServer(BODY, open_at=2)
     async with (
-        Site({"/f.bin": vault}) as site,
-        Downloader([site.url("/f.bin")], tmp_path, replace(QUICK, segments=2), listeners=[watch]) as downloader,
+        LocalServer({"/f.bin": vault}) as site,
+        Downloader([site.url("/f.bin")], tmp_path, replace(FAST_OPTIONS, segments=2), listeners=[watch]) as downloader,
     ):
         await downloader.run()
     assert sum(event.size for event in told) > TOTAL - 2 * MIB
@@ -364,23 +375,23 @@ async def test_progress_tells_of_every_byte(tmp_path: Path) -> None:
 async def test_a_segment_makes_way_for_a_file_that_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends where it is and its place is free at once; the lead goes on behind it when its own share is done."""
     asked_when_free: list[int] = []
-    give_back = SparePlaces.release
+    give_back = ConnectionSlots.release
 
-    def release(places: SparePlaces, host: str, outcome: Outcome) -> None:
-        asked_when_free.append(len(vault.asked))
+    def release(places: ConnectionSlots, host: str, outcome: Outcome) -> None:
+        asked_when_free.append(len(vault.ranges_seen))
         give_back(places, host, outcome)
 
     def wanted(*_: object) -> bool:
-        if len(vault.asked) > 1:
+        if len(vault.ranges_seen) > 1:
             vault.opened.set()
-        return len(vault.asked) > 1
+        return len(vault.ranges_seen) > 1
 
-    vault = Vault(BODY, open_at=10**6)
-    monkeypatch.setattr(SparePlaces, "wanted", wanted)
-    monkeypatch.setattr(SparePlaces, "release", release)
+    vault = RangeServer(BODY, open_at=10**6)
+    monkeypatch.setattr(ConnectionSlots, "contended", wanted)
+    monkeypatch.setattr(ConnectionSlots, "release", release)
     await run(vault, tmp_path)
-    assert files(tmp_path) == {"f.bin": BODY}
+    assert read_files(tmp_path) == {"f.bin": BODY}
     assert asked_when_free == [2]
-    assert len(vault.asked) == 3
-    begin = int(str(vault.asked[2]).removeprefix("bytes=").split("-")[0])
+    assert len(vault.ranges_seen) == 3
+    begin = int(str(vault.ranges_seen[2]).removeprefix("bytes=").split("-")[0])
     assert TOTAL - TOTAL // 2 < begin < TOTAL

@@ -13,9 +13,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from scraper.testing.local_server import Asked, Route, Site
-from tests.downloads.servers import KIB, MIB, content, files
-from tests.downloads.vault import PIECE, Answer, Vault
+from scraper.testing.local_server import LocalServer, ReceivedRequest, Route
+from tests.downloads.range_server import CHUNK_BYTES, RangeReply, RangeServer
+from tests.downloads.servers import KIB, MIB, content, read_files
 
 BODY = content("killed", 48 * MIB + 5)
 EAGER = """
@@ -23,13 +23,14 @@ import runpy, sys
 import scraper.downloads.options as options
 from scraper.transport.settings import SegmentSettings
 options.SegmentSettings = lambda most: SegmentSettings(
-    most, smallest=1 << 20, least=1 << 19, slow_after=0.05, again_after=0.02, patience=0.0, gain=0.0, note_after=0.02
+    most, smallest=1 << 20, least=1 << 19, slow_after=0.05, check_interval=0.02, patience=0.0, gain=0.0,
+    save_interval=0.02
 )
 runpy.run_module("scraper", run_name="__main__")
 """
 
 
-class Dripping(Vault):
+class Dripping(RangeServer):
     """A vault that takes its time, and sends `process` a signal once it has sent `at` bytes and `ready` says so."""
 
     at = 10**12
@@ -37,17 +38,17 @@ class Dripping(Vault):
     process: asyncio.subprocess.Process | None = None
     number = signal.SIGKILL
 
-    async def _send(self, answer: Answer, writer: asyncio.StreamWriter) -> None:
+    async def _send(self, answer: RangeReply, writer: asyncio.StreamWriter) -> None:
         headers = {"Content-Length": str(len(answer.body)), **answer.headers}
         writer.write(f"HTTP/1.1 {answer.status} X\r\n".encode())
         writer.write("".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode() + b"\r\n")
-        for at in range(0, len(answer.body), PIECE):
-            writer.write(answer.body[at : at + PIECE])
+        for at in range(0, len(answer.body), CHUNK_BYTES):
+            writer.write(answer.body[at : at + CHUNK_BYTES])
             await writer.drain()
             await asyncio.sleep(0.03)
-            self.sent += PIECE
+            self.sent_bytes += CHUNK_BYTES
             running = self.process is not None and self.process.returncode is None
-            if running and self.sent >= self.at and self.ready():
+            if running and self.sent_bytes >= self.at and self.ready():
                 self.at = 10**12
                 assert self.process is not None
                 self.process.send_signal(self.number)
@@ -86,27 +87,27 @@ async def test_killed_between_segments_only_the_rest_is_asked_for(tmp_path: Path
     vault.ready = lambda: len(noted(out)) > 1  # what was sent may wait in sockets: the note is what counts
     kills = 4 if number == signal.SIGKILL else 2
 
-    async def serve(asked: Asked) -> Route:
+    async def serve(asked: ReceivedRequest) -> Route:
         return await vault(asked)
 
-    async with Site({"/f.bin": serve}) as site:
+    async with LocalServer({"/f.bin": serve}) as site:
         listed.write_text(site.url("/f.bin"))
         for _ in range(kills):
-            vault.at = vault.sent + rng.randint(4 * MIB, 6 * MIB)
+            vault.at = vault.sent_bytes + rng.randint(4 * MIB, 6 * MIB)
             vault.process = process = await start(listed, out)
             _, err = await process.communicate()
             assert process.returncode == (-9 if number == signal.SIGKILL else 143), err
             ranges = believed(out)
             assert ranges
-            vault.asked.clear()
+            vault.ranges_seen.clear()
         have = sum(stop - begin for begin, stop in ranges)
-        before = vault.sent
+        before = vault.sent_bytes
         process = await start(listed, out)
         _, err = await process.communicate()
         assert process.returncode == 0, err
-    assert files(out) == {"f.bin": BODY}
-    assert vault.asked[0] is not None
-    assert vault.asked[0].startswith(f"bytes={ranges[0][1]}-")
+    assert read_files(out) == {"f.bin": BODY}
+    assert vault.ranges_seen[0] is not None
+    assert vault.ranges_seen[0].startswith(f"bytes={ranges[0][1]}-")
     # Streams that are cut where another one's range begins have some more in their sockets.
-    assert vault.sent - before <= len(BODY) - have + 16 * 512 * KIB
+    assert vault.sent_bytes - before <= len(BODY) - have + 16 * 512 * KIB
     assert not (out / "f.bin.part").exists()

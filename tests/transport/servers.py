@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-LOOPS = [asyncio.new_event_loop]
+LOOP_FACTORIES = [asyncio.new_event_loop]
 with suppress(ImportError):  # where uvloop does not install, asyncio's loop is the only one
     import uvloop
 
-    LOOPS.append(uvloop.new_event_loop)
+    LOOP_FACTORIES.append(uvloop.new_event_loop)
 
 
 def each_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
@@ -31,7 +31,7 @@ def each_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     loop = inspect.Parameter("loop_factory", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     run.__signature__ = inspect.Signature([loop, *inspect.signature(test).parameters.values()])  # type: ignore[attr-defined]
     run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
-    return pytest.mark.parametrize("loop_factory", LOOPS, ids=lambda f: f.__module__.partition(".")[0])(run)
+    return pytest.mark.parametrize("loop_factory", LOOP_FACTORIES, ids=lambda f: f.__module__.partition(".")[0])(run)
 
 
 @dataclass
@@ -53,7 +53,7 @@ class RawServer:
 Script = Callable[[RawServer, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-async def later(seconds: float) -> None:
+async def pause(seconds: float) -> None:
     """Let the loop run for a moment."""
     loop = asyncio.get_running_loop()
     passed = loop.create_future()
@@ -61,13 +61,13 @@ async def later(seconds: float) -> None:
     await passed
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def wait_until(condition: Callable[[], bool]) -> None:
     """Let the loop run until `condition()` holds, for at most two seconds."""
     loop = asyncio.get_running_loop()
     end = loop.time() + 2
     while not condition():
         assert loop.time() < end, "it never happened"
-        await later(0.001)
+        await pause(0.001)
 
 
 @asynccontextmanager
@@ -106,14 +106,14 @@ async def raw_server(
         await server.wait_closed()
 
 
-def saying(*answers: bytes, then_close: bool = False) -> Script:
+def responding(*responses: bytes, then_close: bool = False) -> Script:
     """A script that answers the n-th request with the n-th of `answers` (the last one for ever)."""
 
     async def script(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         said = 0
         while True:
             seen.requests.append(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(answers[min(said, len(answers) - 1)])
+            writer.write(responses[min(said, len(responses) - 1)])
             said += 1
             await writer.drain()
             if then_close:
@@ -122,13 +122,13 @@ def saying(*answers: bytes, then_close: bool = False) -> Script:
     return script
 
 
-def ok(body: bytes, *fields: str) -> bytes:
+def ok_response(body: bytes, *fields: str) -> bytes:
     """A plain 200 with Content-Length."""
     lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *fields]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def chunked(*chunks: bytes, trailers: bytes = b"") -> bytes:
+def chunked_response(*chunks: bytes, trailers: bytes = b"") -> bytes:
     """A chunked 200."""
     coded = b"".join(b"%x\r\n%b\r\n" % (len(c), c) for c in chunks)
     return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + coded + b"0\r\n" + trailers + b"\r\n"

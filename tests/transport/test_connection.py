@@ -14,14 +14,14 @@ from scraper.transport import fast_transport as transport
 from scraper.transport.connection import Connection
 from scraper.transport.exchange import Exchange
 from scraper.transport.fast_transport import FastTransport
-from scraper.transport.receive_buffer import Inbox
+from scraper.transport.receive_buffer import SharedReceiveBuffer
 from scraper.transport.settings import TransportSettings
-from tests.transport.servers import chunked, each_loop, ok
+from tests.transport.servers import chunked_response, each_loop, ok_response
 
 ORIGIN = "http://a.example"
 
 
-class Wire(asyncio.Transport):
+class FakeTransport(asyncio.Transport):
     """The other end: keeps what is written, and what is asked of it."""
 
     def __init__(self) -> None:
@@ -45,25 +45,25 @@ class Wire(asyncio.Transport):
         asyncio.get_running_loop().call_soon(self.connection.connection_lost, None)
 
 
-class Net:
+class FakeNetwork:
     """A transport whose connections are `wires`. `say` and `hang_up` act as the event loop does: between tasks."""
 
     def __init__(self, settings: TransportSettings | None = None) -> None:
         self.transport = FastTransport(settings)
-        self.wires: list[Wire] = []
+        self.wires: list[FakeTransport] = []
         self.settings = settings or TransportSettings()
-        self.inbox = Inbox()
+        self.inbox = SharedReceiveBuffer()
         self.transport._dialer.dial = self._dial  # type: ignore[method-assign]
 
-    async def _dial(self, text: str, seconds: float | None, deadline: float) -> Connection:
-        wire = Wire()
-        wire.connection = Connection(text, self.settings, self.transport, self.inbox)
+    async def _dial(self, pool_key: str, timeout: float | None, deadline: float) -> Connection:
+        wire = FakeTransport()
+        wire.connection = Connection(pool_key, self.settings, self.transport, self.inbox)
         wire.connection.connection_made(wire)
         self.wires.append(wire)
         return wire.connection
 
-    async def ask(self) -> Exchange:
-        return await self.transport.exchange("GET", ORIGIN, "/", [])
+    async def request(self) -> Exchange:
+        return await self.transport.request("GET", ORIGIN, "/", [])
 
     def receive(self, number: int, data: bytes) -> None:
         connection = self.wires[number].connection
@@ -71,24 +71,24 @@ class Net:
         connection.get_buffer(-1)[: len(data)] = data
         connection.buffer_updated(len(data))
 
-    async def say(self, number: int, data: bytes, seen: Callable[[], object] = lambda: None) -> object:
+    async def deliver(self, number: int, data: bytes, seen: Callable[[], object] = lambda: None) -> object:
         """What `seen` returns when the callback that received `data` has just returned."""
 
         def callback() -> object:
             self.receive(number, data)
             return seen()
 
-        return await between_tasks(callback)
+        return await call_outside_tasks(callback)
 
 
-async def between_tasks(act: Callable[[], object]) -> object:
+async def call_outside_tasks(act: Callable[[], object]) -> object:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[object] = loop.create_future()
     loop.call_soon(lambda: done.set_result(act()))
     return await done
 
 
-async def started(wanted: Awaitable[object]) -> asyncio.Task[object]:
+async def start_task(wanted: Awaitable[object]) -> asyncio.Task[object]:
     """A task that has come to its first wait."""
 
     async def run() -> object:
@@ -96,7 +96,7 @@ async def started(wanted: Awaitable[object]) -> asyncio.Task[object]:
 
     task = asyncio.get_running_loop().create_task(run())
     for _ in range(3):
-        await between_tasks(lambda: None)
+        await call_outside_tasks(lambda: None)
     return task
 
 
@@ -105,44 +105,44 @@ async def test_an_answer_is_consumed_before_the_next_socket_is_read(monkeypatch:
     """With many connections its task has read it and sent the next request, over the same one, when the callback
     returns.
     """
-    monkeypatch.setattr(transport, "FEW", 0)
-    net = Net()
+    monkeypatch.setattr(transport, "INLINE_WAKE_ABOVE", 0)
+    net = FakeNetwork()
     bodies: list[bytes] = []
 
     async def fetcher() -> None:
         for _ in range(3):
-            body = await (await net.ask()).read()
+            body = await (await net.request()).read()
             bodies.append(body)
 
-    tasks = [await started(fetcher()) for _ in range(2)]
+    tasks = [await start_task(fetcher()) for _ in range(2)]
     for n in range(3):
         for number in (0, 1):
             body = b"%d of %d" % (n, number)
             expected = min(n + 2, 3)
-            sent = await net.say(number, ok(body), lambda w=net.wires[number]: len(w.written))  # type: ignore[misc]
+            sent = await net.deliver(number, ok_response(body), lambda w=net.wires[number]: len(w.written))  # type: ignore[misc]
             assert (sent, bodies[-1]) == (expected, body)
     await asyncio.gather(*tasks)
-    assert (len(net.wires), net.transport.pool.idle) == (2, 2)
+    assert (len(net.wires), net.transport.pool.idle_count) == (2, 2)
     await net.transport.aclose()
 
 
 @each_loop
 async def test_with_few_connections_answers_are_taken_in_first() -> None:
     """Their tasks go on in the loop's turn, in the order of the answers."""
-    net = Net()
+    net = FakeNetwork()
     bodies: list[bytes] = []
 
     async def fetcher() -> None:
-        bodies.append(await (await net.ask()).read())
+        bodies.append(await (await net.request()).read())
 
-    tasks = [await started(fetcher()) for _ in range(3)]
+    tasks = [await start_task(fetcher()) for _ in range(3)]
 
     def answers() -> list[bytes]:
         for number, body in ((2, b"two"), (0, b"nought"), (1, b"one")):
-            net.receive(number, ok(body))
+            net.receive(number, ok_response(body))
         return list(bodies)
 
-    assert await between_tasks(answers) == []
+    assert await call_outside_tasks(answers) == []
     await asyncio.gather(*tasks)
     assert bodies == [b"two", b"nought", b"one"]
     await net.transport.aclose()
@@ -151,17 +151,17 @@ async def test_with_few_connections_answers_are_taken_in_first() -> None:
 @each_loop
 async def test_a_surplus_byte_is_seen_before_the_next_exchange_begins() -> None:
     """The task that is woken on the spot gets another connection."""
-    net = Net()
+    net = FakeNetwork()
 
     async def twice() -> bytes:
-        await (await net.ask()).read()
-        return await (await net.ask()).read()
+        await (await net.request()).read()
+        return await (await net.request()).read()
 
-    task = await started(twice())
-    await net.say(0, ok(b"first") + b"!")
-    await between_tasks(lambda: None)
+    task = await start_task(twice())
+    await net.deliver(0, ok_response(b"first") + b"!")
+    await call_outside_tasks(lambda: None)
     assert "abort" in net.wires[0].calls
-    await net.say(1, ok(b"second"))
+    await net.deliver(1, ok_response(b"second"))
     assert await task == b"second"
     await net.transport.aclose()
 
@@ -169,28 +169,28 @@ async def test_a_surplus_byte_is_seen_before_the_next_exchange_begins() -> None:
 @each_loop
 async def test_a_task_that_reads_as_fast_as_bytes_come_is_never_waited_for() -> None:
     """No pause for a reader that empties the window within the callback; one for a reader that is elsewhere."""
-    net = Net(TransportSettings(window=1000))
+    net = FakeNetwork(TransportSettings(buffer_limit=1000))
     elsewhere = asyncio.Event()
     pieces: list[bytes] = []
 
     async def read() -> None:
-        async for piece in (await net.ask()).pieces():
+        async for piece in (await net.request()).aiter_raw():
             pieces.append(piece)
             if len(pieces) == 3:
                 await elsewhere.wait()
 
-    task = await started(read())
-    await net.say(0, b"HTTP/1.1 200 OK\r\nContent-Length: 6000\r\n\r\n" + b"a" * 1000)
-    await net.say(0, b"b" * 1000)
+    task = await start_task(read())
+    await net.deliver(0, b"HTTP/1.1 200 OK\r\nContent-Length: 6000\r\n\r\n" + b"a" * 1000)
+    await net.deliver(0, b"b" * 1000)
     assert (len(pieces), net.wires[0].calls) == (2, [])
-    await net.say(0, b"c" * 1000)
-    await net.say(0, b"d" * 1000)
+    await net.deliver(0, b"c" * 1000)
+    await net.deliver(0, b"d" * 1000)
     assert (len(pieces), net.wires[0].calls) == (3, ["pause"])
     elsewhere.set()
-    await between_tasks(lambda: None)
-    await between_tasks(lambda: None)
+    await call_outside_tasks(lambda: None)
+    await call_outside_tasks(lambda: None)
     assert (len(pieces), net.wires[0].calls) == (4, ["pause", "resume"])
-    await net.say(0, b"e" * 2000)
+    await net.deliver(0, b"e" * 2000)
     await task
     assert b"".join(pieces) == b"".join(c * 1000 for c in (b"a", b"b", b"c", b"d", b"e", b"e"))
     await net.transport.aclose()
@@ -199,35 +199,35 @@ async def test_a_task_that_reads_as_fast_as_bytes_come_is_never_waited_for() -> 
 @each_loop
 async def test_a_reader_may_let_go_within_the_callback() -> None:
     """The connection closes, and what else came with the piece is nobody's."""
-    net = Net(TransportSettings(window=100))
+    net = FakeNetwork(TransportSettings(buffer_limit=100))
 
     async def first_piece() -> bytes:
-        pieces = cast("AsyncGenerator[bytes, None]", (await net.ask()).pieces())
+        pieces = cast("AsyncGenerator[bytes, None]", (await net.request()).aiter_raw())
         async with aclosing(pieces):
             return await anext(pieces)
 
-    task = await started(first_piece())
-    await net.say(0, chunked(b"x" * 500)[:-5])
+    task = await start_task(first_piece())
+    await net.deliver(0, chunked_response(b"x" * 500)[:-5])
     assert await task == b"x" * 500
-    await between_tasks(lambda: None)
-    await between_tasks(lambda: None)
+    await call_outside_tasks(lambda: None)
+    await call_outside_tasks(lambda: None)
     assert net.wires[0].calls.count("abort") == 1
-    assert net.transport.pool.open == 0
+    assert net.transport.pool.slots_used == 0
     await net.transport.aclose()
 
 
 @each_loop
 async def test_a_task_may_close_the_transport_within_the_callback() -> None:
     """Other exchanges fail with it, each in its own task."""
-    net = Net()
+    net = FakeNetwork()
 
     async def closes() -> None:
-        await (await net.ask()).read()
+        await (await net.request()).read()
         await net.transport.aclose()
 
-    first = await started(closes())
-    second = await started(net.ask())
-    await net.say(0, ok(b"hi"))
+    first = await start_task(closes())
+    second = await start_task(net.request())
+    await net.deliver(0, ok_response(b"hi"))
     with pytest.raises(httpx.ReadError):
         await second
     await first
@@ -236,14 +236,14 @@ async def test_a_task_may_close_the_transport_within_the_callback() -> None:
 @each_loop
 async def test_a_lost_connection_is_forgotten_before_its_task_goes_on() -> None:
     """The failing exchange's task finds the place free at once."""
-    net = Net(TransportSettings(max_per_host=1))
+    net = FakeNetwork(TransportSettings(max_per_host=1))
 
     async def again() -> bytes:
         with pytest.raises(httpx.RemoteProtocolError):
-            await net.ask()
-        return await (await net.ask()).read()
+            await net.request()
+        return await (await net.request()).read()
 
-    task = await started(again())
+    task = await start_task(again())
 
     def lost() -> int:
         connection = net.wires[0].connection
@@ -251,7 +251,7 @@ async def test_a_lost_connection_is_forgotten_before_its_task_goes_on() -> None:
         connection.connection_lost(None)
         return len(net.wires)
 
-    assert await between_tasks(lost) == 2
-    await net.say(1, ok(b"hi"))
+    assert await call_outside_tasks(lost) == 2
+    await net.deliver(1, ok_response(b"hi"))
     assert await task == b"hi"
     await net.transport.aclose()

@@ -17,7 +17,14 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.transport.content_decoding import MAX_CODINGS, PIECE, ZSTD_BLOCK, DecodeError, codings_of, decoder_for
+from scraper.transport.content_decoding import (
+    MAX_CODINGS,
+    MAX_PIECE_BYTES,
+    ZSTD_MAX_BLOCK_BYTES,
+    DecodeError,
+    make_decoder,
+    parse_codings,
+)
 
 
 def raw_deflate(content: bytes) -> bytes:
@@ -55,7 +62,7 @@ LARGE = random.Random(7).randbytes(100_000) * 3 + b"\0" * 700_000
 
 
 def decode(codings: tuple[str, ...], *chunks: bytes) -> bytes:
-    decoder = decoder_for(codings)
+    decoder = make_decoder(codings)
     assert decoder is not None
     output = b"".join(piece for chunk in chunks for piece in decoder.feed(chunk))
     decoder.finish()
@@ -69,8 +76,8 @@ def attempt(coding: str, *chunks: bytes) -> bytes | DecodeError:
         return error
 
 
-def cut(encoded: bytes, places: list[int]) -> list[bytes]:
-    marks = [0, *sorted(place % (len(encoded) + 1) for place in places), len(encoded)]
+def split_at(encoded: bytes, positions: list[int]) -> list[bytes]:
+    marks = [0, *sorted(place % (len(encoded) + 1) for place in positions), len(encoded)]
     return [encoded[a:b] for a, b in pairwise(marks)]
 
 
@@ -80,7 +87,7 @@ def test_any_cut_of_the_input_gives_the_same_output(
     coding: str, encode: Callable[[bytes], bytes], content: bytes, places: list[int]
 ) -> None:
     """However the network cuts the bytes, decoding gives what was encoded."""
-    assert decode((coding,), *cut(encode(content), places)) == content
+    assert decode((coding,), *split_at(encode(content), places)) == content
 
 
 @CASES
@@ -140,14 +147,14 @@ def bombs() -> dict[str, tuple[tuple[str, ...], bytes]]:
 @pytest.mark.parametrize(("codings", "bomb"), bombs().values(), ids=bombs())
 def test_a_bomb_costs_one_piece(codings: tuple[str, ...], bomb: bytes) -> None:
     """Pieces are bounded and nothing is decoded before it is asked for, so whoever counts can stop in time."""
-    decoder = decoder_for(codings)
+    decoder = make_decoder(codings)
     assert decoder is not None
     tracemalloc.start()
     sizes = [len(piece) for piece in islice(decoder.feed(bomb), 50)]
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert max(sizes) <= max(2 * PIECE, ZSTD_BLOCK)
-    assert sum(sizes) >= 10 * PIECE
+    assert max(sizes) <= max(2 * MAX_PIECE_BYTES, ZSTD_MAX_BLOCK_BYTES)
+    assert sum(sizes) >= 10 * MAX_PIECE_BYTES
     assert peak < 4 << 20
 
 
@@ -238,14 +245,14 @@ def test_a_zstd_window_above_8_mib_is_refused() -> None:
 )
 def test_codings_are_read_from_every_header_field(values: list[str], codings: tuple[str, ...]) -> None:
     """Names match without case, in the order applied, over all fields; `identity` means nothing."""
-    assert codings_of(values) == codings
+    assert parse_codings(values) == codings
 
 
 @given(content=st.binary(max_size=2000), places=st.lists(st.integers(0, 10_000), max_size=5))
 def test_codings_are_undone_in_reverse(content: bytes, places: list[int]) -> None:
     """`gzip, br, zstd` was encoded in that order and is decoded in the other."""
     encoded = zstandard.compress(brotli.compress(gzip.compress(content)))
-    assert decode(("gzip", "br", "zstd"), *cut(encoded, places)) == content
+    assert decode(("gzip", "br", "zstd"), *split_at(encoded, places)) == content
 
 
 @pytest.mark.parametrize(
@@ -254,19 +261,19 @@ def test_codings_are_undone_in_reverse(content: bytes, places: list[int]) -> Non
 def test_unknown_and_deep_codings_are_refused(codings: tuple[str, ...]) -> None:
     """What cannot be undone is an error that does not repeat the server's words."""
     with pytest.raises(DecodeError) as caught:
-        decoder_for(codings)
+        make_decoder(codings)
     assert str(caught.value).isprintable()
 
 
 def test_nothing_to_undo_needs_no_decoder() -> None:
     """Without a coding there is no decoder and no copy."""
-    assert decoder_for(()) is None
+    assert make_decoder(()) is None
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 def test_a_decoder_is_free_as_soon_as_nobody_needs_it(coding: str) -> None:
     """It is in no cycle: megabytes of window must not wait for the garbage collector."""
-    decoder = decoder_for((coding,))
+    decoder = make_decoder((coding,))
     assert decoder is not None
     remembered = weakref.ref(decoder)
     gc.disable()

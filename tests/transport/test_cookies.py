@@ -10,24 +10,24 @@ from hypothesis import strategies as st
 
 from scraper.model import FieldList, Url
 from scraper.transport.cookies import (
-    MAX_AGE,
-    MAX_COOKIE,
+    MAX_AGE_SECONDS,
+    MAX_COOKIE_BYTES,
+    MAX_COOKIE_HEADER_BYTES,
     MAX_COOKIES,
-    MAX_PER_HOST,
-    MAX_SENT,
-    MAX_SET,
+    MAX_COOKIES_PER_DOMAIN,
+    MAX_SET_COOKIE_FIELDS,
     CookieJar,
-    parse_date,
+    parse_cookie_date,
+    parse_set_cookie,
     path_matches,
-    read_cookie,
 )
-from scraper.urls.canonicalize import canonicalise
+from scraper.urls.canonicalize import canonicalize
 
 NOW = 1_700_000_000.0
 
 
 def url_of(text: str) -> Url:
-    url = canonicalise(text)
+    url = canonicalize(text)
     assert isinstance(url, Url)
     return url
 
@@ -38,8 +38,8 @@ def jar_with(url: str, *cookies: str, now: float = NOW) -> CookieJar:
     return jar
 
 
-def sent(jar: CookieJar, url: str, now: float = NOW) -> str | None:
-    found = jar.header(url_of(url), now)
+def sent_cookies(jar: CookieJar, url: str, now: float = NOW) -> str | None:
+    found = jar.cookie_header(url_of(url), now)
     return None if found is None else found.decode("latin-1")
 
 
@@ -48,9 +48,9 @@ def test_cookies_are_found_among_sorted_fields() -> None:
     jar = CookieJar()
     for fields in ([(b"A", b"x=1")], [(b"A", b"b"), (b"SET-Cookie", b"n=1"), (b"set-cookie", b"m=2")]):
         found = FieldList(fields)
-        found.sort_out()
+        found.index_by_name()
         jar.store(url_of("http://a.example/"), found, NOW)
-    assert sent(jar, "http://a.example/") == "n=1; m=2"
+    assert sent_cookies(jar, "http://a.example/") == "n=1; m=2"
 
 
 # Set by the first URL; what goes with a request for the second.
@@ -134,21 +134,21 @@ ROUND_TRIPS = {
 @pytest.mark.parametrize(("setter", "cookie", "asked", "expected"), ROUND_TRIPS.values(), ids=ROUND_TRIPS)
 def test_who_gets_a_cookie_back(setter: str, cookie: str, asked: str, expected: str | None) -> None:
     """RFC 6265bis 5.6 to 5.8, and our own two rules about ports and https."""
-    assert sent(jar_with(setter, cookie), asked) == expected
+    assert sent_cookies(jar_with(setter, cookie), asked) == expected
 
 
 def test_longer_paths_come_first_and_then_the_older_ones() -> None:
     """RFC 6265bis 5.8.3: and one that is set anew keeps its place."""
     jar = jar_with("http://a.example/", "a=1", "b=2; path=/x", "c=3", "a=4")
-    assert sent(jar, "http://a.example/x") == "b=2; a=4; c=3"
+    assert sent_cookies(jar, "http://a.example/x") == "b=2; a=4; c=3"
 
 
 def test_a_cookie_is_replaced_by_its_namesake_and_deleted_by_an_expired_one() -> None:
     """Name, domain, path and reach make the identity."""
     jar = jar_with("http://a.example/", "n=1", "n=2", "n=3; path=/x")
-    assert (sent(jar, "http://a.example/x"), len(jar)) == ("n=3; n=2", 2)
+    assert (sent_cookies(jar, "http://a.example/x"), len(jar)) == ("n=3; n=2", 2)
     jar.store(url_of("http://a.example/"), [(b"set-cookie", b"n=; max-age=0")], NOW)
-    assert (sent(jar, "http://a.example/x"), len(jar)) == ("n=3", 1)
+    assert (sent_cookies(jar, "http://a.example/x"), len(jar)) == ("n=3", 1)
 
 
 def test_http_cannot_overlay_a_secure_cookie() -> None:
@@ -156,17 +156,17 @@ def test_http_cannot_overlay_a_secure_cookie() -> None:
     jar = jar_with("https://a.example/", "n=good; Secure")
     jar.store(url_of("http://a.example/x/"), [(b"Set-Cookie", b"n=evil; path=/x")], NOW)
     jar.store(url_of("http://b.a.example/"), [(b"Set-Cookie", b"n=evil; domain=a.example")], NOW)
-    assert sent(jar, "https://a.example/x/") == "n=good"
+    assert sent_cookies(jar, "https://a.example/x/") == "n=good"
     jar.store(url_of("http://a.example/"), [(b"Set-Cookie", b"other=1")], NOW)
-    assert sent(jar, "https://a.example/") == "n=good; other=1"
+    assert sent_cookies(jar, "https://a.example/") == "n=good; other=1"
 
 
 def test_a_cookie_lives_until_it_expires_and_no_longer_than_the_cap() -> None:
     """Time comes in as an argument; what has expired is dropped when it is met."""
     jar = jar_with("http://a.example/", "n=v; max-age=60", "m=w; max-age=999999999999")
-    assert sent(jar, "http://a.example/", NOW + 59) == "n=v; m=w"
-    assert sent(jar, "http://a.example/", NOW + 60) == "m=w"
-    assert sent(jar, "http://a.example/", NOW + MAX_AGE) is None
+    assert sent_cookies(jar, "http://a.example/", NOW + 59) == "n=v; m=w"
+    assert sent_cookies(jar, "http://a.example/", NOW + 60) == "m=w"
+    assert sent_cookies(jar, "http://a.example/", NOW + MAX_AGE_SECONDS) is None
     assert len(jar) == 0
 
 
@@ -192,31 +192,37 @@ DATES = {
 @pytest.mark.parametrize(("text", "instant"), DATES.items(), ids=list(DATES))
 def test_dates_are_read_as_section_5_1_1_says(text: str, instant: float | None) -> None:
     """Order and separators do not matter; what lacks a part is no date."""
-    assert parse_date(text) == instant
+    assert parse_cookie_date(text) == instant
 
 
 def test_a_server_cannot_fill_the_jar() -> None:
     """Cookies of one domain, cookies in all, their size, and Set-Cookie fields of one response are bounded."""
-    jar = jar_with("http://a.example/", "n=" + "x" * MAX_COOKIE, "n=" + "x" * (MAX_COOKIE - 1))
+    jar = jar_with("http://a.example/", "n=" + "x" * MAX_COOKIE_BYTES, "n=" + "x" * (MAX_COOKIE_BYTES - 1))
     assert len(jar) == 1
-    jar = jar_with("http://a.example/", *(f"c{number}=v" for number in range(MAX_SET * 2)))
-    assert len(jar) == MAX_PER_HOST
-    assert sent(jar, "http://a.example/") is not None
-    assert f"c{MAX_SET - 1}=v" in str(sent(jar, "http://a.example/")), "the youngest stay"
-    assert f"c{MAX_SET}=v" not in str(sent(jar, "http://a.example/"))
+    jar = jar_with("http://a.example/", *(f"c{number}=v" for number in range(MAX_SET_COOKIE_FIELDS * 2)))
+    assert len(jar) == MAX_COOKIES_PER_DOMAIN
+    assert sent_cookies(jar, "http://a.example/") is not None
+    assert f"c{MAX_SET_COOKIE_FIELDS - 1}=v" in str(sent_cookies(jar, "http://a.example/")), "the youngest stay"
+    assert f"c{MAX_SET_COOKIE_FIELDS}=v" not in str(sent_cookies(jar, "http://a.example/"))
     for host in range(MAX_COOKIES // 10):
-        jar.store(url_of(f"http://h{host}.example/"), [(b"Set-Cookie", b"n%d=v" % n) for n in range(MAX_PER_HOST)], NOW)
+        jar.store(
+            url_of(f"http://h{host}.example/"),
+            [(b"Set-Cookie", b"n%d=v" % n) for n in range(MAX_COOKIES_PER_DOMAIN)],
+            NOW,
+        )
     assert len(jar) == MAX_COOKIES
-    assert sent(jar, "http://a.example/") is None, "the host used longest ago goes first"
-    assert sent(jar, f"http://h{MAX_COOKIES // 10 - 1}.example/") is not None
+    assert sent_cookies(jar, "http://a.example/") is None, "the host used longest ago goes first"
+    assert sent_cookies(jar, f"http://h{MAX_COOKIES // 10 - 1}.example/") is not None
 
 
 def test_expired_cookies_make_room_first() -> None:
     """A full shelf loses what has expired before what has not."""
-    jar = jar_with("http://a.example/", *(f"c{number}=v" for number in range(MAX_PER_HOST - 1)), "old=v; max-age=10")
+    jar = jar_with(
+        "http://a.example/", *(f"c{number}=v" for number in range(MAX_COOKIES_PER_DOMAIN - 1)), "old=v; max-age=10"
+    )
     jar.store(url_of("http://a.example/"), [(b"Set-Cookie", b"new=v")], NOW + 20)
-    header = str(sent(jar, "http://a.example/", NOW + 20))
-    assert len(jar) == MAX_PER_HOST
+    header = str(sent_cookies(jar, "http://a.example/", NOW + 20))
+    assert len(jar) == MAX_COOKIES_PER_DOMAIN
     assert header.startswith("c0=v; ")
     assert header.endswith("; new=v")
 
@@ -224,19 +230,19 @@ def test_expired_cookies_make_room_first() -> None:
 def test_a_cookie_header_is_bounded() -> None:
     """Servers refuse long heads, so what does not fit is left out."""
     jar = jar_with("http://a.example/", *(f"c{number}=" + "x" * 1000 for number in range(20)))
-    assert len(str(sent(jar, "http://a.example/"))) <= MAX_SENT
+    assert len(str(sent_cookies(jar, "http://a.example/"))) <= MAX_COOKIE_HEADER_BYTES
 
 
 @given(st.binary(max_size=200), st.sampled_from(["http://a.example/x", "https://b.a.example/", "http://10.0.0.1:81/"]))
 def test_any_bytes_are_a_cookie_or_none(field: bytes, text: str) -> None:
     """Nothing is raised, and what is sent back can stand in a header."""
     url = url_of(text)
-    cookie = read_cookie(url, field, NOW)
+    cookie = parse_set_cookie(url, field, NOW)
     jar = CookieJar()
     jar.store(url, [(b"Set-Cookie", field)], NOW)
-    header = jar.header(url, NOW) or b""
+    header = jar.cookie_header(url, NOW) or b""
     assert not set(header) & {0, 10, 13}
-    assert cookie is None or cookie.expires <= NOW + MAX_AGE or cookie.expires == math.inf
+    assert cookie is None or cookie.expires <= NOW + MAX_AGE_SECONDS or cookie.expires == math.inf
 
 
 _HOSTS = ["a.example", "b.a.example", "c.example", "co.uk", "x.co.uk"]
@@ -261,7 +267,7 @@ def test_a_cookie_never_leaves_the_domain_that_set_it(steps: list[tuple[str, str
         now += 1
         url = url_of(f"http{'s' if tls else ''}://{host}/")
         jar.store(url, [(b"Set-Cookie", f"n{number}={host}{domain}{more}".encode())], now)
-    for part in (jar.header(url_of(f"https://{asked}/x"), now) or b"").decode().split("; "):
+    for part in (jar.cookie_header(url_of(f"https://{asked}/x"), now) or b"").decode().split("; "):
         setter = part.partition("=")[2]
         shared = {asked} & {"a.example", "b.a.example"} and setter in {"a.example", "b.a.example"}
         assert not part or setter == asked or shared

@@ -16,27 +16,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.clock import Clock
-from scraper.politeness.bandwidth_gate import Pace
+from scraper.politeness.bandwidth_gate import BandwidthLimiter
 from scraper.testing.fakes import make_request
 from scraper.transfer import stream_writer as pouring_module
-from scraper.transfer.attempt import Transfer
-from scraper.transfer.byte_ranges import Share
-from scraper.transfer.entry_label import Order
-from scraper.transfer.file_storage import Storage
-from scraper.transfer.stream_writer import Pouring
+from scraper.transfer.attempt import DownloadAttempt
+from scraper.transfer.byte_ranges import Segment
+from scraper.transfer.entry_state import EntryState
+from scraper.transfer.file_storage import FileStorage
+from scraper.transfer.stream_writer import StreamWriter
 from scraper.transport import buffer_pool as stock_module
 from scraper.transport.buffer_pool import Buffer
-from scraper.transport.disk_buffer import SPARE, Landing
-from scraper.transport.errors import Truncated
+from scraper.transport.disk_buffer import SPARE_BYTES, DiskBuffer
+from scraper.transport.errors import TruncatedResponse
 from scraper.transport.exchange import Exchange
 from scraper.transport.fast_transport import FastTransport
 from scraper.transport.settings import TransportSettings
-from tests.transport.servers import chunked, each_loop, ok, raw_server, saying
-from tests.transport.test_connection import ORIGIN, Net, between_tasks, started
-from tests.transport.test_fast_transport_tls import serving, trusting
+from tests.transport.servers import chunked_response, each_loop, ok_response, raw_server, responding
+from tests.transport.test_connection import ORIGIN, FakeNetwork, call_outside_tasks, start_task
+from tests.transport.test_fast_transport_tls import client_context, server_context
 
 WINDOW = 10_000
-ROOM = 2 * SPARE
+ROOM = 2 * SPARE_BYTES
 
 
 def content(seed: int, size: int) -> bytes:
@@ -44,7 +44,7 @@ def content(seed: int, size: int) -> bytes:
     return (block * (size // len(block) + 1))[:size]
 
 
-class Disk:
+class StepwiseDisk:
     """A disk whose jobs are done when the test says so, in its order: what they read is read as late as can be."""
 
     def __init__(self) -> None:
@@ -55,21 +55,21 @@ class Disk:
         self.jobs.append((future, job, args))
         return future
 
-    def do(self, number: int) -> None:
+    def run_job(self, number: int) -> None:
         future, job, args = self.jobs.pop(number % len(self.jobs))
         future.set_result(job(*args))
 
 
-class Ground:
+class DownloadHarness:
     """Streams that pour what `net` receives into `files`."""
 
     def __init__(self) -> None:
-        self.net = Net(TransportSettings(window=WINDOW))
-        self.disk = Disk()
+        self.net = FakeNetwork(TransportSettings(buffer_limit=WINDOW))
+        self.disk = StepwiseDisk()
         self.files: list[bytearray] = []
         self.tasks: list[asyncio.Task[object]] = []
-        storage = cast("Storage", self)
-        self.pouring = Pouring(storage, Pace(Clock()), None, emit=lambda _: None, now=lambda: 0.0)
+        storage = cast("FileStorage", self)
+        self.pouring = StreamWriter(storage, BandwidthLimiter(Clock()), None, emit=lambda _: None, now=lambda: 0.0)
 
     async def translated(self, job: asyncio.Future[Any], path: str) -> Any:
         return await job
@@ -77,17 +77,17 @@ class Ground:
     async def begin(self) -> None:
         """One more stream, its request on its way."""
         self.files.append(file := bytearray())
-        transfer = Transfer(make_request(f"{ORIGIN}/"), Order(0, 1, f"{ORIGIN}/", "f"), 0.0)
+        transfer = DownloadAttempt(make_request(f"{ORIGIN}/"), EntryState(0, 1, f"{ORIGIN}/", "f"), 0.0)
 
         def write(batch: memoryview, at: int) -> None:
             assert at == len(file), "batches come in order"
             file.extend(batch)
 
         async def stream() -> None:
-            answer = await self.net.ask()
-            await self.pouring.pour(transfer, answer, Share(0), write, b"", None)
+            answer = await self.net.request()
+            await self.pouring.write_body(transfer, answer, Segment(0), write, b"", None)
 
-        self.tasks.append(await started(stream()))
+        self.tasks.append(await start_task(stream()))
 
     def paused(self, number: int) -> bool:
         calls = [call for call in self.net.wires[number].calls if call != "abort"]
@@ -103,19 +103,25 @@ class Ground:
         connection.buffer_updated(size)
         return data[size:]
 
-    async def settled(self) -> None:
+    async def settle(self) -> None:
         for _ in range(4):
-            await between_tasks(lambda: None)
+            await call_outside_tasks(lambda: None)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small_stock() -> Iterator[None]:
+def small_pool() -> Iterator[None]:
     """Few and small buffers, so that they go from hand to hand."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"CELL": ROOM, "_CELLS": 8, "LARGEST": 2 * ROOM, "ENOUGH": ROOM, "LEAST": ROOM}.items():
+        for name, value in {
+            "CELL": ROOM,
+            "_BLOCK_COUNT": 8,
+            "LARGEST": 2 * ROOM,
+            "MIN_DOUBLE_BUFFER_BYTES": ROOM,
+            "LEAST": ROOM,
+        }.items():
             patch.setattr(stock_module, name, value)
-        patch.setattr(stock_module, "BUFFERED", 8 * ROOM)
-        patch.setattr(pouring_module, "BUFFERED", 8 * ROOM)
+        patch.setattr(stock_module, "POOL_BYTES", 8 * ROOM)
+        patch.setattr(pouring_module, "POOL_BYTES", 8 * ROOM)
         yield
 
 
@@ -132,13 +138,13 @@ def test_what_is_written_is_what_was_sent(data: st.DataObject) -> None:
     ]
     surplus = [data.draw(st.sampled_from([b"", b"", b"!", b"HTTP/1.1 200 OK\r\n\r\n"])) for _ in bodies]
     framed = [data.draw(st.booleans()) for _ in bodies]
-    sizes = st.one_of(st.integers(1, 50), st.integers(1, 5 * ROOM), st.just(ROOM - SPARE), st.just(1 << 20))
+    sizes = st.one_of(st.integers(1, 50), st.integers(1, 5 * ROOM), st.just(ROOM - SPARE_BYTES), st.just(1 << 20))
     drawn = data.draw(st.lists(st.tuples(st.integers(0, 1 << 10), sizes), max_size=60))
 
     async def run() -> None:
-        ground = Ground()
+        ground = DownloadHarness()
         queues = [
-            (chunked(body) if pieces else ok(body)) + more
+            (chunked_response(body) if pieces else ok_response(body)) + more
             for body, more, pieces in zip(bodies, surplus, framed, strict=True)
         ]
         for _ in bodies:
@@ -148,40 +154,42 @@ def test_what_is_written_is_what_was_sent(data: st.DataObject) -> None:
             choose, size = next(steps)
             ready = [n for n, queue in enumerate(queues) if queue and not ground.paused(n)]
             if ground.disk.jobs and (choose % 3 == 0 or not ready):
-                ground.disk.do(choose)
+                ground.disk.run_job(choose)
             else:
                 n = ready[choose % len(ready)]
                 taken = queues[n][:size]
-                left = await between_tasks(lambda n=n, taken=taken: ground.receive(n, taken))  # type: ignore[misc]
+                left = await call_outside_tasks(lambda n=n, taken=taken: ground.receive(n, taken))  # type: ignore[misc]
                 queues[n] = cast(bytes, left) + queues[n][size:]
                 if ground.tasks[n].done() or "abort" in ground.net.wires[n].calls:
                     queues[n] = b""
-            await ground.settled()
+            await ground.settle()
         await asyncio.wait_for(asyncio.gather(*ground.tasks), 5)
         assert [bytes(file) for file in ground.files] == bodies
-        assert ground.pouring._stock._lent == 0
+        assert ground.pouring._buffer_pool._used_mask == 0
         for more, wire in zip(surplus, ground.net.wires, strict=True):
-            assert not more or "abort" in wire.calls or not wire.connection.usable  # type: ignore[union-attr]
+            assert not more or "abort" in wire.calls or not wire.connection.is_available  # type: ignore[union-attr]
         await ground.net.transport.aclose()
 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("cut", [1, ROOM - SPARE, ROOM - SPARE + 1, 3 * ROOM], ids=["one", "full", "behind", "more"])
+@pytest.mark.parametrize(
+    "cut", [1, ROOM - SPARE_BYTES, ROOM - SPARE_BYTES + 1, 3 * ROOM], ids=["one", "full", "behind", "more"]
+)
 async def test_a_surplus_byte_is_seen_wherever_the_body_ends(cut: int) -> None:
     """Also where the body ends with its buffer: the task gets the next answer over another connection."""
-    ground = Ground()
+    ground = DownloadHarness()
     body = content(0, WINDOW + cut)
     await ground.begin()
-    said = ok(body) + b"!"
+    said = ok_response(body) + b"!"
     for start in (0, len(said) - cut - 1):
         piece = said[start : len(said) - cut - 1] if not start else said[start:]
         while piece:
-            piece = cast(bytes, await between_tasks(lambda piece=piece: ground.receive(0, piece)))  # type: ignore[misc]
-            await ground.settled()
+            piece = cast(bytes, await call_outside_tasks(lambda piece=piece: ground.receive(0, piece)))  # type: ignore[misc]
+            await ground.settle()
             while ground.disk.jobs:
-                ground.disk.do(0)
-                await ground.settled()
+                ground.disk.run_job(0)
+                await ground.settle()
             if "abort" in ground.net.wires[0].calls:
                 break
     await ground.tasks[0]
@@ -192,31 +200,31 @@ async def test_a_surplus_byte_is_seen_wherever_the_body_ends(cut: int) -> None:
 
 def test_room_never_ends_where_the_body_does() -> None:
     """Whatever is left of the body, there is room for a byte too many, or for less than what is left."""
-    for size in range(1, ROOM - SPARE + 1):
-        landing = Landing(Buffer(memoryview(bytearray(ROOM)), 0))
-        landing.landed(ROOM - SPARE - size)
+    for size in range(1, ROOM - SPARE_BYTES + 1):
+        landing = DiskBuffer(Buffer(memoryview(bytearray(ROOM)), 0))
+        landing.mark_received(ROOM - SPARE_BYTES - size)
         for left in (1, size - 1, size, size + 1, 2 * size):
-            room = landing.room(left)
+            room = landing.receive_view(left)
             assert room is not None
             assert len(room) != left
-    landing.landed(size)
-    assert (landing.room(1), landing.full) == (None, True)
+    landing.mark_received(size)
+    assert (landing.receive_view(1), landing.is_full) == (None, True)
 
 
 async def test_what_waits_to_be_copied_comes_before_what_lands() -> None:
     """A reader may take its time with half a piece, for a rate limit: nothing is received ahead of the rest."""
-    exchange = Exchange("GET", asyncio.get_running_loop(), window=WINDOW, max_body=None)
-    size = ROOM - SPARE
+    exchange = Exchange("GET", asyncio.get_running_loop(), buffer_limit=WINDOW, max_body=None)
+    size = ROOM - SPARE_BYTES
     exchange.on_body(b"a" * size + b"b" * size)
-    landing = Landing(Buffer(memoryview(bytearray(ROOM)), 0))
-    async with aclosing(cast("AsyncGenerator[None, None]", exchange.land(landing))) as arrivals:
+    landing = DiskBuffer(Buffer(memoryview(bytearray(ROOM)), 0))
+    async with aclosing(cast("AsyncGenerator[None, None]", exchange.read_into(landing))) as arrivals:
         for byte in b"ab":
             await anext(arrivals)
-            assert set(landing.fresh) == {byte}
-            landing.keep(size)
-            landing.hand_over()
-            landing.turn(Buffer(memoryview(bytearray(ROOM)), 0))
-            assert exchange.room(1000) is None
+            assert set(landing.unread) == {byte}
+            landing.accept(size)
+            landing.detach()
+            landing.swap(Buffer(memoryview(bytearray(ROOM)), 0))
+            assert exchange.direct_buffer(1000) is None
         exchange.on_end()
         with pytest.raises(StopAsyncIteration):
             await anext(arrivals)
@@ -224,20 +232,20 @@ async def test_what_waits_to_be_copied_comes_before_what_lands() -> None:
 
 async def test_a_dripping_server_costs_no_more_than_its_bytes() -> None:
     """A body that comes byte by byte is one batch a buffer."""
-    ground = Ground()
+    ground = DownloadHarness()
     body = content(3, WINDOW + 600)
     await ground.begin()
-    said = ok(body)
-    await between_tasks(lambda: ground.receive(0, said[:-600]))
+    said = ok_response(body)
+    await call_outside_tasks(lambda: ground.receive(0, said[:-600]))
     for place in range(len(said) - 600, len(said)):
-        await between_tasks(lambda place=place: ground.receive(0, said[place : place + 1]))  # type: ignore[misc]
+        await call_outside_tasks(lambda place=place: ground.receive(0, said[place : place + 1]))  # type: ignore[misc]
         while ground.disk.jobs:
-            ground.disk.do(0)
-            await ground.settled()
-    await ground.settled()
+            ground.disk.run_job(0)
+            await ground.settle()
+    await ground.settle()
     while ground.disk.jobs:
-        ground.disk.do(0)
-        await ground.settled()
+        ground.disk.run_job(0)
+        await ground.settle()
     await ground.tasks[0]
     assert bytes(ground.files[0]) == body
     await ground.net.transport.aclose()
@@ -245,29 +253,29 @@ async def test_a_dripping_server_costs_no_more_than_its_bytes() -> None:
 
 async def test_a_cancelled_stream_keeps_its_buffer_until_it_is_written() -> None:
     """Cancelled while the disk reads its buffer: nobody else gets that memory, and what came is written."""
-    ground = Ground()
+    ground = DownloadHarness()
     body = content(4, 30 * WINDOW)
     for _ in range(8):
         await ground.begin()
-    said = ok(body)
+    said = ok_response(body)
     rest: bytes = said
     while not ground.disk.jobs:
-        rest = cast(bytes, await between_tasks(lambda rest=rest: ground.receive(0, rest)))  # type: ignore[misc]
-        await ground.settled()
+        rest = cast(bytes, await call_outside_tasks(lambda rest=rest: ground.receive(0, rest)))  # type: ignore[misc]
+        await ground.settle()
     job = ground.disk.jobs[0][0]
     job.cancel = lambda msg=None: False  # type: ignore[method-assign]  # as the disk's own futures
-    (batch, _), lent = ground.disk.jobs[0][2], ground.pouring._stock._lent
+    (batch, _), lent = ground.disk.jobs[0][2], ground.pouring._buffer_pool._used_mask
     before = bytes(batch)
     ground.tasks[0].cancel()
-    await ground.settled()
+    await ground.settle()
     assert not ground.tasks[0].done()
-    assert ground.pouring._stock._lent == lent
+    assert ground.pouring._buffer_pool._used_mask == lent
     assert bytes(batch) == before
-    ground.disk.do(0)
-    await ground.settled()
+    ground.disk.run_job(0)
+    await ground.settle()
     while ground.disk.jobs:
-        ground.disk.do(0)
-        await ground.settled()
+        ground.disk.run_job(0)
+        await ground.settle()
     with pytest.raises(asyncio.CancelledError):
         await ground.tasks[0]
     assert body.startswith(bytes(ground.files[0]))
@@ -275,18 +283,18 @@ async def test_a_cancelled_stream_keeps_its_buffer_until_it_is_written() -> None
     for task in ground.tasks[1:]:
         task.cancel()
     await asyncio.gather(*ground.tasks, return_exceptions=True)
-    assert ground.pouring._stock._lent == 0
+    assert ground.pouring._buffer_pool._used_mask == 0
     await ground.net.transport.aclose()
 
 
 async def test_a_loop_that_ends_an_exchange_while_it_fills_its_buffer_is_found_out() -> None:
     """The bytes would be taken for those of the next exchange."""
-    ground = Ground()
+    ground = DownloadHarness()
     await ground.begin()
-    await between_tasks(lambda: ground.receive(0, ok(content(5, 3 * WINDOW))[: 2 * WINDOW]))
+    await call_outside_tasks(lambda: ground.receive(0, ok_response(content(5, 3 * WINDOW))[: 2 * WINDOW]))
     while ground.disk.jobs:
-        ground.disk.do(0)
-        await ground.settled()
+        ground.disk.run_job(0)
+        await ground.settle()
     connection = ground.net.wires[0].connection
     assert connection is not None
 
@@ -296,30 +304,30 @@ async def test_a_loop_that_ends_an_exchange_while_it_fills_its_buffer_is_found_o
         with pytest.raises(RuntimeError, match="while it fills"):
             connection.buffer_updated(5)
 
-    await between_tasks(badly)
-    await ground.settled()
+    await call_outside_tasks(badly)
+    await ground.settle()
     while ground.disk.jobs:
-        ground.disk.do(0)
-        await ground.settled()
+        ground.disk.run_job(0)
+        await ground.settle()
     with pytest.raises(httpx.ReadError):
         await ground.tasks[0]
     await ground.net.transport.aclose()
 
 
-async def landed(answer: Exchange, seen: Callable[[Landing], None]) -> bytes:
+async def collect_body(answer: Exchange, seen: Callable[[DiskBuffer], None]) -> bytes:
     """What `answer` brings, through one buffer."""
-    landing = Landing(Buffer(memoryview(bytearray(4 * ROOM)), 0))
+    landing = DiskBuffer(Buffer(memoryview(bytearray(4 * ROOM)), 0))
     body = bytearray()
-    async with aclosing(cast("AsyncGenerator[None, None]", answer.land(landing))) as arrivals:
+    async with aclosing(cast("AsyncGenerator[None, None]", answer.read_into(landing))) as arrivals:
         async for _ in arrivals:
             seen(landing)
-            landing.keep(len(landing.fresh))
-            if landing.due:
-                batch, buffer = landing.hand_over()
+            landing.accept(len(landing.unread))
+            if landing.batch_is_full:
+                batch, buffer = landing.detach()
                 body += batch
                 assert buffer is not None
-                landing.turn(buffer)
-    return bytes(body + landing.hand_over()[0])
+                landing.swap(buffer)
+    return bytes(body + landing.detach()[0])
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
@@ -329,23 +337,23 @@ async def test_event_loops_fill_the_buffer_themselves(tls: bool) -> None:
     authority = trustme.CA()
     body = content(6, 3_000_000)
     copied: list[int] = []
-    take_in = Landing.take_in
+    take_in = DiskBuffer.copy_from
 
-    def counting(landing: Landing, piece: bytes) -> Iterator[None]:
+    def counting(landing: DiskBuffer, piece: bytes) -> Iterator[None]:
         copied.append(len(piece))
         return take_in(landing, piece)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Landing, "take_in", counting)
-        context = serving(authority, "127.0.0.1") if tls else None
+        patch.setattr(DiskBuffer, "copy_from", counting)
+        context = server_context(authority, "127.0.0.1") if tls else None
         async with (
-            raw_server(saying(ok(body)), context) as server,
-            FastTransport(TransportSettings(window=WINDOW), ssl_context=trusting(authority)) as transport,
+            raw_server(responding(ok_response(body)), context) as server,
+            FastTransport(TransportSettings(buffer_limit=WINDOW), ssl_context=client_context(authority)) as transport,
         ):
             for _ in range(2):
-                answer = await transport.exchange("GET", server.origin, "/", [])
-                assert await landed(answer, lambda _: None) == body
-            assert (server.connections, transport.pool.idle) == (1, 1)
+                answer = await transport.request("GET", server.origin, "/", [])
+                assert await collect_body(answer, lambda _: None) == body
+            assert (server.connections, transport.pool.idle_count) == (1, 1)
     assert sum(copied) < len(body)
 
 
@@ -357,12 +365,12 @@ async def test_a_body_that_is_cut_off_brings_what_came() -> None:
 
     async def cut(_: object, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(ok(body)[:-10_000])
+        writer.write(ok_response(body)[:-10_000])
         await writer.drain()
         writer.close()
 
-    async with raw_server(cut) as server, FastTransport(TransportSettings(window=WINDOW)) as transport:
-        answer = await transport.exchange("GET", server.origin, "/", [])
-        with pytest.raises(Truncated, match="10000 bytes of the body are missing"):
-            await landed(answer, lambda landing: seen.append(len(landing.fresh)))
+    async with raw_server(cut) as server, FastTransport(TransportSettings(buffer_limit=WINDOW)) as transport:
+        answer = await transport.request("GET", server.origin, "/", [])
+        with pytest.raises(TruncatedResponse, match="10000 bytes of the body are missing"):
+            await collect_body(answer, lambda landing: seen.append(len(landing.unread)))
     assert sum(seen) == len(body) - 10_000

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from scraper.transport.errors import BodyTooLarge, DeadlinePassed
+from scraper.transport.errors import BodyTooLarge, DeadlineExceeded
 from scraper.transport.fast_transport import FastTransport
 from scraper.transport.settings import TransportSettings
-from tests.transport.servers import RawServer, chunked, each_loop, later, ok, raw_server, saying
+from tests.transport.servers import RawServer, chunked_response, each_loop, ok_response, pause, raw_server, responding
 
 
 async def little_site(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -33,12 +33,12 @@ async def little_site(seen: RawServer, reader: asyncio.StreamReader, writer: asy
         elif path == "/private" and "authorization: basic" not in lower:
             writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
         elif path == "/gzip":
-            writer.write(ok(gzip.compress(b"zipped " * 1000), "Content-Encoding: gzip"))
+            writer.write(ok_response(gzip.compress(b"zipped " * 1000), "Content-Encoding: gzip"))
         elif path == "/echo":
-            writer.write(ok(sent))
+            writer.write(ok_response(sent))
         else:
             cookie = lower.split("cookie: ")[1].split("\r\n")[0] if "cookie: " in lower else "none"
-            writer.write(ok(f"{path} {cookie}".encode()))
+            writer.write(ok_response(f"{path} {cookie}".encode()))
 
 
 @each_loop
@@ -76,7 +76,7 @@ async def test_a_streamed_upload_arrives_in_chunks() -> None:
 async def test_a_response_tells_where_it_came_from() -> None:
     """httpx's extensions are there."""
     async with (
-        raw_server(saying(b"HTTP/1.1 404 Not Here\r\nX: 1\r\nX: 2\r\nContent-Length: 0\r\n\r\n")) as server,
+        raw_server(responding(b"HTTP/1.1 404 Not Here\r\nX: 1\r\nX: 2\r\nContent-Length: 0\r\n\r\n")) as server,
         httpx.AsyncClient(transport=FastTransport()) as client,
     ):
         response = await client.get(server.origin)
@@ -94,7 +94,7 @@ async def test_a_stream_is_handed_out_as_it_comes() -> None:
     async def script(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        await later(0.01)
+        await pause(0.01)
         writer.write(b"1\r\na\r\n")
         await asyncio.Event().wait()
 
@@ -104,15 +104,15 @@ async def test_a_stream_is_handed_out_as_it_comes() -> None:
             async for piece in response.aiter_raw():
                 assert piece == b"a"
                 break
-        assert transport.pool.open == 0
+        assert transport.pool.slots_used == 0
 
 
 @each_loop
 async def test_raw_bytes_stay_raw() -> None:
     """The transport undoes chunks and leaves content codings alone."""
     zipped = gzip.compress(b"hello")
-    said = chunked(zipped).replace(b"200 OK\r\n", b"200 OK\r\nContent-Encoding: gzip\r\n")
-    async with raw_server(saying(said)) as server, httpx.AsyncClient(transport=FastTransport()) as client:
+    said = chunked_response(zipped).replace(b"200 OK\r\n", b"200 OK\r\nContent-Encoding: gzip\r\n")
+    async with raw_server(responding(said)) as server, httpx.AsyncClient(transport=FastTransport()) as client:
         async with client.stream("GET", server.origin) as response:
             assert b"".join([piece async for piece in response.aiter_raw()]) == zipped
         assert (await client.get(server.origin)).text == "hello"
@@ -129,18 +129,18 @@ async def test_each_phase_has_httpx_s_timeout() -> None:
     settings = TransportSettings(max_per_host=1)
     async with (
         raw_server(script) as server,
-        raw_server(saying(ok(b"x" * 100))) as other,
+        raw_server(responding(ok_response(b"x" * 100))) as other,
         httpx.AsyncClient(transport=FastTransport(settings)) as client,
     ):
         with pytest.raises(httpx.ReadTimeout) as caught:
             await client.get(server.origin, timeout=0.03)
         assert caught.value.request.url.port == server.port
-        with pytest.raises(DeadlinePassed):
+        with pytest.raises(DeadlineExceeded):
             await client.get(server.origin, extensions={"deadline": 0.03})
         with pytest.raises(BodyTooLarge):
             await client.get(other.origin, extensions={"max_body": 99})
         busy = asyncio.create_task(client.get(server.origin, timeout=None))
-        await later(0.01)
+        await pause(0.01)
         with pytest.raises(httpx.PoolTimeout):
             await client.get(server.origin, timeout=httpx.Timeout(2, pool=0.03))
         busy.cancel()
@@ -151,7 +151,10 @@ async def test_each_phase_has_httpx_s_timeout() -> None:
 @each_loop
 async def test_an_unusual_host_is_reached() -> None:
     """IPv6 literals and user-info do not disturb the way to the server."""
-    async with raw_server(saying(ok(b"hi"))) as server, httpx.AsyncClient(transport=FastTransport()) as client:
+    async with (
+        raw_server(responding(ok_response(b"hi"))) as server,
+        httpx.AsyncClient(transport=FastTransport()) as client,
+    ):
         assert (await client.get(f"http://u:p@127.0.0.1:{server.port}/")).text == "hi"
         with pytest.raises(httpx.ConnectError):
             await client.get("http://[::1]:1/")

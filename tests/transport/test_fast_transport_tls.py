@@ -9,13 +9,13 @@ import httpx
 import pytest
 import trustme
 
-from scraper.transport.errors import TlsError, Truncated
+from scraper.transport.errors import TlsError, TruncatedResponse
 from scraper.transport.fast_transport import FastTransport
 from scraper.transport.resolver import Address
 from scraper.transport.settings import Timeouts, TransportSettings
-from tests.transport.servers import RawServer, each_loop, ok, raw_server, saying, until
+from tests.transport.servers import RawServer, each_loop, ok_response, raw_server, responding, wait_until
 
-QUICK = Timeouts(connect=2, read=2, write=2, pool=2)
+SHORT_TIMEOUTS = Timeouts(connect=2, read=2, write=2, pool=2)
 
 
 @pytest.fixture(scope="module")
@@ -23,21 +23,21 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-def serving(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+def server_context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*names).configure_cert(context)
     context.set_alpn_protocols(["h2", "http/1.1"])
     return context
 
 
-def trusting(authority: trustme.CA) -> ssl.SSLContext:
+def client_context(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.create_default_context()
     authority.configure_trust(context)
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
-class Loopback:
+class LoopbackResolver:
     """Every name is this machine."""
 
     async def resolve(self, host: str) -> list[Address]:
@@ -51,7 +51,7 @@ class Loopback:
 
 
 async def fetch(transport: FastTransport, origin: str) -> bytes:
-    return await (await transport.exchange("GET", origin, "/", [], timeouts=QUICK)).read()
+    return await (await transport.request("GET", origin, "/", [], timeouts=SHORT_TIMEOUTS)).read()
 
 
 @each_loop
@@ -59,12 +59,14 @@ async def test_a_trusted_server_is_spoken_to(authority: trustme.CA) -> None:
     """By name or address, over one kept connection, with HTTP/1.1 agreed on."""
     body = b"x" * 300_000
     async with (
-        raw_server(saying(ok(body)), serving(authority, "a.example", "127.0.0.1")) as server,
-        FastTransport(ssl_context=trusting(authority), resolver=Loopback()) as transport,
+        raw_server(responding(ok_response(body)), server_context(authority, "a.example", "127.0.0.1")) as server,
+        FastTransport(ssl_context=client_context(authority), resolver=LoopbackResolver()) as transport,
     ):
         for _ in range(2):
-            answer = await transport.exchange("GET", f"https://a.example:{server.port}", "/", [], timeouts=QUICK)
-            tls = answer.property_of("ssl_object")
+            answer = await transport.request(
+                "GET", f"https://a.example:{server.port}", "/", [], timeouts=SHORT_TIMEOUTS
+            )
+            tls = answer.get_extra_info("ssl_object")
             assert isinstance(tls, ssl.SSLObject)
             assert tls.selected_alpn_protocol() == "http/1.1"
             assert await answer.read() == body
@@ -76,18 +78,21 @@ async def test_a_trusted_server_is_spoken_to(authority: trustme.CA) -> None:
 @each_loop
 async def test_an_untrusted_certificate_is_refused_with_its_reason(authority: trustme.CA) -> None:
     """With the default context nothing that we do not know is trusted."""
-    async with raw_server(saying(ok(b"hi")), serving(authority, "127.0.0.1")) as server, FastTransport() as transport:
+    async with (
+        raw_server(responding(ok_response(b"hi")), server_context(authority, "127.0.0.1")) as server,
+        FastTransport() as transport,
+    ):
         with pytest.raises(TlsError, match=r"not trusted: .*(certificate|issuer)"):
             await fetch(transport, server.origin)
-        assert transport.pool.open == 0
+        assert transport.pool.slots_used == 0
 
 
 @each_loop
 async def test_a_certificate_for_another_name_is_refused(authority: trustme.CA) -> None:
     """The name asked for is the name that must be proven."""
     async with (
-        raw_server(saying(ok(b"hi")), serving(authority, "b.example")) as server,
-        FastTransport(ssl_context=trusting(authority), resolver=Loopback()) as transport,
+        raw_server(responding(ok_response(b"hi")), server_context(authority, "b.example")) as server,
+        FastTransport(ssl_context=client_context(authority), resolver=LoopbackResolver()) as transport,
     ):
         with pytest.raises(TlsError, match=r"a\.example"):
             await fetch(transport, f"https://a.example:{server.port}")
@@ -98,7 +103,7 @@ async def test_verification_can_be_switched_off(authority: trustme.CA) -> None:
     """`verify_tls: false` speaks to anyone."""
     settings = TransportSettings(verify_tls=False)
     async with (
-        raw_server(saying(ok(b"hi")), serving(authority, "b.example")) as server,
+        raw_server(responding(ok_response(b"hi")), server_context(authority, "b.example")) as server,
         FastTransport(settings) as transport,
     ):
         assert await fetch(transport, server.origin) == b"hi"
@@ -116,7 +121,7 @@ async def test_a_server_without_tls_is_a_tls_error(authority: trustme.CA) -> Non
     async with raw_server(script) as server, FastTransport() as transport:
         with pytest.raises(TlsError, match="handshake"):
             await fetch(transport, f"https://127.0.0.1:{server.port}")
-        assert transport.pool.open == 0
+        assert transport.pool.slots_used == 0
 
 
 @each_loop
@@ -139,14 +144,12 @@ async def test_a_handshake_that_hangs_is_a_connect_timeout(authority: trustme.CA
         while await reader.read(1000):
             pass
 
-    context = trusting(authority)  # made before the clock runs: reading the certificates takes its time
+    context = client_context(authority)  # made before the clock runs: reading the certificates takes its time
     async with raw_server(script) as server, FastTransport(ssl_context=context) as transport:
         with pytest.raises(httpx.ConnectTimeout):
-            await transport.exchange(
-                "GET", f"https://127.0.0.1:{server.port}", "/", [], timeouts=Timeouts(connect=0.05)
-            )
-        assert transport.pool.open == 0
-        await until(server.closed.is_set)
+            await transport.request("GET", f"https://127.0.0.1:{server.port}", "/", [], timeouts=Timeouts(connect=0.05))
+        assert transport.pool.slots_used == 0
+        await wait_until(server.closed.is_set)
 
 
 @each_loop
@@ -154,10 +157,10 @@ async def test_a_body_cut_off_within_tls_is_truncated(authority: trustme.CA) -> 
     """A known length is checked also where the end of TLS was not announced."""
     said = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"
     async with (
-        raw_server(saying(said, then_close=True), serving(authority, "127.0.0.1")) as server,
-        FastTransport(ssl_context=trusting(authority)) as transport,
+        raw_server(responding(said, then_close=True), server_context(authority, "127.0.0.1")) as server,
+        FastTransport(ssl_context=client_context(authority)) as transport,
     ):
-        with pytest.raises((Truncated, httpx.ReadError)):
+        with pytest.raises((TruncatedResponse, httpx.ReadError)):
             await fetch(transport, server.origin)
 
 
@@ -166,24 +169,24 @@ async def test_backpressure_holds_over_tls(authority: trustme.CA) -> None:
     """A paused reader stops the server through TLS too, and gets every byte in the end."""
     body = b"".join(b"%07d\n" % i for i in range(500_000))
     async with (
-        raw_server(saying(ok(body)), serving(authority, "127.0.0.1")) as server,
-        FastTransport(TransportSettings(window=65536), ssl_context=trusting(authority)) as transport,
+        raw_server(responding(ok_response(body)), server_context(authority, "127.0.0.1")) as server,
+        FastTransport(TransportSettings(buffer_limit=65536), ssl_context=client_context(authority)) as transport,
     ):
-        answer = await transport.exchange("GET", server.origin, "/", [], timeouts=QUICK)
-        await until(lambda: answer.received >= 65536)
+        answer = await transport.request("GET", server.origin, "/", [], timeouts=SHORT_TIMEOUTS)
+        await wait_until(lambda: answer.received >= 65536)
         assert answer.received < 2_000_000
         assert await answer.read() == body
-        assert transport.pool.idle == 1
+        assert transport.pool.idle_count == 1
 
 
 @each_loop
 async def test_a_name_for_tls_can_be_given(authority: trustme.CA) -> None:
     """httpx's `sni_hostname`: asked for, proven, and never mixed up with connections of another name."""
     asked: list[str | None] = []
-    context = serving(authority, "a.example", "b.example")
+    context = server_context(authority, "a.example", "b.example")
     context.sni_callback = lambda _socket, name, _context: asked.append(name)
-    async with raw_server(saying(ok(b"hi")), context) as server:
-        transport = FastTransport(ssl_context=trusting(authority))
+    async with raw_server(responding(ok_response(b"hi")), context) as server:
+        transport = FastTransport(ssl_context=client_context(authority))
         async with httpx.AsyncClient(transport=transport) as client:
             for name in ("a.example", "b.example", b"b.example", "a.example"):
                 response = await client.get(server.origin, extensions={"sni_hostname": name})
@@ -194,25 +197,28 @@ async def test_a_name_for_tls_can_be_given(authority: trustme.CA) -> None:
                 await client.get(server.origin, extensions={"sni_hostname": "c.example"})
             with pytest.raises(TlsError, match=r"127\.0\.0\.1"):
                 await client.get(server.origin)
-            assert transport.pool.open == 2
+            assert transport.pool.slots_used == 2
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\n", "a" * 300, ".", "caf\xe9..x", b"\xff"], ids=repr)
 @each_loop
 async def test_what_is_no_name_for_tls_is_a_tls_error(authority: trustme.CA, name: str | bytes) -> None:
     """Nothing else is raised, and no place in the pool is lost."""
-    async with raw_server(saying(ok(b"hi")), serving(authority, "a.example")) as server:
-        transport = FastTransport(ssl_context=trusting(authority))
+    async with raw_server(responding(ok_response(b"hi")), server_context(authority, "a.example")) as server:
+        transport = FastTransport(ssl_context=client_context(authority))
         async with httpx.AsyncClient(transport=transport) as client:
             with pytest.raises(TlsError):
                 await client.get(server.origin, extensions={"sni_hostname": name})
-            assert transport.pool.open == 0
+            assert transport.pool.slots_used == 0
 
 
 @each_loop
 async def test_a_name_for_tls_means_nothing_without_tls() -> None:
     """It is passed over, as other transports do."""
-    async with raw_server(saying(ok(b"hi"))) as server, httpx.AsyncClient(transport=FastTransport()) as client:
+    async with (
+        raw_server(responding(ok_response(b"hi"))) as server,
+        httpx.AsyncClient(transport=FastTransport()) as client,
+    ):
         for name in ("a.example", "b.example"):
             assert (await client.get(server.origin, extensions={"sni_hostname": name})).content == b"hi"
         assert server.connections == 1

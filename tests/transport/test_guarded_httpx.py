@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
-from scraper.testing.local_server import Reply, Site
+from scraper.testing.local_server import LocalServer, Reply
 from scraper.transport.address_guard import AddressGuard
-from scraper.transport.errors import AddressRefused, ResolveFailed
-from scraper.transport.guarded_httpx import PinnedTransport
+from scraper.transport.errors import AddressRefused, ResolveError
+from scraper.transport.guarded_httpx import GuardedHttpxTransport
 from scraper.transport.resolver import Address
 
 
-class Names:
+class FakeResolver:
     """A resolver with a table."""
 
     def __init__(self, table: dict[str, list[str]]) -> None:
@@ -23,7 +23,7 @@ class Names:
 
     async def resolve(self, host: str) -> Sequence[Address]:
         if host not in self.table:
-            raise ResolveFailed(f"no {host}", permanent=True)
+            raise ResolveError(f"no {host}", permanent=True)
         return [Address(ip) for ip in self.table[host]]
 
     def forget(self, host: str) -> None:
@@ -33,7 +33,7 @@ class Names:
         self.table = {}
 
 
-NAMES = {
+ADDRESSES = {
     "public.example": ["8.8.8.8"],
     "private.example": ["10.0.0.1"],
     "mixed.example": ["127.0.0.1", "8.8.4.4"],
@@ -41,7 +41,7 @@ NAMES = {
 }
 
 
-async def asked(url: str, *, proxied: bool = False, guard: AddressGuard | None = None) -> httpx.Request:
+async def sent_request(url: str, *, proxied: bool = False, guard: AddressGuard | None = None) -> httpx.Request:
     """What the inner transport is asked for."""
     seen: list[httpx.Request] = []
 
@@ -49,8 +49,8 @@ async def asked(url: str, *, proxied: bool = False, guard: AddressGuard | None =
         seen.append(request)
         return httpx.Response(200)
 
-    transport = PinnedTransport(
-        httpx.MockTransport(answer), guard or AddressGuard(), proxied=proxied, resolver=Names(dict(NAMES))
+    transport = GuardedHttpxTransport(
+        httpx.MockTransport(answer), guard or AddressGuard(), proxied=proxied, resolver=FakeResolver(dict(ADDRESSES))
     )
     async with transport:
         await transport.handle_async_request(httpx.Request("GET", url))
@@ -63,7 +63,7 @@ async def asked(url: str, *, proxied: bool = False, guard: AddressGuard | None =
 )
 async def test_the_address_that_was_judged_is_the_one_connected_to(url: str, to: str) -> None:
     """The URL gets the address; Host and the name for TLS stay the name's."""
-    request = await asked(url)
+    request = await sent_request(url)
     name = httpx.URL(url).host
     assert str(request.url) == to
     assert request.headers["host"].partition(":")[0] == request.extensions["sni_hostname"] == name
@@ -76,22 +76,24 @@ async def test_the_address_that_was_judged_is_the_one_connected_to(url: str, to:
 async def test_a_forbidden_address_is_refused(url: str) -> None:
     """By name and by number."""
     with pytest.raises(AddressRefused):
-        await asked(url)
+        await sent_request(url)
 
 
 async def test_what_is_exempt_is_connected_to() -> None:
     """A host that a seed names, and private networks where the config opens them."""
-    assert (await asked("http://127.0.0.1:81/", guard=AddressGuard(False, frozenset({"127.0.0.1:81"})))).url.port == 81
-    assert str((await asked("http://private.example/", guard=AddressGuard(True))).url) == "http://10.0.0.1/"
+    assert (
+        await sent_request("http://127.0.0.1:81/", guard=AddressGuard(False, frozenset({"127.0.0.1:81"})))
+    ).url.port == 81
+    assert str((await sent_request("http://private.example/", guard=AddressGuard(True))).url) == "http://10.0.0.1/"
     with pytest.raises(AddressRefused):
-        await asked("http://127.0.0.1:82/", guard=AddressGuard(False, frozenset({"127.0.0.1:81"})))
+        await sent_request("http://127.0.0.1:82/", guard=AddressGuard(False, frozenset({"127.0.0.1:81"})))
 
 
 async def test_through_a_proxy_only_numbers_can_be_judged() -> None:
     """The proxy resolves names, so they go to it as they are."""
-    assert str((await asked("http://private.example/", proxied=True)).url) == "http://private.example/"
+    assert str((await sent_request("http://private.example/", proxied=True)).url) == "http://private.example/"
     with pytest.raises(AddressRefused):
-        await asked("http://10.0.0.1/", proxied=True)
+        await sent_request("http://10.0.0.1/", proxied=True)
 
 
 async def test_an_address_that_does_not_answer_is_forgotten() -> None:
@@ -100,21 +102,21 @@ async def test_an_address_that_does_not_answer_is_forgotten() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
 
-    names = Names(dict(NAMES))
-    async with PinnedTransport(httpx.MockTransport(refuse), AddressGuard(), resolver=names) as transport:
+    names = FakeResolver(dict(ADDRESSES))
+    async with GuardedHttpxTransport(httpx.MockTransport(refuse), AddressGuard(), resolver=names) as transport:
         with pytest.raises(httpx.ConnectError):
             await transport.handle_async_request(httpx.Request("GET", "http://public.example/"))
-        with pytest.raises(ResolveFailed):
+        with pytest.raises(ResolveError):
             await transport.handle_async_request(httpx.Request("GET", "http://unknown.example/"))
     assert names.forgotten == ["public.example"]
 
 
 async def test_httpx_itself_goes_to_the_pinned_address() -> None:
     """Over a real socket: the server sees the name it is called by."""
-    async with Site({"/x": Reply(200, b"hello")}) as site:
+    async with LocalServer({"/x": Reply(200, b"hello")}) as site:
         inner = httpx.AsyncHTTPTransport(trust_env=False)
-        names = Names({"pinned.example": ["127.0.0.1"]})
-        async with PinnedTransport(inner, AddressGuard(True), resolver=names) as transport:
+        names = FakeResolver({"pinned.example": ["127.0.0.1"]})
+        async with GuardedHttpxTransport(inner, AddressGuard(True), resolver=names) as transport:
             response = await transport.handle_async_request(
                 httpx.Request("GET", f"http://pinned.example:{site.port}/x")
             )

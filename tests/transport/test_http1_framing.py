@@ -12,37 +12,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.transport.http1_framing import (
-    MAX_CHUNK_OVERHEAD,
-    Chunks,
-    find_head,
+    MAX_CHUNK_OVERHEAD_BYTES,
+    ChunkedDecoder,
+    encode_request_head,
+    find_head_end,
     frame_content,
-    read_head,
-    request_head,
+    parse_head,
 )
 
-LINE = b"HTTP/1.1 200 OK\r\n"
+OK_LINE = b"HTTP/1.1 200 OK\r\n"
 
 
-def head(raw: bytes) -> tuple[int, int | None, bool, bool]:
-    found = read_head(raw, 100)
-    return found.status, found.length, found.chunked, found.persistent
+def summarize_head(raw: bytes) -> tuple[int, int | None, bool, bool]:
+    found = parse_head(raw, 100)
+    return found.status, found.content_length, found.chunked, found.persistent
 
 
-READABLE = {
-    "length": (LINE + b"Content-Length: 5\r\n\r\n", (200, 5, False, True)),
-    "padded length": (LINE + b"Content-Length: \t5 \t\r\n\r\n", (200, 5, False, True)),
-    "name in any case": (LINE + b"cOnTeNt-LeNgTh:5\r\n\r\n", (200, 5, False, True)),
+READABLE_HEADS = {
+    "length": (OK_LINE + b"Content-Length: 5\r\n\r\n", (200, 5, False, True)),
+    "padded length": (OK_LINE + b"Content-Length: \t5 \t\r\n\r\n", (200, 5, False, True)),
+    "name in any case": (OK_LINE + b"cOnTeNt-LeNgTh:5\r\n\r\n", (200, 5, False, True)),
     "length behind thousands of zeros": (
-        LINE + b"Content-Length: " + b"0" * 5000 + b"5\r\n\r\n",
+        OK_LINE + b"Content-Length: " + b"0" * 5000 + b"5\r\n\r\n",
         (200, 5, False, True),
     ),
-    "no length, in thousands of zeros": (LINE + b"Content-Length: " + b"0" * 5000 + b"\r\n\r\n", (200, 0, False, True)),
-    "chunked": (LINE + b"Transfer-Encoding: Chunked\r\n\r\n", (200, None, True, True)),
-    "identity": (LINE + b"Transfer-Encoding: identity\r\n\r\n", (200, None, False, True)),
-    "no framing": (LINE + b"\r\n", (200, None, False, True)),
-    "close": (LINE + b"Connection: close\r\nContent-Length: 0\r\n\r\n", (200, 0, False, False)),
-    "close among others": (LINE + b"Connection: Keep-Alive,\tClose\r\n\r\n", (200, None, False, False)),
-    "close in a second field": (LINE + b"Connection: x\r\nConnection: close\r\n\r\n", (200, None, False, False)),
+    "no length, in thousands of zeros": (
+        OK_LINE + b"Content-Length: " + b"0" * 5000 + b"\r\n\r\n",
+        (200, 0, False, True),
+    ),
+    "chunked": (OK_LINE + b"Transfer-Encoding: Chunked\r\n\r\n", (200, None, True, True)),
+    "identity": (OK_LINE + b"Transfer-Encoding: identity\r\n\r\n", (200, None, False, True)),
+    "no framing": (OK_LINE + b"\r\n", (200, None, False, True)),
+    "close": (OK_LINE + b"Connection: close\r\nContent-Length: 0\r\n\r\n", (200, 0, False, False)),
+    "close among others": (OK_LINE + b"Connection: Keep-Alive,\tClose\r\n\r\n", (200, None, False, False)),
+    "close in a second field": (OK_LINE + b"Connection: x\r\nConnection: close\r\n\r\n", (200, None, False, False)),
     "1.0 closes": (b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n", (200, 1, False, False)),
     "1.0 kept": (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n", (200, None, False, True)),
     "1.0 chunked is not kept": (
@@ -53,19 +56,19 @@ READABLE = {
     "empty reason": (b"HTTP/1.1 404 \r\n\r\n", (404, None, False, True)),
     "reason in utf-8": ("HTTP/1.1 404 nö\r\n\r\n".encode(), (404, None, False, True)),
     "unusual status": (b"HTTP/1.1 999 Denied\r\n\r\n", (999, None, False, True)),
-    "value in utf-8": (LINE + "Location: /ü\r\n\r\n".encode(), (200, None, False, True)),
+    "value in utf-8": (OK_LINE + "Location: /ü\r\n\r\n".encode(), (200, None, False, True)),
     "upgrade offered, not taken": (
-        LINE + b"Upgrade: h2c\r\nConnection: upgrade\r\nContent-Length: 2\r\n\r\n",
+        OK_LINE + b"Upgrade: h2c\r\nConnection: upgrade\r\nContent-Length: 2\r\n\r\n",
         (200, 2, False, True),
     ),
     "lone LF": (b"HTTP/1.1 200 OK\nContent-Length: 5\n\n", (200, 5, False, False)),
-    "some lone LF": (LINE + b"A: b\nContent-Length: 5\r\n\n", (200, 5, False, False)),
-    "folded": (LINE + b"A: b\r\n  c\r\nContent-Length: 5\r\n\r\n", (200, 5, False, False)),
-    "same length twice": (LINE + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\n", (200, 5, False, False)),
-    "same length as a list": (LINE + b"Content-Length: 5, 5\r\n\r\n", (200, 5, False, False)),
+    "some lone LF": (OK_LINE + b"A: b\nContent-Length: 5\r\n\n", (200, 5, False, False)),
+    "folded": (OK_LINE + b"A: b\r\n  c\r\nContent-Length: 5\r\n\r\n", (200, 5, False, False)),
+    "same length twice": (OK_LINE + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\n", (200, 5, False, False)),
+    "same length as a list": (OK_LINE + b"Content-Length: 5, 5\r\n\r\n", (200, 5, False, False)),
 }
 
-REFUSED = {
+REFUSED_HEADS = {
     "HTTP/0.9": b"<html>\r\n\r\n",
     "HTTP/0.9 by name": b"HTTP/0.9 200 OK\r\n\r\n",
     "HTTP/2.0": b"HTTP/2.0 200 OK\r\n\r\n",
@@ -80,50 +83,50 @@ REFUSED = {
     "status below 100": b"HTTP/1.1 099 OK\r\n\r\n",
     "two spaces": b"HTTP/1.1  200 OK\r\n\r\n",
     "switching protocols": b"HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-    "length and chunked": LINE + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
-    "chunked and length": LINE + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
-    "length and identity": LINE + b"Transfer-Encoding: identity\r\nContent-Length: 5\r\n\r\n",
-    "lengths that differ": LINE + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
-    "list of lengths that differ": LINE + b"Content-Length: 5, 6\r\n\r\n",
-    "length with a sign": LINE + b"Content-Length: +5\r\n\r\n",
-    "negative length": LINE + b"Content-Length: -5\r\n\r\n",
-    "length in hex": LINE + b"Content-Length: 0x5\r\n\r\n",
-    "no length": LINE + b"Content-Length:\r\n\r\n",
-    "length beyond 64 bits": LINE + b"Content-Length: 99999999999999999999\r\n\r\n",
-    "folded length": LINE + b"Content-Length: 5\r\n 6\r\n\r\n",
-    "unknown coding": LINE + b"Transfer-Encoding: gzip, chunked\r\n\r\n",
-    "chunked not last": LINE + b"Transfer-Encoding: chunked, gzip\r\n\r\n",
-    "chunked twice": LINE + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
-    "nearly chunked": LINE + b"Transfer-Encoding: xchunked\r\n\r\n",
-    "chunked with vertical tab": LINE + b"Transfer-Encoding: \x0bchunked\r\n\r\n",
-    "space before colon": LINE + b"Content-Length : 5\r\n\r\n",
-    "space in name": LINE + b"A b: c\r\n\r\n",
-    "no colon": LINE + b"A\r\n\r\n",
-    "no name": LINE + b": a\r\n\r\n",
-    "first line folded": LINE + b" A: b\r\n\r\n",
-    "NUL in value": LINE + b"A: b\0c\r\n\r\n",
-    "control in value": LINE + b"A: b\x01c\r\n\r\n",
-    "lone CR in value": LINE + b"A: b\rContent-Length: 5\r\n\r\n",
-    "too many fields": LINE + b"A: b\r\n" * 101 + b"\r\n",
+    "length and chunked": OK_LINE + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "chunked and length": OK_LINE + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+    "length and identity": OK_LINE + b"Transfer-Encoding: identity\r\nContent-Length: 5\r\n\r\n",
+    "lengths that differ": OK_LINE + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
+    "list of lengths that differ": OK_LINE + b"Content-Length: 5, 6\r\n\r\n",
+    "length with a sign": OK_LINE + b"Content-Length: +5\r\n\r\n",
+    "negative length": OK_LINE + b"Content-Length: -5\r\n\r\n",
+    "length in hex": OK_LINE + b"Content-Length: 0x5\r\n\r\n",
+    "no length": OK_LINE + b"Content-Length:\r\n\r\n",
+    "length beyond 64 bits": OK_LINE + b"Content-Length: 99999999999999999999\r\n\r\n",
+    "folded length": OK_LINE + b"Content-Length: 5\r\n 6\r\n\r\n",
+    "unknown coding": OK_LINE + b"Transfer-Encoding: gzip, chunked\r\n\r\n",
+    "chunked not last": OK_LINE + b"Transfer-Encoding: chunked, gzip\r\n\r\n",
+    "chunked twice": OK_LINE + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "nearly chunked": OK_LINE + b"Transfer-Encoding: xchunked\r\n\r\n",
+    "chunked with vertical tab": OK_LINE + b"Transfer-Encoding: \x0bchunked\r\n\r\n",
+    "space before colon": OK_LINE + b"Content-Length : 5\r\n\r\n",
+    "space in name": OK_LINE + b"A b: c\r\n\r\n",
+    "no colon": OK_LINE + b"A\r\n\r\n",
+    "no name": OK_LINE + b": a\r\n\r\n",
+    "first line folded": OK_LINE + b" A: b\r\n\r\n",
+    "NUL in value": OK_LINE + b"A: b\0c\r\n\r\n",
+    "control in value": OK_LINE + b"A: b\x01c\r\n\r\n",
+    "lone CR in value": OK_LINE + b"A: b\rContent-Length: 5\r\n\r\n",
+    "too many fields": OK_LINE + b"A: b\r\n" * 101 + b"\r\n",
 }
 
 
-@pytest.mark.parametrize(("raw", "expected"), READABLE.values(), ids=READABLE.keys())
+@pytest.mark.parametrize(("raw", "expected"), READABLE_HEADS.values(), ids=READABLE_HEADS.keys())
 def test_a_head_is_read_as_rfc_9112_says(raw: bytes, expected: tuple[int, int | None, bool, bool]) -> None:
     """Status, length, chunked and persistence come out as the standard reads them; a mended head is not kept alive."""
-    assert head(raw) == expected
+    assert summarize_head(raw) == expected
 
 
-@pytest.mark.parametrize("raw", REFUSED.values(), ids=REFUSED.keys())
+@pytest.mark.parametrize("raw", REFUSED_HEADS.values(), ids=REFUSED_HEADS.keys())
 def test_a_head_with_two_readings_or_none_is_refused(raw: bytes) -> None:
     """What two readers could take differently is a protocol error."""
     with pytest.raises(httpx.RemoteProtocolError):
-        read_head(raw, 100)
+        parse_head(raw, 100)
 
 
 def test_a_folded_value_is_one_value() -> None:
     """RFC 9112 5.2: a fold reads as a space."""
-    assert (b"A", b"b c") in read_head(LINE + b"A: b\r\n \t c\r\n\r\n", 10).headers
+    assert (b"A", b"b c") in parse_head(OK_LINE + b"A: b\r\n \t c\r\n\r\n", 10).headers
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,7 @@ def test_a_folded_value_is_one_value() -> None:
 )
 def test_the_servers_keep_alive_promise_is_read(value: str, seconds: float | None) -> None:
     """`Keep-Alive: timeout=N` is seconds; nonsense is no promise."""
-    assert read_head(LINE + f"Keep-Alive: {value}\r\n\r\n".encode(), 10).idle == seconds
+    assert parse_head(OK_LINE + f"Keep-Alive: {value}\r\n\r\n".encode(), 10).keepalive_timeout == seconds
 
 
 # What frames a message, once and repeated, between fields that say nothing about it.
@@ -155,15 +158,15 @@ def test_fields_frame_a_message_however_often_they_come(minor: bytes, fields: li
     tokens = {token.strip() for value in said[b"connection"] for token in value.split(b",")}
     lengths, codings = said[b"content-length"], said[b"transfer-encoding"]
     try:
-        found = read_head(raw, 10)
+        found = parse_head(raw, 10)
     except httpx.RemoteProtocolError:
         assert codings not in ([], [b"chunked"], [b"identity"]) or (lengths and codings) or len(set(lengths)) > 1
         return
     timeout = re.search(rb"timeout=([0-9])", said[b"keep-alive"][-1]) if said[b"keep-alive"] else None
     once = len(lengths) < 2
-    assert found.length == (int(lengths[0]) if lengths else None)
+    assert found.content_length == (int(lengths[0]) if lengths else None)
     assert found.chunked == (codings == [b"chunked"])
-    assert found.idle == (float(timeout[1]) if timeout else None)
+    assert found.keepalive_timeout == (float(timeout[1]) if timeout else None)
     kept = minor == b"1" or (b"keep-alive" in tokens and not codings)
     assert found.persistent == (kept and b"close" not in tokens and once)
     if once:
@@ -180,29 +183,29 @@ def test_a_head_ends_with_its_first_empty_line(data: bytes, start: int) -> None:
         for empty in (b"\n\r\n", b"\n\n")
         if data.startswith(empty, at) and not (empty == b"\n\n" and data.startswith(b"\r\n", at + 2))
     ]
-    assert find_head(data, start) == find_head(bytearray(data), start) == (ends[0] if ends else -1)
+    assert find_head_end(data, start) == find_head_end(bytearray(data), start) == (ends[0] if ends else -1)
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_after_a_status_line_are_a_head_or_a_protocol_error(noise: bytes) -> None:
     """Nothing but `httpx.RemoteProtocolError` comes out of hostile headers."""
-    raw = LINE + noise + b"\r\n\r\n"
-    raw = raw[: find_head(raw)]
+    raw = OK_LINE + noise + b"\r\n\r\n"
+    raw = raw[: find_head_end(raw)]
     with suppress(httpx.RemoteProtocolError):
-        assert read_head(raw, 100).raw == raw
+        assert parse_head(raw, 100).raw == raw
 
 
 @pytest.mark.parametrize("filler", [b" ", b"\t", b"\r\n ", b"a", b"5,", b"\r"], ids=repr)
 def test_a_long_odd_head_costs_no_more_than_its_length(filler: bytes) -> None:
     """64 KiB of anything are refused or read at once: no pattern backtracks over them."""
-    raw = LINE + b"Content-Length:" + filler * (65536 // len(filler)) + b"x\r\n\r\n"
+    raw = OK_LINE + b"Content-Length:" + filler * (65536 // len(filler)) + b"x\r\n\r\n"
     with pytest.raises(httpx.RemoteProtocolError):
-        read_head(raw, 100)
+        parse_head(raw, 100)
 
 
-CODED = b"5;a=b\r\nhello\r\n00006\r\n world\r\n0\r\nX-Sum: 1\r\n\r\n"
+CHUNKED_BODY = b"5;a=b\r\nhello\r\n00006\r\n world\r\n0\r\nX-Sum: 1\r\n\r\n"
 
-BAD_CHUNKS = {
+MALFORMED_CHUNKS = {
     "no size": b"\r\nhello",
     "minus": b"-5\r\n",
     "prefix": b"0x5\r\n",
@@ -219,39 +222,39 @@ BAD_CHUNKS = {
 }
 
 
-@pytest.mark.parametrize("coded", BAD_CHUNKS.values(), ids=BAD_CHUNKS.keys())
+@pytest.mark.parametrize("coded", MALFORMED_CHUNKS.values(), ids=MALFORMED_CHUNKS.keys())
 def test_malformed_chunks_are_a_protocol_error(coded: bytes) -> None:
     """A chunk is what RFC 9112 7.1 says, to the letter."""
     with pytest.raises(httpx.RemoteProtocolError):
-        Chunks().feed(coded)
+        ChunkedDecoder().feed(coded)
 
 
-@given(st.lists(st.integers(0, len(CODED)), max_size=6))
+@given(st.lists(st.integers(0, len(CHUNKED_BODY)), max_size=6))
 def test_chunks_do_not_depend_on_how_they_are_cut(cuts: list[int]) -> None:
     """However the bytes arrive, body and trailers are the same and nothing trails."""
-    chunks = Chunks()
-    edges = sorted({0, len(CODED), *cuts})
-    body = b"".join(chunks.feed(CODED[a:b]) for a, b in pairwise(edges))
-    assert (body, chunks.done, chunks.trailing) == (b"hello world", True, False)
+    chunks = ChunkedDecoder()
+    edges = sorted({0, len(CHUNKED_BODY), *cuts})
+    body = b"".join(chunks.feed(CHUNKED_BODY[a:b]) for a, b in pairwise(edges))
+    assert (body, chunks.done, chunks.has_surplus) == (b"hello world", True, False)
     assert chunks.trailers == [(b"X-Sum", b"1")]
 
 
-@pytest.mark.parametrize("surplus", [b"x", b"\r\n", b"\n", b"\r", LINE, b"\0"], ids=repr)
+@pytest.mark.parametrize("surplus", [b"x", b"\r\n", b"\n", b"\r", OK_LINE, b"\0"], ids=repr)
 @pytest.mark.parametrize("cut", range(9))
 def test_bytes_behind_the_last_chunk_are_noticed(surplus: bytes, cut: int) -> None:
     """Even a line break behind the end counts, wherever the bytes were cut."""
     coded = b"0\r\n\r\n" + surplus
-    chunks = Chunks()
+    chunks = ChunkedDecoder()
     chunks.feed(coded[:cut])
     if not chunks.done and cut < len(coded):
         chunks.feed(coded[cut:])
         assert chunks.done
-        assert chunks.trailing == (cut != 5)
+        assert chunks.has_surplus == (cut != 5)
 
 
 def test_a_body_cut_within_its_chunks_is_truncated() -> None:
     """Without the last chunk the body is not complete."""
-    chunks = Chunks()
+    chunks = ChunkedDecoder()
     chunks.feed(b"5\r\nhello\r\n")
     assert not chunks.done
 
@@ -261,9 +264,9 @@ def test_a_body_cut_within_its_chunks_is_truncated() -> None:
 )
 def test_what_is_not_body_is_bounded(endless: bytes) -> None:
     """An endless extension or trailer ends in a protocol error, not in memory."""
-    chunks = Chunks()
+    chunks = ChunkedDecoder()
     chunks.feed(endless)
-    while chunks.overhead <= MAX_CHUNK_OVERHEAD:
+    while chunks.overhead <= MAX_CHUNK_OVERHEAD_BYTES:
         chunks.feed(b"a" * 4096)
     with pytest.raises(httpx.RemoteProtocolError, match="not body"):
         chunks.feed(b"a" * 4096)
@@ -293,21 +296,23 @@ def test_what_is_not_body_is_bounded(endless: bytes) -> None:
 def test_what_cannot_be_said_in_a_request_is_refused(method: str, target: str, field: tuple[bytes, bytes]) -> None:
     """No value can smuggle a line into a request."""
     with pytest.raises(httpx.LocalProtocolError):
-        request_head(method, target, [field], "a.example")
+        encode_request_head(method, target, [field], "a.example")
 
 
 def test_a_request_names_its_host_once() -> None:
     """Host is added when the headers lack it, and only then."""
-    assert request_head("GET", "/x?y", [(b"A", b"b")], "h:1") == b"GET /x?y HTTP/1.1\r\nHost: h:1\r\nA: b\r\n\r\n"
-    assert request_head("GET", "/", [(b"HOST", b"o")], "h") == b"GET / HTTP/1.1\r\nHOST: o\r\n\r\n"
-    assert request_head("OPTIONS", "*", [], "h") == b"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"
+    assert (
+        encode_request_head("GET", "/x?y", [(b"A", b"b")], "h:1") == b"GET /x?y HTTP/1.1\r\nHost: h:1\r\nA: b\r\n\r\n"
+    )
+    assert encode_request_head("GET", "/", [(b"HOST", b"o")], "h") == b"GET / HTTP/1.1\r\nHOST: o\r\n\r\n"
+    assert encode_request_head("OPTIONS", "*", [], "h") == b"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
 @given(st.lists(st.tuples(st.binary(max_size=8), st.binary(max_size=12)), max_size=4))
 def test_a_request_has_as_many_lines_as_it_has_fields(fields: list[tuple[bytes, bytes]]) -> None:
     """Whatever is put into headers, either it is refused or each field is one line."""
     try:
-        raw = request_head("GET", "/", fields, "h")
+        raw = encode_request_head("GET", "/", fields, "h")
     except httpx.LocalProtocolError:
         return
     has_host = any(name.lower() == b"host" for name, _ in fields)

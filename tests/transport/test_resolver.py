@@ -8,18 +8,26 @@ import threading
 
 import pytest
 
-from scraper.transport.errors import ResolveFailed
-from scraper.transport.resolver import MAX_ADDRESSES, Address, Lookup, SystemResolver, interleave, literal, race
+from scraper.transport.errors import ResolveError
+from scraper.transport.resolver import (
+    MAX_ADDRESSES,
+    Address,
+    Lookup,
+    SystemResolver,
+    interleave,
+    parse_ip_literal,
+    race,
+)
 
 V4 = [Address(f"192.0.2.{i}") for i in range(1, 4)]
 V6 = [Address(f"2001:db8::{i}", socket.AF_INET6) for i in range(1, 4)]
 
 
 def resolver(lookup: Lookup, *, ttl: float = 60, names: int = 10) -> SystemResolver:
-    return SystemResolver(ttl=ttl, failure_ttl=60, names=names, threads=2, lookup=lookup)
+    return SystemResolver(ttl=ttl, failure_ttl=60, cache_size=names, threads=2, lookup=lookup)
 
 
-class Asked:
+class RecordingLookup:
     """A lookup that counts its calls by host and gives each host one address or raises."""
 
     def __init__(self, failure: Exception | None = None) -> None:
@@ -47,9 +55,9 @@ class Asked:
 )
 async def test_an_address_is_not_asked_for(host: str, expected: Address | None) -> None:
     """A literal is its own answer; every other spelling goes to the resolver, and so before the guard."""
-    assert literal(host) == expected
+    assert parse_ip_literal(host) == expected
     if expected is not None:
-        lookup = Asked()
+        lookup = RecordingLookup()
         subject = resolver(lookup)
         assert await subject.resolve(host) == [expected]
         assert lookup.hosts == []
@@ -58,7 +66,7 @@ async def test_an_address_is_not_asked_for(host: str, expected: Address | None) 
 
 async def test_an_answer_is_kept_and_forgotten() -> None:
     """One lookup serves until `forget` or the end of its time."""
-    lookup = Asked()
+    lookup = RecordingLookup()
     subject = resolver(lookup)
     assert await subject.resolve("a") == await subject.resolve("a") == V4[:1]
     assert lookup.hosts == ["a"]
@@ -70,7 +78,7 @@ async def test_an_answer_is_kept_and_forgotten() -> None:
 
 async def test_an_answer_ages() -> None:
     """With a lifetime of nothing every question is asked."""
-    lookup = Asked()
+    lookup = RecordingLookup()
     subject = resolver(lookup, ttl=0)
     await subject.resolve("a")
     await subject.resolve("a")
@@ -80,7 +88,7 @@ async def test_an_answer_ages() -> None:
 
 async def test_the_least_recently_asked_name_is_forgotten_first() -> None:
     """The cache holds `names` answers and no more."""
-    lookup = Asked()
+    lookup = RecordingLookup()
     subject = resolver(lookup, names=2)
     for host in ("a", "b", "a", "c", "a", "b"):
         await subject.resolve(host)
@@ -91,7 +99,7 @@ async def test_the_least_recently_asked_name_is_forgotten_first() -> None:
 async def test_many_who_ask_at_once_share_one_lookup() -> None:
     """Single flight; one who gives up does not take the answer from the others."""
     may_answer = threading.Event()
-    asked = Asked()
+    asked = RecordingLookup()
 
     def slow(host: str) -> list[Address]:
         may_answer.wait(5)
@@ -123,10 +131,10 @@ async def test_many_who_ask_at_once_share_one_lookup() -> None:
 )
 async def test_a_failure_says_whether_asking_again_is_vain(failure: Exception, permanent: bool) -> None:
     """Permanent failures are remembered for a while, others are asked again at once."""
-    lookup = Asked(failure)
+    lookup = RecordingLookup(failure)
     subject = resolver(lookup)
     for _ in range(2):
-        with pytest.raises(ResolveFailed, match=r"a\.example") as caught:
+        with pytest.raises(ResolveError, match=r"a\.example") as caught:
             await subject.resolve("a.example")
         assert caught.value.permanent is permanent
     assert len(lookup.hosts) == (1 if permanent else 2)
@@ -136,22 +144,22 @@ async def test_a_failure_says_whether_asking_again_is_vain(failure: Exception, p
 async def test_a_name_without_an_address_has_failed() -> None:
     """An empty answer is a permanent failure."""
     subject = resolver(lambda host: [])
-    with pytest.raises(ResolveFailed) as caught:
+    with pytest.raises(ResolveError) as caught:
         await subject.resolve("a")
     assert caught.value.permanent
     subject.close()
 
 
 async def test_closing_ends_lookups_with_a_failure_and_not_with_a_cancellation() -> None:
-    """Who waits for a thread when the resolver closes hears `ResolveFailed`, as does who asks afterwards."""
+    """Who waits for a thread when the resolver closes hears `ResolveError`, as does who asks afterwards."""
     may_answer = threading.Event()
     subject = resolver(lambda host: V4[:1] if may_answer.wait(5) else [])
     tasks = [asyncio.create_task(subject.resolve(host)) for host in ("a", "b", "c")]
     await asyncio.wait(tasks, timeout=0.005)
     subject.close()
-    with pytest.raises(ResolveFailed, match="closed"):
+    with pytest.raises(ResolveError, match="closed"):
         await tasks[2]
-    with pytest.raises(ResolveFailed, match="closed"):
+    with pytest.raises(ResolveError, match="closed"):
         await subject.resolve("d")
     may_answer.set()
     assert await asyncio.gather(*tasks[:2]) == [V4[:1]] * 2

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.transport.errors import Stale, Truncated
+from scraper.transport.errors import StaleConnection, TruncatedResponse
 from scraper.transport.exchange import Exchange
-from scraper.transport.receive_buffer import SIZE, Inbox
-from scraper.transport.response_parser import HEAD, Incoming
+from scraper.transport.receive_buffer import RECEIVE_BUFFER_BYTES, SharedReceiveBuffer
+from scraper.transport.response_parser import FIRST_HEAD_SCAN_BYTES, ResponseParser
 from scraper.transport.settings import TransportSettings
-from tests.transport.servers import chunked, ok
+from tests.transport.servers import chunked_response, ok_response
 
-LINE = b"HTTP/1.1 200 OK\r\n"
+OK_LINE = b"HTTP/1.1 200 OK\r\n"
 LONG_HEAD = b"".join(b"X-%d: %s\r\n" % (n, b"v" * 50) for n in range(100))
-SETTINGS = TransportSettings(window=1 << 30)
+SETTINGS = TransportSettings(buffer_limit=1 << 30)
 
 
 @pytest.fixture(scope="module")
@@ -30,23 +30,23 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-class Reader:
+class ParserHarness:
     """What one connection reads through a shared inbox."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, inbox: Inbox, method: str = "GET") -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, inbox: SharedReceiveBuffer, method: str = "GET") -> None:
         self.inbox = inbox
-        self.exchange = Exchange(method, loop, window=SETTINGS.window, max_body=None)
-        self.incoming = Incoming(SETTINGS)
-        self.incoming.begin(self.exchange)
+        self.exchange = Exchange(method, loop, buffer_limit=SETTINGS.buffer_limit, max_body=None)
+        self.incoming = ResponseParser(SETTINGS)
+        self.incoming.start_response(self.exchange)
         self.complete = False
 
     def receive(self, data: bytes) -> None:
         """As an event loop does it; what was in the buffer is overwritten, so that no alias of it can pass."""
-        room = self.inbox.lend(self)
+        room = self.inbox.acquire(self)
         room[: len(data)] = data
-        taken = self.inbox.take(self, len(data))
+        taken = self.inbox.consume(self, len(data))
         self.complete = self.incoming.feed(taken)
-        self.inbox.lend(None)[: len(data)] = b"\xff" * len(data)
+        self.inbox.acquire(None)[: len(data)] = b"\xff" * len(data)
 
     def receive_all(self, pieces: list[bytes]) -> None:
         for piece in pieces:
@@ -58,16 +58,16 @@ class Reader:
 
 
 # (bytes of an answer, its body, whether the connection may be used again)
-ANSWERS = [
-    (ok(b"hello"), b"hello", True),
-    (ok(b""), b"", True),
-    (ok(b"z" * 5000), b"z" * 5000, True),
-    (chunked(b"he", b"llo"), b"hello", True),
-    (chunked(b"y" * 3000, b"w", trailers=b"A: b\r\n"), b"y" * 3000 + b"w", True),
-    (LINE + LONG_HEAD + b"Content-Length: 3\r\n\r\nabc", b"abc", True),
-    (LINE + LONG_HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", b"abc", True),
-    (b"HTTP/1.1 103 E\r\n\r\n" * 3 + ok(b"after"), b"after", True),
-    (b"HTTP/1.1 103 E\r\n" + LONG_HEAD + b"\r\n" + ok(b"after"), b"after", True),
+RESPONSES = [
+    (ok_response(b"hello"), b"hello", True),
+    (ok_response(b""), b"", True),
+    (ok_response(b"z" * 5000), b"z" * 5000, True),
+    (chunked_response(b"he", b"llo"), b"hello", True),
+    (chunked_response(b"y" * 3000, b"w", trailers=b"A: b\r\n"), b"y" * 3000 + b"w", True),
+    (OK_LINE + LONG_HEAD + b"Content-Length: 3\r\n\r\nabc", b"abc", True),
+    (OK_LINE + LONG_HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", b"abc", True),
+    (b"HTTP/1.1 103 E\r\n\r\n" * 3 + ok_response(b"after"), b"after", True),
+    (b"HTTP/1.1 103 E\r\n" + LONG_HEAD + b"\r\n" + ok_response(b"after"), b"after", True),
     (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nhi", b"hi", False),
     (b"HTTP/1.1 204 N\r\n\r\n", b"", True),
 ]
@@ -84,11 +84,11 @@ def test_connections_that_share_a_buffer_never_see_each_others_bytes(
     loop: asyncio.AbstractEventLoop, data: st.DataObject
 ) -> None:
     """Answers cut anywhere, read in turns that come in any order: each body is exact."""
-    cases = data.draw(st.lists(st.sampled_from(ANSWERS), min_size=2, max_size=4))
+    cases = data.draw(st.lists(st.sampled_from(RESPONSES), min_size=2, max_size=4))
     cuts = st.lists(st.integers(0, 10_000), max_size=12)
     queues = [split(raw, data.draw(cuts)) for raw, _, _ in cases]
-    inbox = Inbox()
-    readers = [Reader(loop, inbox) for _ in cases]
+    inbox = SharedReceiveBuffer()
+    readers = [ParserHarness(loop, inbox) for _ in cases]
     while left := [n for n, queue in enumerate(queues) if queue]:
         n = data.draw(st.sampled_from(left))
         readers[n].receive(queues[n].pop(0))
@@ -96,40 +96,40 @@ def test_connections_that_share_a_buffer_never_see_each_others_bytes(
         assert (reader.complete, reader.body, reader.incoming.persistent) == (True, body, kept)
 
 
-@pytest.mark.parametrize("at", [HEAD - 1, HEAD, HEAD + 1])
+@pytest.mark.parametrize("at", [FIRST_HEAD_SCAN_BYTES - 1, FIRST_HEAD_SCAN_BYTES, FIRST_HEAD_SCAN_BYTES + 1])
 def test_a_head_of_any_length_is_found(loop: asyncio.AbstractEventLoop, at: int) -> None:
     """Also where it ends at the bytes that are looked at first."""
     rest = b"Content-Length: 4\r\n\r\n"
-    raw = LINE + b"X: " + b"v" * (at - len(LINE) - len(rest) - 5) + b"\r\n" + rest
+    raw = OK_LINE + b"X: " + b"v" * (at - len(OK_LINE) - len(rest) - 5) + b"\r\n" + rest
     assert len(raw) == at
-    reader = Reader(loop, Inbox())
+    reader = ParserHarness(loop, SharedReceiveBuffer())
     reader.receive(raw + b"body")
     assert (reader.complete, reader.body) == (True, b"body")
 
 
-@pytest.mark.parametrize("size", [SIZE // 2, SETTINGS.max_head + 1])
+@pytest.mark.parametrize("size", [RECEIVE_BUFFER_BYTES // 2, SETTINGS.max_head + 1])
 def test_a_head_above_the_bound_is_refused(loop: asyncio.AbstractEventLoop, size: int) -> None:
     """Whether it comes at once or in pieces."""
-    raw = LINE + b"X: " + b"v" * size + b"\r\n\r\n"
+    raw = OK_LINE + b"X: " + b"v" * size + b"\r\n\r\n"
     with pytest.raises(httpx.RemoteProtocolError, match="response head of more than"):
-        Reader(loop, Inbox()).receive(raw)
+        ParserHarness(loop, SharedReceiveBuffer()).receive(raw)
     with pytest.raises(httpx.RemoteProtocolError, match="response head of more than"):
-        Reader(loop, Inbox()).receive_all(split(raw, list(range(0, len(raw), 1000))))
+        ParserHarness(loop, SharedReceiveBuffer()).receive_all(split(raw, list(range(0, len(raw), 1000))))
 
 
 @pytest.mark.parametrize(
     ("came", "exc", "served", "kind", "says"),
     [
         (b"", None, 0, httpx.RemoteProtocolError, "without answering"),
-        (b"", None, 3, Stale, "kept-alive"),
-        (b"", OSError("reset"), 3, Stale, "kept-alive"),
+        (b"", None, 3, StaleConnection, "kept-alive"),
+        (b"", OSError("reset"), 3, StaleConnection, "kept-alive"),
         (b"", OSError("reset"), 0, httpx.ReadError, "before an answer"),
-        (b"HTT", None, 3, Truncated, "head"),
-        (b"HTTP/1.1 100 C\r\n\r\n", None, 3, Truncated, "head"),
-        (LINE + b"Content-Length: 9\r\n\r\n1234", None, 3, Truncated, "5 bytes"),
-        (LINE + b"Transfer-Encoding: chunked\r\n\r\n", None, 0, Truncated, "chunked"),
-        (LINE + b"\r\nhalf", OSError("reset"), 0, httpx.ReadError, "within"),
-        (LINE + b"Content-Length: 9\r\n\r\n", OSError("reset"), 0, httpx.ReadError, "within"),
+        (b"HTT", None, 3, TruncatedResponse, "head"),
+        (b"HTTP/1.1 100 C\r\n\r\n", None, 3, TruncatedResponse, "head"),
+        (OK_LINE + b"Content-Length: 9\r\n\r\n1234", None, 3, TruncatedResponse, "5 bytes"),
+        (OK_LINE + b"Transfer-Encoding: chunked\r\n\r\n", None, 0, TruncatedResponse, "chunked"),
+        (OK_LINE + b"\r\nhalf", OSError("reset"), 0, httpx.ReadError, "within"),
+        (OK_LINE + b"Content-Length: 9\r\n\r\n", OSError("reset"), 0, httpx.ReadError, "within"),
     ],
     ids=lambda value: None if isinstance(value, int) else str(value)[:20],
 )
@@ -137,29 +137,29 @@ def test_an_end_of_the_connection_is_named_for_what_it_cuts(
     loop: asyncio.AbstractEventLoop, came: bytes, exc: Exception | None, served: int, kind: type, says: str
 ) -> None:
     """Only what an idle connection may do is worth a second try, and nothing cut short passes for an answer."""
-    reader = Reader(loop, Inbox())
+    reader = ParserHarness(loop, SharedReceiveBuffer())
     if came:
         reader.receive(came)
-    error = reader.incoming.cut_off(exc, served=served)
+    error = reader.incoming.on_connection_lost(exc, responses_completed=served)
     assert type(error) is kind
     assert says in str(error)
 
 
 def test_a_body_without_framing_is_complete_when_the_connection_ends(loop: asyncio.AbstractEventLoop) -> None:
     """RFC 9112 6.3, item 8."""
-    reader = Reader(loop, Inbox())
-    reader.receive(LINE + b"\r\nall of it")
-    assert reader.incoming.cut_off(None, served=0) is None
+    reader = ParserHarness(loop, SharedReceiveBuffer())
+    reader.receive(OK_LINE + b"\r\nall of it")
+    assert reader.incoming.on_connection_lost(None, responses_completed=0) is None
     assert (reader.body, reader.incoming.persistent) == (b"all of it", False)
 
 
 def test_a_loop_that_mixes_up_turns_is_found_out() -> None:
     """Bytes are taken by whom the buffer was lent to last, once."""
-    inbox = Inbox()
-    inbox.lend("one")
-    inbox.lend("two")
+    inbox = SharedReceiveBuffer()
+    inbox.acquire("one")
+    inbox.acquire("two")
     with pytest.raises(RuntimeError, match="event loop"):
-        inbox.take("one", 3)
-    assert len(inbox.take("two", 3)) == 3
+        inbox.consume("one", 3)
+    assert len(inbox.consume("two", 3)) == 3
     with pytest.raises(RuntimeError, match="event loop"):
-        inbox.take("two", 3)
+        inbox.consume("two", 3)

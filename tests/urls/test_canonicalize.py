@@ -9,19 +9,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scraper.model import OutOfScope, Url
-from scraper.urls.canonicalize import MAX_TEXT, Base, KeyRules, canonicalise
+from scraper.urls.canonicalize import MAX_URL_CHARS, BaseUrl, KeyRules, canonicalize
 
 TRACKING = KeyRules(strip_params=("utm_*", "gclid", "fbclid"))
 SESSIONS = KeyRules(strip_params=("sid", ";jsessionid", ";v*n"))
 
 
-def url(text: str, base: Base | None = None, rules: KeyRules | None = None) -> Url:
-    found = canonicalise(text, base, rules or KeyRules())
+def url(text: str, base: BaseUrl | None = None, rules: KeyRules | None = None) -> Url:
+    found = canonicalize(text, base, rules or KeyRules())
     assert isinstance(found, Url), found
     return found
 
 
-PAGE = Base.of(url("http://books.example/a/b/c.html?q=1"))
+PAGE = BaseUrl.of(url("http://books.example/a/b/c.html?q=1"))
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_the_safe_normal_form(text: str, href: str) -> None:
         ("http://.example.com/", "invalid", "url: not a host name"),
         ("http://example..com/", "invalid", "url: not a host name"),
         (f"http://{'a' * 300}/", "invalid", "url: not a host name"),
-        ("http://example.com/" + "a" * MAX_TEXT, "invalid", f"url: longer than {MAX_TEXT} characters"),
+        ("http://example.com/" + "a" * MAX_URL_CHARS, "invalid", f"url: longer than {MAX_URL_CHARS} characters"),
     ],
 )
 def test_what_is_not_fetched_says_why(text: str, reason: str, rule: str) -> None:
     """Other schemes, junk and credentials are out of scope, with the reason and without the secret."""
-    assert canonicalise(text) == OutOfScope(reason, rule)
+    assert canonicalize(text) == OutOfScope(reason, rule)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_longer_host_is_not_mistaken_for_the_bases() -> None:
         ("data:text/plain,x", None),
         ("javascript:x", None),
         ("http://[", None),
-        ("x" * (MAX_TEXT + 1), None),
+        ("x" * (MAX_URL_CHARS + 1), None),
     ],
 )
 def test_a_declared_base(href: str, expected: str | None) -> None:
@@ -172,12 +172,12 @@ def test_a_base_of_another_scheme_leads_out_of_scope() -> None:
     """Links below `<base href=ftp:>` are ftp links."""
     base = PAGE.join("ftp://books.example/")
     assert base is not None
-    assert canonicalise("x", base) == OutOfScope("scheme", "scheme: ftp")
+    assert canonicalize("x", base) == OutOfScope("scheme", "scheme: ftp")
 
 
 def test_a_query_is_sent_in_the_pages_encoding() -> None:
     """On a windows-1251 page a Cyrillic query is encoded in windows-1251 and its path in UTF-8, as browsers do."""
-    base = Base(url("http://books.example/"), "cp1251")
+    base = BaseUrl(url("http://books.example/"), "cp1251")
     assert url("/ж?q=ж&x=日", base).href == "http://books.example/%D0%B6?q=%E6&x=%26%2326085%3B"
     assert url("/plain?q=1", base).href == "http://books.example/plain?q=1"
 
@@ -235,12 +235,12 @@ TEXTS = st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=14).map("".joi
 def test_any_text_is_canonical_once_and_for_all(text: str, relative: bool, ruled: bool) -> None:
     """Nothing raises; a result's href gives an equal URL, its key keeps its key, and both are plain ASCII."""
     rules = KeyRules(("utm_*", "gclid", ";s*d"), sort_query=True) if ruled else KeyRules()
-    found = canonicalise(text, PAGE if relative else None, rules)
+    found = canonicalize(text, PAGE if relative else None, rules)
     if isinstance(found, OutOfScope):
         assert found.reason in {"scheme", "invalid"}
         return
-    assert canonicalise(found.href, None, rules) == found
-    again = canonicalise(found.key, None, rules)
+    assert canonicalize(found.href, None, rules) == found
+    again = canonicalize(found.key, None, rules)
     assert isinstance(again, Url)
     assert again.key == found.key
     assert found.href.isascii()

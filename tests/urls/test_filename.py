@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.urls.filename import NAME_BYTES, decoded, extension, folded, safe_name, shortened
+from scraper.urls.filename import MAX_NAME_BYTES, decode_segment, extension, fold_name, safe_name, shorten_name
 
 TEXTS = st.text(st.characters()) | st.text(st.sampled_from("aA.é~_ -:/\\\u202e\0part\u0301"), max_size=20)
 LONG = st.builds(
@@ -46,9 +46,9 @@ def test_a_safe_name_stays_safe_when_made_safe_or_shorter(text: str) -> None:
     """Safe names are fixed points of `safe_name`, whole or cut, and a cut one fits with `.part` into 255 bytes."""
     name = safe_name(text)
     assert safe_name(name) == name
-    cut = shortened(name)
+    cut = shorten_name(name)
     assert safe_name(cut) == cut
-    assert len(cut.encode()) <= NAME_BYTES
+    assert len(cut.encode()) <= MAX_NAME_BYTES
     assert unicodedata.is_normalized("NFC", cut)
 
 
@@ -85,7 +85,7 @@ def test_the_extension_of_a_name(name: str, expected: str) -> None:
 )
 def test_a_long_name_keeps_its_extension(name: str, suffix: str, expected: str) -> None:
     """The stem is cut, never the suffix or the extension, and a cut leaves a safe end."""
-    assert shortened(name, suffix) == expected
+    assert shorten_name(name, suffix) == expected
 
 
 @pytest.mark.parametrize(
@@ -101,15 +101,15 @@ def test_a_long_name_keeps_its_extension(name: str, suffix: str, expected: str) 
 )
 def test_names_of_one_file_fold_alike(one: str, other: str) -> None:
     """Names that are one on some file system that ignores case or normal form have one folding."""
-    assert folded(one) == folded(other)
+    assert fold_name(one) == fold_name(other)
 
 
 @given(TEXTS)
 def test_folding_is_idempotent_and_ignores_case_and_form(text: str) -> None:
     """The folding of a name does not change when it is folded, lowered or decomposed before."""
-    once = folded(text)
-    assert folded(once) == once
-    assert folded(unicodedata.normalize("NFD", text)) == once
+    once = fold_name(text)
+    assert fold_name(once) == once
+    assert fold_name(unicodedata.normalize("NFD", text)) == once
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ def test_folding_is_idempotent_and_ignores_case_and_form(text: str) -> None:
 )
 def test_a_segment_is_decoded_once(segment: str, text: str) -> None:
     """Percent triplets are UTF-8, and what comes out is not decoded again."""
-    assert decoded(segment) == text
+    assert decode_segment(segment) == text

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.model import Content, Url
-from scraper.urls.canonicalize import KeyRules, canonicalise
+from scraper.urls.canonicalize import KeyRules, canonicalize
 from scraper.urls.fingerprint import fingerprint
-from scraper.urls.post_identity import json_bytes, plain_key, posted, posted_key
+from scraper.urls.post_identity import json_bytes, post_key_or_none, strip_post_prefix, with_post_key
 
 
 def url(href: str = "https://a.example/api?x=1&utm_s=2") -> Url:
-    found = canonicalise(href, None, KeyRules(("utm_*",)))
+    found = canonicalize(href, None, KeyRules(("utm_*",)))
     assert isinstance(found, Url)
     return found
 
@@ -28,30 +28,34 @@ contents = st.builds(Content, st.binary(max_size=50), st.sampled_from(["", "text
 @given(contents, contents)
 def test_contents_tell_posts_apart(one: Content, two: Content) -> None:
     """The same bytes of the same type to the same URL are one question, anything else is another."""
-    assert (posted(url(), one) == posted(url(), two)) is (one == two)
-    assert (fingerprint(posted(url(), one)) == fingerprint(posted(url(), two))) is (one == two)
+    assert (with_post_key(url(), one) == with_post_key(url(), two)) is (one == two)
+    assert (fingerprint(with_post_key(url(), one)) == fingerprint(with_post_key(url(), two))) is (one == two)
 
 
 @given(contents)
 def test_only_the_key_says_what_was_posted(content: Content) -> None:
     """The URL that is asked, its host and its origin stay; strip_params holds for POSTs too."""
-    changed = posted(url(), content)
+    changed = with_post_key(url(), content)
     assert changed._replace(key="") == url()._replace(key="")
-    assert changed.key != url().key == plain_key(changed.key) == "https://a.example/api?x=1"
-    assert posted(changed, None) == url()
-    assert posted(changed, Content(b"else")) == posted(url(), Content(b"else"))
-    assert (posted_key(changed.key), posted_key(url().key), posted_key(None)) == (changed.key, None, None)
+    assert changed.key != url().key == strip_post_prefix(changed.key) == "https://a.example/api?x=1"
+    assert with_post_key(changed, None) == url()
+    assert with_post_key(changed, Content(b"else")) == with_post_key(url(), Content(b"else"))
+    assert (post_key_or_none(changed.key), post_key_or_none(url().key), post_key_or_none(None)) == (
+        changed.key,
+        None,
+        None,
+    )
 
 
 def test_a_get_keeps_its_key() -> None:
     """The very same object: nothing is made for what a crawl mostly does."""
     given_url = url()
-    assert posted(given_url, None) is given_url
+    assert with_post_key(given_url, None) is given_url
 
 
 def test_bytes_and_type_do_not_run_into_each_other() -> None:
     """What one of them ends with does not begin the other."""
-    assert posted(url(), Content(b"ab", "c")) != posted(url(), Content(b"b", "ca"))
+    assert with_post_key(url(), Content(b"ab", "c")) != with_post_key(url(), Content(b"b", "ca"))
 
 
 values = st.recursive(

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from scraper.errors import ConfigError
 from scraper.model import OutOfScope, Url
 from scraper.urls import scope as scope_module
-from scraper.urls.canonicalize import canonicalise
-from scraper.urls.scope import Mode, Scope, ScopeSettings, Step
-from scraper.urls.scope_modes import MoreHosts, bare, registrable
+from scraper.urls.canonicalize import canonicalize
+from scraper.urls.scope import RuleVerdict, Scope, ScopeMode, ScopeSettings
+from scraper.urls.scope_modes import ExtraHosts, registrable_domain, strip_www
 from scraper.urls.traps import TrapSettings
 
 
 def url(text: str) -> Url:
-    found = canonicalise(text)
+    found = canonicalize(text)
     assert isinstance(found, Url)
     return found
 
@@ -57,9 +57,9 @@ REACH = "any domain host prefix page"
     ],
 )
 @pytest.mark.parametrize("mode", REACH.split())
-def test_a_mode_reaches_so_far(text: str, modes: str, mode: Mode) -> None:
+def test_a_mode_reaches_so_far(text: str, modes: str, mode: ScopeMode) -> None:
     """Scheme and a leading www are ignored, ports count, a prefix is the seed's directory."""
-    denied = scope(mode=mode).judge(url(text), 1)
+    denied = scope(mode=mode).check(url(text), 1)
     assert (denied is None) == (mode in modes.split())
     assert denied is None or (denied.reason == "scope" and denied.rule.startswith(f"scope.mode: {mode} ("))
 
@@ -67,8 +67,8 @@ def test_a_mode_reaches_so_far(text: str, modes: str, mode: Mode) -> None:
 def test_many_seeds_are_one_scope() -> None:
     """A URL is in scope when it is near any seed; the rule names one of them and counts the others."""
     many = scope(*(url(f"http://h{n}.example/dir{n}/") for n in range(50)), mode="prefix")
-    assert many.judge(url("http://h49.example/dir49/x"), 1) is None
-    assert many.judge(url("http://h49.example/dir48/x"), 1) == OutOfScope(
+    assert many.check(url("http://h49.example/dir49/x"), 1) is None
+    assert many.check(url("http://h49.example/dir48/x"), 1) == OutOfScope(
         "scope", "scope.mode: prefix (h0.example/dir0/ and 49 more)"
     )
 
@@ -95,7 +95,7 @@ def test_many_seeds_are_one_scope() -> None:
 )
 def test_the_registrable_domain(host: str, domain: str) -> None:
     """The public suffix list decides; addresses and single labels stand for themselves."""
-    assert registrable(host) == domain
+    assert registrable_domain(host) == domain
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_registrable_domain(host: str, domain: str) -> None:
 )
 def test_a_leading_www_is_ignored(host: str, expected: str) -> None:
     """Only as a whole first label, and only when a domain is left."""
-    assert bare(host) == expected
+    assert strip_www(host) == expected
 
 
 @pytest.mark.parametrize(
@@ -136,12 +136,12 @@ def test_a_leading_www_is_ignored(host: str, expected: str) -> None:
 )
 def test_further_hosts(pattern: str, host: str, expected: bool) -> None:
     """A host is named exactly or with `*`; dots are dots, case and IDNA do not matter."""
-    assert MoreHosts([pattern])(host) == expected
+    assert ExtraHosts([pattern])(host) == expected
 
 
 def test_further_hosts_join_every_mode() -> None:
     """What `hosts` names is in scope beside what the mode reaches."""
-    assert scope(mode="page", hosts=("cdn.example",)).judge(url("http://cdn.example/x"), 1) is None
+    assert scope(mode="page", hosts=("cdn.example",)).check(url("http://cdn.example/x"), 1) is None
 
 
 TRAP = url("https://books.example/" + "a/" * 20)
@@ -174,22 +174,22 @@ def test_the_first_rule_that_rejects_decides(
     """Mode, traps, deny, allow, depth, in this order; seeds are exempt from traps and allow."""
     judged = scope(**settings)
     wanted = OutOfScope(*expected) if expected else None
-    assert judged.judge(url(text), depth) == wanted
-    assert judged.judge(url(text), depth) == wanted
+    assert judged.check(url(text), depth) == wanted
+    assert judged.check(url(text), depth) == wanted
 
 
 def test_a_seed_that_looks_like_a_trap_is_fetched() -> None:
     """Who names a URL wants it."""
-    assert scope(TRAP).judge(TRAP, 0) is None
+    assert scope(TRAP).check(TRAP, 0) is None
 
 
 def test_the_memo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many URLs are judged, no more than `MEMO` verdicts are kept, and they stay right."""
-    monkeypatch.setattr(scope_module, "MEMO", 10)
+    """However many URLs are judged, no more than `MAX_CACHED_VERDICTS` verdicts are kept, and they stay right."""
+    monkeypatch.setattr(scope_module, "MAX_CACHED_VERDICTS", 10)
     small = scope(deny=("odd",))
     for n in range(100):
         word = "odd" if n % 2 else "even"
-        assert (small.judge(url(f"https://books.example/{word}/{n}"), 1) is None) == (word == "even")
+        assert (small.check(url(f"https://books.example/{word}/{n}"), 1) is None) == (word == "even")
         assert len(small._memo) <= 10
 
 
@@ -199,14 +199,14 @@ def test_an_explanation_goes_rule_by_rule() -> None:
         url("https://books.example/login"), 7
     )
     assert explained == (
-        Step("scope.mode: host (books.example)", "passes"),
-        Step("traps", "passes"),
-        Step("scope.deny: '/login'", "rejects"),
-        Step("scope.allow: '/shop/'", "rejects"),
-        Step("scope.max_depth: 3", "rejects"),
+        RuleVerdict("scope.mode: host (books.example)", "passes"),
+        RuleVerdict("traps", "passes"),
+        RuleVerdict("scope.deny: '/login'", "rejects"),
+        RuleVerdict("scope.allow: '/shop/'", "rejects"),
+        RuleVerdict("scope.max_depth: 3", "rejects"),
     )
-    assert scope(SEED, allow=("never",)).explain(SEED, 0)[3] == Step("scope.allow: 'never'", "spares")
-    assert scope().explain(SEED, 0)[4] == Step("scope.max_depth: none", "passes")
+    assert scope(SEED, allow=("never",)).explain(SEED, 0)[3] == RuleVerdict("scope.allow: 'never'", "spares")
+    assert scope().explain(SEED, 0)[4] == RuleVerdict("scope.max_depth: none", "passes")
 
 
 def test_every_wrong_expression_is_reported() -> None:
@@ -223,22 +223,22 @@ def test_an_unknown_mode_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("mode", REACH.split())
-def test_a_scope_can_be_pickled(mode: Mode) -> None:
+def test_a_scope_can_be_pickled(mode: ScopeMode) -> None:
     """Large pages are read in another process, which judges as this one does."""
     original = scope(mode=mode, hosts=("*.cdn.example",), deny=("x$",), max_depth=3, traps=TrapSettings(allow=("y",)))
-    original.judge(SEED, 0)
+    original.check(SEED, 0)
     copy = pickle.loads(pickle.dumps(original))
     assert len(copy._memo) == 0
     for text in ("https://books.example/shop/a", "https://books.example/shop/x", "http://a.cdn.example/", TRAP.href):
-        assert copy.judge(url(text), 1) == original.judge(url(text), 1)
+        assert copy.judge(url(text), 1) == original.check(url(text), 1)
 
 
 @given(st.text(max_size=40), st.sampled_from(REACH.split()), st.integers(0, 9))
-def test_the_explanation_and_the_judgement_agree(path: str, mode: Mode, depth: int) -> None:
+def test_the_explanation_and_the_judgement_agree(path: str, mode: ScopeMode, depth: int) -> None:
     """The first rule that an explanation marks as rejecting is the one that `judge` names."""
     some = scope(mode=mode, deny=("b",), allow=("a", "list"), max_depth=6)
-    target = canonicalise("https://books.example/" + path)
+    target = canonicalize("https://books.example/" + path)
     if isinstance(target, Url):
         rejecting = [step.rule for step in some.explain(target, depth) if step.verdict == "rejects"]
-        verdict = some.judge(target, depth)
+        verdict = some.check(target, depth)
         assert (verdict.rule if verdict else None) == (rejecting[0] if rejecting else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scraper.model import OutOfScope, Url
-from scraper.urls.canonicalize import Base, canonicalise
+from scraper.urls.canonicalize import BaseUrl, canonicalize
 
 # RFC 3986 section 5.4, whose base is http://a/b/c/d;p?q; fragments are not part of what is fetched.
 REFERENCES = {
@@ -40,9 +40,9 @@ HOSTS = {
 @pytest.mark.parametrize(("reference", "target"), REFERENCES.items(), ids=repr)
 def test_references_are_resolved_as_rfc_3986_says(reference: str, target: str) -> None:
     """Section 5.4, normal and abnormal examples, as browsers read them."""
-    base = canonicalise("http://a/b/c/d;p?q")
+    base = canonicalize("http://a/b/c/d;p?q")
     assert isinstance(base, Url)
-    found = canonicalise(reference, Base.of(base))
+    found = canonicalize(reference, BaseUrl.of(base))
     assert isinstance(found, Url)
     assert found.href == f"http://a{target}"
 
@@ -50,7 +50,7 @@ def test_references_are_resolved_as_rfc_3986_says(reference: str, target: str) -
 @pytest.mark.parametrize(("host", "canonical"), HOSTS.items(), ids=repr)
 def test_a_host_has_one_spelling(host: str, canonical: str | None) -> None:
     """What the guard and the scope judge is never a disguise."""
-    found = canonicalise(f"http://{host}/")
+    found = canonicalize(f"http://{host}/")
     if canonical is None:
         assert isinstance(found, OutOfScope)
     else:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.urls.traps import MAX_CYCLE, TrapSettings, repeats, trap
+from scraper.urls.traps import MAX_CYCLE_SEGMENTS, TrapSettings, find_trap, has_repeated_cycle
 
 OFF = TrapSettings(max_length=None, max_segments=0, max_repeats=None, max_params=0)
 
@@ -35,8 +35,8 @@ OFF = TrapSettings(max_length=None, max_segments=0, max_repeats=None, max_params
 )
 def test_each_limit_names_itself(path: str, rule: str | None) -> None:
     """A limit rejects what exceeds it and only that; turned off, it rejects nothing."""
-    assert trap("http://h/" + path, TrapSettings()) == rule
-    assert trap("http://h/" + path, OFF) is None
+    assert find_trap("http://h/" + path, TrapSettings()) == rule
+    assert find_trap("http://h/" + path, OFF) is None
 
 
 @given(st.lists(st.sampled_from(["", "a", "b", "c"]), max_size=40), st.integers(1, 4))
@@ -44,16 +44,16 @@ def test_repeats_are_found_wherever_they_stand(segments: list[str], limit: int) 
     """The answer is that of a plain search over all groups and positions."""
     expected = any(
         segments[at : at + size] * (limit + 1) == segments[at : at + size * (limit + 1)]
-        for size in range(1, MAX_CYCLE + 1)
+        for size in range(1, MAX_CYCLE_SEGMENTS + 1)
         for at in range(len(segments) - size * (limit + 1) + 1)
     )
-    assert repeats(segments, limit) == expected
+    assert has_repeated_cycle(segments, limit) == expected
 
 
 @given(st.text(max_size=200))
 def test_nothing_raises(text: str) -> None:
     """Any text has an answer."""
-    assert trap(text, OFF) is None
-    assert trap("http://h/" + text, TrapSettings()) in {None, "traps.max_segments: 16", "traps.max_repeats: 2"} | {
+    assert find_trap(text, OFF) is None
+    assert find_trap("http://h/" + text, TrapSettings()) in {None, "traps.max_segments: 16", "traps.max_repeats: 2"} | {
         "traps.max_params: 10"
     }

@@ -6,27 +6,27 @@ from dataclasses import dataclass
 
 from scraper.bench.measure.result import Report, Row
 
-TOLERANCE = 0.05
+MIN_SIGNIFICANT_CHANGE = 0.05
 """Relative change below which rounds of the same program differ too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class RowPair:
     """The same row in both results. `change` is that of pages/s, relative to the first; `real` whether it counts."""
 
     section: str
     before: Row
     after: Row
     change: float
-    real: bool
+    is_significant: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What two results have in common, and what makes them less comparable."""
 
-    pairs: tuple[Pair, ...]
-    cautions: tuple[str, ...]
+    pairs: tuple[RowPair, ...]
+    warnings: tuple[str, ...]
     findings: tuple[str, ...]
 
 
@@ -39,16 +39,16 @@ def compare(before: Report, after: Report) -> Comparison:
             other = later.get((number, row.key))
             if other is not None and row.sample.rate > 0:
                 change = other.sample.rate / row.sample.rate - 1
-                pairs.append(Pair(section.title, row, other, change, _is_real(row, other, change)))
-    return Comparison(tuple(pairs), tuple(_cautions(before, after)), _findings(pairs))
+                pairs.append(RowPair(section.title, row, other, change, _is_significant(row, other, change)))
+    return Comparison(tuple(pairs), tuple(_comparability_warnings(before, after)), _findings(pairs))
 
 
-def _is_real(before: Row, after: Row, change: float) -> bool:
+def _is_significant(before: Row, after: Row, change: float) -> bool:
     apart = after.rates.low > before.rates.high or after.rates.high < before.rates.low
-    return apart and abs(change) > TOLERANCE
+    return apart and abs(change) > MIN_SIGNIFICANT_CHANGE
 
 
-def _cautions(before: Report, after: Report) -> list[str]:
+def _comparability_warnings(before: Report, after: Report) -> list[str]:
     found = []
     if before.scenario != after.scenario:
         found.append(f"The scenarios differ: {before.scenario} and {after.scenario}.")
@@ -67,11 +67,11 @@ def _cautions(before: Report, after: Report) -> list[str]:
     return found
 
 
-def _findings(pairs: list[Pair]) -> tuple[str, ...]:
+def _findings(pairs: list[RowPair]) -> tuple[str, ...]:
     if not pairs:
         return ("They have no row in common.",)
-    faster = [pair.before.label for pair in pairs if pair.real and pair.change > 0]
-    slower = [pair.before.label for pair in pairs if pair.real and pair.change < 0]
+    faster = [pair.before.label for pair in pairs if pair.is_significant and pair.change > 0]
+    slower = [pair.before.label for pair in pairs if pair.is_significant and pair.change < 0]
     found = []
     if faster:
         found.append(f"Faster: {', '.join(faster)}.")

@@ -12,31 +12,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scraper.bench.measure.resource_meter import Meter
+from scraper.bench.measure.resource_meter import ResourceMeter
 from scraper.bench.measure.result import Sample
 from scraper.bench.measure.statistics import percentile, steady_part
-from scraper.bench.measure.target_process import Stage
+from scraper.bench.measure.target_process import TargetProcess
 from scraper.clock import Clock
 from scraper.crawler import Crawler
-from scraper.engine.run_state import Stop
+from scraper.engine.run_state import StopReason
 from scraper.engine.signals import INTERRUPTED
 from scraper.events import Event, FetchFinished, PageSettled, RetryPlanned, Skipped
 
-FREE: Mapping[str, Any] = {"robots": "ignore", "adaptive": False}
+UNLIMITED_POLITENESS: Mapping[str, Any] = {"robots": "ignore", "adaptive": False}
 """Politeness that never holds a request back; the rate and the concurrency of hosts are set beside it."""
 
 
 @dataclass(slots=True)
-class Tally:
+class MeasurementListener:
     """A listener that keeps what a measurement needs. It grows with the pages of one measurement, which are bounded."""
 
-    settled: list[float] = field(default_factory=list)
-    at: list[float] = field(default_factory=list)
-    elapsed: list[float] = field(default_factory=list)
+    settled_at: list[float] = field(default_factory=list)
+    fetched_at: list[float] = field(default_factory=list)
+    fetch_seconds: list[float] = field(default_factory=list)
     causes: dict[str, int] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
+    refused_by_robots: dict[str, str] = field(default_factory=dict)
     """URLs that robots.txt keeps from us, with the rule."""
-    last: dict[str, float] = field(default_factory=dict)
+    last_settled_at: dict[str, float] = field(default_factory=dict)
     """When a host's latest page was settled."""
     retries: int = 0
 
@@ -44,17 +44,17 @@ class Tally:
         """Take one event."""
         if isinstance(event, FetchFinished):
             if event.kind != "robots":
-                self.at.append(event.at)
-                self.elapsed.append(event.elapsed)
+                self.fetched_at.append(event.at)
+                self.fetch_seconds.append(event.elapsed)
         elif isinstance(event, PageSettled):
-            self.settled.append(event.at)
-            self.last[event.host] = event.at
+            self.settled_at.append(event.at)
+            self.last_settled_at[event.host] = event.at
             if event.outcome != "ok":
                 self.causes[event.outcome] = self.causes.get(event.outcome, 0) + 1
         elif isinstance(event, RetryPlanned):
             self.retries += 1
         elif isinstance(event, Skipped) and event.reason == "robots":
-            self.refused[event.url] = event.rule
+            self.refused_by_robots[event.url] = event.rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +62,18 @@ class EngineRun:
     """What one run gave: the sample, the tally behind it, and whether the run was broken off."""
 
     sample: Sample
-    tally: Tally
+    events: MeasurementListener
     interrupted: bool
-    started: float = 0.0
-    grown: int = 0
+    started_at: float = 0.0
+    memory_growth_bytes: int = 0
     """Bytes of memory that the run took beside what the process had before."""
-    refused: tuple[int, ...] = ()
-    asked: tuple[int, ...] = ()
-    burst: tuple[int, ...] = ()
+    refused_requests: tuple[int, ...] = ()
+    received_requests: tuple[int, ...] = ()
+    max_bursts: tuple[int, ...] = ()
     """What each of our hosts counted: requests turned away, requests, and most of them in a tenth of a second."""
 
 
-def config(
+def bench_config(
     urls: Sequence[str],
     concurrency: int,
     *,
@@ -85,7 +85,7 @@ def config(
 
     Without `politeness` nothing holds a request back: on the bundled server that is allowed.
     """
-    free = {**FREE, "per_host": {"rate": None, "concurrency": concurrency}}
+    free = {**UNLIMITED_POLITENESS, "per_host": {"rate": None, "concurrency": concurrency}}
     return {
         "name": "bench",
         "seeds": list(urls),
@@ -97,14 +97,14 @@ def config(
     }
 
 
-class Laboratory:
+class EngineBench:
     """Measures configs one after the other, on a machine of `cores`.
 
     `overhead` is the idle loop's timer lateness, in seconds. `stop` breaks off the run under way and all after it.
     """
 
-    def __init__(self, overhead: float, stage: Stage | None = None, cores: int = 1) -> None:
-        self.overhead, self.stage, self.cores = overhead, stage, cores
+    def __init__(self, timer_overhead: float, target: TargetProcess | None = None, cores: int = 1) -> None:
+        self.timer_overhead, self.target, self.cores = timer_overhead, target, cores
         self.stopped = False
         self._crawler: Crawler | None = None
 
@@ -112,7 +112,7 @@ class Laboratory:
         """End the run under way cleanly."""
         self.stopped = True
         if self._crawler is not None:
-            self._crawler.stop(Stop(INTERRUPTED, "stopped"))
+            self._crawler.stop(StopReason(INTERRUPTED, "stopped"))
 
     async def measure(self, values: Mapping[str, Any], ramp: int) -> EngineRun:
         """Run `values` as a config and measure it; the first and last `ramp` pages are its ramps.
@@ -120,7 +120,7 @@ class Laboratory:
         Raises the errors of `Crawler`.
         """
         # A clock of this moment, as the crawler makes one: both then mean the same by "now".
-        tally, clock, stage = Tally(), Clock(), self.stage
+        tally, clock, stage = MeasurementListener(), Clock(), self.target
         with tempfile.TemporaryDirectory(prefix="scrape-bench-") as folder:
             complete = {**values, "output": {"folder": str(Path(folder) / "out")}}
             async with Crawler(complete, listeners=[tally]) as crawler:
@@ -128,35 +128,37 @@ class Laboratory:
                 self._crawler = crawler
                 started = clock.now()
                 try:
-                    async with Meter(clock, self.overhead) as meter:
+                    async with ResourceMeter(clock, self.timer_overhead) as meter:
                         summary = await crawler.run()
                 finally:
                     self._crawler = None
-                ended = max(tally.settled, default=clock.now())
+                ended = max(tally.settled_at, default=clock.now())
                 after = await stage.state() if stage else None
-        part = steady_part(tally.settled, ramp, started=started)
+        part = steady_part(tally.settled_at, ramp, started=started)
         window = part.end - part.start
-        took = sorted(tally.elapsed)
-        inside = [e for at, e in zip(tally.at, tally.elapsed, strict=True) if part.start <= at <= part.end]
+        took = sorted(tally.fetch_seconds)
+        inside = [
+            e for at, e in zip(tally.fetched_at, tally.fetch_seconds, strict=True) if part.start <= at <= part.end
+        ]
         used = meter.cpu_used(part)
         sample = Sample(
-            pages=len(tally.settled),
+            pages=len(tally.settled_at),
             seconds=ended - started,
             rate=part.rate,
             p50=percentile(took, 0.5),
             p95=percentile(took, 0.95),
             p99=percentile(took, 0.99),
             errors=sum(tally.causes.values()),
-            requests=sum(after.requests) if after else len(tally.elapsed),
+            requests=sum(after.requests) if after else len(tally.fetch_seconds),
             in_flight=sum(inside) / window if window > 0 else 0.0,
             cpu_ms=used / part.done * 1000 if part.done else 0.0,
             cpu_share=used / window if window > 0 else 0.0,
-            starved=meter.waited(part) / window if window > 0 else 0.0,
+            starved=meter.cpu_wait(part) / window if window > 0 else 0.0,
             server_cpu=(after.cpu - before.cpu) / (clock.now() - started) if before and after else None,
-            rss=meter.peak,
+            rss=meter.peak_bytes,
             lag=meter.lag(part),
             causes=tally.causes,
         )
         counts = (after.refused, after.requests, after.burst) if after else ((), (), ())
         broken_off = self.stopped or summary.why == INTERRUPTED
-        return EngineRun(sample, tally, broken_off, started, meter.peak - meter.base, *counts)
+        return EngineRun(sample, tally, broken_off, started, meter.peak_bytes - meter.base_bytes, *counts)

@@ -14,17 +14,17 @@ from typing import Any
 
 from scraper.clock import Clock
 
-PACKAGES = ("scraper", "httpx", "httptools", "uvloop", "selectolax")
+REPORTED_PACKAGES = ("scraper", "httpx", "httptools", "uvloop", "selectolax")
 BUSY_SHARE = 0.25
 """Share of the machine used by others from which figures cannot be trusted."""
-LOOK_SECONDS = 0.4
-_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+LOAD_SAMPLE_SECONDS = 0.4
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
-def describe(loop_name: str, count: int) -> dict[str, Any]:
+def describe_machine(loop_name: str, count: int) -> dict[str, Any]:
     """Machine, Python and the versions that matter. `loop_name` is the event loop's module, `count` that of cores."""
     versions = {}
-    for name in PACKAGES:
+    for name in REPORTED_PACKAGES:
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
     return {
@@ -47,18 +47,18 @@ def _processor() -> str:
 
 def core_count() -> int:
     """How many cores this process may use."""
-    return len(cores()) or os.cpu_count() or 1
+    return len(usable_cores()) or os.cpu_count() or 1
 
 
-def cores() -> list[int]:
+def usable_cores() -> list[int]:
     """The cores this process may run on; nothing where the system does not tell."""
     return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
 
 
 @contextmanager
-def beside_the_server() -> Iterator[int | None]:
+def reserve_server_core() -> Iterator[int | None]:
     """While inside, this process leaves one core to the server; gives that core, None where it cannot be done."""
-    mine = cores()
+    mine = usable_cores()
     if sys.platform != "linux" or len(mine) < 2:
         yield None
         return
@@ -74,7 +74,7 @@ def beside_the_server() -> Iterator[int | None]:
             os.sched_setaffinity(0, mine)
 
 
-def pin(process: int, core: int | None) -> None:
+def pin_process(process: int, core: int | None) -> None:
     """Keep a process on one core, where the system allows it."""
     if core is not None and sys.platform == "linux":
         with suppress(OSError):
@@ -83,18 +83,18 @@ def pin(process: int, core: int | None) -> None:
 
 async def busy_share(clock: Clock) -> float:
     """The share (0..1) of the machine that others use, while this process waits for a moment."""
-    before = _ticks()
+    before = _cpu_ticks()
     if before is None:
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
         return min(1.0, load / (os.cpu_count() or 1))
-    await clock.sleep_until(clock.now() + LOOK_SECONDS)
-    after = _ticks()
+    await clock.sleep_until(clock.now() + LOAD_SAMPLE_SECONDS)
+    after = _cpu_ticks()
     assert after is not None
     used, total = after[0] - before[0], after[1] - before[1]
     return used / total if total > 0 else 0.0
 
 
-def _ticks() -> tuple[int, int] | None:
+def _cpu_ticks() -> tuple[int, int] | None:
     """Busy and total ticks of all cores since the start (proc(5)), or None where there is no such file."""
     try:
         first = Path("/proc/stat").read_text("ascii").partition("\n")[0].split()
@@ -104,7 +104,7 @@ def _ticks() -> tuple[int, int] | None:
     return sum(values) - values[3] - values[4], sum(values)
 
 
-def waited() -> float:
+def cpu_wait_seconds() -> float:
     """Seconds that the main thread was ready to run and another program had its core (Linux schedstat); else 0.0."""
     try:
         with Path("/proc/self/schedstat").open("rb") as file:
@@ -113,16 +113,16 @@ def waited() -> float:
         return 0.0
 
 
-def resident() -> int:
+def resident_bytes() -> int:
     """Bytes of memory that this process holds; 0 where the system does not tell."""
     try:
         with Path("/proc/self/statm").open("rb") as file:
-            return int(file.read(64).split()[1]) * _PAGE
+            return int(file.read(64).split()[1]) * _PAGE_BYTES
     except (OSError, ValueError, IndexError):
-        return _peak()
+        return _peak_bytes()
 
 
-def _peak() -> int:
+def _peak_bytes() -> int:
     try:
         import resource
     except ImportError:

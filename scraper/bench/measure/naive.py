@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from scraper.bench.measure.resource_meter import Meter
+from scraper.bench.measure.resource_meter import ResourceMeter
 from scraper.bench.measure.result import Sample
 from scraper.bench.measure.statistics import percentile, steady_part
 from scraper.clock import Clock
 
-TIMEOUT = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class NaiveRun:
     """The sample, memory that the run took (bytes), and the instants (seconds from the start) pages were there."""
 
     sample: Sample
-    grown: int
-    done: tuple[tuple[str, float], ...]
+    memory_growth_bytes: int
+    completions: tuple[tuple[str, float], ...]
 
 
 @dataclass(slots=True)
-class Naive:
+class NaiveClient:
     """How to fetch. `workers` share one queue; 0 makes a task for every URL.
 
     `retries` tries again after every failure, each `pause` seconds later. `timeout` is in seconds. `hold` keeps every
@@ -41,29 +41,29 @@ class Naive:
     workers: int = 0
     retries: int = 0
     pause: float = 1.0
-    timeout: float = TIMEOUT
+    timeout: float = TIMEOUT_SECONDS
     hold: bool = False
-    overhead: float = 0.0
-    _took: list[tuple[str, float, float]] = field(default_factory=list)
+    timer_overhead: float = 0.0
+    _fetches: list[tuple[str, float, float]] = field(default_factory=list)
     _causes: dict[str, int] = field(default_factory=dict)
-    _held: list[bytes] = field(default_factory=list)
+    _kept_bodies: list[bytes] = field(default_factory=list)
     _requests: int = 0
 
     async def run(self, urls: Sequence[str]) -> NaiveRun:
         """Fetch `urls`."""
         clock = Clock()
         started = clock.now()
-        async with self._client() as client, Meter(clock, self.overhead) as meter:
+        async with self._client() as client, ResourceMeter(clock, self.timer_overhead) as meter:
             if self.workers:
-                await self._by_workers(client, urls, clock)
+                await self._run_workers(client, urls, clock)
             else:
                 async with asyncio.TaskGroup() as group:
                     for url in urls:
-                        group.create_task(self._one(client, url, clock))
-        took = sorted(elapsed for _, elapsed, _ in self._took)
-        ended = max((at for *_, at in self._took), default=started)
+                        group.create_task(self._fetch_with_retries(client, url, clock))
+        took = sorted(elapsed for _, elapsed, _ in self._fetches)
+        ended = max((at for *_, at in self._fetches), default=started)
         at_once = self.workers or len(urls)
-        part = steady_part([at for *_, at in self._took], at_once, started=started)
+        part = steady_part([at for *_, at in self._fetches], at_once, started=started)
         window, used = part.end - part.start, meter.cpu_used(part)
         done = len(took)
         sample = Sample(
@@ -77,13 +77,15 @@ class Naive:
             requests=self._requests,
             cpu_ms=used / part.done * 1000 if part.done else 0.0,
             cpu_share=used / window if window > 0 else 0.0,
-            starved=meter.waited(part) / window if window > 0 else 0.0,
-            rss=meter.peak,
+            starved=meter.cpu_wait(part) / window if window > 0 else 0.0,
+            rss=meter.peak_bytes,
             lag=meter.lag(part),
             causes=dict(self._causes),
         )
-        self._held.clear()
-        return NaiveRun(sample, meter.peak - meter.base, tuple((url, at - started) for url, _, at in self._took))
+        self._kept_bodies.clear()
+        return NaiveRun(
+            sample, meter.peak_bytes - meter.base_bytes, tuple((url, at - started) for url, _, at in self._fetches)
+        )
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -92,36 +94,36 @@ class Naive:
         async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
             yield client
 
-    async def _by_workers(self, client: httpx.AsyncClient, urls: Sequence[str], clock: Clock) -> None:
+    async def _run_workers(self, client: httpx.AsyncClient, urls: Sequence[str], clock: Clock) -> None:
         waiting = iter(urls)
 
         async def work() -> None:
             for url in waiting:
-                await self._one(client, url, clock)
+                await self._fetch_with_retries(client, url, clock)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(self.workers):
                 group.create_task(work())
 
-    async def _one(self, client: httpx.AsyncClient, url: str, clock: Clock) -> None:
+    async def _fetch_with_retries(self, client: httpx.AsyncClient, url: str, clock: Clock) -> None:
         begun = clock.now()
         word = ""
         for attempt in range(self.retries + 1):
             if attempt:
                 await clock.sleep_until(clock.now() + self.pause)
-            word = await self._get(client, url)
+            word = await self._fetch_once(client, url)
             if not word:
                 break
-        self._took.append((url, clock.now() - begun, clock.now()))
+        self._fetches.append((url, clock.now() - begun, clock.now()))
         if word:
             self._causes[word] = self._causes.get(word, 0) + 1
 
-    async def _get(self, client: httpx.AsyncClient, url: str) -> str:
+    async def _fetch_once(self, client: httpx.AsyncClient, url: str) -> str:
         self._requests += 1
         try:
             response = await client.get(url)
         except httpx.HTTPError as error:
             return type(error).__name__
         if self.hold:
-            self._held.append(response.content)
+            self._kept_bodies.append(response.content)
         return f"http_{response.status_code}" if response.status_code >= 400 else ""

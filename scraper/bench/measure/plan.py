@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 from scraper.errors import ConfigError
 
-LEVELS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+DEFAULT_LEVELS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 MAX_LEVEL = 1024
 """The highest concurrency: above it the open files of many systems end."""
 MAX_LEVELS = 16
 MAX_REPEAT = 50
-MAX_LATENCY = 10.0
+MAX_LATENCY_SECONDS = 10.0
 MIN_WAVES = 6
 """Waves of `concurrency` requests that a measurement has at least: two of them are ramps."""
 MAX_PAGES = 20_000
 """Pages of one measurement."""
-JITTER = 0.1
+LATENCY_JITTER_SHARE = 0.1
 """The latency varies by so much of itself, to both sides."""
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s)?")
+_DURATION_PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class BenchPlan:
     one.
     """
 
-    levels: tuple[int, ...] = LEVELS
+    levels: tuple[int, ...] = DEFAULT_LEVELS
     latency: float = 0.05
     repeat: int = 3
     seconds: float = 1.0
@@ -40,11 +40,11 @@ class BenchPlan:
     port: int = 0
 
     def __post_init__(self) -> None:
-        _within("--repeat", self.repeat, 1, MAX_REPEAT)
-        _within("--pages", self.pages, 1, MAX_PAGES)
-        _within("--port", self.port, 0, 65_535)
-        if not 0 <= self.latency <= MAX_LATENCY:
-            raise ConfigError(f"--latency: expected 0 to {MAX_LATENCY:g} seconds, got {self.latency:g}")
+        _check_range("--repeat", self.repeat, 1, MAX_REPEAT)
+        _check_range("--pages", self.pages, 1, MAX_PAGES)
+        _check_range("--port", self.port, 0, 65_535)
+        if not 0 <= self.latency <= MAX_LATENCY_SECONDS:
+            raise ConfigError(f"--latency: expected 0 to {MAX_LATENCY_SECONDS:g} seconds, got {self.latency:g}")
 
     def pages_at(self, concurrency: int, rate: float) -> int:
         """How many pages to fetch at a concurrency when about `rate` pages per second are expected."""
@@ -61,21 +61,21 @@ def parse_levels(text: str) -> tuple[int, ...]:
     if len(levels) > MAX_LEVELS:
         raise ConfigError(f"--concurrency: at most {MAX_LEVELS} levels, got {len(levels)}")
     for level in levels:
-        _within("--concurrency", level, 1, MAX_LEVEL)
+        _check_range("--concurrency", level, 1, MAX_LEVEL)
     return tuple(sorted(levels))
 
 
 def parse_latency(text: str) -> float:
     """A latency as written, `50ms`, `0.2s` or plain seconds, in seconds. Raises `ConfigError`."""
-    found = _DURATION.fullmatch(text.strip())
+    found = _DURATION_PATTERN.fullmatch(text.strip())
     if found is None:
         raise ConfigError(f"--latency: expected a duration such as 50ms or 0.2s, got {text!r}")
     value = float(found[1]) / (1000 if found[2] == "ms" else 1)
-    if value > MAX_LATENCY:
-        raise ConfigError(f"--latency: expected 0 to {MAX_LATENCY:g} seconds, got {text!r}")
+    if value > MAX_LATENCY_SECONDS:
+        raise ConfigError(f"--latency: expected 0 to {MAX_LATENCY_SECONDS:g} seconds, got {text!r}")
     return value
 
 
-def _within(name: str, value: int, low: int, high: int) -> None:
+def _check_range(name: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
         raise ConfigError(f"{name}: expected {low} to {high}, got {value}")

@@ -6,37 +6,37 @@ import asyncio
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from scraper.bench.measure.machine import resident, waited
-from scraper.bench.measure.statistics import Steady, interpolate, percentile
+from scraper.bench.measure.machine import cpu_wait_seconds, resident_bytes
+from scraper.bench.measure.statistics import SteadyPart, interpolate, percentile
 from scraper.clock import Clock, cpu_seconds, monotonic
 
-TICK = 0.01
+SAMPLE_SECONDS = 0.01
 """Seconds between two samples."""
-MAX_TICKS = 60_000
+MAX_SAMPLES = 60_000
 """Samples that are kept: ten minutes."""
-MEMORY_EVERY = 5
+SAMPLES_PER_MEMORY_READ = 5
 """Memory is read at every so many ticks."""
-IDLE_TICKS = 25
+IDLE_SAMPLES = 25
 
 
 @dataclass(slots=True)
-class Meter:
+class ResourceMeter:
     """Samples while inside `async with`. `overhead` is the lateness of an idle loop's timer, in seconds."""
 
     clock: Clock
-    overhead: float = 0.0
-    cpu: list[tuple[float, float]] = field(default_factory=list)
-    waits: list[tuple[float, float]] = field(default_factory=list)
-    late: list[tuple[float, float]] = field(default_factory=list)
-    peak: int = 0
-    base: int = 0
+    timer_overhead: float = 0.0
+    cpu_samples: list[tuple[float, float]] = field(default_factory=list)
+    cpu_wait_samples: list[tuple[float, float]] = field(default_factory=list)
+    lateness_samples: list[tuple[float, float]] = field(default_factory=list)
+    peak_bytes: int = 0
+    base_bytes: int = 0
     _task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Meter:
+    async def __aenter__(self) -> ResourceMeter:
         """Start to sample."""
-        self.base = self.peak = resident()
+        self.base_bytes = self.peak_bytes = resident_bytes()
         self._sample(self.clock.now())
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="meter")
+        self._task = asyncio.get_running_loop().create_task(self._sample_periodically(), name="meter")
         return self
 
     async def __aexit__(
@@ -47,43 +47,43 @@ class Meter:
         self._task.cancel()
         await asyncio.wait([self._task])
         self._sample(self.clock.now())
-        self.peak = max(self.peak, resident())
+        self.peak_bytes = max(self.peak_bytes, resident_bytes())
 
-    async def _run(self) -> None:
+    async def _sample_periodically(self) -> None:
         clock = self.clock
-        while len(self.late) < MAX_TICKS:
+        while len(self.lateness_samples) < MAX_SAMPLES:
             # The loop's own time has whole milliseconds in some loops.
             begun = monotonic()
-            await clock.sleep_until(clock.now() + TICK)
+            await clock.sleep_until(clock.now() + SAMPLE_SECONDS)
             now = clock.now()
-            self.late.append((now, monotonic() - begun - TICK))
+            self.lateness_samples.append((now, monotonic() - begun - SAMPLE_SECONDS))
             self._sample(now)
-            if len(self.late) % MEMORY_EVERY == 0:
-                self.peak = max(self.peak, resident())
+            if len(self.lateness_samples) % SAMPLES_PER_MEMORY_READ == 0:
+                self.peak_bytes = max(self.peak_bytes, resident_bytes())
 
     def _sample(self, now: float) -> None:
-        self.cpu.append((now, cpu_seconds()))
-        self.waits.append((now, waited()))
+        self.cpu_samples.append((now, cpu_seconds()))
+        self.cpu_wait_samples.append((now, cpu_wait_seconds()))
 
-    def waited(self, part: Steady) -> float:
+    def cpu_wait(self, part: SteadyPart) -> float:
         """Seconds of a part of the run in which the event loop was ready and another program had its core."""
-        return max(0.0, interpolate(self.waits, part.end) - interpolate(self.waits, part.start))
+        return max(0.0, interpolate(self.cpu_wait_samples, part.end) - interpolate(self.cpu_wait_samples, part.start))
 
-    def cpu_used(self, part: Steady) -> float:
+    def cpu_used(self, part: SteadyPart) -> float:
         """CPU seconds used in a part of the run."""
-        return max(0.0, interpolate(self.cpu, part.end) - interpolate(self.cpu, part.start))
+        return max(0.0, interpolate(self.cpu_samples, part.end) - interpolate(self.cpu_samples, part.start))
 
-    def lag(self, part: Steady) -> float | None:
+    def lag(self, part: SteadyPart) -> float | None:
         """The 99th percentile of the loop's lateness in a part of the run, in seconds; None without a sample."""
-        late = sorted(late for at, late in self.late if part.start <= at <= part.end)
-        return max(0.0, percentile(late, 0.99) - self.overhead) if late else None
+        late = sorted(late for at, late in self.lateness_samples if part.start <= at <= part.end)
+        return max(0.0, percentile(late, 0.99) - self.timer_overhead) if late else None
 
 
-async def timer_overhead(clock: Clock) -> float:
+async def measure_timer_overhead(clock: Clock) -> float:
     """How late a timer of this event loop is when the loop has nothing else to do: the median, in seconds."""
     late = []
-    for _ in range(IDLE_TICKS):
+    for _ in range(IDLE_SAMPLES):
         begun = monotonic()
-        await clock.sleep_until(clock.now() + TICK)
-        late.append(monotonic() - begun - TICK)
+        await clock.sleep_until(clock.now() + SAMPLE_SECONDS)
+        late.append(monotonic() - begun - SAMPLE_SECONDS)
     return percentile(sorted(late), 0.5)

@@ -17,9 +17,9 @@ import orjson
 from scraper.bench.measure.statistics import Spread, spread
 from scraper.errors import ConfigError, Problem, SinkError
 
-FORMAT = 1
+FORMAT_VERSION = 1
 """The version of the JSON form."""
-MAX_REPORT = 16 * 1024 * 1024
+MAX_REPORT_BYTES = 16 * 1024 * 1024
 """Bytes of a report that is read back."""
 
 
@@ -70,7 +70,7 @@ class Row:
     repeats: int = 1
 
     @property
-    def of_expected(self) -> float | None:
+    def share_of_expected(self) -> float | None:
         """The share of what Little's law allows that was reached."""
         return self.sample.rate / self.expected if self.expected else None
 
@@ -98,7 +98,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     complete: bool = True
     at: str = ""
-    format: int = FORMAT
+    format: int = FORMAT_VERSION
 
     @property
     def main(self) -> Section:
@@ -106,7 +106,7 @@ class Report:
         return self.sections[0] if self.sections else Section("", ())
 
 
-def merge(samples: Sequence[Sample]) -> Sample:
+def median_sample(samples: Sequence[Sample]) -> Sample:
     """The median of every figure of `samples`; counts of errors and their causes are added up."""
     causes: dict[str, int] = {}
     for sample in samples:
@@ -155,10 +155,10 @@ def read_report(path: Path) -> Report:
     """Read what `to_json` wrote. Raises `ConfigError` when it is something else."""
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_REPORT + 1)
-        if len(raw) > MAX_REPORT:
+            raw = file.read(MAX_REPORT_BYTES + 1)
+        if len(raw) > MAX_REPORT_BYTES:
             raise ConfigError([Problem("is too large for the result of a benchmark", file=str(path))])
-        return _report(orjson.loads(raw))
+        return _parse_report(orjson.loads(raw))
     except OSError as error:
         raise ConfigError([Problem(f"cannot be read: {error.strerror or error}", file=str(path))]) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -166,21 +166,21 @@ def read_report(path: Path) -> Report:
         raise ConfigError([Problem("is not the result of a benchmark", file=str(path), hint=hint)]) from error
 
 
-def _report(values: dict[str, Any]) -> Report:
-    if values["format"] != FORMAT:
+def _parse_report(values: dict[str, Any]) -> Report:
+    if values["format"] != FORMAT_VERSION:
         raise ValueError(values["format"])
     known = {f.name: values[f.name] for f in fields(Report)}
-    known["sections"] = tuple(_section(v) for v in values["sections"])
+    known["sections"] = tuple(_parse_section(v) for v in values["sections"])
     known["warnings"] = tuple(str(v) for v in values["warnings"])
     return Report(**known)
 
 
-def _section(values: dict[str, Any]) -> Section:
-    rows = tuple(_row(v) for v in values["rows"])
+def _parse_section(values: dict[str, Any]) -> Section:
+    rows = tuple(_parse_row(v) for v in values["rows"])
     return Section(str(values["title"]), rows, tuple(str(v) for v in values["findings"]))
 
 
-def _row(values: dict[str, Any]) -> Row:
+def _parse_row(values: dict[str, Any]) -> Row:
     sample = Sample(**values["sample"])
     if not all(isinstance(v, int | float) for v in (sample.rate, sample.p50, sample.p95, sample.p99, sample.cpu_ms)):
         raise TypeError("a figure is not a number")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from scraper.bench.measure.result import Row, Sample, Section, merge
+from scraper.bench.measure.result import Row, Sample, Section, median_sample
 from scraper.bench.measure.statistics import spread
 
 
@@ -26,29 +26,29 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BenchProgress:
     """How far a benchmark is: what runs now, measurements done of how many, and what was found so far."""
 
-    doing: str
+    activity: str
     done: int
     total: int
     sections: tuple[Section, ...]
 
 
-Watch = Callable[[Progress], None]
+OnProgress = Callable[[BenchProgress], None]
 
 
-class Contest:
+class Rounds:
     """Measures sections of cases and tells `watch` after every measurement; `stopped` says whether to go on."""
 
-    def __init__(self, total: int, watch: Watch, stopped: Callable[[], bool]) -> None:
-        self._total, self._watch, self._stopped = total, watch, stopped
+    def __init__(self, total: int, on_progress: OnProgress, stopped: Callable[[], bool]) -> None:
+        self._total, self._on_progress, self._stopped = total, on_progress, stopped
         self._done = 0
         self.sections: list[Section] = []
 
-    def tell(self, doing: str) -> None:
+    def notify(self, activity: str) -> None:
         """Say what happens now, beside the measurements."""
-        self._watch(Progress(doing, self._done, self._total, tuple(self.sections)))
+        self._on_progress(BenchProgress(activity, self._done, self._total, tuple(self.sections)))
 
     async def measure(self, title: str, cases: Sequence[Case], repeat: int, *, last_first: bool = False) -> Section:
         """Measure `cases` `repeat` times, every second round backwards; ends early when told to stop.
@@ -62,21 +62,21 @@ class Contest:
                 if self._stopped():
                     break
                 which = f", round {number + 1} of {repeat}" if repeat > 1 else ""
-                self.tell(f"{case.label}{which}")
+                self.notify(f"{case.label}{which}")
                 sample = await case.run()
                 self._done += 1
                 if sample is not None and sample.pages:
                     samples[case.key].append(sample)
-                self.sections = [*finished, Section(title, rows_of(cases, samples))]
-        self.sections = [*finished, Section(title, rows_of(cases, samples))]
+                self.sections = [*finished, Section(title, build_rows(cases, samples))]
+        self.sections = [*finished, Section(title, build_rows(cases, samples))]
         return self.sections[-1]
 
-    def conclude(self, findings: Sequence[str]) -> None:
+    def add_findings(self, findings: Sequence[str]) -> None:
         """Put what the last section proves beside it."""
         self.sections[-1] = replace(self.sections[-1], findings=tuple(findings))
 
 
-def rows_of(cases: Sequence[Case], samples: dict[str, list[Sample]]) -> tuple[Row, ...]:
+def build_rows(cases: Sequence[Case], samples: dict[str, list[Sample]]) -> tuple[Row, ...]:
     """A row for each case that was measured; speed-ups are over the first of them."""
     rows: list[Row] = []
     base = 0.0
@@ -84,7 +84,7 @@ def rows_of(cases: Sequence[Case], samples: dict[str, list[Sample]]) -> tuple[Ro
         taken = samples[case.key]
         if not taken:
             continue
-        sample = merge(taken)
+        sample = median_sample(taken)
         base = base or sample.rate
         speedup = sample.rate / base if base else 0.0
         rows.append(

@@ -18,16 +18,16 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from scraper.bench.measure.machine import resident
+from scraper.bench.measure.machine import resident_bytes
 from scraper.bench.measure.result import Sample
 from scraper.bench.measure.statistics import percentile
 from scraper.clock import cpu_seconds, monotonic
 
-TIMEOUT = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(slots=True)
-class Loop:
+class SequentialLoop:
     """How to run the loop: with one client for all requests, or (`fresh_client`) with a new one for each.
 
     `gap` is the least time between two starts at one host, in seconds: for servers that are not ours. `user_agent`
@@ -35,8 +35,8 @@ class Loop:
     """
 
     fresh_client: bool = False
-    gap: float = 0.0
-    timeout: float = TIMEOUT
+    min_gap_seconds: float = 0.0
+    timeout: float = TIMEOUT_SECONDS
     user_agent: str | None = None
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -55,7 +55,7 @@ class Loop:
         causes: dict[str, int] = {}
         with httpx.Client(timeout=self.timeout, follow_redirects=True, headers=self._headers()) as client:
             started, cpu = monotonic(), cpu_seconds()
-            self._each(urls, self._get_once if self.fresh_client else client.get, took, causes)
+            self._fetch_each(urls, self._get_once if self.fresh_client else client.get, took, causes)
         seconds, used = monotonic() - started, cpu_seconds() - cpu
         took.sort()
         done = len(took)
@@ -71,7 +71,7 @@ class Loop:
             in_flight=sum(took) / seconds if seconds > 0 else 0.0,
             cpu_ms=used / done * 1000 if done else 0.0,
             cpu_share=used / seconds if seconds > 0 else 0.0,
-            rss=resident(),
+            rss=resident_bytes(),
             causes=causes,
         )
 
@@ -81,7 +81,7 @@ class Loop:
     def _get_once(self, url: str) -> httpx.Response:
         return httpx.get(url, timeout=self.timeout, follow_redirects=True, headers=self._headers())
 
-    def _each(
+    def _fetch_each(
         self,
         urls: Sequence[str],
         get: Callable[[str], httpx.Response],
@@ -90,9 +90,9 @@ class Loop:
     ) -> None:
         latest: dict[str, float] = {}
         for url in urls:
-            if self.gap:
+            if self.min_gap_seconds:
                 host = url.split("/", 3)[2]
-                self.stopped.wait(max(0.0, latest.get(host, 0.0) + self.gap - monotonic()))
+                self.stopped.wait(max(0.0, latest.get(host, 0.0) + self.min_gap_seconds - monotonic()))
                 latest[host] = monotonic()
             if self.stopped.is_set():
                 return

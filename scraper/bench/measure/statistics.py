@@ -1,8 +1,8 @@
 """The arithmetic of a benchmark: percentiles, Little's law, the steady part of a run, and where the knee is.
 
-Little's law (J. D. C. Little, "A Proof for the Queuing Formula L = λW", Operations Research 9(3), 1961): of `L`
+Little's law (J. D. C. Little, "A Proof for the Queuing Formula L = λW", Operations Research 9(3), 1961): of `QueueT`
 requests in flight that take `W` seconds each, `L / W` finish in a second, whatever the distribution of either. With the
-server's latency as `W` and the concurrency as `L` it is the most that any client can reach.
+server's latency as `W` and the concurrency as `QueueT` it is the most that any client can reach.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-SETTLING = 0.25
+MAX_RAMP_SHARE = 0.25
 """The largest share of a run, at either end, that is left out as its ramp."""
-MIN_STEADY = 4
+MIN_STEADY_COMPLETIONS = 4
 """Completions that a steady part needs; a shorter run is taken whole."""
 
 
@@ -34,7 +34,7 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Steady:
+class SteadyPart:
     """The part of a run between its ramps: `done` completions between the instants `start` and `end`, in seconds."""
 
     start: float
@@ -84,7 +84,7 @@ def expected_rate(
     return reachable if rate is None else min(reachable, hosts * rate)
 
 
-def steady_part(instants: Sequence[float], concurrency: int, *, started: float) -> Steady:
+def steady_part(instants: Sequence[float], concurrency: int, *, started: float) -> SteadyPart:
     """The steady part of a run whose completions happened at `instants` (seconds, any order).
 
     The first and the last `concurrency` completions are its ramps: there, fewer requests were in flight than the run
@@ -93,16 +93,16 @@ def steady_part(instants: Sequence[float], concurrency: int, *, started: float) 
     for that is taken whole, from `started` on.
     """
     ordered = sorted(instants)
-    ramp = min(concurrency, int(len(ordered) * SETTLING))
+    ramp = min(concurrency, int(len(ordered) * MAX_RAMP_SHARE))
     first = ramp
     waves = (len(ordered) - 1 - 2 * ramp) // ramp if ramp else 0
     last = first + waves * ramp
-    if last - first < MIN_STEADY or ordered[last] <= ordered[first]:
-        return Steady(started, ordered[-1] if ordered else started, len(ordered))
-    return Steady(ordered[first], ordered[last], last - first)
+    if last - first < MIN_STEADY_COMPLETIONS or ordered[last] <= ordered[first]:
+        return SteadyPart(started, ordered[-1] if ordered else started, len(ordered))
+    return SteadyPart(ordered[first], ordered[last], last - first)
 
 
-def knee(points: Sequence[tuple[int, float]]) -> int | None:
+def find_knee(points: Sequence[tuple[int, float]]) -> int | None:
     """The concurrency at which throughput times efficiency is highest, of `(concurrency, rate)` pairs.
 
     That is Kleinrock's power, throughput over response time ("Power and Deterministic Rules of Thumb for Probabilistic

@@ -20,17 +20,17 @@ from typing import Literal
 from scraper.bench.measure.machine import loop_factory
 from scraper.clock import Clock, cpu_seconds
 from scraper.demo_site.catalogue import Catalogue, Product
-from scraper.demo_site.server import Asked, Reply, Server
+from scraper.demo_site.server import SiteRequest, SiteResponse, SiteServer
 from scraper.demo_site.shop import Shop
 
 SHOP_PAGES = 200
-SEED = 7
-WINDOW = 0.1
+RANDOM_SEED = 7
+BURST_WINDOW_SECONDS = 0.1
 """Seconds over which a burst is counted."""
-LARGE_BYTES = 2_000_000
-LARGE_FILES = 24
+LARGE_FILE_BYTES = 2_000_000
+LARGE_FILE_COUNT = 24
 TIMER_TRIALS = 15
-NEVER = 3600.0
+NEVER_SECONDS = 3600.0
 
 HostKind = Literal["shop", "large", "silent", "fragile"]
 
@@ -51,7 +51,7 @@ class HostSpec:
 
 
 @dataclass(slots=True)
-class Counts:
+class HostCounts:
     """What one host has seen since the last reset: requests, those turned away, and the busiest tenth of a second."""
 
     requests: int = 0
@@ -62,7 +62,7 @@ class Counts:
 
     def count(self, now: float) -> int:
         """Count a request at `now` (seconds); return how many came in this window, this one included."""
-        window = int(now / WINDOW)
+        window = int(now / BURST_WINDOW_SECONDS)
         if window != self._window:
             self._window, self._in_window = window, 0
         self._in_window += 1
@@ -82,37 +82,37 @@ class TargetState:
 
 
 @dataclass(slots=True)
-class Host:
+class TargetHost:
     """One host's answers."""
 
     spec: HostSpec
-    pages: dict[str, Reply]
+    pages: dict[str, SiteResponse]
     clock: Clock
-    counts: Counts = field(default_factory=Counts)
+    counts: HostCounts = field(default_factory=HostCounts)
 
-    def answer(self, asked: Asked) -> Reply:
+    def respond(self, asked: SiteRequest) -> SiteResponse:
         """The reply to one request; queries change nothing, so that every page has any number of addresses."""
         path = asked.target.partition("?")[0]
-        reply = self.pages.get(path, NOT_FOUND)
+        reply = self.pages.get(path, NOT_FOUND_RESPONSE)
         if path == "/robots.txt":
             return reply
         in_window = self.counts.count(self.clock.now())
         if self.spec.kind == "silent":
-            return replace(reply, delay=NEVER)
+            return replace(reply, delay=NEVER_SECONDS)
         if self.spec.kind == "fragile" and in_window > self.spec.limit:
             self.counts.refused += 1
-            return BUSY
+            return OVERLOADED_RESPONSE
         return reply
 
 
-NOT_FOUND = Reply(404, b"not found\n", "text/plain")
-BUSY = Reply(500, b"too many at once\n", "text/plain")
-ROBOTS = Reply(body=b"User-agent: *\nAllow: /\n", content_type="text/plain")
+NOT_FOUND_RESPONSE = SiteResponse(404, b"not found\n", "text/plain")
+OVERLOADED_RESPONSE = SiteResponse(500, b"too many at once\n", "text/plain")
+ROBOTS_RESPONSE = SiteResponse(body=b"User-agent: *\nAllow: /\n", content_type="text/plain")
 
 
 def products() -> tuple[Product, ...]:
     """The products whose pages the server has: the same in every process."""
-    return Catalogue(SHOP_PAGES, SEED).products
+    return Catalogue(SHOP_PAGES, RANDOM_SEED).products
 
 
 def page_paths() -> list[str]:
@@ -120,15 +120,15 @@ def page_paths() -> list[str]:
     return [product.path for product in products()]
 
 
-def _pages(kind: HostKind) -> dict[str, Reply]:
+def _prepare_responses(kind: HostKind) -> dict[str, SiteResponse]:
     if kind == "large":
-        content = random.Random(SEED).randbytes(LARGE_BYTES)  # noqa: S311  a file that does not compress
-        file = Reply(body=content, content_type="application/octet-stream")
-        names = "".join(f'<a href="/large/file.bin?copy={n}">{n}</a>' for n in range(LARGE_FILES))
-        index = Reply(body=f"<!DOCTYPE html><title>Files</title>{names}".encode())
-        return {"/robots.txt": ROBOTS, "/large/file.bin": file, "/": index}
-    shop = Shop(Catalogue(SHOP_PAGES, SEED), "http://127.0.0.1", "http://127.0.0.1")
-    return {"/robots.txt": ROBOTS, **{path: shop.answer(path) for path in page_paths()}}
+        content = random.Random(RANDOM_SEED).randbytes(LARGE_FILE_BYTES)  # noqa: S311  a file that does not compress
+        file = SiteResponse(body=content, content_type="application/octet-stream")
+        names = "".join(f'<a href="/large/file.bin?copy={n}">{n}</a>' for n in range(LARGE_FILE_COUNT))
+        index = SiteResponse(body=f"<!DOCTYPE html><title>Files</title>{names}".encode())
+        return {"/robots.txt": ROBOTS_RESPONSE, "/large/file.bin": file, "/": index}
+    shop = Shop(Catalogue(SHOP_PAGES, RANDOM_SEED), "http://127.0.0.1", "http://127.0.0.1")
+    return {"/robots.txt": ROBOTS_RESPONSE, **{path: shop.respond(path) for path in page_paths()}}
 
 
 async def timer_lateness(wait: float) -> float:
@@ -138,12 +138,12 @@ async def timer_lateness(wait: float) -> float:
     for _ in range(TIMER_TRIALS):
         done: asyncio.Future[float] = loop.create_future()
         asked = loop.time()
-        loop.call_later(wait, _fire, done, loop.time)
+        loop.call_later(wait, _set_result, done, loop.time)
         late.append(await done - asked - wait)
     return max(0.0, sorted(late)[len(late) // 2])
 
 
-def _fire(done: asyncio.Future[float], now: Callable[[], float]) -> None:
+def _set_result(done: asyncio.Future[float], now: Callable[[], float]) -> None:
     if not done.done():
         done.set_result(now())
 
@@ -153,26 +153,26 @@ async def serve(specs: list[HostSpec]) -> None:
     clock = Clock()
     latest = max((spec.latency for spec in specs), default=0.0)
     lateness = await timer_lateness(min(latest, 0.05)) if latest else 0.0
-    contents = {kind: _pages(kind) for kind in {spec.kind for spec in specs}}
+    contents = {kind: _prepare_responses(kind) for kind in {spec.kind for spec in specs}}
     hosts, servers, ports = [], [], []
     try:
         for number, spec in enumerate(specs):
-            host = Host(spec, contents[spec.kind], clock)
+            host = TargetHost(spec, contents[spec.kind], clock)
             # The timer's own lateness is taken off, so that the mean answer time is what was asked for.
             shortest = max(0.0, spec.latency * (1 - spec.jitter) - lateness)
-            dice = random.Random(SEED + number).random  # noqa: S311  latencies, not secrets
-            server = Server(host.answer, shortest, 2 * spec.latency * spec.jitter, dice)
+            dice = random.Random(RANDOM_SEED + number).random  # noqa: S311  latencies, not secrets
+            server = SiteServer(host.respond, shortest, 2 * spec.latency * spec.jitter, dice)
             servers.append(server)
             ports.append(await server.listen(spec.port))
             hosts.append(host)
-        _say({"ports": ports})
-        await _obey(hosts)
+        _write_json({"ports": ports})
+        await _serve_commands(hosts)
     finally:
         for server in servers:
             await server.aclose()
 
 
-async def _obey(hosts: list[Host]) -> None:
+async def _serve_commands(hosts: list[TargetHost]) -> None:
     """Answer commands until there are no more."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
@@ -181,7 +181,7 @@ async def _obey(hosts: list[Host]) -> None:
         while line := await reader.readline():
             if line.strip() == b"reset":
                 for host in hosts:
-                    host.counts = Counts()
+                    host.counts = HostCounts()
             counts = [host.counts for host in hosts]
             state = TargetState(
                 cpu_seconds(),
@@ -189,12 +189,12 @@ async def _obey(hosts: list[Host]) -> None:
                 tuple(c.refused for c in counts),
                 tuple(c.burst for c in counts),
             )
-            _say(asdict(state))
+            _write_json(asdict(state))
     finally:
         transport.close()
 
 
-def _say(values: dict[str, object]) -> None:
+def _write_json(values: dict[str, object]) -> None:
     sys.stdout.write(json.dumps(values) + "\n")
     sys.stdout.flush()
 
@@ -209,7 +209,7 @@ def main(arguments: list[str]) -> int:
         return 0
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
-        _say({"error": "the port is in use" if taken else error.strerror or str(error)})
+        _write_json({"error": "the port is in use" if taken else error.strerror or str(error)})
         return 1
     return 0
 

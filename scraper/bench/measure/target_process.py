@@ -10,18 +10,18 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from scraper.bench.measure.machine import pin
+from scraper.bench.measure.machine import pin_process
 from scraper.bench.measure.target import HostSpec, TargetState, page_paths
 from scraper.clock import Clock
 from scraper.errors import ConfigError, ScraperError
 
-CEILING_SECONDS = 0.6
-CEILING_CONNECTIONS = 32
-START_SECONDS = 20.0
+MAX_RATE_SECONDS = 0.6
+MAX_RATE_CONNECTIONS = 32
+START_TIMEOUT_SECONDS = 20.0
 
 
 @dataclass(slots=True)
-class Stage:
+class TargetProcess:
     """The running server. `hosts` are its addresses, without a slash at the end, in the order of the specs."""
 
     hosts: tuple[str, ...]
@@ -35,19 +35,19 @@ class Stage:
 
     async def state(self) -> TargetState:
         """What the server has counted since the last reset. Raises `ScraperError` when it is gone."""
-        return await self._ask(b"state\n")
+        return await self._send_command(b"state\n")
 
     async def reset(self) -> TargetState:
         """Count from zero."""
-        return await self._ask(b"reset\n")
+        return await self._send_command(b"reset\n")
 
-    async def _ask(self, command: bytes) -> TargetState:
-        values = await _line(self.process, command)
+    async def _send_command(self, command: bytes) -> TargetState:
+        values = await _read_json_line(self.process, command)
         return TargetState(values["cpu"], tuple(values["requests"]), tuple(values["refused"]), tuple(values["burst"]))
 
 
 @asynccontextmanager
-async def stage(specs: Sequence[HostSpec], core: int | None = None) -> AsyncIterator[Stage]:
+async def start_target(specs: Sequence[HostSpec], core: int | None = None) -> AsyncIterator[TargetProcess]:
     """Start the server with `specs`, on `core` when one is given. It ends with this block, or with this process.
 
     Raises `ConfigError` when a port is taken, `ScraperError` when the server does not start.
@@ -65,13 +65,13 @@ async def stage(specs: Sequence[HostSpec], core: int | None = None) -> AsyncIter
     )
     assert process.stdin is not None
     try:
-        pin(process.pid, core)
-        values = await _line(process, b"")
+        pin_process(process.pid, core)
+        values = await _read_json_line(process, b"")
         if "error" in values:
             taken = ", ".join(str(spec.port) for spec in specs if spec.port)
             raise ConfigError(f"--port {taken}: {values['error']}; choose another one, or leave it out for a free one")
         hosts = tuple(f"http://127.0.0.1:{port}" for port in values["ports"])
-        yield Stage(hosts, process, tuple(page_paths()))
+        yield TargetProcess(hosts, process, tuple(page_paths()))
     finally:
         process.stdin.close()
         try:
@@ -82,11 +82,11 @@ async def stage(specs: Sequence[HostSpec], core: int | None = None) -> AsyncIter
             await process.wait()
 
 
-async def _line(process: asyncio.subprocess.Process, command: bytes) -> dict[str, Any]:
+async def _read_json_line(process: asyncio.subprocess.Process, command: bytes) -> dict[str, Any]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(START_TIMEOUT_SECONDS):
             if command:
                 process.stdin.write(command)
                 await process.stdin.drain()
@@ -99,14 +99,14 @@ async def _line(process: asyncio.subprocess.Process, command: bytes) -> dict[str
     return values
 
 
-class _Hammer(asyncio.Protocol):
+class _SaturationClient(asyncio.Protocol):
     """Asks for one page again and again on one connection and counts answers by their bytes alone: as cheap as it
     can be, so that the server is what is measured."""
 
     def __init__(self, request: bytes, size: int) -> None:
         self.request, self.size = request, size
         self.received = 0
-        self.answers = 0
+        self.responses = 0
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -117,11 +117,11 @@ class _Hammer(asyncio.Protocol):
         self.received += len(data)
         if self.size and self.received >= self.size:
             self.received -= self.size
-            self.answers += 1
+            self.responses += 1
             self._transport.write(self.request)
 
 
-async def ceiling(host: str, path: str, clock: Clock) -> float:
+async def measure_max_server_rate(host: str, path: str, clock: Clock) -> float:
     """The most pages per second the server at `host` gives when its answers have no latency.
 
     A client that only counts bytes asks over some connections, the next request as soon as an answer is whole.
@@ -129,22 +129,24 @@ async def ceiling(host: str, path: str, clock: Clock) -> float:
     loop = asyncio.get_running_loop()
     address, _, port = host.removeprefix("http://").partition(":")
     request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: ceiling\r\n\r\n".encode()
-    size = await _answer_size(address, int(port), request)
+    size = await _response_size(address, int(port), request)
     hammers, transports = [], []
     try:
-        for _ in range(CEILING_CONNECTIONS):
-            transport, hammer = await loop.create_connection(lambda: _Hammer(request, size), address, int(port))
+        for _ in range(MAX_RATE_CONNECTIONS):
+            transport, hammer = await loop.create_connection(
+                lambda: _SaturationClient(request, size), address, int(port)
+            )
             transports.append(transport)
             hammers.append(hammer)
-        started, before = clock.now(), sum(h.answers for h in hammers)
-        await clock.sleep_until(started + CEILING_SECONDS)
-        return (sum(h.answers for h in hammers) - before) / (clock.now() - started)
+        started, before = clock.now(), sum(h.responses for h in hammers)
+        await clock.sleep_until(started + MAX_RATE_SECONDS)
+        return (sum(h.responses for h in hammers) - before) / (clock.now() - started)
     finally:
         for transport in transports:
             transport.abort()
 
 
-async def _answer_size(address: str, port: int, request: bytes) -> int:
+async def _response_size(address: str, port: int, request: bytes) -> int:
     """The bytes of one whole answer, head and body."""
     reader, writer = await asyncio.open_connection(address, port)
     try:

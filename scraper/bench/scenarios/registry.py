@@ -6,23 +6,23 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from scraper.bench.findings import warnings_of
-from scraper.bench.measure.engine_run import Laboratory
-from scraper.bench.measure.machine import beside_the_server, busy_share, core_count
-from scraper.bench.measure.plan import JITTER, BenchPlan
-from scraper.bench.measure.resource_meter import timer_overhead
+from scraper.bench.findings import reliability_warnings
+from scraper.bench.measure.engine_run import EngineBench
+from scraper.bench.measure.machine import busy_share, core_count, reserve_server_core
+from scraper.bench.measure.plan import LATENCY_JITTER_SHARE, BenchPlan
+from scraper.bench.measure.resource_meter import measure_timer_overhead
 from scraper.bench.measure.result import Report
-from scraper.bench.measure.rounds import Contest, Watch
+from scraper.bench.measure.rounds import OnProgress, Rounds
 from scraper.bench.measure.target import HostSpec
-from scraper.bench.measure.target_process import stage
-from scraper.bench.run_bundled import OnStop, report, settings_of, warm_up
-from scraper.bench.scenarios.context import Scene
-from scraper.bench.scenarios.cost import LATENCIES, cpu, latency
+from scraper.bench.measure.target_process import start_target
+from scraper.bench.run_bundled import RegisterStop, build_report, plan_settings, warm_up
+from scraper.bench.scenarios.context import ScenarioContext
+from scraper.bench.scenarios.cost import LATENCIES_SECONDS, cpu, latency
 from scraper.bench.scenarios.hosts import (
-    HERD_LIMIT,
-    HOSTS,
-    QUICK_HOSTS,
-    SLOW_LATENCY,
+    HERD_REQUESTS_PER_WINDOW,
+    HOST_COUNTS,
+    QUICK_HOST_COUNT,
+    SLOW_LATENCY_SECONDS,
     errors,
     large_files,
     many_hosts,
@@ -32,46 +32,60 @@ from scraper.bench.scenarios.names import Scenario
 from scraper.clock import Clock
 
 
-async def bench_scenario(scenario: Scenario, plan: BenchPlan, watch: Watch, on_stop: OnStop) -> Report:
-    """Measure one scenario. Raises what `bench_site` raises."""
-    specs, cases, play = SCENES[scenario]
+async def bench_scenario(
+    scenario: Scenario, plan: BenchPlan, on_progress: OnProgress, register_stop: RegisterStop
+) -> Report:
+    """Measure one scenario. Raises what `bench_bundled` raises."""
+    specs, cases, play = SCENARIOS[scenario]
     clock = Clock()
     async with AsyncExitStack() as stack:
         busy, count = await busy_share(clock), core_count()
-        core = stack.enter_context(beside_the_server())
+        core = stack.enter_context(reserve_server_core())
         given = specs(plan)
-        site = await stack.enter_async_context(stage([replace(given[0], port=plan.port), *given[1:]], core))
-        lab = Laboratory(await timer_overhead(clock), site, count)
-        on_stop(lab.stop)
-        contest = Contest(cases * plan.repeat, watch, lambda: lab.stopped)
-        contest.tell("warming up")
+        site = await stack.enter_async_context(start_target([replace(given[0], port=plan.port), *given[1:]], core))
+        lab = EngineBench(await measure_timer_overhead(clock), site, count)
+        register_stop(lab.stop)
+        contest = Rounds(cases * plan.repeat, on_progress, lambda: lab.stopped)
+        contest.notify("warming up")
         if given[0].kind == "shop":
             await warm_up(lab, site)
-        await play(Scene(plan, lab, site, contest))
+        await play(ScenarioContext(plan, lab, site, contest))
         rows = [row for section in contest.sections for row in section.rows]
-        warnings = warnings_of(rows, None, busy, core is not None)
-        return report(contest, lab, scenario=str(scenario), settings=settings_of(plan), warnings=tuple(warnings))
+        warnings = reliability_warnings(rows, None, busy, core is not None)
+        return build_report(
+            contest, lab, scenario=str(scenario), settings=plan_settings(plan), warnings=tuple(warnings)
+        )
 
 
-def _fragile(plan: BenchPlan) -> list[HostSpec]:
-    return [HostSpec(latency=0.02, jitter=JITTER), HostSpec("silent"), HostSpec("fragile", 0.02, limit=HERD_LIMIT)]
+def _error_hosts(plan: BenchPlan) -> list[HostSpec]:
+    return [
+        HostSpec(latency=0.02, jitter=LATENCY_JITTER_SHARE),
+        HostSpec("silent"),
+        HostSpec("fragile", 0.02, limit=HERD_REQUESTS_PER_WINDOW),
+    ]
 
 
-SCENES: dict[Scenario, tuple[Callable[[BenchPlan], list[HostSpec]], int, Callable[[Scene], Awaitable[None]]]] = {
-    Scenario.LATENCY: (lambda _: [HostSpec(latency=n, jitter=JITTER) for n in LATENCIES], 9, latency),
-    Scenario.CPU: (lambda _: [HostSpec(), HostSpec(latency=0.02, jitter=JITTER)], 7, cpu),
-    Scenario.ERRORS: (_fragile, 5, errors),
+SCENARIOS: dict[
+    Scenario, tuple[Callable[[BenchPlan], list[HostSpec]], int, Callable[[ScenarioContext], Awaitable[None]]]
+] = {
+    Scenario.LATENCY: (
+        lambda _: [HostSpec(latency=n, jitter=LATENCY_JITTER_SHARE) for n in LATENCIES_SECONDS],
+        9,
+        latency,
+    ),
+    Scenario.CPU: (lambda _: [HostSpec(), HostSpec(latency=0.02, jitter=LATENCY_JITTER_SHARE)], 7, cpu),
+    Scenario.ERRORS: (_error_hosts, 5, errors),
     Scenario.SLOW_HOST: (
         lambda _: [
-            *(HostSpec(latency=0.02, jitter=JITTER) for _ in range(QUICK_HOSTS)),
-            HostSpec(latency=SLOW_LATENCY),
+            *(HostSpec(latency=0.02, jitter=LATENCY_JITTER_SHARE) for _ in range(QUICK_HOST_COUNT)),
+            HostSpec(latency=SLOW_LATENCY_SECONDS),
         ],
         2,
         slow_host,
     ),
     Scenario.LARGE_FILES: (lambda _: [HostSpec("large")], 2, large_files),
     Scenario.MANY_HOSTS: (
-        lambda plan: [HostSpec(latency=plan.latency, jitter=JITTER) for _ in range(max(HOSTS))],
+        lambda plan: [HostSpec(latency=plan.latency, jitter=LATENCY_JITTER_SHARE) for _ in range(max(HOST_COUNTS))],
         3,
         many_hosts,
     ),

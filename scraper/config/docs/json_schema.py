@@ -9,21 +9,25 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from scraper.config.docs.key_tree import form_of, walk
+from scraper.config.docs.key_tree import value_format_of, walk_keys
 from scraper.config.schema.crawl import CrawlConfig
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 @lru_cache(maxsize=1)
 def _generated() -> dict[str, Any]:
     schema = _tidy(CrawlConfig.model_json_schema(mode="validation", by_alias=True))
-    for key in walk():
+    for key in walk_keys():
         home = schema if key.section is CrawlConfig else schema["$defs"][key.section.__name__]
         place = home["properties"][key.path.rpartition(".")[2]]
-        if "default" in place and (form := form_of(key.field)) is not None and not isinstance(key.field.default, tuple):
-            place["default"] = form.shown(key.field.default)
-    return {"$schema": DIALECT, "title": "scraper: a crawl's config", **schema}
+        if (
+            "default" in place
+            and (form := value_format_of(key.field)) is not None
+            and not isinstance(key.field.default, tuple)
+        ):
+            place["default"] = form.to_plain(key.field.default)
+    return {"$schema": SCHEMA_DIALECT, "title": "scraper: a crawl's config", **schema}
 
 
 def json_schema() -> dict[str, Any]:

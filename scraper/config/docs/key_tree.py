@@ -10,10 +10,10 @@ from pydantic.fields import FieldInfo
 
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config.schema.section import Section
-from scraper.config.types.forms import Form, Shorthand
+from scraper.config.types.value_format import Shorthand, ValueFormat
 
 
-class Key(NamedTuple):
+class ConfigKey(NamedTuple):
     """One key of the config: its path with `[]` for a list's members and `*` for a mapping's, and its field."""
 
     path: str
@@ -21,27 +21,27 @@ class Key(NamedTuple):
     section: type[Section]
 
 
-def parts(annotation: Any) -> Iterator[Any]:
+def annotation_parts(annotation: Any) -> Iterator[Any]:
     """The annotation, what it is made of, and the forms that stand in it, outermost first."""
     if get_origin(annotation) is Annotated:
         inner, *metadata = get_args(annotation)
         yield from metadata
-        yield from parts(inner)
+        yield from annotation_parts(inner)
         return
     yield annotation
     if get_origin(annotation) is not Literal:
         for part in get_args(annotation):
-            yield from parts(part)
+            yield from annotation_parts(part)
 
 
 def field_parts(field: FieldInfo) -> list[Any]:
     """All parts of a field's annotation."""
-    return [*field.metadata, *parts(field.annotation)]
+    return [*field.metadata, *annotation_parts(field.annotation)]
 
 
-def form_of(field: FieldInfo) -> Form | None:
+def value_format_of(field: FieldInfo) -> ValueFormat | None:
     """The form of a field's value, or of a mapping's values: the last one, for a mapping's keys come first."""
-    return next((p for p in reversed(field_parts(field)) if isinstance(p, Form)), None)
+    return next((p for p in reversed(field_parts(field)) if isinstance(p, ValueFormat)), None)
 
 
 def shorthand_of(field: FieldInfo) -> Shorthand | None:
@@ -49,7 +49,7 @@ def shorthand_of(field: FieldInfo) -> Shorthand | None:
     return next((p for p in field_parts(field) if isinstance(p, Shorthand)), None)
 
 
-def words_of(field: FieldInfo) -> tuple[str, ...]:
+def choices_of(field: FieldInfo) -> tuple[str, ...]:
     """The words a field is limited to, or nothing when it is not."""
     for part in field_parts(field):
         if get_origin(part) is Literal:
@@ -68,28 +68,28 @@ def container_of(field: FieldInfo) -> str:
     return "[]" if tuple in origins else ".*" if dict in origins else ""
 
 
-def walk(
-    section: type[Section] = CrawlConfig, prefix: str = "", above: tuple[type[Section], ...] = ()
-) -> Iterator[Key]:
+def walk_keys(
+    section: type[Section] = CrawlConfig, prefix: str = "", ancestors: tuple[type[Section], ...] = ()
+) -> Iterator[ConfigKey]:
     """Every key below `section`, in the order of the schema. What can stand inside itself is walked once."""
     for name, field in section.model_fields.items():
         path = f"{prefix}.{name}" if prefix else name
-        yield Key(path, field, section)
-        if (inner := section_of(field)) and inner not in (section, *above):
-            yield from walk(inner, path + container_of(field), (section, *above))
+        yield ConfigKey(path, field, section)
+        if (inner := section_of(field)) and inner not in (section, *ancestors):
+            yield from walk_keys(inner, path + container_of(field), (section, *ancestors))
 
 
 @lru_cache(maxsize=1)
-def everywhere() -> dict[str, tuple[str, ...]]:
+def paths_by_key() -> dict[str, tuple[str, ...]]:
     """Each key's name with the paths it stands at."""
     found: dict[str, tuple[str, ...]] = {}
-    for key in walk():
+    for key in walk_keys():
         name = key.path.rpartition(".")[2]
         found[name] = (*found.get(name, ()), key.path)
     return found
 
 
-def section_at(path: tuple[Any, ...]) -> type[Section] | None:
+def section_at_path(path: tuple[Any, ...]) -> type[Section] | None:
     """The model that the mapping at `path` is read as, or None when its keys are free."""
     section: type[Section] | None = CrawlConfig
     steps = list(path)
@@ -105,9 +105,9 @@ def section_at(path: tuple[Any, ...]) -> type[Section] | None:
     return section
 
 
-def field_at(path: tuple[Any, ...]) -> FieldInfo | None:
+def field_at_path(path: tuple[Any, ...]) -> FieldInfo | None:
     """The field that the value at `path` is read as, when it is a section's own key or a member of one."""
     for cut in (1, 2):
-        if len(path) >= cut and (section := section_at(path[:-cut])) is not None:
+        if len(path) >= cut and (section := section_at_path(path[:-cut])) is not None:
             return section.model_fields.get(str(path[-cut]))
     return None

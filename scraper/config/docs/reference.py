@@ -13,12 +13,19 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from scraper.config.docs.json_schema import json_schema
-from scraper.config.docs.key_tree import container_of, field_parts, form_of, section_of, shorthand_of, words_of
+from scraper.config.docs.key_tree import (
+    choices_of,
+    container_of,
+    field_parts,
+    section_of,
+    shorthand_of,
+    value_format_of,
+)
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config.schema.section import Section
 
-REFERENCE = "config.md"
-SCHEMA = "config.schema.json"
+REFERENCE_FILE = "config.md"
+SCHEMA_FILE = "config.schema.json"
 
 _HEAD = """\
 # The config file
@@ -95,7 +102,7 @@ def _chapter(path: str, field: FieldInfo, level: int) -> Iterator[str]:
     shape = {"[]": "A list", ".*": "A mapping with names of your own as keys"}.get(container_of(field))
     if shape:
         short = shorthand_of(field)
-        each = f"; each member is {short.words}, or a mapping" if short else "; each member is a mapping"
+        each = f"; each member is {short.description}, or a mapping" if short else "; each member is a mapping"
         yield f"{shape}{each}. {field.description}\n"
     yield cleandoc(section.__doc__ or "") + "\n"
     yield _table(section)
@@ -107,52 +114,58 @@ def _chapter(path: str, field: FieldInfo, level: int) -> Iterator[str]:
 def _table(section: type[Section], *, linked: bool = False) -> str:
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for name, field in section.model_fields.items():
-        default = "" if section.sparse and not field.is_required() and field.default is None else _default(field)
+        default = (
+            "" if section.omits_unset_keys and not field.is_required() and field.default is None else _default(field)
+        )
         key = f"[`{name}`](#{name})" if linked and section_of(field) else f"`{name}`"
-        nullable = not section.sparse and type(None) in field_parts(field) and "`null`" not in value_words(field)
-        words = value_words(field) + (", or `null`" if nullable else "")
+        nullable = (
+            not section.omits_unset_keys
+            and type(None) in field_parts(field)
+            and "`null`" not in describe_allowed_values(field)
+        )
+        words = describe_allowed_values(field) + (", or `null`" if nullable else "")
         cells = (key, words, default, field.description or "")
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 
 
-def value_words(field: FieldInfo) -> str:
+def describe_allowed_values(field: FieldInfo) -> str:
     """What may be written for a field, in words."""
-    container, section, words, form = container_of(field), section_of(field), words_of(field), form_of(field)
+    container, section, words, form = container_of(field), section_of(field), choices_of(field), value_format_of(field)
     short = shorthand_of(field)
     if words:
         text = ", ".join(f"`{word}`" for word in words)
     elif section is not None:
-        text = f"{short.words}, or a mapping" if short else "a mapping"
+        text = f"{short.description}, or a mapping" if short else "a mapping"
     else:
-        text = form.words if form else "any value"
+        text = form.description if form else "any value"
     if container == "[]":
-        single = f"{short.words}, or " if short and section is None else ""
+        single = f"{short.description}, or " if short and section is None else ""
         return f"{single}a list: each {text}"
     return f"a mapping: each {text}" if container else text
 
 
 def _default(field: FieldInfo) -> str:
     value: Any = field.default
-    form = form_of(field)
+    form = value_format_of(field)
     if field.is_required():
         return "required"
     if value is PydanticUndefined or value in ((), {}):
         return ""
     if value is None:
-        return f"`{form.nothing}`" if form and form.nothing else "`null`"
+        return f"`{form.none_text}`" if form and form.none_text else "`null`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, tuple):
         return ", ".join(f"`{part}`" for part in value)
-    return f"`{form.show(value) if form else value}`"
+    return f"`{form.serialize(value) if form else value}`"
 
 
-def write(folder: Path) -> None:
+def write_docs(folder: Path) -> None:
     """Write both files into `folder`."""
-    (folder / REFERENCE).write_text(render_reference(), "utf-8")
-    (folder / SCHEMA).write_text(render_schema(), "utf-8")
+    (folder / REFERENCE_FILE).write_text(render_reference(), "utf-8")
+    (folder / SCHEMA_FILE).write_text(render_schema(), "utf-8")
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
+    write_docs(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))

@@ -12,19 +12,19 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from scraper.config.docs.key_tree import form_of, shorthand_of
-from scraper.config.reading.yaml import scalar
+from scraper.config.docs.key_tree import shorthand_of, value_format_of
+from scraper.config.reading.yaml import parse_scalar
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config.schema.section import Section
 from scraper.config.types.secret import Secret
 
-FREE_ON_RESUME = frozenset({"limits", "politeness", "network", "headers", "auth", "durability", "name"})
+CHANGEABLE_ON_RESUME = frozenset({"limits", "politeness", "network", "headers", "auth", "durability", "name"})
 """Sections that a run may change when it is resumed: they say how to crawl, not what."""
 
-DIGEST_SIZE = 8
+DIGEST_BYTES = 8
 
 
-def plain(config: CrawlConfig) -> dict[str, Any]:
+def to_plain_values(config: CrawlConfig) -> dict[str, Any]:
     """The whole config as plain values that `config_from_mapping` takes again; passwords are masked."""
     return _section(config)
 
@@ -35,7 +35,7 @@ def _section(section: Section) -> dict[str, Any]:
         value = getattr(section, name)
         # None can be given, and then it has a meaning: no limit.
         given = value is None and name in section.model_fields_set
-        if section.sparse and not given and value == field.get_default(call_default_factory=True):
+        if section.omits_unset_keys and not given and value == field.get_default(call_default_factory=True):
             continue
         shown[name] = _value(value, field)
     return shown
@@ -55,8 +55,8 @@ def _value(value: Any, field: FieldInfo) -> Any:
         case Secret() | Path():
             return str(value)
         case _:
-            form = form_of(field)
-            return form.shown(value) if form else value
+            form = value_format_of(field)
+            return form.to_plain(value) if form else value
 
 
 class _Dumper(yaml.SafeDumper):
@@ -67,7 +67,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "'" if not isinstance(scalar(text), str) else None
+    style = "'" if not isinstance(parse_scalar(text), str) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
@@ -76,25 +76,27 @@ _Dumper.add_representer(str, _text)
 
 def effective_yaml(config: CrawlConfig) -> str:
     """The config with every default written out, itself loadable; passwords show as `${NAME}` or stars."""
-    return yaml.dump(plain(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.dump(to_plain_values(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def identity(config: CrawlConfig) -> dict[str, str]:
+def section_hashes(config: CrawlConfig) -> dict[str, str]:
     """A short hash of each top-level section, the same for any order of keys; passwords do not enter it."""
-    return {name: _digest(value) for name, value in plain(config).items()}
+    return {name: _digest(value) for name, value in to_plain_values(config).items()}
 
 
 def config_hash(config: CrawlConfig) -> str:
-    """One hash of what is crawled and extracted; sections in `FREE_ON_RESUME` do not enter it."""
-    sections = identity(config)
-    return _digest({name: sections[name] for name in sections.keys() - FREE_ON_RESUME})
+    """One hash of what is crawled and extracted; sections in `CHANGEABLE_ON_RESUME` do not enter it."""
+    sections = section_hashes(config)
+    return _digest({name: sections[name] for name in sections.keys() - CHANGEABLE_ON_RESUME})
 
 
-def changed(before: Mapping[str, str], after: Mapping[str, str], *, free: Collection[str] = ()) -> list[str]:
+def changed_sections(
+    before: Mapping[str, str], after: Mapping[str, str], *, ignored: Collection[str] = ()
+) -> list[str]:
     """The sections whose identities differ, sorted, without those in `free`."""
-    return sorted(n for n in before.keys() | after.keys() if n not in free and before.get(n) != after.get(n))
+    return sorted(n for n in before.keys() | after.keys() if n not in ignored and before.get(n) != after.get(n))
 
 
 def _digest(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=DIGEST_SIZE).hexdigest()
+    return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()

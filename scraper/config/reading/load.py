@@ -9,12 +9,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scraper.config.reading.overrides import lay_over
-from scraper.config.reading.problems import Origins, explain, in_file_order
-from scraper.config.reading.yaml import MAX_DEPTH, MAX_SIZE, Document, decode, read_yaml, too_large
+from scraper.config.reading.overrides import apply_overrides
+from scraper.config.reading.problems import ValueSources, problems_from, sorted_error
+from scraper.config.reading.yaml import (
+    MAX_CONFIG_CHARS,
+    MAX_NESTING_DEPTH,
+    Document,
+    decode_utf8,
+    read_yaml,
+    too_large_message,
+)
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config.types.checks import check_name
-from scraper.config.types.forms import FormError, Surroundings, describe
+from scraper.config.types.value_format import InvalidValueError, ParseContext, describe_value
 from scraper.errors import ConfigError, Problem
 
 
@@ -27,7 +34,7 @@ def load_config(
     after the file. Raises `ConfigError` with every problem: those of the file in its order, then those of options.
     """
     path = Path(path)
-    text = decode(_read(path), str(path))
+    text = decode_utf8(_read(path), str(path))
     return parse_config(text, str(path), overrides, env=env, base=path.parent)
 
 
@@ -47,33 +54,33 @@ def parse_config(
     if not isinstance(document.value, dict):
         what = "is empty" if document.value is None else "must be a mapping of keys, such as `seeds: [...]`"
         problem = Problem(what, file=file_name, line=1, column=1, hint="the least is: seeds: [https://books.example/]")
-        raise in_file_order([*document.problems, problem] if not document.problems else document.problems)
-    origins = Origins(document, lay_over(document, overrides))
+        raise sorted_error([*document.problems, problem] if not document.problems else document.problems)
+    origins = ValueSources(document, apply_overrides(document, overrides))
     _name(document.value, Path(file_name).stem)
-    return _check(document, origins, Surroundings(os.environ if env is None else env, base))
+    return _check(document, origins, ParseContext(os.environ if env is None else env, base))
 
 
-def config_from_mapping(values: Mapping[str, Any], *, env: Mapping[str, str] | None = None) -> CrawlConfig:
+def config_from_mapping(mapping: Mapping[str, Any], *, env: Mapping[str, str] | None = None) -> CrawlConfig:
     """Check a config given as plain Python values, written as they would be in YAML.
 
     Paths are relative to the current directory. Raises `ConfigError`; its problems name key paths without places.
     """
     document = Document("")
-    document.value = _plain(values, 0)
+    document.value = _plain(mapping, 0)
     if not isinstance(document.value, dict):
         raise ConfigError("a config is a mapping of keys")
-    return _check(document, Origins(document), Surroundings(os.environ if env is None else env))
+    return _check(document, ValueSources(document), ParseContext(os.environ if env is None else env))
 
 
-def _check(document: Document, origins: Origins, around: Surroundings) -> CrawlConfig:
+def _check(document: Document, origins: ValueSources, around: ParseContext) -> CrawlConfig:
     problems = document.problems
     try:
         config = CrawlConfig.model_validate(document.value, context=around)
     except ValidationError as error:
-        problems = [*problems, *explain(error, origins)]
+        problems = [*problems, *problems_from(error, origins)]
     if problems:
         # Raised outside the except clause: pydantic's error holds the values it was given, passwords too.
-        raise in_file_order(problems)
+        raise sorted_error(problems)
     return config
 
 
@@ -82,15 +89,15 @@ def _read(path: Path) -> bytes:
         if path.is_dir():
             raise ConfigError([Problem("is a folder, not a config file", file=str(path))])
         with path.open("rb") as file:
-            raw = file.read(MAX_SIZE + 1)
+            raw = file.read(MAX_CONFIG_CHARS + 1)
     except FileNotFoundError:
         raise ConfigError([Problem("no such file", file=str(path))]) from None
     except OSError as error:
         raise ConfigError([Problem(f"cannot be read: {error.strerror or error}", file=str(path))]) from None
     except ValueError:
         raise ConfigError("a path cannot hold a NUL character") from None
-    if len(raw) > MAX_SIZE:
-        raise ConfigError([Problem(too_large(), file=str(path))])
+    if len(raw) > MAX_CONFIG_CHARS:
+        raise ConfigError([Problem(too_large_message(), file=str(path))])
     return raw
 
 
@@ -98,18 +105,18 @@ def _name(values: dict[str, Any], stem: str) -> None:
     """Name a crawl after its file, when it has no name and the file's would do."""
     if "name" not in values:
         try:
-            values["name"] = check_name(stem, Surroundings())
-        except FormError:
+            values["name"] = check_name(stem, ParseContext())
+        except InvalidValueError:
             return
 
 
 def _plain(value: Any, depth: int) -> Any:
     """A copy of Python values with texts as keys; raises `ConfigError` when it is nested without end."""
-    if depth > MAX_DEPTH:
-        raise ConfigError(f"the config is nested more than {MAX_DEPTH} levels deep")
+    if depth > MAX_NESTING_DEPTH:
+        raise ConfigError(f"the config is nested more than {MAX_NESTING_DEPTH} levels deep")
     if isinstance(value, Mapping):
         if odd := [key for key in value if not isinstance(key, str)]:
-            raise ConfigError(f"the keys of a config are texts, got {describe(odd[0])}")
+            raise ConfigError(f"the keys of a config are texts, got {describe_value(odd[0])}")
         return {str(key): _plain(member, depth + 1) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(member, depth + 1) for member in value]

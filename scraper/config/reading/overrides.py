@@ -6,23 +6,23 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from scraper.config.reading.yaml import Broken, Document, Path, key_path, read_yaml
-from scraper.config.types.forms import describe
+from scraper.config.reading.yaml import Document, KeyPath, RejectedValue, key_path, read_yaml
+from scraper.config.types.value_format import describe_value
 from scraper.errors import ConfigError, Problem
 
-MAX_MEMBER = 10_000
+MAX_LIST_INDEX = 10_000
 """The highest index of a list that an option may name."""
 
 _STEP = re.compile(r"""(?:"([^"]*)"|'([^']*)'|([^.\[\]"'=\s]+)|\[(\d{1,5})\])""")
 
 
-def lay_over(document: Document, overrides: Sequence[str]) -> dict[Path, str]:
+def apply_overrides(document: Document, overrides: Sequence[str]) -> dict[KeyPath, str]:
     """Set each `key.path=value` in the document; return which paths now come from which option.
 
     A part with a dot in it is quoted (`politeness.hosts."api.books.example".rate=5/s`), a list's member is named
     by its index (`seeds[0]`). Values are YAML. What cannot be set is added to the document's problems.
     """
-    origins: dict[Path, str] = {}
+    origins: dict[KeyPath, str] = {}
     for option in overrides:
         path, text = _split(option)
         if path is None:
@@ -41,7 +41,7 @@ def lay_over(document: Document, overrides: Sequence[str]) -> dict[Path, str]:
     return origins
 
 
-def _split(option: str) -> tuple[Path | None, str]:
+def _split(option: str) -> tuple[KeyPath | None, str]:
     """The path before the first `=` outside quotes, and the text after it; None when that is no path."""
     steps: list[str | int] = []
     at = 0
@@ -59,15 +59,15 @@ def _split(option: str) -> tuple[Path | None, str]:
     return None, ""
 
 
-def _set(document: Document, path: Path, value: Any, name: str, origins: dict[Path, str]) -> Problem | None:
+def _set(document: Document, path: KeyPath, value: Any, name: str, origins: dict[KeyPath, str]) -> Problem | None:
     here = document.value
     for depth, step in enumerate(path):
         last = depth == len(path) - 1
-        if isinstance(here, Broken):
+        if isinstance(here, RejectedValue):
             return None
         if isinstance(here, list):
             index = int(step) if isinstance(step, int) or (step.isascii() and step.isdigit() and len(step) < 6) else -1
-            if not 0 <= index <= min(len(here), MAX_MEMBER):
+            if not 0 <= index <= min(len(here), MAX_LIST_INDEX):
                 return Problem(
                     f"{key_path(path[:depth])} is a list of {len(here)}; its members are [0], [1] ...", file=name
                 )
@@ -75,7 +75,7 @@ def _set(document: Document, path: Path, value: Any, name: str, origins: dict[Pa
                 here.append(None)
             step = index
         elif not isinstance(here, dict) or isinstance(step, int):
-            what = describe(here) if depth else "the config"
+            what = describe_value(here) if depth else "the config"
             return Problem(f"{key_path(path[:depth]) or 'the config'} is {what} here", file=name, hint="set it whole")
         path = (*path[:depth], step, *path[depth + 1 :])
         if last:
@@ -91,7 +91,7 @@ def _set(document: Document, path: Path, value: Any, name: str, origins: dict[Pa
     return None
 
 
-def _forget(document: Document, path: Path) -> None:
+def _forget(document: Document, path: KeyPath) -> None:
     """The places of what an option replaced are no longer true."""
-    for old in [p for p in document.places if p[: len(path)] == path]:
-        del document.places[old]
+    for old in [p for p in document.positions if p[: len(path)] == path]:
+        del document.positions[old]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 
-LONGEST = 60
+MAX_TYPO_CHARS = 60
 """Characters; longer texts are no typing slips, and comparing them costs time."""
 
 # What other crawlers call it, by our name for it.
-ELSEWHERE: Mapping[str, str] = {
+KEYS_OF_OTHER_CRAWLERS: Mapping[str, str] = {
     "start_urls": "seeds",
     "start": "seeds",
     "urls": "seeds",
@@ -39,9 +39,9 @@ ELSEWHERE: Mapping[str, str] = {
 }
 
 
-def closest(text: str, words: Collection[str]) -> str | None:
+def closest_match(text: str, words: Collection[str]) -> str | None:
     """The one of `words` that `text` most likely means, or None when none is near."""
-    if len(text) > LONGEST:
+    if len(text) > MAX_TYPO_CHARS:
         return None
     if text.lower() in words:
         return text.lower()
@@ -52,18 +52,18 @@ def closest(text: str, words: Collection[str]) -> str | None:
     return near[0] if near else None
 
 
-def key_hint(text: str, here: Collection[str], everywhere: Mapping[str, tuple[str, ...]]) -> str:
+def key_hint(text: str, allowed_keys: Collection[str], paths_by_key: Mapping[str, tuple[str, ...]]) -> str:
     """A hint for the unknown key `text`: a near key of the same mapping, the same key elsewhere, or all known keys.
 
     `here` are the keys that may stand in its place, `everywhere` maps each key of the config to its full paths.
     """
-    if near := closest(text, here):
+    if near := closest_match(text, allowed_keys):
         return f"did you mean {near}?"
     folded = text.lower().replace("-", "_")
-    if paths := everywhere.get(folded):
+    if paths := paths_by_key.get(folded):
         return "it belongs under " + " or ".join(path.rpartition(".")[0] or "the top level" for path in paths[:3])
-    if foreign := ELSEWHERE.get(folded):
+    if foreign := KEYS_OF_OTHER_CRAWLERS.get(folded):
         return f"did you mean {foreign}?"
-    if (near := closest(text, everywhere)) and len(everywhere[near]) == 1 and len(text) > 4:
-        return f"did you mean {everywhere[near][0]}?"
-    return "known keys: " + ", ".join(here)
+    if (near := closest_match(text, paths_by_key)) and len(paths_by_key[near]) == 1 and len(text) > 4:
+        return f"did you mean {paths_by_key[near][0]}?"
+    return "known keys: " + ", ".join(allowed_keys)

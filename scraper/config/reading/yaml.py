@@ -24,16 +24,16 @@ import yaml
 
 from scraper.errors import ConfigError, Problem
 
-MAX_SIZE = 1 << 20
-MAX_DEPTH = 20
+MAX_CONFIG_CHARS = 1 << 20
+MAX_NESTING_DEPTH = 20
 MAX_VALUES = 100_000
-MAX_DIGITS = 40
+MAX_NUMBER_CHARS = 40
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class Place(NamedTuple):
+class SourcePosition(NamedTuple):
     """Where a value stands, and its key if it has one; all count from 1."""
 
     line: int
@@ -42,11 +42,11 @@ class Place(NamedTuple):
     key_column: int
 
 
-class Broken:
+class RejectedValue:
     """Stands for a value that could not be used and whose problem is already known."""
 
 
-BROKEN = Broken()
+REJECTED_VALUE = RejectedValue()
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class Document:
 
     file: str
     value: Any = None
-    places: dict[Path, Place] = field(default_factory=dict)
+    positions: dict[KeyPath, SourcePosition] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -72,18 +72,18 @@ _WORDS: dict[str, Any] = {
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def scalar(text: str) -> Any:
+def parse_scalar(text: str) -> Any:
     """What an unquoted text means in YAML 1.2: null, a boolean, a number, or the text itself."""
     if text in _WORDS:
         return _WORDS[text]
-    if len(text) > MAX_DIGITS:
+    if len(text) > MAX_NUMBER_CHARS:
         return text
     if _INT.fullmatch(text):
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
-def decode(raw: bytes, file: str) -> str:
+def decode_utf8(raw: bytes, file: str) -> str:
     """The text of a file's bytes; raises `ConfigError` when it is not UTF-8."""
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise ConfigError([Problem("is written in UTF-16; save it as UTF-8", file=file)])
@@ -99,8 +99,8 @@ def decode(raw: bytes, file: str) -> str:
 def read_yaml(text: str, file: str) -> Document:
     """Read one document; raises `ConfigError` only for what makes the whole text unreadable."""
     text = text.removeprefix("\ufeff")
-    if len(text) > MAX_SIZE:
-        raise ConfigError([Problem(too_large(), file=file)])
+    if len(text) > MAX_CONFIG_CHARS:
+        raise ConfigError([Problem(too_large_message(), file=file)])
     if bad := _UNREADABLE.search(text):
         line, column = _line_and_column(text, bad.start())
         name = "a NUL character" if bad[0] == "\0" else f"the control character U+{ord(bad[0]):04X}"
@@ -115,9 +115,11 @@ def read_yaml(text: str, file: str) -> Document:
     return reader.document
 
 
-def too_large() -> str:
+def too_large_message() -> str:
     """The sentence for a text over `MAX_SIZE`."""
-    return f"is larger than {MAX_SIZE >> 20} MiB, too large for a config; put long lists of URLs into a seeds file"
+    return (
+        f"is larger than {MAX_CONFIG_CHARS >> 20} MiB, too large for a config; put long lists of URLs into a seeds file"
+    )
 
 
 def _line_and_column(text: str, index: int) -> tuple[int, int]:
@@ -172,25 +174,27 @@ class _Reader:
             elif isinstance(event, yaml.NodeEvent):
                 self.document.value = self._node(event, events, (), event)
 
-    def _problem(self, event: Any, path: Path, message: str, hint: str = "") -> Problem:
+    def _problem(self, event: Any, path: KeyPath, message: str, hint: str = "") -> Problem:
         mark = event.start_mark
         return Problem(message, key_path(path), self.document.file, mark.line + 1, mark.column + 1, hint)
 
-    def _stop(self, event: Any, message: str, hint: str = "", path: Path = ()) -> None:
+    def _stop(self, event: Any, message: str, hint: str = "", path: KeyPath = ()) -> None:
         raise ConfigError([*self.document.problems, self._problem(event, path, message, hint)])
 
-    def _refuse(self, event: Any, path: Path, message: str, hint: str = "") -> Broken:
+    def _refuse(self, event: Any, path: KeyPath, message: str, hint: str = "") -> RejectedValue:
         self.document.problems.append(self._problem(event, path, message, hint))
-        return BROKEN
+        return REJECTED_VALUE
 
-    def _node(self, event: Any, events: Iterator[Any], path: Path, key: Any) -> Any:
+    def _node(self, event: Any, events: Iterator[Any], path: KeyPath, key: Any) -> Any:
         self._values += 1
         if self._values > MAX_VALUES:
             self._stop(event, f"holds more than {MAX_VALUES:,} values", "put long lists of URLs into a seeds file")
-        if len(path) > MAX_DEPTH:
-            self._stop(event, f"is nested more than {MAX_DEPTH} levels deep", path=path[:3])
+        if len(path) > MAX_NESTING_DEPTH:
+            self._stop(event, f"is nested more than {MAX_NESTING_DEPTH} levels deep", path=path[:3])
         mark, at_key = event.start_mark, key.start_mark
-        self.document.places[path] = Place(mark.line + 1, mark.column + 1, at_key.line + 1, at_key.column + 1)
+        self.document.positions[path] = SourcePosition(
+            mark.line + 1, mark.column + 1, at_key.line + 1, at_key.column + 1
+        )
         value: Any
         match event:
             case yaml.AliasEvent():
@@ -205,12 +209,12 @@ class _Reader:
             return self._refuse(event, path, "tags are not read here", "remove the ! and quote the text if need be")
         return value
 
-    def _scalar(self, event: Any, path: Path) -> Any:
+    def _scalar(self, event: Any, path: KeyPath) -> Any:
         if "\0" in event.value or any("\ud800" <= c <= "\udfff" for c in event.value):
             return self._refuse(event, path, "holds an escaped character that no text can have")
-        return event.value if event.style in ("'", '"', "|", ">") else scalar(event.value)
+        return event.value if event.style in ("'", '"', "|", ">") else parse_scalar(event.value)
 
-    def _sequence(self, events: Iterator[Any], path: Path) -> list[Any]:
+    def _sequence(self, events: Iterator[Any], path: KeyPath) -> list[Any]:
         values: list[Any] = []
         for event in events:
             if isinstance(event, yaml.SequenceEndEvent):
@@ -218,7 +222,7 @@ class _Reader:
             values.append(self._node(event, events, (*path, len(values)), event))
         return values
 
-    def _mapping(self, events: Iterator[Any], path: Path) -> dict[str, Any]:
+    def _mapping(self, events: Iterator[Any], path: KeyPath) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key in events:
             if isinstance(key, yaml.MappingEndEvent):
@@ -228,14 +232,14 @@ class _Reader:
             if name is None:
                 self._aside(event, events, path)
             elif name in values:
-                first = self.document.places[(*path, name)].key_line
+                first = self.document.positions[(*path, name)].key_line
                 self._refuse(key, (*path, name), f"this key already stands on line {first}", "remove one of them")
                 self._aside(event, events, path)
             else:
                 values[name] = self._node(event, events, (*path, name), key)
         return values
 
-    def _key(self, key: Any, events: Iterator[Any], path: Path) -> str | None:
+    def _key(self, key: Any, events: Iterator[Any], path: KeyPath) -> str | None:
         """A key as text, or None when it cannot be one (and its problem is noted)."""
         if not isinstance(key, yaml.ScalarEvent):
             self._refuse(key, path, "a key must be a plain text", "a text in braces or brackets needs quotes")
@@ -247,11 +251,11 @@ class _Reader:
         if key.tag not in (None, "!"):
             self._refuse(key, path, "tags are not read here", "remove the ! and quote the text if need be")
             return None
-        if isinstance(self._scalar(key, path), Broken):
+        if isinstance(self._scalar(key, path), RejectedValue):
             return None
         return str(key.value)
 
-    def _aside(self, event: Any, events: Iterator[Any], path: Path) -> None:
+    def _aside(self, event: Any, events: Iterator[Any], path: KeyPath) -> None:
         """Read over a value that will not be used, without noting its places or what is wrong in it."""
         depth = 0
         while True:
@@ -261,15 +265,15 @@ class _Reader:
                 depth -= 1
             if depth == 0:
                 return
-            if depth + len(path) > MAX_DEPTH:
-                self._stop(event, f"is nested more than {MAX_DEPTH} levels deep", path=path[:3])
+            if depth + len(path) > MAX_NESTING_DEPTH:
+                self._stop(event, f"is nested more than {MAX_NESTING_DEPTH} levels deep", path=path[:3])
             event = next(events)
 
 
 _SHOWN_KEY = 60
 
 
-def key_path(path: Path) -> str:
+def key_path(path: KeyPath) -> str:
     """A path as people write it: `extract[0].fields.title`; a part with a dot in it stands in quotes.
 
     A slip of the pen can make a key of a password (`{basic:me:pass}`): a part that may be one ends the path.

@@ -12,40 +12,56 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from scraper.config.schema.extraction import ExtractRule, Files
-from scraper.config.schema.politeness import Politeness
-from scraper.config.schema.section import DAY, HOUR, MAX_PAGES, YEAR, Flag, Regex, Section, one_of
+from scraper.config.schema.extraction import ExtractRule, FilesSection
+from scraper.config.schema.politeness import PolitenessSection
+from scraper.config.schema.section import (
+    DAY_SECONDS,
+    HOUR_SECONDS,
+    MAX_PAGES,
+    YEAR_SECONDS,
+    Flag,
+    Regex,
+    Section,
+    exactly_one_of,
+)
 from scraper.config.schema.seeds import SeedEntry
 from scraper.config.types.checks import (
-    AUTH_HOST,
-    FOLDER,
-    HEADER_NAME,
-    HOOK,
-    HOST_PATTERN,
-    NAME,
-    PARAM,
+    AUTH_HOST_FORMAT,
+    FOLDER_FORMAT,
+    HEADER_NAME_FORMAT,
+    HOOK_FORMAT,
+    HOST_PATTERN_FORMAT,
+    NAME_FORMAT,
+    PARAM_PATTERN_FORMAT,
     canonical_host,
 )
-from scraper.config.types.forms import Distinct, FormError, Shorthand, whole
-from scraper.config.types.secret import BASIC, BEARER, HEADER, PROXY, Secret, mask_header
-from scraper.config.types.units import duration, size
+from scraper.config.types.secret import (
+    BASIC_AUTH_FORMAT,
+    BEARER_TOKEN_FORMAT,
+    HEADER_VALUE_FORMAT,
+    PROXY_FORMAT,
+    Secret,
+    mask_header,
+)
+from scraper.config.types.units import duration_range, size_range
+from scraper.config.types.value_format import DistinctKeys, InvalidValueError, Shorthand, int_range
 
 
-class Traps(Section):
+class TrapsSection(Section):
     """What gives a URL of an endless site away. URLs over a bound are skipped, with the bound as the reason."""
 
-    max_length: Annotated[int, whole(50, 65_536)] | None = Field(default=2_048, description="Characters of a URL.")
-    max_segments: Annotated[int, whole(1, 1_000)] | None = Field(
+    max_length: Annotated[int, int_range(50, 65_536)] | None = Field(default=2_048, description="Characters of a URL.")
+    max_segments: Annotated[int, int_range(1, 1_000)] | None = Field(
         default=16, description="Parts of a path, between slashes."
     )
-    max_repeats: Annotated[int, whole(1, 1_000)] | None = Field(
+    max_repeats: Annotated[int, int_range(1, 1_000)] | None = Field(
         default=2, description="How often a group of parts may follow itself: /a/b/a/b/ is two."
     )
-    max_params: Annotated[int, whole(1, 1_000)] | None = Field(default=10, description="Parameters of a query.")
+    max_params: Annotated[int, int_range(1, 1_000)] | None = Field(default=10, description="Parameters of a query.")
     allow: tuple[Regex, ...] = Field(default=(), description="URLs in which one of these is found are never a trap.")
 
 
-class Scope(Section):
+class ScopeSection(Section):
     """Which links are followed. A URL must pass all of it; `scrape why CONFIG URL` names the rule that decides."""
 
     mode: Literal["page", "prefix", "host", "domain", "any"] = Field(
@@ -53,7 +69,9 @@ class Scope(Section):
         description="How far from the seeds: page (the seeds alone), prefix (below a seed's folder), host (a seed's "
         "host), domain (its registered domain with all hosts below), any (everywhere).",
     )
-    hosts: tuple[Annotated[str, HOST_PATTERN], ...] = Field(default=(), description="Further hosts that are in scope.")
+    hosts: tuple[Annotated[str, HOST_PATTERN_FORMAT], ...] = Field(
+        default=(), description="Further hosts that are in scope."
+    )
     allow: tuple[Regex, ...] = Field(
         default=(),
         description="When given, a URL must match one of these (searched anywhere in the URL). Seeds need not.",
@@ -65,10 +83,10 @@ class Scope(Section):
         default="all",
         description="Whether every link in scope is followed, or only what follow and next of extraction rules name.",
     )
-    max_depth: Annotated[int, whole(0, 10_000)] | None = Field(
+    max_depth: Annotated[int, int_range(0, 10_000)] | None = Field(
         default=None, description="Links from a seed; 0 is the seeds alone, null no limit."
     )
-    strip_params: tuple[Annotated[str, PARAM], ...] = Field(
+    strip_params: tuple[Annotated[str, PARAM_PATTERN_FORMAT], ...] = Field(
         default=(
             "utm_*",
             "gclid",
@@ -87,37 +105,41 @@ class Scope(Section):
     sort_query: Flag = Field(
         default=False, description="Whether URLs that differ only in the order of parameters are one."
     )
-    traps: Traps = Field(default_factory=Traps, description="Bounds against endless sites.")
+    traps: TrapsSection = Field(default_factory=TrapsSection, description="Bounds against endless sites.")
 
 
-class Limits(Section):
+class LimitsSection(Section):
     """How much a crawl may take, and how long."""
 
-    max_pages: Annotated[int, whole(1, MAX_PAGES)] | None = Field(default=None, description="Pages to ask for in all.")
-    max_pages_per_host: Annotated[int, whole(1, MAX_PAGES)] | None = Field(
+    max_pages: Annotated[int, int_range(1, MAX_PAGES)] | None = Field(
+        default=None, description="Pages to ask for in all."
+    )
+    max_pages_per_host: Annotated[int, int_range(1, MAX_PAGES)] | None = Field(
         default=None, description="Pages to ask for of any one host."
     )
-    max_time: Annotated[float, duration(1, YEAR)] | None = Field(
+    max_time: Annotated[float, duration_range(1, YEAR_SECONDS)] | None = Field(
         default=None, description="Length of one session; a later one goes on where it stopped."
     )
-    max_bytes: Annotated[int, size(1_000, 10 * 10**9)] = Field(
+    max_bytes: Annotated[int, size_range(1_000, 10 * 10**9)] = Field(
         default=20_000_000,
-        description="Size of one page, before and after decompression; larger ones fail as too_large.",
+        description="Size of one page, before and after decompression; larger ones fail as too_large_message.",
     )
-    max_redirects: Annotated[int, whole(0, 50)] = Field(default=10, description="Redirects followed for one URL.")
-    concurrency: Annotated[int, whole(1, 10_000)] = Field(default=64, description="Requests at once, over all hosts.")
-    timeout: Annotated[float, duration(0.1, HOUR)] = Field(
+    max_redirects: Annotated[int, int_range(0, 50)] = Field(default=10, description="Redirects followed for one URL.")
+    concurrency: Annotated[int, int_range(1, 10_000)] = Field(
+        default=64, description="Requests at once, over all hosts."
+    )
+    timeout: Annotated[float, duration_range(0.1, HOUR_SECONDS)] = Field(
         default=30.0, description="The longest wait for one step: connecting, or the next bytes."
     )
-    deadline: Annotated[float, duration(0.1, DAY)] = Field(
+    deadline: Annotated[float, duration_range(0.1, DAY_SECONDS)] = Field(
         default=120.0, description="The longest a whole request for a page may take."
     )
-    retries: Annotated[int, whole(0, 100)] = Field(
+    retries: Annotated[int, int_range(0, 100)] = Field(
         default=3, description="Further tries after a failure that may pass."
     )
 
 
-class Network(Section):
+class NetworkSection(Section):
     """How connections are made."""
 
     allow_private: Flag = Field(
@@ -127,36 +149,40 @@ class Network(Section):
         default=True,
         description="Whether cookies are kept and sent back to the servers that set them, until this session ends.",
     )
-    proxy: Annotated[Secret, PROXY] | None = Field(
+    proxy: Annotated[Secret, PROXY_FORMAT] | None = Field(
         default=None, description="An HTTP or SOCKS5 proxy for all requests. ${NAME} is read from the environment."
     )
     http2: Flag = Field(default=False, description="Whether HTTP/2 is offered to servers.")
     verify_tls: Flag = Field(default=True, description="Whether certificates are checked. Turn it off for tests alone.")
 
 
-class Credentials(Section):
+class CredentialsSection(Section):
     """How to log in at one host: one of the two."""
 
-    model_config = one_of("basic", "bearer")
-    sparse: ClassVar[bool] = True
+    model_config = exactly_one_of("basic", "bearer")
+    omits_unset_keys: ClassVar[bool] = True
 
-    basic: Annotated[Secret, BASIC] | None = Field(default=None, description="USER:PASSWORD for HTTP Basic.")
-    bearer: Annotated[Secret, BEARER] | None = Field(default=None, description="A token for Authorization: Bearer.")
+    basic: Annotated[Secret, BASIC_AUTH_FORMAT] | None = Field(
+        default=None, description="USER:PASSWORD for HTTP Basic."
+    )
+    bearer: Annotated[Secret, BEARER_TOKEN_FORMAT] | None = Field(
+        default=None, description="A token for Authorization: Bearer."
+    )
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Credentials:
+    def _one_kind(self) -> CredentialsSection:
         if (self.basic is None) == (self.bearer is None):
-            raise FormError("expected one of basic: and bearer:")
+            raise InvalidValueError("expected one of basic: and bearer:")
         return self
 
 
 SinkName = Literal["jsonl", "csv", "sqlite", "parquet", "stdout"]
 
 
-class Output(Section):
+class OutputSection(Section):
     """Where results go."""
 
-    folder: Annotated[Path, FOLDER] = Field(
+    folder: Annotated[Path, FOLDER_FORMAT] = Field(
         default=Path("out/crawl"),
         description="The run's folder, relative to the current directory. Without it: out/ and the crawl's name.",
     )
@@ -177,7 +203,7 @@ class Output(Section):
     @classmethod
     def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if twice := sorted({name for name in value if value.count(name) > 1}):
-            raise FormError(f"{twice[0]} is listed twice")
+            raise InvalidValueError(f"{twice[0]} is listed twice")
         return value
 
 
@@ -188,35 +214,38 @@ def _expand_list(value: Any) -> Any:
 class CrawlConfig(Section):
     """A whole crawl."""
 
-    name: Annotated[str, NAME] = Field(
+    name: Annotated[str, NAME_FORMAT] = Field(
         default="crawl",
         description="The crawl's name, for the screen and the output folder. Without it: the file's name.",
     )
     seeds: tuple[SeedEntry, ...] = Field(min_length=1, description="Where to begin.")
-    scope: Scope = Field(default_factory=Scope, description="Which links to follow.")
-    limits: Limits = Field(default_factory=Limits, description="How much, and how long.")
-    politeness: Politeness = Field(default_factory=Politeness, description="How hosts are treated.")
+    scope: ScopeSection = Field(default_factory=ScopeSection, description="Which links to follow.")
+    limits: LimitsSection = Field(default_factory=LimitsSection, description="How much, and how long.")
+    politeness: PolitenessSection = Field(default_factory=PolitenessSection, description="How hosts are treated.")
     sitemaps: Literal["auto", "off"] = Field(
         default="auto",
         description="Whether the hosts' sitemaps are read: those that robots.txt names and the usual places.",
     )
-    network: Network = Field(default_factory=Network, description="How connections are made.")
-    headers: Annotated[dict[Annotated[str, HEADER_NAME], Annotated[Secret, HEADER]], Distinct(str.lower, "header")] = (
-        Field(default={}, description="Headers for hosts in scope. ${NAME} is read from the environment.")
-    )
-    auth: Annotated[dict[Annotated[str, AUTH_HOST], Credentials], Distinct(canonical_host, "host")] = Field(
+    network: NetworkSection = Field(default_factory=NetworkSection, description="How connections are made.")
+    headers: Annotated[
+        dict[Annotated[str, HEADER_NAME_FORMAT], Annotated[Secret, HEADER_VALUE_FORMAT]],
+        DistinctKeys(str.lower, "header"),
+    ] = Field(default={}, description="Headers for hosts in scope. ${NAME} is read from the environment.")
+    auth: Annotated[
+        dict[Annotated[str, AUTH_HOST_FORMAT], CredentialsSection], DistinctKeys(canonical_host, "host")
+    ] = Field(
         default={}, description="Credentials by host, sent to that host alone. ${NAME} is read from the environment."
     )
     extract: tuple[ExtractRule, ...] = Field(default=(), description="What to take from pages.")
-    files: Files = Field(default_factory=Files, description="Files to fetch along the way.")
-    hooks: Annotated[tuple[Annotated[str, HOOK], ...], Shorthand("a module or module:Class", None, _expand_list)] = (
-        Field(
-            default=(),
-            description="Python code that may change requests, pages and items: a module or a .py file beside the "
-            "config, with :Class when it holds several.",
-        )
+    files: FilesSection = Field(default_factory=FilesSection, description="Files to fetch along the way.")
+    hooks: Annotated[
+        tuple[Annotated[str, HOOK_FORMAT], ...], Shorthand("a module or module:Class", None, _expand_list)
+    ] = Field(
+        default=(),
+        description="Python code that may change requests, pages and items: a module or a .py file beside the "
+        "config, with :Class when it holds several.",
     )
-    output: Output = Field(default_factory=Output, description="Where results go.")
+    output: OutputSection = Field(default_factory=OutputSection, description="Where results go.")
     durability: Literal["process", "power"] = Field(
         default="process",
         description="What a committed result survives: the end of the process, or a loss of power too (slower).",
@@ -238,13 +267,13 @@ class CrawlConfig(Section):
         read = {rule.label for rule in self.extract if rule.label}
         begun = {seed.label for seed in self.seeds if seed.label}
         if lost := sorted(given - read):
-            raise FormError(f"no rule has the label {lost[0]!r} that a follow gives", key="extract")
+            raise InvalidValueError(f"no rule has the label {lost[0]!r} that a follow gives", key="extract")
         if lost := sorted(begun - read):
-            raise FormError(f"no rule has the label {lost[0]!r} that a seed gives", key="seeds")
+            raise InvalidValueError(f"no rule has the label {lost[0]!r} that a seed gives", key="seeds")
         if idle := sorted(read - given - begun):
-            raise FormError(f"no follow and no seed leads to the label {idle[0]!r}", key="extract")
+            raise InvalidValueError(f"no follow and no seed leads to the label {idle[0]!r}", key="extract")
         if self.scope.links == "rules" and not any(rule.follow or rule.next for rule in self.extract):
-            raise FormError("links: rules follows nothing: no extraction rule has follow or next", key="scope")
+            raise InvalidValueError("links: rules follows nothing: no extraction rule has follow or next", key="scope")
         return self
 
     @field_validator("headers")

@@ -8,12 +8,19 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from scraper.config.schema.following import FollowEntry, NextEntry
-from scraper.config.schema.section import Css, Flag, Regex, Section, one_of
-from scraper.config.types.checks import ATTRIBUTE, FIELD_NAME, INNER_NAME, LABEL, SCALAR, SOURCE
-from scraper.config.types.expressions import TYPE_NAME, EachEntry, JsonText, XPathText
-from scraper.config.types.forms import Distinct, FormError, Shorthand, describe
-from scraper.config.types.transforms import MAX_STEPS, StepEntry
-from scraper.config.types.units import size
+from scraper.config.schema.section import Css, Flag, Regex, Section, exactly_one_of
+from scraper.config.types.checks import (
+    ATTRIBUTE_FORMAT,
+    FIELD_NAME_FORMAT,
+    FILE_SOURCE_FORMAT,
+    LABEL_FORMAT,
+    NESTED_FIELD_NAME_FORMAT,
+    SCALAR_FORMAT,
+)
+from scraper.config.types.expressions import SCHEMA_ORG_TYPE_FORMAT, EachEntry, JmesPath, XPath
+from scraper.config.types.transforms import MAX_TRANSFORM_STEPS, TransformStepEntry
+from scraper.config.types.units import size_range
+from scraper.config.types.value_format import DistinctKeys, InvalidValueError, Shorthand, describe_value
 
 FieldType = Literal["text", "int", "float", "decimal", "bool", "url", "date", "html"]
 
@@ -38,17 +45,19 @@ with warnings.catch_warnings():
         is an object, with `each` a list of objects.
         """
 
-        sparse: ClassVar[bool] = True
+        omits_unset_keys: ClassVar[bool] = True
 
         css: Css | None = Field(default=None, description="A CSS selector. Without attr the element's text is taken.")
-        xpath: XPathText | None = Field(
+        xpath: XPath | None = Field(
             default=None, description="An XPath 1.0 expression; inside each it begins with ./ (needs scraper[xpath])."
         )
-        json: JsonText | None = Field(  # type: ignore[assignment]
+        json: JmesPath | None = Field(  # type: ignore[assignment]
             default=None,
             description="A JMESPath expression: into a JSON page, or into what css, xpath or structured gives.",
         )
-        structured: Annotated[tuple[Annotated[str, TYPE_NAME], ...], Shorthand("a type", None, _as_list)] = Field(
+        structured: Annotated[
+            tuple[Annotated[str, SCHEMA_ORG_TYPE_FORMAT], ...], Shorthand("a type", None, _as_list)
+        ] = Field(
             default=(),
             description="Objects of these types in the page's JSON-LD, microdata and OpenGraph; json picks from them.",
         )
@@ -59,7 +68,7 @@ with warnings.catch_warnings():
         links: Literal["in_scope", "all"] | None = Field(
             default=None, description="The canonical URLs of the page's links: those in scope, or all. Always a list."
         )
-        attr: Annotated[str, ATTRIBUTE] | None = Field(
+        attr: Annotated[str, ATTRIBUTE_FORMAT] | None = Field(
             default=None, description="Take this attribute instead of the text."
         )
         table: Literal["rows"] | None = Field(
@@ -76,11 +85,13 @@ with warnings.catch_warnings():
             description="Take what this finds in the text: its first group when it has one, else the whole match.",
         )
         each: EachEntry | None = Field(default=None, description="With fields: the places that are one object each.")
-        fields: Annotated[dict[Annotated[str, INNER_NAME], FieldEntry], Distinct(str.casefold, "field")] = Field(
-            default={}, description="The fields of an object, read as those of an item are."
-        )
-        transform: Annotated[tuple[StepEntry, ...], Shorthand("a step", None, _as_list)] = Field(
-            default=(), max_length=MAX_STEPS, description="What becomes of the text before its type is read, in order."
+        fields: Annotated[
+            dict[Annotated[str, NESTED_FIELD_NAME_FORMAT], FieldEntry], DistinctKeys(str.casefold, "field")
+        ] = Field(default={}, description="The fields of an object, read as those of an item are.")
+        transform: Annotated[tuple[TransformStepEntry, ...], Shorthand("a step", None, _as_list)] = Field(
+            default=(),
+            max_length=MAX_TRANSFORM_STEPS,
+            description="What becomes of the text before its type is read, in order.",
         )
         many: Flag = Field(default=False, description="Take every match as a list, not the first alone.")
         required: Flag = Field(default=False, description="Without this field there is no item; the loss is counted.")
@@ -95,12 +106,12 @@ with warnings.catch_warnings():
             return tuple(key for key in ("json", "regex") if getattr(self, key))[:1]
 
         @property
-        def of_json(self) -> bool:
+        def reads_json_values(self) -> bool:
             """Whether the raw values are JSON's, which have kinds of their own."""
             return self.json is not None or bool(self.structured) or self.table is not None
 
         @property
-        def reads(self) -> str:
+        def page_kind(self) -> str:
             """What kind of page the field is read from: html, json, or any."""
             sources = self.sources
             if "json" in sources or (self.each is not None and self.each.json is not None):
@@ -114,66 +125,72 @@ with warnings.catch_warnings():
         def _plain_default(cls, value: Any) -> Any:
             scalars = value if isinstance(value, list | tuple) else [value]
             if not all(v is None or isinstance(v, str | int | float | bool) for v in scalars):
-                raise FormError(f"expected a text, a number, true, false or a list of them, got {describe(value)}")
+                raise InvalidValueError(
+                    f"expected a text, a number, true, false or a list of them, got {describe_value(value)}"
+                )
             return value
 
         @model_validator(mode="after")
         def _agree(self) -> FieldRule:
             sources = self.sources
             if len(sources) > 1:
-                raise FormError(f"a field has one source: {sources[0]} or {sources[1]}, not both", key=sources[1])
+                raise InvalidValueError(
+                    f"a field has one source: {sources[0]} or {sources[1]}, not both", key=sources[1]
+                )
             if self.fields:
                 self._agree_as_object()
             elif self.each is not None:
-                raise FormError("means nothing without fields; many: true takes every match", key="each")
+                raise InvalidValueError("means nothing without fields; many: true takes every match", key="each")
             else:
                 self._agree_as_value(sources)
             if self.required and self.default is not None:
-                raise FormError("a required field needs no default: without it there is no item", key="default")
+                raise InvalidValueError("a required field needs no default: without it there is no item", key="default")
             if isinstance(self.default, list | tuple) and not (self.many or self.links or self.each):
-                raise FormError("a list as the default needs many: true", key="default")
+                raise InvalidValueError("a list as the default needs many: true", key="default")
             return self
 
         def _agree_as_object(self) -> None:
             given = self.model_fields_set
             for key in (*_OF_ELEMENTS, "xpath", "main_text", "links"):
                 if key in given:
-                    raise FormError("means nothing beside fields: they read what is inside", key=key)
+                    raise InvalidValueError("means nothing beside fields: they read what is inside", key=key)
             if self.each is not None:
                 for key in ("json", "many"):
                     if key in given:
-                        raise FormError("means nothing beside each", key=key)
-            inside = {field.reads for field in self.fields.values()} - {"any"}
+                        raise InvalidValueError("means nothing beside each", key=key)
+            inside = {field.page_kind for field in self.fields.values()} - {"any"}
             outside = "json" if self.json or self.structured or (self.each and self.each.json) else "html"
             if self.css and self.json:
-                raise FormError("fields are read in elements (css) or in JSON (json), not both", key="json")
+                raise InvalidValueError("fields are read in elements (css) or in JSON (json), not both", key="json")
             if not self.sources and not self.json:
                 outside = next(iter(inside), "html")
             if inside - {outside}:
-                raise FormError(f"its fields must read {outside}, as it does itself", key="fields")
+                raise InvalidValueError(f"its fields must read {outside}, as it does itself", key="fields")
 
         def _agree_as_value(self, sources: tuple[str, ...]) -> None:
             given = self.model_fields_set
             if not sources and self.attr is None and self.type != "html" and self.table is None:
-                raise FormError("expected a source: css, xpath, json, regex, structured, main_text, links or fields")
+                raise InvalidValueError(
+                    "expected a source: css, xpath, json, regex, structured, main_text, links or fields"
+                )
             if self.links is not None:
                 for key in ("attr", "type", "regex", "many", "json", "table", "transform"):
                     if key in given:
-                        raise FormError("means nothing beside links, which is always a list of URLs", key=key)
+                        raise InvalidValueError("means nothing beside links, which is always a list of URLs", key=key)
             if self.main_text is not None:
                 for key in ("attr", "type", "json", "table", "many"):
                     if key in given:
-                        raise FormError("means nothing beside main_text, which is one text", key=key)
+                        raise InvalidValueError("means nothing beside main_text, which is one text", key=key)
             if self.table is not None:
                 for key in ("attr", "type", "json", "regex", "xpath", "structured", "transform"):
                     if key in given:
-                        raise FormError("means nothing beside table, which is a list of rows", key=key)
+                        raise InvalidValueError("means nothing beside table, which is a list of rows", key=key)
             if self.attr is not None and sources and sources[0] not in ("css", "xpath"):
-                raise FormError(f"{sources[0]} has no attributes; they belong to elements", key="attr")
+                raise InvalidValueError(f"{sources[0]} has no attributes; they belong to elements", key="attr")
             if self.type == "html" and self.attr is not None:
-                raise FormError("html is the source of an element; an attribute has none", key="type")
+                raise InvalidValueError("html is the source of an element; an attribute has none", key="type")
             if self.type == "html" and (self.json is not None or (sources and sources[0] not in ("css", "xpath"))):
-                raise FormError("html is the source of an element", key="type")
+                raise InvalidValueError("html is the source of an element", key="type")
 
 
 def _expand_field(value: Any) -> Any:
@@ -193,39 +210,39 @@ FieldRule.model_rebuild()  # now that FieldEntry, which stands inside it, is the
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", 'Field name "json"')
 
-    class Condition(Section):
+    class ConditionSection(Section):
         """What is looked for at a page or an item's element, or a field whose value is looked at.
 
         A plain text is a CSS selector. Without `equals` and `matches` it is enough that something is there.
         """
 
-        model_config = one_of("css", "xpath", "json", "regex", "field")
-        sparse: ClassVar[bool] = True
+        model_config = exactly_one_of("css", "xpath", "json", "regex", "field")
+        omits_unset_keys: ClassVar[bool] = True
 
         css: Css | None = Field(default=None, description="A CSS selector: something is there.")
-        xpath: XPathText | None = Field(default=None, description="An XPath expression (needs scraper[xpath]).")
-        json: JsonText | None = Field(  # type: ignore[assignment]
+        xpath: XPath | None = Field(default=None, description="An XPath expression (needs scraper[xpath]).")
+        json: JmesPath | None = Field(  # type: ignore[assignment]
             default=None, description="A JMESPath expression, on JSON pages."
         )
         regex: Regex | None = Field(
             default=None, description="Searched in the page's text, with each in the element's."
         )
-        field: Annotated[str, FIELD_NAME] | None = Field(default=None, description="One of the rule's fields.")
-        equals: Annotated[tuple[Annotated[str, SCALAR], ...], Shorthand("a value", None, _as_list)] = Field(
+        field: Annotated[str, FIELD_NAME_FORMAT] | None = Field(default=None, description="One of the rule's fields.")
+        equals: Annotated[tuple[Annotated[str, SCALAR_FORMAT], ...], Shorthand("a value", None, _as_list)] = Field(
             default=(), description="It is one of these."
         )
         matches: Regex | None = Field(default=None, description="This regex is found in it.")
 
         @model_validator(mode="after")
-        def _one(self) -> Condition:
+        def _one(self) -> ConditionSection:
             given = [key for key in ("css", "xpath", "json", "regex", "field") if getattr(self, key) is not None]
             if len(given) != 1:
-                raise FormError("expected one of css, xpath, json, regex and field")
+                raise InvalidValueError("expected one of css, xpath, json, regex and field")
             return self
 
 
 ConditionEntry = Annotated[
-    Condition, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand_field, _collapse_field)
+    ConditionSection, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand_field, _collapse_field)
 ]
 
 
@@ -238,9 +255,9 @@ class ExtractRule(Section):
     model_config = ConfigDict(
         json_schema_extra={"anyOf": [{"required": [key]} for key in ("fields", "follow", "next")]}
     )
-    sparse: ClassVar[bool] = True
+    omits_unset_keys: ClassVar[bool] = True
 
-    label: Annotated[str, LABEL] | None = Field(
+    label: Annotated[str, LABEL_FORMAT] | None = Field(
         default=None, description="Only pages that a follow or a seed has given this label; without it only others."
     )
     match: Regex | None = Field(default=None, description="Pages whose URL matches; without it every page.")
@@ -248,7 +265,7 @@ class ExtractRule(Section):
         default=None,
         description="Elements that are one item each; fields are looked for inside. Without it a page is one.",
     )
-    fields: Annotated[dict[Annotated[str, FIELD_NAME], FieldEntry], Distinct(str.casefold, "field")] = Field(
+    fields: Annotated[dict[Annotated[str, FIELD_NAME_FORMAT], FieldEntry], DistinctKeys(str.casefold, "field")] = Field(
         default={},
         description="The fields of an item, in the order of the columns. Without any the rule only leads on.",
     )
@@ -270,46 +287,46 @@ class ExtractRule(Section):
     @model_validator(mode="after")
     def _conditions_about_its_fields(self) -> ExtractRule:
         if "fields" in self.model_fields_set and not self.fields:
-            raise FormError("must not be empty", key="fields")
+            raise InvalidValueError("must not be empty", key="fields")
         if not self.fields and not self.follow and self.next is None:
-            raise FormError("expected fields, follow or next")
+            raise InvalidValueError("expected fields, follow or next")
         if not self.fields and self.next is not None and (self.next.page or self.next.offset):
-            raise FormError("goes on while there are items, and without fields there are none", key="next")
+            raise InvalidValueError("goes on while there are items, and without fields there are none", key="next")
         for follow in self.follow:
             for name in follow.carry:
                 if name not in self.fields:
-                    raise FormError(f"there is no field {name!r} in this rule to carry", key="follow")
+                    raise InvalidValueError(f"there is no field {name!r} in this rule to carry", key="follow")
         for key in ("when", "unless"):
             for condition in getattr(self, key):
                 if condition.field is not None and condition.field not in self.fields:
-                    raise FormError(f"there is no field {condition.field!r} in this rule", key=key)
+                    raise InvalidValueError(f"there is no field {condition.field!r} in this rule", key=key)
         return self
 
     @model_validator(mode="after")
     def _one_kind_of_page(self) -> ExtractRule:
-        kinds = {field.reads for field in self.fields.values()} - {"any"}
+        kinds = {field.page_kind for field in self.fields.values()} - {"any"}
         for condition in (*self.when, *self.unless):
             kinds |= {"json"} if condition.json else {"html"} if condition.css or condition.xpath else set()
         for follow in self.follow:
             kinds |= {"json"} if follow.json else set() if follow.regex else {"html"}
         if self.next is not None:
-            kinds |= {self.next.reads} - {"any"}
+            kinds |= {self.next.page_kind} - {"any"}
         if self.each is not None:
             kinds.add("json" if self.each.json is not None else "html")
         if len(kinds) > 1:
-            raise FormError(
+            raise InvalidValueError(
                 "json reads JSON pages and everything else HTML; a rule reads one of them", "make two rules"
             )
         return self
 
 
-class Files(Section):
+class FilesSection(Section):
     """Files to fetch along the way, into the output folder's files/. They are saved and not searched for links."""
 
     match: tuple[Regex, ...] = Field(default=(), description="Links whose URL matches one of these are files.")
-    css: tuple[Annotated[str, SOURCE], ...] = Field(
+    css: tuple[Annotated[str, FILE_SOURCE_FORMAT], ...] = Field(
         default=(),
         description="Selectors with the attribute that holds a file's address, such as img.cover@src; without one "
         "src is taken, else href.",
     )
-    max_bytes: Annotated[int, size(1_000)] = Field(default=200_000_000, description="Size of one file.")
+    max_bytes: Annotated[int, size_range(1_000)] = Field(default=200_000_000, description="Size of one file.")

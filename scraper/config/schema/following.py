@@ -8,102 +8,104 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from scraper.config.schema.posting import PlaceEntry
-from scraper.config.schema.section import Css, Flag, Regex, Section, one_of
-from scraper.config.types.checks import FIELD_NAME, LABEL
-from scraper.config.types.expressions import JsonText, XPathText
-from scraper.config.types.forms import FormError, Shorthand, whole
+from scraper.config.schema.posting import RequestParamEntry
+from scraper.config.schema.section import Css, Flag, Regex, Section, exactly_one_of
+from scraper.config.types.checks import FIELD_NAME_FORMAT, LABEL_FORMAT
+from scraper.config.types.expressions import JmesPath, XPath
+from scraper.config.types.value_format import InvalidValueError, Shorthand, int_range
 
-MOST = 10**12
+MAX_PAGINATION_VALUE = 10**12
 
 with warnings.catch_warnings():
     # The key is called json, and so is a method that pydantic keeps for its own past.
     warnings.filterwarnings("ignore", 'Field name "json"')
 
-    class Follow(Section):
+    class FollowSection(Section):
         """Which pages to go to from each item's element, or from the page where the rule has no each.
 
         Without `css`, `xpath`, `json` and `regex` all links there. A plain text is a CSS selector.
         """
 
-        sparse: ClassVar[bool] = True
+        omits_unset_keys: ClassVar[bool] = True
 
         css: Css | None = Field(default=None, description="A CSS selector; href, src or content is the address.")
-        xpath: XPathText | None = Field(default=None, description="An XPath expression (needs scraper[xpath]).")
-        json: JsonText | None = Field(  # type: ignore[assignment]
+        xpath: XPath | None = Field(default=None, description="An XPath expression (needs scraper[xpath]).")
+        json: JmesPath | None = Field(  # type: ignore[assignment]
             default=None, description="A JMESPath expression, on JSON pages."
         )
         regex: Regex | None = Field(default=None, description="Finds addresses in the page's text or the element's.")
         match: Regex | None = Field(default=None, description="Only addresses that match.")
-        label: Annotated[str, LABEL] | None = Field(
+        label: Annotated[str, LABEL_FORMAT] | None = Field(
             default=None, description="For these pages the rules with this label are read, and no others."
         )
-        priority: Annotated[int, whole(-9, 10_000)] | None = Field(
+        priority: Annotated[int, int_range(-9, 10_000)] | None = Field(
             default=None, description="Lower goes first. Without it the depth, as for every other link."
         )
-        carry: tuple[Annotated[str, FIELD_NAME], ...] = Field(
+        carry: tuple[Annotated[str, FIELD_NAME_FORMAT], ...] = Field(
             default=(), description="Fields of this rule whose values begin the items of those pages."
         )
 
         @model_validator(mode="after")
-        def _one_source(self) -> Follow:
+        def _one_source(self) -> FollowSection:
             given = [key for key in ("css", "xpath", "json", "regex") if getattr(self, key) is not None]
             if len(given) > 1:
-                raise FormError(f"expected one of {given[0]} and {given[1]}", key=given[1])
+                raise InvalidValueError(f"expected one of {given[0]} and {given[1]}", key=given[1])
             return self
 
-    class Next(Section):
+    class NextSection(Section):
         """How a page of a list leads to the next one: by a link, or by a value in its own request.
 
         That is a parameter of the address, or with `{json: /page}` a place (JSON Pointer) in the JSON that was posted.
         `page` and `offset` go on until a page brings no item. A plain text is the CSS selector of the link.
         """
 
-        model_config = one_of("css", "xpath", "json", "rel", "page", "offset", "cursor")
-        sparse: ClassVar[bool] = True
-        not_yet: ClassVar[Mapping[str, str]] = {"regex": "use css, xpath or json"}
+        model_config = exactly_one_of("css", "xpath", "json", "rel", "page", "offset", "cursor")
+        omits_unset_keys: ClassVar[bool] = True
+        unavailable_keys: ClassVar[Mapping[str, str]] = {"regex": "use css, xpath or json"}
 
         css: Css | None = Field(default=None, description="A CSS selector of the link.")
-        xpath: XPathText | None = Field(default=None, description="An XPath expression (needs scraper[xpath]).")
-        json: JsonText | None = Field(  # type: ignore[assignment]
+        xpath: XPath | None = Field(default=None, description="An XPath expression (needs scraper[xpath]).")
+        json: JmesPath | None = Field(  # type: ignore[assignment]
             default=None, description="JMESPath to the address, on JSON pages."
         )
         rel: Flag = Field(default=False, description="The Link header or link that the page calls next.")
-        page: PlaceEntry | None = Field(default=None, description="The value that counts pages.")
-        offset: PlaceEntry | None = Field(default=None, description="The value that counts items.")
-        cursor: JsonText | None = Field(default=None, description="JMESPath to a value that goes into param.")
-        param: PlaceEntry | None = Field(default=None, description="Where the cursor goes.")
-        first: Annotated[int, whole(0, MOST)] | None = Field(
+        page: RequestParamEntry | None = Field(default=None, description="The value that counts pages.")
+        offset: RequestParamEntry | None = Field(default=None, description="The value that counts items.")
+        cursor: JmesPath | None = Field(default=None, description="JMESPath to a value that goes into param.")
+        param: RequestParamEntry | None = Field(default=None, description="Where the cursor goes.")
+        first: Annotated[int, int_range(0, MAX_PAGINATION_VALUE)] | None = Field(
             default=None, description="What page or offset is where the request does not say it: 1 and 0 without it."
         )
-        step: Annotated[int, whole(1, MOST)] | None = Field(
+        step: Annotated[int, int_range(1, MAX_PAGINATION_VALUE)] | None = Field(
             default=None, description="By how much page or offset grows; page by 1 without it."
         )
-        last: Annotated[int, whole(0, MOST)] | None = Field(default=None, description="Where page or offset ends.")
+        last: Annotated[int, int_range(0, MAX_PAGINATION_VALUE)] | None = Field(
+            default=None, description="Where page or offset ends."
+        )
 
         @property
-        def reads(self) -> str:
+        def page_kind(self) -> str:
             """What kind of page it is read from: html, json, or any."""
             if self.json is not None or self.cursor is not None:
                 return "json"
             return "html" if self.css is not None or self.xpath is not None else "any"
 
         @model_validator(mode="after")
-        def _one_way(self) -> Next:
+        def _one_way(self) -> NextSection:
             ways = [
                 key for key in ("css", "xpath", "json", "page", "offset", "cursor") if getattr(self, key) is not None
             ]
             ways += ["rel"] if self.rel else []
             if len(ways) != 1:
-                raise FormError("expected one of css, xpath, json, rel, page, offset and cursor")
+                raise InvalidValueError("expected one of css, xpath, json, rel, page, offset and cursor")
             if (self.cursor is None) != (self.param is None):
-                raise FormError("cursor and param belong together: a value, and the parameter it goes into")
+                raise InvalidValueError("cursor and param belong together: a value, and the parameter it goes into")
             if self.offset is not None and self.step is None:
-                raise FormError("offset needs step: how many items a page has", key="offset")
+                raise InvalidValueError("offset needs step: how many items a page has", key="offset")
             if ways[0] not in ("page", "offset"):
                 for key in ("first", "step", "last"):
                     if getattr(self, key) is not None:
-                        raise FormError(f"means nothing beside {ways[0]}", key=key)
+                        raise InvalidValueError(f"means nothing beside {ways[0]}", key=key)
             return self
 
 
@@ -116,5 +118,5 @@ def _collapse(value: Any) -> Any:
 
 
 _SHORT = {"type": "string", "minLength": 1}
-FollowEntry = Annotated[Follow, Shorthand("a CSS selector", _SHORT, _expand, _collapse)]
-NextEntry = Annotated[Next, Shorthand("a CSS selector", _SHORT, _expand, _collapse)]
+FollowEntry = Annotated[FollowSection, Shorthand("a CSS selector", _SHORT, _expand, _collapse)]
+NextEntry = Annotated[NextSection, Shorthand("a CSS selector", _SHORT, _expand, _collapse)]

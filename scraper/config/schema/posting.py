@@ -6,99 +6,105 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from scraper.config.types.checks import NAME_LIMIT, check_param_name
-from scraper.config.types.forms import Form, FormError, Surroundings, describe, expected
-from scraper.model import MAX_CONTENT
+from scraper.config.types.checks import MAX_NAME_CHARS, check_param_name
+from scraper.config.types.value_format import (
+    InvalidValueError,
+    ParseContext,
+    ValueFormat,
+    describe_value,
+    wrong_kind_error,
+)
+from scraper.model import MAX_CONTENT_BYTES
 from scraper.urls.post_identity import json_bytes
 
-POINTER_LIMIT = 500
-POINTER_STEPS = 32
-PLACE_WORDS = "a parameter's name, or `{json: /page}`: a place in the JSON that is posted"
+MAX_POINTER_CHARS = 500
+MAX_POINTER_STEPS = 32
+REQUEST_PARAM_DESCRIPTION = "a parameter's name, or `{json: /page}`: a place in the JSON that is posted"
 
 
 @dataclass(frozen=True, slots=True)
-class InJson:
+class JsonPointerParam:
     """A place in the posted JSON, as a JSON Pointer (RFC 6901)."""
 
     pointer: str
 
 
-def check_json_value(value: Any, _: Surroundings) -> Any:
-    """A value that JSON has, not too large to be posted; raises `FormError`."""
+def check_json_value(value: Any, _: ParseContext) -> Any:
+    """A value that JSON has, not too large to be posted; raises `InvalidValueError`."""
     try:
         size = len(json_bytes(value))
     except (TypeError, RecursionError):
-        raise expected("a value that JSON has", value) from None
+        raise wrong_kind_error("a value that JSON has", value) from None
     except ValueError as error:
-        raise FormError(f"cannot be written as JSON: {str(error)[:100]}") from None
+        raise InvalidValueError(f"cannot be written as JSON: {str(error)[:100]}") from None
     _not_too_long(size)
     return value
 
 
-def check_body(value: Any, _: Surroundings) -> str:
-    """A text to post as it stands; raises `FormError`."""
+def check_body(value: Any, _: ParseContext) -> str:
+    """A text to post as it stands; raises `InvalidValueError`."""
     if not isinstance(value, str):
-        raise expected("a text", value, "a mapping is sent as JSON under the key json")
+        raise wrong_kind_error("a text", value, "a mapping is sent as JSON under the key json")
     try:
         _not_too_long(len(value.encode()))
     except UnicodeEncodeError:
-        raise FormError("is no Unicode text: it holds half of a surrogate pair") from None
+        raise InvalidValueError("is no Unicode text: it holds half of a surrogate pair") from None
     return value
 
 
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*;[\t\x20-\x7e]*)?")
 
 
-def check_media_type(value: Any, _: Surroundings) -> str:
-    """A media type (RFC 9110, 8.3.1); raises `FormError`."""
-    if not isinstance(value, str) or not _MEDIA_TYPE.fullmatch(value) or len(value) > NAME_LIMIT:
-        raise expected("a media type such as application/json", value)
+def check_media_type(value: Any, _: ParseContext) -> str:
+    """A media type (RFC 9110, 8.3.1); raises `InvalidValueError`."""
+    if not isinstance(value, str) or not _MEDIA_TYPE.fullmatch(value) or len(value) > MAX_NAME_CHARS:
+        raise wrong_kind_error("a media type such as application/json", value)
     return value
 
 
-def check_place(value: Any, around: Surroundings) -> str | InJson:
-    """A parameter's name, or `{json: POINTER}`; raises `FormError`."""
+def check_request_param(value: Any, around: ParseContext) -> str | JsonPointerParam:
+    """A parameter's name, or `{json: POINTER}`; raises `InvalidValueError`."""
     if not isinstance(value, dict):
         hint = f"a place in the posted JSON is written {{json: {value}}}" if str(value).startswith("/") else ""
         try:
             return check_param_name(value, around)
-        except FormError as error:
-            raise FormError(error.message, hint or error.hint) from None
+        except InvalidValueError as error:
+            raise InvalidValueError(error.message, hint or error.hint) from None
     if value.keys() != {"json"}:
-        raise expected(PLACE_WORDS.replace("`", ""), value)
-    return InJson(_pointer(value["json"]))
+        raise wrong_kind_error(REQUEST_PARAM_DESCRIPTION.replace("`", ""), value)
+    return JsonPointerParam(_pointer(value["json"]))
 
 
 def _pointer(value: Any) -> str:
     if not isinstance(value, str) or not value.startswith("/"):
         hint = f"did you mean /{value.replace('.', '/')}?" if isinstance(value, str) and value.strip() else ""
-        raise FormError(f"expected a JSON Pointer such as /page, got {describe(value)}", hint)
+        raise InvalidValueError(f"expected a JSON Pointer such as /page, got {describe_value(value)}", hint)
     if re.search(r"~(?![01])", value):
-        raise FormError("in a JSON Pointer ~ is written ~0, and a slash inside a name ~1")
-    if len(value) > POINTER_LIMIT or value.count("/") > POINTER_STEPS:
-        raise FormError(f"a JSON Pointer may have {POINTER_LIMIT} characters and {POINTER_STEPS} steps")
+        raise InvalidValueError("in a JSON Pointer ~ is written ~0, and a slash inside a name ~1")
+    if len(value) > MAX_POINTER_CHARS or value.count("/") > MAX_POINTER_STEPS:
+        raise InvalidValueError(f"a JSON Pointer may have {MAX_POINTER_CHARS} characters and {MAX_POINTER_STEPS} steps")
     return value
 
 
 def _not_too_long(size: int) -> None:
-    if size > MAX_CONTENT:
-        raise FormError(f"is {size:,} bytes long; at most {MAX_CONTENT:,} can be posted")
+    if size > MAX_CONTENT_BYTES:
+        raise InvalidValueError(f"is {size:,} bytes long; at most {MAX_CONTENT_BYTES:,} can be posted")
 
 
-def _shown(place: str | InJson) -> Any:
-    return {"json": place.pointer} if isinstance(place, InJson) else place
+def _shown(place: str | JsonPointerParam) -> Any:
+    return {"json": place.pointer} if isinstance(place, JsonPointerParam) else place
 
 
-JSON_VALUE = Form("any value that JSON has", {}, check_json_value)
-BODY = Form("a text", {"type": "string"}, check_body)
-MEDIA_TYPE = Form(
+JSON_VALUE_FORMAT = ValueFormat("any value that JSON has", {}, check_json_value)
+BODY_FORMAT = ValueFormat("a text", {"type": "string"}, check_body)
+MEDIA_TYPE_FORMAT = ValueFormat(
     "a media type", {"type": "string", "minLength": 1, "examples": ["application/json"]}, check_media_type
 )
-PLACE = Form(
-    PLACE_WORDS,
+REQUEST_PARAM_FORMAT = ValueFormat(
+    REQUEST_PARAM_DESCRIPTION,
     {
         "anyOf": [
-            {"type": "string", "minLength": 1, "maxLength": NAME_LIMIT},
+            {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS},
             {
                 "type": "object",
                 "properties": {"json": {"type": "string", "pattern": "^/", "examples": ["/page"]}},
@@ -107,7 +113,7 @@ PLACE = Form(
             },
         ]
     },
-    check_place,
+    check_request_param,
     _shown,
 )
-PlaceEntry = Annotated[str | InJson, PLACE]
+RequestParamEntry = Annotated[str | JsonPointerParam, REQUEST_PARAM_FORMAT]

@@ -7,22 +7,22 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from scraper.config.types.checks import CSS, REGEX
-from scraper.config.types.forms import FLAG
-from scraper.config.types.units import RATE
+from scraper.config.types.checks import CSS_FORMAT, REGEX_FORMAT
+from scraper.config.types.units import RATE_FORMAT
+from scraper.config.types.value_format import FLAG_FORMAT
 
-HOUR = 3_600.0
-DAY = 24 * HOUR
-YEAR = 365 * DAY
+HOUR_SECONDS = 3_600.0
+DAY_SECONDS = 24 * HOUR_SECONDS
+YEAR_SECONDS = 365 * DAY_SECONDS
 MAX_PAGES = 10**10
 
-Flag = Annotated[bool, FLAG]
-Regex = Annotated[str, REGEX]
-Css = Annotated[str, CSS]
-Rate = Annotated[float | None, RATE]
+Flag = Annotated[bool, FLAG_FORMAT]
+Regex = Annotated[str, REGEX_FORMAT]
+Css = Annotated[str, CSS_FORMAT]
+Rate = Annotated[float | None, RATE_FORMAT]
 
 
-def one_of(*keys: str) -> ConfigDict:
+def exactly_one_of(*keys: str) -> ConfigDict:
     """What tells an editor that exactly one of `keys` is given; people are told by the section's own check."""
     return ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in keys]})
 
@@ -32,7 +32,7 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
-    sparse: ClassVar[bool] = False
+    omits_unset_keys: ClassVar[bool] = False
     """Whether the effective config leaves out keys that were not given, because absence has a meaning."""
-    not_yet: ClassVar[Mapping[str, str]] = {}
+    unavailable_keys: ClassVar[Mapping[str, str]] = {}
     """Keys that are known and not available in this version, with what to use instead."""

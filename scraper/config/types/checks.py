@@ -13,17 +13,25 @@ from typing import Any
 
 import can_ada
 
-from scraper.config.types.forms import TEXT_LIMIT, Form, FormError, Surroundings, describe, expected, plain_text
+from scraper.config.types.value_format import (
+    MAX_TEXT_CHARS,
+    InvalidValueError,
+    ParseContext,
+    ValueFormat,
+    check_plain_text,
+    describe_value,
+    wrong_kind_error,
+)
 
-URL_LIMIT = 8_192
-PATTERN_LIMIT = 1_000
-NAME_LIMIT = 100
+MAX_URL_CHARS = 8_192
+MAX_PATTERN_CHARS = 1_000
+MAX_NAME_CHARS = 100
 
-URL_WORDS = "a URL such as https://books.example/"
-HOST_WORDS = "a host name such as books.example"
-HOST_PATTERN_WORDS = "a host name, * allowed (*.books.example)"
-REGEX_WORDS = "a regular expression"
-CSS_WORDS = "a CSS selector"
+URL_DESCRIPTION = "a URL such as https://books.example/"
+HOST_DESCRIPTION = "a host name such as books.example"
+HOST_PATTERN_DESCRIPTION = "a host name, * allowed (*.books.example)"
+REGEX_DESCRIPTION = "a regular expression"
+CSS_DESCRIPTION = "a CSS selector"
 
 
 def _parse_url(text: str) -> can_ada.URL | None:
@@ -33,21 +41,23 @@ def _parse_url(text: str) -> can_ada.URL | None:
         return None
 
 
-def check_url(value: Any, _: Surroundings) -> str:
-    """An absolute http or https URL without credentials, as it was written; raises `FormError`."""
-    text = plain_text(value, URL_WORDS, URL_LIMIT).strip()
+def check_url(value: Any, _: ParseContext) -> str:
+    """An absolute http or https URL without credentials, as it was written; raises `InvalidValueError`."""
+    text = check_plain_text(value, URL_DESCRIPTION, MAX_URL_CHARS).strip()
     url = _parse_url(text)
     if url is None or not url.hostname:
         # A text with an @ may hold a password: it is not repeated.
-        what = "an address that cannot be read" if "@" in text else describe(text)
+        what = "an address that cannot be read" if "@" in text else describe_value(text)
         hint = f"did you mean https://{text}?" if "@" not in text and _parse_url(f"https://{text}") else ""
         if text.startswith("/"):
             hint = "the whole address, with https:// and its host"
-        raise FormError(f"expected {URL_WORDS}, got {what}", hint if "://" not in text else "")
+        raise InvalidValueError(f"expected {URL_DESCRIPTION}, got {what}", hint if "://" not in text else "")
     if url.username or url.password:
-        raise FormError("holds a user name or a password", f"put them under auth: {{{url.host}: {{basic: ...}}}}")
+        raise InvalidValueError(
+            "holds a user name or a password", f"put them under auth: {{{url.host}: {{basic: ...}}}}"
+        )
     if url.protocol not in ("http:", "https:"):
-        raise FormError(f"only http and https can be crawled, not {url.protocol.removesuffix(':')}")
+        raise InvalidValueError(f"only http and https can be crawled, not {url.protocol.removesuffix(':')}")
     return text
 
 
@@ -61,42 +71,48 @@ def canonical_host(text: str) -> str:
 
 
 def _check_host(text: Any, words: str, wild: str) -> str:
-    text = plain_text(text, words, 300).strip()
+    text = check_plain_text(text, words, 300).strip()
     if "://" in text:
         url = _parse_url(text)
-        raise FormError(f"expected {words}, not a URL", f"did you mean {url.host}?" if url and url.hostname else "")
+        raise InvalidValueError(
+            f"expected {words}, not a URL", f"did you mean {url.host}?" if url and url.hostname else ""
+        )
     host = canonical_host(text)
     if not _PATTERN.fullmatch(host) or any(c in text for c in "/\\@#%" + wild) or not host.strip("."):
-        raise expected(words, text)
+        raise wrong_kind_error(words, text)
     if not re.search(r"[*?]", host) and _parse_url(f"https://{host}/") is None:
-        raise expected(words, text)
+        raise wrong_kind_error(words, text)
     return host
 
 
-def check_host(value: Any, _: Surroundings) -> str:
-    """A host, with its port when that is not the usual one, in canonical form; raises `FormError`."""
-    return _check_host(value, HOST_WORDS, wild="*?")
+def check_host(value: Any, _: ParseContext) -> str:
+    """A host, with its port when that is not the usual one, in canonical form; raises `InvalidValueError`."""
+    return _check_host(value, HOST_DESCRIPTION, wild="*?")
 
 
-def check_auth_host(value: Any, around: Surroundings) -> str:
+def check_auth_host(value: Any, around: ParseContext) -> str:
     """As `check_host`; the error does not repeat the text, for a slip can put a password there."""
     try:
         return check_host(value, around)
-    except FormError:
-        raise FormError("is not a host name", "for example books.example: {basic: ...}") from None
+    except InvalidValueError:
+        raise InvalidValueError("is not a host name", "for example books.example: {basic: ...}") from None
 
 
-def check_host_pattern(value: Any, _: Surroundings) -> str:
-    """A host in which `*` stands for any characters, in canonical form; raises `FormError`."""
-    return _check_host(value, HOST_PATTERN_WORDS, wild="")
+def check_host_pattern(value: Any, _: ParseContext) -> str:
+    """A host in which `*` stands for any characters, in canonical form; raises `InvalidValueError`."""
+    return _check_host(value, HOST_PATTERN_DESCRIPTION, wild="")
 
 
-def check_regex(value: Any, _: Surroundings) -> str:
-    """A pattern that `re` compiles; raises `FormError` with the place in it that is wrong."""
+def check_regex(value: Any, _: ParseContext) -> str:
+    """A pattern that `re` compiles; raises `InvalidValueError` with the place in it that is wrong."""
     if not isinstance(value, str) or not value:
-        raise expected(REGEX_WORDS, value, "put it in single quotes" if value is None or value == "" else "")
-    if len(value) > PATTERN_LIMIT:
-        raise FormError(f"a regular expression may have {PATTERN_LIMIT:,} characters, this one has {len(value):,}")
+        raise wrong_kind_error(
+            REGEX_DESCRIPTION, value, "put it in single quotes" if value is None or value == "" else ""
+        )
+    if len(value) > MAX_PATTERN_CHARS:
+        raise InvalidValueError(
+            f"a regular expression may have {MAX_PATTERN_CHARS:,} characters, this one has {len(value):,}"
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -104,9 +120,11 @@ def check_regex(value: Any, _: Surroundings) -> str:
     except re.error as error:
         place = f" at character {error.pos + 1}" if error.pos is not None else ""
         hint = "a regular expression, not a wildcard: * alone repeats what stands before it; write .* for anything"
-        raise FormError(f"bad regular expression{place}: {error.msg}", hint if "repeat" in error.msg else "") from None
+        raise InvalidValueError(
+            f"bad regular expression{place}: {error.msg}", hint if "repeat" in error.msg else ""
+        ) from None
     except (OverflowError, RecursionError):
-        raise FormError("bad regular expression: too large or too deeply nested") from None
+        raise InvalidValueError("bad regular expression: too large or too deeply nested") from None
     return value
 
 
@@ -149,42 +167,45 @@ def _is_closed(selector: str) -> bool:
     return not (quote or stack or skip)
 
 
-def check_css(value: Any, _: Surroundings) -> str:
-    """A selector that Lexbor understands; raises `FormError`."""
+def check_css(value: Any, _: ParseContext) -> str:
+    """A selector that Lexbor understands; raises `InvalidValueError`."""
     if not isinstance(value, str) or not value.strip():
-        raise expected(CSS_WORDS, value)
-    if len(value) > PATTERN_LIMIT:
-        raise FormError(f"a CSS selector may have {PATTERN_LIMIT:,} characters, this one has {len(value):,}")
+        raise wrong_kind_error(CSS_DESCRIPTION, value)
+    if len(value) > MAX_PATTERN_CHARS:
+        raise InvalidValueError(
+            f"a CSS selector may have {MAX_PATTERN_CHARS:,} characters, this one has {len(value):,}"
+        )
     if not value.replace("\n", " ").replace("\t", " ").isprintable():
-        raise FormError("holds a control character")
+        raise InvalidValueError("holds a control character")
     if not _is_closed(value):
-        raise FormError(f"bad CSS selector {describe(value)}: a bracket or a quote is not closed")
+        raise InvalidValueError(f"bad CSS selector {describe_value(value)}: a bracket or a quote is not closed")
     if not _is_selector(value):
         hint = next((hint for pattern, hint in _FOREIGN_CSS if pattern.search(value)), "")
-        raise FormError(f"bad CSS selector {describe(value)}", hint)
+        raise InvalidValueError(f"bad CSS selector {describe_value(value)}", hint)
     return value
 
 
 _ATTRIBUTE = re.compile(r"[A-Za-z_:][\w:.-]*", re.ASCII)
 
 
-def check_attribute(value: Any, _: Surroundings) -> str:
-    """An HTML attribute's name; raises `FormError`."""
-    if not isinstance(value, str) or not _ATTRIBUTE.fullmatch(value) or len(value) > NAME_LIMIT:
-        raise expected("an attribute's name such as href", value)
+def check_attribute(value: Any, _: ParseContext) -> str:
+    """An HTML attribute's name; raises `InvalidValueError`."""
+    if not isinstance(value, str) or not _ATTRIBUTE.fullmatch(value) or len(value) > MAX_NAME_CHARS:
+        raise wrong_kind_error("an attribute's name such as href", value)
     return value
 
 
-def check_source(value: Any, around: Surroundings) -> str:
-    """A `files.css` entry: a selector, with `@` and the attribute that holds the address; raises `FormError`."""
+def check_file_source(value: Any, around: ParseContext) -> str:
+    """A `files.css` entry: a selector, with `@` and the attribute that holds the address; raises
+    `InvalidValueError`."""
     if not isinstance(value, str) or not value.strip():
-        raise expected("a selector and an attribute such as img.cover@src", value)
+        raise wrong_kind_error("a selector and an attribute such as img.cover@src", value)
     selector, at, attribute = value.partition("@")
     if not selector.strip():
-        raise FormError("an attribute needs an element before it", f"did you mean *{value.strip()}?")
+        raise InvalidValueError("an attribute needs an element before it", f"did you mean *{value.strip()}?")
     check_css(selector, around)
     if at and not _ATTRIBUTE.fullmatch(attribute.strip()):
-        raise FormError(f"{describe(attribute)} is not an attribute's name", "for example img.cover@src")
+        raise InvalidValueError(f"{describe_value(attribute)} is not an attribute's name", "for example img.cover@src")
     return value
 
 
@@ -201,118 +222,120 @@ _OURS = {
 }
 
 
-def check_header_name(value: Any, _: Surroundings) -> str:
-    """A header's name that a user may set; raises `FormError`, without repeating what is no name."""
-    if not isinstance(value, str) or not _TOKEN.fullmatch(value) or len(value) > NAME_LIMIT:
-        raise FormError("is not a header's name", "a name, a colon and the text: Accept-Language: en")
+def check_header_name(value: Any, _: ParseContext) -> str:
+    """A header's name that a user may set; raises `InvalidValueError`, without repeating what is no name."""
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value) or len(value) > MAX_NAME_CHARS:
+        raise InvalidValueError("is not a header's name", "a name, a colon and the text: Accept-Language: en")
     if hint := _OURS.get(value.lower()):
-        raise FormError(f"{value} cannot be set here", hint)
+        raise InvalidValueError(f"{value} cannot be set here", hint)
     return value
 
 
-def check_user_agent(value: Any, _: Surroundings) -> str:
-    """A User-Agent that begins with a product name (RFC 9110, 10.1.5); raises `FormError`."""
-    text = plain_text(value, "a name such as mybot/1.0 (+https://example.org/bot)", 500)
+def check_user_agent(value: Any, _: ParseContext) -> str:
+    """A User-Agent that begins with a product name (RFC 9110, 10.1.5); raises `InvalidValueError`."""
+    text = check_plain_text(value, "a name such as mybot/1.0 (+https://example.org/bot)", 500)
     if not text.isascii() or not re.match(r"[A-Za-z]", text):
-        raise FormError("must be ASCII and begin with a name", "for example mybot/1.0 (+https://example.org/bot)")
+        raise InvalidValueError(
+            "must be ASCII and begin with a name", "for example mybot/1.0 (+https://example.org/bot)"
+        )
     return text.strip()
 
 
 _HOOK = re.compile(r"(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*|[^:]+\.py)(?::[^\W\d]\w*)?")
 
 
-def check_hook(value: Any, _: Surroundings) -> str:
-    """A module or a `.py` file, with `:Class` when it holds several hooks; raises `FormError`."""
-    text = plain_text(value, "a module or module:Class")
+def check_hook(value: Any, _: ParseContext) -> str:
+    """A module or a `.py` file, with `:Class` when it holds several hooks; raises `InvalidValueError`."""
+    text = check_plain_text(value, "a module or module:Class")
     if not _HOOK.fullmatch(text):
-        raise expected("a module or module:Class, such as mypackage.hooks:Prices or hooks.py", value)
+        raise wrong_kind_error("a module or module:Class, such as mypackage.hooks:Prices or hooks.py", value)
     return text
 
 
-def check_name(value: Any, _: Surroundings) -> str:
-    """A crawl's name, which also names its folder; raises `FormError`."""
-    text = plain_text(value, "a name", NAME_LIMIT)
+def check_name(value: Any, _: ParseContext) -> str:
+    """A crawl's name, which also names its folder; raises `InvalidValueError`."""
+    text = check_plain_text(value, "a name", MAX_NAME_CHARS)
     if not re.fullmatch(r"\w[\w .-]*", text) or text != text.strip() or text.endswith("."):
-        raise FormError(
+        raise InvalidValueError(
             f"expected a name of letters, digits, spaces, _ . and -, beginning with a letter or digit, "
-            f"got {describe(value)}"
+            f"got {describe_value(value)}"
         )
     return text
 
 
-def check_field_name(value: Any, around: Surroundings) -> str:
-    """An extracted field's name; raises `FormError`."""
-    text = check_inner_name(value, around)
+def check_field_name(value: Any, around: ParseContext) -> str:
+    """An extracted field's name; raises `InvalidValueError`."""
+    text = check_nested_field_name(value, around)
     if text.lower() == "url":
-        raise FormError("url is always there: the address of the page", "choose another name")
+        raise InvalidValueError("url is always there: the address of the page", "choose another name")
     return text
 
 
-def check_inner_name(value: Any, _: Surroundings) -> str:
-    """The name of a field inside an object; raises `FormError`."""
-    text = plain_text(value, "a field's name", NAME_LIMIT)
+def check_nested_field_name(value: Any, _: ParseContext) -> str:
+    """The name of a field inside an object; raises `InvalidValueError`."""
+    text = check_plain_text(value, "a field's name", MAX_NAME_CHARS)
     if text != text.strip():
-        raise FormError(f"{describe(text)} begins or ends with a space")
+        raise InvalidValueError(f"{describe_value(text)} begins or ends with a space")
     return text
 
 
-def check_label(value: Any, _: Surroundings) -> str:
-    """A label of pages; raises `FormError`."""
-    text = plain_text(value, "a label such as product", NAME_LIMIT)
+def check_label(value: Any, _: ParseContext) -> str:
+    """A label of pages; raises `InvalidValueError`."""
+    text = check_plain_text(value, "a label such as product", MAX_NAME_CHARS)
     if not re.fullmatch(r"[\w.-]+", text):
-        raise expected("a label of letters, digits, _ . and -", value)
+        raise wrong_kind_error("a label of letters, digits, _ . and -", value)
     return text
 
 
-def check_param_name(value: Any, _: Surroundings) -> str:
-    """The name of one query parameter; raises `FormError`."""
-    text = plain_text(value, "a parameter's name such as page", NAME_LIMIT)
+def check_param_name(value: Any, _: ParseContext) -> str:
+    """The name of one query parameter; raises `InvalidValueError`."""
+    text = check_plain_text(value, "a parameter's name such as page", MAX_NAME_CHARS)
     if re.search(r"[&=#?/\s]", text):
-        raise expected("a parameter's name such as page", value)
+        raise wrong_kind_error("a parameter's name such as page", value)
     return text
 
 
-def check_scalar(value: Any, _: Surroundings) -> str:
-    """A text, a number or a truth, as text; raises `FormError`."""
+def check_scalar(value: Any, _: ParseContext) -> str:
+    """A text, a number or a truth, as text; raises `InvalidValueError`."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
-        raise expected("a text, a number, true or false", value)
+        raise wrong_kind_error("a text, a number, true or false", value)
     return str(value)
 
 
-def check_param(value: Any, _: Surroundings) -> str:
-    """A parameter's name, `*` standing for any characters, `;` before one of the path; raises `FormError`."""
-    text = plain_text(value, "a parameter's name such as utm_*", NAME_LIMIT)
+def check_param_pattern(value: Any, _: ParseContext) -> str:
+    """A parameter's name, `*` standing for any characters, `;` before one of the path; raises `InvalidValueError`."""
+    text = check_plain_text(value, "a parameter's name such as utm_*", MAX_NAME_CHARS)
     if re.search(r"[&=#?/\s]", text) or not text.strip("*;"):
-        raise expected("a parameter's name such as utm_*", value)
+        raise wrong_kind_error("a parameter's name such as utm_*", value)
     return text
 
 
-def check_folder(value: Any, _: Surroundings) -> Path:
-    """A folder's path, `~` standing for the home folder; raises `FormError`."""
+def check_folder(value: Any, _: ParseContext) -> Path:
+    """A folder's path, `~` standing for the home folder; raises `InvalidValueError`."""
     if isinstance(value, Path):
         value = str(value)
-    text = plain_text(value, "a folder such as out/books", TEXT_LIMIT)
+    text = check_plain_text(value, "a folder such as out/books", MAX_TEXT_CHARS)
     try:
         return Path(text).expanduser()
     except RuntimeError:
-        raise FormError(f"{describe(text)}: that user's home folder is not known") from None
+        raise InvalidValueError(f"{describe_value(text)}: that user's home folder is not known") from None
 
 
-def check_list_file(value: Any, around: Surroundings) -> Path:
-    """A file of URLs, relative to the config's folder, that exists; raises `FormError`."""
+def check_list_file(value: Any, around: ParseContext) -> Path:
+    """A file of URLs, relative to the config's folder, that exists; raises `InvalidValueError`."""
     if isinstance(value, Path):
         value = str(value)
-    text = plain_text(value, "a file such as seeds.txt", TEXT_LIMIT)
-    path = (around.base or Path()) / text
+    text = check_plain_text(value, "a file such as seeds.txt", MAX_TEXT_CHARS)
+    path = (around.base_folder or Path()) / text
     try:
         if path.is_dir():
-            raise FormError(f"{path} is a folder, not a file of URLs")
+            raise InvalidValueError(f"{path} is a folder, not a file of URLs")
         if not path.exists():
-            raise FormError(f"{path}: no such file", "the path is relative to the config's own folder")
+            raise InvalidValueError(f"{path}: no such file", "the path is relative to the config's own folder")
     except OSError as error:
-        raise FormError(f"{path}: {error.strerror or 'cannot be read'}") from None
+        raise InvalidValueError(f"{path}: {error.strerror or 'cannot be read'}") from None
     return path.absolute()
 
 
@@ -325,21 +348,23 @@ def _text(pattern: str | None = None, example: str = "", **more: Any) -> dict[st
     return schema
 
 
-URL = Form("an http or https URL", _text(r"^\s*[hH][tT][tT][pP][sS]?:", "https://books.example/"), check_url)
-AUTH_HOST = Form("a host name", _text(example="books.example"), check_auth_host)
-HOST_PATTERN = Form("a host name, * allowed", _text(example="*.books.example"), check_host_pattern)
-REGEX = Form(REGEX_WORDS, _text(maxLength=PATTERN_LIMIT), check_regex)
-CSS = Form(CSS_WORDS, _text(maxLength=PATTERN_LIMIT), check_css)
-SOURCE = Form("a selector, @ and an attribute", _text(example="img.cover@src"), check_source)
-ATTRIBUTE = Form("an attribute's name", _text(example="href"), check_attribute)
-HEADER_NAME = Form("a header's name", _text(), check_header_name)
-USER_AGENT = Form("a User-Agent", _text(example="mybot/1.0 (+https://example.org/bot)"), check_user_agent)
-HOOK = Form("a module or module:Class", _text(example="myhooks:Prices"), check_hook)
-NAME = Form("a name", _text(maxLength=NAME_LIMIT), check_name)
-FIELD_NAME = Form("a name", _text(maxLength=NAME_LIMIT), check_field_name)
-LABEL = Form("a label", _text(maxLength=NAME_LIMIT, example="product"), check_label)
-SCALAR = Form("a text, a number, true or false", {"type": ["string", "number", "boolean"]}, check_scalar)
-INNER_NAME = Form("a name", _text(maxLength=NAME_LIMIT), check_inner_name)
-PARAM = Form("a parameter's name, * allowed", _text(example="utm_*"), check_param)
-FOLDER = Form("a folder", _text(example="out/books"), check_folder, str)
-LIST_FILE = Form("a file of URLs", _text(example="seeds.txt"), check_list_file, str)
+URL_FORMAT = ValueFormat(
+    "an http or https URL", _text(r"^\s*[hH][tT][tT][pP][sS]?:", "https://books.example/"), check_url
+)
+AUTH_HOST_FORMAT = ValueFormat("a host name", _text(example="books.example"), check_auth_host)
+HOST_PATTERN_FORMAT = ValueFormat("a host name, * allowed", _text(example="*.books.example"), check_host_pattern)
+REGEX_FORMAT = ValueFormat(REGEX_DESCRIPTION, _text(maxLength=MAX_PATTERN_CHARS), check_regex)
+CSS_FORMAT = ValueFormat(CSS_DESCRIPTION, _text(maxLength=MAX_PATTERN_CHARS), check_css)
+FILE_SOURCE_FORMAT = ValueFormat("a selector, @ and an attribute", _text(example="img.cover@src"), check_file_source)
+ATTRIBUTE_FORMAT = ValueFormat("an attribute's name", _text(example="href"), check_attribute)
+HEADER_NAME_FORMAT = ValueFormat("a header's name", _text(), check_header_name)
+USER_AGENT_FORMAT = ValueFormat("a User-Agent", _text(example="mybot/1.0 (+https://example.org/bot)"), check_user_agent)
+HOOK_FORMAT = ValueFormat("a module or module:Class", _text(example="myhooks:Prices"), check_hook)
+NAME_FORMAT = ValueFormat("a name", _text(maxLength=MAX_NAME_CHARS), check_name)
+FIELD_NAME_FORMAT = ValueFormat("a name", _text(maxLength=MAX_NAME_CHARS), check_field_name)
+LABEL_FORMAT = ValueFormat("a label", _text(maxLength=MAX_NAME_CHARS, example="product"), check_label)
+SCALAR_FORMAT = ValueFormat("a text, a number, true or false", {"type": ["string", "number", "boolean"]}, check_scalar)
+NESTED_FIELD_NAME_FORMAT = ValueFormat("a name", _text(maxLength=MAX_NAME_CHARS), check_nested_field_name)
+PARAM_PATTERN_FORMAT = ValueFormat("a parameter's name, * allowed", _text(example="utm_*"), check_param_pattern)
+FOLDER_FORMAT = ValueFormat("a folder", _text(example="out/books"), check_folder, str)
+LIST_FILE_FORMAT = ValueFormat("a file of URLs", _text(example="seeds.txt"), check_list_file, str)

@@ -12,10 +12,10 @@ from typing import Any
 
 import can_ada
 
-from scraper.config.types.forms import Form, FormError, Surroundings
+from scraper.config.types.value_format import InvalidValueError, ParseContext, ValueFormat
 
-MASK = "********"
-SECRET_LIMIT = 8_192
+SECRET_MASK = "********"
+MAX_SECRET_CHARS = 8_192
 """Characters a header value, a user and password, or a proxy address may have."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\})?")
@@ -31,88 +31,89 @@ class Secret:
     Not a dataclass, because whatever turns those into dicts (asdict, pydantic, rich) would print the text.
     """
 
-    __slots__ = ("__text", "shown")
+    __slots__ = ("__text", "masked")
 
-    def __init__(self, text: str, shown: str = MASK) -> None:
-        self.__text, self.shown = text, shown
+    def __init__(self, text: str, shown: str = SECRET_MASK) -> None:
+        self.__text, self.masked = text, shown
 
     def reveal(self) -> str:
         """The text itself, for the one place that sends it."""
         return self.__text
 
     def __str__(self) -> str:
-        return self.shown
+        return self.masked
 
     def __repr__(self) -> str:
-        return f"Secret({self.shown!r})"
+        return f"Secret({self.masked!r})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return (self.__text, self.shown) == (other.__text, other.shown)
+        return (self.__text, self.masked) == (other.__text, other.masked)
 
     def __hash__(self) -> int:
-        return hash((self.__text, self.shown))
+        return hash((self.__text, self.masked))
 
 
 def interpolate(text: str, env: Mapping[str, str]) -> str:
-    """`text` with each `${NAME}` replaced by that variable; `$${` stands for `${` itself. Raises `FormError`."""
+    """`text` with each `${NAME}` replaced by that variable; `$${` stands for `${` itself. Raises
+    `InvalidValueError`."""
 
     def value(found: re.Match[str]) -> str:
         if found[0] == "$${":
             return "${"
         if not found[2] or not _NAME.fullmatch(found[1]):
-            raise FormError("a reference to the environment is written ${NAME}: letters, digits and _")
+            raise InvalidValueError("a reference to the environment is written ${NAME}: letters, digits and _")
         try:
             return env[found[1]]
         except KeyError:
-            raise FormError(f"the environment variable {found[1]} is not set") from None
+            raise InvalidValueError(f"the environment variable {found[1]} is not set") from None
 
     return _REFERENCE.sub(value, text)
 
 
-def _read_text(value: Any, around: Surroundings, words: str) -> str:
+def _read_text(value: Any, around: ParseContext, words: str) -> str:
     """The text with variables filled in."""
     if isinstance(value, Secret):
         return value.reveal()
     if not isinstance(value, str):
-        raise FormError(f"expected {words}", "put the text in quotes" if isinstance(value, int | float) else "")
+        raise InvalidValueError(f"expected {words}", "put the text in quotes" if isinstance(value, int | float) else "")
     text = interpolate(value, around.env)
-    if len(text) > SECRET_LIMIT:
-        raise FormError(f"{len(text):,} characters are too many; at most {SECRET_LIMIT:,}")
+    if len(text) > MAX_SECRET_CHARS:
+        raise InvalidValueError(f"{len(text):,} characters are too many; at most {MAX_SECRET_CHARS:,}")
     if not _FIELD_VALUE.fullmatch(text):
-        raise FormError("holds a line break, a control character or one that a header cannot carry")
+        raise InvalidValueError("holds a line break, a control character or one that a header cannot carry")
     return text
 
 
 def _only_refers(text: str) -> bool:
     """Whether nothing of `text` is secret in itself: it only names variables, or is a mask already."""
     left = _REFERENCE.sub("", text)
-    return text == MASK or (left != text and not re.search(r"[A-Za-z0-9]", left))
+    return text == SECRET_MASK or (left != text and not re.search(r"[A-Za-z0-9]", left))
 
 
 def _shown(value: Any, mask: str) -> str:
     """What may be shown for `value`: a text that only refers to the environment as it stands, otherwise `mask`."""
     if isinstance(value, Secret):
-        return value.shown
+        return value.masked
     return value if _only_refers(value) else mask
 
 
-def _read_basic(value: Any, around: Surroundings) -> Secret:
+def _read_basic(value: Any, around: ParseContext) -> Secret:
     text = _read_text(value, around, "USER:PASSWORD, such as ${USER}:${PASS}")
     if not _BASIC_AUTH.fullmatch(text):
-        raise FormError("expected USER:PASSWORD with a colon between them", 'for example "${USER}:${PASS}"')
-    return Secret(text, _shown(value, f"{MASK}:{MASK}"))
+        raise InvalidValueError("expected USER:PASSWORD with a colon between them", 'for example "${USER}:${PASS}"')
+    return Secret(text, _shown(value, f"{SECRET_MASK}:{SECRET_MASK}"))
 
 
-def _read_bearer(value: Any, around: Surroundings) -> Secret:
+def _read_bearer(value: Any, around: ParseContext) -> Secret:
     text = _read_text(value, around, "a token, such as ${TOKEN}")
-    if text != MASK and not _BEARER.fullmatch(text):
-        raise FormError("is not a bearer token: letters, digits and ._~+/-= only, without the word Bearer")
-    return Secret(text, _shown(value, MASK))
+    if text != SECRET_MASK and not _BEARER.fullmatch(text):
+        raise InvalidValueError("is not a bearer token: letters, digits and ._~+/-= only, without the word Bearer")
+    return Secret(text, _shown(value, SECRET_MASK))
 
 
-def _read_header(value: Any, around: Surroundings) -> Secret:
+def _read_header(value: Any, around: ParseContext) -> Secret:
     # A header's text is shown as it was written, its variables by their names; `mask_header` hides more.
     text = _read_text(value, around, "a header's text")
     return value if isinstance(value, Secret) else Secret(text.strip(), value)
@@ -124,32 +125,32 @@ _SCHEME = re.compile(r"^\s*(bearer|basic|token|digest)\s+", re.IGNORECASE)
 
 def mask_header(name: str, value: Secret) -> Secret:
     """`value`, hidden when the header's name says that it is a secret and text of it stands in the config itself."""
-    if not _TELLING.search(name) or _only_refers(_SCHEME.sub("", value.shown)):
+    if not _TELLING.search(name) or _only_refers(_SCHEME.sub("", value.masked)):
         return value
-    return Secret(value.reveal(), MASK)
+    return Secret(value.reveal(), SECRET_MASK)
 
 
-def _read_proxy(value: Any, around: Surroundings) -> Secret:
+def _read_proxy(value: Any, around: ParseContext) -> Secret:
     words = "a proxy address such as http://proxy.example:3128"
     text = _read_text(value, around, words)
     try:
         url = can_ada.parse(text)
     except ValueError:
-        raise FormError(f"is not an address; expected {words}") from None
+        raise InvalidValueError(f"is not an address; expected {words}") from None
     if url.protocol not in ("http:", "https:", "socks5:", "socks5h:") or not url.hostname:
-        raise FormError(f"expected {words}", "http, https, socks5 and socks5h are known")
+        raise InvalidValueError(f"expected {words}", "http, https, socks5 and socks5h are known")
     if isinstance(value, Secret):
         return value
     if not (url.username or url.password) or _only_refers(value.partition("//")[2].rpartition("@")[0] or value):
         return Secret(text, value)
-    return Secret(text, f"{url.protocol}//{MASK}:{MASK}@{url.host}")
+    return Secret(text, f"{url.protocol}//{SECRET_MASK}:{SECRET_MASK}@{url.host}")
 
 
 def _text_schema(example: str) -> dict[str, Any]:
-    return {"type": "string", "maxLength": SECRET_LIMIT, "examples": [example]}
+    return {"type": "string", "maxLength": MAX_SECRET_CHARS, "examples": [example]}
 
 
-BASIC = Form("USER:PASSWORD", _text_schema("${USER}:${PASS}"), _read_basic, str)
-BEARER = Form("a token", _text_schema("${TOKEN}"), _read_bearer, str)
-HEADER = Form("a text", _text_schema("en"), _read_header, str)
-PROXY = Form("a proxy address", _text_schema("http://proxy.example:3128"), _read_proxy, str)
+BASIC_AUTH_FORMAT = ValueFormat("USER:PASSWORD", _text_schema("${USER}:${PASS}"), _read_basic, str)
+BEARER_TOKEN_FORMAT = ValueFormat("a token", _text_schema("${TOKEN}"), _read_bearer, str)
+HEADER_VALUE_FORMAT = ValueFormat("a text", _text_schema("en"), _read_header, str)
+PROXY_FORMAT = ValueFormat("a proxy address", _text_schema("http://proxy.example:3128"), _read_proxy, str)

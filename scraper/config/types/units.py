@@ -10,7 +10,13 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from scraper.config.types.forms import Form, FormError, Surroundings, describe, expected
+from scraper.config.types.value_format import (
+    InvalidValueError,
+    ParseContext,
+    ValueFormat,
+    describe_value,
+    wrong_kind_error,
+)
 
 _NUMBER = r"\d{1,15}(?:\.\d{1,9})?"
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
@@ -19,14 +25,14 @@ _SIZE = re.compile(rf"\s*({_NUMBER})\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE | re.A
 _RATE = re.compile(rf"\s*({_NUMBER})\s*/\s*({_NUMBER})?\s*([smhd])\s*", re.IGNORECASE | re.ASCII)
 _PLAIN = re.compile(rf"\s*({_NUMBER})\s*", re.ASCII)
 
-DURATION_WORDS = "a duration such as 500ms, 30s, 5m, 2h or 1d (a plain number is seconds)"
-SIZE_WORDS = "a size such as 500KB, 20MB or 1GiB (a plain number is bytes)"
-RATE_WORDS = "a rate such as 2/s, 30/m or 500/h, a number per second, or unlimited"
-UNLIMITED = "unlimited"
+DURATION_DESCRIPTION = "a duration such as 500ms, 30s, 5m, 2h or 1d (a plain number is seconds)"
+SIZE_DESCRIPTION = "a size such as 500KB, 20MB or 1GiB (a plain number is bytes)"
+RATE_DESCRIPTION = "a rate such as 2/s, 30/m or 500/h, a number per second, or unlimited"
+UNLIMITED_RATE = "unlimited"
 MIN_RATE = 1 / 86_400
 MAX_RATE = 100_000.0
-LARGEST = 1e18
-MAX_SIZE = 10 * 10**12
+MAX_NUMBER = 1e18
+MAX_SIZE_BYTES = 10 * 10**12
 
 
 _SPOKEN_DURATION = re.compile(rf"({_NUMBER})\s*(s|m|h|d)(?:ec|in|our|r|ay)[a-z]*\.?", re.IGNORECASE | re.ASCII)
@@ -45,28 +51,30 @@ def _duration_hint(text: str) -> str:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds that `text` means: parts such as `1h30m`, or a plain number; raises `FormError`."""
+    """Seconds that `text` means: parts such as `1h30m`, or a plain number; raises `InvalidValueError`."""
     if plain := _PLAIN.fullmatch(text):
         return float(plain[1])
     total, at, units = Decimal(0), 0, list[str]()
     while part := _DURATION_PART.match(text, at):
         unit = part[2].lower()
         if unit in units:
-            raise FormError(f"{describe(text)} gives {unit} twice")
+            raise InvalidValueError(f"{describe_value(text)} gives {unit} twice")
         units.append(unit)
         total += Decimal(part[1]) * _SECONDS[unit]
         at = part.end()
     if not units or text[at:].strip():
-        raise expected(DURATION_WORDS, text, _duration_hint(text.strip()))
+        raise wrong_kind_error(DURATION_DESCRIPTION, text, _duration_hint(text.strip()))
     return float(total)
 
 
 def parse_size(text: str) -> int:
-    """Bytes that `text` means: KB, MB, GB, TB are powers of 1000, KiB ... of 1024; raises `FormError`."""
+    """Bytes that `text` means: KB, MB, GB, TB are powers of 1000, KiB ... of 1024; raises `InvalidValueError`."""
     found = _SIZE.fullmatch(text)
     if not found or (found[3] and not found[2]):
         spoken = _SPOKEN_SIZE.fullmatch(text.strip())
-        raise expected(SIZE_WORDS, text, f"did you mean {spoken[1]}{spoken[2].upper()}B?" if spoken else "")
+        raise wrong_kind_error(
+            SIZE_DESCRIPTION, text, f"did you mean {spoken[1]}{spoken[2].upper()}B?" if spoken else ""
+        )
     power = " kmgt".index(found[2].lower() or " ")
     return int(Decimal(found[1]) * (1024 if found[3] else 1000) ** power)
 
@@ -74,28 +82,30 @@ def parse_size(text: str) -> int:
 def parse_rate(text: str) -> float | None:
     """Requests per second that `text` means: `2/s`, `30/m`, `1/10s` or a number; None for `unlimited`.
 
-    Raises `FormError`.
+    Raises `InvalidValueError`.
     """
-    if text.strip().lower() == UNLIMITED:
+    if text.strip().lower() == UNLIMITED_RATE:
         return None
     if plain := _PLAIN.fullmatch(text):
         return float(plain[1])
     found = _RATE.fullmatch(text)
     if not found or (found[2] and not Decimal(found[2])):
         spoken = _SPOKEN_RATE.fullmatch(text.strip())
-        raise expected(RATE_WORDS, text, f"did you mean {spoken[1]}/{spoken[2].lower()}?" if spoken else "")
+        raise wrong_kind_error(
+            RATE_DESCRIPTION, text, f"did you mean {spoken[1]}/{spoken[2].lower()}?" if spoken else ""
+        )
     return float(Decimal(found[1]) / (Decimal(found[2] or 1) * _SECONDS[found[3].lower()]))
 
 
 def parse_byte_rate(text: str) -> int:
-    """Bytes per second that `text` means, such as `10MB/s`; raises `FormError`."""
+    """Bytes per second that `text` means, such as `10MB/s`; raises `InvalidValueError`."""
     amount, slash, unit = text.partition("/")
     if not slash or unit.strip().lower() not in ("s", "sec"):
-        raise expected("a speed such as 500KB/s or 10MB/s", text)
+        raise wrong_kind_error("a speed such as 500KB/s or 10MB/s", text)
     return parse_size(amount)
 
 
-def show_duration(seconds: float) -> str:
+def exact_duration_text(seconds: float) -> str:
     """The shortest text that `parse_duration` reads as exactly `seconds`."""
     for unit in ("d", "h", "m", "s", "ms"):
         count = Decimal(repr(seconds)) / _SECONDS[unit]
@@ -109,7 +119,7 @@ _SHOWN_SIZES = (
 )  # fmt: skip
 
 
-def show_size(size: int) -> str:
+def exact_size_text(size: int) -> str:
     """A short text that `parse_size` reads as exactly `size` bytes."""
     for unit, factor in _SHOWN_SIZES:
         if size and size % factor == 0:
@@ -117,7 +127,7 @@ def show_size(size: int) -> str:
     return f"{size}B"
 
 
-def show_rate(rate: float) -> str | float:
+def exact_rate_text(rate: float) -> str | float:
     """A rate as `parse_rate` reads it exactly; the bare number where no unit fits."""
     for unit in ("s", "m", "h", "d"):
         count = round(rate * float(_SECONDS[unit]), 6)
@@ -127,21 +137,23 @@ def show_rate(rate: float) -> str | float:
 
 
 def _as_number(value: Any, words: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST:
-        raise expected(words, value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MAX_NUMBER:
+        raise wrong_kind_error(words, value)
     if value < 0:
-        raise FormError(f"must not be negative, got {value}")
+        raise InvalidValueError(f"must not be negative, got {value}")
     return float(value)
 
 
-def duration(low: float, high: float) -> Form:
+def duration_range(low: float, high: float) -> ValueFormat:
     """A duration in seconds, from `low` to `high` seconds."""
-    limits = f"{show_duration(low)} to {show_duration(high)}"
+    limits = f"{exact_duration_text(low)} to {exact_duration_text(high)}"
 
-    def read(value: Any, _: Surroundings) -> float:
-        seconds = parse_duration(value) if isinstance(value, str) else _as_number(value, DURATION_WORDS)
+    def read(value: Any, _: ParseContext) -> float:
+        seconds = parse_duration(value) if isinstance(value, str) else _as_number(value, DURATION_DESCRIPTION)
         if not low <= seconds <= high:
-            raise FormError(f"must be between {show_duration(low)} and {show_duration(high)}, got {value}")
+            raise InvalidValueError(
+                f"must be between {exact_duration_text(low)} and {exact_duration_text(high)}, got {value}"
+            )
         return seconds
 
     schema = {
@@ -149,27 +161,27 @@ def duration(low: float, high: float) -> Form:
             {
                 "type": "string",
                 "pattern": r"^\s*(\d+(\.\d+)?\s*([mM][sS]|[smhdSMHD])\s*)+$|^\s*\d+(\.\d+)?\s*$",
-                "patternErrorMessage": f"expected {DURATION_WORDS}",
+                "patternErrorMessage": f"expected {DURATION_DESCRIPTION}",
             },
             {"type": "number", "minimum": low, "maximum": high},
         ],
         "examples": ["30s", "5m", "2h"],
     }
-    return Form(f"a duration, {limits}", schema, read, show_duration)
+    return ValueFormat(f"a duration, {limits}", schema, read, exact_duration_text)
 
 
-def size(low: int, high: int = MAX_SIZE) -> Form:
+def size_range(low: int, high: int = MAX_SIZE_BYTES) -> ValueFormat:
     """A size in bytes, from `low` to `high` bytes."""
 
-    def read(value: Any, _: Surroundings) -> int:
+    def read(value: Any, _: ParseContext) -> int:
         if isinstance(value, str):
             count = parse_size(value)
         elif isinstance(value, float) and not value.is_integer():
-            raise expected(SIZE_WORDS, value)
+            raise wrong_kind_error(SIZE_DESCRIPTION, value)
         else:
-            count = int(_as_number(value, SIZE_WORDS))
+            count = int(_as_number(value, SIZE_DESCRIPTION))
         if not low <= count <= high:
-            raise FormError(f"must be between {show_size(low)} and {show_size(high)}, got {value}")
+            raise InvalidValueError(f"must be between {exact_size_text(low)} and {exact_size_text(high)}, got {value}")
         return count
 
     schema = {
@@ -177,37 +189,39 @@ def size(low: int, high: int = MAX_SIZE) -> Form:
             {
                 "type": "string",
                 "pattern": r"^\s*\d+(\.\d+)?\s*([kKmMgGtT][iI]?)?[bB]?\s*$",
-                "patternErrorMessage": f"expected {SIZE_WORDS}",
+                "patternErrorMessage": f"expected {SIZE_DESCRIPTION}",
             },
             {"type": "integer", "minimum": low, "maximum": high},
         ],
         "examples": ["500KB", "20MB"],
     }
-    return Form(f"a size, {show_size(low)} to {show_size(high)}", schema, read, show_size)
+    return ValueFormat(f"a size, {exact_size_text(low)} to {exact_size_text(high)}", schema, read, exact_size_text)
 
 
-def _read_rate(value: Any, _: Surroundings) -> float | None:
+def _read_rate(value: Any, _: ParseContext) -> float | None:
     if value is None or value == math.inf:
         return None
-    rate = parse_rate(value) if isinstance(value, str) else _as_number(value, RATE_WORDS)
+    rate = parse_rate(value) if isinstance(value, str) else _as_number(value, RATE_DESCRIPTION)
     if rate is None:
         return None
     if rate == 0:
-        raise FormError("a rate of 0 would never ask", "to leave a host out, use scope.deny; for no limit: unlimited")
+        raise InvalidValueError(
+            "a rate of 0 would never ask", "to leave a host out, use scope.deny; for no limit: unlimited"
+        )
     if not MIN_RATE <= rate <= MAX_RATE:
-        raise FormError(f"must be between 1/d and {MAX_RATE:,.0f}/s or unlimited, got {value}")
+        raise InvalidValueError(f"must be between 1/d and {MAX_RATE:,.0f}/s or unlimited, got {value}")
     return rate
 
 
-_ANY_CASE_UNLIMITED = "".join(f"[{char}{char.upper()}]" for char in UNLIMITED)
-RATE = Form(
-    RATE_WORDS,
+_ANY_CASE_UNLIMITED = "".join(f"[{char}{char.upper()}]" for char in UNLIMITED_RATE)
+RATE_FORMAT = ValueFormat(
+    RATE_DESCRIPTION,
     {
         "anyOf": [
             {
                 "type": "string",
                 "pattern": rf"^\s*(\d+(\.\d+)?\s*(/\s*(\d+(\.\d+)?)?\s*[smhdSMHD])?|{_ANY_CASE_UNLIMITED})\s*$",
-                "patternErrorMessage": f"expected {RATE_WORDS}",
+                "patternErrorMessage": f"expected {RATE_DESCRIPTION}",
             },
             {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_RATE},
             {"type": "null"},
@@ -215,6 +229,6 @@ RATE = Form(
         "examples": ["2/s", "30/m", "unlimited"],
     },
     _read_rate,
-    show_rate,
-    UNLIMITED,
+    exact_rate_text,
+    UNLIMITED_RATE,
 )

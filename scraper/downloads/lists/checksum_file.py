@@ -20,38 +20,38 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path, PurePath
 
-from scraper.downloads.lists.entry import BadLine, bad_line
-from scraper.downloads.lists.line_source import CUT_OFF, Line, read_lines
+from scraper.downloads.lists.entry import BadLine, make_bad_line
+from scraper.downloads.lists.line_source import CUT_OFF_PREFIX, Line, read_lines
 from scraper.downloads.lists.name_template import split_url
 from scraper.errors import ConfigError, Problem
-from scraper.structures.compact_map import Table, key_of
-from scraper.transfer.checksum import DIGEST_BYTES, Checksum, from_hex, parse_checksum
+from scraper.structures.compact_map import CompactMap, hash_key
+from scraper.transfer.checksum import DIGEST_BYTES, Checksum, checksum_from_hex, parse_checksum
 
 MAX_CHECKSUMS = 4_000_000
 """Lines of one file."""
 MAX_PROBLEMS = 20
 """Bad lines that are kept to be shown; all are counted."""
-MAX_DEPTH = 64
+MAX_PATH_SUFFIXES = 64
 """Ends of a path that are looked up."""
 
-_GNU = re.compile(r"(\\?)([0-9A-Fa-f]{32,128})(?: [ *]|[ \t]+)(.+)", re.ASCII)
-_BSD = re.compile(r"(\\?)([A-Za-z0-9/-]{2,12}) ?\((.+)\) ?= ?([0-9A-Fa-f]{32,128})", re.ASCII)
+_GNU_LINE = re.compile(r"(\\?)([0-9A-Fa-f]{32,128})(?: [ *]|[ \t]+)(.+)", re.ASCII)
+_BSD_LINE = re.compile(r"(\\?)([A-Za-z0-9/-]{2,12}) ?\((.+)\) ?= ?([0-9A-Fa-f]{32,128})", re.ASCII)
 _ESCAPED = re.compile(r"\\([\\nr])")
 _ESCAPES = {"\\": "\\", "n": "\n", "r": "\r"}
 _ALGORITHMS = tuple(DIGEST_BYTES)
-_CONTRADICTED = len(_ALGORITHMS)
+_CONTRADICTED_RANK = len(_ALGORITHMS)
 
 
 class Checksums:
     """What a file of checksums lists. `problems` are its first bad lines, `bad` counts all of them."""
 
     def __init__(self) -> None:
-        self._index = Table()
+        self._index = CompactMap()
         self._algorithms = bytearray()
         self._starts = array("Q")
         self._digests = bytearray()
         self.problems: list[BadLine] = []
-        self.bad = 0
+        self.bad_lines = 0
 
     def __len__(self) -> int:
         """Paths that are listed."""
@@ -60,8 +60,8 @@ class Checksums:
     def find(self, path: str) -> Checksum | None:
         """The checksum of the file at `path`, relative and with `/`: the longest end of it that is listed."""
         parts = [part for part in path.split("/") if part not in ("", ".")]
-        for start in range(max(0, len(parts) - MAX_DEPTH), len(parts)):
-            number = self._index.get(key_of("/".join(parts[start:])))
+        for start in range(max(0, len(parts) - MAX_PATH_SUFFIXES), len(parts)):
+            number = self._index.get(hash_key("/".join(parts[start:])))
             if number is not None:
                 return self._checksum(number)
         return None
@@ -76,7 +76,7 @@ class Checksums:
         parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
         if path.startswith("/"):
             parts = parts[-1:]
-        key = key_of("/".join(parts))
+        key = hash_key("/".join(parts))
         known = self._index.get(key)
         rank = _ALGORITHMS.index(checksum.algorithm)
         if known is not None:
@@ -84,8 +84,8 @@ class Checksums:
             if held is None or held.strength < rank or held == checksum:
                 return
             if held.strength == rank:
-                self._algorithms[known] = _CONTRADICTED
-                self.note(bad_line(0, path, "listed twice, with different checksums: neither is used"))
+                self._algorithms[known] = _CONTRADICTED_RANK
+                self.add_problem(make_bad_line(0, path, "listed twice, with different checksums: neither is used"))
                 return
         self._index.put(key, len(self._algorithms))
         self._algorithms.append(rank)
@@ -94,15 +94,15 @@ class Checksums:
 
     def _checksum(self, number: int) -> Checksum | None:
         rank = self._algorithms[number]
-        if rank == _CONTRADICTED:
+        if rank == _CONTRADICTED_RANK:
             return None
         start = self._starts[number]
         digest = self._digests[start : start + DIGEST_BYTES[_ALGORITHMS[rank]]]
         return Checksum(_ALGORITHMS[rank], digest.hex())
 
-    def note(self, line: BadLine) -> None:
+    def add_problem(self, line: BadLine) -> None:
         """Count a bad line."""
-        self.bad += 1
+        self.bad_lines += 1
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(line)
 
@@ -116,12 +116,14 @@ def read_checksums(path: str | Path) -> Checksums:
     found = Checksums()
     own = PurePath(path).name
     with closing(read_lines(path)) as lines:
-        for line in _content(lines):
-            if line.problem.startswith(CUT_OFF):
+        for line in _content_lines(lines):
+            if line.problem.startswith(CUT_OFF_PREFIX):
                 raise ConfigError([Problem(line.problem, file=str(path), line=line.number)])
             listed = None if line.problem else parse_line(line.text, own)
             if listed is None:
-                found.note(bad_line(line.number, line.text, line.problem or "no checksum that is known here"))
+                found.add_problem(
+                    make_bad_line(line.number, line.text, line.problem or "no checksum that is known here")
+                )
                 continue
             if len(found) >= MAX_CHECKSUMS:
                 raise ConfigError([Problem(f"lists more than {MAX_CHECKSUMS:,} files", file=str(path))])
@@ -131,32 +133,32 @@ def read_checksums(path: str | Path) -> Checksums:
     return found
 
 
-def parse_line(text: str, own: str = "") -> tuple[str, Checksum] | None:
+def parse_line(text: str, file_name: str = "") -> tuple[str, Checksum] | None:
     """The file and checksum of one line; None when it is none. `own` is the name of the file that holds the line."""
     text = text.strip("\r\n\t ")
-    if match := _GNU.fullmatch(text):
+    if match := _GNU_LINE.fullmatch(text):
         escaped, value, name = match.groups()
-        checksum = _by_file(own, value) or parse_checksum(value)
-    elif match := _BSD.fullmatch(text):
+        checksum = _checksum_by_file_name(file_name, value) or parse_checksum(value)
+    elif match := _BSD_LINE.fullmatch(text):
         escaped, algorithm, name, value = match.groups()
-        checksum = from_hex(algorithm, value)
+        checksum = checksum_from_hex(algorithm, value)
     else:
-        escaped, name = "", PurePath(own).stem
-        checksum = (_by_file(own, text) or parse_checksum(text)) if name != own else None
+        escaped, name = "", PurePath(file_name).stem
+        checksum = (_checksum_by_file_name(file_name, text) or parse_checksum(text)) if name != file_name else None
     if checksum is None:
         return None
     return (_ESCAPED.sub(lambda found: _ESCAPES[found[1]], name) if escaped else name), checksum
 
 
-def _by_file(own: str, value: str) -> Checksum | None:
+def _checksum_by_file_name(own: str, value: str) -> Checksum | None:
     """The algorithm that the checksum file's own name tells: B2SUMS and SHA512SUMS are of one length."""
     upper = own.upper()
     if upper.endswith((".B2", ".BLAKE2B")) or upper.startswith(("B2SUM", "BLAKE2")):
-        return from_hex("blake2b", value)
+        return checksum_from_hex("blake2b", value)
     return None
 
 
-def _content(lines: Iterator[Line]) -> Iterator[Line]:
+def _content_lines(lines: Iterator[Line]) -> Iterator[Line]:
     """The lines without blanks, comments, and the armour of a signature in the clear (RFC 9580, section 7)."""
     in_head = False
     for line in lines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from scraper.downloads.lists.entry import Draft
+from scraper.downloads.lists.entry import EntryDraft
 
 URL_COLUMNS = ("url", "uri", "link", "href", "download_url", "urls")
 _NAME_COLUMNS = ("name", "filename", "file_name", "out")
@@ -15,40 +15,41 @@ _HASH_COLUMNS = ("sha512", "sha-512", "sha384", "sha-384", "sha256", "sha-256", 
 _HEADER_COLUMNS = ("headers", "header")
 
 
-def column_named(text: str) -> str:
+def normalize_column(text: str) -> str:
     """The name of a column in the form used here."""
     return text.strip().lower().replace(" ", "_")
 
 
-def url_column(names: Iterable[str]) -> str | None:
+def find_url_column(names: Iterable[str]) -> str | None:
     """The column that holds the URL, or None when no name says so."""
     known = set(names)
     return next((name for name in URL_COLUMNS if name in known), None)
 
 
-def draft_of(line: int, text: str, row: Mapping[str, Any]) -> Draft:
-    """An entry from a row: column names as of `column_named`, values as the format has them. Others are left out."""
-    draft = Draft(line, text)
-    for column in (url_column(row), *_MIRROR_COLUMNS):
-        draft.urls += _several(draft, column, row.get(column) if column else None)
-    if name := _text(draft, _first(row, _NAME_COLUMNS)):
+def draft_from_row(line: int, text: str, row: Mapping[str, Any]) -> EntryDraft:
+    """An entry from a row: column names as of `normalize_column`, values as the format has them. Others are left
+    out."""
+    draft = EntryDraft(line, text)
+    for column in (find_url_column(row), *_MIRROR_COLUMNS):
+        draft.urls += _as_urls(draft, column, row.get(column) if column else None)
+    if name := _as_text(draft, _first_value(row, _NAME_COLUMNS)):
         draft.set_name(name)
-    if folder := _text(draft, _first(row, _FOLDER_COLUMNS)):
+    if folder := _as_text(draft, _first_value(row, _FOLDER_COLUMNS)):
         draft.set_folder(folder)
     for column in _HASH_COLUMNS:
         if (value := row.get(column)) is not None:
-            draft.add_checksum(_text(draft, value), column)
-    draft.add_checksum(_text(draft, row.get("checksum")))
-    for header in _headers(draft, _first(row, _HEADER_COLUMNS)):
+            draft.add_checksum(_as_text(draft, value), column)
+    draft.add_checksum(_as_text(draft, row.get("checksum")))
+    for header in _as_headers(draft, _first_value(row, _HEADER_COLUMNS)):
         draft.add_header(header)
     return draft
 
 
-def _first(row: Mapping[str, Any], columns: tuple[str, ...]) -> Any:
+def _first_value(row: Mapping[str, Any], columns: tuple[str, ...]) -> Any:
     return next((row[column] for column in columns if row.get(column) not in (None, "")), None)
 
 
-def _text(draft: Draft, value: Any) -> str:
+def _as_text(draft: EntryDraft, value: Any) -> str:
     match value:
         case None:
             return ""
@@ -57,26 +58,26 @@ def _text(draft: Draft, value: Any) -> str:
         case int() if not isinstance(value, bool):
             return str(value)
         case _:
-            draft.object(f"text was expected, not {str(value)[:40]}")
+            draft.add_problem(f"text was expected, not {str(value)[:40]}")
             return ""
 
 
-def _several(draft: Draft, column: str | None, value: Any) -> list[str]:
+def _as_urls(draft: EntryDraft, column: str | None, value: Any) -> list[str]:
     """One URL, or several: a list, or in `mirrors` and `urls` text with white space between them."""
     if isinstance(value, list):
-        return [text for member in value if (text := _text(draft, member).strip())]
-    text = _text(draft, value).strip()
+        return [text for member in value if (text := _as_text(draft, member).strip())]
+    text = _as_text(draft, value).strip()
     if column in (*_MIRROR_COLUMNS, "urls"):
         return text.split()
     return [text] if text else []
 
 
-def _headers(draft: Draft, value: Any) -> list[str]:
+def _as_headers(draft: EntryDraft, value: Any) -> list[str]:
     """Headers as `Name: value`: from an object, a list, or the lines of a text."""
     match value:
         case dict():
-            return [f"{name}: {_text(draft, text)}" for name, text in value.items()]
+            return [f"{name}: {_as_text(draft, text)}" for name, text in value.items()]
         case list():
-            return [_text(draft, member) for member in value]
+            return [_as_text(draft, member) for member in value]
         case _:
-            return [line for line in _text(draft, value).splitlines() if line.strip()]
+            return [line for line in _as_text(draft, value).splitlines() if line.strip()]

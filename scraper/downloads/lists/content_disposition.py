@@ -22,7 +22,7 @@ from urllib.parse import unquote_to_bytes
 from scraper.downloads.lists.file_names import usable_name
 from scraper.model import Headers
 
-MAX_HEADER = 8192
+MAX_FIELD_CHARS = 8192
 """Characters of one header that are read."""
 MAX_PARAMETERS = 50
 
@@ -33,13 +33,13 @@ _CHARSETS = {
     **{name: name for name in ("shift_jis", "euc-jp", "euc-kr", "gbk", "gb18030", "big5")},
     "gb2312": "gb18030",
 }
-_NAME = re.compile(r"[\s;,]*([^=;,\"\s]*)\s*(=?)\s*", re.ASCII)
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)(?:"|\\?$)', re.DOTALL)
+_PARAMETER_NAME = re.compile(r"[\s;,]*([^=;,\"\s]*)\s*(=?)\s*", re.ASCII)
+_QUOTED_VALUE = re.compile(r'"((?:[^"\\]|\\.)*+)(?:"|\\?$)', re.DOTALL)
 # A bare value ends at a semicolon, or where a proxy has joined the next header to it with a comma.
-_BARE = re.compile(r"(?:[^;,]|,(?!\s{0,8}(?:attachment|inline|filename\*?)\s{0,8}(?:[;=,]|$)))*+", re.IGNORECASE)
-_EXTENDED = re.compile(r"([A-Za-z0-9!#$%&+^_`{}~-]+)'[^']{0,40}'([^'\s]*)", re.ASCII)
-_MALFORMED = re.compile("%(?![0-9A-Fa-f]{2})")
-_PAIR = re.compile(r"\\(.)", re.DOTALL)
+_BARE_VALUE = re.compile(r"(?:[^;,]|,(?!\s{0,8}(?:attachment|inline|filename\*?)\s{0,8}(?:[;=,]|$)))*+", re.IGNORECASE)
+_EXTENDED_VALUE = re.compile(r"([A-Za-z0-9!#$%&+^_`{}~-]+)'[^']{0,40}'([^'\s]*)", re.ASCII)
+_BROKEN_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:\\|\.{1,2}\\|\\\\[^\\]+\\")
 
 
@@ -54,25 +54,25 @@ def suggested_name(headers: Headers) -> str | None:
 def disposition_name(value: str) -> str | None:
     """The safe file name in one header's value, which is latin-1 text as in `Headers`; None when there is none."""
     plain = extended = None
-    for name, text, is_quoted in _parameters(value[:MAX_HEADER]):
+    for name, text, is_quoted in _parse_parameters(value[:MAX_FIELD_CHARS]):
         if name == "filename*" and extended is None:
-            extended = _usable(_decode_extended(text))
+            extended = _usable_or_none(_decode_extended(text))
         elif name == "filename" and plain is None:
-            plain = _usable(_plain(text, is_quoted))
+            plain = _usable_or_none(_decode_plain(text, is_quoted))
     return extended or plain
 
 
-def _parameters(value: str) -> Iterator[tuple[str, str, bool]]:
+def _parse_parameters(value: str) -> Iterator[tuple[str, str, bool]]:
     """The parameters in order: lower-case name, value, and whether it stood in quotes (which are gone)."""
     at = 0
     for _ in range(MAX_PARAMETERS):
-        head = _NAME.match(value, at)
+        head = _PARAMETER_NAME.match(value, at)
         assert head is not None
         at = head.end()
         if at >= len(value):
             return
-        quoted = _QUOTED.match(value, at)
-        match = quoted or _BARE.match(value, at)
+        quoted = _QUOTED_VALUE.match(value, at)
+        match = quoted or _BARE_VALUE.match(value, at)
         assert match is not None
         at = match.end()
         if head[2]:
@@ -81,9 +81,9 @@ def _parameters(value: str) -> Iterator[tuple[str, str, bool]]:
             at += 1
 
 
-def _plain(text: str, is_quoted: bool) -> str:
+def _decode_plain(text: str, is_quoted: bool) -> str:
     if is_quoted and not _WINDOWS_PATH.match(text):
-        text = _PAIR.sub(r"\1", text)
+        text = _QUOTED_PAIR.sub(r"\1", text)
     try:
         # The bytes as they came: UTF-8 if they can be, or else what the standard says they are.
         return text.encode("latin-1").decode("utf-8")
@@ -93,9 +93,9 @@ def _plain(text: str, is_quoted: bool) -> str:
 
 def _decode_extended(text: str) -> str | None:
     """An ext-value (RFC 8187, 3.2.1) as text, or None when it is not one."""
-    match = _EXTENDED.fullmatch(text)
+    match = _EXTENDED_VALUE.fullmatch(text)
     charset = _CHARSETS.get(match[1].lower()) if match else None
-    if match is None or charset is None or _MALFORMED.search(match[2]):
+    if match is None or charset is None or _BROKEN_PERCENT.search(match[2]):
         return None
     try:
         return unquote_to_bytes(match[2].encode("latin-1", "replace")).decode(charset)
@@ -103,7 +103,7 @@ def _decode_extended(text: str) -> str | None:
         return None
 
 
-def _usable(text: str | None) -> str | None:
+def _usable_or_none(text: str | None) -> str | None:
     if not text:
         return None
     return usable_name(re.split(r"[/\\]", text)[-1])

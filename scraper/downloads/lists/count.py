@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from scraper.downloads.lists.line_source import read_pieces
+from scraper.downloads.lists.line_source import read_text_chunks
 from scraper.errors import ConfigError
 
 # A line that begins with a blank is an option of aria2's, one that begins with a sharp a comment.
-_BEGINNING = re.compile(r"^[^\s#]", re.MULTILINE)
+_ENTRY_START = re.compile(r"^[^\s#]", re.MULTILINE)
 
 
 def count_lines(source: str | Path) -> int | None:
@@ -25,10 +25,10 @@ def count_lines(source: str | Path) -> int | None:
         if not Path(text).is_file():
             return None
         count, at_beginning = 0, True
-        for piece in read_pieces(text):
+        for piece in read_text_chunks(text):
             if piece:
                 # `^` matches where the piece begins, which is seldom where a line does.
-                count += len(_BEGINNING.findall(piece, 0 if at_beginning else piece.find("\n") + 1 or len(piece)))
+                count += len(_ENTRY_START.findall(piece, 0 if at_beginning else piece.find("\n") + 1 or len(piece)))
                 at_beginning = piece.endswith("\n")
     except (ConfigError, OSError, ValueError):
         return None

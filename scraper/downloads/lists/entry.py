@@ -10,18 +10,18 @@ from typing import NamedTuple
 from scraper.downloads.lists.request_header import BadHeader, parse_header
 from scraper.model import OutOfScope
 from scraper.transfer.checksum import Checksum, parse_checksum
-from scraper.urls.canonicalize import CREDENTIALS, canonicalise
+from scraper.urls.canonicalize import HAS_CREDENTIALS, canonicalize
 
 MAX_MIRRORS = 32
 """Addresses of one file; further ones are left out."""
 MAX_HEADERS = 50
 """Headers of one entry."""
-MAX_NAME = 4096
+MAX_NAME_CHARS = 4096
 """Characters of a name or folder as a list gives it."""
-MAX_SHOWN = 200
+MAX_SHOWN_CHARS = 200
 """Characters of a bad line that are repeated."""
 
-_PASSWORD = re.compile(r"(?<=//)[^/?#\s]*@")
+_USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
 _SECOND_URL = re.compile(r"\shttps?://", re.IGNORECASE)
 
 
@@ -29,7 +29,8 @@ class Entry(NamedTuple):
     """One file to download.
 
     `line` counts from 1. `urls` are canonical hrefs of the same file: the first is the primary, the others are
-    mirrors. `name` and `folder` are what the list wants the file to be called, as written: `Namer` makes them safe.
+    mirrors. `name` and `folder` are what the list wants the file to be called, as written: `NameAssigner` makes them
+    safe.
     """
 
     line: int
@@ -54,24 +55,24 @@ class Notices:
 
     MAX_KINDS = 100
 
-    def __init__(self, tell: Callable[[str], None] | None) -> None:
-        self._tell = tell
-        self._told: set[str] = set()
+    def __init__(self, emit: Callable[[str], None] | None) -> None:
+        self._emit = emit
+        self._emitted: set[str] = set()
 
-    def once(self, kind: str, text: str) -> None:
+    def emit_once(self, kind: str, text: str) -> None:
         """Tell `text`, unless something of this kind has been told."""
-        if self._tell is not None and kind not in self._told and len(self._told) < self.MAX_KINDS:
-            self._told.add(kind)
-            self._tell(text)
+        if self._emit is not None and kind not in self._emitted and len(self._emitted) < self.MAX_KINDS:
+            self._emitted.add(kind)
+            self._emit(text)
 
 
-def bad_line(line: int, text: str, reason: str) -> BadLine:
+def make_bad_line(line: int, text: str, reason: str) -> BadLine:
     """A `BadLine` whose text is fit to be shown."""
-    return BadLine(line, _PASSWORD.sub("***@", text.strip()[:MAX_SHOWN]), reason)
+    return BadLine(line, _USERINFO.sub("***@", text.strip()[:MAX_SHOWN_CHARS]), reason)
 
 
 @dataclass(slots=True)
-class Draft:
+class EntryDraft:
     """An entry while its parts are read; `problem` is the first thing that is wrong with it."""
 
     line: int
@@ -83,17 +84,17 @@ class Draft:
     headers: list[tuple[str, str]] = field(default_factory=list)
     problem: str = ""
 
-    def object(self, problem: str) -> None:
+    def add_problem(self, problem: str) -> None:
         """Note a problem; the first one is kept."""
         self.problem = self.problem or problem
 
     def set_name(self, text: str) -> None:
         """Take `text` as the file's name; of several the last counts."""
-        self.name = self._checked(text, "name")
+        self.name = self._limit_length(text, "name")
 
     def set_folder(self, text: str) -> None:
         """Take `text` as the file's folder."""
-        self.folder = self._checked(text, "folder")
+        self.folder = self._limit_length(text, "folder")
 
     def add_checksum(self, text: str, algorithm: str | None = None) -> None:
         """Take a checksum; of several the strongest counts."""
@@ -101,7 +102,9 @@ class Draft:
             return
         checksum = parse_checksum(text, algorithm)
         if checksum is None:
-            self.object(f"{algorithm or 'checksum'}: {text.strip()[:MAX_SHOWN]!r} is no checksum that is known here")
+            self.add_problem(
+                f"{algorithm or 'checksum'}: {text.strip()[:MAX_SHOWN_CHARS]!r} is no checksum that is known here"
+            )
         elif self.checksum is None or checksum.strength < self.checksum.strength:
             self.checksum = checksum
 
@@ -109,51 +112,51 @@ class Draft:
         """Take a request header, `Name: value`."""
         header = parse_header(text)
         if isinstance(header, BadHeader):
-            self.object(header.reason)
+            self.add_problem(header.reason)
         elif len(self.headers) == MAX_HEADERS:
-            self.object(f"more than {MAX_HEADERS} headers")
+            self.add_problem(f"more than {MAX_HEADERS} headers")
         else:
             self.headers.append(header)
 
-    def finish(self, notices: Notices) -> Entry | BadLine:
+    def build(self, notices: Notices) -> Entry | BadLine:
         """The entry, or why there is none."""
-        urls = self._canonical(notices)
+        urls = self._canonicalize_urls(notices)
         if self.problem:
-            return bad_line(self.line, self.text, self.problem)
+            return make_bad_line(self.line, self.text, self.problem)
         return Entry(self.line, urls, self.name, self.folder, self.checksum, tuple(self.headers))
 
-    def _checked(self, text: str, what: str) -> str | None:
-        if len(text) > MAX_NAME:
-            self.object(f"the {what} is longer than {MAX_NAME:,} characters")
+    def _limit_length(self, text: str, what: str) -> str | None:
+        if len(text) > MAX_NAME_CHARS:
+            self.add_problem(f"the {what} is longer than {MAX_NAME_CHARS:,} characters")
         return text.strip() or None
 
-    def _canonical(self, notices: Notices) -> tuple[str, ...]:
+    def _canonicalize_urls(self, notices: Notices) -> tuple[str, ...]:
         """The addresses that can be asked for. One that cannot is a problem only when there is no other."""
         if len(self.urls) == 1 and not _SECOND_URL.search(self.urls[0]):
-            only = canonicalise(self.urls[0])
+            only = canonicalize(self.urls[0])
             if not isinstance(only, OutOfScope):
                 return (only.href,)
         if len(self.urls) > MAX_MIRRORS:
-            notices.once("mirrors", f"line {self.line}: more than {MAX_MIRRORS} mirrors; the others are left out")
+            notices.emit_once("mirrors", f"line {self.line}: more than {MAX_MIRRORS} mirrors; the others are left out")
         found: dict[str, None] = {}
         reasons = []
         for text in self.urls[:MAX_MIRRORS]:
-            url = canonicalise(text)
+            url = canonicalize(text)
             if isinstance(url, OutOfScope):
-                reasons.append(_why(url))
+                reasons.append(_reason_text(url))
             elif _SECOND_URL.search(text):
                 reasons.append("several URLs that are not separated by TAB (mirrors of one file) or a new line")
             else:
                 found[url.href] = None
         if not found:
-            self.object(reasons[0] if reasons else "no URL")
+            self.add_problem(reasons[0] if reasons else "no URL")
         elif reasons:
-            notices.once(reasons[0], f"line {self.line}: a mirror is left out: {reasons[0]}")
+            notices.emit_once(reasons[0], f"line {self.line}: a mirror is left out: {reasons[0]}")
         return tuple(found)
 
 
-def _why(refused: OutOfScope) -> str:
-    if refused is CREDENTIALS:
+def _reason_text(refused: OutOfScope) -> str:
+    if refused is HAS_CREDENTIALS:
         return "a user name or password in the URL; give it as a header, Authorization"
     if refused.reason == "scheme":
         return f"{refused.rule.removeprefix('scheme: ')}: is neither http nor https"

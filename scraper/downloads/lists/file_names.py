@@ -19,26 +19,34 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from scraper.downloads.lists.name_template import Parts, Template, last_segment, split_url
-from scraper.structures.compact_map import Table, key_of
-from scraper.urls.filename import PATH_BYTES, SEGMENTS, extension, folded, safe_name, shortened, tag
+from scraper.downloads.lists.name_template import NameTemplate, UrlParts, last_segment, split_url
+from scraper.structures.compact_map import CompactMap, hash_key
+from scraper.urls.filename import (
+    MAX_PATH_BYTES,
+    MAX_PATH_SEGMENTS,
+    extension,
+    fold_name,
+    hash_suffix,
+    safe_name,
+    shorten_name,
+)
 
 Collision = Literal["rename", "overwrite", "skip", "fail"]
 
 MAX_NAMES = 20_000_000
 """Names and folders that are told apart (300 MB); further entries are refused."""
-MAX_TRIES = 100_000
+MAX_NUMBERS_TRIED = 100_000
 """Numbers tried for one entry before it is refused."""
-FOLDER_TRIES = 100
+MAX_FOLDER_NUMBERS = 100
 """Numbers tried for one folder whose name a file has taken."""
 DEFAULT_NAME = "index.html"
 """The name of a file whose URL has none: its path ends in a slash."""
-OWN_FILES = ("manifest.jsonl", "failed.txt", "summary.json")
+RESERVED_NAMES = ("manifest.jsonl", "failed.txt", "summary.json")
 """Files of the run itself in the output folder: an entry of that name is renamed, whatever the policy."""
 
-_FILE, _FOLDER, _OURS = 0, 1, 2
-_FIRST = 2  # data.bin, data~2.bin, ...
-_NUMBER = "~99999999"  # as long as a number gets
+_KIND_FILE, _KIND_FOLDER, _KIND_RESERVED = 0, 1, 2
+_FIRST_NUMBER = 2  # data.bin, data~2.bin, ...
+_LONGEST_NUMBER = "~99999999"  # as long as a number gets
 _SEPARATORS = re.compile(r"[/\\]")
 
 
@@ -53,18 +61,18 @@ class NameSettings:
 
     template: str = "{name}"
     collision: Collision = "rename"
-    reserved: tuple[str, ...] = OWN_FILES
+    reserved: tuple[str, ...] = RESERVED_NAMES
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class AssignedName:
     """Where the file goes: relative to the output folder, with `/` between names."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedName:
     """The entry gets no name: `path` is taken and the policy forbids another, or all that were tried are taken.
 
     `skip`: the policy is to leave such an entry out, and that is no failure. `reason` is a sentence for the user.
@@ -82,85 +90,87 @@ def url_name(url: str) -> str | None:
 
 def usable_name(text: str) -> str | None:
     """`text` as a safe file name; None when nothing in it names a file (empty, dots, spaces)."""
-    return shortened(safe_name(text)) if text.strip(" .") else None
+    return shorten_name(safe_name(text)) if text.strip(" .") else None
 
 
-class Namer:
+class NameAssigner:
     """Names the entries of one list. Not for use by several threads at once. Raises `ConfigError` for a bad template.
 
     `occupied(path)` says whether something lies at a path that is not this run's own; it is asked only about paths that
     no entry has taken. Memory: see `Table`, an entry for every file, folder and family of numbered names.
     """
 
-    def __init__(self, settings: NameSettings | None = None, occupied: Callable[[str], bool] | None = None) -> None:
+    def __init__(
+        self, settings: NameSettings | None = None, exists_on_disk: Callable[[str], bool] | None = None
+    ) -> None:
         self._settings = settings or NameSettings()
-        self._occupied = occupied or _nothing
-        self._template = Template(self._settings.template)
-        self._table = Table()
+        self._exists_on_disk = exists_on_disk or _never_exists
+        self._template = NameTemplate(self._settings.template)
+        self._taken = CompactMap()
         self._count = 0
         self._last_folders: tuple[tuple[str, ...], str] = ((), "")
         for name in self._settings.reserved:
-            self._table.put(key_of(folded(name)), _OURS)
+            self._taken.put(hash_key(fold_name(name)), _KIND_RESERVED)
 
     def assign(
-        self, url: str, wanted: str | None = None, folder: str | None = None, *, index: int | None = None
-    ) -> Named | Refused:
+        self, url: str, list_name: str | None = None, folder: str | None = None, *, index: int | None = None
+    ) -> AssignedName | RefusedName:
         """The path of the next entry: call it for each, in list order, once. Never raises.
 
         `wanted` is the name that the list gives (`out=`), perhaps with folders; `folder` goes before it (`dir=`). Both
         are made relative, and `..` in them is dropped. `index` is for `{index}`: by default the number of the call.
         """
         self._count += 1
-        above, name = self._folders_and_name(url, wanted, folder, self._count if index is None else index)
-        if len(self._table) >= MAX_NAMES:
-            return Refused(name, f"more than {MAX_NAMES:,} names; split the list")
-        prefix = self._prefix(above)
+        above, name = self._folders_and_name(url, list_name, folder, self._count if index is None else index)
+        if len(self._taken) >= MAX_NAMES:
+            return RefusedName(name, f"more than {MAX_NAMES:,} names; split the list")
+        prefix = self._folder_prefix(above)
         if prefix is None:
-            return Refused("/".join([*above, name]), "files have taken the names of its folders")
-        return self._place(prefix, name)
+            return RefusedName("/".join([*above, name]), "files have taken the names of its folders")
+        return self._assign_in(prefix, name)
 
-    def claim(self, path: str) -> bool:
+    def reserve(self, path: str) -> bool:
         """Take `path`, which an earlier run has assigned, as it stands; False when it is taken already."""
         prefix, _, name = path.rpartition("/")
-        if prefix and self._prefix(tuple(prefix.split("/"))) != prefix + "/":
+        if prefix and self._folder_prefix(tuple(prefix.split("/"))) != prefix + "/":
             return False
-        key = key_of(folded(f"{prefix}/{name}" if prefix else name))
-        if self._table.get(key) is not None:
+        key = hash_key(fold_name(f"{prefix}/{name}" if prefix else name))
+        if self._taken.get(key) is not None:
             return False
-        self._table.put(key, _FILE)
+        self._taken.put(key, _KIND_FILE)
         return True
 
     def _folders_and_name(
         self, url: str, wanted: str | None, folder: str | None, index: int
     ) -> tuple[tuple[str, ...], str]:
-        if not (wanted or folder) and self._template.is_name:
+        if not (wanted or folder) and self._template.is_plain_name:
             return (), _file_name(last_segment(url))
         host, path, last, query = split_url(url)
-        above = _relative(folder) if folder else []
+        above = _relative_folders(folder) if folder else []
         if wanted:
             *inner, wanted_name = _SEPARATORS.split(wanted)
-            above += _relative("/".join(inner))
+            above += _relative_folders("/".join(inner))
             last = wanted_name if wanted_name.strip(" .") else last
         name = last if last.strip(" .") else DEFAULT_NAME
-        if not self._template.is_name:
-            *inner, name = self._template.render(Parts(url, host, path, name, query, index))
+        if not self._template.is_plain_name:
+            *inner, name = self._template.render(UrlParts(url, host, path, name, query, index))
             above += inner
         file = _file_name(name)
-        return _bounded([shortened(safe_name(segment), is_file=False) for segment in above], file), file
+        return _bound_folders([shorten_name(safe_name(segment), is_file=False) for segment in above], file), file
 
-    def _prefix(self, folders: tuple[str, ...]) -> str | None:
+    def _folder_prefix(self, folders: tuple[str, ...]) -> str | None:
         """The path of `folders` with a slash at its end, renamed where a file has a folder's name; None if all are."""
         if folders == self._last_folders[0]:
             return self._last_folders[1]
         prefix = ""
         for folder in folders:
-            for number in range(1, FOLDER_TRIES):
-                name = folder if number == 1 else shortened(folder, f"~{number}", is_file=False)
-                key = key_of(folded(prefix + name))
-                held = self._table.get(key)
+            for number in range(1, MAX_FOLDER_NUMBERS):
+                name = folder if number == 1 else shorten_name(folder, f"~{number}", is_file=False)
+                key = hash_key(fold_name(prefix + name))
+                held = self._taken.get(key)
                 if held is None:
-                    self._table.put(key, _FOLDER)
-                if held is None or held == _FOLDER:
+                    self._taken.put(key, _KIND_FOLDER)
+                if held is None or held == _KIND_FOLDER:
                     prefix += name + "/"
                     break
             else:
@@ -168,52 +178,52 @@ class Namer:
         self._last_folders = (folders, prefix)
         return prefix
 
-    def _place(self, prefix: str, name: str) -> Named | Refused:
+    def _assign_in(self, prefix: str, name: str) -> AssignedName | RefusedName:
         path = prefix + name
-        key = key_of(folded(path))
-        held = self._table.get(key)
+        key = hash_key(fold_name(path))
+        held = self._taken.get(key)
         policy = self._settings.collision
         if held is None:
-            if policy == "overwrite" or not self._occupied(path):
-                self._table.put(key, _FILE)
-                return Named(path)
+            if policy == "overwrite" or not self._exists_on_disk(path):
+                self._taken.put(key, _KIND_FILE)
+                return AssignedName(path)
             if policy != "rename":
-                return Refused(path, "a file of this name is there already", skip=policy == "skip")
-        elif held != _OURS and policy in ("skip", "fail"):
-            return Refused(path, "an earlier entry of the list has this name", skip=policy == "skip")
-        return self._numbered(prefix, name)
+                return RefusedName(path, "a file of this name is there already", skip=policy == "skip")
+        elif held != _KIND_RESERVED and policy in ("skip", "fail"):
+            return RefusedName(path, "an earlier entry of the list has this name", skip=policy == "skip")
+        return self._assign_numbered(prefix, name)
 
-    def _numbered(self, prefix: str, name: str) -> Named | Refused:
+    def _assign_numbered(self, prefix: str, name: str) -> AssignedName | RefusedName:
         kept = extension(name)
-        stem = shortened(name, _NUMBER).removesuffix(_NUMBER + kept)
-        family = key_of("\0" + folded(f"{prefix}{stem}~{kept}"))
-        first = self._table.get(family) or _FIRST
-        for number in range(first, first + MAX_TRIES):
+        stem = shorten_name(name, _LONGEST_NUMBER).removesuffix(_LONGEST_NUMBER + kept)
+        family = hash_key("\0" + fold_name(f"{prefix}{stem}~{kept}"))
+        first = self._taken.get(family) or _FIRST_NUMBER
+        for number in range(first, first + MAX_NUMBERS_TRIED):
             path = f"{prefix}{stem}~{number}{kept}"
-            key = key_of(folded(path))
-            if self._table.get(key) is None and not self._occupied(path):
-                self._table.put(key, _FILE)
-                self._table.put(family, number + 1)
-                return Named(path)
-        self._table.put(family, first + MAX_TRIES)
-        return Refused(prefix + name, f"{MAX_TRIES:,} names like it are taken")
+            key = hash_key(fold_name(path))
+            if self._taken.get(key) is None and not self._exists_on_disk(path):
+                self._taken.put(key, _KIND_FILE)
+                self._taken.put(family, number + 1)
+                return AssignedName(path)
+        self._taken.put(family, first + MAX_NUMBERS_TRIED)
+        return RefusedName(prefix + name, f"{MAX_NUMBERS_TRIED:,} names like it are taken")
 
 
 def _file_name(text: str) -> str:
-    return shortened(safe_name(text if text.strip(" .") else DEFAULT_NAME) or DEFAULT_NAME)
+    return shorten_name(safe_name(text if text.strip(" .") else DEFAULT_NAME) or DEFAULT_NAME)
 
 
-def _nothing(path: str) -> bool:
+def _never_exists(path: str) -> bool:
     return False
 
 
-def _relative(folder: str) -> list[str]:
+def _relative_folders(folder: str) -> list[str]:
     """The folders of a path that a list names, as they lie below the output folder."""
     return [part for part in _SEPARATORS.split(folder) if part.strip(" .")]
 
 
-def _bounded(folders: list[str], name: str) -> tuple[str, ...]:
+def _bound_folders(folders: list[str], name: str) -> tuple[str, ...]:
     """`folders`, or the first of them and a hash of all when the path of `name` in them would be too long."""
-    if len(folders) < SEGMENTS and len("/".join([*folders, name]).encode()) <= PATH_BYTES:
+    if len(folders) < MAX_PATH_SEGMENTS and len("/".join([*folders, name]).encode()) <= MAX_PATH_BYTES:
         return tuple(folders)
-    return (folders[0], tag("path", *folders))
+    return (folders[0], hash_suffix("path", *folders))

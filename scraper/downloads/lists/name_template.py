@@ -22,20 +22,20 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from scraper.errors import ConfigError, Problem
-from scraper.urls.filename import decoded, extension, safe_name
+from scraper.urls.filename import decode_segment, extension, safe_name
 
-MAX_TEMPLATE = 1000
+MAX_TEMPLATE_CHARS = 1000
 """Characters of a template."""
-MAX_WIDTH = 20
+MAX_INDEX_DIGITS = 20
 """Digits to which an index is padded."""
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?([^/?#@]*)([^?#]*)(?:\?([^#]*))?", re.ASCII)
+_URL_PARTS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?([^/?#@]*)([^?#]*)(?:\?([^#]*))?", re.ASCII)
 _INDEX_SPEC = re.compile(r"(0?)([0-9]{0,2})d?", re.ASCII)
 _TEXT_SPEC = re.compile(r"\.([0-9]{1,3})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class UrlParts:
     """What a template's fields are made of: decoded, not yet safe. `path` holds the folders."""
 
     url: str
@@ -48,102 +48,109 @@ class Parts:
 
 def split_url(url: str) -> tuple[str, tuple[str, ...], str, str]:
     """Host, decoded folders of the path, decoded last segment (empty when there is none) and query; never raises."""
-    match = _URL.match(url)
+    match = _URL_PARTS.match(url)
     host, path, query = match.groups() if match else ("", url, None)
     *folders, name = path.removeprefix("/").split("/")
-    return host, tuple(decoded(segment) for segment in folders if segment), decoded(name), decoded(query or "")
+    return (
+        host,
+        tuple(decode_segment(segment) for segment in folders if segment),
+        decode_segment(name),
+        decode_segment(query or ""),
+    )
 
 
 def last_segment(url: str) -> str:
     """The last of `split_url`'s segments alone: what names most files."""
-    match = _URL.match(url)
-    return decoded((match[2] if match else url).rpartition("/")[2])
+    match = _URL_PARTS.match(url)
+    return decode_segment((match[2] if match else url).rpartition("/")[2])
 
 
-def _flat(text: str) -> str:
+def _without_slashes(text: str) -> str:
     return text.replace("/", "_").replace("\\", "_")
 
 
-def _path(parts: Parts) -> str:
+def _path_field(parts: UrlParts) -> str:
     # Made safe segment by segment: a slash that was percent-encoded must not become a folder.
-    return "/".join([*(safe_name(segment) for segment in parts.path), _flat(parts.name)])
+    return "/".join([*(safe_name(segment) for segment in parts.path), _without_slashes(parts.name)])
 
 
-_FIELDS: dict[str, Callable[[Parts], str]] = {
-    "host": lambda parts: _flat(parts.host),
-    "path": _path,
-    "name": lambda parts: _flat(parts.name),
-    "stem": lambda parts: _flat(parts.name.removesuffix(extension(parts.name))),
+_FIELDS: dict[str, Callable[[UrlParts], str]] = {
+    "host": lambda parts: _without_slashes(parts.host),
+    "path": _path_field,
+    "name": lambda parts: _without_slashes(parts.name),
+    "stem": lambda parts: _without_slashes(parts.name.removesuffix(extension(parts.name))),
     "ext": lambda parts: extension(parts.name),
-    "query": lambda parts: _flat(parts.query),
+    "query": lambda parts: _without_slashes(parts.query),
     "sha": lambda parts: sha256(parts.url.encode("utf-8", "surrogatepass")).hexdigest(),
     "index": lambda parts: str(parts.index),
 }
-FIELDS = tuple(_FIELDS)
+FIELD_NAMES = tuple(_FIELDS)
 
 
-class Template:
+class NameTemplate:
     """A compiled template. Raises `ConfigError` for one that cannot name files."""
 
     def __init__(self, text: str) -> None:
-        self._steps: list[tuple[str, Callable[[Parts], str] | None]] = []
-        if not text or len(text) > MAX_TEMPLATE:
-            raise _wrong(f"must have 1 to {MAX_TEMPLATE} characters")
+        self._steps: list[tuple[str, Callable[[UrlParts], str] | None]] = []
+        if not text or len(text) > MAX_TEMPLATE_CHARS:
+            raise _template_error(f"must have 1 to {MAX_TEMPLATE_CHARS} characters")
         try:
             pieces = list(string.Formatter().parse(text))
         except ValueError as error:
-            raise _wrong(f"{text!r}: {error}", "write {{ and }} for braces") from None
+            raise _template_error(f"{text!r}: {error}", "write {{ and }} for braces") from None
         for literal, name, spec, conversion in pieces:
-            field = None if name is None else _field(name, spec or "", conversion)
+            field = None if name is None else _compile_field(name, spec or "", conversion)
             self._steps.append((literal, field))
         _check_folders([literal for literal, _, _, _ in pieces], text)
-        self.is_name = text == "{name}"
+        self.is_plain_name = text == "{name}"
 
-    def render(self, parts: Parts) -> list[str]:
+    def render(self, parts: UrlParts) -> list[str]:
         """The names of the path, folders first: none empty but perhaps the last; not yet made safe."""
         text = "".join(literal + (field(parts) if field else "") for literal, field in self._steps)
         *folders, name = text.split("/")
         return [*filter(None, folders), name]
 
 
-def _field(name: str, spec: str, conversion: str | None) -> Callable[[Parts], str]:
-    known = "fields: " + ", ".join(FIELDS)
+def _compile_field(name: str, spec: str, conversion: str | None) -> Callable[[UrlParts], str]:
+    known = "fields: " + ", ".join(FIELD_NAMES)
     value = _FIELDS.get(name)
     if value is None:
-        raise _wrong(f"there is no field {{{name}}}" if name else "{} names no field", known)
+        raise _template_error(f"there is no field {{{name}}}" if name else "{} names no field", known)
     if conversion:
-        raise _wrong(f"{{{name}!{conversion}}}: conversions are not known here", f"write {{{name}}}")
+        raise _template_error(f"{{{name}!{conversion}}}: conversions are not known here", f"write {{{name}}}")
     if not spec:
         return value
     if name == "index":
-        return _padded(spec)
+        return _compile_index(spec)
     cut = _TEXT_SPEC.fullmatch(spec)
     if cut is None or name == "path":
         hint = "a path cannot be cut" if name == "path" else f"{{{name}:.12}} takes the first 12 characters"
-        raise _wrong(f"{{{name}:{spec}}} cannot be read", hint)
+        raise _template_error(f"{{{name}:{spec}}} cannot be read", hint)
     length = int(cut[1])
     return lambda parts: value(parts)[:length]
 
 
-def _padded(spec: str) -> Callable[[Parts], str]:
+def _compile_index(spec: str) -> Callable[[UrlParts], str]:
     match = _INDEX_SPEC.fullmatch(spec)
-    width = int(match[2] or 0) if match else MAX_WIDTH + 1
-    if match is None or width > MAX_WIDTH:
-        raise _wrong(f"{{index:{spec}}} cannot be read", f"{{index:06d}} pads to six digits, {MAX_WIDTH} at most")
+    width = int(match[2] or 0) if match else MAX_INDEX_DIGITS + 1
+    if match is None or width > MAX_INDEX_DIGITS:
+        raise _template_error(
+            f"{{index:{spec}}} cannot be read", f"{{index:06d}} pads to six digits, {MAX_INDEX_DIGITS} at most"
+        )
     # A space before the number would be no name: the index is always padded with zeros.
     return lambda parts: f"{parts.index:0{width}d}"
 
 
 def _check_folders(literals: list[str], text: str) -> None:
     if text.startswith(("/", "\\", "~/")) or re.match(r"[A-Za-z]:[/\\]", text):
-        raise _wrong(f"{text!r} leaves the output folder", "leave the root out; --output says where files go")
+        raise _template_error(f"{text!r} leaves the output folder", "leave the root out; --output says where files go")
     if text.endswith("/"):
-        raise _wrong(f"{text!r} ends with a folder", "add {name}")
+        raise _template_error(f"{text!r} ends with a folder", "add {name}")
     if any(segment in (".", "..") for segment in "{}".join(literals).split("/")):
-        raise _wrong(f"{text!r} holds a . or .. folder", "leave it out")
+        raise _template_error(f"{text!r} holds a . or .. folder", "leave it out")
     if any(not literal.isprintable() or "\\" in literal for literal in literals):
-        raise _wrong(f"{text!r} holds a backslash or a control character", "folders are separated by /")
+        raise _template_error(f"{text!r} holds a backslash or a control character", "folders are separated by /")
 
 
-def _wrong(message: str, hint: str = "") -> ConfigError:
+def _template_error(message: str, hint: str = "") -> ConfigError:
     return ConfigError([Problem(message, key="--name", hint=hint)])

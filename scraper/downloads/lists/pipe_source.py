@@ -13,15 +13,15 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
-SILENCE_MS = 200
+STALLED_MS = 200
 """Milliseconds after which a writer counts as silent; also how long it takes to stop waiting for it."""
 
 
-class Halted(Exception):  # noqa: N818  not an error: it was asked for
+class ReadStopped(Exception):  # noqa: N818  not an error: it was asked for
     """Reading was stopped from outside; the line that was under way is not to be used."""
 
 
-class Lull:
+class NoData:
     """Says that nothing is there to be read; `silent` when that has been so for a while."""
 
     __slots__ = ("silent",)
@@ -30,32 +30,32 @@ class Lull:
         self.silent = silent
 
 
-MOMENT, SILENCE = Lull(False), Lull(True)
-_LULLS = (MOMENT, SILENCE)
+IDLE, STALLED = NoData(False), NoData(True)
+_NO_DATA_STEPS = (IDLE, STALLED)
 
 
-class Incoming:
-    """Reads from the descriptor of a pipe, a socket or a terminal. Raises `Halted` when `halted()` says so."""
+class PipeReader:
+    """Reads from the descriptor of a pipe, a socket or a terminal. Raises `ReadStopped` when `halted()` says so."""
 
-    def __init__(self, descriptor: int, halted: Callable[[], bool]) -> None:
-        self._descriptor, self._halted = descriptor, halted
+    def __init__(self, descriptor: int, is_stopped: Callable[[], bool]) -> None:
+        self._descriptor, self._is_stopped = descriptor, is_stopped
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLIN)
-        self._lulls = 0
+        self._idle_polls = 0
 
-    def read1(self, size: int) -> bytes | Lull:
-        """What is there, empty at the end; or, once each before the next bytes come, `MOMENT` and `SILENCE`."""
-        while not self._poll.poll(SILENCE_MS if self._lulls else 0):
-            if self._halted():
-                raise Halted
-            self._lulls += 1
-            if self._lulls <= len(_LULLS):
-                return _LULLS[self._lulls - 1]
-        self._lulls = 0
+    def read1(self, size: int) -> bytes | NoData:
+        """What is there, empty at the end; or, once each before the next bytes come, `IDLE` and `STALLED`."""
+        while not self._poll.poll(STALLED_MS if self._idle_polls else 0):
+            if self._is_stopped():
+                raise ReadStopped
+            self._idle_polls += 1
+            if self._idle_polls <= len(_NO_DATA_STEPS):
+                return _NO_DATA_STEPS[self._idle_polls - 1]
+        self._idle_polls = 0
         return os.read(self._descriptor, size)
 
 
-def live_descriptor(file: Any) -> int | None:
+def pipe_descriptor(file: Any) -> int | None:
     """The descriptor of `file` if its bytes come from elsewhere and can be waited for; None for one on a disk."""
     if not hasattr(select, "poll"):
         return None

@@ -13,17 +13,17 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import BinaryIO, Literal, cast
 
-from scraper.downloads.lists.delimited import column_names, read_delimited
+from scraper.downloads.lists.delimited import parse_header_row, read_delimited
 from scraper.downloads.lists.entry import BadLine, Entry, Notices
 from scraper.downloads.lists.jsonl import read_jsonl
-from scraper.downloads.lists.line_source import Line, read_arriving
-from scraper.downloads.lists.pipe_source import Lull
+from scraper.downloads.lists.line_source import Line, read_live_lines
+from scraper.downloads.lists.pipe_source import NoData
 from scraper.downloads.lists.plain import is_comment, looks_like_url, read_plain
 from scraper.errors import ConfigError, Problem
 
 ListFormat = Literal["auto", "plain", "csv", "tsv", "jsonl"]
 
-MAX_BAD_LINES = 100
+MAX_UNREADABLE_HEAD = 100
 """Lines that cannot be read, before the first that can, to find out the format."""
 
 _EXTENSIONS: dict[str, ListFormat] = {
@@ -35,7 +35,7 @@ _EXTENSIONS: dict[str, ListFormat] = {
     ".json": "jsonl",
     ".aria2": "plain",
 }
-_PACKED = (".gz", ".zst")
+_COMPRESSED_SUFFIXES = (".gz", ".zst")
 
 
 def read_list(
@@ -52,39 +52,41 @@ def read_list(
     a `BadLine`; a file that cannot be read to its end gives one as its last.
     """
     # Without `halted` there are no lulls.
-    return cast("Iterator[Entry | BadLine]", read_as_it_comes(source, None, format=format, notice=notice, stdin=stdin))
+    return cast("Iterator[Entry | BadLine]", read_live_list(source, None, format=format, notice=notice, stdin=stdin))
 
 
-def read_as_it_comes(
+def read_live_list(
     source: str | Path,
-    halted: Callable[[], bool] | None,
+    is_stopped: Callable[[], bool] | None,
     *,
     format: ListFormat = "auto",
     notice: Callable[[str], None] | None = None,
     stdin: BinaryIO | None = None,
-) -> Iterator[Entry | BadLine | Lull]:
-    """As `read_list`, for a list that may come through a pipe: a `Lull` whenever nothing more is here for the moment.
+) -> Iterator[Entry | BadLine | NoData]:
+    """As `read_list`, for a list that may come through a pipe: a `NoData` whenever nothing more is here for the moment.
 
     A plain entry is complete when the next one begins, and also when its writer falls silent and the list has had no
-    options so far. Raises `Halted` when `halted()` says so while nothing comes.
+    options so far. Raises `ReadStopped` when `halted()` says so while nothing comes.
     """
     text = str(source)
     if text.startswith("@") and not Path(text).exists():
         text = text[1:]  # as curl writes it: @list.txt, @-
     try:
-        with closing(read_arriving(text, stdin, halted)) as lines:
-            head = _head(lines)
+        with closing(read_live_lines(text, stdin, is_stopped)) as lines:
+            head = _first_lines(lines)
             if not head:
                 return
-            _refuse_other_files(head[-1])
+            _reject_other_formats(head[-1])
             if format == "auto":
-                format = _format(text, head[-1])
-            yield from _read(format, chain(head, lines), Notices(notice))
+                format = _detect_format(text, head[-1])
+            yield from _reader_for(format, chain(head, lines), Notices(notice))
     except ConfigError as error:
-        raise _placed(error, text) from None
+        raise _with_file_name(error, text) from None
 
 
-def _read(format: ListFormat, lines: Iterator[Line | Lull], notices: Notices) -> Iterator[Entry | BadLine | Lull]:
+def _reader_for(
+    format: ListFormat, lines: Iterator[Line | NoData], notices: Notices
+) -> Iterator[Entry | BadLine | NoData]:
     match format:
         case "jsonl":
             return read_jsonl(lines, notices)
@@ -94,32 +96,32 @@ def _read(format: ListFormat, lines: Iterator[Line | Lull], notices: Notices) ->
             return read_plain(lines, notices)
 
 
-def _head(lines: Iterator[Line | Lull]) -> list[Line]:
+def _first_lines(lines: Iterator[Line | NoData]) -> list[Line]:
     """The lines up to the first that says something, without blank ones and comments."""
     head: list[Line] = []
     for line in lines:
-        if not isinstance(line, Lull) and (line.problem or not is_comment(line.text)):
+        if not isinstance(line, NoData) and (line.problem or not is_comment(line.text)):
             head.append(line)
-            if not line.problem or len(head) == MAX_BAD_LINES:
+            if not line.problem or len(head) == MAX_UNREADABLE_HEAD:
                 break
     return head
 
 
-def _format(source: str, line: Line) -> ListFormat:
+def _detect_format(source: str, line: Line) -> ListFormat:
     path = PurePath(source.lower())
-    while path.suffix in _PACKED:
+    while path.suffix in _COMPRESSED_SUFFIXES:
         path = path.with_suffix("")
     if by_extension := _EXTENSIONS.get(path.suffix):
         return by_extension
     text = line.text.lstrip()
     if text.startswith("{"):
         return "jsonl"
-    if not looks_like_url(text) and column_names(text, ","):
+    if not looks_like_url(text) and parse_header_row(text, ","):
         return "csv"
     return "plain"
 
 
-def _refuse_other_files(line: Line) -> None:
+def _reject_other_formats(line: Line) -> None:
     text = line.text.lstrip()[:200].lower()
     if text.startswith(("<?xml", "<!doctype", "<html", "<metalink", "<urlset")):
         raise ConfigError([Problem("is XML or HTML, not a list", line=line.number, hint="write one URL a line")])
@@ -127,6 +129,6 @@ def _refuse_other_files(line: Line) -> None:
         raise ConfigError([Problem("is a JSON array", line=line.number, hint="write one object a line: jq -c '.[]'")])
 
 
-def _placed(error: ConfigError, source: str) -> ConfigError:
+def _with_file_name(error: ConfigError, source: str) -> ConfigError:
     name = "stdin" if source == "-" else source
     return ConfigError([Problem(p.message, p.key, p.file or name, p.line, p.column, p.hint) for p in error.problems])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-MAX_NAME = 100
-MAX_VALUE = 8192
+MAX_NAME_CHARS = 100
+MAX_VALUE_CHARS = 8192
 """Characters of a header's value; servers refuse longer ones."""
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_OURS = re.compile(
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_RESERVED_NAMES = re.compile(
     "accept-encoding|connection|content-length|expect|host|if-(?:none-)?match|if-(?:un)?modified-since|if-range"
     "|keep-alive|range|te|trailer|transfer-encoding|upgrade",
     re.IGNORECASE,
@@ -31,12 +31,12 @@ def parse_header(text: str) -> tuple[str, str] | BadHeader:
     """
     name, colon, value = text.partition(":")
     name, value = name.strip(), value.strip()
-    if not colon or not _TOKEN.fullmatch(name) or len(name) > MAX_NAME:
+    if not colon or not _FIELD_NAME.fullmatch(name) or len(name) > MAX_NAME_CHARS:
         return BadHeader("a header is a name, a colon and a value")
-    if _OURS.fullmatch(name):
+    if _RESERVED_NAMES.fullmatch(name):
         return BadHeader(f"the header {name} cannot be set: it is sent as each request needs it")
-    if len(value) > MAX_VALUE:
-        return BadHeader(f"the header {name} is longer than {MAX_VALUE:,} characters")
-    if not _TEXT.fullmatch(value):
+    if len(value) > MAX_VALUE_CHARS:
+        return BadHeader(f"the header {name} is longer than {MAX_VALUE_CHARS:,} characters")
+    if not _FIELD_VALUE.fullmatch(value):
         return BadHeader(f"the header {name} holds a character that headers cannot carry")
     return name, value

@@ -10,55 +10,60 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from scraper.errors import ConfigError, ExtractError, MissingExtra
-from scraper.explain.pages.css_probe import VALUES_SHOWN, Probe, probe_css
-from scraper.explain.pages.jmespath_misses import json_misses
-from scraper.explain.pages.page_surface import NOTHING, Surface
+from scraper.errors import ConfigError, ExtractError, MissingExtraError
+from scraper.explain.pages.css_probe import VALUES_SHOWN, ProbeResult, probe_css
+from scraper.explain.pages.jmespath_misses import jmespath_misses
+from scraper.explain.pages.parsed_page import NO_JSON, ParsedPage
 from scraper.explain.pages.xpath_misses import xpath_misses
-from scraper.extract.links.links import file_source
+from scraper.extract.links.links import parse_file_selector
 from scraper.extract.rules.css_field import check_selector
-from scraper.extract.rules.field_pipeline import plain
-from scraper.extract.rules.field_sources import lxml_text
-from scraper.extract.rules.optional_libraries import EXSLT, JsonPath, XPath
-from scraper.extract.rules.value_parsers import Refusal
+from scraper.extract.rules.field_pipeline import to_text
+from scraper.extract.rules.field_sources import lxml_visible_text
+from scraper.extract.rules.optional_libraries import EXSLT_NAMESPACES, JmesPath, XPath
+from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.sinks.records import as_text
 
 ExpressionKind = Literal["css", "xpath", "json"]
-WORDS: dict[ExpressionKind, str] = {"css": "a CSS selector", "xpath": "an XPath expression", "json": "JMESPath"}
-MAX_CHARS = 1_000
+EXPRESSION_NAMES: dict[ExpressionKind, str] = {
+    "css": "a CSS selector",
+    "xpath": "an XPath expression",
+    "json": "JMESPath",
+}
+MAX_EXPRESSION_CHARS = 1_000
 """Longest expression that is tried."""
-SHOWN = 20
+SHOWN_CHARS = 20
 
 
 def check_expression(kind: ExpressionKind, text: str) -> None:
-    """Raises `ConfigError` with the column when `text` is not right, `MissingExtra` when its library is not there."""
-    if (problem := wrong(kind, text)) is not None:
+    """Raises `ConfigError` with the column when `text` is not right, `MissingExtraError` when its library is not
+    there."""
+    if (problem := syntax_problem(kind, text)) is not None:
         raise ConfigError(f"--{kind} {text[:200]!r}: {problem}")
 
 
-def wrong(kind: ExpressionKind, text: str) -> str | None:
-    """What is wrong with an expression, with the column; None when nothing is. Raises `MissingExtra`."""
+def syntax_problem(kind: ExpressionKind, text: str) -> str | None:
+    """What is wrong with an expression, with the column; None when nothing is. Raises `MissingExtraError`."""
     if not text.strip():
-        return f"is empty; expected {WORDS[kind]}"
-    if len(text) > MAX_CHARS:
-        return f"has {len(text):,} characters, at most {MAX_CHARS:,} are tried"
+        return f"is empty; expected {EXPRESSION_NAMES[kind]}"
+    if len(text) > MAX_EXPRESSION_CHARS:
+        return f"has {len(text):,} characters, at most {MAX_EXPRESSION_CHARS:,} are tried"
     with _quiet():
         try:
             _COMPILE[kind](text)
         except ExtractError as error:
-            return f"not {WORDS[kind]}{_POSITION[kind](text, error)}"
+            return f"not {EXPRESSION_NAMES[kind]}{_POSITION[kind](text, error)}"
     return None
 
 
-def probe(surface: Surface, kind: ExpressionKind, text: str) -> Probe:
+def probe_expression(parsed: ParsedPage, kind: ExpressionKind, text: str) -> ProbeResult:
     """What `text` finds on the page. Never raises for any text or page."""
     try:
-        if (problem := wrong(kind, text)) is not None:
-            return Probe(text, 0, problem=f"{text[:200]}: {problem}")
+        if (problem := syntax_problem(kind, text)) is not None:
+            return ProbeResult(text, 0, problem=f"{text[:200]}: {problem}")
         with _quiet():
-            return _PROBE[kind](surface, text)
-    except MissingExtra as error:
-        return Probe(text, 0, problem=str(error))
+            return _PROBE[kind](parsed, text)
+    except MissingExtraError as error:
+        return ProbeResult(text, 0, problem=str(error))
 
 
 @contextmanager
@@ -69,52 +74,58 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def fitting(surface: Surface) -> ExpressionKind:
+def default_kind(parsed: ParsedPage) -> ExpressionKind:
     """The kind of expression that a page is asked in when nobody says."""
-    return "json" if surface.kind == "JSON" else "css"
+    return "json" if parsed.kind == "JSON" else "css"
 
 
-def _css(surface: Surface, text: str) -> Probe:
+def _css(surface: ParsedPage, text: str) -> ProbeResult:
     if surface.document is None:
         return _other(surface, text, "--css and --xpath read HTML")
-    return probe_css(surface.document, text, surface.vocabulary)
+    return probe_css(surface.document, text, surface.names)
 
 
-def _xpath(surface: Surface, text: str) -> Probe:
+def _xpath(surface: ParsedPage, text: str) -> ProbeResult:
     if surface.document is None:
         return _other(surface, text, "--css and --xpath read HTML")
-    tree = surface.tree
+    tree = surface.xpath_tree
     if tree is None:
-        return Probe(text, 0, hints=("the page has no elements",))
+        return ProbeResult(text, 0, hints=("the page has no elements",))
     read = XPath(text, "xpath").read(tree)
-    if isinstance(read, Refusal):
-        return Probe(text, 0, problem=str(read))
+    if isinstance(read, ParseFailure):
+        return ProbeResult(text, 0, problem=str(read))
     found = [value for value in read if value not in ("", False)]
     hints = () if found else tuple(xpath_misses(tree, text))
-    return Probe(text, len(found), tuple(_said(value) for value in found[:VALUES_SHOWN]), hints)
+    return ProbeResult(text, len(found), tuple(_said(value) for value in found[:VALUES_SHOWN]), hints)
 
 
-def _json(surface: Surface, text: str) -> Probe:
-    if surface.value is NOTHING:
+def _json(surface: ParsedPage, text: str) -> ProbeResult:
+    if surface.json_value is NO_JSON:
         return _other(surface, text, "--json reads JSON")
-    read = JsonPath(text, "json").read(surface.value)
-    if isinstance(read, Refusal):
-        return Probe(text, 0, problem=str(read))
+    read = JmesPath(text, "json").read(surface.json_value)
+    if isinstance(read, ParseFailure):
+        return ProbeResult(text, 0, problem=str(read))
     found = read if isinstance(read, list) else [] if read in (None, "", {}) else [read]
-    hints = () if found else tuple(json_misses(surface.value, text))
-    return Probe(text, len(found), tuple(as_text(value) for value in found[:VALUES_SHOWN]), hints)
+    hints = () if found else tuple(jmespath_misses(surface.json_value, text))
+    return ProbeResult(text, len(found), tuple(as_text(value) for value in found[:VALUES_SHOWN]), hints)
 
 
-def _other(surface: Surface, text: str, reads: str) -> Probe:
-    return Probe(text, 0, problem=f"{text[:200]}: this page is {surface.kind}; {reads}")
+def _other(surface: ParsedPage, text: str, reads: str) -> ProbeResult:
+    return ProbeResult(text, 0, problem=f"{text[:200]}: this page is {surface.kind}; {reads}")
 
 
 def _said(value: Any) -> str:
-    return lxml_text(value) if hasattr(value, "attrib") else plain(value) if isinstance(value, bool) else str(value)
+    return (
+        lxml_visible_text(value)
+        if hasattr(value, "attrib")
+        else to_text(value)
+        if isinstance(value, bool)
+        else str(value)
+    )
 
 
 def _compile_css(text: str) -> None:
-    selector = file_source(text)[0] if "@" in text else text
+    selector = parse_file_selector(text)[0] if "@" in text else text
     check_selector(selector, "css")
 
 
@@ -129,8 +140,8 @@ def _up_to(right: Callable[[str], None]) -> Callable[[str, ExtractError], str]:
                 continue
             if text[:end].strip():
                 end = len(text[:end].rstrip())
-                return f": it makes no sense from column {end + 1}, {text[end : end + SHOWN]!r}"
-        return f": it makes no sense from column 1, {text[:SHOWN]!r}"
+                return f": it makes no sense from column {end + 1}, {text[end : end + SHOWN_CHARS]!r}"
+        return f": it makes no sense from column 1, {text[:SHOWN_CHARS]!r}"
 
     return told
 
@@ -139,11 +150,11 @@ def _xpath_position(text: str, _: ExtractError) -> str:
     from lxml import etree
 
     try:
-        etree.XPath(text, namespaces=EXSLT)
+        etree.XPath(text, namespaces=EXSLT_NAMESPACES)
     except etree.XPathError as error:
         last = error.error_log.last_error
         at = last.column if last is not None else 0
-        where = "at its end" if at >= len(text) else f"at column {at + 1}, {text[at : at + SHOWN]!r}"
+        where = "at its end" if at >= len(text) else f"at column {at + 1}, {text[at : at + SHOWN_CHARS]!r}"
         return f": {str(error).splitlines()[0].lower()} {where}"
     except ValueError as error:
         return f": {error}"
@@ -157,7 +168,9 @@ def _json_position(text: str, error: ExtractError) -> str:
         return f": {cause}"
     hint = "; JMESPath has no $ and no leading dot: items[].name" if text.startswith(("$", ".")) else ""
     where = (
-        "it ends too early" if at >= len(text) else f"column {at + 1}, {text[at : at + SHOWN]!r}, cannot stand there"
+        "it ends too early"
+        if at >= len(text)
+        else f"column {at + 1}, {text[at : at + SHOWN_CHARS]!r}, cannot stand there"
     )
     return f": {where}{hint}"
 
@@ -167,7 +180,7 @@ def _compile_xpath(text: str) -> None:
 
 
 def _compile_json(text: str) -> None:
-    JsonPath(text, "--json")
+    JmesPath(text, "--json")
 
 
 _COMPILE: dict[ExpressionKind, Callable[[str], None]] = {
@@ -180,4 +193,4 @@ _POSITION: dict[ExpressionKind, Callable[[str, ExtractError], str]] = {
     "xpath": _xpath_position,
     "json": _json_position,
 }
-_PROBE: dict[ExpressionKind, Callable[[Surface, str], Probe]] = {"css": _css, "xpath": _xpath, "json": _json}
+_PROBE: dict[ExpressionKind, Callable[[ParsedPage, str], ProbeResult]] = {"css": _css, "xpath": _xpath, "json": _json}

@@ -8,45 +8,45 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
-from scraper.engine.hook_chain import Hooks
+from scraper.engine.hook_chain import HookChain
 from scraper.hooks.interface import Hook
 from scraper.hooks.load import load_hook
-from scraper.model import Item, Page, Request
+from scraper.model import Item, Request, Response
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class HookNote:
+class HookResult:
     """What one hook did, in a sentence; `failed` when it raised."""
 
     text: str
     failed: bool = False
 
 
-class HookFailed(Exception):  # noqa: N818  the state of a page: in a crawl it would be recorded as failed
+class HookFailedError(Exception):
     """A hook raised; the note says what and where."""
 
 
-class HookedPage:
+class HookRunner:
     """Calls hooks, one after the other as a run does, and notes what they do. `notes` grows as they are called."""
 
     def __init__(self, hooks: Sequence[tuple[str, Hook]] = ()) -> None:
-        self._hooks = [(name, Hooks((hook,))) for name, hook in hooks]
-        self.notes: list[HookNote] = []
+        self._hooks = [(name, HookChain((hook,))) for name, hook in hooks]
+        self.results: list[HookResult] = []
 
     @classmethod
-    def load(cls, names: Sequence[str], folder: Path) -> HookedPage:
+    def load(cls, names: Sequence[str], folder: Path) -> HookRunner:
         """The hooks that a config names, relative to its `folder`. Raises `HookError`."""
         return cls([(name, load_hook(name, folder)) for name in names])
 
-    async def request(self, request: Request) -> Request | None:
-        """The request after every `on_request`; None when one says not to ask. Raises `HookFailed`."""
+    async def run_on_request(self, request: Request) -> Request | None:
+        """The request after every `on_request`; None when one says not to ask. Raises `HookFailedError`."""
         current = request
         for name, hooks in self._hooks:
-            if hooks.on_request:
+            if hooks.has_on_request:
                 try:
-                    changed = await hooks.request(current)
+                    changed = await hooks.on_request(current)
                 except Exception as error:
                     raise self._failed(name, "on_request", error) from error
                 if changed is None:
@@ -56,13 +56,13 @@ class HookedPage:
                 current = changed
         return current
 
-    async def page(self, page: Page) -> Page | None:
-        """The page after every `on_page`; None when one says not to read it. Raises `HookFailed`."""
+    async def run_on_page(self, page: Response) -> Response | None:
+        """The page after every `on_page`; None when one says not to read it. Raises `HookFailedError`."""
         current = page
         for name, hooks in self._hooks:
-            if hooks.on_page:
+            if hooks.has_on_page:
                 try:
-                    changed = await hooks.page(current)
+                    changed = await hooks.on_page(current)
                 except Exception as error:
                     raise self._failed(name, "on_page", error) from error
                 if changed is None:
@@ -72,16 +72,16 @@ class HookedPage:
                 current = changed
         return current
 
-    async def items(self, items: Sequence[Item], page: Page) -> tuple[Item, ...]:
-        """The items after every `on_item`, without those dropped. Raises `HookFailed`."""
+    async def run_on_item(self, items: Sequence[Item], page: Response) -> tuple[Item, ...]:
+        """The items after every `on_item`, without those dropped. Raises `HookFailedError`."""
         current = list(items)
         for name, hooks in self._hooks:
-            if hooks.on_item and current:
+            if hooks.has_on_item and current:
                 kept: list[Item] = []
                 changes = 0
                 for number, item in enumerate(current):
                     try:
-                        changed = await hooks.item(item, page)
+                        changed = await hooks.on_item(item, page)
                         changes += isinstance(changed, Item) and changed != item
                     except Exception as error:
                         raise self._failed(
@@ -95,17 +95,17 @@ class HookedPage:
         return tuple(current)
 
     def _note(self, name: str, method: str, text: str) -> None:
-        self.notes.append(HookNote(f"{name} {method} {text}"))
+        self.results.append(HookResult(f"{name} {method} {text}"))
 
-    def _failed(self, name: str, method: str, error: Exception, place: str = "") -> HookFailed:
+    def _failed(self, name: str, method: str, error: Exception, place: str = "") -> HookFailedError:
         frames = traceback.extract_tb(error.__traceback__)
         where = f" ({Path(frames[-1].filename).name} line {frames[-1].lineno})" if frames else ""
         told = f"{name} {method} raises{place}{where}: {type(error).__name__}: {error}"
-        self.notes.append(HookNote(f"{told}; a crawl records the page as failed", failed=True))
-        return HookFailed(told)
+        self.results.append(HookResult(f"{told}; a crawl records the page as failed", failed=True))
+        return HookFailedError(told)
 
 
-def _changes(before: Request | Page, after: Request | Page) -> str:
+def _changes(before: Request | Response, after: Request | Response) -> str:
     """Which parts a hook changed."""
     if type(before) is not type(after):
         return f"returns a {type(after).__name__}"

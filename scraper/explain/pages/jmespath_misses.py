@@ -9,23 +9,23 @@ from typing import Any
 from scraper.report.text.sanitize import clean
 
 KEYS_SHOWN = 8
-MEMBERS_READ = 50
+MAX_MEMBERS_READ = 50
 """Members of a list whose keys are looked at."""
-KEYS_READ = 1_000
+MAX_KEYS_READ = 1_000
 VALUE_CHARS = 40
-GENERIC = "its parts may be there, but the expression as a whole gives nothing"
+NO_EXPLANATION = "its parts may be there, but the expression as a whole gives nothing"
 Node = Mapping[str, Any]
 
 
-def json_misses(value: Any, text: str) -> list[str]:
+def jmespath_misses(value: Any, text: str) -> list[str]:
     """Why `text`, which is JMESPath, finds nothing in `value`."""
     import jmespath
     from jmespath.exceptions import JMESPathError
 
     try:
-        return [_Search().why(jmespath.compile(text).parsed, value, "") or GENERIC]
+        return [_Search().explain(jmespath.compile(text).parsed, value, "") or NO_EXPLANATION]
     except (JMESPathError, ValueError, RecursionError):
-        return [GENERIC]
+        return [NO_EXPLANATION]
 
 
 class _Search:
@@ -36,7 +36,7 @@ class _Search:
 
         self._interpreter = TreeInterpreter()
 
-    def why(self, node: Node, value: Any, place: str) -> str | None:
+    def explain(self, node: Node, value: Any, place: str) -> str | None:
         """What is missing for `node` at `value`, which stands at `place`; None when nothing can be said."""
         match node["type"]:
             case "field":
@@ -58,7 +58,7 @@ class _Search:
         for node in nodes:
             found = self._find(node, value)
             if _is_nothing(found):
-                return self.why(node, value, place) or (f"{_at(place)} is empty" if value in ([], {}) else None)
+                return self.explain(node, value, place) or (f"{_at(place)} is empty" if value in ([], {}) else None)
             place, value = _joined(place, node), found
         return f"{_at(place.removesuffix('[]'))} is an empty list" if value == [] else None
 
@@ -66,7 +66,7 @@ class _Search:
         left, right = node["children"][:2]
         members = self._find(left, value)
         if members is None:
-            return self.why(left, value, place)
+            return self.explain(left, value, place)
         place = _joined(place, left)
         if node["type"] == "value_projection":
             members = list(members.values()) if isinstance(members, dict) else members
@@ -82,7 +82,7 @@ class _Search:
                 more = self._about_filter(condition, members)
                 return f"{told}; {more}" if more else told
             members = kept
-        return self.why(right, _merged(members), place.removesuffix("[]") + "[]")
+        return self.explain(right, _merged(members), place.removesuffix("[]") + "[]")
 
     def _about_filter(self, condition: Node, members: list[Any]) -> str | None:
         if condition["type"] != "comparator":
@@ -90,9 +90,9 @@ class _Search:
         left, right = condition["children"]
         if left["type"] == "literal":
             left, right = right, left
-        values = [found for one in members[:MEMBERS_READ] if (found := self._find(left, one)) is not None]
+        values = [found for one in members[:MAX_MEMBERS_READ] if (found := self._find(left, one)) is not None]
         if not values:
-            return self.why(left, _merged(members), "a member")
+            return self.explain(left, _merged(members), "a member")
         shown = dict.fromkeys(clean(str(found), VALUE_CHARS) for found in values if not isinstance(found, dict | list))
         return f"there it is: {', '.join(list(shown)[:KEYS_SHOWN])}" if shown else None
 
@@ -107,7 +107,7 @@ def _no_key(name: str, value: Any, place: str) -> str:
     if isinstance(value, dict):
         if name in value:
             return f"{_at(place)} has {name!r}, but it is {_kind(value[name])}"
-        keys = [key for key in list(value)[:KEYS_READ] if isinstance(key, str)]
+        keys = [key for key in list(value)[:MAX_KEYS_READ] if isinstance(key, str)]
         alike = get_close_matches(name.lower(), {key.lower(): key for key in keys}, n=3, cutoff=0.6)
         spelled = [key for key in keys if key.lower() in alike]
         shown = ", ".join(clean(key, VALUE_CHARS) for key in keys[:KEYS_SHOWN]) or "nothing"
@@ -127,13 +127,13 @@ def _no_member(index: int, value: Any, place: str) -> str:
 
 def _merged(members: list[Any]) -> Any:
     """One object with all keys of the members; the first member where they are none."""
-    objects = [one for one in members[:MEMBERS_READ] if isinstance(one, dict)]
+    objects = [one for one in members[:MAX_MEMBERS_READ] if isinstance(one, dict)]
     if not objects:
         return members[0]
     merged: dict[str, Any] = {}
     for one in objects:
-        for key, value in list(one.items())[:KEYS_READ]:
-            if merged.get(key) is None and len(merged) < KEYS_READ:
+        for key, value in list(one.items())[:MAX_KEYS_READ]:
+            if merged.get(key) is None and len(merged) < MAX_KEYS_READ:
                 merged[key] = value
     return merged
 

@@ -8,19 +8,19 @@ from collections.abc import Iterator, Sequence
 
 from scraper.report.text.sanitize import clean
 
-TEXT_CHARS = 50_000
+MAX_TEXT_CHARS = 50_000
 """How far into each text beginnings are looked for. A beginning that fails costs no more than the whole pattern did,
 which had to try it at every place."""
-MOST_TEXTS = 20
-MOST_BEGINNINGS = 200
-AROUND = 40
-LEAST = 2
+MAX_TEXTS = 20
+MAX_PREFIXES = 200
+CONTEXT_CHARS = 40
+MIN_MATCH_CHARS = 2
 """Characters that a beginning must find to say anything."""
 
 
 def regex_misses(texts: Sequence[str], pattern: str) -> list[str]:
     """Why `pattern`, which is right, is not found in any of `texts`."""
-    texts = [text[:TEXT_CHARS] for text in texts[:MOST_TEXTS]]
+    texts = [text[:MAX_TEXT_CHARS] for text in texts[:MAX_TEXTS]]
     if not any(texts):
         return ["there is no text to look in"]
     with warnings.catch_warnings():
@@ -32,17 +32,17 @@ def _told(texts: Sequence[str], pattern: str) -> str:
     for beginning, compiled in _beginnings(pattern):
         for text in texts:
             found = compiled.search(text)
-            if found is not None and len(found[0]) >= LEAST:
-                rest, seen = pattern[len(beginning) :], clean(found[0], AROUND)
-                then = clean(text[found.end() : found.end() + AROUND], AROUND)
+            if found is not None and len(found[0]) >= MIN_MATCH_CHARS:
+                rest, seen = pattern[len(beginning) :], clean(found[0], CONTEXT_CHARS)
+                then = clean(text[found.end() : found.end() + CONTEXT_CHARS], CONTEXT_CHARS)
                 return f"'{beginning}' finds {seen!r}, but then '{rest}' does not fit what follows: {then!r}"
-    begins = clean(next(text for text in texts if text)[:AROUND], AROUND)
+    begins = clean(next(text for text in texts if text)[:CONTEXT_CHARS], CONTEXT_CHARS)
     return f"nothing of it is found; the text begins: {begins!r}"
 
 
 def _beginnings(pattern: str) -> Iterator[tuple[str, re.Pattern[str]]]:
     """Beginnings of a pattern that are patterns themselves, the longest first."""
-    ends = range(len(pattern) - 1, 0, -max(1, len(pattern) // MOST_BEGINNINGS))
+    ends = range(len(pattern) - 1, 0, -max(1, len(pattern) // MAX_PREFIXES))
     for end in ends:
         if pattern[end] in "*+?{":  # what it repeats would be asked for once
             continue
@@ -56,5 +56,5 @@ def _without_case(texts: Sequence[str], pattern: str) -> Iterator[str]:
     if not pattern.startswith("(?"):
         for text in texts:
             if (found := re.search(pattern, text, re.IGNORECASE)) is not None and found[0]:
-                yield f"in other letters it is there: {clean(found[0], AROUND)!r}; (?i) before it takes both"
+                yield f"in other letters it is there: {clean(found[0], CONTEXT_CHARS)!r}; (?i) before it takes both"
                 return

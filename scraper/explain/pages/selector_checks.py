@@ -12,26 +12,26 @@ from typing import Any
 
 import orjson
 
-from scraper.explain.pages.css_probe import near_misses
-from scraper.explain.pages.jmespath_misses import json_misses
-from scraper.explain.pages.page_surface import Surface
+from scraper.explain.pages.css_probe import css_misses
+from scraper.explain.pages.jmespath_misses import jmespath_misses
+from scraper.explain.pages.parsed_page import ParsedPage
 from scraper.explain.pages.regex_misses import regex_misses
 from scraper.explain.pages.xpath_misses import xpath_misses
 from scraper.extract.rules.conditions import Condition, ConditionSettings
-from scraper.extract.rules.css_field import FieldSettings, ReadEnough, View, compile_regex
-from scraper.extract.rules.field_pipeline import plain
-from scraper.extract.rules.field_sources import source_of, within
-from scraper.extract.rules.follow_links import Follow, FollowSettings, NextSettings
-from scraper.extract.rules.optional_libraries import JsonPath, XPath
+from scraper.extract.rules.css_field import FieldSettings, PageContext, ReadBudgetExceeded, compile_regex
+from scraper.extract.rules.field_pipeline import to_text
+from scraper.extract.rules.field_sources import apply_jmespath, compile_source
+from scraper.extract.rules.follow_links import FollowRule, FollowSettings, NextSettings
+from scraper.extract.rules.optional_libraries import JmesPath, XPath
 from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.structured import everything, lenient_json, types_of
-from scraper.extract.rules.value_parsers import Refusal
-from scraper.extract.rules.xpath_select import XPathPlaces
+from scraper.extract.rules.structured import all_objects, parse_lenient_json, type_names
+from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.xpath_select import XPathSelector
 
-PLACES_READ = 1_000
+MAX_CONTEXTS_READ = 1_000
 """Elements or members of one rule in which its fields are looked for."""
-TEXTS_READ = 50
-DEPTH = 5
+MAX_TEXTS_READ = 50
+MAX_FIELD_DEPTH = 5
 """Objects inside objects that are looked into."""
 TYPES_SHOWN = 8
 ADDRESSES_SHOWN = 3
@@ -41,24 +41,24 @@ ADDRESSES_SHOWN = 3
 class SelectorCheck:
     """One expression of the config on this page: where it stands, what it is, and what it finds."""
 
-    where: str
+    config_path: str
     selector: str
     count: int
-    of: int | None = None
+    searched: int | None = None
     """With `each`: in how many of the places it was looked for."""
     hints: tuple[str, ...] = ()
 
 
-class Checker:
+class RuleChecker:
     """Checks the rules of a config on one page. `view` is the page as fields see it."""
 
-    def __init__(self, surface: Surface, view: View) -> None:
+    def __init__(self, surface: ParsedPage, view: PageContext) -> None:
         self._surface, self._view = surface, view
 
-    def rule(self, rule: RuleSettings, index: int) -> Iterator[SelectorCheck]:
-        """The expressions of one rule that is meant for the page. Raises `MissingExtra`."""
+    def check_rule(self, rule: RuleSettings, index: int) -> Iterator[SelectorCheck]:
+        """The expressions of one rule that is meant for the page. Raises `MissingExtraError`."""
         where = f"extract[{index}]"
-        self._view.begin()
+        self._view.reset_budget()
         try:
             places: Sequence[Any] = [self._view.root]
             selector = rule.each or rule.each_xpath or rule.each_json
@@ -67,10 +67,10 @@ class Checker:
                 yield SelectorCheck(f"{where}.each", selector, len(places), hints=hints)
             of = len(places) if selector is not None else None
             if places:
-                yield from self._inside(rule, places[:PLACES_READ], of and min(of, PLACES_READ), where)
+                yield from self._inside(rule, places[:MAX_CONTEXTS_READ], of and min(of, MAX_CONTEXTS_READ), where)
             if rule.next is not None:
                 yield from self._next(rule.next, f"{where}.next")
-        except ReadEnough as enough:
+        except ReadBudgetExceeded as enough:
             yield SelectorCheck(where, "all of it", 1, hints=(str(enough),))
 
     def _inside(self, rule: RuleSettings, places: Sequence[Any], of: int | None, where: str) -> Iterator[SelectorCheck]:
@@ -78,7 +78,7 @@ class Checker:
             if condition.field is None:
                 yield self._when(condition, places, f"{where}.when[{number}]")
         for field in rule.fields:
-            yield from self._field(field, places, of, f"{where}.fields.{field.name}", DEPTH)
+            yield from self._field(field, places, of, f"{where}.fields.{field.name}", MAX_FIELD_DEPTH)
         for number, follow in enumerate(rule.follow):
             yield from self._follow(follow, places, of, f"{where}.follow[{number}]")
 
@@ -86,10 +86,10 @@ class Checker:
         root = self._view.root
         found: Any
         if rule.each_json is not None:
-            found = JsonPath(rule.each_json, "each").all(root)
+            found = JmesPath(rule.each_json, "each").read_list(root)
         elif rule.each_xpath is not None:
-            found = XPathPlaces(rule.each_xpath, "each").find(root, self._view)
-            if isinstance(found, Refusal):
+            found = XPathSelector(rule.each_xpath, "each").find(root, self._view)
+            if isinstance(found, ParseFailure):
                 return (), (str(found),)
         else:
             found = root.css(rule.each)
@@ -99,7 +99,7 @@ class Checker:
     def _when(self, condition: ConditionSettings, places: Sequence[Any], where: str) -> SelectorCheck:
         text = condition.css or condition.xpath or condition.json or condition.regex or ""
         compiled = Condition(condition, where)
-        held = sum(1 for place in places if compiled.holds(place, self._view))
+        held = sum(1 for place in places if compiled.holds_at(place, self._view))
         hints: tuple[str, ...] = ()
         if not held:
             looked_for = FieldSettings(
@@ -116,23 +116,23 @@ class Checker:
         if field.links is not None or field.main_text is not None:
             return
         raw, alone = self._raw(field, places, where)
-        values = [found for found in raw if not isinstance(found, Refusal) and found]
+        values = [found for found in raw if not isinstance(found, ParseFailure) and found]
         expression = _expression(field)
         if expression is not None:
             count = len(values) if of is not None else sum(len(found) for found in values)
-            refused = next((str(found) for found in raw if isinstance(found, Refusal)), None)
+            refused = next((str(found) for found in raw if isinstance(found, ParseFailure)), None)
             hints = () if count else (refused,) if refused else self._misses(field, places)
             yield SelectorCheck(where, expression, count, of, hints)
         if field.json is not None and not alone and values:
-            raw = [within(JsonPath(field.json, where), found) for found in values]
-            kept = [found for found in raw if not isinstance(found, Refusal) and found]
+            raw = [apply_jmespath(JmesPath(field.json, where), found) for found in values]
+            kept = [found for found in raw if not isinstance(found, ParseFailure) and found]
             hints = () if kept else _misses_within(values, field.json)
             yield SelectorCheck(f"{where}.json", field.json, len(kept), len(values), hints)
             values = kept
         if field.regex is not None and expression != field.regex and values:
             yield _regex_check(field.regex, values, f"{where}.regex")
         if field.fields and values and depth:
-            inner = [place for found in values for place in found][:PLACES_READ]
+            inner = [place for found in values for place in found][:MAX_CONTEXTS_READ]
             for one in field.fields:
                 yield from self._field(one, inner, len(inner), f"{where}.{one.name}", depth - 1)
 
@@ -142,16 +142,16 @@ class Checker:
             if field.css is not None:
                 return [place.css(field.css) for place in places], False
             if field.xpath is not None:
-                path = XPathPlaces(field.xpath, where)
+                path = XPathSelector(field.xpath, where)
                 return [path.find(place, self._view) for place in places], False
             if field.json is not None:
-                return [within(JsonPath(field.json, where), [place]) for place in places], True
+                return [apply_jmespath(JmesPath(field.json, where), [place]) for place in places], True
             return [[place] for place in places], False
-        source = source_of(replace(field, many=True, fields=()), where)
+        source = compile_source(replace(field, many=True, fields=()), where)
         raw = [source.read(place, self._view) for place in places]
         if field.json is not None and _expression(field) == field.json:
-            path_to = JsonPath(field.json, where)
-            return [within(path_to, found) if isinstance(found, list) else found for found in raw], True
+            path_to = JmesPath(field.json, where)
+            return [apply_jmespath(path_to, found) if isinstance(found, list) else found for found in raw], True
         return raw, False
 
     def _misses(self, field: FieldSettings, places: Sequence[Any]) -> tuple[str, ...]:
@@ -163,13 +163,13 @@ class Checker:
             tree = XPath(field.xpath, "xpath").parse(first.html or "") if hasattr(first, "html") else None
             return tuple(xpath_misses(tree, field.xpath)) if tree is not None else ("there are no elements",)
         if field.structured:
-            names = sorted({name for thing in everything(self._view) for name in types_of(thing)})
+            names = sorted({name for thing in all_objects(self._view) for name in type_names(thing)})
             return (f"the page has {', '.join(names[:TYPES_SHOWN])}" if names else "the page has nothing of the kind",)
         if field.json is not None:
-            return tuple(json_misses(first if len(places) == 1 else list(places), _in_all(field.json, places)))
+            return tuple(jmespath_misses(first if len(places) == 1 else list(places), _in_all(field.json, places)))
         if field.regex is not None:
             whole = first is self._view.root
-            texts = [self._surface.text] if whole else [_markup(place) for place in places[:TEXTS_READ]]
+            texts = [self._surface.text] if whole else [_markup(place) for place in places[:MAX_TEXTS_READ]]
             return tuple(regex_misses(texts, field.regex))
         return (f"the element has no {field.attr!r}",) if field.attr else ()
 
@@ -181,11 +181,11 @@ class Checker:
         if there and field.table:
             return (f"it is there, but it is a <{there[0].tag}>, not a table with rows",)
         if there and field.attr:
-            names = sorted({name for element in there[:TEXTS_READ] for name in element.attributes})
+            names = sorted({name for element in there[:MAX_TEXTS_READ] for name in element.attributes})
             return (f"none of them has the attribute {field.attr!r}; they have: {', '.join(names) or 'none'}",)
         if places[0] is not self._view.root and (elsewhere := len(document.tree.css(field.css))):
             return (f"it is on the page {elsewhere}x, but not inside what `each` selects",)
-        return tuple(near_misses(document, field.css, self._surface.vocabulary))
+        return tuple(css_misses(document, field.css, self._surface.names))
 
     def _follow(
         self, follow: FollowSettings, places: Sequence[Any], of: int | None, where: str
@@ -195,14 +195,14 @@ class Checker:
             bare = replace(bare, css="a[href]")
         yield from self._field(replace(bare, type="url"), places, of, where, 0)
         if follow.match is not None:
-            everywhere = Follow(replace(follow, match=None, carry=()))
-            found = [href for place in places for href in everywhere.addresses(place, self._view)]
+            everywhere = FollowRule(replace(follow, match=None, carry=()))
+            found = [href for place in places for href in everywhere.find_urls(place, self._view)]
             pattern = compile_regex(follow.match, where)
             count = sum(1 for href in found if pattern.search(href))
             hints: tuple[str, ...] = ()
             if not count:
                 hints = (f"none of the addresses, which begin: {', '.join(found[:ADDRESSES_SHOWN])}",)
-                hints += tuple(regex_misses(found[:TEXTS_READ], follow.match))
+                hints += tuple(regex_misses(found[:MAX_TEXTS_READ], follow.match))
             if found:  # else it has been told that there are none
                 yield SelectorCheck(f"{where}.match", follow.match, count, len(found), hints)
 
@@ -212,7 +212,7 @@ class Checker:
         css = "link[rel~=next i], a[rel~=next i]" if way.rel else way.css
         field = FieldSettings("next", css=css, xpath=way.xpath, json=way.json or way.cursor, type="url")
         for check in self._field(field, [self._view.root], None, where, 0):
-            linked = way.rel and any("next" in text for text in self._surface.page.headers.get_all("link"))
+            linked = way.rel and any("next" in text for text in self._surface.response.headers.get_all("link"))
             if not check.count and linked:
                 continue
             yield replace(check, hints=(*check.hints, "on the last page that is so")) if not check.count else check
@@ -225,7 +225,7 @@ def _expression(field: FieldSettings) -> str | None:
     source = field.css or field.xpath
     if source is not None:
         return source
-    return field.json or (field.regex if not field.on_markup else None)
+    return field.json or (field.regex if not field.reads_element else None)
 
 
 def _in_all(path: str, places: Sequence[Any]) -> str:
@@ -235,19 +235,19 @@ def _in_all(path: str, places: Sequence[Any]) -> str:
 def _misses_within(values: Sequence[Any], path: str) -> tuple[str, ...]:
     """Why `path` finds nothing in JSON that stands in texts, or in objects."""
     first = values[0][0]
-    value = lenient_json(first) if isinstance(first, str) else first
-    return ("the text is not JSON",) if value is None else tuple(json_misses(value, path))
+    value = parse_lenient_json(first) if isinstance(first, str) else first
+    return ("the text is not JSON",) if value is None else tuple(jmespath_misses(value, path))
 
 
 def _regex_check(pattern: str, values: Sequence[Any], where: str) -> SelectorCheck:
     compiled = compile_regex(pattern, where)
-    count = sum(1 for found in values if any(compiled.search(_plain(value)) for value in found[:TEXTS_READ]))
-    texts = [_plain(value) for found in values[:TEXTS_READ] for value in found[:TEXTS_READ]]
+    count = sum(1 for found in values if any(compiled.search(_plain(value)) for value in found[:MAX_TEXTS_READ]))
+    texts = [_plain(value) for found in values[:MAX_TEXTS_READ] for value in found[:MAX_TEXTS_READ]]
     return SelectorCheck(where, pattern, count, len(values), () if count else tuple(regex_misses(texts, pattern)))
 
 
 def _plain(value: Any) -> str:
-    return value[:50_000] if isinstance(value, str) else plain(value)[:50_000]
+    return value[:50_000] if isinstance(value, str) else to_text(value)[:50_000]
 
 
 def _markup(place: Any) -> str:

@@ -14,15 +14,15 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from scraper.errors import ExtractError
-from scraper.extract.rules.field_sources import lxml_text
+from scraper.extract.rules.field_sources import lxml_visible_text
 from scraper.extract.rules.optional_libraries import XPath
-from scraper.extract.rules.value_parsers import Refusal
+from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.report.text.sanitize import clean
 
 MAX_STEPS = 40
-NODES_READ = 200
+MAX_NODES_READ = 200
 """Elements at which a step fails that are looked at."""
-INSIDE_READ = 5_000
+MAX_DESCENDANTS_READ = 5_000
 """Elements in them that are counted by name."""
 NAMES_SHOWN = 8
 VALUE_CHARS = 40
@@ -33,17 +33,17 @@ _COMPARED = re.compile(
 )
 
 
-class Step(NamedTuple):
+class LocationStep(NamedTuple):
     """One step: `lead` is `/`, `//` or nothing, `axis` with its colons, `test` the name or `text()`, `conditions`."""
 
-    lead: str
+    slashes: str
     axis: str
-    test: str
-    conditions: tuple[str, ...]
+    node_test: str
+    predicates: tuple[str, ...]
 
-    def written(self, conditions: int | None = None) -> str:
+    def to_xpath(self, conditions: int | None = None) -> str:
         """The step as text, with as many of its conditions as asked for."""
-        return self.lead + self.axis + self.test + "".join(f"[{one}]" for one in self.conditions[:conditions])
+        return self.slashes + self.axis + self.node_test + "".join(f"[{one}]" for one in self.predicates[:conditions])
 
 
 def xpath_misses(tree: Any, text: str) -> list[str]:
@@ -53,13 +53,13 @@ def xpath_misses(tree: Any, text: str) -> list[str]:
         inner = wrapped[1]
     hints: list[str] = []
     for path in islice(_split(inner, "|"), 5):
-        steps = steps_of(path.strip())
+        steps = parse_steps(path.strip())
         if steps is not None:
             hints += _first_failure(tree, steps)
     return hints or ["its parts may be there, but the expression as a whole selects nothing"]
 
 
-def steps_of(path: str) -> list[Step] | None:
+def parse_steps(path: str) -> list[LocationStep] | None:
     """The steps of a location path; None for an expression that is none."""
     pieces = list(islice(_steps(path), MAX_STEPS + 1))
     steps = []
@@ -68,58 +68,60 @@ def steps_of(path: str) -> list[Step] | None:
         axis, colons, name = test.rpartition("::")
         if not re.fullmatch(r"@?[\w.*:-]*(?:\(\))?", test.strip()) or not test.strip():
             return None
-        steps.append(Step(lead, axis + colons, name.strip(), tuple(conditions)))
+        steps.append(LocationStep(lead, axis + colons, name.strip(), tuple(conditions)))
     return steps or None
 
 
-def _first_failure(tree: Any, steps: Sequence[Step]) -> list[str]:
+def _first_failure(tree: Any, steps: Sequence[LocationStep]) -> list[str]:
     before, nodes = "", [tree]
     for number, step in enumerate(steps):
-        found = _find(tree, before + step.written())
+        found = _find(tree, before + step.to_xpath())
         if found is None:
             return []
         if not found:
             reached = [f"{before!r} is there {len(nodes)}x"] if number and before != "." else []
             return [*reached, *_why(tree, before, nodes, step)]
-        before, nodes = before + step.written(), found
+        before, nodes = before + step.to_xpath(), found
     return []
 
 
-def _why(tree: Any, before: str, nodes: Sequence[Any], step: Step) -> Iterator[str]:
+def _why(tree: Any, before: str, nodes: Sequence[Any], step: LocationStep) -> Iterator[str]:
     """What is there where `step` finds nothing."""
-    bare = _find(tree, before + step.written(0))
+    bare = _find(tree, before + step.to_xpath(0))
     if bare:
-        for count in range(1, len(step.conditions) + 1):
-            if not _find(tree, before + step.written(count)):
-                left = _find(tree, before + step.written(count - 1)) or []
-                condition = step.conditions[count - 1]
-                yield f"{step.written(count - 1)!r} is there {len(left)}x, but none meets [{condition}]"
+        for count in range(1, len(step.predicates) + 1):
+            if not _find(tree, before + step.to_xpath(count)):
+                left = _find(tree, before + step.to_xpath(count - 1)) or []
+                condition = step.predicates[count - 1]
+                yield f"{step.to_xpath(count - 1)!r} is there {len(left)}x, but none meets [{condition}]"
                 yield from _about_condition(left, condition)
                 return
-    elements = [node for node in nodes[:NODES_READ] if hasattr(node, "attrib")]
-    if step.test.startswith("@") or step.axis == "attribute::":
-        name = step.test.lstrip("@")
+    elements = [node for node in nodes[:MAX_NODES_READ] if hasattr(node, "attrib")]
+    if step.node_test.startswith("@") or step.axis == "attribute::":
+        name = step.node_test.lstrip("@")
         yield f"none has the attribute {name!r}" + _instead(name, Counter(_attributes(elements)))
-    elif step.test == "text()":
+    elif step.node_test == "text()":
         inside = Counter(_tags(child for node in elements for child in node.iterdescendants() if _own_text(child)))
         yield "there is no text directly in it" + (f"; it is in: {_counted(inside)}" if inside else "")
     else:
-        whole = f"{step.lead or ''}{step.axis}*"
+        whole = f"{step.slashes or ''}{step.axis}*"
         there = Counter(_tags(_find(tree, before + whole) or []))
-        where = "anywhere in it" if step.lead == "//" else "directly in it" if not step.axis else f"on its {step.axis}"
+        where = (
+            "anywhere in it" if step.slashes == "//" else "directly in it" if not step.axis else f"on its {step.axis}"
+        )
         if not before:
-            where = "on this page" if step.lead == "//" else "at the top"
-        yield f"no {step.test!r} {where}" + _instead(step.test, there)
+            where = "on this page" if step.slashes == "//" else "at the top"
+        yield f"no {step.node_test!r} {where}" + _instead(step.node_test, there)
 
 
 def _about_condition(nodes: Sequence[Any], condition: str) -> Iterator[str]:
-    elements = [node for node in nodes[:NODES_READ] if hasattr(node, "attrib")]
+    elements = [node for node in nodes[:MAX_NODES_READ] if hasattr(node, "attrib")]
     asked = _COMPARED.fullmatch(condition)
     if asked is None or not elements:
         return
     name, value = asked["name"], asked["value"]
     if name is None:
-        values = Counter(text for node in elements if (text := lxml_text(node)[:200]))
+        values = Counter(text for node in elements if (text := lxml_visible_text(node)[:200]))
     else:
         values = Counter(str(node.attrib[name])[:200] for node in elements if name in node.attrib)
     if not values and name is not None:
@@ -156,11 +158,11 @@ def _find(tree: Any, text: str) -> list[Any] | None:
         found = XPath(text, "xpath").read(tree)
     except ExtractError:
         return None
-    return None if isinstance(found, Refusal) else [one for one in found if one is not False and one != ""]
+    return None if isinstance(found, ParseFailure) else [one for one in found if one is not False and one != ""]
 
 
 def _tags(nodes: Iterable[Any]) -> Iterator[str]:
-    return (node.tag for node in islice(nodes, INSIDE_READ) if isinstance(getattr(node, "tag", None), str))
+    return (node.tag for node in islice(nodes, MAX_DESCENDANTS_READ) if isinstance(getattr(node, "tag", None), str))
 
 
 def _attributes(elements: Iterable[Any]) -> Iterator[str]:

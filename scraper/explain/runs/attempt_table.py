@@ -7,15 +7,15 @@ from typing import Any
 
 from scraper.model import Request
 from scraper.report.text.formatting import latency_text
-from scraper.sinks.records import try_record
+from scraper.sinks.records import attempt_record
 
-Row = dict[str, Any]
+AttemptRow = dict[str, Any]
 """One try as in a record's `tries`: attempt, at, status, error, detail, elapsed_ms, wait_s (None: it was the last)."""
 
 HEADINGS = ("#", "when", "what", "took", "next")
 
 
-def tries_of(record: Mapping[str, Any]) -> list[Row]:
+def attempts_of_record(record: Mapping[str, Any]) -> list[AttemptRow]:
     """The tries that a record of pages.jsonl tells of, its own at the end; none when the first one was the only one."""
     told = record.get("tries")
     rows = [row for row in told if isinstance(row, dict)] if isinstance(told, list) else []
@@ -34,12 +34,12 @@ def tries_of(record: Mapping[str, Any]) -> list[Row]:
     return [*rows, last]
 
 
-def tries_so_far(request: Request) -> list[Row]:
+def attempts_of_request(request: Request) -> list[AttemptRow]:
     """The tries of a request that waits for the next one."""
-    return [try_record(one, request) for one in request.tries]
+    return [attempt_record(one, request) for one in request.failed_attempts]
 
 
-def table(rows: Sequence[Row]) -> Iterator[str]:
+def table_lines(rows: Sequence[AttemptRow]) -> Iterator[str]:
     """`rows` as lines of aligned columns, headings first; nothing when there are none."""
     if not rows:
         return
@@ -49,7 +49,7 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
 
 
-def _cells(row: Row) -> tuple[str, str, str, str, str]:
+def _cells(row: AttemptRow) -> tuple[str, str, str, str, str]:
     took, wait = row.get("elapsed_ms"), row.get("wait_s")
     return (
         str(row.get("attempt") or "?"),
@@ -60,7 +60,7 @@ def _cells(row: Row) -> tuple[str, str, str, str, str]:
     )
 
 
-def _what(row: Row) -> str:
+def _what(row: AttemptRow) -> str:
     error, detail = row.get("error"), str(row.get("detail") or "")
     text = str(row.get("status") or "?") if not error else detail if error == "http" else f"{error}: {detail}"
     where = row.get("url")

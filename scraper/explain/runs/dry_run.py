@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scraper.events import Event, RobotsFetched, Warned
-from scraper.report.stats import Words
+from scraper.report.stats import BoundedCounter
 
 if TYPE_CHECKING:
     from scraper.model import Request, Result
     from scraper.politeness.host_gate import GateSettings
 
-SITEMAPS_SHOWN = 20
-REFUSED_SEEDS = 20
+MAX_SITEMAPS_SHOWN = 20
+MAX_REFUSED_SEEDS = 20
 """Seeds that were not asked for and are named with the reason."""
-RULES_COUNTED = 1_000
+MAX_RULES_COUNTED = 1_000
 """Lines of robots.txt that are counted on their own."""
-GUESSED = ("/sitemap.xml", "/sitemap_index.xml", "/sitemap.txt")
+USUAL_SITEMAP_PATHS = ("/sitemap.xml", "/sitemap_index.xml", "/sitemap.txt")
 """Usual places of sitemaps: that nothing is there is not worth a line."""
 
 
@@ -30,43 +30,43 @@ class HostPlan:
     whether its robots.txt has been read.
     """
 
-    known: int = 0
+    waiting: int = 0
     refused: int = 0
     in_sitemaps: int = 0
     delay: float = 0.0
-    seconds: float = 0.0
-    answers: int = 0
+    response_seconds: float = 0.0
+    responses: int = 0
     robots_known: bool = False
 
-    def pace(self, settings: GateSettings) -> float:
+    def seconds_per_url(self, settings: GateSettings) -> float:
         """Seconds a URL takes at least: the pause between starts, or the answer where few may be under way at once."""
-        answer = self.seconds / self.answers if self.answers else 0.0
+        answer = self.response_seconds / self.responses if self.responses else 0.0
         return max(self.delay, answer / settings.concurrency if settings.concurrency else 0.0)
 
-    def allowed(self, settings: GateSettings) -> int:
+    def requestable(self, settings: GateSettings) -> int:
         """URLs that may be asked for, within the host's own page limit."""
-        return self.known if settings.max_pages is None else min(self.known, settings.max_pages)
+        return self.waiting if settings.max_pages is None else min(self.waiting, settings.max_pages)
 
 
 @dataclass(slots=True)
-class Plan:
+class CrawlPlan:
     """What a dry run found: the seeds' answers, the sitemaps', what waits by host, what robots.txt said by origin."""
 
     seed_count: int = 0
     seeds: list[Result] = field(default_factory=list)
-    seeds_refused: list[tuple[str, str]] = field(default_factory=list)
+    seeds_without_response: list[tuple[str, str]] = field(default_factory=list)
     """Seeds that gave no answer: address, and where the redirect leads or the rule that decided."""
     sitemaps: list[tuple[str, str]] = field(default_factory=list)
-    """The first `SITEMAPS_SHOWN` that answered or should have: address, and what came of it."""
+    """The first `MAX_SITEMAPS_SHOWN` that answered or should have: address, and what came of it."""
     sitemap_count: int = 0
     hosts: dict[str, HostPlan] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
-    refusals: Words = field(default_factory=lambda: Words(RULES_COUNTED))
+    robots_refusals: BoundedCounter = field(default_factory=lambda: BoundedCounter(MAX_RULES_COUNTED))
     """URLs by the origin and the line of robots.txt that refuses them."""
     robots: dict[str, RobotsFetched] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
-    def watch(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Take what is worth telling of the run."""
         if isinstance(event, RobotsFetched):
             self.robots[event.origin] = event
@@ -77,44 +77,46 @@ class Plan:
         """The host's entry."""
         return self.hosts.setdefault(name, HostPlan())
 
-    def answered(self, result: Result) -> None:
+    def add_response_time(self, result: Result) -> None:
         """Note how long an answer took."""
         host = self.host(result.request.url.host)
-        host.seconds += result.outcome.elapsed
-        host.answers += 1
+        host.response_seconds += result.outcome.elapsed
+        host.responses += 1
 
-    def page(self, result: Result) -> None:
+    def add_page(self, result: Result) -> None:
         """Take a page that was asked for: a seed, or where seeds were refused, what the budget had left."""
         if result.request.parent is None:
             self.seeds.append(result)
         else:
-            self.host(result.request.url.host).known += 1
+            self.host(result.request.url.host).waiting += 1
 
-    def sitemap(self, result: Result) -> None:
+    def add_sitemap(self, result: Result) -> None:
         """Note how many URLs in scope a sitemap names, and of which hosts."""
-        if result.status == 404 and result.request.url.target in GUESSED:
+        if result.status == 404 and result.request.url.target in USUAL_SITEMAP_PATHS:
             return
-        named = [link.url.host for link in result.harvest.links if link.denied is None and link.kind != "sitemap"]
+        named = [link.url.host for link in result.extraction.links if link.denied is None and link.kind != "sitemap"]
         for host in named:
             self.host(host).in_sitemaps += 1
         self.sitemap_count += 1
-        if len(self.sitemaps) < SITEMAPS_SHOWN:
+        if len(self.sitemaps) < MAX_SITEMAPS_SHOWN:
             answer = f"{result.status or result.error}, {len(named):,} URLs in scope"
             self.sitemaps.append((result.request.url.href, answer))
 
-    def waits(self, request: Request, refused_by: str | None, delay: float) -> None:
+    def add_waiting(self, request: Request, refused_by: str | None, delay: float) -> None:
         """Count one URL that is known and was not asked for."""
         robots = self.robots.get(request.url.origin)
         if refused_by is None and robots is not None and robots.outcome == "unreachable":
             refused_by = f"robots.txt, which cannot be read: {robots.detail}"
-        if request.parent is None and request.hops and len(self.seeds_refused) < REFUSED_SEEDS:
+        if request.parent is None and request.redirects and len(self.seeds_without_response) < MAX_REFUSED_SEEDS:
             why = f": {refused_by}" if refused_by else ""
-            self.seeds_refused.append((request.requested, f"redirects to {request.url.href}, not asked for{why}"))
+            self.seeds_without_response.append(
+                (request.requested, f"redirects to {request.url.href}, not asked for{why}")
+            )
         host = self.host(request.url.host)
         host.delay = delay
         host.robots_known = host.robots_known or request.url.origin in self.robots
         if refused_by is None:
-            host.known += 1
+            host.waiting += 1
         else:
             host.refused += 1
-            self.refusals.add(f"{request.url.origin} {refused_by}")
+            self.robots_refusals.add(f"{request.url.origin} {refused_by}")

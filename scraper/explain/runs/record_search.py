@@ -17,18 +17,18 @@ import orjson
 from scraper.model import Url
 from scraper.urls.canonicalize import KeyRules
 
-PAGES, ITEMS, SKIPPED = "pages.jsonl", "items.jsonl", "skipped.jsonl"
-CHAIN = 20
+PAGES_FILE, ITEMS_FILE, SKIPPED_FILE = "pages.jsonl", "items.jsonl", "skipped.jsonl"
+MAX_CHAIN_URLS = 20
 """Steps back to the seed that are looked up; each is a pass over pages.jsonl."""
 ITEMS_SHOWN = 3
-ENTRIES = 100
+MAX_RECORDS = 100
 """Records of one URL that are looked at: it may have been posted to with many contents."""
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Traces:
+class UrlRecords:
     """What the record files hold about one URL.
 
     `record` is its own record, or the one among several (of POSTs with different contents) that is meant; `others` are
@@ -38,18 +38,18 @@ class Traces:
     """
 
     record: Record | None = None
-    same: tuple[str, ...] = ()
-    same_record: Record | None = None
-    led_to: Record | None = None
-    chain: tuple[str, ...] = ()
-    left: Record | None = None
+    same_key_urls: tuple[str, ...] = ()
+    same_key_record: Record | None = None
+    redirect_record: Record | None = None
+    found_via: tuple[str, ...] = ()
+    skip_record: Record | None = None
     items: tuple[Record, ...] = ()
-    others: tuple[Record, ...] = ()
+    other_records: tuple[Record, ...] = ()
 
 
-def read_records(path: Path, holding: str) -> Iterator[Record]:
-    """The records of a JSON-lines file in whose line `holding` stands. A file that is not there has none."""
-    needle = orjson.dumps(holding)[1:-1]
+def read_records(path: Path, containing: str) -> Iterator[Record]:
+    """The records of a JSON-lines file in whose line `containing` stands. A file that is not there has none."""
+    needle = orjson.dumps(containing)[1:-1]
     try:
         with path.open("rb") as file:
             for line in file:
@@ -68,7 +68,7 @@ def parse_record(line: bytes) -> Record | None:
     return record if isinstance(record, dict) else None
 
 
-def trace(folder: Path, url: Url, keys: KeyRules, body: str | None = None) -> Traces:
+def search_records(folder: Path, url: Url, keys: KeyRules, body: str | None = None) -> UrlRecords:
     """Look for `url` in the files of `folder`; with `body` for a POST of something that holds this text.
 
     Without it a GET is meant, where there is one, else the latest POST.
@@ -77,10 +77,10 @@ def trace(folder: Path, url: Url, keys: KeyRules, body: str | None = None) -> Tr
     head = url.href.partition("?")[0]
     get: Record | None = None
     held: Record | None = None
-    posts: deque[Record] = deque(maxlen=ENTRIES)
+    posts: deque[Record] = deque(maxlen=MAX_RECORDS)
     led_to: Record | None = None
     same: dict[str, Record] = {}
-    for record in read_records(folder / PAGES, head):
+    for record in read_records(folder / PAGES_FILE, head):
         answered, asked = record.get("url"), record.get("requested_url")
         if url.href in (answered, asked):
             text = posted_text(record)
@@ -91,23 +91,23 @@ def trace(folder: Path, url: Url, keys: KeyRules, body: str | None = None) -> Tr
                 held = record if body is not None and body in text else held
         elif any(hop.get("url") == url.href for hop in record.get("redirects") or ()):
             led_to = record
-        elif isinstance(answered, str) and keys.key(answered) == url.key and len(same) < CHAIN:
+        elif isinstance(answered, str) and keys.key(answered) == url.key and len(same) < MAX_CHAIN_URLS:
             same[answered] = record
     own = held if body is not None else get or (posts[-1] if posts else None)
     others = tuple(record for record in (get, *posts) if record is not None and record is not own)
     same_record = next(iter(same.values()), None)
     found = own or led_to or same_record
-    left = next((skip for skip in read_records(folder / SKIPPED, head) if skip.get("url") == url.href), None)
+    left = next((skip for skip in read_records(folder / SKIPPED_FILE, head) if skip.get("url") == url.href), None)
     parent = found.get("parent") if found else left.get("parent") if left else None
     items = []
     # Items have the page's URL alone: of several answers of one URL nobody can tell whose they are.
     if found is not None and found.get("items") and not others:
-        for item in read_records(folder / ITEMS, head):
+        for item in read_records(folder / ITEMS_FILE, head):
             if item.get("url") == found.get("url"):
                 items.append(item)
             if len(items) >= ITEMS_SHOWN:
                 break
-    return Traces(own, tuple(same), same_record, led_to, chain_of(folder, parent), left, tuple(items), others)
+    return UrlRecords(own, tuple(same), same_record, led_to, referrer_chain(folder, parent), left, tuple(items), others)
 
 
 def posted_text(record: Record) -> str | None:
@@ -117,12 +117,12 @@ def posted_text(record: Record) -> str | None:
     return str(record.get("body", "")) if was_post else None
 
 
-def chain_of(folder: Path, parent: str | None) -> tuple[str, ...]:
-    """`parent` and the pages before it, back to a seed, at most `CHAIN`."""
+def referrer_chain(folder: Path, parent: str | None) -> tuple[str, ...]:
+    """`parent` and the pages before it, back to a seed, at most `MAX_CHAIN_URLS`."""
     chain: list[str] = []
-    while parent and parent not in chain and len(chain) < CHAIN:
+    while parent and parent not in chain and len(chain) < MAX_CHAIN_URLS:
         chain.append(parent)
-        found = (r for r in read_records(folder / PAGES, parent) if r.get("url") == parent)
+        found = (r for r in read_records(folder / PAGES_FILE, parent) if r.get("url") == parent)
         record = next(found, None)
         parent = record.get("parent") if record else None
     return tuple(chain)

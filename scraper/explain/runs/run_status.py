@@ -20,23 +20,23 @@ from scraper.config.reading.yaml import read_yaml
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import politeness_settings
 from scraper.errors import ConfigError
-from scraper.explain.runs.record_search import PAGES, parse_record
-from scraper.frontier.inspect import RunCounts, StateReader, working_pid
+from scraper.explain.runs.record_search import PAGES_FILE, parse_record
+from scraper.frontier.inspect import RunCounts, RunInspector, running_pid
 from scraper.politeness.host_gate import GateSettings, HostGate
 from scraper.report.stats import is_failure
-from scraper.report.text.eta import Pace, time_left
+from scraper.report.text.eta import HostEstimate, time_left
 
-HOSTS_LOOKED_AT = 200
+MAX_HOSTS_READ = 200
 """Hosts whose gates are restored: those with most waiting and most settled."""
 TAIL_BYTES = 256 * 1024
-RATE_SECONDS = 60.0
+RATE_WINDOW_SECONDS = 60.0
 """How far back the present rate looks."""
-CONFIG_COPY = Path(".scrape") / "config.yaml"
+CONFIG_COPY_PATH = Path(".scrape") / "config.yaml"
 GATE_NOTE = "gate"
 
 
 @dataclass(frozen=True, slots=True)
-class HostStanding:
+class HostStatus:
     """One host: URLs by state; `delay` is seconds between starts, `ready_at` the next instant (epoch seconds)."""
 
     host: str
@@ -46,12 +46,12 @@ class HostStanding:
     delay: float
     breaker: str
     ready_at: float
-    why: str
-    ended: str
+    wait_reason: str
+    gave_up_reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunStatus:
     """A run as it stands. `rate` is pages a second of late, `eta` seconds, both None when they cannot be told."""
 
     folder: Path
@@ -59,8 +59,8 @@ class Standing:
     state: str
     pid: int | None
     counts: RunCounts
-    hosts: tuple[HostStanding, ...]
-    host_count: int
+    hosts: tuple[HostStatus, ...]
+    total_hosts: int
     max_pages: int | None
     rate: float | None
     eta: float | None
@@ -82,7 +82,7 @@ class Standing:
         """URLs queued or delayed."""
         return self.counts.queued + self.counts.delayed
 
-    def values(self) -> dict[str, Any]:
+    def to_json_values(self) -> dict[str, Any]:
         """The standing as plain values: what `scrape status --json` prints."""
         return {
             "name": self.name,
@@ -106,21 +106,21 @@ class Standing:
                     "delay_s": round(h.delay, 3),
                     "breaker": h.breaker,
                     "next_in_s": None if h.ready_at == math.inf else round(max(0.0, h.ready_at - self.now), 1),
-                    "why": h.why or h.ended,
+                    "why": h.wait_reason or h.gave_up_reason,
                 }
                 for h in self.hosts
             },
-            "other_hosts": self.host_count - len(self.hosts),
+            "other_hosts": self.total_hosts - len(self.hosts),
         }
 
 
-def kept_config(folder: Path) -> CrawlConfig | None:
+def read_saved_config(folder: Path) -> CrawlConfig | None:
     """The name, limits and politeness that the latest session of the run in `folder` had, or None.
 
     The rest of its config is left out: passwords are not kept, and variables may not be set here.
     """
     try:
-        values = read_yaml((folder / CONFIG_COPY).read_text("utf-8"), CONFIG_COPY.name).value
+        values = read_yaml((folder / CONFIG_COPY_PATH).read_text("utf-8"), CONFIG_COPY_PATH.name).value
         if not isinstance(values, dict):
             return None
         needed = {key: values[key] for key in ("name", "limits", "politeness") if key in values}
@@ -129,23 +129,23 @@ def kept_config(folder: Path) -> CrawlConfig | None:
         return None
 
 
-def standing(folder: Path, now: float) -> Standing:
+def read_run_status(folder: Path, now: float) -> RunStatus:
     """How the run in `folder` stands at `now` (epoch seconds). Raises `FrontierError` when it holds none."""
-    config = kept_config(folder)
-    with StateReader(folder) as state:
+    config = read_saved_config(folder)
+    with RunInspector(folder) as state:
         counts = state.counts()
         names = _foremost(counts)
         hosts = tuple(_host(state, name, counts, config, now) for name in names)
-    pid = working_pid(folder)
-    rate = recent_rate(folder / PAGES, now) if pid is not None else None
+    pid = running_pid(folder)
+    rate = recent_rate(folder / PAGES_FILE, now) if pid is not None else None
     limit = config.limits.max_pages if config else None
     word = "at work" if pid is not None else _ended(folder, counts)
     every = len(counts.hosts.keys() | counts.waiting.keys())
     name = config.name if config else folder.name
     left = None if limit is None else max(0, limit - sum(counts.outcomes.values()))
-    paces = [Pace(h.waiting, h.delay, h.ready_at - now, bool(h.ended)) for h in hosts]
+    paces = [HostEstimate(h.waiting, h.delay, h.ready_at - now, bool(h.gave_up_reason)) for h in hosts]
     eta = time_left(counts.queued + counts.delayed, left, rate, paces) if pid is not None else None
-    return Standing(folder, name, word, pid, counts, hosts, every, limit, rate, eta, now)
+    return RunStatus(folder, name, word, pid, counts, hosts, every, limit, rate, eta, now)
 
 
 def recent_rate(pages: Path, now: float) -> float | None:
@@ -160,7 +160,7 @@ def recent_rate(pages: Path, now: float) -> float | None:
     instants = []
     for line in lines[1 if size > TAIL_BYTES else 0 :]:
         at = _instant((parse_record(line) or {}).get("fetched_at"))
-        if at is not None and now - at <= RATE_SECONDS:
+        if at is not None and now - at <= RATE_WINDOW_SECONDS:
             instants.append(at)
     if len(instants) < 2:
         return None
@@ -177,25 +177,25 @@ def _instant(text: object) -> float | None:
 def _foremost(counts: RunCounts) -> list[str]:
     totals = {host: sum(tally.values()) for host, tally in counts.hosts.items()}
     names = counts.hosts.keys() | counts.waiting.keys()
-    return heapq.nlargest(HOSTS_LOOKED_AT, names, key=lambda h: (counts.waiting.get(h, 0), totals.get(h, 0), h))
+    return heapq.nlargest(MAX_HOSTS_READ, names, key=lambda h: (counts.waiting.get(h, 0), totals.get(h, 0), h))
 
 
-def _host(state: StateReader, name: str, counts: RunCounts, config: CrawlConfig | None, now: float) -> HostStanding:
+def _host(state: RunInspector, name: str, counts: RunCounts, config: CrawlConfig | None, now: float) -> HostStatus:
     settings = politeness_settings(config).for_host(name) if config else GateSettings()
-    note = state.notes(name).get(GATE_NOTE)
-    gate = HostGate.restore(settings, name, note) if note is not None else HostGate(settings, name)
+    note = state.host_state(name).get(GATE_NOTE)
+    gate = HostGate.from_json(settings, name, note) if note is not None else HostGate(settings, name)
     tally = counts.hosts.get(name, {})
     failed = sum(n for word, n in tally.items() if is_failure(word))
-    return HostStanding(
+    return HostStatus(
         name,
         counts.waiting.get(name, 0),
         sum(tally.values()) - failed,
         failed,
-        gate.delay,
-        gate.breaker,
+        gate.delay_seconds,
+        gate.breaker_state,
         gate.ready_at(),
-        gate.why(now),
-        gate.ended,
+        gate.wait_reason(now),
+        gate.gave_up_reason,
     )
 
 

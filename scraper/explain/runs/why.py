@@ -15,29 +15,29 @@ from typing import NamedTuple
 
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import politeness_settings, robots_settings
-from scraper.engine.host_registry import is_page_word
-from scraper.explain.runs.record_search import Traces, posted_text, trace
-from scraper.frontier.inspect import STATE_FILE, Queued, RunCounts, StateReader, working_pid
+from scraper.engine.host_registry import counts_as_page
+from scraper.explain.runs.record_search import UrlRecords, posted_text, search_records
+from scraper.frontier.inspect import STATE_FILE, QueuedRequest, RunCounts, RunInspector, running_pid
 from scraper.model import OutOfScope, Skip, Url
 from scraper.politeness.host_gate import HostGate
 from scraper.politeness.robots_cache import RobotsEntry, RobotsVerdict
-from scraper.politeness.rule import span
+from scraper.politeness.rule import format_duration
 from scraper.report.text.formatting import instant_text
-from scraper.sinks.records import shown_body
+from scraper.sinks.records import abbreviate_body
 from scraper.urls.canonicalize import KeyRules
-from scraper.urls.scope import Scope, Step
+from scraper.urls.scope import RuleVerdict, Scope
 
 GATE_NOTE = "gate"
 ROBOTS_NOTE = "robots "
-WAIVED = ("scope.allow", "scope.max_depth")
+WAIVED_FOR_FILES = ("scope.allow", "scope.max_depth")
 """Rules about pages, which do not bind files fetched along the way."""
 
 
 class Decision(NamedTuple):
     """The one reason: a word, and the sentence that goes with it."""
 
-    word: str
-    text: str
+    reason: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +58,24 @@ class RunFacts:
 
     folder: Path
     counts: RunCounts
-    traces: Traces
+    records: UrlRecords
     pid: int | None = None
     skip: Skip | None = None
-    queued: Queued | None = None
+    queued: QueuedRequest | None = None
     known: bool = False
     gate: HostGate | None = None
     robots: RobotsEntry | None = None
-    also: tuple[Queued, ...] = ()
-    body: str | None = None
+    other_queued: tuple[QueuedRequest, ...] = ()
+    body_text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class UrlFacts:
     """All that is known about one URL. `depth` is None where only the seeds' distance could tell."""
 
     url: Url
     config: CrawlConfig
-    scope: tuple[Step, ...]
+    scope: tuple[RuleVerdict, ...]
     depth: int | None = None
     is_file: bool = False
     robots: RobotsFact | None = None
@@ -83,30 +83,32 @@ class Facts:
     is_seed: bool = field(default=False)
 
 
-def run_facts(folder: Path, url: Url, config: CrawlConfig, keys: KeyRules, body: str | None = None) -> RunFacts | None:
+def read_run_facts(
+    folder: Path, url: Url, config: CrawlConfig, keys: KeyRules, body: str | None = None
+) -> RunFacts | None:
     """What the run in `folder` knows about `url`, or None when there is no run; `body` as for `trace`.
 
     Raises `FrontierError`.
     """
     if not (folder / STATE_FILE).is_file():
         return None
-    with StateReader(folder) as state:
-        notes = state.notes(url.host)
+    with RunInspector(folder) as state:
+        notes = state.host_state(url.host)
         gate = None
         if GATE_NOTE in notes:
-            gate = HostGate.restore(politeness_settings(config).for_host(url.host), url.host, notes[GATE_NOTE])
+            gate = HostGate.from_json(politeness_settings(config).for_host(url.host), url.host, notes[GATE_NOTE])
         note = notes.get(ROBOTS_NOTE + url.origin)
-        robots = RobotsEntry.from_note(note, robots_settings(config).token) if note is not None else None
-        waiting = state.queued(url)
-        traces, queued = _meant(waiting, trace(folder, url, keys, body), body)
+        robots = RobotsEntry.from_json(note, robots_settings(config).product_token) if note is not None else None
+        waiting = state.find_queued(url)
+        traces, queued = _meant(waiting, search_records(folder, url, keys, body), body)
         return RunFacts(
             folder,
             state.counts(),
             traces,
-            working_pid(folder),
-            state.skip(url),
+            running_pid(folder),
+            state.find_skip(url),
             queued,
-            state.knows(url),
+            state.is_known(url),
             gate,
             robots,
             tuple(other for other in waiting if other is not queued),
@@ -114,41 +116,47 @@ def run_facts(folder: Path, url: Url, config: CrawlConfig, keys: KeyRules, body:
         )
 
 
-def _meant(waiting: Sequence[Queued], traces: Traces, body: str | None) -> tuple[Traces, Queued | None]:
+def _meant(
+    waiting: Sequence[QueuedRequest], traces: UrlRecords, body: str | None
+) -> tuple[UrlRecords, QueuedRequest | None]:
     """What is meant of several requests to one URL: a record or one that waits, a GET before any POST."""
     record = traces.record
     if body is not None:
-        held = (one for one in waiting if one.request.content is not None and body in shown_body(one.request.content))
+        held = (
+            one for one in waiting if one.request.content is not None and body in abbreviate_body(one.request.content)
+        )
         return traces, None if record is not None else next(held, None)
     first = next(iter(waiting), None)
     if record is None:
         return traces, first
     if first is not None and first.request.content is None and posted_text(record) is not None:
-        return replace(traces, record=None, others=(*traces.others, record)), first
+        return replace(traces, record=None, other_records=(*traces.other_records, record)), first
     return traces, None
 
 
-def depth_in(run: RunFacts | None) -> int | None:
+def recorded_depth(run: RunFacts | None) -> int | None:
     """How many links the run found the URL away from a seed, when it is known."""
     if run is None:
         return None
     if run.queued is not None:
         return run.queued.request.depth
-    record = run.traces.record or run.traces.led_to or run.traces.same_record
+    record = run.records.record or run.records.redirect_record or run.records.same_key_record
     return int(record["depth"]) if record and isinstance(record.get("depth"), int) else None
 
 
-def judge_scope(scope: Scope, config: CrawlConfig, url: Url, depth: int | None) -> tuple[tuple[Step, ...], bool]:
+def explain_scope(
+    scope: Scope, config: CrawlConfig, url: Url, depth: int | None
+) -> tuple[tuple[RuleVerdict, ...], bool]:
     """What every rule of the scope says, and whether the URL counts as a file to fetch along the way."""
     is_file = any(re.search(pattern, url.href) for pattern in config.files.match)
     steps = []
     for step in scope.explain(url, depth or 0):
-        waived = is_file and step.verdict == "rejects" and step.rule.startswith(WAIVED)
-        steps.append(Step(step.rule, "waived (a file)" if waived else step.verdict))
+        waived = is_file and step.verdict == "rejects" and step.rule.startswith(WAIVED_FOR_FILES)
+        steps.append(RuleVerdict(step.rule, "waived (a file)" if waived else step.verdict))
     return tuple(steps), is_file
 
 
-def decide(facts: Facts, now: float) -> Decision:
+def decide(facts: UrlFacts, now: float) -> Decision:
     """The one reason that decides; `now` is epoch seconds."""
     run = facts.run
     if run is not None and (decision := _happened(facts, run, now)) is not None:
@@ -168,10 +176,10 @@ def decide(facts: Facts, now: float) -> Decision:
     return Decision("not_found", "nothing forbids it, but no page, sitemap or seed of this run has named it")
 
 
-def _happened(facts: Facts, run: RunFacts, now: float) -> Decision | None:
-    traces, url = run.traces, facts.url
-    if run.body is not None and run.queued is None and traces.record is None:
-        return Decision("not_found", f"nothing that was posted to it holds {run.body!r:.60}")
+def _happened(facts: UrlFacts, run: RunFacts, now: float) -> Decision | None:
+    traces, url = run.records, facts.url
+    if run.body_text is not None and run.queued is None and traces.record is None:
+        return Decision("not_found", f"nothing that was posted to it holds {run.body_text!r:.60}")
     if (record := traces.record) is not None:
         if record.get("duplicate_of"):
             return Decision("duplicate", f"it redirects to {record['duplicate_of']}, which has a record of its own")
@@ -181,41 +189,41 @@ def _happened(facts: Facts, run: RunFacts, now: float) -> Decision | None:
         if record.get("url") != url.href:
             return Decision("redirected", f"it was asked for and led to {record['url']} ({record.get('status')})")
         return Decision("fetched", f"it was asked for and answered {record.get('status')}")
-    if traces.led_to is not None:
-        return Decision("redirected", f"it is a step on the way to {traces.led_to['url']}")
+    if traces.redirect_record is not None:
+        return Decision("redirected", f"it is a step on the way to {traces.redirect_record['url']}")
     if run.queued is not None:
         return _waits(run, run.queued, now)
-    if traces.same:
-        return Decision("same", f"same as {traces.same[0]}, which was asked for: they share the key {url.key}")
+    if traces.same_key_urls:
+        return Decision("same", f"same as {traces.same_key_urls[0]}, which was asked for: they share the key {url.key}")
     if run.skip is not None:
         return Decision(run.skip.reason, run.skip.rule)
-    if traces.left is not None:
-        return Decision(str(traces.left.get("reason")), str(traces.left.get("rule")))
+    if traces.skip_record is not None:
+        return Decision(str(traces.skip_record.get("reason")), str(traces.skip_record.get("rule")))
     return None
 
 
-def _waits(run: RunFacts, queued: Queued, now: float) -> Decision:
-    left = run.traces.left
+def _waits(run: RunFacts, queued: QueuedRequest, now: float) -> Decision:
+    left = run.records.skip_record
     if left is not None and run.pid is None:
         return Decision(str(left.get("reason")), str(left.get("rule")))
     if queued.due is not None and queued.due > now:
         tried = queued.request.attempt + queued.request.slowdowns
         return Decision("waiting", f"it failed {tried} times and is asked again at {instant_text(queued.due)}")
     gate = run.gate
-    held = (gate.ended or gate.why(now)) if gate is not None else ""
+    held = (gate.gave_up_reason or gate.wait_reason(now)) if gate is not None else ""
     if held:
         return Decision("waiting", f"it waits for its host: {held}")
     when = "its turn" if run.pid is not None else "the run to be resumed"
     return Decision("waiting", f"it waits for {when}")
 
 
-def _budget(facts: Facts, run: RunFacts) -> str | None:
+def _budget(facts: UrlFacts, run: RunFacts) -> str | None:
     limits = facts.config.limits
-    pages = sum(n for word, n in run.counts.outcomes.items() if is_page_word(word))
+    pages = sum(n for word, n in run.counts.outcomes.items() if counts_as_page(word))
     if limits.max_pages is not None and pages >= limits.max_pages:
         return f"limits.max_pages: {limits.max_pages}"
-    if run.gate is not None and run.gate.spent:
-        return run.gate.why(0.0)
+    if run.gate is not None and run.gate.budget_used:
+        return run.gate.wait_reason(0.0)
     return None
 
 
@@ -223,9 +231,9 @@ def _scope_word(rule: str) -> str:
     return "trap" if rule.startswith("traps") else "depth" if rule.startswith("scope.max_depth") else "scope"
 
 
-def robots_source(entry: RobotsEntry, now: float) -> str:
+def robots_source_text(entry: RobotsEntry, now: float) -> str:
     """When the rules were read, in words."""
-    return f"the run's copy, {span(max(0.0, now - entry.fetched_at))} old, {entry.detail}"
+    return f"the run's copy, {format_duration(max(0.0, now - entry.fetched_at))} old, {entry.detail}"
 
 
 def not_a_url(found: OutOfScope) -> Decision:

@@ -6,21 +6,21 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from typing import Any
 
-from scraper.engine.host_registry import is_page_word
-from scraper.explain.runs.attempt_table import Row, table, tries_of, tries_so_far
+from scraper.engine.host_registry import counts_as_page
+from scraper.explain.runs.attempt_table import AttemptRow, attempts_of_record, attempts_of_request, table_lines
 from scraper.explain.runs.record_search import posted_text
-from scraper.explain.runs.why import Facts, RunFacts, decide
+from scraper.explain.runs.why import RunFacts, UrlFacts, decide
 from scraper.model import Request
 from scraper.report.text.formatting import bytes_text, instant_text
-from scraper.sinks.records import shown_body
+from scraper.sinks.records import abbreviate_body
 
-OTHERS_SHOWN = 5
+MAX_OTHERS_SHOWN = 5
 """Further requests to one URL that are listed."""
-OTHER_CHARS = 60
+OTHER_BODY_CHARS = 60
 """Characters of what each of them posted."""
 
 
-def lines(facts: Facts, now: float) -> Iterator[tuple[str, str]]:
+def fact_lines(facts: UrlFacts, now: float) -> Iterator[tuple[str, str]]:
     """The facts as pairs of a label and a text, in the order of the rules; the last one is the reason."""
     url = facts.url
     yield "canonical", url.href
@@ -39,40 +39,40 @@ def lines(facts: Facts, now: float) -> Iterator[tuple[str, str]]:
     else:
         yield "run", f"none in {facts.config.output.folder}"
     decision = decide(facts, now)
-    yield "reason", f"{decision.word}: {decision.text}"
+    yield "reason", f"{decision.reason}: {decision.detail}"
 
 
-def _run_lines(facts: Facts, run: RunFacts, now: float) -> Iterator[tuple[str, str]]:
-    traces, limits = run.traces, facts.config.limits
+def _run_lines(facts: UrlFacts, run: RunFacts, now: float) -> Iterator[tuple[str, str]]:
+    traces, limits = run.records, facts.config.limits
     yield "run", f"{run.folder}" + (f", process {run.pid} is at work" if run.pid else "")
     host = facts.url.host
     settled, here = (
-        sum(count for word, count in outcomes.items() if is_page_word(word))
+        sum(count for word, count in outcomes.items() if counts_as_page(word))
         for outcomes in (run.counts.outcomes, run.counts.hosts.get(host, {}))
     )
     most, most_here = limits.max_pages or "no limit", limits.max_pages_per_host or "no limit"
     yield "budget", f"{settled:,} pages settled of {most}; {here:,} of {host} of {most_here}"
-    for same in traces.same:
+    for same in traces.same_key_urls:
         yield "dedupe", f"same key as {same}"
-    if run.gate is not None and (held := run.gate.ended or run.gate.why(now)):
+    if run.gate is not None and (held := run.gate.gave_up_reason or run.gate.wait_reason(now)):
         yield "host", held
-    if traces.chain:
-        yield "found on", " < ".join(traces.chain)
-    record = traces.record or traces.led_to or traces.same_record
+    if traces.found_via:
+        yield "found on", " < ".join(traces.found_via)
+    record = traces.record or traces.redirect_record or traces.same_key_record
     if record is not None:
         yield from _record_lines(record)
     if run.queued is not None:
         request = run.queued.request
         yield "found on", request.parent or "it is a seed"
         if request.content is not None:
-            yield "posted", shown_body(request.content)
+            yield "posted", abbreviate_body(request.content)
         yield "attempts", f"{request.attempt} failed, {request.slowdowns} asked to come later"
     if run.skip is not None and record is None:
         if run.skip.parent is None:
             yield "found on", "it is a seed"
         yield "skipped", f"{run.skip.reason}: {run.skip.rule}"
     yield from _others(run)
-    yield from zip(chain(["tries"], repeat("")), table(tries_in(facts)), strict=False)
+    yield from zip(chain(["tries"], repeat("")), table_lines(attempts_of(facts)), strict=False)
     for item in traces.items:
         fields = ", ".join(f"{name}={value!r:.60}" for name, value in item.items() if name != "url")
         yield "item", fields
@@ -80,34 +80,39 @@ def _run_lines(facts: Facts, run: RunFacts, now: float) -> Iterator[tuple[str, s
 
 def _others(run: RunFacts) -> Iterator[tuple[str, str]]:
     """Further requests to the URL: it was posted to, with other contents."""
-    told = [(_asked(record), f": {record.get('status') or record.get('error')}") for record in run.traces.others]
-    told += [(_ways(one.request), " waits") for one in run.also]
-    for way, fate in told[:OTHERS_SHOWN]:
+    told = [
+        (_asked(record), f": {record.get('status') or record.get('error')}") for record in run.records.other_records
+    ]
+    told += [(_ways(one.request), " waits") for one in run.other_queued]
+    for way, fate in told[:MAX_OTHERS_SHOWN]:
         yield "also asked", way + fate
-    if len(told) > OTHERS_SHOWN:
-        yield "also asked", f"and {len(told) - OTHERS_SHOWN} more; --body TEXT asks about the one that holds the text"
+    if len(told) > MAX_OTHERS_SHOWN:
+        yield (
+            "also asked",
+            f"and {len(told) - MAX_OTHERS_SHOWN} more; --body TEXT asks about the one that holds the text",
+        )
 
 
 def _asked(record: dict[str, object]) -> str:
     text = posted_text(record)
-    return "GET" if text is None else f"POST {text:.{OTHER_CHARS}}".rstrip()
+    return "GET" if text is None else f"POST {text:.{OTHER_BODY_CHARS}}".rstrip()
 
 
 def _ways(request: Request) -> str:
-    return "GET" if request.content is None else f"POST {shown_body(request.content):.{OTHER_CHARS}}".rstrip()
+    return "GET" if request.content is None else f"POST {abbreviate_body(request.content):.{OTHER_BODY_CHARS}}".rstrip()
 
 
-def tries_in(facts: Facts) -> list[Row]:
+def attempts_of(facts: UrlFacts) -> list[AttemptRow]:
     """Every try of the URL that is known, when there was more than one: of its record, or of the request that waits."""
     if facts.run is None:
         return []
-    record = facts.run.traces.record or facts.run.traces.led_to
+    record = facts.run.records.record or facts.run.records.redirect_record
     if record is not None:
-        return tries_of(record)
-    return tries_so_far(facts.run.queued.request) if facts.run.queued is not None else []
+        return attempts_of_record(record)
+    return attempts_of_request(facts.run.queued.request) if facts.run.queued is not None else []
 
 
-def values(facts: Facts, now: float) -> dict[str, Any]:
+def facts_as_json(facts: UrlFacts, now: float) -> dict[str, Any]:
     """The facts as plain values: what `scrape why --json` prints."""
     run, decision, robots = facts.run, decide(facts, now), facts.robots
     return {
@@ -121,9 +126,9 @@ def values(facts: Facts, now: float) -> dict[str, Any]:
         if robots is None or robots.verdict is None
         else {"decision": robots.verdict.decision, "rule": robots.verdict.rule, "source": robots.source},
         "run": None if run is None else _run_values(run),
-        "tries": tries_in(facts),
-        "reason": decision.word,
-        "detail": decision.text,
+        "tries": attempts_of(facts),
+        "reason": decision.reason,
+        "detail": decision.detail,
     }
 
 
@@ -132,9 +137,9 @@ def _run_values(run: RunFacts) -> dict[str, Any]:
     return {
         "folder": str(run.folder),
         "pid": run.pid,
-        "record": run.traces.record or run.traces.led_to,
-        "same": list(run.traces.same),
-        "found_on": list(run.traces.chain),
+        "record": run.records.record or run.records.redirect_record,
+        "same": list(run.records.same_key_urls),
+        "found_on": list(run.records.found_via),
         "waiting": None
         if queued is None
         else {
@@ -144,8 +149,9 @@ def _run_values(run: RunFacts) -> dict[str, Any]:
             "told_to_wait": queued.request.slowdowns,
             "parent": queued.request.parent,
         },
-        "others": [_asked(record) for record in run.traces.others] + [_ways(one.request) for one in run.also],
-        "items": list(run.traces.items),
+        "others": [_asked(record) for record in run.records.other_records]
+        + [_ways(one.request) for one in run.other_queued],
+        "items": list(run.records.items),
     }
 
 

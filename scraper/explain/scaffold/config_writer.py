@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scraper.explain.scaffold.feeds_and_sitemaps import Lead
+from scraper.explain.scaffold.feeds_and_sitemaps import FeedLink
 from scraper.explain.scaffold.propose_rules import Proposal
-from scraper.explain.scaffold.rule_draft import line, written
+from scraper.explain.scaffold.rule_draft import to_yaml, yaml_line
 from scraper.model import Url
 from scraper.report.text.sanitize import clean
 
-FIRST_PAGES = 200
+FIRST_MAX_PAGES = 200
 """The page limit of a new config: a first look."""
-SITEMAPS_TOLD = 5
+MAX_SITEMAPS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class SiteFacts:
     """What is known around the page that was looked at.
 
     `url` is the page's own, `asked` what the user named (the page itself, or a feed or sitemap that names it: then
@@ -26,21 +26,21 @@ class Around:
     """
 
     url: Url
-    asked: Url
+    requested: Url
     file_name: str = "config.yaml"
-    leads: tuple[Lead, ...] = ()
-    through: Lead | None = None
+    feeds: tuple[FeedLink, ...] = ()
+    listed_by: FeedLink | None = None
     robots_sitemaps: tuple[str, ...] | None = None
-    sitemap: Lead | None = None
+    sitemap: FeedLink | None = None
     crawl_delay: float | None = None
 
 
-def write_config(proposal: Proposal, around: Around) -> str:
+def write_config(proposal: Proposal, site_facts: SiteFacts) -> str:
     """The config as text. It loads, and its rules find on the page what was found."""
-    return "\n".join(_lines(proposal, around)) + "\n"
+    return "\n".join(_lines(proposal, site_facts)) + "\n"
 
 
-def _lines(proposal: Proposal, around: Around) -> Iterator[str]:
+def _lines(proposal: Proposal, around: SiteFacts) -> Iterator[str]:
     shown = clean(around.url.href, 300)
     yield f"# Guessed from {shown}: read it, change it, then"
     yield f"#   scrape validate {clean(around.file_name)}"
@@ -50,19 +50,21 @@ def _lines(proposal: Proposal, around: Around) -> Iterator[str]:
     yield from _seeds(around)
     yield ""
     yield "scope:"
-    yield line("  mode: host", f"every page of {around.asked.host}; prefix stays below the seed's folder")
-    if around.url.host != around.asked.host:
+    yield yaml_line("  mode: host", f"every page of {around.requested.host}; prefix stays below the seed's folder")
+    if around.url.host != around.requested.host:
         host = around.url.host.partition(":")[0]
-        yield line(f"  hosts: {written([host])}", "where its pages are")
+        yield yaml_line(f"  hosts: {to_yaml([host])}", "where its pages are")
     yield ""
     yield "limits:"
-    yield line(f"  max_pages: {FIRST_PAGES}", "a first look; raise it, or leave it out, when the items are right")
+    yield yaml_line(
+        f"  max_pages: {FIRST_MAX_PAGES}", "a first look; raise it, or leave it out, when the items are right"
+    )
     yield ""
     if around.crawl_delay:
         yield f"# robots.txt asks for {around.crawl_delay:g} s between requests, and gets it."
     yield from _sitemaps(around)
     yield ""
-    yield from (f"# {clean(text, 300)}" for text in proposal.told)
+    yield from (f"# {clean(text, 300)}" for text in proposal.comments)
     if proposal.drafts:
         yield "extract:"
         for draft in proposal.drafts:
@@ -71,35 +73,37 @@ def _lines(proposal: Proposal, around: Around) -> Iterator[str]:
         yield "# Nothing on this page makes an item: no rules. Links are followed, pages are recorded."
 
 
-def _seeds(around: Around) -> Iterator[str]:
+def _seeds(around: SiteFacts) -> Iterator[str]:
     yield "seeds:"
-    if around.through is not None:
-        address = written({"sitemap": around.asked.href})
-        yield line(f"  - {address}", f"{around.through.told}; it says what to ask for")
+    if around.listed_by is not None:
+        address = to_yaml({"sitemap": around.requested.href})
+        yield yaml_line(f"  - {address}", f"{around.listed_by.description}; it says what to ask for")
     else:
-        yield f"  - {written(around.asked.href)}"
-    for lead in around.leads:
-        seed = written({"sitemap": lead.url.href})
-        usable = lead.problem is None and lead.url.host == around.asked.host
-        if usable and lead.count:
-            yield line(f"  - {seed}", f"{lead.told}; its entries are pages to ask for, too")
+        yield f"  - {to_yaml(around.requested.href)}"
+    for lead in around.feeds:
+        seed = to_yaml({"sitemap": lead.url.href})
+        usable = lead.problem is None and lead.url.host == around.requested.host
+        if usable and lead.url_count:
+            yield yaml_line(f"  - {seed}", f"{lead.description}; its entries are pages to ask for, too")
         elif usable:
-            yield line(f"  # - {seed}", f"{lead.told}; uncomment it to ask for its entries, too")
+            yield yaml_line(f"  # - {seed}", f"{lead.description}; uncomment it to ask for its entries, too")
         elif lead.problem is None:
-            yield line(f"  # - {seed}", f"{lead.told}; of another host, which would then be in scope")
+            yield yaml_line(f"  # - {seed}", f"{lead.description}; of another host, which would then be in scope")
         else:
-            yield f"  # {clean(lead.url.href, 300)}: {clean(lead.told, 200)}"
+            yield f"  # {clean(lead.url.href, 300)}: {clean(lead.description, 200)}"
 
 
-def _sitemaps(around: Around) -> Iterator[str]:
+def _sitemaps(around: SiteFacts) -> Iterator[str]:
     named = around.robots_sitemaps
     if named:
-        yield line("sitemaps: auto", f"robots.txt names {len(named)}; off leaves them alone")
-        yield from (f"#   {clean(address, 300)}" for address in named[:SITEMAPS_TOLD])
-        if len(named) > SITEMAPS_TOLD:
-            yield f"#   and {len(named) - SITEMAPS_TOLD} more"
+        yield yaml_line("sitemaps: auto", f"robots.txt names {len(named)}; off leaves them alone")
+        yield from (f"#   {clean(address, 300)}" for address in named[:MAX_SITEMAPS_SHOWN])
+        if len(named) > MAX_SITEMAPS_SHOWN:
+            yield f"#   and {len(named) - MAX_SITEMAPS_SHOWN} more"
     elif around.sitemap is not None and around.sitemap.problem is None:
-        yield line("sitemaps: auto", f"at the usual place, {clean(around.sitemap.url.target)}: {around.sitemap.told}")
+        yield yaml_line(
+            "sitemaps: auto", f"at the usual place, {clean(around.sitemap.url.target)}: {around.sitemap.description}"
+        )
     else:
         none = "robots.txt names none" if named is not None else "robots.txt was not asked for"
-        yield line("sitemaps: auto", f"{none}; the usual places are looked at")
+        yield yaml_line("sitemaps: auto", f"{none}; the usual places are looked at")

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from scraper.extract.rules.value_parsers import Refusal, parse_date, parse_decimal
+from scraper.extract.rules.value_parsers import ParseFailure, parse_date, parse_decimal
 
-MONEY = re.compile(r"[€£$¥]|\b(?:EUR|GBP|USD|CHF|JPY)\b")
-WORDS = (
+MONEY_SIGN = re.compile(r"[€£$¥]|\b(?:EUR|GBP|USD|CHF|JPY)\b")
+FIELD_WORDS = (
     *("price", "title", "name", "author", "date", "rating", "image", "cover", "thumb", "description", "summary"),
     *("availability", "stock", "category", "tag", "sku", "brand", "location", "company", "salary", "views", "score"),
 )
-TAG_NAMES = {"img": "image", "a": "link", "time": "date", "p": "text", "li": "entry", "td": "cell"}
-TAG_NAMES |= {f"h{n}": "title" for n in range(1, 7)}
+NAME_BY_TAG = {"img": "image", "a": "link", "time": "date", "p": "text", "li": "entry", "td": "cell"}
+NAME_BY_TAG |= {f"h{n}": "title" for n in range(1, 7)}
 
 
-def distinct(name: str, taken: set[str]) -> str:
+def unique_name(name: str, taken: set[str]) -> str:
     """`name`, changed where a field of an item cannot have it or one in `taken` has it; it is then taken, too."""
     name = "address" if name == "url" else name  # every item has the page's url already
     number, free = 1, name
@@ -27,7 +27,7 @@ def distinct(name: str, taken: set[str]) -> str:
     return free
 
 
-def snake(text: str) -> str:
+def snake_case(text: str) -> str:
     """A name of any writing (`datePublished`, `x-y`) in small letters and underscores."""
     return re.sub(r"\W+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)).strip("_").lower()[:40] or "value"
 
@@ -39,7 +39,7 @@ def field_name(css: str | None, attr: str | None) -> str:
     if prop := re.search(r"\[itemprop=([\w-]+)\]", css):
         if prop[1] == "url":
             return "link" if attr == "href" else "title"
-        return snake(prop[1])
+        return snake_case(prop[1])
     last = css.split()[-1]
     classes = re.findall(r"\.([\w-]+)", last) or re.findall(r"\.([\w-]+)", css)
     tag = last.split(".")[0]
@@ -47,7 +47,7 @@ def field_name(css: str | None, attr: str | None) -> str:
         return "link"
     for text in classes:
         parts = re.split(r"[-_]+", text.lower())
-        for word in WORDS:
+        for word in FIELD_WORDS:
             if word in parts or word + "s" in parts:
                 return word
     if classes and tag not in ("img", "a"):
@@ -55,10 +55,10 @@ def field_name(css: str | None, attr: str | None) -> str:
     if cell := re.match(r"t[dh]:nth-child\((\d+)\)", css):
         return f"column_{cell[1]}"
     if tag in ("a", "span", "b", "strong") and len(css.split()) > 1:
-        tag = css.split()[0] if css.split()[0] in TAG_NAMES and css.split()[0] != "li" else tag
+        tag = css.split()[0] if css.split()[0] in NAME_BY_TAG and css.split()[0] != "li" else tag
     if tag == "a":
         return "title"  # the text of a link says what it leads to
-    return TAG_NAMES.get(tag, tag or "value")
+    return NAME_BY_TAG.get(tag, tag or "value")
 
 
 def field_type(css: str | None, attr: str | None, values: Sequence[str]) -> str:
@@ -66,9 +66,9 @@ def field_type(css: str | None, attr: str | None, values: Sequence[str]) -> str:
     if attr in ("href", "src"):
         return "url"
     if attr == "datetime":
-        return "text" if any(isinstance(parse_date(value), Refusal) for value in values) else "date"
+        return "text" if any(isinstance(parse_date(value), ParseFailure) for value in values) else "date"
     if all(re.fullmatch(r"[0-9]{1,9}", value) for value in values):
         return "int"
-    costs = sum(MONEY.search(value) is not None for value in values) >= 0.8 * len(values) or "price" in (css or "")
-    numbers = [value for value in values if len(value) < 40 and not isinstance(parse_decimal(value), Refusal)]
+    costs = sum(MONEY_SIGN.search(value) is not None for value in values) >= 0.8 * len(values) or "price" in (css or "")
+    numbers = [value for value in values if len(value) < 40 and not isinstance(parse_decimal(value), ParseFailure)]
     return "decimal" if costs and len(numbers) >= 0.8 * len(values) else "text"

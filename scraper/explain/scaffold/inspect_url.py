@@ -12,73 +12,89 @@ from pathlib import Path
 import orjson
 
 from scraper.config.schema.crawl import CrawlConfig
-from scraper.explain.pages.page_request import Asker, Rules, Step, answer_text, asking, in_memory, stored_page
-from scraper.explain.scaffold.config_writer import Around
-from scraper.explain.scaffold.feeds_and_sitemaps import SITEMAP, Lead, feeds_of, read_lead
-from scraper.explain.scaffold.propose_rules import Sketch, sketch_html, sketch_json
-from scraper.extract.links.document import Document, parse, refresh_target
-from scraper.extract.page_extractor import is_html, is_json, is_text, page_text
-from scraper.model import Page, Url
-from scraper.urls.canonicalize import Base, canonicalise
+from scraper.explain.pages.page_request import (
+    PageFetcher,
+    RequestStep,
+    UrlRules,
+    open_page_fetcher,
+    outcome_text,
+    read_stored_page,
+    with_body_in_memory,
+)
+from scraper.explain.scaffold.config_writer import SiteFacts
+from scraper.explain.scaffold.feeds_and_sitemaps import USUAL_SITEMAP_PATH, FeedLink, find_feeds, read_feed
+from scraper.explain.scaffold.propose_rules import RuleIdeas, ideas_for_html, ideas_for_json
+from scraper.extract.links.document import Document, parse_document, refresh_target
+from scraper.extract.page_extractor import decode_page, is_html, is_json, is_text
+from scraper.model import Response, Url
+from scraper.urls.canonicalize import BaseUrl, canonicalize
 
-ENTRIES_TRIED = 3
+MAX_ENTRIES_TRIED = 3
 """Addresses of a feed or sitemap that are asked for until one answers."""
-NESTING = 2
+MAX_SITEMAP_DEPTH = 2
 """Sitemaps of sitemaps that are gone through."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class InspectedPage:
     """A page to make rules from, what is known around it, and what it looks like."""
 
-    page: Page
-    around: Around
-    sketch: Sketch
+    response: Response
+    site_facts: SiteFacts
+    ideas: RuleIdeas
 
 
 @dataclass(frozen=True, slots=True)
-class Blind:
+class UnreadablePage:
     """There is nothing to make rules from, and why."""
 
-    why: str
+    reason: str
 
 
-async def look(config: CrawlConfig, rules: Rules, url: Url, file: Path | None) -> Sight | Blind:
+async def inspect_url(
+    config: CrawlConfig, rules: UrlRules, url: Url, file: Path | None
+) -> InspectedPage | UnreadablePage:
     """Look at `url`, or at the stored page in `file` without asking anybody.
 
-    Raises `ScraperError` when the file cannot be read, `MissingExtra` when rules for the page cannot be read here.
+    Raises `ScraperError` when the file cannot be read, `MissingExtraError` when rules for the page cannot be read here.
     """
     if file is not None:
-        page = stored_page(file, url)
+        page = read_stored_page(file, url)
         named = _named_by(page)
         if named is not None:
-            return Blind(f"{file} is a {named.told}; rules are made from a page: give the address of one of them")
-        return _seen(page, Around(url, url))
-    async with asking(config, rules, url) as asker:
-        steps = await asker.ask(url)
+            return UnreadablePage(
+                f"{file} is a {named.description}; rules are made from a page: give the address of one of them"
+            )
+        return _seen(page, SiteFacts(url, url))
+    async with open_page_fetcher(config, rules, url) as asker:
+        steps = await asker.fetch(url)
         answer = _page_of(steps)
-        if isinstance(answer, Blind):
+        if isinstance(answer, UnreadablePage):
             return answer
         around = _around(answer, steps[-1])
         named = _named_by(answer)
         if named is not None:
             return await _through(asker, named, around)
         sight = _seen(answer, around)
-        return sight if isinstance(sight, Blind) else replace(sight, around=await _around_more(asker, sight.around))
+        return (
+            sight
+            if isinstance(sight, UnreadablePage)
+            else replace(sight, site_facts=await _around_more(asker, sight.site_facts))
+        )
 
 
-def _page_of(steps: Sequence[Step]) -> Page | Blind:
+def _page_of(steps: Sequence[RequestStep]) -> Response | UnreadablePage:
     last = steps[-1]
     if last.outcome is None:
-        return Blind(f"not asked for: {last.robots.rule if last.robots else 'forbidden'}")
-    if not isinstance(last.outcome, Page) or not 200 <= last.outcome.status < 300:
-        return Blind(f"{last.request.url.href}: {answer_text(last.outcome)}")
-    return in_memory(last.outcome)
+        return UnreadablePage(f"not asked for: {last.robots_verdict.rule if last.robots_verdict else 'forbidden'}")
+    if not isinstance(last.outcome, Response) or not 200 <= last.outcome.status < 300:
+        return UnreadablePage(f"{last.request.url.href}: {outcome_text(last.outcome)}")
+    return with_body_in_memory(last.outcome)
 
 
-def _around(page: Page, last: Step) -> Around:
-    entry = last.entry
-    return Around(
+def _around(page: Response, last: RequestStep) -> SiteFacts:
+    entry = last.robots_entry
+    return SiteFacts(
         page.request.url,
         page.request.url,
         robots_sitemaps=tuple(entry.sitemaps) if entry is not None else None,
@@ -86,86 +102,88 @@ def _around(page: Page, last: Step) -> Around:
     )
 
 
-async def _through(asker: Asker, lead: Lead, around: Around) -> Sight | Blind:
+async def _through(asker: PageFetcher, lead: FeedLink, around: SiteFacts) -> InspectedPage | UnreadablePage:
     """Make rules from the first page that a feed or sitemap names and that can be read."""
     told, nested = lead, lead
-    for _ in range(NESTING):
-        if nested.what != "sitemap of sitemaps":
+    for _ in range(MAX_SITEMAP_DEPTH):
+        if nested.kind != "sitemap of sitemaps":
             break
-        nested = await _asked(asker, replace(nested, url=_url(nested.first[0])))
+        nested = await _asked(asker, replace(nested, url=_url(nested.first_urls[0])))
     why = nested.problem or "it names no pages"
-    for address in nested.first[:ENTRIES_TRIED]:
-        answer = _page_of(await asker.ask(_url(address)))
-        if isinstance(answer, Blind):
-            why = answer.why
+    for address in nested.first_urls[:MAX_ENTRIES_TRIED]:
+        answer = _page_of(await asker.fetch(_url(address)))
+        if isinstance(answer, UnreadablePage):
+            why = answer.reason
             continue
-        sight = _seen(answer, replace(around, url=answer.request.url, through=told))
-        if isinstance(sight, Sight):
+        sight = _seen(answer, replace(around, url=answer.request.url, listed_by=told))
+        if isinstance(sight, InspectedPage):
             return sight
-        why = sight.why
-    return Blind(f"{around.asked.href} is a {told.told}, but none of the first can be read: {why}")
+        why = sight.reason
+    return UnreadablePage(f"{around.requested.href} is a {told.description}, but none of the first can be read: {why}")
 
 
-async def _around_more(asker: Asker, around: Around) -> Around:
+async def _around_more(asker: PageFetcher, around: SiteFacts) -> SiteFacts:
     """What feeds and the usual place of a sitemap hold."""
     leads = [
-        await _asked(asker, lead) if lead.problem is None and lead.url.host == around.asked.host else lead
-        for lead in around.leads
+        await _asked(asker, lead) if lead.problem is None and lead.url.host == around.requested.host else lead
+        for lead in around.feeds
     ]
     sitemap = None
     if around.robots_sitemaps is not None and not around.robots_sitemaps:
-        place = canonicalise(SITEMAP, Base.of(around.asked))
+        place = canonicalize(USUAL_SITEMAP_PATH, BaseUrl.of(around.requested))
         assert isinstance(place, Url), "an origin that was canonical stays so"
-        sitemap = await _asked(asker, Lead(place, "sitemap"))
-    return replace(around, leads=tuple(leads), sitemap=sitemap)
+        sitemap = await _asked(asker, FeedLink(place, "sitemap"))
+    return replace(around, feeds=tuple(leads), sitemap=sitemap)
 
 
-async def _asked(asker: Asker, lead: Lead) -> Lead:
-    last = (await asker.ask(lead.url))[-1]
+async def _asked(asker: PageFetcher, lead: FeedLink) -> FeedLink:
+    last = (await asker.fetch(lead.url))[-1]
     if last.outcome is None:
         return replace(lead, problem="robots.txt forbids it")
-    return read_lead(lead, in_memory(last.outcome) if isinstance(last.outcome, Page) else None)
+    return read_feed(lead, with_body_in_memory(last.outcome) if isinstance(last.outcome, Response) else None)
 
 
 def _url(address: str) -> Url:
-    found = canonicalise(address)
+    found = canonicalize(address)
     assert isinstance(found, Url), "an address that was canonical stays so"
     return found
 
 
-def _named_by(page: Page) -> Lead | None:
+def _named_by(page: Response) -> FeedLink | None:
     """What `page` is when it is a feed or a sitemap; None when it is a page."""
     content_type = page.headers.get("content-type")
     if is_html(content_type, page) or is_json(content_type) or not is_text(content_type):
         return None
     head = page.body.read()[:2_000].lower()
     what = "RSS feed" if b"<rss" in head or b"<rdf" in head else "Atom feed" if b"<feed" in head else "sitemap"
-    lead = read_lead(Lead(page.request.url, what), page)
-    return lead if lead.count else None
+    lead = read_feed(FeedLink(page.request.url, what), page)
+    return lead if lead.url_count else None
 
 
-def _seen(page: Page, around: Around) -> Sight | Blind:
+def _seen(page: Response, around: SiteFacts) -> InspectedPage | UnreadablePage:
     """What a page of some kind looks like."""
     content_type = page.headers.get("content-type")
     href = page.request.url.href
     if not page.body.size:
-        return Blind(f"{href} is empty: there is nothing to guess from")
+        return UnreadablePage(f"{href} is empty: there is nothing to guess from")
     if is_html(content_type, page):
-        document = parse(page.body.read(), content_type, page.request.url)
+        document = parse_document(page.body.read(), content_type, page.request.url)
         if document.problem is not None:
-            return Blind(f"{href}: {document.problem}")
+            return UnreadablePage(f"{href}: {document.problem}")
         if (target := _sent_on(document)) is not None:
-            return Blind(f"{href} only sends on to {target}: give that address")
-        around = replace(around, leads=tuple(feeds_of(document)))
-        return Sight(page, around, sketch_html(document, page.headers))
+            return UnreadablePage(f"{href} only sends on to {target}: give that address")
+        around = replace(around, feeds=tuple(find_feeds(document)))
+        return InspectedPage(page, around, ideas_for_html(document, page.headers))
     if is_json(content_type):
         try:
-            value = orjson.loads(page_text(page, content_type))
+            value = orjson.loads(decode_page(page, content_type))
         except orjson.JSONDecodeError as error:
-            return Blind(f"{href} says it is JSON, but cannot be read: {error}")
-        return Sight(page, around, sketch_json(value, page.request.url, page.headers))
+            return UnreadablePage(f"{href} says it is JSON, but cannot be read: {error}")
+        return InspectedPage(page, around, ideas_for_json(value, page.request.url, page.headers))
     kind = (content_type or "of no type").partition(";")[0][:60]
-    return Blind(f"{href} is neither HTML nor JSON, nor a feed or sitemap ({kind}): there is nothing to guess from")
+    return UnreadablePage(
+        f"{href} is neither HTML nor JSON, nor a feed or sitemap ({kind}): there is nothing to guess from"
+    )
 
 
 def _sent_on(document: Document) -> str | None:
@@ -176,7 +194,7 @@ def _sent_on(document: Document) -> str | None:
     for attributes in document.metas:
         if (attributes.get("http-equiv") or "").lower() == "refresh":
             target = refresh_target(attributes.get("content") or "")
-            found = canonicalise(target, document.base) if target else None
+            found = canonicalize(target, document.base) if target else None
             if isinstance(found, Url) and found.href != document.url.href:
                 return found.href
     return None

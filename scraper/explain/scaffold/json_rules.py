@@ -7,38 +7,40 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scraper.explain.scaffold.pagination import Turn
-from scraper.explain.scaffold.rule_draft import Draft, Entry, Value, examples
-from scraper.explain.scaffold.structured_data import Leaf, find_leaves, jmespath
-from scraper.extract.links.link_header import header_links
-from scraper.extract.rules.follow_links import parameter, with_parameter
+from scraper.explain.scaffold.pagination import NextPageGuess
+from scraper.explain.scaffold.rule_draft import RuleDraft, RuleEntry, YamlValue, examples_text
+from scraper.explain.scaffold.structured_data import ObjectProperty, find_properties, to_jmespath
+from scraper.extract.links.link_header import parse_link_headers
+from scraper.extract.rules.follow_links import query_param, with_query_param
 from scraper.model import Headers, Url
-from scraper.urls.canonicalize import Base, canonicalise
+from scraper.urls.canonicalize import BaseUrl, canonicalize
 
 MAX_VALUES = 5_000
 """Mappings and lists of a page that are looked at for lists of objects."""
 MAX_DEPTH = 6
-MOST_LISTS = 3
-MOST_FIELDS = 20
+MAX_LISTS = 3
+MAX_FIELDS = 20
 NEXT_KEYS = re.compile(r"next|next_?(page)?_?(url|link|href)?|nextLink|@odata\.nextLink", re.IGNORECASE)
 CURSOR_KEYS = re.compile(r"(next_?)?cursor|next_?(page)?_?(token|cursor)|continuation(_?token)?", re.IGNORECASE)
-PAGES = ("page", "p", "page_number", "pageNumber")
-OFFSETS = ("offset", "start", "skip", "from", "startIndex")
-SIZES = ("limit", "per_page", "perPage", "page_size", "pageSize", "size", "count", "rows", "take", "top")
-MEMBERS = ("", "href", "url")
+PAGE_PARAMS = ("page", "p", "page_number", "pageNumber")
+OFFSET_PARAMS = ("offset", "start", "skip", "from", "startIndex")
+SIZE_PARAMS = ("limit", "per_page", "perPage", "page_size", "pageSize", "size", "count", "rows", "take", "top")
+ADDRESS_MEMBERS = ("", "href", "url")
 """Where below its key the address of the next page may stand."""
 
 Path = tuple[str, ...]
 
 
-def find_json(value: Any, url: Url, headers: Headers) -> tuple[list[Draft], list[Turn]]:
+def draft_json_rules(value: Any, url: Url, headers: Headers) -> tuple[list[RuleDraft], list[NextPageGuess]]:
     """Rules for the JSON `value`, the richest first, and ways to the next page."""
-    drafts = [_of_list(path, members) for _, path, members in _lists(value)[:MOST_LISTS]]
+    drafts = [_of_list(path, members) for _, path, members in _lists(value)[:MAX_LISTS]]
     if not drafts:
-        leaves = find_leaves([value], most=MOST_FIELDS)
+        leaves = find_properties([value], limit=MAX_FIELDS)
         if leaves:
-            drafts = [Draft("the object", (Entry("fields", _fields(leaves)),), ("The page is one object: one item.",))]
-    return [draft for draft in drafts if draft is not None], list(find_turns(value, url, headers, drafts))
+            drafts = [
+                RuleDraft("the object", (RuleEntry("fields", _fields(leaves)),), ("The page is one object: one item.",))
+            ]
+    return [draft for draft in drafts if draft is not None], list(find_next_pages(value, url, headers, drafts))
 
 
 def _lists(value: Any) -> list[tuple[float, Path, list[Any]]]:
@@ -51,7 +53,7 @@ def _lists(value: Any) -> list[tuple[float, Path, list[Any]]]:
         seen += 1
         if isinstance(here, list) and here:
             objects = isinstance(here[0], Mapping)
-            width = len(find_leaves(here, most=MOST_FIELDS)) if objects else 0.5
+            width = len(find_properties(here, limit=MAX_FIELDS)) if objects else 0.5
             if width and (objects or (not path and isinstance(here[0], str | int | float))):
                 found.append((min(len(here), 50) * width / (1 + len(path)), path, here))
         elif isinstance(here, Mapping) and len(path) < MAX_DEPTH:
@@ -64,38 +66,40 @@ def _is_key(key: Any) -> bool:
     return isinstance(key, str) and 0 < len(key) <= 100
 
 
-def _of_list(path: Path, members: list[Any]) -> Draft:
-    where = jmespath(path) or "@"
+def _of_list(path: Path, members: list[Any]) -> RuleDraft:
+    where = to_jmespath(path) or "@"
     if isinstance(members[0], Mapping):
-        fields = _fields(find_leaves(members, most=MOST_FIELDS))
+        fields = _fields(find_properties(members, limit=MAX_FIELDS))
     else:
-        fields = (Entry("value", {"json": "@"}, examples(members[:2])),)
-    each = Entry("each", {"json": where}, f"{len(members):,} on this page")
-    return Draft(f"each: {where}", (each, Entry("fields", fields)))
+        fields = (RuleEntry("value", {"json": "@"}, examples_text(members[:2])),)
+    each = RuleEntry("each", {"json": where}, f"{len(members):,} on this page")
+    return RuleDraft(f"each: {where}", (each, RuleEntry("fields", fields)))
 
 
-def _fields(leaves: tuple[Leaf, ...]) -> tuple[Entry, ...]:
-    return tuple(Entry(leaf.name, leaf.rule(), examples(leaf.examples)) for leaf in leaves)
+def _fields(leaves: tuple[ObjectProperty, ...]) -> tuple[RuleEntry, ...]:
+    return tuple(RuleEntry(leaf.name, leaf.to_rule(), examples_text(leaf.examples)) for leaf in leaves)
 
 
-def find_turns(value: Any, url: Url, headers: Headers, drafts: list[Draft]) -> Iterator[Turn]:
+def find_next_pages(value: Any, url: Url, headers: Headers, drafts: list[RuleDraft]) -> Iterator[NextPageGuess]:
     """Ways to the next page: what the answer calls next, then what the address counts."""
-    for link in header_links(headers.get_all("link")):
+    for link in parse_link_headers(headers.get_all("link")):
         if "next" in link.rels and (target := _target(link.target, url)):
-            yield Turn({"rel": True}, target, "the Link header's rel=next")
+            yield NextPageGuess({"rel": True}, target, "the Link header's rel=next")
             break
     for path, text in _texts(value):
-        name = path[-1] if path[-1] not in MEMBERS else path[-2] if len(path) > 1 else ""
+        name = path[-1] if path[-1] not in ADDRESS_MEMBERS else path[-2] if len(path) > 1 else ""
         if NEXT_KEYS.fullmatch(name) and text.startswith(("http://", "https://", "/", "?")):
             target = _target(text, url)
             if target:
-                yield Turn({"json": jmespath(path)}, target, "the address of the next page")
+                yield NextPageGuess({"json": to_jmespath(path)}, target, "the address of the next page")
     for path, text in _texts(value):
         if CURSOR_KEYS.fullmatch(path[-1]) and not text.startswith(("http://", "https://", "/", "?")):
-            param = next((n for n in _cursor_names(path[-1]) if parameter(url.href, n) is not None), None)
+            param = next((n for n in _cursor_names(path[-1]) if query_param(url.href, n) is not None), None)
             if param is not None:
                 told = f"the value of {path[-1]} in the parameter {param}"
-                yield Turn({"cursor": jmespath(path), "param": param}, with_parameter(url.href, param, text), told)
+                yield NextPageGuess(
+                    {"cursor": to_jmespath(path), "param": param}, with_query_param(url.href, param, text), told
+                )
     yield from _counted(url)
 
 
@@ -104,8 +108,8 @@ def cursor_without_parameter(value: Any, url: Url) -> tuple[str, str] | None:
     for path, text in _texts(value):
         if CURSOR_KEYS.fullmatch(path[-1]) and not text.startswith(("http://", "https://", "/", "?")):
             names = _cursor_names(path[-1])
-            if all(parameter(url.href, name) is None for name in names):
-                return jmespath(path), names[0]
+            if all(query_param(url.href, name) is None for name in names):
+                return to_jmespath(path), names[0]
     return None
 
 
@@ -116,19 +120,21 @@ def _cursor_names(key: str) -> list[str]:
     return list(dict.fromkeys((bare, key, "cursor", "after", "page_token", "pageToken")))
 
 
-def _counted(url: Url) -> Iterator[Turn]:
-    for name in PAGES:
-        here = parameter(url.href, name)
+def _counted(url: Url) -> Iterator[NextPageGuess]:
+    for name in PAGE_PARAMS:
+        here = query_param(url.href, name)
         if here is not None and here.isascii() and here.isdigit() and len(here) < 10:
-            target = with_parameter(url.href, name, str(int(here) + 1))
-            yield Turn({"page": name}, target, f"pages are counted in {name}")
-    sizes = (parameter(url.href, name) for name in SIZES)
+            target = with_query_param(url.href, name, str(int(here) + 1))
+            yield NextPageGuess({"page": name}, target, f"pages are counted in {name}")
+    sizes = (query_param(url.href, name) for name in SIZE_PARAMS)
     size = next((int(text) for text in sizes if text and text.isascii() and text.isdigit() and len(text) < 7), 0)
-    for name in OFFSETS:
-        here = parameter(url.href, name)
+    for name in OFFSET_PARAMS:
+        here = query_param(url.href, name)
         if size and here is not None and here.isascii() and here.isdigit() and len(here) < 10:
-            way: Value = {"offset": name, "step": size}
-            yield Turn(way, with_parameter(url.href, name, str(int(here) + size)), f"items are counted in {name}")
+            way: YamlValue = {"offset": name, "step": size}
+            yield NextPageGuess(
+                way, with_query_param(url.href, name, str(int(here) + size)), f"items are counted in {name}"
+            )
 
 
 def _texts(value: Any) -> Iterator[tuple[Path, str]]:
@@ -145,5 +151,5 @@ def _texts(value: Any) -> Iterator[tuple[Path, str]]:
 
 
 def _target(text: str, url: Url) -> str | None:
-    found = canonicalise(text, Base.of(url))
+    found = canonicalize(text, BaseUrl.of(url))
     return found.href if isinstance(found, Url) and found.href != url.href else None

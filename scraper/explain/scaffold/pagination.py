@@ -12,50 +12,57 @@ from urllib.parse import unquote_plus
 
 from selectolax.lexbor import LexborNode
 
-from scraper.explain.scaffold.rule_draft import Value
+from scraper.explain.scaffold.rule_draft import YamlValue
 from scraper.extract.links.document import Document
-from scraper.extract.links.link_header import header_links
-from scraper.extract.rules.follow_links import parameter, with_parameter
+from scraper.extract.links.link_header import parse_link_headers
+from scraper.extract.rules.follow_links import query_param, with_query_param
 from scraper.model import Headers, Url
 from scraper.report.text.sanitize import clean
-from scraper.urls.canonicalize import Base, canonicalise
+from scraper.urls.canonicalize import BaseUrl, canonicalize
 
 NEXT_WORDS = re.compile(
     r"^\W*(next|older|more|weiter|nächste|suivant|siguiente|próxima|volgende)\b|^[›»→>]+$", re.IGNORECASE
 )
-REL_PLACES = ("link[rel~=next i]", "a[rel~=next i]")
-NEXT_PLACES = (".next a", "a.next", ".pagination-next a", "a.pagination-next", ".pager-next a")
-CURRENT = (".current + a", ".active + a", "[aria-current] + a", ".active + li a", ".current + li a", "strong + a")
+REL_NEXT_SELECTORS = ("link[rel~=next i]", "a[rel~=next i]")
+NEXT_CLASS_SELECTORS = (".next a", "a.next", ".pagination-next a", "a.pagination-next", ".pager-next a")
+AFTER_CURRENT_SELECTORS = (
+    ".current + a",
+    ".active + a",
+    "[aria-current] + a",
+    ".active + li a",
+    ".current + li a",
+    "strong + a",
+)
 """Where the link stands that follows the number of this page."""
 PAGE_PARAMS = ("page", "p", "pg", "paged", "pagenum", "pageno", "page_no", "seite")
 MAX_LINKS = 2_000
 """Links of a page whose texts and numbers are looked at."""
-MAX_NUMBER = 1_000_000
+MAX_PAGE_NUMBER = 1_000_000
 _WORDS = re.compile(r"[\w ]{1,40}")
 _NAME = re.compile(r"-?[A-Za-z_][A-Za-z0-9_-]{0,40}")
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class NextPageGuess:
     """One way on. `key` (`next` or `follow`) and `value` are what a rule says; `target` is where it leads from here."""
 
-    value: Value
+    value: YamlValue
     target: str
-    told: str
+    comment: str
     key: str = "next"
 
 
-def find_turns(document: Document, headers: Headers) -> Iterator[Turn]:
+def find_next_pages(document: Document, headers: Headers) -> Iterator[NextPageGuess]:
     """The ways to the next page that the page shows, the surest first."""
     own = document.url.href
-    for link in header_links(headers.get_all("link")):
-        if "next" in link.rels and (target := _target(link.target, Base.of(document.url), own)):
-            yield Turn({"rel": True}, target, "the Link header's rel=next")
+    for link in parse_link_headers(headers.get_all("link")):
+        if "next" in link.rels and (target := _target(link.target, BaseUrl.of(document.url), own)):
+            yield NextPageGuess({"rel": True}, target, "the Link header's rel=next")
             break
-    for css in REL_PLACES:
+    for css in REL_NEXT_SELECTORS:
         node = document.tree.css_first(css)
         if node is not None and (target := _target(_href(node), document.base, own)):
-            yield Turn({"rel": True}, target, "what the page calls next, rel=next")
+            yield NextPageGuess({"rel": True}, target, "what the page calls next, rel=next")
     yield from _by_place(document)
     links = list(_links(document))
     yield from _by_word(document, links)
@@ -64,14 +71,14 @@ def find_turns(document: Document, headers: Headers) -> Iterator[Turn]:
     yield from _by_path(document.url, links)
 
 
-def _by_place(document: Document) -> Iterator[Turn]:
-    for css in NEXT_PLACES:
+def _by_place(document: Document) -> Iterator[NextPageGuess]:
+    for css in NEXT_CLASS_SELECTORS:
         node = document.tree.css_first(css)
         if node is not None and (target := _target(_href(node), document.base, document.url.href)):
-            yield Turn(css, target, f"a link that is called so: {_said(node)}")
+            yield NextPageGuess(css, target, f"a link that is called so: {_said(node)}")
 
 
-def _by_word(document: Document, links: list[tuple[LexborNode, str]]) -> Iterator[Turn]:
+def _by_word(document: Document, links: list[tuple[LexborNode, str]]) -> Iterator[NextPageGuess]:
     for node, target in links:
         attributes = node.attributes
         texts = [(node.text() or "").strip()[:40], attributes.get("aria-label") or "", attributes.get("title") or ""]
@@ -79,7 +86,7 @@ def _by_word(document: Document, links: list[tuple[LexborNode, str]]) -> Iterato
             for css in _selectors(node, texts[0]):
                 first = document.tree.css_first(css)
                 if first is not None and first.mem_id == node.mem_id:
-                    yield Turn(css, target, f"a link that reads {_said(node)}")
+                    yield NextPageGuess(css, target, f"a link that reads {_said(node)}")
                     return
 
 
@@ -98,19 +105,19 @@ def _selectors(node: LexborNode, text: str) -> Iterator[str]:
         yield f'a:lexbor-contains("{text}")'
 
 
-def _by_number(document: Document) -> Iterator[Turn]:
+def _by_number(document: Document) -> Iterator[NextPageGuess]:
     """The link after the number of this page, where that is marked."""
-    for css in CURRENT:
+    for css in AFTER_CURRENT_SELECTORS:
         node = document.tree.css_first(css)
         if node is None or not (target := _target(_href(node), document.base, document.url.href)):
             continue
         marked = document.tree.css_first(css.partition(" + ")[0])
         here, after = _number(marked), _number(node)
         if here is not None and after == here + 1:
-            yield Turn(css, target, f"the page after number {here}")
+            yield NextPageGuess(css, target, f"the page after number {here}")
 
 
-def by_parameter(url: Url, targets: list[str]) -> Iterator[Turn]:
+def by_parameter(url: Url, targets: list[str]) -> Iterator[NextPageGuess]:
     """Parameters of links to this very address that count pages or items."""
     bare = url.href.partition("?")[0]
     own = _query(url.href)
@@ -129,23 +136,25 @@ def by_parameter(url: Url, targets: list[str]) -> Iterator[Turn]:
         yield from _counting(url, name, here, steps)
 
 
-def _counting(url: Url, name: str, here: int | None, steps: list[int]) -> Iterator[Turn]:
+def _counting(url: Url, name: str, here: int | None, steps: list[int]) -> Iterator[NextPageGuess]:
     """How `name` counts: by one from one or from zero, or by the same step each time."""
     step = steps[0] - (here or 0)
     if here is None and 1 not in steps and 2 in steps:
-        yield Turn({"page": name}, with_parameter(url.href, name, "2"), f"pages are counted in {name}")
+        yield NextPageGuess({"page": name}, with_query_param(url.href, name, "2"), f"pages are counted in {name}")
     elif step == 1:
-        way: Value = {"page": name} if here is not None else {"page": name, "first": 0}
-        yield Turn(way, with_parameter(url.href, name, str((here or 0) + 1)), f"pages are counted in {name}")
+        way: YamlValue = {"page": name} if here is not None else {"page": name, "first": 0}
+        yield NextPageGuess(way, with_query_param(url.href, name, str((here or 0) + 1)), f"pages are counted in {name}")
     elif step > 1 and all((number - (here or 0)) % step == 0 for number in steps):
         told = f"items are counted in {name}, {step} a page"
-        yield Turn({"offset": name, "step": step}, with_parameter(url.href, name, str((here or 0) + step)), told)
+        yield NextPageGuess(
+            {"offset": name, "step": step}, with_query_param(url.href, name, str((here or 0) + step)), told
+        )
 
 
-def _by_path(url: Url, links: list[tuple[LexborNode, str]]) -> Iterator[Turn]:
+def _by_path(url: Url, links: list[tuple[LexborNode, str]]) -> Iterator[NextPageGuess]:
     for node, target in links:
         if _number(node) is not None and "?" not in target and (pattern := page_pattern(url, target)):
-            yield Turn({"match": pattern}, target, "pages are counted in the path", "follow")
+            yield NextPageGuess({"match": pattern}, target, "pages are counted in the path", "follow")
             return
 
 
@@ -155,16 +164,16 @@ def page_pattern(here: Url, following: str | None) -> str | None:
         return None
     own, other = here.target, following[len(here.origin) :]
     for number in reversed(list(re.finditer(r"[0-9]+", other))):
-        pattern = f"{escaped(other[: number.start()])}[0-9]+{escaped(other[number.end() :])}$"
+        pattern = f"{escape_regex(other[: number.start()])}[0-9]+{escape_regex(other[number.end() :])}$"
         if re.search(pattern, own):
             return pattern
         # The first page of a list often has no number: `/list/` and `/list/page-2`, or `/list` and `/list?page=2`.
         if number[0] == "2" and other.startswith(own.partition("?")[0].rpartition("/")[0]):
-            return f"{pattern}|{escaped(own)}$"
+            return f"{pattern}|{escape_regex(own)}$"
     return None
 
 
-def escaped(text: str) -> str:
+def escape_regex(text: str) -> str:
     """`text` for a regular expression, without backslashes that nobody needs."""
     return re.sub(r"([.?+*()\[\]{}|^$\\])", r"\\\1", text)
 
@@ -179,8 +188,8 @@ def _href(node: LexborNode) -> str:
     return node.attributes.get("href") or ""
 
 
-def _target(text: str, base: Base, own: str) -> str | None:
-    found = canonicalise(text, base) if text else None
+def _target(text: str, base: BaseUrl, own: str) -> str | None:
+    found = canonicalize(text, base) if text else None
     return found.href if isinstance(found, Url) and found.href != own else None
 
 
@@ -193,10 +202,10 @@ def _number(node: LexborNode | None) -> int | None:
 
 
 def _digits(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 and int(text) <= MAX_NUMBER else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 and int(text) <= MAX_PAGE_NUMBER else None
 
 
 def _query(href: str) -> Mapping[str, str]:
     """The parameters by name; of several with one name the first."""
     names = [unquote_plus(pair.partition("=")[0]) for pair in href.partition("?")[2].split("&")[:50] if pair]
-    return {name: parameter(href, name) or "" for name in names}
+    return {name: query_param(href, name) or "" for name in names}

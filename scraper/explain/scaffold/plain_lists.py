@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborNode
 
-from scraper.explain.scaffold.rule_draft import Entry, Value, examples
-from scraper.explain.scaffold.selector_builder import in_menu, readable
+from scraper.explain.scaffold.rule_draft import RuleEntry, YamlValue, examples_text
+from scraper.explain.scaffold.selector_builder import is_in_menu, is_readable_name
 from scraper.extract.links.document import Document
 from scraper.extract.rules.css_field import visible_text
 
 MAX_LISTS = 200
 """Lists of each kind that are looked at."""
-FEWEST = 3
-MEMBERS_READ = 20
-SHOWN = 2
+MIN_MEMBERS = 3
+MAX_MEMBERS_READ = 20
+EXAMPLES_SHOWN = 2
 
 
-def find_lists(document: Document) -> Iterator[Entry]:
+def find_lists(document: Document) -> Iterator[RuleEntry]:
     """Fields for the largest definition list, enumeration and table of the page, where there is one."""
     if (best := _largest(document, "dl", "dt")) is not None:
         css = _named(document, best)
@@ -27,23 +27,23 @@ def find_lists(document: Document) -> Iterator[Entry]:
     elif (best := _largest(document, "ul, ol", "li")) is not None:
         yield _field("entries", {"css": f"{_named(document, best)} > li", "many": True}, best.css("li"))
     if (best := _largest(document, "table", "tr")) is not None:
-        yield Entry("rows", {"css": _named(document, best), "table": "rows"}, f"{len(best.css('tr'))} rows")
+        yield RuleEntry("rows", {"css": _named(document, best), "table": "rows"}, f"{len(best.css('tr'))} rows")
 
 
 def _largest(document: Document, lists: str, members: str) -> LexborNode | None:
-    rated = [(len(node.css(members)), node) for node in document.tree.css(lists)[:MAX_LISTS] if not in_menu(node)]
+    rated = [(len(node.css(members)), node) for node in document.tree.css(lists)[:MAX_LISTS] if not is_in_menu(node)]
     size, best = max(rated, key=lambda pair: pair[0], default=(0, None))
-    if best is None or size < FEWEST:
+    if best is None or size < MIN_MEMBERS:
         return None
-    return best if any(visible_text(node) for node in best.css(members)[:MEMBERS_READ]) else None
+    return best if any(visible_text(node) for node in best.css(members)[:MAX_MEMBERS_READ]) else None
 
 
 def _named(document: Document, node: LexborNode) -> str:
     """A selector whose first match is this list: its tag, with its id or class where they can be read."""
     tag = node.tag or "*"
     identity = node.attributes.get("id") or ""
-    names = [name for name in (node.attributes.get("class") or "").split() if readable(name)]
-    tries = [f"{tag}#{identity}"] if readable(identity) else []
+    names = [name for name in (node.attributes.get("class") or "").split() if is_readable_name(name)]
+    tries = [f"{tag}#{identity}"] if is_readable_name(identity) else []
     tries += [f"{tag}.{name}" for name in names[:3]]
     for css in tries:
         first = document.tree.css_first(css)
@@ -52,5 +52,5 @@ def _named(document: Document, node: LexborNode) -> str:
     return tag
 
 
-def _field(name: str, value: dict[str, Value], found: list[LexborNode]) -> Entry:
-    return Entry(name, value, examples(visible_text(node) for node in found[:SHOWN]))
+def _field(name: str, value: dict[str, YamlValue], found: list[LexborNode]) -> RuleEntry:
+    return RuleEntry(name, value, examples_text(visible_text(node) for node in found[:EXAMPLES_SHOWN]))

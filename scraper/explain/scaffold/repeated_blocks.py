@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborNode
 
-from scraper.explain.scaffold.field_names import distinct, field_name, field_type
+from scraper.explain.scaffold.field_names import field_name, field_type, unique_name
 from scraper.explain.scaffold.selector_builder import (
-    INSIDE,
-    NAME,
+    MAX_INNER_ELEMENTS,
+    SELECTOR_NAME,
     Signature,
-    holder,
-    in_menu,
+    container_of,
+    is_in_menu,
     local_selector,
     selector_for,
     signature,
@@ -30,21 +30,23 @@ from scraper.extract.rules.css_field import visible_text
 
 MAX_ELEMENTS = 20_000
 """Elements of a page that are looked at."""
-BLOCKS_READ = 20
+MAX_BLOCKS_READ = 20
 """Blocks of a group whose inside is looked at."""
-FEWEST = 3
+MIN_BLOCKS = 3
 """Blocks that make a group."""
-MOST_FIELDS = 12
-COMMON = 0.6
+MAX_FIELDS = 12
+MIN_FIELD_SHARE = 0.6
 """Share of the blocks that must have a field."""
-EXAMPLES = 2
-TEXT_CHARS = 60
+EXAMPLES_KEPT = 2
+EXAMPLE_CHARS = 60
 
-NEVER = frozenset({"script", "style", "option", "br", "meta", "link", "head", "path", "source", "noscript", "template"})
+IGNORED_TAGS = frozenset(
+    {"script", "style", "option", "br", "meta", "link", "head", "path", "source", "noscript", "template"}
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class FieldGuess:
     """One guessed field: where it is, how it is read, and the first values it has on this page."""
 
     name: str
@@ -57,68 +59,68 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True)
-class Blocks:
+class RepeatedBlocks:
     """A group of blocks: the selector that finds them, how many there are, and their fields."""
 
     each: str
-    size: int
-    fields: tuple[Guess, ...]
+    count: int
+    fields: tuple[FieldGuess, ...]
     score: float
 
 
-def find_blocks(document: Document) -> list[Blocks]:
+def find_blocks(document: Document) -> list[RepeatedBlocks]:
     """The groups that may be items, the best first, at most three."""
     groups: dict[tuple[Signature, Signature], list[LexborNode]] = {}
     for element in document.tree.css("body *")[:MAX_ELEMENTS]:
-        held = holder(element)
-        if held is not None and element.tag not in NEVER:
+        held = container_of(element)
+        if held is not None and element.tag not in IGNORED_TAGS:
             groups.setdefault((signature(held), signature(element)), []).append(element)
     rated = []
     for group in groups.values():
-        if len(group) >= FEWEST:
-            elements = [element for element in group if not in_menu(element)]
-            if len(elements) >= FEWEST and (rating := _rate(elements)) > 0:
+        if len(group) >= MIN_BLOCKS:
+            elements = [element for element in group if not is_in_menu(element)]
+            if len(elements) >= MIN_BLOCKS and (rating := _rate(elements)) > 0:
                 rated.append((rating, elements))
     rated.sort(key=lambda entry: -entry[0])
-    found: list[Blocks] = []
+    found: list[RepeatedBlocks] = []
     for rating, elements in rated[:6]:
         selector = selector_for(document, elements[0])
         fields = find_fields(elements) if selector is not None else ()
         if selector is not None and len(fields) >= 2:
             # Half-filled blocks are often wrappers around something better.
             whole = sum(guess.share for guess in fields) / len(fields)
-            found.append(Blocks(*selector, fields, rating * whole**2))
+            found.append(RepeatedBlocks(*selector, fields, rating * whole**2))
     found.sort(key=lambda blocks: -blocks.score)
     return found[:3]
 
 
-def find_fields(blocks: Sequence[LexborNode]) -> tuple[Guess, ...]:
+def find_fields(blocks: Sequence[LexborNode]) -> tuple[FieldGuess, ...]:
     """What most of `blocks` have inside."""
-    blocks = blocks[:BLOCKS_READ]
+    blocks = blocks[:MAX_BLOCKS_READ]
     seen: Counter[tuple[str, str | None]] = Counter()
     order: dict[tuple[str, str | None], None] = {}
     for block in blocks:
         for place in dict.fromkeys(_places(block)):
             seen[place] += 1
             order.setdefault(place)
-    guesses: list[Guess] = _own_attributes(blocks)
+    guesses: list[FieldGuess] = _own_attributes(blocks)
     taken: set[tuple[str, ...]] = set()
     names = {guess.name for guess in guesses}
-    common = [place for place in order if seen[place] >= COMMON * len(blocks)]
+    common = [place for place in order if seen[place] >= MIN_FIELD_SHARE * len(blocks)]
     found = [(place, [value for block in blocks if (value := _read(block, *place))]) for place in common]
     # Of two links to the same page the one without parameters: they may be a session's.
     found.sort(key=lambda entry: entry[0][1] == "href" and any("?" in value for value in entry[1]))
     for (css, attr), values in found:
         # The same values again, from an element around or inside one that is taken already; and what never changes.
         identity = tuple(value.partition("?")[0] if attr == "href" else value for value in values)
-        if not values or identity in taken or _says_nothing(css, attr, values) or len(guesses) >= MOST_FIELDS:
+        if not values or identity in taken or _says_nothing(css, attr, values) or len(guesses) >= MAX_FIELDS:
             continue
         taken.add(identity)
         guesses.append(_guess(css, attr, values, len(values) / len(blocks), names))
     return tuple(guesses)
 
 
-def find_page_fields(document: Document) -> tuple[Guess, ...]:
+def find_page_fields(document: Document) -> tuple[FieldGuess, ...]:
     """Fields of a page that is one item: its heading, and what has a class of its own that can be read."""
     body = document.tree.body
     if body is None:
@@ -127,24 +129,24 @@ def find_page_fields(document: Document) -> tuple[Guess, ...]:
     places: dict[tuple[str, str | None], None] = {}
     for element in document.tree.css("body *")[:MAX_ELEMENTS]:
         css = local_selector(element, body)
-        if css is None or element.tag in NEVER or element.tag == "a" or in_menu(element):
+        if css is None or element.tag in IGNORED_TAGS or element.tag == "a" or is_in_menu(element):
             continue
         counts[css] += 1
         if element.tag == "h1" or "." in css or "[" in css:
             places.update(dict.fromkeys(_places_of(element, css)))
     names: set[str] = set()
-    guesses: list[Guess] = []
+    guesses: list[FieldGuess] = []
     taken: set[tuple[str, ...]] = set()
     for css, attr in places:
         value = _read(body, css, attr)
-        if counts[css] == 1 and value and len(value) < 400 and (value,) not in taken and len(guesses) < MOST_FIELDS:
+        if counts[css] == 1 and value and len(value) < 400 and (value,) not in taken and len(guesses) < MAX_FIELDS:
             taken.add((value,))
             guesses.append(_guess(css, attr, [value], 1.0, names))
     return tuple(guesses)
 
 
 def _rate(elements: Sequence[LexborNode]) -> float:
-    some = elements[:BLOCKS_READ]
+    some = elements[:MAX_BLOCKS_READ]
     features, letters, linked = 0, 0, 0
     for element in some:
         places = set(_places(element))
@@ -166,9 +168,9 @@ def _is_pairs(rows: Sequence[LexborNode]) -> bool:
 def _places(block: LexborNode) -> Iterable[tuple[str, str | None]]:
     """Where in a block there are values: a selector inside it, and an attribute or None for the text."""
     for number, element in enumerate(block.css("*")):
-        if number >= INSIDE:
+        if number >= MAX_INNER_ELEMENTS:
             return
-        if element.mem_id != block.mem_id and element.tag not in NEVER:
+        if element.mem_id != block.mem_id and element.tag not in IGNORED_TAGS:
             css = local_selector(element, block)
             if css is not None:
                 yield from _places_of(element, css)
@@ -213,20 +215,20 @@ def _says_nothing(css: str, attr: str | None, values: Sequence[str]) -> bool:
     return constant and css.split()[-1].split(".")[0] in ("a", "button", "label", "input")
 
 
-def _own_attributes(blocks: Sequence[LexborNode]) -> list[Guess]:
+def _own_attributes(blocks: Sequence[LexborNode]) -> list[FieldGuess]:
     """Fields from `data-` attributes of the blocks themselves."""
     counts: Counter[str] = Counter()
     for block in blocks:
-        counts.update(name for name in block.attributes if name.startswith("data-") and NAME.fullmatch(name))
-    guesses: list[Guess] = []
-    for name, number in counts.most_common(MOST_FIELDS // 2):
+        counts.update(name for name in block.attributes if name.startswith("data-") and SELECTOR_NAME.fullmatch(name))
+    guesses: list[FieldGuess] = []
+    for name, number in counts.most_common(MAX_FIELDS // 2):
         values = [value for block in blocks if (value := (block.attributes.get(name) or "").strip())]
-        if number >= COMMON * len(blocks) and values and max(map(len, values)) < 200:
+        if number >= MIN_FIELD_SHARE * len(blocks) and values and max(map(len, values)) < 200:
             guesses.append(_guess(None, name, values, number / len(blocks), {g.name for g in guesses}))
     return guesses
 
 
-def _guess(css: str | None, attr: str | None, values: Sequence[str], share: float, names: set[str]) -> Guess:
-    name, kind = distinct(field_name(css, attr), names), field_type(css, attr, values)
-    shown = tuple(value[:TEXT_CHARS] for value in list(dict.fromkeys(values))[:EXAMPLES])
-    return Guess(name, css, attr, kind, shown, share)
+def _guess(css: str | None, attr: str | None, values: Sequence[str], share: float, names: set[str]) -> FieldGuess:
+    name, kind = unique_name(field_name(css, attr), names), field_type(css, attr, values)
+    shown = tuple(value[:EXAMPLE_CHARS] for value in list(dict.fromkeys(values))[:EXAMPLES_KEPT])
+    return FieldGuess(name, css, attr, kind, shown, share)

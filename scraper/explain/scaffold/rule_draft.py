@@ -7,86 +7,86 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from scraper.config.reading.yaml import scalar
+from scraper.config.reading.yaml import parse_scalar
 from scraper.report.text.sanitize import clean
 
-COMMENT_AT = 44
+COMMENT_COLUMN = 44
 """Column at which comments stand, where the line lets them."""
 EXAMPLE_CHARS = 40
-Value = str | bool | int | Sequence["Value"] | Mapping[str, "Value"]
+YamlValue = str | bool | int | Sequence["YamlValue"] | Mapping[str, "YamlValue"]
 """What may stand in a rule."""
 
 
-class Entry(NamedTuple):
+class RuleEntry(NamedTuple):
     """One key with its value, and what is said beside it. A tuple of entries as the value is a block of its own."""
 
     key: str
-    value: Value | tuple[Entry, ...]
+    value: YamlValue | tuple[RuleEntry, ...]
     comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class RuleDraft:
     """A rule: its entries in order, sentences above and below it, and a plainer form for when it cannot be read.
 
     `what` names it for the user.
     """
 
-    what: str
-    entries: tuple[Entry, ...]
-    above: tuple[str, ...] = ()
-    below: tuple[str, ...] = ()
-    instead: Draft | None = field(default=None)
+    title: str
+    entries: tuple[RuleEntry, ...]
+    comments_before: tuple[str, ...] = ()
+    comments_after: tuple[str, ...] = ()
+    fallback: RuleDraft | None = field(default=None)
 
-    def without(self, key: str) -> Draft:
+    def without(self, key: str) -> RuleDraft:
         """The same rule without one of its keys."""
         return replace(self, entries=tuple(entry for entry in self.entries if entry.key != key))
 
-    def get(self, key: str) -> Value | tuple[Entry, ...] | None:
+    def get(self, key: str) -> YamlValue | tuple[RuleEntry, ...] | None:
         """The value of one key, or None."""
         return next((entry.value for entry in self.entries if entry.key == key), None)
 
     def lines(self) -> Iterator[str]:
         """The rule as a member of the list `extract`."""
-        yield from (f"  # {clean(text, 200)}" for text in self.above)
+        yield from (f"  # {clean(text, 200)}" for text in self.comments_before)
         mark = "  - "
         for entry in self.entries:
             yield from _entry_lines(entry, mark, "    ")
             mark = "    "
-        yield from (f"  # {clean(text, 200)}" for text in self.below)
+        yield from (f"  # {clean(text, 200)}" for text in self.comments_after)
 
 
-def _entry_lines(entry: Entry, first: str, indent: str) -> Iterator[str]:
-    if isinstance(entry.value, tuple) and all(isinstance(member, Entry) for member in entry.value):
-        yield line(f"{first}{written(entry.key)}:", entry.comment)
+def _entry_lines(entry: RuleEntry, first: str, indent: str) -> Iterator[str]:
+    if isinstance(entry.value, tuple) and all(isinstance(member, RuleEntry) for member in entry.value):
+        yield yaml_line(f"{first}{to_yaml(entry.key)}:", entry.comment)
         for member in entry.value:
-            assert isinstance(member, Entry)
+            assert isinstance(member, RuleEntry)
             yield from _entry_lines(member, f"{indent}  ", f"{indent}  ")
     else:
-        yield line(f"{first}{written(entry.key)}: {written(entry.value)}", entry.comment)
+        yield yaml_line(f"{first}{to_yaml(entry.key)}: {to_yaml(entry.value)}", entry.comment)
 
 
-def line(text: str, comment: str) -> str:
+def yaml_line(text: str, comment: str) -> str:
     """A line of YAML with a comment, which stays one line whatever it holds."""
-    return f"{text:<{COMMENT_AT}} # {clean(comment, 200)}" if comment else text
+    return f"{text:<{COMMENT_COLUMN}} # {clean(comment, 200)}" if comment else text
 
 
-def written(value: object) -> str:
+def to_yaml(value: object) -> str:
     """`value` as YAML on one line, quoted where it could be read as anything else."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{written(key)}: {written(member)}" for key, member in value.items()) + "}"
+        return "{" + ", ".join(f"{to_yaml(key)}: {to_yaml(member)}" for key, member in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(written(member) for member in value) + "]"
+        return "[" + ", ".join(to_yaml(member) for member in value) + "]"
     return _text(str(value))
 
 
 def _text(text: str) -> str:
     plain = r"[A-Za-z.][\w. -]*\w|[A-Za-z]"
-    if re.fullmatch(plain, text, re.ASCII) and isinstance(scalar(text), str):
+    if re.fullmatch(plain, text, re.ASCII) and isinstance(parse_scalar(text), str):
         return text
     if text.isprintable():
         return "'" + text.replace("'", "''") + "'"
@@ -94,6 +94,6 @@ def _text(text: str) -> str:
     return f'"{"".join(escaped)}"'
 
 
-def examples(values: Iterable[object]) -> str:
+def examples_text(values: Iterable[object]) -> str:
     """Some values of a field, to be read beside it."""
     return ", ".join(repr(clean(str(value), EXAMPLE_CHARS)) for value in values)

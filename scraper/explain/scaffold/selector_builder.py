@@ -7,26 +7,26 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborNode
 
-from scraper.explain.scaffold.field_names import TAG_NAMES
+from scraper.explain.scaffold.field_names import NAME_BY_TAG
 from scraper.extract.links.document import Document
 
-LOOKED_OVER = 500
+MAX_MATCHES_CHECKED = 500
 """Elements that a guessed selector finds which are compared with the group it is for."""
-INSIDE = 200
+MAX_INNER_ELEMENTS = 200
 """Elements of one block that are looked at."""
-ABOVE = 4
+MAX_ANCESTORS = 4
 """How far up from an element something is looked for that has a name."""
-STATES = frozenset(
+STATE_CLASSES = frozenset(
     {
         "odd", "even", "first", "last", "alt", "active", "current", "selected", "hidden", "visible", "open", "new",
         "unread", "sticky",
     }
 )  # fmt: skip
 """Classes that tell of an element's place or state, and not of its kind."""
-NUMBERED = re.compile(r"[-_][0-9]+$")
-MENUS = frozenset({"nav", "header", "footer", "aside", "form"})
-NAME = re.compile(r"-?[A-Za-z_][A-Za-z0-9_-]{0,40}")
-MADE_UP = re.compile(r"(?=.*[0-9].*[A-Za-z].*[0-9]|.*[A-Z].*[0-9])|^(css|sc|jsx|svelte|_)-?[a-z0-9]{4,}$")
+NUMBERED_CLASS = re.compile(r"[-_][0-9]+$")
+MENU_TAGS = frozenset({"nav", "header", "footer", "aside", "form"})
+SELECTOR_NAME = re.compile(r"-?[A-Za-z_][A-Za-z0-9_-]{0,40}")
+GENERATED_NAME = re.compile(r"(?=.*[0-9].*[A-Za-z].*[0-9]|.*[A-Z].*[0-9])|^(css|sc|jsx|svelte|_)-?[a-z0-9]{4,}$")
 Signature = tuple[str, tuple[str, ...]]
 """What an element is: its tag, and its classes that can be read."""
 
@@ -34,10 +34,10 @@ Signature = tuple[str, tuple[str, ...]]
 def signature(element: LexborNode) -> Signature:
     """What `element` is: elements that share it, below parents that share theirs, are of one kind."""
     # Broken markup has tags that no selector can name.
-    tag = element.tag if element.tag and NAME.fullmatch(element.tag) else "*"
+    tag = element.tag if element.tag and SELECTOR_NAME.fullmatch(element.tag) else "*"
     if tag == "tr":
         return tag, ()  # the classes of rows tell of stripes and groups
-    if tag == "table" and readable(identity := element.attributes.get("id") or ""):
+    if tag == "table" and is_readable_name(identity := element.attributes.get("id") or ""):
         return tag, (f"#{identity}",)
     return tag, tuple(sorted(_lasting(element)[:3]))  # the first ones: labels and topics come last
 
@@ -45,25 +45,29 @@ def signature(element: LexborNode) -> Signature:
 def _lasting(element: LexborNode) -> list[str]:
     """The classes of `element` that tell of its kind."""
     names = (element.attributes.get("class") or "").split()
-    return [name for name in names if readable(name) and name.lower() not in STATES and not NUMBERED.search(name)]
+    return [
+        name
+        for name in names
+        if is_readable_name(name) and name.lower() not in STATE_CLASSES and not NUMBERED_CLASS.search(name)
+    ]
 
 
-def readable(name: str) -> bool:
+def is_readable_name(name: str) -> bool:
     """Whether a class or id was named by somebody, and can stand in a selector."""
-    return NAME.fullmatch(name) is not None and MADE_UP.search(name) is None
+    return SELECTOR_NAME.fullmatch(name) is not None and GENERATED_NAME.search(name) is None
 
 
-def in_menu(element: LexborNode) -> bool:
+def is_in_menu(element: LexborNode) -> bool:
     """Whether an element stands in a page's navigation, head or foot."""
     node: LexborNode | None = element
     while node is not None:
-        if node.tag in MENUS:
+        if node.tag in MENU_TAGS:
             return True
         node = node.parent
     return False
 
 
-def holder(element: LexborNode) -> LexborNode | None:
+def container_of(element: LexborNode) -> LexborNode | None:
     """What holds `element` and its like: its parent; of a row its table, which may have heads and bodies between."""
     node = element.parent
     while element.tag == "tr" and node is not None and node.tag in ("tbody", "thead", "tfoot"):
@@ -73,44 +77,44 @@ def holder(element: LexborNode) -> LexborNode | None:
 
 def selector_for(document: Document, example: LexborNode) -> tuple[str, int] | None:
     """The shortest selector that finds the group of `example` and little else, and how many elements it finds."""
-    kind, held = signature(example), holder(example)
+    kind, held = signature(example), container_of(example)
     if held is None:
         return None
     parent = signature(held)
-    own, joint = css_of(kind), " " if kind[0] == "tr" else " > "
-    below = f"{css_of(parent)}{joint}{own}"
+    own, joint = selector_of(kind), " " if kind[0] == "tr" else " > "
+    below = f"{selector_of(parent)}{joint}{own}"
     candidates = [own, below] if kind[1] else [below]
     candidates += [f"{around} {own}" for around in _around(example)]
     if held.parent is not None:
-        candidates.append(f"{css_of(signature(held.parent))} > {below}")
+        candidates.append(f"{selector_of(signature(held.parent))} > {below}")
     for css in candidates:
         found = document.tree.css(css)
-        some = found[:LOOKED_OVER]
+        some = found[:MAX_MATCHES_CHECKED]
         if sum(1 for one in some if _alike(one, kind, parent)) >= 0.8 * len(some) > 0:
             return css, len(found)
     return None
 
 
 def _alike(element: LexborNode, kind: Signature, parent: Signature) -> bool:
-    held = holder(element)
-    return held is not None and signature(element) == kind and signature(held) == parent and not in_menu(element)
+    held = container_of(element)
+    return held is not None and signature(element) == kind and signature(held) == parent and not is_in_menu(element)
 
 
 def _around(element: LexborNode) -> Iterator[str]:
     """Selectors of what `element` stands in, the nearest first, where they have an id or a class."""
     node = element.parent
-    for _ in range(ABOVE):
+    for _ in range(MAX_ANCESTORS):
         if node is None or node.tag in ("body", "html"):
             return
         identity = node.attributes.get("id") or ""
-        if readable(identity):
+        if is_readable_name(identity):
             yield f"{node.tag}#{identity}"
         if (kind := signature(node))[1]:
-            yield css_of(kind)
+            yield selector_of(kind)
         node = node.parent
 
 
-def css_of(kind: Signature) -> str:
+def selector_of(kind: Signature) -> str:
     """The selector of one kind of element."""
     return kind[0] + "".join(name if name.startswith("#") else f".{name}" for name in kind[1][:2])
 
@@ -118,7 +122,7 @@ def css_of(kind: Signature) -> str:
 def local_selector(element: LexborNode, block: LexborNode) -> str | None:
     """How to find `element` inside its block: by what it is, its class, its tag, or its parent's class and its tag."""
     attributes, tag = element.attributes, element.tag or ""
-    if (prop := attributes.get("itemprop")) and NAME.fullmatch(prop):
+    if (prop := attributes.get("itemprop")) and SELECTOR_NAME.fullmatch(prop):
         return f"[itemprop={prop}]"
     names = _lasting(element)
     if names:
@@ -134,14 +138,14 @@ def local_selector(element: LexborNode, block: LexborNode) -> str | None:
         above = _lasting(parent)
         if above:
             return f".{above[0]} {tag}"
-        if parent.tag in TAG_NAMES and parent.tag != "a":
+        if parent.tag in NAME_BY_TAG and parent.tag != "a":
             return f"{parent.tag} {tag}"
-    return tag if NAME.fullmatch(tag) and "-" not in tag else None
+    return tag if SELECTOR_NAME.fullmatch(tag) and "-" not in tag else None
 
 
 def _place_among(cell: LexborNode) -> int:
     place, before = 1, cell.prev
-    while before is not None and place < INSIDE:
+    while before is not None and place < MAX_INNER_ELEMENTS:
         place += before.tag in ("td", "th")
         before = before.prev
     return place

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import re
 
-CHECKED_FROM = 8_000
+MAX_UNCHECKED_TAGS = 8_000
 """Tags up to which no nesting can be slow."""
-MAX_WORK = 60_000_000
+MAX_STACK_STEPS = 60_000_000
 """Sum, over all tags, of the elements open there, beyond which a page is not parsed (about 0.2 s)."""
 
 _NAME = rb"([a-z][^\s/>]{0,30}+)"
@@ -32,9 +32,9 @@ _FLAT = frozenset(
 )
 
 
-def too_deep(markup: bytes) -> bool:
+def is_too_deep(markup: bytes) -> bool:
     """Whether parsing `markup` (bytes in an ASCII-compatible encoding) could take long because of its nesting."""
-    if markup.count(b"<") <= CHECKED_FROM:
+    if markup.count(b"<") <= MAX_UNCHECKED_TAGS:
         return False
     open_now: dict[bytes, int] = {}
     depth = work = 0
@@ -61,6 +61,6 @@ def too_deep(markup: bytes) -> bool:
                 if count := open_now.get(closed, 0):
                     open_now[closed] = count - 1
                     depth -= 1
-            if work > MAX_WORK:
+            if work > MAX_STACK_STEPS:
                 return True
     return False

@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
-from scraper.extract.links.depth_guard import too_deep
-from scraper.extract.links.link_header import header_links
-from scraper.extract.text.charset import sniff, text_of
-from scraper.extract.text.encodings import codec_of
+from scraper.extract.links.depth_guard import is_too_deep
+from scraper.extract.links.link_header import parse_link_headers
+from scraper.extract.text.charset import decode_as, sniff_encoding
+from scraper.extract.text.encodings import python_codec
 from scraper.model import Headers, Url
-from scraper.urls.canonicalize import Base, canonicalise
+from scraper.urls.canonicalize import BaseUrl, canonicalize
 
-PRODUCT = "scraper"
+ROBOTS_PRODUCT_TOKEN = "scraper"
 """Our name in robots directives, beside `robots` and `*`."""
-TOO_DEEP = "not parsed: its elements are nested too deeply"
+TOO_DEEP_PROBLEM = "not parsed: its elements are nested too deeply"
 
 # Without mutation events: a page of 16,000 <option> takes 9 ms to parse and not 1,242.
 _OPTIONS = LexborDocumentOptions.WO_EVENTS
@@ -35,7 +35,7 @@ Attributes = dict[str, str | None]
 """An element's attributes by name; None for one without a value."""
 
 
-class Directives(NamedTuple):
+class RobotsDirectives(NamedTuple):
     """What a page asks of robots: not to keep it, not to follow its links."""
 
     noindex: bool = False
@@ -51,7 +51,7 @@ class Document:
     `problem` says why the tree is empty although the page is not.
     """
 
-    __slots__ = ("base", "charset", "metas", "nodes", "page", "problem", "tags", "tree", "url")
+    __slots__ = ("base", "charset", "metas", "nodes", "page_base", "problem", "tags", "tree", "url")
 
     def __init__(self, tree: LexborHTMLParser, charset: str, url: Url, problem: str | None = None) -> None:
         self.tree = tree
@@ -59,36 +59,38 @@ class Document:
         self.url = url
         self.problem = problem
         # Browsers write the query of a link in the page's own encoding, unless that is a form of Unicode.
-        self.page = Base(url, None if charset in _UNICODE else codec_of(charset))
+        self.page_base = BaseUrl(url, None if charset in _UNICODE else python_codec(charset))
         self.nodes = tree.css(_SPEAKING)
         self.tags = [node.tag for node in self.nodes]
-        self.base = self._declared_base() if "base" in self.tags else self.page
+        self.base = self._declared_base() if "base" in self.tags else self.page_base
         self.metas: list[Attributes] = [
             node.attributes for tag, node in zip(self.tags, self.nodes, strict=True) if tag == "meta"
         ]
 
-    def _declared_base(self) -> Base:
+    def _declared_base(self) -> BaseUrl:
         # Only the first one with an href counts, even when it is useless; those without are not among the nodes.
         first = self.nodes[self.tags.index("base")]
-        return self.page.join(first.attributes["href"] or "") or self.page
+        return self.page_base.join(first.attributes["href"] or "") or self.page_base
 
 
-def parse(data: bytes, content_type: str | None, url: Url) -> Document:
+def parse_document(data: bytes, content_type: str | None, url: Url) -> Document:
     """Parse the page `data` that was found at `url`; `content_type` is the header's value.
 
     Takes any bytes and never raises; the caller bounds their number. Bytes that are no characters become U+FFFD.
     """
-    charset = sniff(data, content_type)
+    charset = sniff_encoding(data, content_type)
     if charset == "utf-8":
         markup = data[3:] if data.startswith(_UTF8_MARK) else data
     else:
-        markup = text_of(data, charset).encode("utf-8", "replace")
-    if too_deep(markup):
-        return Document(LexborHTMLParser(b"", options=_OPTIONS), charset, url, TOO_DEEP)
+        markup = decode_as(data, charset).encode("utf-8", "replace")
+    if is_too_deep(markup):
+        return Document(LexborHTMLParser(b"", options=_OPTIONS), charset, url, TOO_DEEP_PROBLEM)
     return Document(LexborHTMLParser(markup, options=_OPTIONS), charset, url)
 
 
-def directives(document: Document | None, headers: Headers, product: str = PRODUCT) -> Directives:
+def robots_directives(
+    document: Document | None, headers: Headers, product: str = ROBOTS_PRODUCT_TOKEN
+) -> RobotsDirectives:
     """What the page's `<meta name=robots>` and `X-Robots-Tag` headers ask for: the union of all that apply to us.
 
     `product` is our name, which both may use instead of the general one. `document` is None for what is not HTML.
@@ -100,17 +102,17 @@ def directives(document: Document | None, headers: Headers, product: str = PRODU
             asked.update(_SEPARATOR.split((attributes.get("content") or "").lower()))
     for value in headers.get_all("x-robots-tag"):
         asked.update(_from_header(value.lower(), names | {"*"}))
-    return Directives("noindex" in asked or "none" in asked, "nofollow" in asked or "none" in asked)
+    return RobotsDirectives("noindex" in asked or "none" in asked, "nofollow" in asked or "none" in asked)
 
 
-def canonical(document: Document | None, headers: Headers, url: Url) -> str | None:
+def find_canonical(document: Document | None, headers: Headers, url: Url) -> str | None:
     """The page's canonical address (RFC 6596) from `<link rel=canonical>` in its head and the `Link` header.
 
     None when it has none, when it cannot be fetched, and when the page names several that differ.
     """
     found: set[str] = set()
     for text, base in _canonical_texts(document, headers, url):
-        target = canonicalise(text, base)
+        target = canonicalize(text, base)
         if isinstance(target, Url):
             found.add(target.href)
     return found.pop() if len(found) == 1 else None
@@ -127,15 +129,15 @@ def refresh_target(content: str) -> str | None:
     return target or None
 
 
-def _canonical_texts(document: Document | None, headers: Headers, url: Url) -> Iterator[tuple[str, Base]]:
+def _canonical_texts(document: Document | None, headers: Headers, url: Url) -> Iterator[tuple[str, BaseUrl]]:
     if document is not None and document.tree.head is not None:
         for node in document.tree.head.css("link"):
             attributes = node.attributes
             if "canonical" in (attributes.get("rel") or "").lower().split() and attributes.get("href"):
                 yield attributes["href"] or "", document.base
-    for link in header_links(headers.get_all("link")):
+    for link in parse_link_headers(headers.get_all("link")):
         if "canonical" in link.rels:
-            yield link.target, Base.of(url)
+            yield link.target, BaseUrl.of(url)
 
 
 def _from_header(value: str, names: Iterable[str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-MAX_TARGETS = 200
+MAX_HEADER_LINKS = 200
 """Links taken from the headers of one response."""
 
 _TARGET = re.compile(r"<([^<>]*)>")
@@ -21,15 +21,15 @@ class HeaderLink(NamedTuple):
     rels: frozenset[str]
 
 
-def header_links(values: Iterable[str]) -> list[HeaderLink]:
-    """The links in all `Link` headers of a response, in order, at most `MAX_TARGETS`.
+def parse_link_headers(values: Iterable[str]) -> list[HeaderLink]:
+    """The links in all `Link` headers of a response, in order, at most `MAX_HEADER_LINKS`.
 
     Links with an `anchor` are about another resource and left out. Malformed parts are skipped; never raises.
     """
     found: list[HeaderLink] = []
     for value in values:
         at = 0
-        while len(found) < MAX_TARGETS and (target := _TARGET.search(value, at)) is not None:
+        while len(found) < MAX_HEADER_LINKS and (target := _TARGET.search(value, at)) is not None:
             parameters, at = _parameters(value, target.end())
             if not parameters.get("anchor"):
                 found.append(HeaderLink(target[1].strip(), frozenset(parameters.get("rel", "").lower().split())))

@@ -12,23 +12,23 @@ from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from scraper.errors import ExtractError
 from scraper.extract.links.document import Document, refresh_target
-from scraper.extract.links.link_header import header_links
+from scraper.extract.links.link_header import parse_link_headers
 from scraper.model import Headers, Url
-from scraper.urls.canonicalize import DEFAULT, KeyRules, canonicalise
+from scraper.urls.canonicalize import DEFAULT_KEY_RULES, KeyRules, canonicalize
 
 MAX_LINKS = 20_000
 """Distinct links taken from one page; the rest is passed over."""
 
-FOLLOWED = frozenset({"next", "prev", "alternate"})
+FOLLOWED_RELS = frozenset({"next", "prev", "alternate"})
 """Relation types of `<link>` and the `Link` header that lead to pages."""
-NOFOLLOW = frozenset({"nofollow", "ugc", "sponsored"})
+NOFOLLOW_RELS = frozenset({"nofollow", "ugc", "sponsored"})
 """Relation types by which a page asks robots not to follow a link."""
 
 _ANCHORS = frozenset({"a", "area"})
 _FRAMES = frozenset({"iframe", "frame"})
 
 
-def links(document: Document, headers: Headers | None = None, limit: int = MAX_LINKS) -> dict[str, bool]:
+def collect_link_texts(document: Document, headers: Headers | None = None, limit: int = MAX_LINKS) -> dict[str, bool]:
     """The distinct link texts of a page in document order, without their fragments, and whether each is nofollow.
 
     Sources: `a area[href]`, `link[rel~=next|prev|alternate]`, `iframe frame[src]`, `meta[http-equiv=refresh]`, and
@@ -51,7 +51,7 @@ def links(document: Document, headers: Headers | None = None, limit: int = MAX_L
             text = text[:cut]
             if not text or text.isspace():
                 continue
-        nofollow = rel is not None and not NOFOLLOW.isdisjoint(rel.lower().split())
+        nofollow = rel is not None and not NOFOLLOW_RELS.isdisjoint(rel.lower().split())
         if text not in found:
             if len(found) >= limit:
                 return found
@@ -64,8 +64,8 @@ def links(document: Document, headers: Headers | None = None, limit: int = MAX_L
     return found
 
 
-def collect(
-    document: Document, headers: Headers | None = None, rules: KeyRules = DEFAULT, limit: int = MAX_LINKS
+def collect_links(
+    document: Document, headers: Headers | None = None, rules: KeyRules = DEFAULT_KEY_RULES, limit: int = MAX_LINKS
 ) -> list[tuple[Url, bool]]:
     """The distinct URLs that a page links to, in document order, and whether each is nofollow.
 
@@ -74,8 +74,8 @@ def collect(
     """
     base = document.base
     found: dict[str, tuple[Url, bool]] = {}
-    for text, nofollow in links(document, headers, limit).items():
-        url = canonicalise(text, base, rules)
+    for text, nofollow in collect_link_texts(document, headers, limit).items():
+        url = canonicalize(text, base, rules)
         if not isinstance(url, Url):
             continue
         known = found.get(url.key)
@@ -86,7 +86,7 @@ def collect(
     return list(found.values())
 
 
-def file_source(text: str) -> tuple[str, str]:
+def parse_file_selector(text: str) -> tuple[str, str]:
     """Split `img.cover@src` into a CSS selector and an attribute; without one it is empty: `src`, else `href`.
 
     Raises `ExtractError` when the selector cannot be used.
@@ -99,8 +99,8 @@ def file_source(text: str) -> tuple[str, str]:
     return selector, attribute.strip()
 
 
-def files_from(document: Document, sources: Iterable[tuple[str, str]], limit: int = MAX_LINKS) -> list[str]:
-    """The distinct addresses, as written, in the attributes that `sources` (see `file_source`) name."""
+def select_file_urls(document: Document, sources: Iterable[tuple[str, str]], limit: int = MAX_LINKS) -> list[str]:
+    """The distinct addresses, as written, in the attributes that `sources` (see `parse_file_selector`) name."""
     found: dict[str, None] = {}
     for selector, attribute in sources:
         for node in document.tree.css(selector):
@@ -117,13 +117,13 @@ def _beside_the_body(document: Document, headers: Headers | None) -> Iterator[tu
             target = refresh_target(attributes.get("content") or "")
             if target is not None:
                 yield target.partition("#")[0], False
-    for link in header_links(headers.get_all("link")) if headers is not None else ():
-        if not FOLLOWED.isdisjoint(link.rels) and "stylesheet" not in link.rels:
-            url = canonicalise(link.target, document.page)
+    for link in parse_link_headers(headers.get_all("link")) if headers is not None else ():
+        if not FOLLOWED_RELS.isdisjoint(link.rels) and "stylesheet" not in link.rels:
+            url = canonicalize(link.target, document.page_base)
             if isinstance(url, Url):
-                yield url.href, not NOFOLLOW.isdisjoint(link.rels)
+                yield url.href, not NOFOLLOW_RELS.isdisjoint(link.rels)
 
 
 def _leads_to_a_page(rel: str | None) -> bool:
     rels = (rel or "").lower().split()
-    return not FOLLOWED.isdisjoint(rels) and "stylesheet" not in rels
+    return not FOLLOWED_RELS.isdisjoint(rels) and "stylesheet" not in rels

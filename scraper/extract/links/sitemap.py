@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from scraper.extract.links.sitemap_formats import INPUT_PIECE, Entry, Format, Lines, SitemapLimits, Xml
+from scraper.extract.links.sitemap_formats import (
+    INPUT_CHUNK_BYTES,
+    SitemapEntry,
+    SitemapLimits,
+    SitemapParser,
+    TextSitemapParser,
+    XmlSitemapParser,
+)
 from scraper.extract.text.gunzip import Gunzip
 from scraper.model import Url
-from scraper.urls.scope_modes import bare
+from scraper.urls.scope_modes import strip_www
 
-GZIP = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 _LEADING = b"\xef\xbb\xbf\t\n\r "  # the bytes of a UTF-8 mark, and white space
 _HTML = (b"<!doctype html", b"<html")
 
@@ -29,7 +36,7 @@ class SitemapReader:
         self._limits = limits or SitemapLimits()
         self._head = b""
         self._gunzip: Gunzip | None = None
-        self._format: Format | None = None
+        self._format: SitemapParser | None = None
         self._size = 0
         self._count = 0
         self._problem: str | None = None
@@ -41,7 +48,7 @@ class SitemapReader:
             return self._problem
         if self._format.problem is not None:
             return self._format.problem
-        left_out = self._format.left_out
+        left_out = self._format.skipped_entries
         return f"{left_out} entries left out: not an address, or too long a one" if left_out else None
 
     @property
@@ -49,20 +56,20 @@ class SitemapReader:
         """Whether nothing more will be read, so that feeding may stop."""
         return self._problem is not None or (self._format is not None and self._format.problem is not None)
 
-    def feed(self, data: bytes) -> list[Entry]:
+    def feed(self, data: bytes) -> list[SitemapEntry]:
         """Read on."""
         if self._format is None and self._gunzip is None:
             data = self._head + data
-            if len(data) < len(GZIP):
+            if len(data) < len(GZIP_MAGIC):
                 self._head = data
                 return []
             self._head = b""
-            if data.startswith(GZIP):
+            if data.startswith(GZIP_MAGIC):
                 self._gunzip = Gunzip()
         self._read(data)
         return self._taken()
 
-    def close(self) -> list[Entry]:
+    def close(self) -> list[SitemapEntry]:
         """Say that nothing follows."""
         if self._head:
             data, self._head = self._head, b""
@@ -77,11 +84,11 @@ class SitemapReader:
 
     def _read(self, data: bytes) -> None:
         if self._gunzip is None:
-            for at in range(0, len(data), INPUT_PIECE):
-                self._plain(data[at : at + INPUT_PIECE])
+            for at in range(0, len(data), INPUT_CHUNK_BYTES):
+                self._plain(data[at : at + INPUT_CHUNK_BYTES])
             return
-        for at in range(0, len(data), INPUT_PIECE):
-            for piece in self._gunzip.feed(data[at : at + INPUT_PIECE]):
+        for at in range(0, len(data), INPUT_CHUNK_BYTES):
+            for piece in self._gunzip.feed(data[at : at + INPUT_CHUNK_BYTES]):
                 self._plain(piece)
                 if self.finished:
                     return
@@ -104,15 +111,15 @@ class SitemapReader:
         if self._size > self._limits.max_bytes and not self.finished:
             self._problem = f"larger than {self._limits.max_bytes} bytes uncompressed: the rest was not read"
 
-    def _format_of(self, data: bytes) -> Format | None:
+    def _format_of(self, data: bytes) -> SitemapParser | None:
         if data[:14].lower().startswith(_HTML):
             self._problem = "not a sitemap: an HTML page"
             return None
         # UTF-16, which begins with a mark of two bytes, may only be XML.
         is_xml = data.startswith((b"<", b"\xff\xfe", b"\xfe\xff"))
-        return Xml(self._limits) if is_xml else Lines(self._limits)
+        return XmlSitemapParser(self._limits) if is_xml else TextSitemapParser(self._limits)
 
-    def _taken(self) -> list[Entry]:
+    def _taken(self) -> list[SitemapEntry]:
         if self._format is None:
             return []
         entries, self._format.entries = self._format.entries, []
@@ -123,7 +130,7 @@ class SitemapReader:
         return entries[: max(room, 0)]
 
 
-def read(chunks: Iterable[bytes], reader: SitemapReader) -> Iterator[Entry]:
+def read_sitemap(chunks: Iterable[bytes], reader: SitemapReader) -> Iterator[SitemapEntry]:
     """The entries of a file that comes in `chunks`; ask `reader.problem` afterwards."""
     for chunk in chunks:
         yield from reader.feed(chunk)
@@ -132,7 +139,7 @@ def read(chunks: Iterable[bytes], reader: SitemapReader) -> Iterator[Entry]:
     yield from reader.close()
 
 
-def allowed(loc: Url, sitemap: Url, from_robots: bool) -> bool:
+def may_list(loc: Url, sitemap: Url, from_robots: bool) -> bool:
     """Whether the file at `sitemap` may speak for `loc` (sitemaps.org, "Sitemap file location").
 
     It may for its own host (a leading `www.` aside), at or below its own directory; and for everything when a
@@ -141,4 +148,4 @@ def allowed(loc: Url, sitemap: Url, from_robots: bool) -> bool:
     if from_robots:
         return True
     path = sitemap.target.partition("?")[0]
-    return bare(loc.host) == bare(sitemap.host) and loc.target.startswith(path[: path.rfind("/") + 1])
+    return strip_www(loc.host) == strip_www(sitemap.host) and loc.target.startswith(path[: path.rfind("/") + 1])

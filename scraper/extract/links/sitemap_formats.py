@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 from xml.parsers import expat
 
-INPUT_PIECE = 1024 * 1024
+INPUT_CHUNK_BYTES = 1024 * 1024
 """Bytes given to a parser at a time: expat reads an unfinished tag anew with each."""
-MAX_TAG = 1024 * 1024
+MAX_TAG_BYTES = 1024 * 1024
 """Bytes of one tag, comment or the like, beyond which a file is given up."""
-MAX_DATE = 64
+MAX_LASTMOD_CHARS = 64
 """Characters of a date that are kept."""
 
 # Where the entries of each format are: by root element, the path to an entry and to its parts, in local names.
@@ -38,7 +38,7 @@ class SitemapLimits:
     max_loc: int = 2048
 
 
-class Entry(NamedTuple):
+class SitemapEntry(NamedTuple):
     """One location as written, with the date it was last changed as written, if any.
 
     `kind` is `sitemap` for an entry of an index.
@@ -49,12 +49,12 @@ class Entry(NamedTuple):
     kind: Literal["url", "sitemap"]
 
 
-class Format(Protocol):
+class SitemapParser(Protocol):
     """What gathers `entries` until they are taken away, and says what ended it (`problem`) or was `left_out`."""
 
-    entries: list[Entry]
+    entries: list[SitemapEntry]
     problem: str | None
-    left_out: int
+    skipped_entries: int
 
     def feed(self, data: bytes) -> None:
         """Read on; the first bytes are neither white space nor a mark of UTF-8. Never raises."""
@@ -65,7 +65,7 @@ class Format(Protocol):
         ...
 
 
-class Lines:
+class TextSitemapParser:
     """Plain text: one address a line, UTF-8."""
 
     def __init__(self, limits: SitemapLimits) -> None:
@@ -73,9 +73,9 @@ class Lines:
         self._rest = b""
         self._skipping = False
         self._count = 0
-        self.entries: list[Entry] = []
+        self.entries: list[SitemapEntry] = []
         self.problem: str | None = None
-        self.left_out = 0
+        self.skipped_entries = 0
 
     def feed(self, data: bytes) -> None:
         """Read on."""
@@ -88,7 +88,7 @@ class Lines:
         # A line that is too long already is counted once and not kept until its end.
         if len(rest) > self._limits.max_loc * 4:
             if not self._skipping:
-                self.left_out += 1
+                self.skipped_entries += 1
             self._skipping, rest = True, b""
         self._rest = rest
 
@@ -104,16 +104,16 @@ class Lines:
             return
         if len(text) < self._limits.max_loc and text[:8].lower().startswith(("http://", "https://")):
             self._count += 1
-            self.entries.append(Entry(text, None, "url"))
+            self.entries.append(SitemapEntry(text, None, "url"))
         else:
-            self.left_out += 1
+            self.skipped_entries += 1
 
 
 class _Refused(Exception):  # noqa: N818  leaves expat from inside a callback; never leaves this file
     pass
 
 
-class Xml:
+class XmlSitemapParser:
     """XML of any of the formats, told apart by the root element."""
 
     def __init__(self, limits: SitemapLimits) -> None:
@@ -129,9 +129,9 @@ class Xml:
         self._lastmod: str | None = None
         self._count = 0
         self._fed = 0
-        self.entries: list[Entry] = []
+        self.entries: list[SitemapEntry] = []
         self.problem: str | None = None
-        self.left_out = 0
+        self.skipped_entries = 0
         self._parser = expat.ParserCreate()
         self._parser.buffer_text = True
         self._parser.StartElementHandler = self._start
@@ -142,8 +142,8 @@ class Xml:
         """Read on."""
         self._parse(data, False)
         self._fed += len(data)
-        if self.problem is None and self._fed - self._parser.CurrentByteIndex > MAX_TAG + INPUT_PIECE:
-            self.problem = f"one tag is longer than {MAX_TAG} bytes: the rest was not read"
+        if self.problem is None and self._fed - self._parser.CurrentByteIndex > MAX_TAG_BYTES + INPUT_CHUNK_BYTES:
+            self.problem = f"one tag is longer than {MAX_TAG_BYTES} bytes: the rest was not read"
 
     def close(self) -> None:
         """Say whether the document is whole."""
@@ -202,7 +202,7 @@ class Xml:
                 text = " " * self._limits.max_loc  # too long, whatever it was
             if self._part == "loc":
                 self._loc = self._loc or text
-            elif self._lastmod is None and 0 < len(text) <= MAX_DATE:
+            elif self._lastmod is None and 0 < len(text) <= MAX_LASTMOD_CHARS:
                 self._lastmod = text
             self._part = None
             self._parser.CharacterDataHandler = None
@@ -218,10 +218,10 @@ class Xml:
         if loc is None:
             return
         if not loc or len(loc) >= self._limits.max_loc:
-            self.left_out += 1
+            self.skipped_entries += 1
             return
         self._count += 1
-        self.entries.append(Entry(loc, lastmod, "sitemap" if self._root == "sitemapindex" else "url"))
+        self.entries.append(SitemapEntry(loc, lastmod, "sitemap" if self._root == "sitemapindex" else "url"))
         if self._count > self._limits.max_entries and self.problem is None:
             raise _Refused(f"more than {self._limits.max_entries} entries: the rest was not read")
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from scraper.extract.rules.css_field import (
+    MAX_REGEX_CHARS,
     MISSING,
-    REGEX_CHARS,
     FieldSettings,
-    Partly,
-    View,
+    PageContext,
+    PartialValue,
     check_selector,
     compile_regex,
 )
-from scraper.extract.rules.field_pipeline import make_field, plain
-from scraper.extract.rules.value_parsers import Refusal
+from scraper.extract.rules.field_pipeline import compile_field, to_text
+from scraper.extract.rules.value_parsers import ParseFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +55,26 @@ class Condition:
         looked_for = FieldSettings(
             where, css=s.css, xpath=s.xpath, json=s.json, regex=s.regex, type="any" if s.json else "text", many=True
         )
-        self._source = None if presence or s.field is not None else make_field(looked_for, where)
+        self._source = None if presence or s.field is not None else compile_field(looked_for, where)
 
-    def holds(self, place: Any, view: View) -> bool:
+    def holds_at(self, place: Any, view: PageContext) -> bool:
         """Whether it is so at `place`."""
         if self._css is not None:
             return place.css_first(self._css) is not None
         assert self._source is not None
         found = self._source.read(place, view)
-        return found is not MISSING and not isinstance(found, Refusal) and self._said_of(found)
+        return found is not MISSING and not isinstance(found, ParseFailure) and self._said_of(found)
 
-    def holds_for(self, values: Mapping[str, Any]) -> bool:
+    def holds_for_fields(self, values: Mapping[str, Any]) -> bool:
         """Whether it is so of the fields' values."""
         value = values.get(self.field or "")
         return self._said_of(value if isinstance(value, list) else [value])
 
     def _said_of(self, found: Any) -> bool:
-        values = found.value if isinstance(found, Partly) else found
+        values = found.value if isinstance(found, PartialValue) else found
         if not self._equals and self._matches is None:
             return any(value not in ("", [], {}) and value is not None and value is not False for value in values)
-        texts = [plain(value) for value in values]
-        if self._matches is not None and not any(self._matches.search(text, 0, REGEX_CHARS) for text in texts):
+        texts = [to_text(value) for value in values]
+        if self._matches is not None and not any(self._matches.search(text, 0, MAX_REGEX_CHARS) for text in texts):
             return False
         return not self._equals or any(text in self._equals for text in texts)

@@ -8,7 +8,7 @@ Fields of other sources, and those with transforms, are read by pipeline.py; mos
 the short way.
 
 What is empty counts as missing. A missing field has its default: None or, with `many` and `links`, an empty list,
-unless one is set. A text that is not of the field's type gives the default too, and is told as `Rejected`. If the
+unless one is set. A text that is not of the field's type gives the default too, and is told as `FieldError`. If the
 field is `required`, both mean that there is no item.
 """
 
@@ -22,33 +22,40 @@ from typing import Any, Literal, Protocol, get_args
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from scraper.errors import ExtractError
-from scraper.extract.rules.value_parsers import Refusal, parse_bool, parse_date, parse_decimal, parse_float, parse_int
+from scraper.extract.rules.value_parsers import (
+    ParseFailure,
+    parse_bool,
+    parse_date,
+    parse_decimal,
+    parse_float,
+    parse_int,
+)
 from scraper.model import Link, OutOfScope
-from scraper.urls.canonicalize import DEFAULT, Base, KeyRules, canonicalise
+from scraper.urls.canonicalize import DEFAULT_KEY_RULES, BaseUrl, KeyRules, canonicalize
 
 FieldType = Literal["text", "int", "float", "decimal", "bool", "url", "date", "html", "any"]
-LinkChoice = Literal["in_scope", "all"]
+LinkSelection = Literal["in_scope", "all"]
 
-TEXT_CHARS = 1_000_000
+MAX_VALUE_CHARS = 1_000_000
 """Longest text or markup of one value, in characters; longer ones are refused, never cut."""
-REGEX_CHARS = 50_000
+MAX_REGEX_CHARS = 50_000
 """How far into a text a field's regex looks, in characters. It bounds honest patterns; one that backtracks without end
 (`(a+)+$`) is the config's own fault."""
-MANY_VALUES = 10_000
+MAX_VALUES = 10_000
 """Most values of one `many` field."""
-EACH_ITEMS = 10_000
+MAX_ITEMS = 10_000
 """Most items one rule makes of one page."""
 
-RULE_CHARS = 10_000_000
+MAX_RULE_CHARS = 10_000_000
 """What one rule's values of one page may amount to, in characters and elements read: elements inside each other hold
 the same text again and again."""
 
 MISSING = object()
-PASSING = frozenset({"depth", "nofollow", "rules"})
+IN_SCOPE_DENIALS = frozenset({"depth", "nofollow", "rules"})
 """Reasons for not asking a URL that is in scope all the same."""
 URL_ATTRIBUTES = ("href", "src", "content", "data")
-SILENT = frozenset({"script", "style", "noscript"})
-BREAKING = frozenset(
+INVISIBLE_TAGS = frozenset({"script", "style", "noscript"})
+BLOCK_TAGS = frozenset(
     {
         "address", "article", "aside", "blockquote", "br", "dd", "details", "dialog", "div", "dl", "dt", "fieldset",
         "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main",
@@ -77,7 +84,7 @@ class FieldSettings:
 
     name: str
     css: str | None = None
-    links: LinkChoice | None = None
+    links: LinkSelection | None = None
     attr: str | None = None
     type: FieldType = "text"
     regex: str | None = None
@@ -93,7 +100,7 @@ class FieldSettings:
     transform: tuple[tuple[str, Any], ...] = ()
 
     @property
-    def on_markup(self) -> bool:
+    def reads_element(self) -> bool:
         """Whether the source is an element of HTML: one that is selected, or without any source the item's own."""
         other = self.json is not None or self.regex is not None
         return (
@@ -104,11 +111,11 @@ class FieldSettings:
         )
 
 
-class ReadEnough(Exception):  # noqa: N818  a state of the rule, which ends its reading of the page
-    """A rule has read more than `RULE_CHARS` of one page."""
+class ReadBudgetExceeded(Exception):  # noqa: N818  a state of the rule, which ends its reading of the page
+    """A rule has read more than `MAX_RULE_CHARS` of one page."""
 
 
-class View:
+class PageContext:
     """A page as fields see it.
 
     `root` is the tree's root element or, of a JSON page, its value; `text` gives the page's text as it came. `base`
@@ -116,43 +123,45 @@ class View:
     asked for.
     """
 
-    __slots__ = ("_left", "base", "kept", "keys", "links", "root", "text")
+    __slots__ = ("_left", "base", "cache", "key_rules", "links", "root", "text")
 
     def __init__(
         self,
         root: Any,
-        base: Base,
-        keys: KeyRules = DEFAULT,
+        base: BaseUrl,
+        keys: KeyRules = DEFAULT_KEY_RULES,
         links: Sequence[Link] = (),
         text: Callable[[], str] = str,
     ) -> None:
-        self.root, self.base, self.keys, self.links, self.text = root, base, keys, links, text
-        self.kept: dict[str, Any] = {}
-        self._left = RULE_CHARS
+        self.root, self.base, self.key_rules, self.links, self.text = root, base, keys, links, text
+        self.cache: dict[str, Any] = {}
+        self._left = MAX_RULE_CHARS
 
-    def begin(self) -> None:
+    def reset_budget(self) -> None:
         """A rule begins to read."""
-        self._left = RULE_CHARS
+        self._left = MAX_RULE_CHARS
 
-    def spend(self, amount: int) -> None:
-        """Count `amount` characters or elements that were read. Raises `ReadEnough`."""
+    def charge(self, amount: int) -> None:
+        """Count `amount` characters or elements that were read. Raises `ReadBudgetExceeded`."""
         self._left -= amount
         if self._left < 0:
-            raise ReadEnough(f"its values amount to more than {RULE_CHARS} characters, the rest was not read")
+            raise ReadBudgetExceeded(
+                f"its values amount to more than {MAX_RULE_CHARS} characters, the rest was not read"
+            )
 
-    def hrefs(self, choice: LinkChoice) -> list[str]:
+    def link_hrefs(self, choice: LinkSelection) -> list[str]:
         """The page's links: all, or those in scope, also when depth or nofollow keeps them from being asked."""
-        if choice not in self.kept:
-            self.kept[choice] = [
+        if choice not in self.cache:
+            self.cache[choice] = [
                 link.url.href
                 for link in self.links
-                if choice == "all" or link.denied is None or link.denied.reason in PASSING
+                if choice == "all" or link.denied is None or link.denied.reason in IN_SCOPE_DENIALS
             ]
-        return list(self.kept[choice])
+        return list(self.cache[choice])
 
 
 @dataclass(frozen=True, slots=True)
-class Partly:
+class PartialValue:
     """A value of which a part could not be read: why, and in which field below it (`.author`, or nothing)."""
 
     value: Any
@@ -164,13 +173,14 @@ class Field(Protocol):
 
     name: str
     required: bool
-    missing: str
+    missing_reason: str
 
-    def read(self, place: Any, view: View) -> Any:
-        """The value at `place` (an element, or a value of a JSON page), or `MISSING`, a `Refusal`, or `Partly`."""
+    def read(self, place: Any, view: PageContext) -> Any:
+        """The value at `place` (an element, or a value of a JSON page), or `MISSING`, a `ParseFailure`, or
+        `PartialValue`."""
         ...
 
-    def absent(self) -> Any:
+    def default_value(self) -> Any:
         """The value of a field that is not there."""
         ...
 
@@ -187,7 +197,7 @@ class CssField:
         "_parse",
         "_regex",
         "_type",
-        "missing",
+        "missing_reason",
         "name",
         "required",
     )
@@ -209,22 +219,22 @@ class CssField:
         self._regex = compile_regex(settings.regex, where) if settings.regex is not None else None
         self._many = settings.many
         self._default = settings.default
-        self._parse: Callable[[str], Any] | None = PARSERS.get(settings.type)
+        self._parse: Callable[[str], Any] | None = VALUE_PARSERS.get(settings.type)
         place = f"links: {settings.links}" if settings.links else settings.css or "the element"
         source = f"{place}{f' @{settings.attr}' if settings.attr else ''}"
-        self.missing = f"nothing found for {source}{' that matches the regex' if settings.regex else ''}"
+        self.missing_reason = f"nothing found for {source}{' that matches the regex' if settings.regex else ''}"
 
-    def absent(self) -> Any:
+    def default_value(self) -> Any:
         """The value of a field that is not there."""
         if self._default is None and (self._many or self._links):
             return []
         return self._default
 
-    def read(self, element: LexborNode, view: View) -> Any:
-        """The field's value below `element`, or why there is none: `MISSING`, a `Refusal`, or `Partly`."""
+    def read(self, element: LexborNode, view: PageContext) -> Any:
+        """The field's value below `element`, or why there is none: `MISSING`, a `ParseFailure`, or `PartialValue`."""
         if self._links is not None:
-            found_links = view.hrefs(self._links)
-            view.spend(sum(map(len, found_links)))
+            found_links = view.link_hrefs(self._links)
+            view.charge(sum(map(len, found_links)))
             return found_links or MISSING
         if self._many:
             return self._read_many([element] if self._css is None else element.css(self._css), view)
@@ -235,31 +245,35 @@ class CssField:
             element = found
         return self._value(element, view)
 
-    def _read_many(self, elements: list[LexborNode], view: View) -> Any:
+    def _read_many(self, elements: list[LexborNode], view: PageContext) -> Any:
         values, refusals = [], []
-        for element in elements[:MANY_VALUES]:
+        for element in elements[:MAX_VALUES]:
             value = self._value(element, view)
-            if isinstance(value, Refusal):
+            if isinstance(value, ParseFailure):
                 refusals.append(value)
             elif value is not MISSING:
                 values.append(value)
-        if len(elements) > MANY_VALUES:
-            refusals.append(Refusal(f"{len(elements)} values, only the first {MANY_VALUES} were read"))
+        if len(elements) > MAX_VALUES:
+            refusals.append(ParseFailure(f"{len(elements)} values, only the first {MAX_VALUES} were read"))
         if refusals and values:
-            return Partly(values, (("", f"{len(refusals)} of {len(elements)} not read, the first: {refusals[0]}"),))
+            return PartialValue(
+                values, (("", f"{len(refusals)} of {len(elements)} not read, the first: {refusals[0]}"),)
+            )
         return values or (refusals[0] if refusals else MISSING)
 
-    def _value(self, element: LexborNode, view: View) -> Any:
-        """What one element gives: a value, `MISSING` or a `Refusal`."""
-        text = self.text_of(element, view)
+    def _value(self, element: LexborNode, view: PageContext) -> Any:
+        """What one element gives: a value, `MISSING` or a `ParseFailure`."""
+        text = self.source_text(element, view)
         if text is None:
             return False if self._type == "bool" and self._default is None and not self.required else MISSING
-        if len(text) > TEXT_CHARS:
-            return Refusal(f"too long: {len(text)} characters, at most {TEXT_CHARS}")
+        if len(text) > MAX_VALUE_CHARS:
+            return ParseFailure(f"too long: {len(text)} characters, at most {MAX_VALUE_CHARS}")
         if self._regex is not None:
-            found = self._regex.search(text, 0, REGEX_CHARS)
-            if found is None and len(text) > REGEX_CHARS:
-                return Refusal(f"the regex matches nothing in the first {REGEX_CHARS} of {len(text)} characters")
+            found = self._regex.search(text, 0, MAX_REGEX_CHARS)
+            if found is None and len(text) > MAX_REGEX_CHARS:
+                return ParseFailure(
+                    f"the regex matches nothing in the first {MAX_REGEX_CHARS} of {len(text)} characters"
+                )
             text = "" if found is None else found[1] or "" if self._regex.groups else found[0]
             if found is None and self._type == "bool":
                 return False
@@ -268,30 +282,30 @@ class CssField:
             return self._parse(text) if text or self._type == "bool" else MISSING
         if not text:
             return MISSING
-        return text if self._type != "url" else absolute(text, view)
+        return text if self._type != "url" else absolute_url(text, view)
 
-    def text_of(self, element: LexborNode, view: View) -> str | None:
+    def source_text(self, element: LexborNode, view: PageContext) -> str | None:
         """The text that the value is made of; None when the wanted attribute is not there."""
         if self._attr is not None:
             attributes = element.attributes
             if self._attr not in attributes:
                 return None
             text = (attributes[self._attr] or "").strip()
-            view.spend(len(text))
+            view.charge(len(text))
             return text
         if self._type == "html":
             markup = element.html
-            view.spend(len(markup or ""))
+            view.charge(len(markup or ""))
             return markup
         if self._type == "url":
             attributes = element.attributes
             for name in URL_ATTRIBUTES:
                 if value := attributes.get(name):
                     return value
-        return visible_text(element, view.spend)
+        return visible_text(element, view.charge)
 
 
-PARSERS: dict[str, Callable[[str], Any]] = {
+VALUE_PARSERS: dict[str, Callable[[str], Any]] = {
     "int": parse_int,
     "float": parse_float,
     "decimal": parse_decimal,
@@ -300,39 +314,39 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def visible_text(element: LexborNode, spend: Callable[[int], None] = lambda _: None) -> str:
+def visible_text(element: LexborNode, charge: Callable[[int], None] = lambda _: None) -> str:
     """What a reader sees of `element`: without scripts and styles, blocks set apart, white space collapsed.
 
-    `spend` hears how much was read, and may end it by raising.
+    `charge` hears how much was read, and may end it by raising.
     """
     first = element.first_child
     if first is None:
         return ""
     if first.next is None and first.is_text_node:
         text = first.text_content or ""
-        spend(len(text))
+        charge(len(text))
         return " ".join(text.split())
     parts: list[str] = []
     for node in element.traverse(include_text=True):
         tag = node.tag
         previous = node.prev
-        if tag in BREAKING or (previous is not None and previous.tag in BREAKING):
+        if tag in BLOCK_TAGS or (previous is not None and previous.tag in BLOCK_TAGS):
             parts.append(" ")
         if tag == "-text":
             parent = node.parent
-            if parent is None or parent.tag not in SILENT:
+            if parent is None or parent.tag not in INVISIBLE_TAGS:
                 text = node.text_content or ""
-                spend(len(text) + 1)
+                charge(len(text) + 1)
                 parts.append(text)
         else:
-            spend(1)
+            charge(1)
     return " ".join("".join(parts).split())
 
 
-def absolute(text: str, view: View) -> str | Refusal:
+def absolute_url(text: str, view: PageContext) -> str | ParseFailure:
     """The address that `text` is on this page, or why it is none."""
-    url = canonicalise(text, view.base, view.keys)
-    return Refusal(f"not a usable URL ({url.rule}): {text[:80]!r}") if isinstance(url, OutOfScope) else url.href
+    url = canonicalize(text, view.base, view.key_rules)
+    return ParseFailure(f"not a usable URL ({url.rule}): {text[:80]!r}") if isinstance(url, OutOfScope) else url.href
 
 
 def check_selector(css: str, where: str) -> str:

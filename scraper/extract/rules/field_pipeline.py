@@ -13,105 +13,107 @@ from decimal import Decimal
 from typing import Any
 
 from scraper.extract.rules.css_field import (
-    EACH_ITEMS,
-    MANY_VALUES,
+    MAX_ITEMS,
+    MAX_REGEX_CHARS,
+    MAX_VALUE_CHARS,
+    MAX_VALUES,
     MISSING,
-    PARSERS,
-    REGEX_CHARS,
-    TEXT_CHARS,
+    VALUE_PARSERS,
     CssField,
     Field,
     FieldSettings,
-    Partly,
-    View,
-    absolute,
+    PageContext,
+    PartialValue,
+    absolute_url,
     check_selector,
     compile_regex,
 )
-from scraper.extract.rules.field_sources import FromMarkup, FromStructured, source_of, within
-from scraper.extract.rules.optional_libraries import JsonPath
-from scraper.extract.rules.transforms import transformed
-from scraper.extract.rules.value_parsers import Refusal
-from scraper.extract.rules.xpath_select import XPathPlaces
+from scraper.extract.rules.field_sources import RegexSource, StructuredSource, apply_jmespath, compile_source
+from scraper.extract.rules.optional_libraries import JmesPath
+from scraper.extract.rules.transforms import apply_transforms
+from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.xpath_select import XPathSelector
 
-NESTED_OBJECTS = "nested"
+NESTED_OBJECT_COUNT = "nested"
 """The name under which a page's objects inside items are counted."""
 
 
-def make_fields(settings: Sequence[FieldSettings], where: str = "fields") -> tuple[Field, ...]:
+def compile_fields(settings: Sequence[FieldSettings], where: str = "fields") -> tuple[Field, ...]:
     """The fields compiled: plain CSS the short way, all others the long way. Errors as `Rule`."""
-    return tuple(make_field(field, f"{where}.{field.name}") for field in settings)
+    return tuple(compile_field(field, f"{where}.{field.name}") for field in settings)
 
 
-def make_field(settings: FieldSettings, where: str) -> Field:
+def compile_field(settings: FieldSettings, where: str) -> Field:
     """One field compiled."""
     if settings.fields:
         return ObjectField(settings, where)
     other = settings.xpath or settings.table or settings.json is not None or settings.transform
-    if settings.links is not None or (settings.on_markup and not other):
+    if settings.links is not None or (settings.reads_element and not other):
         return CssField(settings)
-    return LongField(settings, where)
+    return PipelineField(settings, where)
 
 
-class LongField:
+class PipelineField:
     """A field that takes all steps."""
 
     def __init__(self, settings: FieldSettings, where: str) -> None:
         self.name = settings.name
         self.required = settings.required
         self._settings = settings
-        self._source = source_of(settings, where)
-        self._json = JsonPath(settings.json, where) if settings.json is not None else None
-        refines = settings.regex is not None and not isinstance(self._source, FromMarkup)
+        self._source = compile_source(settings, where)
+        self._json = JmesPath(settings.json, where) if settings.json is not None else None
+        refines = settings.regex is not None and not isinstance(self._source, RegexSource)
         self._regex = compile_regex(settings.regex or "", where) if refines else None
         self._many = settings.many
-        self.missing = f"nothing found for {_described(self._source.described, settings, self._regex is not None)}"
+        self.missing_reason = (
+            f"nothing found for {_described(self._source.description, settings, self._regex is not None)}"
+        )
 
-    def absent(self) -> Any:
+    def default_value(self) -> Any:
         """The value of a field that is not there."""
         return [] if self._settings.default is None and self._many else self._settings.default
 
-    def read(self, place: Any, view: View) -> Any:
-        """The field's value at `place`, or why there is none: `MISSING`, a `Refusal`, or `Partly`."""
+    def read(self, place: Any, view: PageContext) -> Any:
+        """The field's value at `place`, or why there is none: `MISSING`, a `ParseFailure`, or `PartialValue`."""
         values = self._source.read(place, view)
-        if self._json is not None and not isinstance(values, Refusal):
-            values = within(self._json, values)
-        if isinstance(values, Refusal):
+        if self._json is not None and not isinstance(values, ParseFailure):
+            values = apply_jmespath(self._json, values)
+        if isinstance(values, ParseFailure):
             return values
         if self._regex is not None:
             values = [text for value in values if (text := self._searched(value))]
         found = len(values)
-        values = [value for value in values[: MANY_VALUES if self._many else 1] if value not in _NOTHING]
+        values = [value for value in values[: MAX_VALUES if self._many else 1] if value not in _NOTHING]
         value = values if self._many else values[0] if values else None
         if self._settings.transform:
-            value = transformed(value, self._settings.transform, view)
-        if isinstance(value, Refusal):
+            value = apply_transforms(value, self._settings.transform, view)
+        if isinstance(value, ParseFailure):
             return value
         if isinstance(value, list) and (self._many or self._settings.transform):
             return self._list(value, max(found, len(value)), view)
-        return self._nothing() if value in _NOTHING else typed(value, self._settings.type, view)
+        return self._nothing() if value in _NOTHING else convert_value(value, self._settings.type, view)
 
     def _nothing(self) -> Any:
         is_false = self._settings.type == "bool" and self._settings.default is None and not self.required
         return False if is_false else MISSING
 
-    def _list(self, values: list[Any], found: int, view: View) -> Any:
+    def _list(self, values: list[Any], found: int, view: PageContext) -> Any:
         read = [
-            value if isinstance(value, Refusal) else typed(value, self._settings.type, view)
-            for value in values[:MANY_VALUES]
+            value if isinstance(value, ParseFailure) else convert_value(value, self._settings.type, view)
+            for value in values[:MAX_VALUES]
             if value not in _NOTHING
         ]
-        good = [value for value in read if value is not MISSING and not isinstance(value, Refusal)]
-        bad = [value for value in read if isinstance(value, Refusal)]
-        if found > MANY_VALUES:
-            bad.append(Refusal(f"{found} values, only the first {MANY_VALUES} were read"))
+        good = [value for value in read if value is not MISSING and not isinstance(value, ParseFailure)]
+        bad = [value for value in read if isinstance(value, ParseFailure)]
+        if found > MAX_VALUES:
+            bad.append(ParseFailure(f"{found} values, only the first {MAX_VALUES} were read"))
         if bad and good:
-            return Partly(good, (("", f"{len(bad)} of {found} not read, the first: {bad[0]}"),))
+            return PartialValue(good, (("", f"{len(bad)} of {found} not read, the first: {bad[0]}"),))
         return good or (bad[0] if bad else MISSING)
 
     def _searched(self, value: Any) -> str:
         assert self._regex is not None
-        found = self._regex.search(plain(value), 0, REGEX_CHARS)
+        found = self._regex.search(to_text(value), 0, MAX_REGEX_CHARS)
         if found is None:
             return ""
         return (found[1] or "" if self._regex.groups else found[0]).strip()
@@ -126,63 +128,67 @@ class ObjectField:
         self._default = settings.default
         self._many = settings.many
         self._css = check_selector(settings.css, where) if settings.css is not None else None
-        self._xpath = XPathPlaces(settings.xpath, where) if settings.xpath is not None else None
-        self._structured = FromStructured(settings) if settings.structured else None
-        self._json = JsonPath(settings.json, where) if settings.json is not None else None
-        self._fields = make_fields(settings.fields, where)
-        described = self._structured.described if self._structured else settings.css or settings.xpath or "the element"
-        self.missing = f"nothing found for {_described(described, settings, False)}"
+        self._xpath = XPathSelector(settings.xpath, where) if settings.xpath is not None else None
+        self._structured = StructuredSource(settings) if settings.structured else None
+        self._json = JmesPath(settings.json, where) if settings.json is not None else None
+        self._fields = compile_fields(settings.fields, where)
+        described = (
+            self._structured.description if self._structured else settings.css or settings.xpath or "the element"
+        )
+        self.missing_reason = f"nothing found for {_described(described, settings, False)}"
 
-    def absent(self) -> Any:
+    def default_value(self) -> Any:
         """The value of a field that is not there."""
         return [] if self._default is None and self._many else self._default
 
-    def read(self, place: Any, view: View) -> Any:
-        """The object or objects at `place`, or why there is none: `MISSING`, a `Refusal`, or `Partly`."""
+    def read(self, place: Any, view: PageContext) -> Any:
+        """The object or objects at `place`, or why there is none: `MISSING`, a `ParseFailure`, or `PartialValue`."""
         places = self._places(place, view)
-        if isinstance(places, Refusal):
+        if isinstance(places, ParseFailure):
             return places
         told: list[tuple[str, str]] = []
         objects: list[dict[str, Any]] = []
-        for inner in places[: EACH_ITEMS if self._many else 1]:
-            view.kept[NESTED_OBJECTS] = made = view.kept.get(NESTED_OBJECTS, 0) + 1
-            if made > EACH_ITEMS:
-                told.append((self.name, f"more than {EACH_ITEMS} objects on one page, the others were not read"))
+        for inner in places[: MAX_ITEMS if self._many else 1]:
+            view.cache[NESTED_OBJECT_COUNT] = made = view.cache.get(NESTED_OBJECT_COUNT, 0) + 1
+            if made > MAX_ITEMS:
+                told.append((self.name, f"more than {MAX_ITEMS} objects on one page, the others were not read"))
                 break
-            values = read_object(self._fields, inner, view, told)
+            values = read_fields(self._fields, inner, view, told)
             if values is not None:
                 objects.append(values)
         reasons = tuple(("" if name == self.name else f".{name}", reason) for name, reason in told)
         value: Any = objects if self._many else objects[0] if objects else None
         if not value:
-            return Refusal("; ".join(f"{name}: {reason}" for name, reason in told[:3])) if told else MISSING
-        return Partly(value, reasons) if reasons else value
+            return ParseFailure("; ".join(f"{name}: {reason}" for name, reason in told[:3])) if told else MISSING
+        return PartialValue(value, reasons) if reasons else value
 
-    def _places(self, place: Any, view: View) -> list[Any] | Refusal:
+    def _places(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
         if self._css is not None:
             return list(place.css(self._css))
         if self._xpath is not None:
             return self._xpath.find(place, view)
         values = self._structured.read(place, view) if self._structured else [place]
-        if self._json is None or isinstance(values, Refusal):
+        if self._json is None or isinstance(values, ParseFailure):
             return values
-        return within(self._json, values)
+        return apply_jmespath(self._json, values)
 
 
-def read_object(fields: Sequence[Field], place: Any, view: View, told: list[tuple[str, str]]) -> dict[str, Any] | None:
+def read_fields(
+    fields: Sequence[Field], place: Any, view: PageContext, told: list[tuple[str, str]]
+) -> dict[str, Any] | None:
     """The fields' values at `place`, None when a required one is missing; `told` hears of fields and reasons."""
     values: dict[str, Any] = {}
     for field in fields:
         value = field.read(place, view)
-        if isinstance(value, Partly):
+        if isinstance(value, PartialValue):
             told.extend((field.name + below, reason) for below, reason in value.reasons)
             value = value.value
-        if value is MISSING or isinstance(value, Refusal):
+        if value is MISSING or isinstance(value, ParseFailure):
             if value is not MISSING or field.required:
-                told.append((field.name, str(value) if value is not MISSING else field.missing))
+                told.append((field.name, str(value) if value is not MISSING else field.missing_reason))
             if field.required:
                 return None
-            value = field.absent()
+            value = field.default_value()
         values[field.name] = value
     return values
 
@@ -190,7 +196,7 @@ def read_object(fields: Sequence[Field], place: Any, view: View, told: list[tupl
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
-def plain(value: Any) -> str:
+def to_text(value: Any) -> str:
     """A JSON value as text: as it is written in JSON, a text without its quotes."""
     if isinstance(value, str):
         return value
@@ -199,21 +205,21 @@ def plain(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def typed(value: Any, kind: str, view: View) -> Any:
-    """`value` (a text, or what JSON has) as the type `kind`, or a `Refusal`."""
-    if isinstance(value, str) and len(value) > TEXT_CHARS:
-        return Refusal(f"too long: {len(value)} characters, at most {TEXT_CHARS}")
+def convert_value(value: Any, kind: str, view: PageContext) -> Any:
+    """`value` (a text, or what JSON has) as the type `kind`, or a `ParseFailure`."""
+    if isinstance(value, str) and len(value) > MAX_VALUE_CHARS:
+        return ParseFailure(f"too long: {len(value)} characters, at most {MAX_VALUE_CHARS}")
     if kind == "any":
         return value
     if isinstance(value, dict | list):
-        return Refusal(f"a {'mapping' if isinstance(value, dict) else 'list'} where {kind} was asked for")
+        return ParseFailure(f"a {'mapping' if isinstance(value, dict) else 'list'} where {kind} was asked for")
     if isinstance(value, Decimal) and kind == "decimal":
         return value
-    text = plain(value).strip()
-    if (parse := PARSERS.get(kind)) is not None:
+    text = to_text(value).strip()
+    if (parse := VALUE_PARSERS.get(kind)) is not None:
         return parse(text) if text else MISSING
     if kind == "url":
-        return absolute(text, view)
+        return absolute_url(text, view)
     return text
 
 

@@ -1,7 +1,7 @@
 """Where a field's raw values come from, beside plain CSS: one class a source, all with one method.
 
 `read(place, view)` gives raw values in document order: texts, or values as JSON has them. `place` is the item's element
-or, on a JSON page, its value. A `Refusal` says why a source could not be read at all.
+or, on a JSON page, its value. A `ParseFailure` says why a source could not be read at all.
 """
 
 from __future__ import annotations
@@ -13,52 +13,52 @@ import orjson
 from selectolax.lexbor import LexborNode
 
 from scraper.extract.rules.css_field import (
-    BREAKING,
-    MANY_VALUES,
-    SILENT,
-    TEXT_CHARS,
+    BLOCK_TAGS,
+    INVISIBLE_TAGS,
+    MAX_VALUE_CHARS,
+    MAX_VALUES,
     URL_ATTRIBUTES,
     CssField,
     FieldSettings,
-    View,
+    PageContext,
     check_selector,
     compile_regex,
 )
-from scraper.extract.rules.optional_libraries import JsonPath, XPath, main_text_of, markup_of
-from scraper.extract.rules.structured import find, lenient_json
-from scraper.extract.rules.tables import rows_of
-from scraper.extract.rules.value_parsers import Refusal
+from scraper.extract.rules.optional_libraries import JmesPath, XPath, load_main_text_reader, lxml_markup
+from scraper.extract.rules.structured import find_objects, parse_lenient_json
+from scraper.extract.rules.tables import read_table
+from scraper.extract.rules.value_parsers import ParseFailure
 
 
-class Source(Protocol):
+class FieldSource(Protocol):
     """Gives raw values. `described` is what stands in messages."""
 
-    described: str
+    description: str
 
-    def read(self, place: Any, view: View) -> list[Any] | Refusal:
-        """The raw values at `place`; at most `MANY_VALUES` are needed."""
+    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
+        """The raw values at `place`; at most `MAX_VALUES` are needed."""
         ...
 
 
-def source_of(settings: FieldSettings, where: str) -> Source:
-    """The source that a field names. Raises `ExtractError`, `MissingExtra`."""
+def compile_source(settings: FieldSettings, where: str) -> FieldSource:
+    """The source that a field names. Raises `ExtractError`, `MissingExtraError`."""
     if settings.xpath is not None:
-        return FromXPath(settings, where)
+        return XPathSource(settings, where)
     if settings.structured:
-        return FromStructured(settings)
+        return StructuredSource(settings)
     if settings.main_text is not None:
-        return FromMainText(settings.main_text, where)
+        return MainTextSource(settings.main_text, where)
     if settings.table is not None:
-        return FromTable(settings, where)
-    if settings.on_markup:
-        return FromCss(settings, where)
+        return TableSource(settings, where)
+    if settings.reads_element:
+        return CssSource(settings, where)
     if settings.json is not None:
-        return FromJson()
+        return JsonSource()
     assert settings.regex is not None
-    return FromMarkup(settings.regex, where, settings.many)
+    return RegexSource(settings.regex, where, settings.many)
 
 
-class FromCss:
+class CssSource:
     """Elements by CSS, or the item's own element."""
 
     def __init__(self, settings: FieldSettings, where: str) -> None:
@@ -67,9 +67,9 @@ class FromCss:
         self._field = CssField(FieldSettings(settings.name, attr=settings.attr, type=settings.type))
         self._one = not settings.many
         self._raw = settings.json is not None and settings.attr is None
-        self.described = settings.css or "the element"
+        self.description = settings.css or "the element"
 
-    def read(self, place: Any, view: View) -> list[Any] | Refusal:
+    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
         """The texts of the elements."""
         if self._css is None:
             found = [place]
@@ -77,40 +77,40 @@ class FromCss:
             first = place.css_first(self._css)
             found = [] if first is None else [first]
         else:
-            found = place.css(self._css)[:MANY_VALUES]
+            found = place.css(self._css)[:MAX_VALUES]
         if self._raw:  # a script's JSON has white space that means something
             return [element.text(deep=True) for element in found]
-        return [text for element in found if (text := self._field.text_of(element, view)) is not None]
+        return [text for element in found if (text := self._field.source_text(element, view)) is not None]
 
 
-class FromXPath:
+class XPathSource:
     """Elements, attributes and other values by XPath, in the item's element."""
 
     def __init__(self, settings: FieldSettings, where: str) -> None:
         assert settings.xpath is not None
         self._path = XPath(settings.xpath, where)
         self._settings = settings
-        self.described = settings.xpath
+        self.description = settings.xpath
 
-    def read(self, place: Any, view: View) -> list[Any] | Refusal:
+    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
         """What the expression gives: texts of elements, texts, numbers and truths."""
         tree = self._tree(place, view)
         found = self._path.read(tree) if tree is not None else []
-        if isinstance(found, Refusal):
+        if isinstance(found, ParseFailure):
             return found
-        values = (self._value(value, view) for value in found[:MANY_VALUES])
+        values = (self._value(value, view) for value in found[:MAX_VALUES])
         return [value for value in values if value is not None]
 
-    def _tree(self, place: Any, view: View) -> Any:
+    def _tree(self, place: Any, view: PageContext) -> Any:
         """The item's element for lxml, which has a tree of its own; made once for all fields of an item."""
-        kept = view.kept.get("xpath")
+        kept = view.cache.get("xpath")
         if kept is None or kept[0] is not place:
             markup = place.html or ""
-            view.spend(len(markup))
-            kept = view.kept["xpath"] = (place, self._path.parse(markup))
+            view.charge(len(markup))
+            kept = view.cache["xpath"] = (place, self._path.parse(markup))
         return kept[1]
 
-    def _value(self, value: Any, view: View) -> Any:
+    def _value(self, value: Any, view: PageContext) -> Any:
         if isinstance(value, str):
             text = " ".join(value.split())
         elif isinstance(value, bool | int):
@@ -121,7 +121,7 @@ class FromXPath:
             text = self._text(value) or ""
         else:
             return None  # a namespace, which is a pair of names
-        view.spend(len(text))
+        view.charge(len(text))
         return text or None
 
     def _text(self, element: Any) -> str | None:
@@ -129,28 +129,28 @@ class FromXPath:
         if self._settings.attr is not None:
             return (attributes.get(self._settings.attr.lower()) or "").strip()
         if self._settings.type == "html":
-            return markup_of(element)
+            return lxml_markup(element)
         if self._settings.type == "url":
             for name in URL_ATTRIBUTES:
                 if value := attributes.get(name):
                     return str(value)
-        return lxml_text(element)
+        return lxml_visible_text(element)
 
 
-def lxml_text(element: Any) -> str:
+def lxml_visible_text(element: Any) -> str:
     """`visible_text` for an element of lxml."""
     parts: list[str] = []
     for event, node in _walk(element):
-        breaks = node.tag in BREAKING
+        breaks = node.tag in BLOCK_TAGS
         if event == "start":
-            silent = node.tag in SILENT or not isinstance(node.tag, str)
+            silent = node.tag in INVISIBLE_TAGS or not isinstance(node.tag, str)
             parts.append(" " if breaks else "")
             if node.text and not silent:
                 parts.append(node.text)
         elif node is not element:
             parts.append(" " if breaks else "")
             parent = node.getparent()
-            if node.tail and (parent is None or parent.tag not in SILENT):
+            if node.tail and (parent is None or parent.tag not in INVISIBLE_TAGS):
                 parts.append(node.tail)
     return " ".join("".join(parts).split())
 
@@ -161,89 +161,89 @@ def _walk(element: Any) -> Any:
     return etree.iterwalk(element, events=("start", "end", "comment", "pi"))
 
 
-class FromJson:
+class JsonSource:
     """The item's value on a JSON page; the field's `json` says what of it."""
 
-    described = "the page's JSON"
+    description = "the page's JSON"
 
-    def read(self, place: Any, view: View) -> list[Any] | Refusal:
+    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
         """The value itself."""
         return [place]
 
 
-class FromStructured:
+class StructuredSource:
     """Objects of JSON-LD, microdata and OpenGraph, of the whole page."""
 
     def __init__(self, settings: FieldSettings) -> None:
         self._names = settings.structured
-        self.described = f"structured: {', '.join(settings.structured)}"
+        self.description = f"structured: {', '.join(settings.structured)}"
 
-    def read(self, place: Any, view: View) -> list[Any] | Refusal:
+    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
         """The objects as mappings."""
-        return list(find(view, self._names))
+        return list(find_objects(view, self._names))
 
 
-class FromMainText:
+class MainTextSource:
     """The page's main text, without navigation and advertisements."""
 
     def __init__(self, form: str, where: str) -> None:
         self._form = form
-        self._read = main_text_of(where)
-        self.described = "main text"
+        self._read = load_main_text_reader(where)
+        self.description = "main text"
 
-    def read(self, place: Any, view: View) -> list[Any] | Refusal:
+    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
         """The text of the item's element."""
         markup = place.html or ""
-        view.spend(len(markup))
+        view.charge(len(markup))
         try:
             text = self._read(markup, self._form, view.base.href)
         except Exception as error:  # noqa: BLE001  a library of a thousand guesses; an odd page must not cost the item
-            return Refusal(f"main text: {type(error).__name__}: {error}")
+            return ParseFailure(f"main text: {type(error).__name__}: {error}")
         return [text] if text else []
 
 
-class FromTable:
+class TableSource:
     """Tables as rows: the element that `css` selects, or the item's own."""
 
     def __init__(self, settings: FieldSettings, where: str) -> None:
         self._css = check_selector(settings.css, where) if settings.css is not None else None
         self._one = not settings.many
-        self.described = settings.css or "the element"
+        self.description = settings.css or "the element"
 
-    def read(self, place: Any, view: View) -> list[Any] | Refusal:
+    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
         """One list of rows for each table."""
-        found = [place] if self._css is None else place.css(self._css)[: 1 if self._one else MANY_VALUES]
-        return [rows for table in found if table.tag == "table" and (rows := rows_of(table, view))]
+        found = [place] if self._css is None else place.css(self._css)[: 1 if self._one else MAX_VALUES]
+        return [rows for table in found if table.tag == "table" and (rows := read_table(table, view))]
 
 
-class FromMarkup:
+class RegexSource:
     """What a regex finds in the page's text as it came, or in the markup of the item's own element."""
 
     def __init__(self, pattern: str, where: str, many: bool) -> None:
         self._pattern = compile_regex(pattern, where)
-        self._most = MANY_VALUES if many else 1
-        self.described = f"regex {pattern}"
+        self._most = MAX_VALUES if many else 1
+        self.description = f"regex {pattern}"
 
-    def read(self, place: Any, view: View) -> list[Any] | Refusal:
+    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
         """The first group of each match, or the whole of it; only the first `TEXT_CHARS` characters are searched."""
         if place is view.root:
             text = view.text()
         else:
             text = place.html or "" if isinstance(place, LexborNode) else orjson.dumps(place).decode()
-            view.spend(len(text))
-        found = islice(self._pattern.finditer(text, 0, TEXT_CHARS), self._most)
+            view.charge(len(text))
+        found = islice(self._pattern.finditer(text, 0, MAX_VALUE_CHARS), self._most)
         grouped = self._pattern.groups > 0
         return [text for match in found if (text := ((match[1] or "") if grouped else match[0]).strip())]
 
 
-def within(path: JsonPath, values: list[Any]) -> list[Any] | Refusal:
+def apply_jmespath(path: JmesPath, values: list[Any]) -> list[Any] | ParseFailure:
     """What `path` finds in each of `values`; texts are read as JSON first."""
     found: list[Any] = []
     for value in values:
-        if isinstance(value, str) and (value := lenient_json(value)) is None:
-            return Refusal("the text is not JSON")
+        if isinstance(value, str) and (value := parse_lenient_json(value)) is None:
+            return ParseFailure("the text is not JSON")
         part = path.read(value)
-        if isinstance(part, Refusal):
+        if isinstance(part, ParseFailure):
             return part
         found.extend(part if isinstance(part, list) else [part] if part is not None else [])
     return found

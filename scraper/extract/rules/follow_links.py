@@ -1,6 +1,6 @@
 """Where a rule leads: `follow` to the pages it names, with a label and values to carry, `next` through a list of pages.
 
-A rule only says which addresses; `Trail` makes requests of them, judged by the crawl's scope as every link is. The
+A rule only says which addresses; `FollowUps` makes requests of them, judged by the crawl's scope as every link is. The
 request for a page that is also an ordinary link replaces that link.
 """
 
@@ -14,22 +14,22 @@ from urllib.parse import quote_plus, unquote_plus
 
 import orjson
 
-from scraper.extract.links.link_header import header_links
-from scraper.extract.rules.css_field import MISSING, Field, FieldSettings, Partly, View, compile_regex
-from scraper.extract.rules.field_pipeline import make_field
-from scraper.extract.rules.json_pointer import Pointer, document_of
-from scraper.extract.rules.optional_libraries import JsonPath
-from scraper.extract.rules.value_parsers import Refusal
-from scraper.model import Content, Headers, Link, OutOfScope, Page, Request, Url
-from scraper.urls.canonicalize import canonicalise
-from scraper.urls.post_identity import posted
+from scraper.extract.links.link_header import parse_link_headers
+from scraper.extract.rules.css_field import MISSING, Field, FieldSettings, PageContext, PartialValue, compile_regex
+from scraper.extract.rules.field_pipeline import compile_field
+from scraper.extract.rules.json_pointer import JsonPointer, parse_content
+from scraper.extract.rules.optional_libraries import JmesPath
+from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.model import Content, Headers, Link, OutOfScope, Request, Response, Url
+from scraper.urls.canonicalize import canonicalize
+from scraper.urls.post_identity import with_post_key
 
-MAX_FOLLOWED = 10_000
+MAX_FOLLOW_REQUESTS = 10_000
 """Most requests that the rules make of one page."""
-CARRIED_CHARS = 65_536
+MAX_CARRY_CHARS = 65_536
 """Longest JSON of the values that one request carries, in characters."""
 
-Judge = Callable[[Url, int], OutOfScope | None]
+ScopeCheck = Callable[[Url, int], OutOfScope | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +56,31 @@ class NextSettings:
 
     `css`, `xpath`, `json`: the address; `rel`: the page's link or `Link` header that says next. `page` and `offset`
     name a value that grows by `step` from `first` until a page brings no item, or beyond `last`. `cursor` is JMESPath
-    to a value that goes into `param`. A text names a parameter of the query, a `Pointer` a place in the posted JSON.
+    to a value that goes into `param`. A text names a parameter of the query, a `JsonPointer` a place in the posted
+    JSON.
     """
 
     css: str | None = None
     xpath: str | None = None
     json: str | None = None
     rel: bool = False
-    page: str | Pointer | None = None
-    offset: str | Pointer | None = None
+    page: str | JsonPointer | None = None
+    offset: str | JsonPointer | None = None
     first: int = 1
     step: int = 1
     last: int | None = None
     cursor: str | None = None
-    param: str | Pointer | None = None
+    param: str | JsonPointer | None = None
 
 
-class Turn(NamedTuple):
+class NextRequest(NamedTuple):
     """The next page of a list: its address, and what is posted to it (None: it is a GET)."""
 
     href: str
     content: Content | None = None
 
 
-class Follow:
+class FollowRule:
     """A compiled `follow`. Errors as `Rule`."""
 
     __slots__ = ("_field", "_match", "settings")
@@ -89,7 +90,7 @@ class Follow:
         self._field = _addresses("follow", s.css, s.xpath, s.json, s.regex, many=True)
         self._match = compile_regex(s.match, "follow.match") if s.match is not None else None
 
-    def addresses(self, place: Any, view: View) -> list[str]:
+    def find_urls(self, place: Any, view: PageContext) -> list[str]:
         """The absolute addresses at `place`; what is none is left out."""
         found = _value(self._field.read(place, view))
         if not isinstance(found, list):
@@ -97,7 +98,7 @@ class Follow:
         return [href for href in found if self._match is None or self._match.search(href)]
 
 
-class Next:
+class NextPageRule:
     """A compiled `next`. Errors as `Rule`."""
 
     __slots__ = ("_cursor", "_field", "_settings")
@@ -106,32 +107,32 @@ class Next:
         s = self._settings = settings
         linked = s.css is not None or s.xpath is not None or s.json is not None
         self._field = _addresses("next", s.css, s.xpath, s.json, None, many=False) if linked else None
-        self._cursor = JsonPath(s.cursor, "next.cursor") if s.cursor is not None else None
+        self._cursor = JmesPath(s.cursor, "next.cursor") if s.cursor is not None else None
 
-    def turn(self, view: View, page: Page, items: int) -> Turn | Refusal | None:
-        """The page after this one, None when this is the last; a `Refusal` when its request cannot be made.
+    def next_request(self, view: PageContext, page: Response, items: int) -> NextRequest | ParseFailure | None:
+        """The page after this one, None when this is the last; a `ParseFailure` when its request cannot be made.
 
         `items` is how many this one brought. A link is asked for by GET; what changes a value keeps the method.
         """
         s, request = self._settings, page.request
         if self._field is not None:
             found = _value(self._field.read(view.root, view))
-            return Turn(found) if isinstance(found, str) else None
+            return NextRequest(found) if isinstance(found, str) else None
         if s.rel:
             linked = _rel_next(view, page.headers)
-            return None if linked is None else Turn(linked)
+            return None if linked is None else NextRequest(linked)
         if self._cursor is not None:
             return _with_cursor(request, s.param or "cursor", self._cursor.read(view.root))
         return self._counted(request, s.page or s.offset or "", items)
 
-    def _counted(self, request: Request, place: str | Pointer, items: int) -> Turn | Refusal | None:
+    def _counted(self, request: Request, place: str | JsonPointer, items: int) -> NextRequest | ParseFailure | None:
         if isinstance(place, str):
-            told: Any = parameter(request.url.href, place)
+            told: Any = query_param(request.url.href, place)
         elif request.content is None:
-            return NO_BODY if items else None
+            return NO_CONTENT_FAILURE if items else None
         else:
-            document = document_of(request.content)
-            if isinstance(document, Refusal):
+            document = parse_content(request.content)
+            if isinstance(document, ParseFailure):
                 return document
             told = place.read(document)
         here = _number(told)
@@ -141,32 +142,32 @@ class Next:
         return _changed(request, place, str(after) if isinstance(told, str) else after)
 
 
-class Trail:
+class FollowUps:
     """The requests that the rules make of one page, as it is read."""
 
-    def __init__(self, page: Page, judge: Judge, view: View, links: Sequence[Link]) -> None:
+    def __init__(self, page: Response, judge: ScopeCheck, view: PageContext, links: Sequence[Link]) -> None:
         """`links` are the page's own, whose nofollow is respected."""
         self.page, self._judge, self._view = page, judge, view
         self._unwanted = {link.url.key for link in links if link.nofollow}
         self.requests: dict[str, Request] = {}
         self.denied: dict[str, Link] = {}
 
-    def follow(self, rule: Follow, place: Any, values: Mapping[str, Any]) -> str | None:
+    def add_followed(self, rule: FollowRule, place: Any, values: Mapping[str, Any]) -> str | None:
         """Add what `rule` finds at `place`; `values` are the item's. Returns what went wrong, or None."""
         s, source = rule.settings, self.page.request
-        carried = {name: portable(values[name]) for name in s.carry if values.get(name) is not None} or None
-        if carried is not None and len(orjson.dumps(carried)) > CARRIED_CHARS:
-            return f"the values to carry are longer than {CARRIED_CHARS} characters"
+        carried = {name: to_json_value(values[name]) for name in s.carry if values.get(name) is not None} or None
+        if carried is not None and len(orjson.dumps(carried)) > MAX_CARRY_CHARS:
+            return f"the values to carry are longer than {MAX_CARRY_CHARS} characters"
         depth = source.depth + 1
         priority = depth if s.priority is None else s.priority
-        for href in rule.addresses(place, self._view):
+        for href in rule.find_urls(place, self._view):
             self._add(href, depth, priority, s.label, carried)
         return None
 
-    def turn(self, to: Turn) -> None:
+    def add_next_page(self, to: NextRequest) -> None:
         """Add the next page of a list: as deep as this one, with its label and what it carries."""
         source = self.page.request
-        self._add(to.href, source.depth, source.priority, source.label, source.carried, to.content)
+        self._add(to.href, source.depth, source.priority, source.label, source.inherited_fields, to.content)
 
     def _add(
         self,
@@ -177,44 +178,44 @@ class Trail:
         carried: Mapping[str, Any] | None,
         content: Content | None = None,
     ) -> None:
-        url = canonicalise(href, self._view.base, self._view.keys)
+        url = canonicalize(href, self._view.base, self._view.key_rules)
         if isinstance(url, OutOfScope):
             return
         if content is not None:
-            url = posted(url, content)
-        if url.key in self.requests or len(self.requests) >= MAX_FOLLOWED:
+            url = with_post_key(url, content)
+        if url.key in self.requests or len(self.requests) >= MAX_FOLLOW_REQUESTS:
             return
-        denied = NOFOLLOW if url.key in self._unwanted else self._judge(url, depth)
+        denied = NOFOLLOW_LINK if url.key in self._unwanted else self._judge(url, depth)
         if denied is not None:
             self.denied.setdefault(url.key, Link(url, denied))
             return
         parent = self.page.request.url.href
         self.requests[url.key] = Request(
-            url, depth, parent, "page", priority, label=label, carried=carried, content=content
+            url, depth, parent, "page", priority, label=label, inherited_fields=carried, content=content
         )
 
 
-NO_BODY = Refusal("this page was asked for by GET: there is no body to change")
-NOFOLLOW = OutOfScope("nofollow", "nofollow: the link's rel")
+NO_CONTENT_FAILURE = ParseFailure("this page was asked for by GET: there is no body to change")
+NOFOLLOW_LINK = OutOfScope("nofollow", "nofollow: the link's rel")
 
 
-def joined(own: Mapping[str, Any], carried: Mapping[str, Any]) -> dict[str, Any]:
+def merge_inherited(own: Mapping[str, Any], carried: Mapping[str, Any]) -> dict[str, Any]:
     """An item's own fields with what was carried to its page; where both have a value its own counts."""
     return {**own, **{name: value for name, value in carried.items() if own.get(name) is None}}
 
 
-def portable(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """`value` as JSON keeps it: exact numbers as text, as the outputs write them."""
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, Mapping):
-        return {str(name): portable(member) for name, member in value.items()}
+        return {str(name): to_json_value(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
-        return [portable(member) for member in value]
+        return [to_json_value(member) for member in value]
     return value
 
 
-def parameter(href: str, name: str) -> str | None:
+def query_param(href: str, name: str) -> str | None:
     """The value of the query parameter `name`, decoded, or None; of several the first."""
     query = href.partition("#")[0].partition("?")[2]
     for pair in query.split("&"):
@@ -224,7 +225,7 @@ def parameter(href: str, name: str) -> str | None:
     return None
 
 
-def with_parameter(href: str, name: str, value: str) -> str:
+def with_query_param(href: str, name: str, value: str) -> str:
     """`href` with the query parameter `name` at `value`; all others stay as they are written, in their places."""
     address, _, query = href.partition("#")[0].partition("?")
     written = f"{quote_plus(name)}={quote_plus(value)}"
@@ -248,12 +249,14 @@ def _addresses(
 ) -> Field:
     if css is None and xpath is None and json is None and regex is None:
         css = "a[href]"
-    return make_field(FieldSettings(where, css=css, xpath=xpath, json=json, regex=regex, type="url", many=many), where)
+    return compile_field(
+        FieldSettings(where, css=css, xpath=xpath, json=json, regex=regex, type="url", many=many), where
+    )
 
 
 def _value(read: Any) -> Any:
-    value = read.value if isinstance(read, Partly) else read
-    return None if value is MISSING or isinstance(value, Refusal) else value
+    value = read.value if isinstance(read, PartialValue) else read
+    return None if value is MISSING or isinstance(value, ParseFailure) else value
 
 
 def _number(told: Any) -> int | None:
@@ -263,27 +266,27 @@ def _number(told: Any) -> int | None:
     return told if isinstance(told, int) and not isinstance(told, bool) and abs(told) < 10**15 else None
 
 
-def _with_cursor(request: Request, place: str | Pointer, value: Any) -> Turn | Refusal | None:
-    if isinstance(value, Refusal) or value in (None, "", False, [], {}):
+def _with_cursor(request: Request, place: str | JsonPointer, value: Any) -> NextRequest | ParseFailure | None:
+    if isinstance(value, ParseFailure) or value in (None, "", False, [], {}):
         return None
     if isinstance(place, str):
         return None if isinstance(value, dict | list) else _changed(request, place, value)
     return _changed(request, place, value)
 
 
-def _changed(request: Request, place: str | Pointer, value: Any) -> Turn | Refusal:
+def _changed(request: Request, place: str | JsonPointer, value: Any) -> NextRequest | ParseFailure:
     """The same request with `value` at `place`."""
     href = request.url.href
     if isinstance(place, str):
-        return Turn(with_parameter(href, place, str(value)), request.content)
+        return NextRequest(with_query_param(href, place, str(value)), request.content)
     if request.content is None:
-        return NO_BODY
-    content = place.changed(request.content, value)
-    return content if isinstance(content, Refusal) else Turn(href, content)
+        return NO_CONTENT_FAILURE
+    content = place.update_content(request.content, value)
+    return content if isinstance(content, ParseFailure) else NextRequest(href, content)
 
 
-def _rel_next(view: View, headers: Headers) -> str | None:
-    for link in header_links(headers.get_all("link")):
+def _rel_next(view: PageContext, headers: Headers) -> str | None:
+    for link in parse_link_headers(headers.get_all("link")):
         if "next" in link.rels:
             return link.target
     for node in view.root.css("link[rel][href],a[rel][href]") if hasattr(view.root, "css") else ():

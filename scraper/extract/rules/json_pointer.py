@@ -8,34 +8,34 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scraper.errors import ExtractError
-from scraper.extract.rules.value_parsers import Refusal
-from scraper.model import MAX_CONTENT, Content
+from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.model import MAX_CONTENT_BYTES, Content
 from scraper.urls.post_identity import json_bytes
 
-POINTER_STEPS = 32
+MAX_POINTER_TOKENS = 32
 """Longest pointer, in steps."""
 _BAD_ESCAPE = re.compile(r"~(?![01])")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Pointer:
+class JsonPointer:
     """A JSON Pointer to a member: `/variables/page`, `/sort/0`. Raises `ExtractError` for what is none."""
 
     text: str
 
     def __post_init__(self) -> None:
-        if not self.text.startswith("/") or _BAD_ESCAPE.search(self.text) or self.text.count("/") > POINTER_STEPS:
+        if not self.text.startswith("/") or _BAD_ESCAPE.search(self.text) or self.text.count("/") > MAX_POINTER_TOKENS:
             raise ExtractError(f"next: not a JSON Pointer such as /page: {self.text!r}")
 
     @property
-    def steps(self) -> list[str]:
+    def tokens(self) -> list[str]:
         """Names of members and numbers of elements, from the outside in."""
         return [step.replace("~1", "/").replace("~0", "~") for step in self.text.split("/")[1:]]
 
     def read(self, document: Any) -> Any:
         """The value there, None when there is none."""
-        for step in self.steps:
+        for step in self.tokens:
             if isinstance(document, dict):
                 document = document.get(step)
             elif isinstance(document, list) and _INDEX.fullmatch(step) and int(step) < len(document):
@@ -44,36 +44,36 @@ class Pointer:
                 return None
         return document
 
-    def put(self, document: Any, value: Any) -> Any:
-        """`document`, which stays as it is, with `value` there; a `Refusal` when that is no place in it.
+    def with_value(self, document: Any, value: Any) -> Any:
+        """`document`, which stays as it is, with `value` there; a `ParseFailure` when that is no place in it.
 
         Objects that are missing on the way are made, elements of lists are not.
         """
-        return _put(document, self.steps, value, self.text)
+        return _put(document, self.tokens, value, self.text)
 
-    def changed(self, content: Content, value: Any) -> Content | Refusal:
+    def update_content(self, content: Content, value: Any) -> Content | ParseFailure:
         """`content` with `value` there."""
-        document = document_of(content)
-        if isinstance(document, Refusal):
+        document = parse_content(content)
+        if isinstance(document, ParseFailure):
             return document
-        changed = self.put(document, value)
-        if isinstance(changed, Refusal):
+        changed = self.with_value(document, value)
+        if isinstance(changed, ParseFailure):
             return changed
         try:
             data = json_bytes(changed)
         except (ValueError, RecursionError) as error:
-            return Refusal(f"the body cannot be written: {error}")
-        if len(data) > MAX_CONTENT:
-            return Refusal(f"the body would be longer than {MAX_CONTENT} bytes")
+            return ParseFailure(f"the body cannot be written: {error}")
+        if len(data) > MAX_CONTENT_BYTES:
+            return ParseFailure(f"the body would be longer than {MAX_CONTENT_BYTES} bytes")
         return replace(content, data=data)
 
 
-def document_of(content: Content) -> Any:
-    """What `content` says as JSON; a `Refusal` when it is none."""
+def parse_content(content: Content) -> Any:
+    """What `content` says as JSON; a `ParseFailure` when it is none."""
     try:
         return json.loads(content.data)
     except (ValueError, RecursionError):
-        return Refusal("what was posted is not JSON")
+        return ParseFailure("what was posted is not JSON")
 
 
 def _put(document: Any, steps: list[str], value: Any, where: str) -> Any:
@@ -82,9 +82,9 @@ def _put(document: Any, steps: list[str], value: Any, where: str) -> Any:
     step, rest = steps[0], steps[1:]
     if isinstance(document, dict):
         inner = _put(document.get(step, {} if rest else None), rest, value, where)
-        return inner if isinstance(inner, Refusal) else {**document, step: inner}
+        return inner if isinstance(inner, ParseFailure) else {**document, step: inner}
     if isinstance(document, list) and _INDEX.fullmatch(step) and int(step) < len(document):
         inner = _put(document[int(step)], rest, value, where)
         at = int(step)
-        return inner if isinstance(inner, Refusal) else [*document[:at], inner, *document[at + 1 :]]
-    return Refusal(f"there is no place {where} in what was posted")
+        return inner if isinstance(inner, ParseFailure) else [*document[:at], inner, *document[at + 1 :]]
+    return ParseFailure(f"there is no place {where} in what was posted")

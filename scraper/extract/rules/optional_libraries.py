@@ -1,7 +1,7 @@
 """The doors to libraries that only some configs need: imported when a rule is compiled that uses them.
 
 Their own errors stop here: an expression that cannot be compiled is an `ExtractError`, one that fails on a page's
-values is a `Refusal`, a library that is not there a `MissingExtra`.
+values is a `ParseFailure`, a library that is not there a `MissingExtraError`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scraper.errors import ExtractError, MissingExtra
-from scraper.extract.rules.value_parsers import Refusal
+from scraper.errors import ExtractError, MissingExtraError
+from scraper.extract.rules.value_parsers import ParseFailure
 
-EXSLT = {"re": "http://exslt.org/regular-expressions"}
+EXSLT_NAMESPACES = {"re": "http://exslt.org/regular-expressions"}
 """Names that stand for namespaces in XPath expressions: `re:test(@class, 'a+')`."""
 
 
-class JsonPath:
+class JmesPath:
     """A JMESPath expression. Raises `ExtractError` with `where` (a key path) when it is none."""
 
     __slots__ = ("_search", "text")
@@ -26,7 +26,7 @@ class JsonPath:
             import jmespath
             from jmespath.exceptions import JMESPathError
         except ImportError:
-            raise MissingExtra("json", where) from None
+            raise MissingExtraError("json", where) from None
         self.text = text
         try:
             self._search: Callable[[Any], Any] = jmespath.compile(text).search
@@ -34,25 +34,26 @@ class JsonPath:
             raise ExtractError(f"{where}: not a JMESPath expression: {text!r}: {_first_line(error)}") from error
 
     def read(self, value: Any) -> Any:
-        """What the expression finds in `value`: a JSON value, None when nothing; a `Refusal` when it cannot be applied.
+        """What the expression finds in `value`: a JSON value, None when nothing; a `ParseFailure` when it cannot be
+        applied.
 
         The expression's functions may not take what the page holds, and a value may be nested too deeply to be walked.
         """
         try:
             return self._search(value)
         except Exception as error:  # noqa: BLE001  functions raise what they like for what they cannot take
-            return Refusal(f"json: {self.text}: {_first_line(error)}")
+            return ParseFailure(f"json: {self.text}: {_first_line(error)}")
 
-    def all(self, value: Any) -> list[Any]:
+    def read_list(self, value: Any) -> list[Any]:
         """What is found as a list: its members when it is one, else itself, nothing when nothing is there."""
         found = self.read(value)
-        if found is None or isinstance(found, Refusal):
+        if found is None or isinstance(found, ParseFailure):
             return []
         return found if isinstance(found, list) else [found]
 
 
 class XPath:
-    """An XPath 1.0 expression with EXSLT's regular expressions (`re:test`). Errors as of `JsonPath`."""
+    """An XPath 1.0 expression with EXSLT's regular expressions (`re:test`). Errors as of `JmesPath`."""
 
     __slots__ = ("_evaluate", "_parse", "text")
 
@@ -60,11 +61,11 @@ class XPath:
         try:
             from lxml import etree, html
         except ImportError:
-            raise MissingExtra("xpath", where) from None
+            raise MissingExtraError("xpath", where) from None
         self.text = text
         try:
             # Plain strings: lxml's own would keep the whole tree alive as long as a value.
-            self._evaluate = etree.XPath(text, namespaces=EXSLT, smart_strings=False)
+            self._evaluate = etree.XPath(text, namespaces=EXSLT_NAMESPACES, smart_strings=False)
         except (etree.XPathError, ValueError, UnicodeError) as error:
             raise ExtractError(f"{where}: not an XPath expression: {text!r}: {_first_line(error)}") from error
         self._parse = html.fromstring
@@ -78,18 +79,18 @@ class XPath:
         except (etree.LxmlError, ValueError):
             return None
 
-    def read(self, tree: Any) -> list[Any] | Refusal:
+    def read(self, tree: Any) -> list[Any] | ParseFailure:
         """Elements and values that the expression finds, in document order."""
         from lxml import etree
 
         try:
             found = self._evaluate(tree)
         except etree.LxmlError as error:
-            return Refusal(f"xpath: {self.text}: {_first_line(error)}")
+            return ParseFailure(f"xpath: {self.text}: {_first_line(error)}")
         return found if isinstance(found, list) else [found]
 
 
-def markup_of(element: Any) -> str:
+def lxml_markup(element: Any) -> str:
     """An lxml element's own markup."""
     from lxml import html
 
@@ -97,15 +98,15 @@ def markup_of(element: Any) -> str:
     return text
 
 
-def main_text_of(where: str) -> Callable[[str, str, str], str | None]:
+def load_main_text_reader(where: str) -> Callable[[str, str, str], str | None]:
     """The function that finds a page's main text: markup, form (`markdown` or `text`) and address to text, or None.
 
-    Raises `MissingExtra`.
+    Raises `MissingExtraError`.
     """
     try:
         import trafilatura
     except ImportError:
-        raise MissingExtra("markdown", where) from None
+        raise MissingExtraError("markdown", where) from None
 
     def read(markup: str, form: str, href: str) -> str | None:
         found: str | None = trafilatura.extract(

@@ -2,7 +2,7 @@
 
 A rule makes one item a page, or one for each element that `each` selects. A missing field has its default: None or,
 with `many` and `links`, an empty list, unless one is set. A text that is not of the field's type gives the default too,
-and is told as `Rejected`. If the field is `required`, both mean that there is no item.
+and is told as `FieldError`. If the field is `required`, both mean that there is no item.
 
 A rule reads one kind of page: JSON when it says so by `json`, otherwise HTML. One that consists of regexes alone reads
 any text.
@@ -16,19 +16,27 @@ from typing import Any, Literal
 
 from scraper.extract.rules.conditions import Condition, ConditionSettings
 from scraper.extract.rules.css_field import (
-    EACH_ITEMS,
+    MAX_ITEMS,
     FieldSettings,
-    ReadEnough,
-    View,
+    PageContext,
+    ReadBudgetExceeded,
     check_selector,
     compile_regex,
 )
-from scraper.extract.rules.field_pipeline import make_fields, read_object
-from scraper.extract.rules.follow_links import Follow, FollowSettings, Next, NextSettings, Trail, Turn, joined
-from scraper.extract.rules.optional_libraries import JsonPath
-from scraper.extract.rules.value_parsers import Refusal
-from scraper.extract.rules.xpath_select import XPathPlaces
-from scraper.model import Item, Rejected
+from scraper.extract.rules.field_pipeline import compile_fields, read_fields
+from scraper.extract.rules.follow_links import (
+    FollowRule,
+    FollowSettings,
+    FollowUps,
+    NextPageRule,
+    NextRequest,
+    NextSettings,
+    merge_inherited,
+)
+from scraper.extract.rules.optional_libraries import JmesPath
+from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.xpath_select import XPathSelector
+from scraper.model import FieldError, Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +61,16 @@ class RuleSettings:
     unless: tuple[ConditionSettings, ...] = ()
 
 
-Media = Literal["html", "json", "text"]
+PageFormat = Literal["html", "json", "text"]
 """What a page is, to a rule."""
 
 
-class Rule:
+class ExtractionRule:
     """A compiled rule. `index` is its place in the config, `reads` the kinds of page it is for.
 
     `leads` says that it goes on to other pages.
 
-    Raises `ExtractError` for a bad selector or pattern, `MissingExtra` when a field needs what is not installed.
+    Raises `ExtractError` for a bad selector or pattern, `MissingExtraError` when a field needs what is not installed.
     """
 
     __slots__ = (
@@ -77,84 +85,86 @@ class Rule:
         "_match",
         "_next",
         "_of_values",
+        "follows_links",
+        "formats",
         "index",
-        "leads",
-        "reads",
     )
 
     def __init__(self, settings: RuleSettings, index: int = 0) -> None:
         self.index = index
-        self.reads = media_of(settings)
+        self.formats = formats_of(settings)
         self._match = compile_regex(settings.match, "match") if settings.match is not None else None
         self._each = check_selector(settings.each, "each") if settings.each is not None else None
-        self._each_json = JsonPath(settings.each_json, "each.json") if settings.each_json is not None else None
-        self._each_xpath = XPathPlaces(settings.each_xpath, "each.xpath") if settings.each_xpath is not None else None
-        self._fields = make_fields(settings.fields)
+        self._each_json = JmesPath(settings.each_json, "each.json") if settings.each_json is not None else None
+        self._each_xpath = XPathSelector(settings.each_xpath, "each.xpath") if settings.each_xpath is not None else None
+        self._fields = compile_fields(settings.fields)
         self._label = settings.label
         self._keep = settings.keep and bool(settings.fields)
-        self._follow = tuple(Follow(follow) for follow in settings.follow)
-        self._next = Next(settings.next) if settings.next is not None else None
-        self.leads = bool(self._follow) or self._next is not None
+        self._follow = tuple(FollowRule(follow) for follow in settings.follow)
+        self._next = NextPageRule(settings.next) if settings.next is not None else None
+        self.follows_links = bool(self._follow) or self._next is not None
         conditions = [(Condition(one, "when"), True) for one in settings.when]
         conditions += [(Condition(one, "unless"), False) for one in settings.unless]
         self._at_place = [pair for pair in conditions if pair[0].field is None]
         self._of_values = [pair for pair in conditions if pair[0].field is not None]
 
-    def applies(self, href: str, label: str | None = None) -> bool:
+    def matches(self, href: str, label: str | None = None) -> bool:
         """Whether the rule is meant for the page at `href` that was asked for under `label`."""
         return self._label == label and (self._match is None or self._match.search(href) is not None)
 
-    def read(self, view: View, items: list[Item], rejected: list[Rejected], trail: Trail | None = None) -> None:
+    def read(
+        self, view: PageContext, items: list[Item], rejected: list[FieldError], trail: FollowUps | None = None
+    ) -> None:
         """Read the page: what is found goes to `items`, what could not be read to `rejected`, where to go to `trail`.
 
         A rule that leads needs a trail.
         """
-        view.begin()
+        view.reset_budget()
         made = 0
         try:
             for place in self._places(view, rejected):
                 made += self._read_one(place, view, items, rejected, trail)
             if self._next is not None and trail is not None:
-                self._turn(self._next.turn(view, trail.page, made), trail, rejected)
-        except ReadEnough as enough:
-            rejected.append(Rejected("each", str(enough), self.index, False))
+                self._turn(self._next.next_request(view, trail.page, made), trail, rejected)
+        except ReadBudgetExceeded as enough:
+            rejected.append(FieldError("each", str(enough), self.index, False))
 
-    def _turn(self, to: Turn | Refusal | None, trail: Trail, rejected: list[Rejected]) -> None:
-        if isinstance(to, Refusal):
-            rejected.append(Rejected("next", to, self.index))
+    def _turn(self, to: NextRequest | ParseFailure | None, trail: FollowUps, rejected: list[FieldError]) -> None:
+        if isinstance(to, ParseFailure):
+            rejected.append(FieldError("next", to, self.index))
         elif to is not None:
-            trail.turn(to)
+            trail.add_next_page(to)
 
-    def _places(self, view: View, rejected: list[Rejected]) -> Sequence[Any]:
+    def _places(self, view: PageContext, rejected: list[FieldError]) -> Sequence[Any]:
         if self._each is not None:
             found = view.root.css(self._each)
         elif self._each_json is not None:
-            found = self._each_json.all(view.root)
+            found = self._each_json.read_list(view.root)
         elif self._each_xpath is not None:
             found = self._each_xpath.find(view.root, view)
-            if isinstance(found, Refusal):
-                rejected.append(Rejected("each", found, self.index, False))
+            if isinstance(found, ParseFailure):
+                rejected.append(FieldError("each", found, self.index, False))
                 return ()
         else:
             return (view.root,)
-        if len(found) > EACH_ITEMS:
-            reason = f"{len(found)} elements on one page, only the first {EACH_ITEMS} were read"
-            rejected.append(Rejected("each", reason, self.index, False))
-        return found[:EACH_ITEMS]  # type: ignore[no-any-return]
+        if len(found) > MAX_ITEMS:
+            reason = f"{len(found)} elements on one page, only the first {MAX_ITEMS} were read"
+            rejected.append(FieldError("each", reason, self.index, False))
+        return found[:MAX_ITEMS]  # type: ignore[no-any-return]
 
     def _read_one(
-        self, place: Any, view: View, items: list[Item], rejected: list[Rejected], trail: Trail | None
+        self, place: Any, view: PageContext, items: list[Item], rejected: list[FieldError], trail: FollowUps | None
     ) -> bool:
         """Read one item; whether there was one."""
         if self._at_place and not self._wanted(place, view):
             return False
         told: list[tuple[str, str]] = []
-        values = read_object(self._fields, place, view, told)
+        values = read_fields(self._fields, place, view, told)
         if values is not None and self._of_values and not self._wanted_with(values):
             return False
         if told:
             kept = values is not None
-            rejected.extend(Rejected(name, reason, self.index, kept) for name, reason in told)
+            rejected.extend(FieldError(name, reason, self.index, kept) for name, reason in told)
         if trail is not None:
             values = self._lead(place, values, trail, rejected)
         if values is not None and self._keep:
@@ -162,26 +172,26 @@ class Rule:
         return values is not None
 
     def _lead(
-        self, place: Any, values: dict[str, Any] | None, trail: Trail, rejected: list[Rejected]
+        self, place: Any, values: dict[str, Any] | None, trail: FollowUps, rejected: list[FieldError]
     ) -> dict[str, Any] | None:
         """Go on from an item; return it with what was carried to its page. Without the item nothing is carried on."""
-        if values is not None and trail.page.request.carried:
-            values = joined(values, trail.page.request.carried)
+        if values is not None and trail.page.request.inherited_fields:
+            values = merge_inherited(values, trail.page.request.inherited_fields)
         for rule in self._follow:
             if values is not None or not rule.settings.carry:
-                problem = trail.follow(rule, place, values or {})
+                problem = trail.add_followed(rule, place, values or {})
                 if problem is not None:
-                    rejected.append(Rejected("follow", problem, self.index))
+                    rejected.append(FieldError("follow", problem, self.index))
         return values
 
-    def _wanted(self, place: Any, view: View) -> bool:
-        return all(condition.holds(place, view) is wanted for condition, wanted in self._at_place)
+    def _wanted(self, place: Any, view: PageContext) -> bool:
+        return all(condition.holds_at(place, view) is wanted for condition, wanted in self._at_place)
 
     def _wanted_with(self, values: dict[str, Any]) -> bool:
-        return all(condition.holds_for(values) is wanted for condition, wanted in self._of_values)
+        return all(condition.holds_for_fields(values) is wanted for condition, wanted in self._of_values)
 
 
-def media_of(settings: RuleSettings) -> frozenset[Media]:
+def formats_of(settings: RuleSettings) -> frozenset[PageFormat]:
     """The kinds of page that a rule is for."""
     leads: list[FollowSettings | NextSettings] = [*settings.follow]
     leads += [settings.next] if settings.next is not None else []
@@ -207,5 +217,5 @@ def _reads_any(field: FieldSettings) -> bool:
     return (
         field.regex is not None
         and not field.fields
-        and not (field.on_markup or field.structured or field.main_text or field.links)
+        and not (field.reads_element or field.structured or field.main_text or field.links)
     )

@@ -16,14 +16,14 @@ from typing import Any
 import orjson
 from selectolax.lexbor import LexborNode
 
-from scraper.extract.rules.css_field import View, absolute, visible_text
-from scraper.extract.rules.value_parsers import Refusal
+from scraper.extract.rules.css_field import PageContext, absolute_url, visible_text
+from scraper.extract.rules.value_parsers import ParseFailure
 
 MAX_OBJECTS = 1_000
 """Most objects of one kind of markup that are read of one page."""
 MAX_PROPERTIES = 10_000
 """Most properties of one kind of markup that are read of one page."""
-JSON_LD_CHARS = 4_000_000
+MAX_JSON_LD_CHARS = 4_000_000
 """Most characters of JSON-LD that are read of one page."""
 OPENGRAPH = "opengraph"
 """The name that asks for a page's OpenGraph properties whatever their og:type."""
@@ -56,29 +56,29 @@ _KINDS = {
 """Types that are special cases of another (schema.org): who asks for an article means a NewsArticle, too."""
 
 
-def find(view: View, names: Iterable[str]) -> list[dict[str, Any]]:
+def find_objects(view: PageContext, names: Iterable[str]) -> list[dict[str, Any]]:
     """The page's objects whose type is one of `names`, or a special case of one; case does not matter."""
     wanted = {name.lower() for name in names}
     for name in tuple(wanted):
         wanted |= _KINDS.get(name, set())
-    found = [thing for thing in _all(view) if not wanted.isdisjoint(types_of(thing))]
+    found = [thing for thing in _all(view) if not wanted.isdisjoint(type_names(thing))]
     if OPENGRAPH in wanted and (graph := _kept(view, "og", lambda: _opengraph(view))) and graph not in found:
         found.append(graph)
     return found
 
 
-def everything(view: View) -> list[dict[str, Any]]:
+def all_objects(view: PageContext) -> list[dict[str, Any]]:
     """All the page's objects, whatever their types."""
     return list(_all(view))
 
 
-def types_of(thing: dict[str, Any]) -> set[str]:
+def type_names(thing: dict[str, Any]) -> set[str]:
     """The object's types: their last part, in lower case."""
     types = thing.get("@type")
     return {_bare(name) for name in (types if isinstance(types, list) else [types]) if isinstance(name, str)}
 
 
-def _all(view: View) -> list[dict[str, Any]]:
+def _all(view: PageContext) -> list[dict[str, Any]]:
     graph = _kept(view, "og", lambda: _opengraph(view))
     things: list[dict[str, Any]] = _kept(
         view, "structured", lambda: [*_json_ld(view.root), *_microdata(view), *([graph] if graph else [])]
@@ -86,10 +86,10 @@ def _all(view: View) -> list[dict[str, Any]]:
     return things
 
 
-def _kept(view: View, name: str, make: Any) -> Any:
-    if name not in view.kept:
-        view.kept[name] = make()
-    return view.kept[name]
+def _kept(view: PageContext, name: str, make: Any) -> Any:
+    if name not in view.cache:
+        view.cache[name] = make()
+    return view.cache[name]
 
 
 def _bare(name: str) -> str:
@@ -97,14 +97,14 @@ def _bare(name: str) -> str:
 
 
 def _json_ld(root: LexborNode) -> Iterator[dict[str, Any]]:
-    room = JSON_LD_CHARS
+    room = MAX_JSON_LD_CHARS
     waiting: deque[Any] = deque()
     for script in root.css('script[type="application/ld+json" i]'):
         text = script.text(deep=True)
         room -= len(text)
         if room < 0:
             break
-        waiting.append(lenient_json(text))
+        waiting.append(parse_lenient_json(text))
     seen = 0
     while waiting and seen < MAX_OBJECTS:
         value = waiting.popleft()
@@ -117,7 +117,7 @@ def _json_ld(root: LexborNode) -> Iterator[dict[str, Any]]:
             waiting.extend(value[name] for name in _CONTAINERS if isinstance(value.get(name), dict | list))
 
 
-def lenient_json(text: str) -> Any:
+def parse_lenient_json(text: str) -> Any:
     """The JSON in a script, as lenient as browsers' users need: comments around it, raw line breaks in its texts.
 
     None when it is none.
@@ -135,7 +135,7 @@ def lenient_json(text: str) -> Any:
             return None
 
 
-def _microdata(view: View) -> list[dict[str, Any]]:
+def _microdata(view: PageContext) -> list[dict[str, Any]]:
     scopes: dict[int, dict[str, Any]] = {}
     tops: list[dict[str, Any]] = []
     for node in view.root.css("[itemscope]")[:MAX_OBJECTS]:
@@ -169,22 +169,22 @@ def _owner(node: LexborNode, scopes: dict[int, dict[str, Any]]) -> dict[str, Any
     return None
 
 
-def _value_of(node: LexborNode, view: View) -> str:
+def _value_of(node: LexborNode, view: PageContext) -> str:
     attributes, tag = node.attributes, node.tag or ""
     if "content" in attributes:  # the standard says meta alone; the web says all
         return attributes["content"] or ""
     if attribute := _URLS.get(tag):
         text = attributes.get(attribute) or ""
-        address = absolute(text, view)
-        return text if isinstance(address, Refusal) else address
+        address = absolute_url(text, view)
+        return text if isinstance(address, ParseFailure) else address
     if tag in ("data", "meter") and "value" in attributes:
         return attributes["value"] or ""
     if tag == "time" and "datetime" in attributes:
         return attributes["datetime"] or ""
-    return visible_text(node, view.spend)
+    return visible_text(node, view.charge)
 
 
-def _opengraph(view: View) -> dict[str, Any] | None:
+def _opengraph(view: PageContext) -> dict[str, Any] | None:
     thing: dict[str, Any] = {}
     for node in view.root.css("meta[property][content]")[:MAX_PROPERTIES]:
         attributes = node.attributes

@@ -10,7 +10,7 @@ from typing import Any
 
 from selectolax.lexbor import LexborNode
 
-from scraper.extract.rules.css_field import View, visible_text
+from scraper.extract.rules.css_field import PageContext, visible_text
 
 MAX_CELLS = 100_000
 """Most cells of one table, spans counted."""
@@ -18,7 +18,7 @@ MAX_SPAN = 1_000
 """Most columns a cell may span (the HTML standard's own bound)."""
 
 
-def rows_of(table: LexborNode, view: View) -> list[Any]:
+def read_table(table: LexborNode, view: PageContext) -> list[Any]:
     """The rows of `table`, without those of tables inside it; cut at `MAX_CELLS`."""
     rows = [row for row in table.css("tr") if _is_own(row, table)]
     grid: list[list[str]] = []
@@ -51,7 +51,7 @@ def _is_own(row: LexborNode, table: LexborNode) -> bool:
     return above is not None and above.mem_id == table.mem_id
 
 
-def _line(cells: list[LexborNode], below: dict[int, tuple[int, str]], room: int, view: View) -> list[str]:
+def _line(cells: list[LexborNode], below: dict[int, tuple[int, str]], room: int, view: PageContext) -> list[str]:
     line: list[str] = []
     waiting = iter(cells)
     while len(line) < room:
@@ -69,7 +69,7 @@ def _line(cells: list[LexborNode], below: dict[int, tuple[int, str]], room: int,
             line.append("")
             continue
         attributes = cell.attributes
-        text = visible_text(cell, view.spend)
+        text = visible_text(cell, view.charge)
         rows = _span(attributes.get("rowspan"))
         for _ in range(min(_span(attributes.get("colspan")), room - len(line))):
             if rows > 1:

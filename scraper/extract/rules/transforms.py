@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from scraper.extract.rules.css_field import MANY_VALUES, TEXT_CHARS, View, absolute
-from scraper.extract.rules.value_parsers import Refusal, parse_date
+from scraper.extract.rules.css_field import MAX_VALUE_CHARS, MAX_VALUES, PageContext, absolute_url
+from scraper.extract.rules.value_parsers import ParseFailure, parse_date
 
-Step = tuple[str, Any]
+TransformStep = tuple[str, Any]
 """The name of a step and what stands behind it: None, a text, or the texts to replace."""
 
 
-def transformed(value: Any, steps: Sequence[Step], view: View) -> Any:
-    """`value` after `steps`; a `Refusal` when a text in it cannot be changed so, or is too long then."""
+def apply_transforms(value: Any, steps: Sequence[TransformStep], view: PageContext) -> Any:
+    """`value` after `steps`; a `ParseFailure` when a text in it cannot be changed so, or is too long then."""
     for name, given in steps:
         if name == "default":
             value = given if value in (None, "", []) else value
@@ -33,29 +33,29 @@ def transformed(value: Any, steps: Sequence[Step], view: View) -> Any:
                 if isinstance(value, list)
                 else _changed(value, change, given, view)
             )
-        if isinstance(value, Refusal):
+        if isinstance(value, ParseFailure):
             return value
     return value
 
 
-def _changed(value: Any, change: Callable[[str, Any, View], str], given: Any, view: View) -> Any:
-    if isinstance(value, Refusal) or not isinstance(value, str) or not value:
+def _changed(value: Any, change: Callable[[str, Any, PageContext], str], given: Any, view: PageContext) -> Any:
+    if isinstance(value, ParseFailure) or not isinstance(value, str) or not value:
         return value
     return change(value, given, view)
 
 
-def _replaced(text: str, pair: Sequence[str], _: View) -> str:
+def _replaced(text: str, pair: Sequence[str], _: PageContext) -> str:
     old, new = pair
-    if len(text) + text.count(old) * max(0, len(new) - len(old)) > TEXT_CHARS:
-        return Refusal(f"replacing {old!r} makes it longer than {TEXT_CHARS} characters")
+    if len(text) + text.count(old) * max(0, len(new) - len(old)) > MAX_VALUE_CHARS:
+        return ParseFailure(f"replacing {old!r} makes it longer than {MAX_VALUE_CHARS} characters")
     return text.replace(old, new)
 
 
 def _split(value: Any, mark: str) -> Any:
     parts: list[Any] = []
     for text in value if isinstance(value, list) else [value]:
-        if isinstance(text, str) and not isinstance(text, Refusal):
-            parts.extend(stripped for part in text.split(mark, MANY_VALUES) if (stripped := part.strip()))
+        if isinstance(text, str) and not isinstance(text, ParseFailure):
+            parts.extend(stripped for part in text.split(mark, MAX_VALUES) if (stripped := part.strip()))
         elif text is not None:
             parts.append(text)
     return parts
@@ -64,19 +64,19 @@ def _split(value: Any, mark: str) -> Any:
 def _joined(value: Any, mark: str) -> Any:
     if not isinstance(value, list):
         return value
-    if refused := [text for text in value if isinstance(text, Refusal)]:
+    if refused := [text for text in value if isinstance(text, ParseFailure)]:
         return refused[0]
     texts = [text if isinstance(text, str) else str(text) for text in value if text is not None]
-    if sum(map(len, texts)) + len(mark) * len(texts) > TEXT_CHARS:
-        return Refusal(f"joined it is longer than {TEXT_CHARS} characters")
+    if sum(map(len, texts)) + len(mark) * len(texts) > MAX_VALUE_CHARS:
+        return ParseFailure(f"joined it is longer than {MAX_VALUE_CHARS} characters")
     return mark.join(texts)
 
 
-_ON_TEXTS: dict[str, Callable[[str, Any, View], str]] = {
+_ON_TEXTS: dict[str, Callable[[str, Any, PageContext], str]] = {
     "strip": lambda text, marks, _: text.strip(marks),
     "lower": lambda text, _, __: text.lower(),
     "upper": lambda text, _, __: text.upper(),
     "replace": _replaced,
-    "absolute_url": lambda text, _, view: absolute(text, view),
+    "absolute_url": lambda text, _, view: absolute_url(text, view),
     "parse_date": lambda text, _, __: parse_date(text),
 }

@@ -1,6 +1,7 @@
 """Text to typed values: numbers, truth and dates as people write them on web pages.
 
-Every parser takes one text and returns a JSON-ready value or a `Refusal`, a sentence that says why not. A wrong value
+Every parser takes one text and returns a JSON-ready value or a `ParseFailure`, a sentence that says why not. A wrong
+value
 is worse than none, so what can be read in two ways is refused and not guessed:
 
 - A number text holds exactly one number; signs of currency and words may stand around it.
@@ -18,52 +19,52 @@ import re
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
-NUMBER_CHARS = 200
+MAX_NUMBER_CHARS = 200
 """Longest text in which a number is looked for, in characters."""
-NUMBER_DIGITS = 40
+MAX_NUMBER_DIGITS = 40
 """Longest number, in digits."""
-DATE_CHARS = 80
+MAX_DATE_CHARS = 80
 """Longest text read as a date, in characters."""
 FALSE_WORDS = frozenset({"false", "no", "n", "0", "off", "none", "null"})
 """The only words of a present text that mean false."""
 
 
-class Refusal(str):
+class ParseFailure(str):
     """Why a text is not a value of the wanted type."""
 
     __slots__ = ()
 
 
-NUMBER = re.compile(
+NUMBER_REGEX = re.compile(
     r"(?P<sign>(?<![\w.,)])[-+−]\s?[^\w\s.,+−-]?\s?)?"  # a minus may stand before a currency sign: -£5
     r"(?P<digits>(?:[0-9]+|(?<![\w.,])\.[0-9]+)(?:[.,][0-9]+|['’ \u00a0\u2009\u202f][0-9]{3}(?![0-9]))*)"
 )
-SCIENTIFIC = re.compile(r"[-+]?[0-9]{1,40}(?:\.[0-9]{1,40})?[eE][-+]?[0-9]{1,2}")
-SPACING = re.compile(r"['’ \u00a0\u2009\u202f]")
-GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}")
-SPACED = re.compile(r"[0-9]{1,3}(?: [0-9]{3})+(?:[.,][0-9]+)?")
+SCIENTIFIC_REGEX = re.compile(r"[-+]?[0-9]{1,40}(?:\.[0-9]{1,40})?[eE][-+]?[0-9]{1,2}")
+GROUPING_SPACE_REGEX = re.compile(r"['’ \u00a0\u2009\u202f]")
+COMMA_GROUPED_REGEX = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}")
+SPACE_GROUPED_REGEX = re.compile(r"[0-9]{1,3}(?: [0-9]{3})+(?:[.,][0-9]+)?")
 
 
-def parse_decimal(text: str) -> Decimal | Refusal:
+def parse_decimal(text: str) -> Decimal | ParseFailure:
     """The one number in `text`, exactly."""
     return _number(text, whole=False)
 
 
-def parse_float(text: str) -> float | Refusal:
+def parse_float(text: str) -> float | ParseFailure:
     """The one number in `text`, as the nearest float."""
     number = _number(text, whole=False)
-    return number if isinstance(number, Refusal) else float(number)
+    return number if isinstance(number, ParseFailure) else float(number)
 
 
-def parse_int(text: str) -> int | Refusal:
+def parse_int(text: str) -> int | ParseFailure:
     """The one number in `text`; a fraction other than zero and more than 64 bits are refused."""
     number = _number(text, whole=True)
-    if isinstance(number, Refusal):
+    if isinstance(number, ParseFailure):
         return number
     if number != number.to_integral_value():
-        return Refusal(f"not a whole number: {_quote(text)}")
+        return ParseFailure(f"not a whole number: {_quote(text)}")
     if not -(2**63) <= number < 2**63:
-        return Refusal(f"larger than 64 bits: {_quote(text)}")
+        return ParseFailure(f"larger than 64 bits: {_quote(text)}")
     return int(number)
 
 
@@ -72,31 +73,31 @@ def parse_bool(text: str) -> bool:
     return text.strip().lower() not in FALSE_WORDS
 
 
-def _number(text: str, *, whole: bool) -> Decimal | Refusal:
+def _number(text: str, *, whole: bool) -> Decimal | ParseFailure:
     text = text.strip()
-    if text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS:
+    if text.isascii() and text.isdigit() and len(text) <= MAX_NUMBER_DIGITS:
         return Decimal(text)
-    if len(text) > NUMBER_CHARS:
-        return Refusal(f"too long for a number: {len(text)} characters, at most {NUMBER_CHARS}")
-    if SCIENTIFIC.fullmatch(text):
+    if len(text) > MAX_NUMBER_CHARS:
+        return ParseFailure(f"too long for a number: {len(text)} characters, at most {MAX_NUMBER_CHARS}")
+    if SCIENTIFIC_REGEX.fullmatch(text):
         return Decimal(text)
-    found = NUMBER.search(text)
+    found = NUMBER_REGEX.search(text)
     if found is None:
-        return Refusal(f"no number in {_quote(text)}")
-    if NUMBER.search(text, found.end()):
-        return Refusal(f"more than one number in {_quote(text)}")
+        return ParseFailure(f"no number in {_quote(text)}")
+    if NUMBER_REGEX.search(text, found.end()):
+        return ParseFailure(f"more than one number in {_quote(text)}")
     digits = _plain(found["digits"], whole=whole)
-    if digits is None or len(digits) > NUMBER_DIGITS:
-        return Refusal(f"not a number in a known form: {_quote(text)}")
+    if digits is None or len(digits) > MAX_NUMBER_DIGITS:
+        return ParseFailure(f"not a number in a known form: {_quote(text)}")
     negative = (found["sign"] or "")[:1] in ("-", "−")
     return Decimal(f"-{digits}" if negative else digits)
 
 
 def _plain(digits: str, *, whole: bool) -> str | None:
     """`digits` with a point as its decimal mark and no grouping; None when the marks make no sense."""
-    spaced = SPACING.sub(" ", digits)
+    spaced = GROUPING_SPACE_REGEX.sub(" ", digits)
     if " " in spaced:
-        return spaced.replace(" ", "").replace(",", ".") if SPACED.fullmatch(spaced) else None
+        return spaced.replace(" ", "").replace(",", ".") if SPACE_GROUPED_REGEX.fullmatch(spaced) else None
     commas, points = digits.count(","), digits.count(".")
     if not commas and not points:
         return digits
@@ -106,33 +107,33 @@ def _plain(digits: str, *, whole: bool) -> str | None:
             return None
         head, _, tail = digits.partition(mark)
         head = head.replace(".", ",")
-        return f"{head.replace(',', '')}.{tail}" if GROUPED.fullmatch(head) else None
+        return f"{head.replace(',', '')}.{tail}" if COMMA_GROUPED_REGEX.fullmatch(head) else None
     if commas + points == 1:
         head, _, tail = digits.replace(",", ".").partition(".")
         groups = len(tail) == 3 and 1 <= len(head) <= 3 and not head.startswith("0")
         return head + tail if groups and (commas or whole) else f"{head or '0'}.{tail}"
     digits = digits.replace(".", ",")
-    return digits.replace(",", "") if GROUPED.fullmatch(digits) else None
+    return digits.replace(",", "") if COMMA_GROUPED_REGEX.fullmatch(digits) else None
 
 
 MONTH_NAMES = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
 )  # fmt: skip
-MONTHS = {name[:length]: number for number, name in enumerate(MONTH_NAMES, 1) for length in (3, len(name))} | {
+MONTH_NUMBERS = {name[:length]: number for number, name in enumerate(MONTH_NAMES, 1) for length in (3, len(name))} | {
     "sept": 9
 }
-ZONES = {
+ZONE_OFFSET_HOURS = {
     "z": 0, "ut": 0, "utc": 0, "gmt": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6,
     "pst": -8, "pdt": -7,
 }  # fmt: skip
-WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,?\s+)?"
-CLOCK = (
+WEEKDAY_PATTERN = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,?\s+)?"
+TIME_PATTERN = (
     r"(?:(?:,?\s+(?:at\s+)?|t)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.[0-9]{1,9})?)?"
     r"\s?(?P<half>[ap]\.?m\.?)?\s?(?P<zone>[a-z]{1,3}|[-+][0-9]{2}:?[0-9]{2})?(?:\s\([^()]{0,40}\))?)?"
 )
-WRITTEN = tuple(
-    re.compile(WEEKDAY + day + CLOCK, re.IGNORECASE)
+DATE_REGEXES = tuple(
+    re.compile(WEEKDAY_PATTERN + day + TIME_PATTERN, re.IGNORECASE)
     for day in (
         r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?\.?[\s-](?:of\s)?(?P<month>[a-z]{3,9})\.?,?[\s-](?P<year>[0-9]{4})",
         r"(?P<month>[a-z]{3,9})\.?\s(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?,?\s(?P<year>[0-9]{4})",
@@ -140,21 +141,21 @@ WRITTEN = tuple(
         r"(?P<day>[0-9]{1,2})\.\s?(?P<month>[0-9]{1,2})\.\s?(?P<year>[0-9]{4})",
     )
 )
-SLASHED = re.compile(r"([0-9]{1,2})([/-])([0-9]{1,2})\2([0-9]{4})" + CLOCK, re.IGNORECASE)
+SLASHED_DATE_REGEX = re.compile(r"([0-9]{1,2})([/-])([0-9]{1,2})\2([0-9]{4})" + TIME_PATTERN, re.IGNORECASE)
 
 
-def parse_date(text: str) -> str | Refusal:
+def parse_date(text: str) -> str | ParseFailure:
     """The date (`2024-03-12`) or the date and time (`2024-03-12T10:30:00+01:00`) that `text` is, in ISO 8601.
 
     A time without a zone stays without one. Month names are English.
     """
-    if len(text) > DATE_CHARS:
-        return Refusal(f"too long for a date: {len(text)} characters, at most {DATE_CHARS}")
+    if len(text) > MAX_DATE_CHARS:
+        return ParseFailure(f"too long for a date: {len(text)} characters, at most {MAX_DATE_CHARS}")
     text = " ".join(text.split())
     try:
-        return _iso(text) or _written(text) or Refusal(f"not a date in a known form: {_quote(text)}")
+        return _iso(text) or _written(text) or ParseFailure(f"not a date in a known form: {_quote(text)}")
     except (ValueError, OverflowError):
-        return Refusal(f"no such date: {_quote(text)}")
+        return ParseFailure(f"no such date: {_quote(text)}")
 
 
 def _iso(text: str) -> str | None:
@@ -166,16 +167,16 @@ def _iso(text: str) -> str | None:
         return None
 
 
-def _written(text: str) -> str | Refusal | None:
-    for form in WRITTEN:
+def _written(text: str) -> str | ParseFailure | None:
+    for form in DATE_REGEXES:
         if found := form.fullmatch(text):
             month = found["month"]
-            number = int(month) if month.isdigit() else MONTHS.get(month.lower())
+            number = int(month) if month.isdigit() else MONTH_NUMBERS.get(month.lower())
             return None if number is None else _joined(date(int(found["year"]), number, int(found["day"])), found)
-    if found := SLASHED.fullmatch(text):
+    if found := SLASHED_DATE_REGEX.fullmatch(text):
         first, second, year = int(found[1]), int(found[3]), int(found[4])
         if first <= 12 and second <= 12 and first != second:
-            return Refusal(f"day and month cannot be told apart: {_quote(text)}")
+            return ParseFailure(f"day and month cannot be told apart: {_quote(text)}")
         month, day = (first, second) if second > 12 else (second, first)
         return _joined(date(year, month, day), found)
     return None
@@ -200,9 +201,9 @@ def _zone(name: str | None) -> timezone | None:
     if name[0] in "+-":
         offset = timedelta(hours=int(name[1:3]), minutes=int(name[-2:]))
         return timezone(-offset if name[0] == "-" else offset)
-    if name.lower() not in ZONES:
+    if name.lower() not in ZONE_OFFSET_HOURS:
         raise ValueError("no such zone")
-    return timezone(timedelta(hours=ZONES[name.lower()]))
+    return timezone(timedelta(hours=ZONE_OFFSET_HOURS[name.lower()]))
 
 
 def _quote(text: str) -> str:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from scraper.extract.rules.css_field import View
+from scraper.extract.rules.css_field import PageContext
 from scraper.extract.rules.optional_libraries import XPath
-from scraper.extract.rules.value_parsers import Refusal
+from scraper.extract.rules.value_parsers import ParseFailure
 
-MARK = "data-scraper-number"
+NUMBER_ATTRIBUTE = "data-scraper-number"
 """A name that no page has a use for; one that has it loses it."""
 
 
-class XPathPlaces:
+class XPathSelector:
     """A compiled expression that selects elements. Errors as of `XPath`."""
 
     __slots__ = ("_path",)
@@ -25,10 +25,11 @@ class XPathPlaces:
     def __init__(self, text: str, where: str) -> None:
         self._path = XPath(text, where)
 
-    def find(self, place: Any, view: View) -> list[Any] | Refusal:
-        """The elements in `place` that the expression selects, in document order; a `Refusal` when it gives others.
+    def find(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
+        """The elements in `place` that the expression selects, in document order; a `ParseFailure` when it gives
+        others.
 
-        Raises `ReadEnough`.
+        Raises `ReadBudgetExceeded`.
         """
         elements = place.css("*")
         by_number = {str(number): element for number, element in enumerate(elements)}
@@ -36,23 +37,23 @@ class XPathPlaces:
         if tree is None:
             return []
         # The mapping also keeps lxml's elements alive: what is found is the same object, not another for the same node.
-        origins = {one: by_number.get(one.attrib.pop(MARK, "")) for one in tree.iter("*")}
+        origins = {one: by_number.get(one.attrib.pop(NUMBER_ATTRIBUTE, "")) for one in tree.iter("*")}
         found = self._path.read(tree)
-        if isinstance(found, Refusal):
+        if isinstance(found, ParseFailure):
             return found
         if any(not hasattr(value, "attrib") for value in found):
-            return Refusal(f"xpath: {self._path.text}: selects texts or values, not elements")
+            return ParseFailure(f"xpath: {self._path.text}: selects texts or values, not elements")
         return [element for value in found if (element := origins.get(value)) is not None]
 
 
-def _numbered(place: Any, by_number: dict[str, Any], view: View) -> str:
+def _numbered(place: Any, by_number: dict[str, Any], view: PageContext) -> str:
     """The markup of `place` with its elements numbered; the tree itself is left without the numbers."""
     for number, element in by_number.items():
-        element.attrs[MARK] = number
+        element.attrs[NUMBER_ATTRIBUTE] = number
     try:
         markup = place.html or ""
     finally:
         for element in by_number.values():
-            del element.attrs[MARK]
-    view.spend(len(markup))
+            del element.attrs[NUMBER_ATTRIBUTE]
+    view.charge(len(markup))
     return markup

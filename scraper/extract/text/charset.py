@@ -2,20 +2,21 @@
 
 The order is that of the HTML standard, 13.2.3: a byte order mark, the header, a declaration in the first 1024 bytes.
 A page that declares nothing is UTF-8 when it reads as UTF-8; else a short sample of it is examined, and what cannot
-be told is windows-1252. `sniff` alone is enough for UTF-8, the usual case: the parser takes those bytes as they are.
+be told is windows-1252. `sniff_encoding` alone is enough for UTF-8, the usual case: the parser takes those bytes as
+they are.
 """
 
 from __future__ import annotations
 
 import re
 
-from scraper.extract.text.encodings import codec_of, name_of_codec, named
+from scraper.extract.text.encodings import encoding_for_codec, encoding_for_label, python_codec
 
-PRESCAN = 1024
+PRESCAN_BYTES = 1024
 """Bytes in which a page must declare its encoding."""
-SAMPLE = 4096
+SAMPLE_BYTES = 4096
 """Bytes of non-ASCII text that the detection looks at."""
-STRAY = 20
+MIN_BYTES_PER_ERROR = 20
 """A page with at most one broken sequence for so many non-ASCII bytes is UTF-8 with a blemish."""
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
@@ -41,7 +42,7 @@ _CANDIDATES = [
 _LATIN = frozenset({"cp1250", "cp1254", "cp1257", "iso8859_2"})
 
 
-def sniff(data: bytes, content_type: str | None) -> str:
+def sniff_encoding(data: bytes, content_type: str | None) -> str:
     """The encoding of the page `data`: its name in the WHATWG Encoding standard, in lower case.
 
     `content_type` is the header's value. Never raises. Takes microseconds unless the page declares nothing and is
@@ -52,30 +53,30 @@ def sniff(data: bytes, content_type: str | None) -> str:
             return name
     if content_type:
         parameter = _PARAMETER.search(content_type)
-        if parameter is not None and (declared := named(parameter[1])) is not None:
+        if parameter is not None and (declared := encoding_for_label(parameter[1])) is not None:
             return declared
-    return declared_in(data[:PRESCAN]) or _detect(data)
+    return declared_encoding(data[:PRESCAN_BYTES]) or _detect(data)
 
 
-def decode(data: bytes, content_type: str | None) -> tuple[str, str]:
-    """The text of the page `data` and the encoding it was read as (see `sniff`).
+def sniff_and_decode(data: bytes, content_type: str | None) -> tuple[str, str]:
+    """The text of the page `data` and the encoding it was read as (see `sniff_encoding`).
 
     What is no character in that encoding becomes U+FFFD; a byte order mark is not part of the text. Never raises.
     """
-    name = sniff(data, content_type)
-    return text_of(data, name), name
+    name = sniff_encoding(data, content_type)
+    return decode_as(data, name), name
 
 
-def text_of(data: bytes, name: str) -> str:
+def decode_as(data: bytes, name: str) -> str:
     """`data` read as the encoding `name`, without its byte order mark; broken sequences become U+FFFD."""
     for mark, marked in _BOMS:
         if name == marked and data.startswith(mark):
             data = data[len(mark) :]
             break
-    return data.decode(codec_of(name), "replace")
+    return data.decode(python_codec(name), "replace")
 
 
-def declared_in(head: bytes) -> str | None:
+def declared_encoding(head: bytes) -> str | None:
     """The encoding that the beginning of a page declares, by the standard's prescan; None when it does not.
 
     Looks at `<meta charset>`, `<meta http-equiv=content-type>` and an XML declaration, and neither into comments nor
@@ -129,7 +130,7 @@ def _declared_by(meta: dict[bytes, bytes]) -> str | None:
 
 
 def _for_a_declaration(label: bytes) -> str | None:
-    name = named(label.decode("latin-1"))
+    name = encoding_for_label(label.decode("latin-1"))
     # A page that could be read as far as this declaration is not UTF-16, whatever it says.
     return "utf-8" if name in {"utf-16le", "utf-16be"} else name
 
@@ -144,14 +145,14 @@ def _detect(data: bytes) -> str:
     else:
         return "utf-8"
     high = len(data) - len(data.translate(None, _HIGH))
-    if data.decode("utf-8", "replace").count("\ufffd") * STRAY <= high:
+    if data.decode("utf-8", "replace").count("\ufffd") * MIN_BYTES_PER_ERROR <= high:
         return "utf-8"
     return _detect_legacy(data)
 
 
 def _uncut(stretch: bytes) -> bytes:
     """A stretch without the half character at its end that cutting it may have left."""
-    if len(stretch) < SAMPLE:
+    if len(stretch) < SAMPLE_BYTES:
         return stretch
     whole = _WHOLE.match(stretch)
     return whole[0] if whole is not None else stretch[: len(stretch) // 2 * 2]
@@ -163,7 +164,7 @@ def _detect_legacy(data: bytes) -> str:
     sample = bytearray()
     for stretch in _STRETCH.finditer(data):
         sample += _uncut(stretch[0]) + b"\n"
-        if len(sample) >= SAMPLE:
+        if len(sample) >= SAMPLE_BYTES:
             break
     text = bytes(sample)
     matches = from_bytes(text, cp_isolation=_CANDIDATES, enable_fallback=False)
@@ -176,4 +177,4 @@ def _detect_legacy(data: bytes) -> str:
     ):
         # Western and Central European text look alike to the detection, and windows-1252 is far the more common.
         return "windows-1252"
-    return name_of_codec(best.encoding) or ("big5" if best.encoding == "big5" else "windows-1252")
+    return encoding_for_codec(best.encoding) or ("big5" if best.encoding == "big5" else "windows-1252")

@@ -69,16 +69,16 @@ _NAME_OF = {label: name for name, (_, labels) in _TABLE.items() for label in (na
 _NAME_OF_CODEC = {codec: name for name, (codec, _) in reversed(_TABLE.items())}
 
 
-def named(label: str) -> str | None:
+def encoding_for_label(label: str) -> str | None:
     """The encoding that `label` means, by its name in lower case; None when the label is unknown."""
     return _NAME_OF.get(label.strip("\t\n\f\r ").lower())
 
 
-def codec_of(name: str) -> str:
+def python_codec(name: str) -> str:
     """The Python codec that reads the encoding `name`, as returned by `named`."""
     return _TABLE[name][0]
 
 
-def name_of_codec(codec: str) -> str | None:
+def encoding_for_codec(codec: str) -> str | None:
     """The encoding that the Python codec `codec` reads, or None when the web has no name for it."""
     return _NAME_OF_CODEC.get(codec)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-PIECE = 1024 * 1024
+OUTPUT_CHUNK_BYTES = 1024 * 1024
 """Bytes that are held decompressed at a time."""
-MAX_MEMBERS = 1000
+MAX_GZIP_MEMBERS = 1000
 """Gzip members in one stream; each costs a copy of what follows it."""
 
 
@@ -25,14 +25,14 @@ class Gunzip:
         """The bytes that `data` continues to, in pieces of at most `PIECE`. Stop asking when there are too many."""
         while data and self.problem is None and not self._over:
             if self._member.eof:
-                if self._members == MAX_MEMBERS:
-                    self.problem = f"more than {MAX_MEMBERS} gzip members"
+                if self._members == MAX_GZIP_MEMBERS:
+                    self.problem = f"more than {MAX_GZIP_MEMBERS} gzip members"
                     return
                 self._members += 1
                 self._member = zlib.decompressobj(wbits=31)
                 self._fresh = True
             try:
-                piece = self._member.decompress(data, PIECE)
+                piece = self._member.decompress(data, OUTPUT_CHUNK_BYTES)
             except zlib.error as error:
                 # What follows a whole member and is none itself is padding, or junk that gzip(1) ignores too.
                 self._over = self._members > 1 and self._fresh

@@ -38,26 +38,26 @@ S = TypeVar("S", bound=Closable)
 class _Job(NamedTuple):
     work: Callable[[Any], Any]
     apply: Callable[[Any], Any]
-    waiter: asyncio.Future[Any] | None
+    future: asyncio.Future[Any] | None
 
 
-class WriterThread(Generic[S]):
+class DatabaseThread(Generic[S]):
     """Runs jobs on one store, in the order given."""
 
-    def __init__(self, explain: Callable[[sqlite3.Error], str]) -> None:
+    def __init__(self, error_message: Callable[[sqlite3.Error], str]) -> None:
         """`explain` turns a database error into a sentence for the user."""
         self.failure: str | None = None
-        self._explain = explain
+        self._error_message = error_message
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
-        self._closed: asyncio.Future[None] = self._loop.create_future()
+        self._thread_ended: asyncio.Future[None] = self._loop.create_future()
         self._thread: Thread | None = None
 
-    async def open(self, make: Callable[[], S]) -> None:
+    async def open(self, open_store: Callable[[], S]) -> None:
         """Start the thread and make the store in it. Raises `FrontierError` when `make` fails."""
         opened: asyncio.Future[None] = self._loop.create_future()
         # A daemon: at a hard exit nothing may wait for it, and a kill is what the database is built to survive.
-        self._thread = Thread(target=self._run, args=(make, opened), name="frontier-writer", daemon=True)
+        self._thread = Thread(target=self._run, args=(open_store, opened), name="frontier-writer", daemon=True)
         self._thread.start()
         try:
             await opened
@@ -67,16 +67,16 @@ class WriterThread(Generic[S]):
 
     def submit(self, work: Callable[[S], T], apply: Callable[[T], R]) -> asyncio.Future[R]:
         """Queue a job; the future gives what `apply` returned."""
-        self.check()
+        self.raise_if_failed()
         waiter: asyncio.Future[R] = self._loop.create_future()
         self._jobs.put(_Job(work, apply, waiter))
         return waiter
 
-    def post(self, work: Callable[[S], T], apply: Callable[[T], object]) -> None:
+    def submit_unawaited(self, work: Callable[[S], T], apply: Callable[[T], object]) -> None:
         """Queue a job that nobody waits for; its failure shows in the next call."""
         self._jobs.put(_Job(work, apply, None))
 
-    def check(self) -> None:
+    def raise_if_failed(self) -> None:
         """Raise `FrontierError` when a job has failed or the thread is closed."""
         if self.failure is not None:
             raise FrontierError(self.failure)
@@ -87,27 +87,27 @@ class WriterThread(Generic[S]):
             thread, self._thread = self._thread, None
             self.failure = self.failure or "the frontier is closed"
             self._jobs.put(None)
-            await asyncio.shield(self._closed)
+            await asyncio.shield(self._thread_ended)
             thread.join()
         else:
-            await asyncio.shield(self._closed)
+            await asyncio.shield(self._thread_ended)
 
     def _run(self, make: Callable[[], S], opened: asyncio.Future[None]) -> None:
         try:
             store = make()
         except Exception as error:  # noqa: BLE001  crosses to the loop, where it is raised
-            self._call(_reject, opened, self._translate(error))
-            self._call(_resolve, self._closed, None)
+            self._call_on_loop(_reject, opened, self._to_frontier_error(error))
+            self._call_on_loop(_resolve, self._thread_ended, None)
             return
         try:
-            if self._call(_resolve, opened, None):
-                self._serve(store)
+            if self._call_on_loop(_resolve, opened, None):
+                self._run_jobs(store)
         finally:
             with suppress(sqlite3.Error):  # all commits are made; what close tidies up, the next open does too
                 store.close()
-            self._call(_resolve, self._closed, None)
+            self._call_on_loop(_resolve, self._thread_ended, None)
 
-    def _serve(self, store: S) -> None:
+    def _run_jobs(self, store: S) -> None:
         broken: BaseException | None = None
         while (job := self._jobs.get()) is not None:
             result = None
@@ -115,11 +115,11 @@ class WriterThread(Generic[S]):
                 try:
                     result = job.work(store)
                 except Exception as error:  # noqa: BLE001  crosses to the loop, where it is raised
-                    broken = self._translate(error)
-            if not self._call(self._finish, job, result, broken):
+                    broken = self._to_frontier_error(error)
+            if not self._call_on_loop(self._finish_job, job, result, broken):
                 return
 
-    def _finish(self, job: _Job, result: Any, error: BaseException | None) -> None:
+    def _finish_job(self, job: _Job, result: Any, error: BaseException | None) -> None:
         """On the loop: bring its state up to date, then wake who waits."""
         value = None
         if error is None:
@@ -129,17 +129,17 @@ class WriterThread(Generic[S]):
                 error = problem
         if error is not None:
             self.failure = self.failure or str(error) or repr(error)
-        if job.waiter is None:
+        if job.future is None:
             return
         if error is None:
-            _resolve(job.waiter, value)
+            _resolve(job.future, value)
         else:
-            _reject(job.waiter, error)
+            _reject(job.future, error)
 
-    def _translate(self, error: Exception) -> Exception:
-        return FrontierError(self._explain(error)) if isinstance(error, sqlite3.Error) else error
+    def _to_frontier_error(self, error: Exception) -> Exception:
+        return FrontierError(self._error_message(error)) if isinstance(error, sqlite3.Error) else error
 
-    def _call(self, function: Callable[..., None], *args: object) -> bool:
+    def _call_on_loop(self, function: Callable[..., None], *args: object) -> bool:
         """Run `function` on the loop; False when the loop is gone."""
         try:
             self._loop.call_soon_threadsafe(function, *args)
@@ -148,7 +148,7 @@ class WriterThread(Generic[S]):
         return True
 
 
-def unchanged(value: T) -> T:
+def identity(value: T) -> T:
     """The `apply` of a job that changes nothing on the loop."""
     return value
 

@@ -9,16 +9,16 @@ from scraper.errors import FrontierError
 from scraper.frontier.sqlite.settings import Durability
 
 APPLICATION_ID = 0x53435246  # "SCRF": tells our files from other SQLite files
-VERSION = 1
+FORMAT_VERSION = 1
 CACHE_KIB = 32_768
 """Memory SQLite may use for pages of the file, in KiB."""
 CHECKPOINT_PAGES = 4_000
 """Pages of 4 KiB in the write-ahead log after which they are moved to the file: 16 MB, one fsync each."""
 BUSY_SECONDS = 5.0
 """How long to wait for another process (`scrape status`) that reads or writes the file."""
-STATEMENTS = 256
+CACHED_STATEMENTS = 256
 
-TABLES = """
+CREATE_TABLES = """
 CREATE TABLE host(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE seen(k INTEGER PRIMARY KEY);
 CREATE TABLE fresh(n INTEGER PRIMARY KEY, k INTEGER NOT NULL);
@@ -44,7 +44,7 @@ def open_database(path: Path, durability: Durability, cache_kib: int = CACHE_KIB
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FrontierError(f"cannot create {path.parent}: {error.strerror or error}") from error
-    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=STATEMENTS)
+    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=CACHED_STATEMENTS)
     try:
         _prepare(db, path, durability, cache_kib)
     except BaseException:
@@ -59,23 +59,23 @@ def _prepare(db: sqlite3.Connection, path: Path, durability: Durability, cache_k
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and application != APPLICATION_ID:
         raise FrontierError(f"{path} is not the state of a crawl; choose another output folder")
-    if tables and version != VERSION:
+    if tables and version != FORMAT_VERSION:
         raise FrontierError(
-            f"{path} has format {version}, this version reads format {VERSION}: "
+            f"{path} has format {version}, this version reads format {FORMAT_VERSION}: "
             "use the version of scraper that wrote it, or start over with --fresh"
         )
     db.execute(f"PRAGMA cache_size = -{cache_kib}")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-    db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+    db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'SYNCHRONOUS_NORMAL'}")
     if not tables:
         db.executescript(
-            f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; "
-            f"PRAGMA user_version = {VERSION}; COMMIT;"
+            f"BEGIN IMMEDIATE; {CREATE_TABLES} PRAGMA application_id = {APPLICATION_ID}; "
+            f"PRAGMA user_version = {FORMAT_VERSION}; COMMIT;"
         )
 
 
-def explain(path: Path, error: sqlite3.Error) -> str:
+def error_message(path: Path, error: sqlite3.Error) -> str:
     """A sentence for the user about what went wrong with the file at `path`."""
     # The low byte is the primary code; the higher ones say in which system call.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF

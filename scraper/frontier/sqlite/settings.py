@@ -13,8 +13,9 @@ Durability = Literal["process", "power"]
 class SqliteSettings:
     """How much of the frontier is held in RAM, and what a commit survives.
 
-    `host_rows` and `window_rows` bound the waiting requests held for one host and for all; `known_keys` and
-    `skipped_keys` the keys in each of the two generations of the caches (about 80 bytes a key); `early_hosts` is
+    `max_host_rows` and `max_buffered_rows` bound the waiting requests held for one host and for all; `known_keys` and
+    `skipped_cache_keys` the keys in each of the two generations of the caches (about 80 bytes a key); `prefetch_hosts`
+    is
     how many hosts beyond those needed a fill looks ahead to; `cache_kib` (KiB) is for pages of the file.
 
     With `lazy` a request is written only when it has to leave the windows, and what was not is lost with the process:
@@ -23,9 +24,9 @@ class SqliteSettings:
 
     durability: Durability = "process"
     cache_kib: int = 32_768
-    host_rows: int = 256
-    window_rows: int = 20_000
-    known_keys: int = 500_000
-    skipped_keys: int = 50_000
-    early_hosts: int = 64
-    lazy: bool = False
+    max_host_rows: int = 256
+    max_buffered_rows: int = 20_000
+    known_cache_keys: int = 500_000
+    skipped_cache_keys: int = 50_000
+    prefetch_hosts: int = 64
+    write_only_on_evict: bool = False

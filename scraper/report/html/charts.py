@@ -10,17 +10,17 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from scraper.report.html.gather import Timeline
+from scraper.report.html.figures import Timeline
 from scraper.report.html.markup import Markup, link, tag
 from scraper.report.text.formatting import bytes_text, duration_text, rate_text
 
-HEIGHT = 100.0
+CHART_HEIGHT = 100.0
 
 
-Style = str | Callable[[str], str]
+BarStyle = str | Callable[[str], str]
 
 
-def bar_table(caption: str, label: str, rows: Sequence[tuple[str, int]], *, style: Style = "ok") -> Markup:
+def bar_table(caption: str, label: str, rows: Sequence[tuple[str, int]], *, style: BarStyle = "ok") -> Markup:
     """Rows of a word, its count, and a bar as long as its share of the largest; `style` may depend on the word."""
     if not rows:
         return tag("p", f"{caption}: none.", class_="dim")
@@ -65,23 +65,26 @@ def _head(name: str) -> Markup:
     return tag("th", name.lstrip(">"), scope="col", class_="num" if name.startswith(">") else None)
 
 
-def over_time(timeline: Timeline) -> Markup:
+def throughput_chart(timeline: Timeline) -> Markup:
     """URLs recorded a second over time, failures on top of successes."""
     columns = timeline.columns
     if timeline.start is None or not columns:
         return tag("p", "No records yet.", class_="dim")
     last, width = max(columns), timeline.width
-    top = round_up(max(ok + failed for ok, failed, _ in columns.values()) / width)
+    top = round_up_to_tick(max(ok + failed for ok, failed, _ in columns.values()) / width)
     shapes = [
-        tag("line", x1=0, x2=last + 1, y1=HEIGHT * part / 2, y2=HEIGHT * part / 2, class_="grid") for part in range(2)
+        tag("line", x1=0, x2=last + 1, y1=CHART_HEIGHT * part / 2, y2=CHART_HEIGHT * part / 2, class_="grid")
+        for part in range(2)
     ]
     for place, (ok, failed, size) in sorted(columns.items()):
-        high, low = HEIGHT * ok / width / top, HEIGHT * failed / width / top
-        when = day_and_time(timeline.start + place * width)
+        high, low = CHART_HEIGHT * ok / width / top, CHART_HEIGHT * failed / width / top
+        when = utc_text(timeline.start + place * width)
         told = tag("title", f"{when} UTC: {ok:,} ok, {failed:,} failed, {bytes_text(size)}")
-        bars = [tag("rect", x=place, y=f"{HEIGHT - high:.2f}", width="0.9", height=f"{high:.2f}", class_="fill-ok")]
+        bars = [
+            tag("rect", x=place, y=f"{CHART_HEIGHT - high:.2f}", width="0.9", height=f"{high:.2f}", class_="fill-ok")
+        ]
         if failed:
-            y = f"{HEIGHT - high - low:.2f}"
+            y = f"{CHART_HEIGHT - high - low:.2f}"
             bars.append(tag("rect", x=place, y=y, width="0.9", height=f"{low:.2f}", class_="fill-failed"))
         shapes.append(tag("g", told, bars))
     span = (last + 1) * width
@@ -90,13 +93,13 @@ def over_time(timeline: Timeline) -> Markup:
     picture = tag(
         "svg",
         shapes,
-        viewBox=f"0 0 {last + 1} {HEIGHT:.0f}",
+        viewBox=f"0 0 {last + 1} {CHART_HEIGHT:.0f}",
         preserveAspectRatio="none",
         role="img",
         aria_label=f"Columns over time: {words}, at most {rate_text(top)} a second",
     )
     scale = tag("div", [tag("span", f"{value:,g}") for value in (top, top / 2, 0)], class_="scale", aria_hidden="true")
-    key = tag("p", key_entry("ok", "ok"), key_entry("failed", "failed"), class_="key")
+    key = tag("p", legend_entry("ok", "ok"), legend_entry("failed", "failed"), class_="key")
     return tag(
         "figure",
         tag("figcaption", f"{words}; URLs a second, one column for {_unit(width)}"),
@@ -106,7 +109,7 @@ def over_time(timeline: Timeline) -> Markup:
     )
 
 
-def round_up(value: float) -> float:
+def round_up_to_tick(value: float) -> float:
     """The next round number that an axis may end with."""
     step = 10.0 ** math.floor(math.log10(value)) if value > 0 else 1.0
     return next(step * factor for factor in (1, 2, 3, 4, 5, 6, 8, 10) if step * factor >= value * (1 - 1e-9))
@@ -119,12 +122,12 @@ def _unit(width: int) -> str:
 def time_axis(start: float, end: float, class_: str = "axis") -> Markup:
     """Five instants from `start` to `end` (epoch seconds), with days where they are not all of one day."""
     marks = [start + (end - start) * part / 4 for part in range(5)]
-    days = {day_and_time(mark)[:10] for mark in marks}
-    labels = [day_and_time(mark)[11:] if len(days) == 1 else day_and_time(mark)[5:16] for mark in marks]
+    days = {utc_text(mark)[:10] for mark in marks}
+    labels = [utc_text(mark)[11:] if len(days) == 1 else utc_text(mark)[5:16] for mark in marks]
     return tag("div", [tag("span", label) for label in labels], class_=class_)
 
 
-def key_entry(style: str, word: str) -> Markup:
+def legend_entry(style: str, word: str) -> Markup:
     """An entry of a chart's key: its colour and what it means."""
     return tag("span", tag("span", "", class_=f"swatch {style}", aria_hidden="true"), f" {word}", class_="entry")
 
@@ -134,6 +137,6 @@ def address_rows(rows: Iterable[tuple[str, str]]) -> list[Markup]:
     return [tag("tr", tag("td", figure, class_="num"), tag("td", link(url), class_="url")) for figure, url in rows]
 
 
-def day_and_time(at: float) -> str:
+def utc_text(at: float) -> str:
     """An instant (epoch seconds) in UTC, to the second."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")

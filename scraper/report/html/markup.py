@@ -26,7 +26,7 @@ Child = str | int | None
 def tag(name: str, /, *children: Child | Iterable[Child], **attributes: str | float | None) -> Markup:
     """An element. Names of attributes lose a closing underscore, other underscores become hyphens; None leaves out."""
     shown = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{text_of(str(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape_text(str(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -43,13 +43,13 @@ def join(*children: Child | Iterable[Child]) -> Markup:
         if child is None:
             continue
         if isinstance(child, str | int):
-            parts.append(child if isinstance(child, Markup) else text_of(str(child)))
+            parts.append(child if isinstance(child, Markup) else escape_text(str(child)))
         else:
             parts.append(join(*child))
     return Markup("".join(parts))
 
 
-def text_of(text: str) -> Markup:
+def escape_text(text: str) -> Markup:
     """A text, escaped; invisible characters that reorder or hide what is shown become U+FFFD."""
     return Markup(escape(_UNSEEN.sub("\ufffd", text), quote=True))
 
@@ -58,5 +58,5 @@ def link(href: str, limit: int = 300) -> Markup:
     """An address as a link, when it is one that a browser may follow; as text otherwise."""
     shown = href if len(href) <= limit else href[: limit - 1] + "…"
     if not href.startswith(("http://", "https://")):
-        return text_of(shown)
+        return escape_text(shown)
     return tag("a", shown, href=href[:4_000], rel="noreferrer noopener")

@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scraper.report.html.charts import address_rows, bar_table, day_and_time, over_time, table
-from scraper.report.html.gather import LATENCY_EDGES, MAX_DEPTH, Figures, HostFigures, instant_of
+from scraper.report.html.breaker_chart import breaker_chart, find_sessions, parse_transitions
+from scraper.report.html.charts import address_rows, bar_table, table, throughput_chart, utc_text
+from scraper.report.html.figures import LATENCY_EDGES, MAX_DEPTH, HostFigures, RunFigures, parse_instant
 from scraper.report.html.markup import Markup, link, tag
-from scraper.report.html.strips import breaker_chart, changes_of, sessions_in
 from scraper.report.html.style import STYLE
 from scraper.report.text.formatting import bytes_text, duration_text, latency_text, rate_text
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """What the page may load: nothing. Even if a text of a page broke out, it could not run or fetch."""
 HOSTS_SHOWN = 60
 TYPES_SHOWN = 15
 RULES_SHOWN = 40
 COLUMNS_SHOWN = 12
-SHAPES_SHOWN = 3
+MAX_ITEM_TABLES = 3
 ROWS_SHOWN = 12
 CONFIG_CHARS = 200_000
 
@@ -31,10 +31,10 @@ class ReportFacts:
 
     `figures` are those of the record files, `status` the values of `scrape status --json`, `summary` is what
     summary.json holds (empty while a run goes on), `config` the effective config as YAML. `made_at` is epoch seconds.
-    `breakers` are the changes of circuit breakers over all sessions, as `read_steps` gives them.
+    `breakers` are the changes of circuit breakers over all sessions, as `read_transitions` gives them.
     """
 
-    figures: Figures
+    figures: RunFigures
     status: Mapping[str, Any]
     summary: Mapping[str, Any] = field(default_factory=dict)
     config: str = ""
@@ -47,7 +47,7 @@ def render_report(facts: ReportFacts) -> str:
     title = f"{facts.status.get('name') or 'crawl'}: report of a crawl"
     sections = [
         ("summary", "Summary", _summary(facts)),
-        ("time", "Throughput", over_time(facts.figures.timeline)),
+        ("time", "Throughput", throughput_chart(facts.figures.timeline)),
         ("latency", "Latency", _latency(facts.figures)),
         ("outcomes", "Answers and errors", _outcomes(facts.figures)),
         ("hosts", "Hosts", _hosts(facts)),
@@ -61,7 +61,7 @@ def render_report(facts: ReportFacts) -> str:
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", http_equiv="Content-Security-Policy", content=CONTENT_SECURITY_POLICY),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="referrer", content="no-referrer"),
         tag("title", title),
@@ -72,9 +72,7 @@ def render_report(facts: ReportFacts) -> str:
         "body",
         tag("header", tag("h1", title), tag("p", state), tag("nav", links, aria_label="Sections")),
         tag("main", [_section(*section) for section in sections]),
-        tag(
-            "footer", tag("p", f"Made {day_and_time(facts.made_at)} from {facts.status.get('folder')}. Times are UTC.")
-        ),
+        tag("footer", tag("p", f"Made {utc_text(facts.made_at)} from {facts.status.get('folder')}. Times are UTC.")),
     )
     return "<!doctype html>\n" + tag("html", head, body, lang="en") + "\n"
 
@@ -105,15 +103,15 @@ def _summary(facts: ReportFacts) -> Markup:
         ]
     cells = [tag("div", tag("dt", name), tag("dd", value), class_=style or None) for name, value, style in tiles]
     lines = []
-    if (start := instant_of(summary.get("started_at"))) is not None:
+    if (start := parse_instant(summary.get("started_at"))) is not None:
         resumed = " (the latest session of a resumed run)" if summary.get("resumed") else ""
-        end = instant_of(summary.get("ended_at"))
-        until = f" to {day_and_time(end)}" if end is not None else ""
-        lines.append(tag("p", f"{day_and_time(start)}{until} UTC{resumed}", class_="dim"))
+        end = parse_instant(summary.get("ended_at"))
+        until = f" to {utc_text(end)}" if end is not None else ""
+        lines.append(tag("p", f"{utc_text(start)}{until} UTC{resumed}", class_="dim"))
     return tag("div", tag("dl", cells, class_="tiles"), lines)
 
 
-def _latency(figures: Figures) -> Markup:
+def _latency(figures: RunFigures) -> Markup:
     names = [f"up to {latency_text(edge)}" for edge in LATENCY_EDGES] + [f"over {latency_text(LATENCY_EDGES[-1])}"]
     used = [n for n, number in enumerate(figures.latency_classes) if number]
     if not used:
@@ -126,7 +124,7 @@ def _latency(figures: Figures) -> Markup:
     return tag("div", tag("p", f"{shares}; the slowest took {slowest}."), bar_table("Fetches by time", "time", rows))
 
 
-def _outcomes(figures: Figures) -> Markup:
+def _outcomes(figures: RunFigures) -> Markup:
     statuses = _by_count(figures.statuses.counts)
     errors = _by_count(figures.errors.counts)
     rows = [
@@ -178,14 +176,14 @@ def _hosts(facts: ReportFacts) -> Markup:
 
 
 def _breakers(facts: ReportFacts) -> Markup:
-    changes = changes_of(facts.breakers)
+    changes = parse_transitions(facts.breakers)
     if not any(change.host for change in changes):
         return tag("p", "No circuit breaker opened.", class_="dim")
     at_work = facts.status.get("pid") is not None
-    return breaker_chart(changes, sessions_in(changes, facts.figures.timeline, facts.made_at if at_work else None))
+    return breaker_chart(changes, find_sessions(changes, facts.figures.timeline, facts.made_at if at_work else None))
 
 
-def _content(figures: Figures) -> Markup:
+def _content(figures: RunFigures) -> Markup:
     depths = [(f"{MAX_DEPTH} and more" if d == MAX_DEPTH else str(d), n) for d, n in sorted(figures.depths.items())]
     return tag(
         "div",
@@ -195,7 +193,7 @@ def _content(figures: Figures) -> Markup:
     )
 
 
-def _extremes(figures: Figures) -> Markup:
+def _extremes(figures: RunFigures) -> Markup:
     slow = [(latency_text(seconds), url) for seconds, _, url in sorted(figures.slowest, reverse=True)]
     large = [(bytes_text(size), url) for size, _, url in sorted(figures.largest, reverse=True)]
     return tag(
@@ -206,7 +204,7 @@ def _extremes(figures: Figures) -> Markup:
     )
 
 
-def _skipped(figures: Figures) -> Markup:
+def _skipped(figures: RunFigures) -> Markup:
     if not figures.skipped.counts:
         return tag("p", "Nothing was skipped, or the run has not ended.", class_="dim")
     reasons = bar_table("URLs seen and not asked for", "reason", _by_count(figures.skipped.counts), style="dimmed")
@@ -228,7 +226,7 @@ def _counted(counts: Mapping[tuple[str, str], Sequence[Any]]) -> list[Markup]:
     ]
 
 
-def _items(figures: Figures) -> Markup:
+def _items(figures: RunFigures) -> Markup:
     rejected = None
     if figures.rejected:
         heads = (">count", "field", "reason", "for example")
@@ -239,7 +237,7 @@ def _items(figures: Figures) -> Markup:
     for item in figures.item_samples:
         shapes.setdefault(tuple(item)[:COLUMNS_SHOWN], []).append(item)
     tables = []
-    for columns, items in sorted(shapes.items(), key=lambda pair: -len(pair[1]))[:SHAPES_SHOWN]:
+    for columns, items in sorted(shapes.items(), key=lambda pair: -len(pair[1]))[:MAX_ITEM_TABLES]:
         rows = [tag("tr", [_cell(item[name]) for name in columns]) for item in items[:ROWS_SHOWN]]
         tables.append(table("A sample of items", columns, rows))
     return tag("div", tag("p", f"{figures.items:,} in items.jsonl."), tables, rejected)

@@ -12,17 +12,17 @@ from rich.live import Live
 from scraper.clock import monotonic
 from scraper.events import CrawlStarted, Event, FetchFinished, QueuesSampled
 from scraper.report.stats import Stats
-from scraper.report.terminal.crawl_snapshot import ScreenState
-from scraper.report.terminal.crawl_view import PROBLEM_ROWS, Screen
-from scraper.report.text.event_text import Line, describe, is_problem
+from scraper.report.terminal.crawl_snapshot import CrawlSnapshot
+from scraper.report.terminal.crawl_view import MAX_PROBLEM_ROWS, CrawlScreen
+from scraper.report.text.event_text import EventText, describe, is_problem
 from scraper.structures.rolling import RollingRate
 
 FRAMES_PER_SECOND = 4
-RATED_HOSTS = 500
+MAX_RATED_HOSTS = 500
 """Hosts whose rate is followed, those heard of last."""
 
 
-class Progress:
+class CrawlDisplay:
     """A listener with a live display on `console`; use it as a context manager, or `start` and `stop` it.
 
     The console decides about colour (it obeys NO_COLOR) and size. Events come on the listener's thread, frames are
@@ -34,13 +34,13 @@ class Progress:
         self._lock = threading.Lock()
         self._stats = Stats(host_limit=0)
         self._queues: QueuesSampled | None = None
-        self._problems: deque[Line] = deque(maxlen=PROBLEM_ROWS)
+        self._problems: deque[EventText] = deque(maxlen=MAX_PROBLEM_ROWS)
         self._waiting_before = 0
         self._rates: OrderedDict[str, RollingRate] = OrderedDict()
         self._last_at = 0.0
         self._heard = monotonic()
         self._live = Live(
-            console=console, get_renderable=self.screen, refresh_per_second=FRAMES_PER_SECOND, transient=True
+            console=console, get_renderable=self.render, refresh_per_second=FRAMES_PER_SECOND, transient=True
         )
 
     def __call__(self, event: Event) -> None:
@@ -59,20 +59,22 @@ class Progress:
             elif isinstance(event, CrawlStarted):
                 self._waiting_before = event.waiting
 
-    def screen(self) -> RenderableType:
+    def render(self) -> RenderableType:
         """What is shown now."""
         stats = self._stats.snapshot(hosts=False)
         with self._lock:
             now = self._last_at + monotonic() - self._heard
             hosts = self._queues.hosts if self._queues is not None else ()
             rates = {h.host: rate.per_second(now) for h in hosts if (rate := self._rates.get(h.host)) is not None}
-            return Screen(ScreenState(stats, now, self._queues, tuple(self._problems), self._waiting_before, rates))
+            return CrawlScreen(
+                CrawlSnapshot(stats, now, self._queues, tuple(self._problems), self._waiting_before, rates)
+            )
 
     def _count(self, event: FetchFinished) -> None:
         rate = self._rates.get(event.host)
         if rate is None:
             rate = self._rates[event.host] = RollingRate()
-            if len(self._rates) > RATED_HOSTS:
+            if len(self._rates) > MAX_RATED_HOSTS:
                 self._rates.popitem(last=False)
         else:
             self._rates.move_to_end(event.host)
@@ -86,7 +88,7 @@ class Progress:
         """Stop drawing and clear the display; calling it twice does nothing more."""
         self._live.stop()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> CrawlDisplay:
         self.start()
         return self
 

@@ -6,20 +6,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scraper.events import HostState, QueuesSampled
+from scraper.events import HostSample, QueuesSampled
 from scraper.report.stats import StatsSnapshot
-from scraper.report.text.eta import Pace, time_left
-from scraper.report.text.event_text import Line
+from scraper.report.text.eta import HostEstimate, time_left
+from scraper.report.text.event_text import EventText
 
 
 @dataclass(frozen=True, slots=True)
-class ScreenState:
+class CrawlSnapshot:
     """One moment of a crawl. `now` is epoch seconds, `waiting_before` what was queued when the run began."""
 
     stats: StatsSnapshot
     now: float
     queues: QueuesSampled | None = None
-    problems: tuple[Line, ...] = ()
+    problems: tuple[EventText, ...] = ()
     waiting_before: int = 0
     rates: Mapping[str, float] = field(default_factory=dict)
     """Requests a second of late, by host."""
@@ -38,7 +38,7 @@ class ScreenState:
         return self.done + queues.waiting + queues.delayed + queues.in_flight + queues.results
 
     @property
-    def goal(self) -> int:
+    def expected_total(self) -> int:
         """How many URLs will be settled as things stand: what is known, but not beyond `max_pages`."""
         limit = self.stats.max_pages
         return self.known if limit is None else max(self.done, min(self.known, limit))
@@ -53,6 +53,6 @@ class ScreenState:
         return time_left(self.known - self.done, limit, self.stats.pages_per_second, paces)
 
 
-def _pace_of(host: HostState, now: float) -> Pace:
+def _pace_of(host: HostSample, now: float) -> HostEstimate:
     given_up = host.ready_at == math.inf and not host.in_flight
-    return Pace(host.waiting, host.delay, host.ready_at - now, given_up)
+    return HostEstimate(host.waiting, host.delay, host.ready_at - now, given_up)

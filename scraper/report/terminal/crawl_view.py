@@ -15,27 +15,27 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from scraper.events import HostState
-from scraper.report.terminal.crawl_snapshot import ScreenState
-from scraper.report.text.event_text import Line, next_text
+from scraper.events import HostSample
+from scraper.report.terminal.crawl_snapshot import CrawlSnapshot
+from scraper.report.text.event_text import EventText, next_request_text
 from scraper.report.text.formatting import bytes_text, clock_text, duration_text, latency_text, rate_text
 from scraper.report.text.sanitize import clean
 
-HOST_ROWS = 8
-PROBLEM_ROWS = 3
-WIDE = 72
+MAX_HOST_ROWS = 8
+MAX_PROBLEM_ROWS = 3
+WIDE_COLUMNS = 72
 """Columns from which on a host's rate and delay are shown: without them its name has room on a narrower terminal."""
-TABLE_WIDTH = 110
+MAX_TABLE_COLUMNS = 110
 """Columns the hosts take at most: on a wide terminal a name should stand near its numbers."""
 _FIXED_ROWS = 5
 """Rows that are always there: title, bar, two lines of numbers, the table's head."""
 BREAKER_STYLES = {"closed": "green", "half-open": "yellow", "open": "red", "blocked": "bold magenta"}
 
 
-class Screen:
-    """Draws a `ScreenState` into the space there is: fewer hosts and problems on a low terminal."""
+class CrawlScreen:
+    """Draws a `CrawlSnapshot` into the space there is: fewer hosts and problems on a low terminal."""
 
-    def __init__(self, state: ScreenState) -> None:
+    def __init__(self, state: CrawlSnapshot) -> None:
         self._state = state
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -51,15 +51,15 @@ class Screen:
             _one_line(_queues(state)),
         ]
         room = max(0, height - _FIXED_ROWS - 1)
-        problems = state.problems[-min(PROBLEM_ROWS, room) :] if room else ()
-        rows = min(HOST_ROWS, room - len(problems))
+        problems = state.problems[-min(MAX_PROBLEM_ROWS, room) :] if room else ()
+        rows = min(MAX_HOST_ROWS, room - len(problems))
         if state.queues is not None and state.queues.hosts and rows > 0:
-            parts.append(_host_table(foremost(state.queues.hosts, rows, state.now), state, width))
+            parts.append(_host_table(hosts_to_show(state.queues.hosts, rows, state.now), state, width))
         parts += [_one_line(_problem(line)) for line in problems]
         return Group(*parts)
 
 
-def foremost(hosts: Sequence[HostState], count: int, now: float) -> list[HostState]:
+def hosts_to_show(hosts: Sequence[HostSample], count: int, now: float) -> list[HostSample]:
     """The `count` hosts worth a row: troubled ones, then the busiest, and last those that will take longest.
 
     At most half of the rows go to open breakers that something waits for, and a quarter to the slowest.
@@ -74,12 +74,12 @@ def foremost(hosts: Sequence[HostState], count: int, now: float) -> list[HostSta
     return [*troubled, *busy, *heapq.nlargest(count // 4, rest, key=lambda h: _time_of(h, now))]
 
 
-def _time_of(host: HostState, now: float) -> tuple[float, str]:
+def _time_of(host: HostSample, now: float) -> tuple[float, str]:
     wait = 0.0 if host.ready_at == math.inf else max(0.0, host.ready_at - now)
     return wait + host.waiting * host.delay, host.host
 
 
-def _business(host: HostState) -> tuple[int, int, str]:
+def _business(host: HostSample) -> tuple[int, int, str]:
     return host.in_flight, host.waiting, host.host
 
 
@@ -89,7 +89,7 @@ def _one_line(text: Text) -> Text:
     return text
 
 
-def _title(state: ScreenState) -> Text:
+def _title(state: CrawlSnapshot) -> Text:
     stats = state.stats
     text = Text(clean(stats.name, 40) or "crawl", style="bold")
     text.append(f"  {clock_text(stats.duration)}", style="cyan")
@@ -100,8 +100,8 @@ def _title(state: ScreenState) -> Text:
     return text
 
 
-def _bar(state: ScreenState, width: int) -> RenderableType:
-    done, goal = state.done, state.goal
+def _bar(state: CrawlSnapshot, width: int) -> RenderableType:
+    done, goal = state.done, state.expected_total
     label = f" {done:,} of {state.known:,} known"
     if state.stats.max_pages is not None:
         label += f", limit {state.stats.max_pages:,}"
@@ -115,7 +115,7 @@ def _bar(state: ScreenState, width: int) -> RenderableType:
     return grid
 
 
-def _pace(state: ScreenState) -> Text:
+def _pace(state: CrawlSnapshot) -> Text:
     stats = state.stats
     text = Text()
     text.append(f"{rate_text(stats.pages_per_second)} pages/s", style="bold")
@@ -127,7 +127,7 @@ def _pace(state: ScreenState) -> Text:
     return text
 
 
-def _queues(state: ScreenState) -> Text:
+def _queues(state: CrawlSnapshot) -> Text:
     queues = state.queues
     if queues is None:
         return Text(f"{state.waiting_before:,} waiting", style="dim")
@@ -142,10 +142,12 @@ def _queues(state: ScreenState) -> Text:
     return Text("  ".join(parts), style="dim")
 
 
-def _host_table(hosts: Sequence[HostState], state: ScreenState, width: int) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), width=min(width, TABLE_WIDTH), header_style="dim")
+def _host_table(hosts: Sequence[HostSample], state: CrawlSnapshot, width: int) -> Table:
+    table = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), width=min(width, MAX_TABLE_COLUMNS), header_style="dim"
+    )
     table.add_column("host", ratio=1, no_wrap=True, overflow="ellipsis")
-    wide = width >= WIDE
+    wide = width >= WIDE_COLUMNS
     for name in ("waiting", "in flight", *(("rate", "delay") if wide else ()), "next"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("breaker", no_wrap=True)
@@ -156,18 +158,18 @@ def _host_table(hosts: Sequence[HostState], state: ScreenState, width: int) -> T
             Text(f"{host.waiting:,}"),
             Text(f"{host.in_flight:,}"),
             *(_paces(host, rate) if wide else ()),
-            Text(next_text(host, state.now)),
+            Text(next_request_text(host, state.now)),
             Text(_until(host, state.now), style=BREAKER_STYLES.get(breaker, "")),
         )
     return table
 
 
-def _paces(host: HostState, rate: float) -> tuple[Text, Text]:
+def _paces(host: HostSample, rate: float) -> tuple[Text, Text]:
     asked = Text(f"{rate_text(rate)}/s" if rate else "-")
     return asked, Text(latency_text(host.delay) if host.delay else "-")
 
 
-def _until(host: HostState, now: float) -> str:
+def _until(host: HostSample, now: float) -> str:
     """The breaker's state; of an open one, until when."""
     state = clean(host.breaker, 12)
     if host.breaker != "open" or not now < host.ready_at < math.inf:
@@ -175,5 +177,5 @@ def _until(host: HostState, now: float) -> str:
     return f"{state}, {duration_text(host.ready_at - now)} left"
 
 
-def _problem(line: Line) -> Text:
+def _problem(line: EventText) -> Text:
     return Text(f"! {line.text}", style="yellow")

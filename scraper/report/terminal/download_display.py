@@ -10,24 +10,24 @@ from rich.text import Text
 
 from scraper.clock import monotonic
 from scraper.events import Event
-from scraper.report.terminal.download_progress import Goal, Transfer, Watch, in_words
+from scraper.report.terminal.download_progress import DownloadTracker, FileProgress, ListProgress, snapshot_text
 from scraper.report.text.event_text import describe, is_problem
 from scraper.report.text.formatting import bytes_text, duration_text
 from scraper.report.text.sanitize import clean
 
 FRAMES_PER_SECOND = 4
-NAME_WIDTH = 60
+MAX_NAME_CHARS = 60
 
 
 class DownloadDisplay:
     """A listener with a live display on `console`, from `start` to `stop`, which erases it."""
 
-    def __init__(self, console: Console, goal: Goal) -> None:
-        self._watch = Watch(goal)
+    def __init__(self, console: Console, list_progress: ListProgress) -> None:
+        self._watch = DownloadTracker(list_progress)
         self._problem = ""
         self._began = monotonic()
         self._live = Live(
-            console=console, get_renderable=self.screen, refresh_per_second=FRAMES_PER_SECOND, transient=True
+            console=console, get_renderable=self.render, refresh_per_second=FRAMES_PER_SECOND, transient=True
         )
 
     def __call__(self, event: Event) -> None:
@@ -36,12 +36,12 @@ class DownloadDisplay:
         if is_problem(event):
             self._problem = describe(event).text
 
-    def screen(self) -> RenderableType:
+    def render(self) -> RenderableType:
         """What is shown now."""
-        picture = self._watch.picture()
+        picture = self._watch.snapshot()
         rows: list[RenderableType] = [
             Padding(ProgressBar(total=max(1, picture.lines), completed=picture.done), 0),  # a bar does not end its line
-            _line(f"{in_words(picture)}, {duration_text(monotonic() - self._began)} so far", "bold"),
+            _line(f"{snapshot_text(picture)}, {duration_text(monotonic() - self._began)} so far", "bold"),
         ]
         rows += [_line("  " + _transfer(transfer), "dim") for transfer in picture.active]
         rows += [_line(f"  waits: {clean(host)}", "yellow") for host in picture.waiting_hosts[:3]]
@@ -58,9 +58,9 @@ class DownloadDisplay:
         self._live.stop()
 
 
-def _transfer(transfer: Transfer) -> str:
+def _transfer(transfer: FileProgress) -> str:
     name = clean(transfer.url)
-    name = name if len(name) <= NAME_WIDTH else "..." + name[3 - NAME_WIDTH :]
+    name = name if len(name) <= MAX_NAME_CHARS else "..." + name[3 - MAX_NAME_CHARS :]
     if transfer.total:
         share = 100 * transfer.received // transfer.total
         return f"{name}  {bytes_text(transfer.received)} of {bytes_text(transfer.total)} ({share}%)"

@@ -1,6 +1,7 @@
 """Progress of a download: how many of how many files, bytes, speed, time left, what is under way, who must wait.
 
-A `Watch` gathers it from events and from what the list has brought so far (`Goal`); `DownloadLines` shows it with a
+A `Watch` gathers it from events and from what the list has brought so far (`ListProgress`); `DownloadLines` shows it
+with a
 line every ten seconds, `DownloadDisplay` (download_display.py) with a picture four times a second.
 """
 
@@ -24,34 +25,34 @@ from scraper.events import (
     Warned,
 )
 from scraper.report.stats import Stats
-from scraper.report.terminal.safe_stream import Outlet
+from scraper.report.terminal.safe_stream import SafeStream
 from scraper.report.text.event_text import describe, is_problem
 from scraper.report.text.formatting import bytes_text, clock_text, duration_text
 
-EVERY_SECONDS = 10.0
-FILES_SHOWN = 6
-FILES_FOLLOWED = 2_000
+INTERVAL_SECONDS = 10.0
+MAX_FILES_SHOWN = 6
+MAX_FILES_TRACKED = 2_000
 """Transfers under way whose progress is followed."""
-FAILURES_TOLD = 50
+MAX_FAILURES_SHOWN = 50
 """Failed requests that are told at once, in lines."""
 
 
-class Goal(Protocol):
+class ListProgress(Protocol):
     """What the list has brought so far."""
 
     lines: int
     complete: int
     complete_bytes: int
-    bad: int
+    bad_lines: int
     repeated: int
     skipped: int
-    refused: int
-    ended: bool
-    expected: int
+    unnamed: int
+    fully_read: bool
+    expected_lines: int
 
 
 @dataclass(slots=True)
-class Transfer:
+class FileProgress:
     """One file under way; `total` is bytes, when known."""
 
     url: str
@@ -60,7 +61,7 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class DownloadSnapshot:
     """One moment of a download. `eta` is seconds, `waiting_hosts` names hosts in back-off with the reason.
 
     There are `lines` in the list; `ended` says that these are all.
@@ -68,28 +69,28 @@ class Picture:
 
     done: int
     lines: int
-    ended: bool
+    fully_read: bool
     failed: int
     size: int
     speed: float
     eta: float | None
-    active: tuple[Transfer, ...]
-    under_way: int
+    active: tuple[FileProgress, ...]
+    in_flight: int
     waiting_hosts: tuple[str, ...]
 
     @property
-    def of(self) -> str:
+    def lines_text(self) -> str:
         """How many lines there are, with `+` when there may be more."""
-        return f"{self.lines:,}" + ("" if self.ended else "+")
+        return f"{self.lines:,}" + ("" if self.fully_read else "+")
 
 
-class Watch:
+class DownloadTracker:
     """Gathers what there is to show; events come on a listener's thread, pictures are taken on any."""
 
-    def __init__(self, goal: Goal) -> None:
-        self._goal = goal
+    def __init__(self, list_progress: ListProgress) -> None:
+        self._goal = list_progress
         self._stats = Stats(host_limit=0)
-        self._active: OrderedDict[str, Transfer] = OrderedDict()
+        self._active: OrderedDict[str, FileProgress] = OrderedDict()
         self._backing_off: dict[str, tuple[float, str]] = {}
         self._last = 0.0
         self._lock = threading.Lock()
@@ -100,8 +101,8 @@ class Watch:
         with self._lock:
             self._last = max(self._last, event.at)
             match event:
-                case FetchStarted() if len(self._active) < FILES_FOLLOWED:
-                    self._active[event.url] = Transfer(event.url)
+                case FetchStarted() if len(self._active) < MAX_FILES_TRACKED:
+                    self._active[event.url] = FileProgress(event.url)
                 case BytesReceived() if event.url in self._active:
                     transfer = self._active[event.url]
                     transfer.received += event.size
@@ -117,56 +118,56 @@ class Watch:
                     for host in over:
                         del self._backing_off[host]
 
-    def picture(self) -> Picture:
+    def snapshot(self) -> DownloadSnapshot:
         """How things stand."""
         stats, goal = self._stats.snapshot(hosts=False), self._goal
-        settled_before = goal.complete + goal.bad + goal.repeated + goal.skipped + goal.refused
+        settled_before = goal.complete + goal.bad_lines + goal.repeated + goal.skipped + goal.unnamed
         done = settled_before + stats.settled
         with self._lock:
             active = sorted(self._active.values(), key=lambda t: t.received, reverse=True)
             waiting = tuple(f"{host}: {why}" for host, (until, why) in self._backing_off.items() if until > self._last)
         left_here = sum(max(0, (t.total or 0) - t.received) for t in active)
         mean = stats.size / stats.settled if stats.settled else 0.0
-        lines = goal.lines if goal.ended else max(goal.lines, goal.expected)
+        lines = goal.lines if goal.fully_read else max(goal.lines, goal.expected_lines)
         not_begun = max(0, lines - done - len(active))
         remaining = left_here + mean * not_begun
         eta = remaining / stats.bytes_per_second if stats.bytes_per_second > 0 else None
-        return Picture(
+        return DownloadSnapshot(
             done,
             lines,
-            goal.ended or goal.expected > goal.lines,
-            stats.failed + goal.bad + goal.refused,
+            goal.fully_read or goal.expected_lines > goal.lines,
+            stats.failed + goal.bad_lines + goal.unnamed,
             stats.size + goal.complete_bytes + sum(t.received for t in active),
             stats.bytes_per_second,
             eta,
-            tuple(active[:FILES_SHOWN]),
+            tuple(active[:MAX_FILES_SHOWN]),
             len(active),
             waiting,
         )
 
 
-def in_words(picture: Picture) -> str:
+def snapshot_text(snapshot: DownloadSnapshot) -> str:
     """A picture as one line."""
     parts = [
-        f"{picture.done:,} of {picture.of}",
-        bytes_text(picture.size),
-        f"{bytes_text(picture.speed)}/s",
-        f"{picture.failed:,} failed",
-        f"{picture.under_way:,} under way",
+        f"{snapshot.done:,} of {snapshot.lines_text}",
+        bytes_text(snapshot.size),
+        f"{bytes_text(snapshot.speed)}/s",
+        f"{snapshot.failed:,} failed",
+        f"{snapshot.in_flight:,} under way",
     ]
-    if picture.eta is not None and picture.done < picture.lines:
-        parts.append(f"ETA {duration_text(picture.eta)}")
-    if picture.waiting_hosts:
-        parts.append(f"{len(picture.waiting_hosts)} hosts in back-off")
+    if snapshot.eta is not None and snapshot.done < snapshot.lines:
+        parts.append(f"ETA {duration_text(snapshot.eta)}")
+    if snapshot.waiting_hosts:
+        parts.append(f"{len(snapshot.waiting_hosts)} hosts in back-off")
     return ", ".join(parts)
 
 
 class DownloadLines:
     """A listener that writes a line every ten seconds to `stream`, and failures at once, each with its URL."""
 
-    def __init__(self, stream: TextIO, goal: Goal, *, verbose: bool = False) -> None:
-        self._out = Outlet(stream)
-        self._watch = Watch(goal)
+    def __init__(self, stream: TextIO, list_progress: ListProgress, *, verbose: bool = False) -> None:
+        self._out = SafeStream(stream)
+        self._watch = DownloadTracker(list_progress)
         self._verbose = verbose
         self._started: float | None = None
         self._due = 0.0
@@ -176,19 +177,19 @@ class DownloadLines:
         """Take one event."""
         self._watch(event)
         if self._started is None:
-            self._started, self._due = event.at, event.at + EVERY_SECONDS
+            self._started, self._due = event.at, event.at + INTERVAL_SECONDS
         if self._is_told(event):
             self._say(event.at, describe(event).text)
         if isinstance(event, CrawlEnded) or event.at >= self._due:
-            self._due = event.at + EVERY_SECONDS
-            self._say(event.at, in_words(self._watch.picture()))
+            self._due = event.at + INTERVAL_SECONDS
+            self._say(event.at, snapshot_text(self._watch.snapshot()))
 
     def _is_told(self, event: Event) -> bool:
         if isinstance(event, FetchFinished):
             if self._verbose:
                 return True
             self._told += is_problem(event)
-            return is_problem(event) and self._told <= FAILURES_TOLD
+            return is_problem(event) and self._told <= MAX_FAILURES_SHOWN
         return isinstance(event, Warned | HostParked | BreakerOpened | BreakerClosed)
 
     def _say(self, at: float, text: str) -> None:

@@ -15,27 +15,27 @@ from scraper.events import (
     QueuesSampled,
 )
 from scraper.report.stats import Stats
-from scraper.report.terminal.crawl_snapshot import ScreenState
-from scraper.report.terminal.safe_stream import Outlet
+from scraper.report.terminal.crawl_snapshot import CrawlSnapshot
+from scraper.report.terminal.safe_stream import SafeStream
 from scraper.report.text.event_text import WARNING, describe, is_problem
 from scraper.report.text.formatting import bytes_text, clock_text, duration_text, rate_text
 
-EVERY_SECONDS = 10.0
-FIRST_ERRORS = 50
+INTERVAL_SECONDS = 10.0
+MAX_FIRST_ERRORS = 50
 """How many failed fetches are told at once: the first of each kind at each host."""
 
 _TOLD = (CrawlStarted, CrawlEnded, BreakerHalfOpen, BreakerClosed, HostParked)
 
 
-class Plain:
+class PlainLines:
     """A listener that writes lines to `stream` (standard error, as a rule), each with the time since the start.
 
     The ten seconds are counted on the events' own instants. Of failed fetches only the first of a kind and host is
-    told, at most `FIRST_ERRORS`; with `verbose` every fetch is.
+    told, at most `MAX_FIRST_ERRORS`; with `verbose` every fetch is.
     """
 
     def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
-        self._out = Outlet(stream)
+        self._out = SafeStream(stream)
         self._verbose = verbose
         self._stats = Stats(host_limit=0)
         self._queues: QueuesSampled | None = None
@@ -48,7 +48,7 @@ class Plain:
         """Take one event."""
         self._stats(event)
         if self._started_at is None:
-            self._started_at, self._due = event.at, event.at + EVERY_SECONDS
+            self._started_at, self._due = event.at, event.at + INTERVAL_SECONDS
         if isinstance(event, QueuesSampled):
             self._queues = event
         elif isinstance(event, CrawlStarted):
@@ -59,7 +59,7 @@ class Plain:
             line = describe(event)
             self._say(event.at, f"warning: {line.text}" if line.level >= WARNING else line.text)
         if event.at >= self._due and not isinstance(event, CrawlEnded):
-            self._due = event.at + EVERY_SECONDS
+            self._due = event.at + INTERVAL_SECONDS
             self._say(event.at, self._state(event.at))
 
     def _is_worth_telling(self, event: Event) -> bool:
@@ -71,14 +71,14 @@ class Plain:
 
     def _is_first(self, event: FetchFinished) -> bool:
         key = (event.host, f"http_{event.status}" if event.error in (None, "http") else str(event.error))
-        if key in self._told or len(self._told) >= FIRST_ERRORS:
+        if key in self._told or len(self._told) >= MAX_FIRST_ERRORS:
             return False
         self._told.add(key)
         return True
 
     def _state(self, now: float) -> str:
         stats = self._stats.snapshot(hosts=False)
-        state = ScreenState(stats, now, self._queues, waiting_before=self._waiting_before)
+        state = CrawlSnapshot(stats, now, self._queues, waiting_before=self._waiting_before)
         parts = [
             f"{state.done:,} of {state.known:,} known",
             f"{rate_text(stats.pages_per_second)} pages/s",

@@ -7,7 +7,7 @@ import os
 from typing import TextIO
 
 
-class Outlet:
+class SafeStream:
     """Writes to `stream` until that fails once; from then on silent (`lost` is True)."""
 
     def __init__(self, stream: TextIO) -> None:

@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from scraper.report.stats import is_failure
-from scraper.report.summary import OTHER_KINDS, sums_of
+from scraper.report.summary import OTHER_KINDS, outcome_sums
 from scraper.report.text.formatting import bytes_text, duration_text, latency_text, rate_text
 from scraper.report.text.sanitize import clean
 
-SHOWN_HOSTS = 10
-SHOWN_WORDS = 12
+MAX_HOSTS_SHOWN = 10
+MAX_WORDS_SHOWN = 12
 
 _MEANINGS = {
     "finished": "nothing was left to ask for",
@@ -56,7 +56,7 @@ def _headline(summary: Mapping[str, Any]) -> Text:
 def _numbers(summary: Mapping[str, Any]) -> Table:
     pages, rate, session = summary["pages"], summary["rate"], summary["session"]
     kinds = pages.get("kinds") or {"page": pages}  # older runs did not tell them apart
-    whole = _counted(kinds.get("page") or sums_of({}))
+    whole = _counted(kinds.get("page") or outcome_sums({}))
     if pages["waiting"]:
         whole += f", {pages['waiting']:,} waiting"
     others = [(f"{kind}s", _counted(kinds[kind])) for kind in OTHER_KINDS if kind in kinds]
@@ -89,10 +89,10 @@ def _counted(sums: Mapping[str, int]) -> str:
 
 
 def _words(title: str, counts: Mapping[str, int]) -> Text:
-    shown = list(counts.items())[:SHOWN_WORDS]
+    shown = list(counts.items())[:MAX_WORDS_SHOWN]
     text = Text.assemble((f"{title}: ", "dim"), ", ".join(f"{clean(word, 80)} {count:,}" for word, count in shown))
-    if len(counts) > SHOWN_WORDS:
-        text.append(f", and {len(counts) - SHOWN_WORDS:,} more")
+    if len(counts) > MAX_WORDS_SHOWN:
+        text.append(f", and {len(counts) - MAX_WORDS_SHOWN:,} more")
     return text
 
 
@@ -103,13 +103,13 @@ def _host_table(summary: Mapping[str, Any]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("breaker", justify="right", no_wrap=True)
     hosts, openings = summary["hosts"], summary["breaker_openings"]["hosts"]
-    for host, count in list(hosts.items())[:SHOWN_HOSTS]:
+    for host, count in list(hosts.items())[:MAX_HOSTS_SHOWN]:
         opened = f"opened {openings[host]:,}x" if openings.get(host) else ""
         cells = [f"{count[key]:,}" for key in ("settled", "ok", "failed")]
         table.add_row(Text(clean(host, 100)), *(Text(cell) for cell in cells), Text(opened))
-    rest = len(hosts) - SHOWN_HOSTS + summary["other_hosts"]["count"]
+    rest = len(hosts) - MAX_HOSTS_SHOWN + summary["other_hosts"]["count"]
     if rest > 0:
-        shown = [hosts[host] for host in list(hosts)[SHOWN_HOSTS:]] + [summary["other_hosts"]]
+        shown = [hosts[host] for host in list(hosts)[MAX_HOSTS_SHOWN:]] + [summary["other_hosts"]]
         cells = [f"{sum(count[key] for count in shown):,}" for key in ("settled", "ok", "failed")]
         table.add_row(Text(f"{rest:,} others"), *(Text(cell) for cell in cells), Text(""))
     return table

@@ -21,7 +21,7 @@ from scraper.events import (
     FetchFinished,
     FetchStarted,
     HostParked,
-    HostState,
+    HostSample,
     ItemRejected,
     ItemWritten,
     PageSettled,
@@ -36,20 +36,20 @@ from scraper.report.text.formatting import bytes_text, duration_text
 from scraper.report.text.sanitize import clean
 
 DEBUG, INFO, WARNING = logging.DEBUG, logging.INFO, logging.WARNING
-LINE_LIMIT = 1000
+MAX_LINE_CHARS = 1000
 
 
-class Line(NamedTuple):
+class EventText(NamedTuple):
     """One event in words; `level` is a level of the `logging` module."""
 
     level: int
     text: str
 
 
-def describe(event: Event) -> Line:
+def describe(event: Event) -> EventText:
     """What happened: WARNING for what the user should know, INFO for problems and milestones, DEBUG for the rest."""
     level, text = _describe(event)
-    return Line(level, clean(text, LINE_LIMIT))
+    return EventText(level, clean(text, MAX_LINE_CHARS))
 
 
 def _describe(event: Event) -> tuple[int, str]:
@@ -143,7 +143,7 @@ def is_problem(event: Event) -> bool:
             return False
 
 
-def next_text(state: HostState, now: float) -> str:
+def next_request_text(state: HostSample, now: float) -> str:
     """When a host is asked next, in a few letters."""
     wait = state.ready_at - now
     if not state.waiting and not state.in_flight:

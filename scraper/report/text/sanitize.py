@@ -1,14 +1,14 @@
 """Text from servers, made safe to show: no control characters, escape sequences, bidi tricks or line breaks.
 
 A page's URL, an error's detail or a header may hold anything. On a terminal an escape sequence moves the cursor or
-renames the window, a bidi override turns `fdp.exe` into `exe.pdf`, a line break forges a line of the log.
+renames the window, a bidi override turns `fdp.exe` into `exe.make_pdf`, a line break forges a line of the log.
 """
 
 from __future__ import annotations
 
 import re
 
-LIMIT = 200
+DEFAULT_MAX_CHARS = 200
 """Characters of one shown text, unless the caller says otherwise."""
 _SCAN = 8
 """How many times its limit a text is looked at: escape sequences may fill what is cut away."""
@@ -21,7 +21,7 @@ _ESCAPES = re.compile(
 _BLANKS = re.compile(r" {2,}")
 
 
-def clean(text: str, limit: int = LIMIT) -> str:
+def clean(text: str, limit: int = DEFAULT_MAX_CHARS) -> str:
     """`text` as one line of visible characters, at most `limit` long; what was cut is shown by `…`.
 
     Escape sequences are removed whole, line breaks and other blanks become one space, anything else that is not

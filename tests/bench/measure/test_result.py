@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scraper.bench.html_report import page
+from scraper.bench.html_report import render_page
 from scraper.bench.measure.compare import compare
-from scraper.bench.measure.result import Sample, check_writable, merge, read_report, to_json, write_file
+from scraper.bench.measure.result import Sample, check_writable, median_sample, read_report, to_json, write_file
 from scraper.cli.bench_screen import render, render_comparison
 from scraper.errors import ConfigError, SinkError
 from tests.bench.rows import ladder, report, row
@@ -66,7 +66,7 @@ def test_rounds_are_merged_by_their_medians() -> None:
         Sample(10, 1.0, rate, 0.05, 0.06, 0.07, errors=1, lag=lag, causes={"timeout": 1})
         for rate, lag in ((10.0, 0.1), (30.0, None), (11.0, 0.3))
     ]
-    found = merge(rounds)
+    found = median_sample(rounds)
     assert (found.rate, found.pages, found.errors, found.causes) == (11.0, 30, 3, {"timeout": 3})
     assert found.lag == pytest.approx(0.2)
     assert found.server_cpu is None
@@ -93,14 +93,14 @@ def test_only_what_is_more_than_the_spread_counts(after: object, finding: str) -
 def test_results_that_cannot_be_compared_are_cautioned() -> None:
     """Other machines, other settings and broken runs are named."""
     other = replace(WHOLE, machine={**WHOLE.machine, "cores": 8}, settings={"latency": 0.2}, complete=False)
-    cautions = " ".join(compare(WHOLE, other).cautions)
+    cautions = " ".join(compare(WHOLE, other).warnings)
     for words in ("differ in cores: 2 and 8", "differ in latency: 0.05 and 0.2", "second was broken off", "was busy"):
         assert words in cautions
 
 
 def test_the_page_is_whole_and_escaped() -> None:
     """The page needs nothing from elsewhere, has the plots, and what comes from outside is text in it."""
-    text = page(WHOLE)
+    text = render_page(WHOLE)
     assert "Test &lt;CPU&gt;" in text
     assert "It &lt;works&gt;." in text
     assert not any(word in text for word in ("<script", "http://", "https://", "@import", "src="))

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.bench.measure.statistics import (
-    Steady,
+    SteadyPart,
     expected_rate,
+    find_knee,
     interpolate,
-    knee,
     littles_law,
     percentile,
     spread,
@@ -100,10 +100,10 @@ def test_ramps_are_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("instants", "expected"),
-    [([], Steady(5.0, 5.0, 0)), ([6.0, 7.0], Steady(5.0, 7.0, 2)), ([6.0] * 9, Steady(5.0, 6.0, 9))],
+    [([], SteadyPart(5.0, 5.0, 0)), ([6.0, 7.0], SteadyPart(5.0, 7.0, 2)), ([6.0] * 9, SteadyPart(5.0, 6.0, 9))],
     ids=["nothing", "short", "at-once"],
 )
-def test_a_short_run_is_taken_whole(instants: list[float], expected: Steady) -> None:
+def test_a_short_run_is_taken_whole(instants: list[float], expected: SteadyPart) -> None:
     """Too few completions have no steady part: the run counts from its start."""
     assert steady_part(instants, 2, started=5.0) == expected
 
@@ -123,7 +123,7 @@ def test_a_short_run_is_taken_whole(instants: list[float], expected: Steady) -> 
 )
 def test_the_knee_is_where_a_doubling_stops_to_pay(rates: list[float], expected: int | None) -> None:
     """Up to the knee a doubling of concurrency brings more than 41 %; where it always does there is no knee."""
-    assert knee([(2**n, rate) for n, rate in enumerate(rates)]) == expected
+    assert find_knee([(2**n, rate) for n, rate in enumerate(rates)]) == expected
 
 
 @pytest.mark.parametrize(("at", "value"), [(0.0, 10.0), (1.5, 15.0), (2.0, 20.0), (9.0, 20.0)])

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import scraper
-from scraper.config.docs.key_tree import walk
-from scraper.config.docs.reference import render_reference, render_schema, write
+from scraper.config.docs.key_tree import walk_keys
+from scraper.config.docs.reference import render_reference, render_schema, write_docs
 from scraper.config.reading.effective import effective_yaml
 from scraper.config.reading.load import load_config, parse_config
-from scraper.config.schema.politeness import USER_AGENT_DEFAULT
+from scraper.config.schema.politeness import DEFAULT_USER_AGENT
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -31,21 +31,21 @@ def test_the_json_schema_is_current() -> None:
 
 def test_the_command_writes_both(tmp_path: Path) -> None:
     """The command of the reference writes the two files."""
-    write(tmp_path)
+    write_docs(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {"config.md", "config.schema.json"}
 
 
 def test_every_key_has_a_meaning() -> None:
     """No key is without a description, and the reference names each of them."""
     reference = render_reference()
-    for key in walk():
+    for key in walk_keys():
         assert key.field.description, key.path
         assert f"`{key.path.rpartition('.')[2]}`" in reference
 
 
 def test_the_user_agent_names_this_version() -> None:
     """The default user agent carries the package's version."""
-    assert f"scraper/{scraper.__version__}" == USER_AGENT_DEFAULT
+    assert f"scraper/{scraper.__version__}" == DEFAULT_USER_AGENT
 
 
 def test_importing_the_package_does_not_import_pydantic() -> None:

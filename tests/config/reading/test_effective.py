@@ -7,7 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scraper.config.reading.effective import FREE_ON_RESUME, changed, config_hash, effective_yaml, identity, plain
+from scraper.config.reading.effective import (
+    CHANGEABLE_ON_RESUME,
+    changed_sections,
+    config_hash,
+    effective_yaml,
+    section_hashes,
+    to_plain_values,
+)
 from scraper.config.reading.load import config_from_mapping, parse_config
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.errors import ConfigError
@@ -47,12 +54,12 @@ FULL: dict[str, Any] = {
 }
 
 
-def shuffled(value: Any, dice: random.Random) -> Any:
+def shuffle_keys(value: Any, dice: random.Random) -> Any:
     if isinstance(value, dict):
         keys = list(value)
         dice.shuffle(keys)
-        return {key: shuffled(value[key], dice) for key in keys}
-    return [shuffled(member, dice) for member in value] if isinstance(value, list) else value
+        return {key: shuffle_keys(value[key], dice) for key in keys}
+    return [shuffle_keys(member, dice) for member in value] if isinstance(value, list) else value
 
 
 def test_the_effective_config_is_a_config() -> None:
@@ -63,12 +70,12 @@ def test_the_effective_config_is_a_config() -> None:
     assert again.model_dump(exclude={"headers"}) == config.model_dump(exclude={"headers"})
     assert {k: v.reveal() for k, v in again.headers.items()} == {k: v.reveal() for k, v in config.headers.items()}
     assert effective_yaml(again) == text
-    assert config_from_mapping(plain(config)) == config
+    assert config_from_mapping(to_plain_values(config)) == config
 
 
 def test_every_default_is_written_out() -> None:
     """The effective config names every key of every section that has defaults."""
-    shown = plain(config_from_mapping({"seeds": ["https://a.example/"]}))
+    shown = to_plain_values(config_from_mapping({"seeds": ["https://a.example/"]}))
     assert list(shown) == list(CrawlConfig.model_fields)
     assert list(shown["limits"]) == list(type(config_from_mapping(FULL).limits).model_fields)
     assert shown["politeness"]["breaker"]["open"] == "1m"
@@ -78,8 +85,8 @@ def test_every_default_is_written_out() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_hashes_do_not_depend_on_the_order_of_keys(seed: int) -> None:
     """The same config written in another order is the same run."""
-    config, other = config_from_mapping(FULL), config_from_mapping(shuffled(FULL, random.Random(seed)))
-    assert identity(config) == identity(other)
+    config, other = config_from_mapping(FULL), config_from_mapping(shuffle_keys(FULL, random.Random(seed)))
+    assert section_hashes(config) == section_hashes(other)
     assert config_hash(config) == config_hash(other)
 
 
@@ -100,17 +107,17 @@ def test_hashes_do_not_depend_on_the_order_of_keys(seed: int) -> None:
 def test_an_identity_names_the_section_that_changed(change: dict[str, Any], section: str) -> None:
     """Comparing identities gives the changed sections; the hash differs unless a resume may change them."""
     before, after = config_from_mapping(FULL), config_from_mapping({**FULL, **change})
-    assert changed(identity(before), identity(after)) == [section]
-    assert changed(identity(before), identity(after), free=FREE_ON_RESUME) == (
-        [] if section in FREE_ON_RESUME else [section]
+    assert changed_sections(section_hashes(before), section_hashes(after)) == [section]
+    assert changed_sections(section_hashes(before), section_hashes(after), ignored=CHANGEABLE_ON_RESUME) == (
+        [] if section in CHANGEABLE_ON_RESUME else [section]
     )
-    assert (config_hash(before) == config_hash(after)) == (section in FREE_ON_RESUME)
+    assert (config_hash(before) == config_hash(after)) == (section in CHANGEABLE_ON_RESUME)
 
 
 def test_writing_units_in_another_way_changes_nothing() -> None:
     """60s and 1m are the same timeout."""
     one, two = ({**FULL, "limits": {"timeout": text}} for text in ("60s", "1m"))
-    assert identity(config_from_mapping(one)) == identity(config_from_mapping(two))
+    assert section_hashes(config_from_mapping(one)) == section_hashes(config_from_mapping(two))
 
 
 _WORDS = st.sampled_from(

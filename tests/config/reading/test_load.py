@@ -18,7 +18,7 @@ def write(folder: Path, text: str | bytes, name: str = "books.yaml") -> Path:
     return path
 
 
-def problem(path: Path | str) -> str:
+def load_error(path: Path | str) -> str:
     with pytest.raises(ConfigError) as caught:
         load_config(path)
     assert len(caught.value.problems) == 1
@@ -62,24 +62,24 @@ def test_seed_files_are_relative_to_the_config(tmp_path: Path) -> None:
 
 def test_a_missing_file_a_folder_and_an_unreadable_path_are_sentences(tmp_path: Path) -> None:
     """Whatever the path is, the answer names it."""
-    assert problem(tmp_path / "no.yaml") == f"{tmp_path}/no.yaml: no such file"
-    assert problem(tmp_path) == f"{tmp_path}: is a folder, not a config file"
+    assert load_error(tmp_path / "no.yaml") == f"{tmp_path}/no.yaml: no such file"
+    assert load_error(tmp_path) == f"{tmp_path}: is a folder, not a config file"
     below = write(tmp_path, SEEDS) / "x"
-    assert problem(below) == f"{below}: cannot be read: Not a directory"
-    assert problem("a\0b") == "a path cannot hold a NUL character"
-    assert problem("x" * 5000).endswith("File name too long")
+    assert load_error(below) == f"{below}: cannot be read: Not a directory"
+    assert load_error("a\0b") == "a path cannot hold a NUL character"
+    assert load_error("x" * 5000).endswith("File name too long")
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     """A config may have 1 MiB, and an endless file is not read to its end."""
-    assert "is larger than 1 MiB" in problem(write(tmp_path, b"#" * ((1 << 20) + 1)))
-    assert "is larger than 1 MiB" in problem("/dev/zero")
+    assert "is larger than 1 MiB" in load_error(write(tmp_path, b"#" * ((1 << 20) + 1)))
+    assert "is larger than 1 MiB" in load_error("/dev/zero")
 
 
 def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     """A binary file gives one sentence with the place."""
     path = write(tmp_path, b"\x89PNG\r\n")
-    assert problem(path) == f"{path}:1:1: is not UTF-8: the byte 0x89 cannot be read (save it as UTF-8)"
+    assert load_error(path) == f"{path}:1:1: is not UTF-8: the byte 0x89 cannot be read (save it as UTF-8)"
 
 
 def test_values_are_ready_to_use() -> None:
@@ -93,7 +93,7 @@ def test_values_are_ready_to_use() -> None:
     assert (config.limits.timeout, config.limits.max_bytes, config.limits.max_time) == (60.0, 1_048_576, 90.0)
     assert config.politeness.robots.policy == "ignore"
     assert config.politeness.per_host.rate == 0.5
-    assert config.politeness.hosts["a.example"].given() == {"max_pages": 3, "rate": None}
+    assert config.politeness.hosts["a.example"].given_keys() == {"max_pages": 3, "rate": None}
     assert config.extract[0].fields["a"].css == "h1"
     assert config.extract[0].fields["b"].default == []
     assert config.hooks == ("mine.hooks:Prices",)
@@ -134,8 +134,8 @@ def test_a_host_may_be_asked_without_limit(text: str) -> None:
         SEEDS + f"politeness: {{per_host: {{rate: {text}}}, hosts: {{a: {{rate: {text}}}, b: {{}}}}}}"
     )
     assert config.politeness.per_host.rate is None
-    assert config.politeness.hosts["a"].given() == {"rate": None}
-    assert config.politeness.hosts["b"].given() == {}
+    assert config.politeness.hosts["a"].given_keys() == {"rate": None}
+    assert config.politeness.hosts["b"].given_keys() == {}
 
 
 def test_a_config_cannot_be_changed() -> None:
@@ -145,7 +145,7 @@ def test_a_config_cannot_be_changed() -> None:
         config.limits.retries = 5
 
 
-def overlaid(*options: str) -> CrawlConfig:
+def load_with_overrides(*options: str) -> CrawlConfig:
     text = SEEDS + "limits: {retries: 2}\nextract:\n  - {match: a, fields: {t: h1}}\npoliteness: {robots: obey}\n"
     return parse_config(text, "c.yaml", options)
 
@@ -170,7 +170,7 @@ def overlaid(*options: str) -> CrawlConfig:
 )
 def test_an_option_overrides_the_file(option: str, path: str, value: object) -> None:
     """--set lays a YAML value over the file, at keys that are there or not, and in lists."""
-    found: object = overlaid(option)
+    found: object = load_with_overrides(option)
     for part in path.split("."):
         found = found[int(part)] if isinstance(found, tuple) else getattr(found, part)
     assert found == value
@@ -178,14 +178,16 @@ def test_an_option_overrides_the_file(option: str, path: str, value: object) -> 
 
 def test_an_option_can_name_a_host() -> None:
     """A part of the path with dots in it is quoted."""
-    config = overlaid('politeness.hosts."api.a.example".rate=10/s', "politeness.hosts.'b.example'.concurrency=1")
+    config = load_with_overrides(
+        'politeness.hosts."api.a.example".rate=10/s', "politeness.hosts.'b.example'.concurrency=1"
+    )
     assert config.politeness.hosts["api.a.example"].rate == 10
     assert config.politeness.hosts["b.example"].concurrency == 1
 
 
 def test_a_later_option_wins() -> None:
     """Options are laid over in their order."""
-    assert overlaid("limits.retries=7", "limits={retries: 8}", "limits.retries=9").limits.retries == 9
+    assert load_with_overrides("limits.retries=7", "limits={retries: 8}", "limits.retries=9").limits.retries == 9
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,7 @@ def test_a_later_option_wins() -> None:
 def test_a_wrong_option_is_named(option: str, message: str) -> None:
     """A problem with --set names the option instead of a line."""
     with pytest.raises(ConfigError) as caught:
-        overlaid(option)
+        load_with_overrides(option)
     assert [str(p) for p in caught.value.problems] == [message]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.config.reading import yaml
-from scraper.config.reading.yaml import BROKEN, read_yaml
+from scraper.config.reading.yaml import REJECTED_VALUE, read_yaml
 from scraper.errors import ConfigError
 
 
@@ -139,7 +139,7 @@ def test_a_billion_laughs_cannot_grow() -> None:
     text = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
     document = read_yaml(text, "f")
     assert len(document.problems) == 81
-    assert document.value["a9"] == [BROKEN] * 9
+    assert document.value["a9"] == [REJECTED_VALUE] * 9
 
 
 def test_problems_found_before_broken_syntax_are_kept() -> None:
@@ -160,12 +160,12 @@ def test_problems_found_before_broken_syntax_are_kept() -> None:
 def test_other_encodings_are_named(raw: bytes, message: str) -> None:
     """A file that is not UTF-8 says so, with the place of the first bad byte."""
     with pytest.raises(ConfigError, match=message):
-        yaml.decode(raw, "f.yaml")
+        yaml.decode_utf8(raw, "f.yaml")
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:
     """Editors on Windows write one."""
-    assert read_yaml(yaml.decode(b"\xef\xbb\xbfa: b", "f"), "f").value == {"a": "b"}
+    assert read_yaml(yaml.decode_utf8(b"\xef\xbb\xbfa: b", "f"), "f").value == {"a": "b"}
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_byte_order_mark_is_passed_over() -> None:
         (("a\nb",), "'a\\nb'"),
     ],
 )
-def test_key_paths_are_readable_and_hide_what_may_be_a_password(path: yaml.Path, shown: str) -> None:
+def test_key_paths_are_readable_and_hide_what_may_be_a_password(path: yaml.KeyPath, shown: str) -> None:
     """A key path is what --set takes; a key that may hold a secret ends it."""
     assert yaml.key_path(path) == shown
 
@@ -198,7 +198,7 @@ def test_any_text_is_a_document_or_a_config_error(text: str) -> None:
         document = read_yaml(text, "f")
     except ConfigError:
         return
-    assert () in document.places or document.value is None
+    assert () in document.positions or document.value is None
 
 
 @settings(max_examples=300, deadline=None)
@@ -206,10 +206,10 @@ def test_any_text_is_a_document_or_a_config_error(text: str) -> None:
 def test_any_bytes_are_a_document_or_a_config_error(raw: bytes) -> None:
     """Decoding and reading raise nothing but ConfigError."""
     try:
-        document = read_yaml(yaml.decode(raw, "f"), "f")
+        document = read_yaml(yaml.decode_utf8(raw, "f"), "f")
     except ConfigError:
         return
-    assert () in document.places or document.value is None
+    assert () in document.positions or document.value is None
 
 
 _PLAIN = st.recursive(

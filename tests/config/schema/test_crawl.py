@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from scraper.config.docs.json_schema import json_schema
-from scraper.config.docs.key_tree import Key, walk
+from scraper.config.docs.key_tree import ConfigKey, walk_keys
 from scraper.config.reading.effective import effective_yaml
 from scraper.config.reading.load import config_from_mapping, load_config, parse_config
 from scraper.config.reading.yaml import read_yaml
@@ -27,7 +27,7 @@ SEEDS = {"seeds": ["https://a.example/"]}
 EDITOR = Draft202012Validator(json_schema())
 
 
-def documented() -> list[Any]:
+def documented_configs() -> list[Any]:
     """Every YAML block of the docs that is a config, or some of its top-level keys."""
     found = []
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
@@ -70,10 +70,10 @@ def test_the_examples_are_valid(path: Path) -> None:
 
 def test_the_docs_hold_configs() -> None:
     """The blocks that the next test looks at are found."""
-    assert len(documented()) >= 8
+    assert len(documented_configs()) >= 8
 
 
-@pytest.mark.parametrize("values", documented())
+@pytest.mark.parametrize("values", documented_configs())
 def test_what_the_docs_show_is_valid(values: dict[str, Any]) -> None:
     """For the loader and for an editor."""
     parse_config(effective_yaml(config_from_mapping(values, env=ENV)), env=ENV)
@@ -234,7 +234,7 @@ def test_a_key_that_is_written_counts_as_given() -> None:
     assert not EDITOR.is_valid({**SEEDS, **idle})
 
 
-KEYS = [key for key in walk() if key.path not in ("seeds", "extract")]
+KEYS = [key for key in walk_keys() if key.path not in ("seeds", "extract")]
 AROUND: dict[str, dict[str, Any]] = {
     "ExtractRule": {"fields": {"a": "h1"}},
     "FieldRule": {"css": "h1"},
@@ -243,7 +243,7 @@ AROUND: dict[str, dict[str, Any]] = {
 """What a key's section needs beside it."""
 ODD: list[Any] = [
     None, True, False, 0, 1, 3, 1.5, 20_000.0, -1, 10**13, "", " ", "h1", "a", "//h1", "1", "0.5", "30s",
-    " 1H 30M ", "500MS", "1d2h", "20MB", "1 kib", "5 B", "1000.5", "2/s", "1 / 10 S", "7/d", "UNLIMITED",
+    " 1H 30M ", "500MS", "1d2h", "20MB", "1 kib", "5 B", "1000.5", "2/s", "1 / 10 S", "7/d", "UNLIMITED_RATE",
     " Unlimited ", "obey", "off", "auto", "allow", "slow", "all", "process", "strip", "product", "a.example",
     "*.A.example:8080", "Bücher.example", "x-a", "utm_*", ";sid", "https://a.example/", " HTTPS://A.example ",
     "http:a.example", "ada:open", "m.n:O", "img@src", "out/é", "${PRESS_USER}:${PRESS_PASS}", "Über 2", "rows",
@@ -255,7 +255,7 @@ ODD: list[Any] = [
 ]  # fmt: skip
 
 
-def placed(key: Key, value: Any) -> dict[str, Any]:
+def nest_at_key(key: ConfigKey, value: Any) -> dict[str, Any]:
     """A config in which `key` has `value`, and the sections around it what they need."""
     *steps, last = key.path.split(".")
     inner: Any = {**AROUND.get(key.section.__name__, {}), last: value}
@@ -271,24 +271,24 @@ def placed(key: Key, value: Any) -> dict[str, Any]:
 
 
 @cache
-def taken() -> list[dict[str, Any]]:
+def accepted_configs() -> list[dict[str, Any]]:
     """Configs that load: every key with every odd value, alone and in a list, of which the loader takes some."""
-    found = [placed(key, value) for key in KEYS for odd in ODD for value in (odd, [odd])]
+    found = [nest_at_key(key, value) for key in KEYS for odd in ODD for value in (odd, [odd])]
     return [values for values in found if loads(values)]
 
 
 def test_an_editor_marks_no_value_that_loads() -> None:
     """Any key with any odd value: what the loader takes is valid."""
-    assert len(taken()) > 1_500
-    assert [values for values in taken() if not EDITOR.is_valid(values)] == []
+    assert len(accepted_configs()) > 1_500
+    assert [values for values in accepted_configs() if not EDITOR.is_valid(values)] == []
 
 
-def merged(left: Any, right: Any) -> Any:
+def merge(left: Any, right: Any) -> Any:
     """Both mappings in one, the right one's values where they differ."""
     if not (isinstance(left, dict) and isinstance(right, dict)):
         return right
     return {
-        key: merged(left[key], right[key]) if key in left and key in right else {**left, **right}[key]
+        key: merge(left[key], right[key]) if key in left and key in right else {**left, **right}[key]
         for key in {**left, **right}
     }
 
@@ -298,6 +298,6 @@ def test_an_editor_marks_no_combination_that_loads(places: list[int]) -> None:
     """Several such values in one config."""
     values: Any = {}
     for place in places:
-        values = merged(values, taken()[place % len(taken())])
+        values = merge(values, accepted_configs()[place % len(accepted_configs())])
     assume(loads(values))
     EDITOR.validate(values)

@@ -15,10 +15,10 @@ from scraper.config.reading.load import config_from_mapping, parse_config
 from scraper.config_to_settings import extract_settings, read_seeds, scope_for, seed_requests
 from scraper.errors import ConfigError
 from scraper.extract.rules.follow_links import NextSettings
-from scraper.extract.rules.json_pointer import Pointer
-from scraper.model import MAX_CONTENT, Content
-from scraper.urls.canonicalize import DEFAULT
-from scraper.urls.post_identity import posted
+from scraper.extract.rules.json_pointer import JsonPointer
+from scraper.model import MAX_CONTENT_BYTES, Content
+from scraper.urls.canonicalize import DEFAULT_KEY_RULES
+from scraper.urls.post_identity import with_post_key
 
 URL = "https://api.example/search"
 
@@ -31,7 +31,7 @@ def post(**keys: Any) -> dict[str, Any]:
     return seeds({"url": URL, "method": "POST", **keys})
 
 
-def refusal(values: dict[str, Any]) -> str:
+def error_of(values: dict[str, Any]) -> str:
     with pytest.raises(ConfigError) as caught:
         config_from_mapping(values)
     return str(caught.value)
@@ -56,9 +56,9 @@ def test_what_a_seed_posts(keys: dict[str, Any], content: Content) -> None:
     """JSON is written compactly, a body as it stands; the effective config says the same again."""
     config = config_from_mapping(post(**keys))
     for loaded in (config, parse_config(effective_yaml(config))):
-        (request,) = seed_requests(loaded, DEFAULT)
+        (request,) = seed_requests(loaded, DEFAULT_KEY_RULES)
         assert request.content == content
-        assert request.url == posted(request.url, content)
+        assert request.url == with_post_key(request.url, content)
         assert request.url.href == URL
 
 
@@ -77,7 +77,7 @@ extract:
   - {label: y, fields: {a: b}}
 """
     config = parse_config(text, base=tmp_path)
-    found = list(seed_requests(config, DEFAULT))
+    found = list(seed_requests(config, DEFAULT_KEY_RULES))
     assert [(r.url.target, r.kind, r.label, r.method) for r in found] == [
         ("/", "page", None, "GET"),
         ("/l", "page", "x", "GET"),
@@ -87,7 +87,7 @@ extract:
         ("/", "page", "x", "POST"),
     ]
     assert found[4].priority < 0 == found[0].priority
-    assert read_seeds(config, DEFAULT) == [request.url for request in found]
+    assert read_seeds(config, DEFAULT_KEY_RULES) == [request.url for request in found]
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,11 @@ extract:
         (post(json={"a": {1, 2}}), "expected a value that JSON has"),
         (post(json="\ud800"), "cannot be written as JSON"),
         (post(body="\ud800", content_type="a/b"), "half of a surrogate pair"),
-        (post(body="x" * (MAX_CONTENT + 1), content_type="a/b"), "is 65,537 bytes long; at most 65,536 can be posted"),
-        (post(json="x" * MAX_CONTENT), "is 65,538 bytes long"),
+        (
+            post(body="x" * (MAX_CONTENT_BYTES + 1), content_type="a/b"),
+            "is 65,537 bytes long; at most 65,536 can be posted",
+        ),
+        (post(json="x" * MAX_CONTENT_BYTES), "is 65,538 bytes long"),
         (seeds({"url": URL, "method": "PUT"}), "seeds[0].method"),
         (seeds({"sitemap": URL, "method": "POST"}), "POST is for a url alone"),
         (seeds({"sitemap": URL, "label": "x"}), "only a url or a file of URLs has a label"),
@@ -115,23 +118,27 @@ extract:
 )
 def test_what_makes_no_sense_is_told(values: dict[str, Any], says: str) -> None:
     """With the key at fault, and what to do."""
-    assert says in refusal(values)
+    assert says in error_of(values)
 
 
 def next_of(**way: Any) -> NextSettings | None:
     config = config_from_mapping(seeds(URL, extract=[{"fields": {"a": {"json": "b"}}, "next": way}]))
-    return extract_settings(config, scope_for(config, read_seeds(config, DEFAULT)), DEFAULT).rules[0].next
+    return (
+        extract_settings(config, scope_for(config, read_seeds(config, DEFAULT_KEY_RULES)), DEFAULT_KEY_RULES)
+        .rules[0]
+        .next
+    )
 
 
 @pytest.mark.parametrize(
     ("way", "settings"),
     [
-        ({"page": {"json": "/page"}}, NextSettings(page=Pointer("/page"))),
+        ({"page": {"json": "/page"}}, NextSettings(page=JsonPointer("/page"))),
         ({"page": "p"}, NextSettings(page="p")),
-        ({"offset": {"json": "/v/skip"}, "step": 20}, NextSettings(offset=Pointer("/v/skip"), first=0, step=20)),
+        ({"offset": {"json": "/v/skip"}, "step": 20}, NextSettings(offset=JsonPointer("/v/skip"), first=0, step=20)),
         (
             {"cursor": "meta.next", "param": {"json": "/after"}},
-            NextSettings(cursor="meta.next", param=Pointer("/after")),
+            NextSettings(cursor="meta.next", param=JsonPointer("/after")),
         ),
         ({"cursor": "meta.next", "param": "after"}, NextSettings(cursor="meta.next", param="after")),
     ],
@@ -157,7 +164,7 @@ def test_a_value_of_the_next_page_has_a_place(way: dict[str, Any], settings: Nex
 )
 def test_what_is_no_place_is_told(place: Any, says: str) -> None:
     """With what was probably meant."""
-    assert says in refusal(seeds(URL, extract=[{"fields": {"a": {"json": "b"}}, "next": {"page": place}}]))
+    assert says in error_of(seeds(URL, extract=[{"fields": {"a": {"json": "b"}}, "next": {"page": place}}]))
 
 
 values = st.recursive(
@@ -181,6 +188,6 @@ def test_any_json_is_posted_as_it_was_written(value: Any) -> None:
     """Through the config, and through the effective config again."""
     config = config_from_mapping(post(json=value))
     for loaded in (config, parse_config(effective_yaml(config))):
-        (request,) = seed_requests(loaded, DEFAULT)
+        (request,) = seed_requests(loaded, DEFAULT_KEY_RULES)
         assert request.content is not None
         assert json.loads(request.content.data) == value

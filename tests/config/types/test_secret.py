@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from scraper.config.reading.effective import effective_yaml, identity, plain
+from scraper.config.reading.effective import effective_yaml, section_hashes, to_plain_values
 from scraper.config.reading.load import config_from_mapping, parse_config
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config.types.secret import Secret, interpolate
@@ -43,7 +43,14 @@ def test_a_password_is_never_shown(text: str, shown: str) -> None:
     """Neither repr, str, the effective config nor the identities hold a password; a reference shows as written."""
     loaded = config(text)
     effective = effective_yaml(loaded)
-    views = [repr(loaded), effective, plain(loaded), identity(loaded), loaded.model_dump(), loaded.model_dump_json()]
+    views = [
+        repr(loaded),
+        effective,
+        to_plain_values(loaded),
+        section_hashes(loaded),
+        loaded.model_dump(),
+        loaded.model_dump_json(),
+    ]
     for view in views:
         assert PASSWORD not in str(view)
     assert shown in effective

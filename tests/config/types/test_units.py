@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.config.types import units
-from scraper.config.types.forms import FormError, Surroundings
+from scraper.config.types.value_format import InvalidValueError, ParseContext
 
-AROUND = Surroundings({})
+AROUND = ParseContext({})
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_durations_accept_units_and_plain_seconds(text: str, seconds: float) -> 
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
     """Nothing else is a duration: no clock times, no signs, no repeated units, no other digits."""
-    with pytest.raises(FormError):
+    with pytest.raises(InvalidValueError):
         units.parse_duration(text)
 
 
 def test_a_clock_time_is_answered_with_the_duration_it_may_mean() -> None:
     """`12:30` is a slip that has an obvious correction."""
-    with pytest.raises(FormError) as caught:
+    with pytest.raises(InvalidValueError) as caught:
         units.parse_duration("12:30")
     assert caught.value.hint == "for hours and minutes write 12h30m"
 
@@ -90,7 +90,7 @@ def test_sizes_accept_decimal_and_binary_units(text: str, size: int) -> None:
 @pytest.mark.parametrize("text", ["", "MB", "1XB", "1iB", "-1KB", "1 MB/s", "1e3", "1_000", "9" * 40, "1BB"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     """Nothing else is a size."""
-    with pytest.raises(FormError):
+    with pytest.raises(InvalidValueError):
         units.parse_size(text)
 
 
@@ -106,13 +106,13 @@ def test_rates_accept_a_count_in_a_time(text: str, rate: float) -> None:
 @pytest.mark.parametrize("value", [None, "unlimited", "Unlimited", math.inf])
 def test_an_unlimited_rate_is_none(value: object) -> None:
     """`unlimited`, null and infinity mean that there is no limit."""
-    assert units.RATE.read(value, AROUND) is None
+    assert units.RATE_FORMAT.parse(value, AROUND) is None
 
 
 @pytest.mark.parametrize("text", ["", "/s", "2/", "2/0s", "2/x", "-2/s", "fast", "2 per second", "2//s"])
 def test_what_is_no_rate_is_refused(text: str) -> None:
     """Nothing else is a rate, and none divides by zero."""
-    with pytest.raises(FormError):
+    with pytest.raises(InvalidValueError):
         units.parse_rate(text)
 
 
@@ -125,36 +125,36 @@ def test_speeds_are_sizes_in_a_second(text: str, rate: int) -> None:
 @pytest.mark.parametrize("text", ["10MB", "10MB/m", "/s", ""])
 def test_what_is_no_speed_is_refused(text: str) -> None:
     """A size alone, or in another time, is not a transfer limit."""
-    with pytest.raises(FormError):
+    with pytest.raises(InvalidValueError):
         units.parse_byte_rate(text)
 
 
 @given(st.floats(0.001, 1e9).map(lambda x: round(x, 6)))
 def test_a_shown_duration_is_read_as_the_same(seconds: float) -> None:
-    """show_duration loses nothing."""
-    assert units.parse_duration(units.show_duration(seconds)) == seconds
+    """exact_duration_text loses nothing."""
+    assert units.parse_duration(units.exact_duration_text(seconds)) == seconds
 
 
 @given(st.integers(0, 10**15))
 def test_a_shown_size_is_read_as_the_same(size: int) -> None:
-    """show_size loses nothing."""
-    assert units.parse_size(units.show_size(size)) == size
+    """exact_size_text loses nothing."""
+    assert units.parse_size(units.exact_size_text(size)) == size
 
 
 @given(st.one_of(st.integers(1, 10**6).map(float), st.floats(units.MIN_RATE, units.MAX_RATE)))
 def test_a_shown_rate_is_read_as_the_same(rate: float) -> None:
-    """show_rate loses nothing."""
-    shown = units.show_rate(rate)
+    """exact_rate_text loses nothing."""
+    shown = units.exact_rate_text(rate)
     assert (units.parse_rate(shown) if isinstance(shown, str) else shown) == rate
 
 
 @pytest.mark.parametrize("parse", [units.parse_duration, units.parse_size, units.parse_rate, units.parse_byte_rate])
 @given(text=st.text(max_size=40) | st.text("0123456789.smhdkKMGiB/ ", max_size=20))
 def test_any_text_is_read_or_refused(parse: Callable[[str], float | None], text: str) -> None:
-    """The parsers give a number that is not negative, or raise FormError and nothing else."""
+    """The parsers give a number that is not negative, or raise InvalidValueError and nothing else."""
     try:
         value = parse(text)
-    except FormError:
+    except InvalidValueError:
         return
     assert value is None or value >= 0
 
@@ -164,6 +164,6 @@ def test_any_text_is_read_or_refused(parse: Callable[[str], float | None], text:
 )
 def test_forms_refuse_values_of_other_kinds(value: object) -> None:
     """A duration or a size is never a boolean, a list, negative, infinite or nothing."""
-    for form in (units.duration(1, 10), units.size(1)):
-        with pytest.raises(FormError):
-            form.read(value, AROUND)
+    for form in (units.duration_range(1, 10), units.size_range(1)):
+        with pytest.raises(InvalidValueError):
+            form.parse(value, AROUND)

@@ -99,7 +99,7 @@ def test_the_strongest_checksum_of_a_file_counts() -> None:
         checksums.add("x", checksum)
     assert checksums.find("x") == Checksum("sha256", SHA256)
     checksums.add("x", Checksum("sha256", SHA256))
-    assert checksums.bad == 0
+    assert checksums.bad_lines == 0
     checksums.add("x", Checksum("sha256", OTHER))
     assert checksums.find("x") is None
     assert "twice" in checksums.problems[0].reason
@@ -156,7 +156,7 @@ def test_checksums_and_problems_are_bounded(tmp_path: Path, monkeypatch: pytest.
     file = tmp_path / "SUMS"
     file.write_text("junk\n" * 100 + "".join(f"{SHA256}  {number}\n" for number in range(5)))
     checksums = read_checksums(file)
-    assert (checksums.bad, len(checksums.problems), len(checksums)) == (100, MAX_PROBLEMS, 5)
+    assert (checksums.bad_lines, len(checksums.problems), len(checksums)) == (100, MAX_PROBLEMS, 5)
     monkeypatch.setattr(sums, "MAX_CHECKSUMS", 4)
     with pytest.raises(ConfigError, match="more than 4"):
         read_checksums(file)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.downloads.lists.content_disposition import MAX_HEADER, disposition_name, suggested_name
+from scraper.downloads.lists.content_disposition import MAX_FIELD_CHARS, disposition_name, suggested_name
 from scraper.model import Headers
-from scraper.urls.filename import NAME_BYTES, safe_name
+from scraper.urls.filename import MAX_NAME_BYTES, safe_name
 
 
 def raw(text: str) -> str:
@@ -91,7 +91,7 @@ INVALID = [
     ("extended, open triplet", "attachment; filename*=UTF-8''foo%", None),
     ("extended, empty", "attachment; filename*=UTF-8''; filename=b.html", "b.html"),
     ("extended, raw UTF-8", raw("attachment; filename*=UTF-8''näive.txt"), "näive.txt"),
-    ("too long", "attachment; x=" + "x" * MAX_HEADER + "; filename=a", None),
+    ("too long", "attachment; x=" + "x" * MAX_FIELD_CHARS + "; filename=a", None),
 ]
 HOSTILE = [
     ("parents", 'attachment; filename="../../evil.txt"', "evil.txt"),
@@ -108,7 +108,7 @@ HOSTILE = [
     ("NUL", "attachment; filename*=UTF-8''a%00b.txt", "a_b.txt"),
     ("bidi", "attachment; filename*=UTF-8''gpj.%E2%80%AEexe", "gpj._exe"),
     ("device", "attachment; filename=CON.txt", "_CON.txt"),
-    ("long", f'attachment; filename="{"x" * 300}.tar.gz"', "x" * (NAME_BYTES - 7) + ".tar.gz"),
+    ("long", f'attachment; filename="{"x" * 300}.tar.gz"', "x" * (MAX_NAME_BYTES - 7) + ".tar.gz"),
 ]
 
 
@@ -151,4 +151,4 @@ PIECES = [
 def test_any_header_gives_a_safe_name_or_none(value: str) -> None:
     """Never a path, never longer than a file system takes, never an exception."""
     name = disposition_name(value)
-    assert name is None or (name and name == safe_name(name) and len(name.encode()) <= NAME_BYTES)
+    assert name is None or (name and name == safe_name(name) and len(name.encode()) <= MAX_NAME_BYTES)

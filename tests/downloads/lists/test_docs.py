@@ -21,11 +21,16 @@ PAGE = (Path(__file__).parents[3] / "docs" / "lists.md").read_text("utf-8")
 @pytest.mark.parametrize(
     "number",
     [
-        *(source.MAX_LINE, names.OWN_FILES[0], f"{source.MAX_BYTES >> 30} GiB", f"{source.ZSTD_MAX_WINDOW >> 20} MiB"),
-        *(f"{entry.MAX_MIRRORS}, {entry.MAX_HEADERS}", f"{entry.MAX_NAME:,}, {header.MAX_VALUE:,}"),
+        *(
+            source.MAX_LINE_CHARS,
+            names.RESERVED_NAMES[0],
+            f"{source.MAX_LIST_BYTES >> 30} GiB",
+            f"{source.ZSTD_MAX_WINDOW_BYTES >> 20} MiB",
+        ),
+        *(f"{entry.MAX_MIRRORS}, {entry.MAX_HEADERS}", f"{entry.MAX_NAME_CHARS:,}, {header.MAX_VALUE_CHARS:,}"),
         *(f"{names.MAX_NAMES // 10**6} million", f"{sums.MAX_CHECKSUMS // 10**6} million"),
-        *(f"up to {delimited.RECORD_LINES} lines", f"more than {filename.NAME_BYTES} bytes"),
-        f"more than {filename.SEGMENTS} names or {filename.PATH_BYTES} bytes",
+        *(f"up to {delimited.MAX_RECORD_LINES} lines", f"more than {filename.MAX_NAME_BYTES} bytes"),
+        f"more than {filename.MAX_PATH_SEGMENTS} names or {filename.MAX_PATH_BYTES} bytes",
     ],
 )
 def test_the_limits_are_documented(number: int | str) -> None:
@@ -35,7 +40,7 @@ def test_the_limits_are_documented(number: int | str) -> None:
 
 @pytest.mark.parametrize(
     "word",
-    [*columns.URL_COLUMNS, *template.FIELDS, *DIGEST_BYTES, *names.OWN_FILES, *read._EXTENSIONS],
+    [*columns.URL_COLUMNS, *template.FIELD_NAMES, *DIGEST_BYTES, *names.RESERVED_NAMES, *read._EXTENSIONS],
 )
 def test_the_words_are_documented(word: str) -> None:
     """Columns, fields, algorithms and extensions are named on the page."""

@@ -7,19 +7,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.downloads.lists import file_names as names
-from scraper.downloads.lists.file_names import Collision, Named, Namer, NameSettings, Refused, url_name
-from scraper.urls.filename import NAME_BYTES, PATH_BYTES, SEGMENTS, folded, safe_name
+from scraper.downloads.lists.file_names import (
+    AssignedName,
+    Collision,
+    NameAssigner,
+    NameSettings,
+    RefusedName,
+    url_name,
+)
+from scraper.urls.filename import MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_PATH_SEGMENTS, fold_name, safe_name
 
 H = "https://h.example/"
 
 
 def assigned(*urls: str, template: str = "{name}") -> list[str]:
-    namer = Namer(NameSettings(template))
+    namer = NameAssigner(NameSettings(template))
     return [path(namer.assign(url)) for url in urls]
 
 
-def path(given: Named | Refused) -> str:
-    assert isinstance(given, Named), given
+def path(given: AssignedName | RefusedName) -> str:
+    assert isinstance(given, AssignedName), given
     return given.path
 
 
@@ -35,7 +42,7 @@ def path(given: Named | Refused) -> str:
         pytest.param("https://h.example", "index.html", id="host alone"),
         pytest.param(H + "a%0Ab.txt", "a_b.txt", id="line break"),
         pytest.param(H + "a%00b.txt", "a_b.txt", id="NUL"),
-        pytest.param(H + "x" * 300 + ".tar.gz", "x" * (NAME_BYTES - 7) + ".tar.gz", id="long"),
+        pytest.param(H + "x" * 300 + ".tar.gz", "x" * (MAX_NAME_BYTES - 7) + ".tar.gz", id="long"),
         pytest.param(H + "con.txt", "_con.txt", id="device"),
         pytest.param(H + "a:b%3Fc*d", "a_b_c_d", id="reserved"),
         pytest.param(H + ".bashrc", "_bashrc", id="dotfile"),
@@ -68,12 +75,12 @@ def test_the_name_in_a_url(url: str, name: str) -> None:
         pytest.param("", "", "from-url.txt", id="empty"),
         pytest.param("50%25.txt", None, "50%25.txt", id="not decoded"),
         pytest.param("x", ".ssh", "_ssh/x", id="hidden folder"),
-        pytest.param("x", "nul/" + "d" * 300, "_nul/" + "d" * NAME_BYTES + "/x", id="folder made safe"),
+        pytest.param("x", "nul/" + "d" * 300, "_nul/" + "d" * MAX_NAME_BYTES + "/x", id="folder made safe"),
     ],
 )
 def test_the_name_a_list_wants(wanted: str | None, folder: str | None, expected: str) -> None:
     """It is taken as it is written, made safe, and always below the output folder."""
-    assert Namer().assign(H + "from-url.txt", wanted, folder) == Named(expected)
+    assert NameAssigner().assign(H + "from-url.txt", wanted, folder) == AssignedName(expected)
 
 
 def test_names_are_numbered_in_list_order() -> None:
@@ -96,7 +103,7 @@ def test_long_names_are_numbered_within_the_limit() -> None:
     urls = [H + "x" * 300 + end + ".pdf" for end in ("1", "2", "3")]
     found = assigned(*urls)
     assert len(set(found)) == 3
-    assert all(len(name.encode()) <= NAME_BYTES and name.endswith(".pdf") for name in found)
+    assert all(len(name.encode()) <= MAX_NAME_BYTES and name.endswith(".pdf") for name in found)
     assert found[1].endswith("~2.pdf")
 
 
@@ -113,76 +120,76 @@ def test_a_path_that_is_too_long_or_deep_is_folded() -> None:
     found = assigned(*deep, *wide, template="{path}")
     assert len(set(found)) == 3
     assert all(len(one.split("/")) == 3 and one.endswith("/f.txt") for one in found)
-    assert all(len(one.encode()) <= PATH_BYTES for one in found)
+    assert all(len(one.encode()) <= MAX_PATH_BYTES for one in found)
 
 
 @pytest.mark.parametrize(
     ("collision", "expected"),
     [
-        ("rename", [Named("old~2"), Named("new"), Named("new~2")]),
-        ("overwrite", [Named("old"), Named("new"), Named("new~2")]),
+        ("rename", [AssignedName("old~2"), AssignedName("new"), AssignedName("new~2")]),
+        ("overwrite", [AssignedName("old"), AssignedName("new"), AssignedName("new~2")]),
         (
             "skip",
             [
-                Refused("old", "a file of this name is there already", skip=True),
-                Named("new"),
-                Refused("new", "an earlier entry of the list has this name", skip=True),
+                RefusedName("old", "a file of this name is there already", skip=True),
+                AssignedName("new"),
+                RefusedName("new", "an earlier entry of the list has this name", skip=True),
             ],
         ),
         (
             "fail",
             [
-                Refused("old", "a file of this name is there already"),
-                Named("new"),
-                Refused("new", "an earlier entry of the list has this name"),
+                RefusedName("old", "a file of this name is there already"),
+                AssignedName("new"),
+                RefusedName("new", "an earlier entry of the list has this name"),
             ],
         ),
     ],
 )
-def test_what_happens_when_a_name_is_taken(collision: Collision, expected: list[Named | Refused]) -> None:
+def test_what_happens_when_a_name_is_taken(collision: Collision, expected: list[AssignedName | RefusedName]) -> None:
     """The policy decides about files from before the run; entries of one list never replace each other."""
-    namer = Namer(NameSettings(collision=collision), occupied={"old"}.__contains__)
+    namer = NameAssigner(NameSettings(collision=collision), exists_on_disk={"old"}.__contains__)
     assert [namer.assign(H + url) for url in ("old", "new", "x/new")] == expected
 
 
 @pytest.mark.parametrize("collision", ["overwrite", "skip", "fail"])
 def test_the_files_of_the_run_are_no_collision(collision: Collision) -> None:
     """An entry called like one of them is renamed under every policy."""
-    assert Namer(NameSettings(collision=collision)).assign(H + "failed.txt") == Named("failed~2.txt")
+    assert NameAssigner(NameSettings(collision=collision)).assign(H + "failed.txt") == AssignedName("failed~2.txt")
 
 
 def test_numbers_on_the_disk_are_left_out() -> None:
     """What lies there from before is never touched by renaming."""
-    namer = Namer(occupied={"x.bin", "x~2.bin", "x~4.bin"}.__contains__)
+    namer = NameAssigner(exists_on_disk={"x.bin", "x~2.bin", "x~4.bin"}.__contains__)
     assert [path(namer.assign(H + "x.bin")) for _ in range(3)] == ["x~3.bin", "x~5.bin", "x~6.bin"]
 
 
 def test_a_claimed_path_is_taken() -> None:
     """What a journal knows keeps its path; a path that clashes with one that is taken cannot be claimed."""
-    namer = Namer()
-    assert namer.claim("a/b.txt")
-    assert namer.claim("c.txt")
-    assert not namer.claim("C.TXT")
-    assert not namer.claim("A")
-    assert not namer.claim("c.txt/d")
-    assert namer.assign(H, "b.txt", "a") == Named("a/b~2.txt")
+    namer = NameAssigner()
+    assert namer.reserve("a/b.txt")
+    assert namer.reserve("c.txt")
+    assert not namer.reserve("C.TXT")
+    assert not namer.reserve("A")
+    assert not namer.reserve("c.txt/d")
+    assert namer.assign(H, "b.txt", "a") == AssignedName("a/b~2.txt")
 
 
 def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Past the limits an entry is refused with a reason, never looped over or forgotten."""
-    monkeypatch.setattr(names, "MAX_TRIES", 5)
-    full = Namer(occupied=lambda path: True)
-    assert full.assign(H + "x") == Refused("x", "5 names like it are taken")
+    monkeypatch.setattr(names, "MAX_NUMBERS_TRIED", 5)
+    full = NameAssigner(exists_on_disk=lambda path: True)
+    assert full.assign(H + "x") == RefusedName("x", "5 names like it are taken")
     monkeypatch.setattr(names, "MAX_NAMES", 5)
-    namer = Namer()
+    namer = NameAssigner()
     given = [namer.assign(f"{H}{number}") for number in range(5)]
-    assert given[1] == Named("1")
-    assert isinstance(given[2], Refused)
+    assert given[1] == AssignedName("1")
+    assert isinstance(given[2], RefusedName)
     monkeypatch.undo()
-    monkeypatch.setattr(names, "FOLDER_TRIES", 2)
-    namer = Namer()
-    assert namer.assign(H, "a") == Named("a")
-    assert isinstance(namer.assign(H, "b", "a"), Refused)
+    monkeypatch.setattr(names, "MAX_FOLDER_NUMBERS", 2)
+    namer = NameAssigner()
+    assert namer.assign(H, "a") == AssignedName("a")
+    assert isinstance(namer.assign(H, "b", "a"), RefusedName)
 
 
 @pytest.mark.parametrize(
@@ -212,17 +219,17 @@ def test_names_never_clash_or_escape(
     entries: list[tuple[str, str | None, str | None]], template: str, collision: Collision, there: set[str]
 ) -> None:
     """Whatever the list: safe names inside the folder, no two alike, no file in a folder's place, the same again."""
-    namer, again = (Namer(NameSettings(template, collision), there.__contains__) for _ in range(2))
+    namer, again = (NameAssigner(NameSettings(template, collision), there.__contains__) for _ in range(2))
     given_now = [namer.assign(*entry) for entry in entries]
     assert given_now == [again.assign(*entry) for entry in entries]
-    paths = [one.path for one in given_now if isinstance(one, Named)]
-    keys = {folded(one) for one in paths}
+    paths = [one.path for one in given_now if isinstance(one, AssignedName)]
+    keys = {fold_name(one) for one in paths}
     assert len(keys) == len(paths)
     for one in paths:
         parts = one.split("/")
-        assert len(parts) <= SEGMENTS + 1
-        assert all(part and safe_name(part) == part and len(part.encode()) <= NAME_BYTES for part in parts)
-        assert not any(folded("/".join(parts[:end])) in keys for end in range(1, len(parts)))
+        assert len(parts) <= MAX_PATH_SEGMENTS + 1
+        assert all(part and safe_name(part) == part and len(part.encode()) <= MAX_NAME_BYTES for part in parts)
+        assert not any(fold_name("/".join(parts[:end])) in keys for end in range(1, len(parts)))
         assert collision == "overwrite" or one not in there
 
 
@@ -234,7 +241,7 @@ def test_many_entries_of_one_name_take_few_steps() -> None:
         asked.append(path)
         return False
 
-    namer = Namer(occupied=occupied)
+    namer = NameAssigner(exists_on_disk=occupied)
     found = [path(namer.assign(f"{H}{number}/download")) for number in range(2000)]
     assert found[-1] == "download~2000"
     assert len(asked) == 2000

@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from scraper.downloads.lists.file_names import Named, Namer, NameSettings
-from scraper.downloads.lists.name_template import FIELDS, Template
+from scraper.downloads.lists.file_names import AssignedName, NameAssigner, NameSettings
+from scraper.downloads.lists.name_template import FIELD_NAMES, NameTemplate
 from scraper.errors import ConfigError
 
 URL = "https://h.example:8080/a/b%20c.tar.gz?v=1/2"
@@ -36,7 +36,7 @@ URL = "https://h.example:8080/a/b%20c.tar.gz?v=1/2"
 )
 def test_a_template_makes_a_path(template: str, url: str, path: str) -> None:
     """Only `path` and the template's own slashes make folders."""
-    assert Namer(NameSettings(template)).assign(url, index=7) == Named(path)
+    assert NameAssigner(NameSettings(template)).assign(url, index=7) == AssignedName(path)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_template_makes_a_path(template: str, url: str, path: str) -> None:
 def test_a_wrong_template_is_refused(template: str, reason: str) -> None:
     """Before any request, with what to write instead."""
     with pytest.raises(ConfigError, match=reason) as caught:
-        Template(template)
+        NameTemplate(template)
     assert caught.value.problems[0].key == "--name"
 
 
@@ -79,4 +79,4 @@ def test_the_fields_are_documented() -> None:
     """Every field stands in the table at the head of the file."""
     import scraper.downloads.lists.name_template as module
 
-    assert all(field in (module.__doc__ or "") for field in FIELDS)
+    assert all(field in (module.__doc__ or "") for field in FIELD_NAMES)

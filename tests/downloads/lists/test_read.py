@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from scraper.downloads.lists import line_source as source
 from scraper.downloads.lists.count import count_lines
-from scraper.downloads.lists.delimited import RECORD_LINES
-from scraper.downloads.lists.entry import MAX_HEADERS, MAX_MIRRORS, MAX_NAME, MAX_SHOWN, BadLine, Entry
-from scraper.downloads.lists.line_source import MAX_LINE
+from scraper.downloads.lists.delimited import MAX_RECORD_LINES
+from scraper.downloads.lists.entry import MAX_HEADERS, MAX_MIRRORS, MAX_NAME_CHARS, MAX_SHOWN_CHARS, BadLine, Entry
+from scraper.downloads.lists.line_source import MAX_LINE_CHARS
 from scraper.downloads.lists.read import ListFormat, read_list
 from scraper.errors import ConfigError
 from scraper.transfer.checksum import Checksum
@@ -48,7 +48,7 @@ def test_lines_are_counted_before_they_are_read(
     path = tmp_path_factory.mktemp("lists") / "list.txt"
     path.write_text("\n".join(lines) + end)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source._Input.next, "__defaults__", (size,))
+        patch.setattr(source._ListInput.next, "__defaults__", (size,))
         assert count_lines(path) == len(list(read_list(path)))
 
 
@@ -80,7 +80,7 @@ def test_packed_lists_are_counted(tmp_path: Path) -> None:
         pytest.param("ftp://a.example/x\nhttp://u:secret@a.example/\n", ["!1", "!2"], id="other schemes, passwords"),
         pytest.param(f"http://a.example/\xff\n{A}\n".encode("latin-1"), ["!1", A], id="not UTF-8"),
         pytest.param("http://a.example/x y/é\n", ["http://a.example/x%20y/%C3%A9"], id="not escaped"),
-        pytest.param(f"http://a.example/{'x' * MAX_LINE}\n{A}\n", ["!1", A], id="long line"),
+        pytest.param(f"http://a.example/{'x' * MAX_LINE_CHARS}\n{A}\n", ["!1", A], id="long line"),
         pytest.param("", [], id="empty"),
         pytest.param("\n# nothing\n", [], id="comments alone"),
         pytest.param("x", ["!1"], id="one letter"),
@@ -126,7 +126,7 @@ def test_an_aria2_input_file() -> None:
         pytest.param(f"{A}\n header=x\n", 1, "a header is a name", id="header"),
         pytest.param(f"{A}\n header=Range: bytes=0-\n", 1, "cannot be set", id="our header"),
         pytest.param(f"{A}\n" + " header=A: b\n" * (MAX_HEADERS + 1), 1, "more than 50 headers", id="headers"),
-        pytest.param(f"{A}\n out={'x' * (MAX_NAME + 1)}\n", 1, "name is longer", id="name"),
+        pytest.param(f"{A}\n out={'x' * (MAX_NAME_CHARS + 1)}\n", 1, "name is longer", id="name"),
         pytest.param(" out=x\n", 1, "indented", id="option without a URL"),
         pytest.param(f"{A}\n no option\n", 2, "indented", id="no option"),
         pytest.param("x y\n out=x\n", 1, "not an absolute URL", id="options of a bad URL"),
@@ -140,7 +140,7 @@ def test_a_bad_entry_is_reported_once(content: str, line: int, reason: str) -> N
     assert [one.line for one in bad] == [line]
     assert reason in bad[0].reason
     assert "secret" not in bad[0].text
-    assert len(bad[0].text) <= MAX_SHOWN
+    assert len(bad[0].text) <= MAX_SHOWN_CHARS
 
 
 def test_mirrors_are_bounded() -> None:
@@ -183,10 +183,10 @@ def test_a_list_with_columns(content: str, format: ListFormat, expected: list[En
 
 def test_an_open_quote_costs_one_line() -> None:
     """It does not swallow the rows below it, whether or not a later row has quotes."""
-    many = "".join(f"{B}{number}\n" for number in range(RECORD_LINES + 5))
+    many = "".join(f"{B}{number}\n" for number in range(MAX_RECORD_LINES + 5))
     found = urls(f'url\n"{A}\n{many}"{A}"\n', "csv")
     assert found[0] == "!2"
-    assert found[1:] == [*(f"{B}{number}" for number in range(RECORD_LINES + 5)), A]
+    assert found[1:] == [*(f"{B}{number}" for number in range(MAX_RECORD_LINES + 5)), A]
     assert urls(f'url\n"{A}\n{B}\n', "csv") == ["!2", B]
     assert urls(f'url\n"{A}"x\n{B}\n', "csv") == ["!2", B]
 
@@ -324,12 +324,12 @@ def test_a_bomb_is_one_bad_line(pack: type[bytes]) -> None:
     """A line without end is dropped as it comes: what is held never exceeds a piece."""
     found = read(pack(b"x" * 50_000_000 + b"\n" + A.encode()))
     assert [one.line for one in found] == [1, 2]
-    assert len(found[0].text if isinstance(found[0], BadLine) else "") == MAX_SHOWN
+    assert len(found[0].text if isinstance(found[0], BadLine) else "") == MAX_SHOWN_CHARS
 
 
 def test_a_list_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Past the limit of its unpacked size a list ends with a bad line."""
-    monkeypatch.setattr(source, "MAX_BYTES", 1000)
+    monkeypatch.setattr(source, "MAX_LIST_BYTES", 1000)
     found = read(gzip.compress(f"{A}\n".encode() * 100_000))
     assert isinstance(found[-1], BadLine)
     assert "larger than 1,000 bytes" in found[-1].reason

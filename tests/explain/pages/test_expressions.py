@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from scraper.config.reading.load import parse_config
 from scraper.errors import ConfigError
-from scraper.explain.pages.expressions import ExpressionKind, check_expression, probe, wrong
-from scraper.explain.pages.jmespath_misses import json_misses
-from scraper.explain.pages.page_surface import Surface
+from scraper.explain.pages.expressions import ExpressionKind, check_expression, probe_expression, syntax_problem
+from scraper.explain.pages.jmespath_misses import jmespath_misses
+from scraper.explain.pages.parsed_page import ParsedPage
 from scraper.explain.pages.regex_misses import regex_misses
-from tests.explain.conftest import Tell
+from tests.explain.conftest import RunCommand
 from tests.explain.sample_pages import ANY_JSON, API, api, html
 
-FOUND: dict[str, tuple[Callable[[], Surface], ExpressionKind, str, int, str]] = {
+FOUND: dict[str, tuple[Callable[[], ParsedPage], ExpressionKind, str, int, str]] = {
     "css": (html, "css", "h3", 2, "One"),
     "css with an attribute": (html, "css", "img@src", 1, "a.png"),
     "xpath elements": (html, "xpath", "//article/h3", 2, "One"),
@@ -38,7 +38,7 @@ FOUND: dict[str, tuple[Callable[[], Surface], ExpressionKind, str, int, str]] = 
 def test_what_is_found_is_counted_and_shown(case: str) -> None:
     """Each kind of expression: how many matches, the first values."""
     surface, kind, text, count, first = FOUND[case]
-    found = probe(surface(), kind, text)
+    found = probe_expression(surface(), kind, text)
     assert (found.count, found.values[0], found.hints, found.problem) == (count, first, (), None)
 
 
@@ -81,7 +81,7 @@ MISSES: dict[str, tuple[ExpressionKind, str, str]] = {
 def test_what_is_not_found_gets_near_misses(case: str) -> None:
     """The step or key that fails first, what there is in its place, and what looks like it."""
     kind, text, says = MISSES[case]
-    found = probe(html() if kind == "xpath" else api(), kind, text)
+    found = probe_expression(html() if kind == "xpath" else api(), kind, text)
     assert (found.count, found.problem) == (0, None)
     assert any(says in hint for hint in found.hints), found.hints
 
@@ -118,12 +118,12 @@ WRONG: dict[str, tuple[ExpressionKind, str, str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_expression_is_told_with_its_column(tell: Tell, case: str) -> None:
+def test_a_wrong_expression_is_told_with_its_column(tell: RunCommand, case: str) -> None:
     """Exit 2 before anything is asked for: what is wrong, and where."""
     kind, text, says = WRONG[case]
     said = tell("try", "http://nobody.invalid/", f"--{kind}", text)
-    assert said.code == 2
-    assert says in said.out, said.out
+    assert said.exit_code == 2
+    assert says in said.output, said.output
 
 
 @settings(max_examples=150, deadline=None)
@@ -131,7 +131,7 @@ def test_a_wrong_expression_is_told_with_its_column(tell: Tell, case: str) -> No
 def test_whatever_is_typed_is_answered(kind: ExpressionKind, text: str) -> None:
     """Matches, hints, or what is wrong with it; never an exception."""
     for surface in (html(), api()):
-        found = probe(surface, kind, text)
+        found = probe_expression(surface, kind, text)
         assert found.count or found.hints or found.problem is not None
 
 
@@ -152,32 +152,35 @@ def test_any_regex_gets_an_answer(pattern: str, text: str) -> None:
 def test_near_misses_in_any_json(value: object) -> None:
     """Whatever the page holds, an expression that finds nothing has an answer."""
     for text in ("a.b[0]", "a[].b", "*.a", "[?a=='x'].b", "a[?b].c | [0]", "length(a)", "{x: a}", "[a, b]", "@.a"):
-        assert json_misses(value, text)
+        assert jmespath_misses(value, text)
 
 
-def test_other_kinds_of_page_are_told(tell: Tell, tmp_path: Path) -> None:
+def test_other_kinds_of_page_are_told(tell: RunCommand, tmp_path: Path) -> None:
     """CSS on JSON and JMESPath on HTML: which option reads what."""
     (tmp_path / "p.json").write_text(json.dumps(API))
     said = tell("try", "--file", str(tmp_path / "p.json"), "--css", "h1", "--json", "items[].id", "--xpath", "//a")
-    assert said.code == 0
-    assert "h1: this page is JSON; --css and --xpath read HTML" in said.out
-    assert "items[].id: 2 matches" in said.out
-    assert probe(html(), "json", "a").problem == "a: this page is HTML; --json reads JSON"
+    assert said.exit_code == 0
+    assert "h1: this page is JSON; --css and --xpath read HTML" in said.output
+    assert "items[].id: 2 matches" in said.output
+    assert probe_expression(html(), "json", "a").problem == "a: this page is HTML; --json reads JSON"
 
 
 @pytest.mark.parametrize(("kind", "module"), [("xpath", "lxml"), ("json", "jmespath")])
 def test_a_library_that_is_not_there(
-    tell: Tell, monkeypatch: pytest.MonkeyPatch, kind: ExpressionKind, module: str
+    tell: RunCommand, monkeypatch: pytest.MonkeyPatch, kind: ExpressionKind, module: str
 ) -> None:
     """Exit 2 and the command that installs it; in the session a line."""
     monkeypatch.setitem(sys.modules, module, None)
     said = tell("try", "http://nobody.invalid/", f"--{kind}", "a")
-    assert (said.code, f"--{kind} needs an optional part: pip install 'scraper[{kind}]'" in said.out) == (2, True)
-    assert f"scraper[{kind}]" in (probe(html(), kind, "a").problem or "")
+    assert (said.exit_code, f"--{kind} needs an optional part: pip install 'scraper[{kind}]'" in said.output) == (
+        2,
+        True,
+    )
+    assert f"scraper[{kind}]" in (probe_expression(html(), kind, "a").problem or "")
 
 
 def test_right_expressions_pass() -> None:
     """Nothing is said about what is right."""
-    assert wrong("css", "a > b@href") is None
+    assert syntax_problem("css", "a > b@href") is None
     check_expression("xpath", "//a[@b='c']/text()")
     check_expression("json", "a[?b=='c'] | [0]")

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from scraper.config.reading.load import load_config
-from scraper.explain.pages.hook_runner import HookedPage
-from scraper.explain.pages.page_request import Rules
-from scraper.explain.pages.page_trial import Trial, attempt
-from scraper.testing.local_server import Reply, Site
-from tests.explain.conftest import Tell
+from scraper.explain.pages.hook_runner import HookRunner
+from scraper.explain.pages.page_request import UrlRules
+from scraper.explain.pages.page_trial import PageTrial, try_page
+from scraper.testing.local_server import LocalServer, Reply
+from tests.explain.conftest import RunCommand
 
 PAGE = b"<h1>List</h1><li><b>One</b></li><li><b>Two</b></li><li><b>Three</b></li>"
 RULES = "extract: [{each: li, fields: {name: b}}]\n"
@@ -28,14 +28,14 @@ def hook(folder: Path, body: str) -> Path:
     return path
 
 
-async def tried(config: Path, site: Site, target: str = "/") -> Trial:
+async def tried(config: Path, site: LocalServer, target: str = "/") -> PageTrial:
     loaded = load_config(config, [f"seeds=['{site.url(target)}']"])
-    rules = Rules.of(loaded)
-    return await attempt(loaded, rules, rules.seeds[0], HookedPage.load(loaded.hooks, config.parent))
+    rules = UrlRules.from_config(loaded)
+    return await try_page(loaded, rules, rules.seeds[0], HookRunner.load(loaded.hooks, config.parent))
 
 
-def told(trial: Trial) -> list[str]:
-    return [note.text.removeprefix("mine.py ") for note in trial.notes]
+def told(trial: PageTrial) -> list[str]:
+    return [note.text.removeprefix("mine.py ") for note in trial.hook_results]
 
 
 async def test_all_three_hooks_are_called(tmp_path: Path) -> None:
@@ -58,10 +58,10 @@ async def test_all_three_hooks_are_called(tmp_path: Path) -> None:
             return replace(item, fields={**item.fields, "size": len(item.fields["name"])})
         """,
     )
-    async with Site({"/": Reply(body=PAGE)}) as site:
+    async with LocalServer({"/": Reply(body=PAGE)}) as site:
         trial = await tried(config, site)
-    assert trial.reading is not None
-    assert [dict(item.fields) for item in trial.reading.harvest.items] == [
+    assert trial.analysis is not None
+    assert [dict(item.fields) for item in trial.analysis.extraction.items] == [
         {"name": "Eins", "size": 4}, {"name": "Three", "size": 5},
     ]  # fmt: skip
     assert told(trial) == [
@@ -79,17 +79,17 @@ async def test_every_hop_of_a_redirect_is_a_request(tmp_path: Path) -> None:
             return replace(request, url=request.url._replace(href="http://127.0.0.1:9/"), priority=7)
         """,
     )
-    async with Site({"/": Reply(302, headers={"Location": "/new"}), "/new": Reply(body=PAGE)}) as site:
+    async with LocalServer({"/": Reply(302, headers={"Location": "/new"}), "/new": Reply(body=PAGE)}) as site:
         trial = await tried(config, site)
         assert [asked.target for asked in site.requests] == ["/", "/new"]
     assert told(trial) == ["on_request changes url, priority", "on_request changes url"]  # a hop inherits the rest
-    assert trial.page is not None
+    assert trial.response is not None
 
 
 async def test_a_request_that_a_hook_forbids(tmp_path: Path) -> None:
     """It is not asked for, and the hook is named."""
     config = hook(tmp_path, "def on_request(self, request):\n    return None")
-    async with Site({"/": Reply(body=PAGE)}) as site:
+    async with LocalServer({"/": Reply(body=PAGE)}) as site:
         trial = await tried(config, site)
         assert site.requests == []
         assert told(trial) == [f"on_request says not to ask for {site.url('/')}"]
@@ -99,9 +99,9 @@ async def test_a_request_that_a_hook_forbids(tmp_path: Path) -> None:
 async def test_a_page_that_a_hook_leaves_unread(tmp_path: Path) -> None:
     """It is recorded without links and items, which is no failure."""
     config = hook(tmp_path, "def on_page(self, page):\n    return None")
-    async with Site({"/": Reply(body=PAGE)}) as site:
+    async with LocalServer({"/": Reply(body=PAGE)}) as site:
         trial = await tried(config, site)
-    assert (trial.reading, trial.failed) == (None, False)
+    assert (trial.analysis, trial.failed) == (None, False)
     assert "says not to read the page" in told(trial)[0]
 
 
@@ -126,31 +126,34 @@ async def test_a_hook_that_raises_is_told_with_its_line(tmp_path: Path, case: st
     """What, where and at which item; a crawl would record the page as failed."""
     body, says = RAISING[case]
     config = hook(tmp_path, body)
-    async with Site({"/": Reply(body=PAGE)}) as site:
+    async with LocalServer({"/": Reply(body=PAGE)}) as site:
         trial = await tried(config, site)
     assert trial.failed
-    assert trial.reading is None
+    assert trial.analysis is None
     assert says in told(trial)[-1]
     assert "a crawl records the page as failed" in told(trial)[-1]
 
 
-def test_hooks_run_on_a_stored_page(tell: Tell, tmp_path: Path) -> None:
+def test_hooks_run_on_a_stored_page(tell: RunCommand, tmp_path: Path) -> None:
     """There is no request; page and items go through the hooks, and a failure is exit 1."""
     (tmp_path / "p.html").write_bytes(PAGE)
     body = "def on_item(self, item, page):\n    raise KeyError('\x1b[2Jx')"
     config = hook(tmp_path, "def on_item(self, item, page):\n    return item")
     call = ["try", "--file", str(tmp_path / "p.html"), "-c", str(config)]
     said = tell(*call)
-    assert (said.code, "hook          mine.py on_item changes 0 and drops 0 of 3 items" in said.out) == (0, True)
-    assert "    name: One" in said.out
+    assert (said.exit_code, "hook          mine.py on_item changes 0 and drops 0 of 3 items" in said.output) == (
+        0,
+        True,
+    )
+    assert "    name: One" in said.output
     hook(tmp_path, body)
     failed = tell(*call)
-    assert (failed.code, "KeyError" in failed.out, "\x1b" in failed.out) == (1, True, False)
+    assert (failed.exit_code, "KeyError" in failed.output, "\x1b" in failed.output) == (1, True, False)
 
 
-def test_a_hook_that_cannot_be_loaded(tell: Tell, tmp_path: Path) -> None:
+def test_a_hook_that_cannot_be_loaded(tell: RunCommand, tmp_path: Path) -> None:
     """Exit 2 before anything is asked for."""
     config = hook(tmp_path, "x = 1")
     (tmp_path / "mine.py").write_text("import nothing_of_that_name")
     said = tell("try", "http://nobody.invalid/", "-c", str(config))
-    assert (said.code, "mine.py cannot be imported: ModuleNotFoundError" in said.out) == (2, True)
+    assert (said.exit_code, "mine.py cannot be imported: ModuleNotFoundError" in said.output) == (2, True)

@@ -9,29 +9,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.explain.pages.page_surface import Surface
-from scraper.explain.pages.repl_session import Line, Session
-from tests.explain.conftest import Tell
+from scraper.explain.pages.parsed_page import ParsedPage
+from scraper.explain.pages.repl_session import ReplSession, StyledLine
+from tests.explain.conftest import RunCommand
 from tests.explain.sample_pages import api, html
 
 
-def test_nothing_of_a_page_moves_the_cursor(tell: Tell, tmp_path: Path) -> None:
+def test_nothing_of_a_page_moves_the_cursor(tell: RunCommand, tmp_path: Path) -> None:
     """Escape sequences in titles, texts, attributes and keys are not printed."""
     (tmp_path / "p.html").write_text(
         "<title>a\x1b]0;evil\x07b\x1b[2J</title><p class='x\x1b[31m'>t\x1b[5mt</p><a href='/\x1b[1m\u202e'>l</a>"
     )
     said = tell("try", "--file", str(tmp_path / "p.html"), "--css", "p", "--css", ".y", "--xpath", "//p[@class='x']")
-    assert "title         ab" in said.out
-    assert "\x1b" not in said.out
-    assert "\u202e" not in said.out
+    assert "title         ab" in said.output
+    assert "\x1b" not in said.output
+    assert "\u202e" not in said.output
     (tmp_path / "p.json").write_text(json.dumps({"a\x1b[2J": {"b": "\x1b[5m"}}))
     shown = tell("try", "--file", str(tmp_path / "p.json"), "--json", "*.b", "--json", "x", "--repl", stdin=":names\n")
-    assert "\x1b" not in shown.out
-    assert "'a'" in shown.out or "a:" in shown.out or "it has: a" in shown.out
+    assert "\x1b" not in shown.output
+    assert "'a'" in shown.output or "a:" in shown.output or "it has: a" in shown.output
 
 
-def session(surface: Surface) -> Session:
-    return Session(surface, lambda: [Line("l")], lambda: [Line("i")])
+def session(surface: ParsedPage) -> ReplSession:
+    return ReplSession(surface, lambda: [StyledLine("l")], lambda: [StyledLine("i")])
 
 
 COMPLETED = {
@@ -65,21 +65,29 @@ def test_any_line_can_be_completed_and_answered(line: str) -> None:
     for surface in (html(), api()):
         talk = session(surface)
         assert all(isinstance(one, str) for one in talk.complete(line))
-        talk.answer(line)
+        talk.evaluate(line)
 
 
 def test_the_session_takes_all_kinds() -> None:
     """`xpath:` and `json:` before an expression, JMESPath without on JSON pages, commands with a proposal."""
     talk, other = session(html()), session(api())
-    assert talk.answer("xpath: //article/h3") == [Line("//article/h3: 2 matches"), Line("  'One'"), Line("  'Two'")]
-    assert other.answer("items[0].name") == [Line("items[0].name: 1 match"), Line("  'a'")]
-    answer = talk.answer("xpath: //article[")
+    assert talk.evaluate("xpath: //article/h3") == [
+        StyledLine("//article/h3: 2 matches"),
+        StyledLine("  'One'"),
+        StyledLine("  'Two'"),
+    ]
+    assert other.evaluate("items[0].name") == [StyledLine("items[0].name: 1 match"), StyledLine("  'a'")]
+    answer = talk.evaluate("xpath: //article[")
     assert answer is not None
-    assert answer[0].tone == "bad"
-    nothing = talk.answer("h9")
+    assert answer[0].style == "bad"
+    nothing = talk.evaluate("h9")
     assert nothing is not None
-    assert [line.tone for line in nothing] == ["miss", "hint"]
-    lost = talk.answer(":lnks")
+    assert [line.style for line in nothing] == ["miss", "hint"]
+    lost = talk.evaluate(":lnks")
     assert lost is not None
-    assert lost[0] == Line("no command :lnks; did you mean :links?", "bad")
-    assert talk.answer(":is(h3, h4)") == [Line(":is(h3, h4): 2 matches"), Line("  'One'"), Line("  'Two'")]
+    assert lost[0] == StyledLine("no command :lnks; did you mean :links?", "bad")
+    assert talk.evaluate(":is(h3, h4)") == [
+        StyledLine(":is(h3, h4): 2 matches"),
+        StyledLine("  'One'"),
+        StyledLine("  'Two'"),
+    ]

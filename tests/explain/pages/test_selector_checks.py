@@ -10,19 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.config.reading.load import parse_config
-from scraper.explain.pages.page_reading import read_page
-from scraper.explain.pages.page_request import Rules, stored_page
+from scraper.explain.pages.page_analysis import analyze_page
+from scraper.explain.pages.page_request import UrlRules, read_stored_page
 from scraper.explain.pages.selector_checks import SelectorCheck
-from scraper.model import Page
-from tests.explain.conftest import Tell
+from scraper.model import Response
+from tests.explain.conftest import RunCommand
 from tests.explain.sample_pages import ANY_JSON, API, PAGE, page
 
 
-def checks(rules: str, surface: Page | None = None) -> dict[str, SelectorCheck]:
+def checks(rules: str, surface: Response | None = None) -> dict[str, SelectorCheck]:
     """How the expressions of a config's rules fare, by their places."""
     config = parse_config(f"seeds: [http://h.example/]\nextract:\n{rules}")
-    reading = read_page(config, Rules.of(config), surface or page())
-    return {check.where: check for check in reading.checks}
+    reading = analyze_page(config, UrlRules.from_config(config), surface or page())
+    return {check.config_path: check for check in reading.selector_checks}
 
 
 RULES: dict[str, tuple[str, str, str]] = {
@@ -66,7 +66,7 @@ def test_what_is_found_is_counted_by_places() -> None:
         "  - each: article\n    fields:\n      title: h3\n      price: {css: .price_color, regex: '[0-9]+'}\n"
         "    follow: a\n    next: a.next\n"
     )
-    counts = {where.removeprefix("extract[0]."): (check.count, check.of) for where, check in found.items()}
+    counts = {where.removeprefix("extract[0]."): (check.count, check.searched) for where, check in found.items()}
     assert counts == {
         "each": (2, None), "fields.title": (2, 2), "fields.price": (1, 2), "fields.price.regex": (1, 1),
         "follow[0]": (1, 2), "next": (1, None),
@@ -130,7 +130,7 @@ def test_rules_for_json_are_checked(case: str) -> None:
     assert any(says in hint for hint in check.hints), check.hints
 
 
-def test_rules_for_other_pages_are_idle(tell: Tell, tmp_path: Path) -> None:
+def test_rules_for_other_pages_are_idle(tell: RunCommand, tmp_path: Path) -> None:
     """By URL, by label, by the kind of page; --label reads the page as one that a follow led to."""
     (tmp_path / "p.html").write_text(PAGE)
     (tmp_path / "c.yaml").write_text(
@@ -140,19 +140,19 @@ def test_rules_for_other_pages_are_idle(tell: Tell, tmp_path: Path) -> None:
     )
     call = ["try", "http://h.example/", "--file", str(tmp_path / "p.html"), "-c", str(tmp_path / "c.yaml")]
     said = tell(*call)
-    assert "extract[0]: match '/nowhere' is not in the URL" in said.out
-    assert "extract[1]: only for pages that a follow with the label 'book' leads to" in said.out
-    assert "extract[2]: it reads JSON, this page is HTML" in said.out
-    assert "ask for by follow and next with the label book" in said.out
+    assert "extract[0]: match '/nowhere' is not in the URL" in said.output
+    assert "extract[1]: only for pages that a follow with the label 'book' leads to" in said.output
+    assert "extract[2]: it reads JSON, this page is HTML" in said.output
+    assert "ask for by follow and next with the label book" in said.output
     labelled = tell(*call, "--label", "book")
-    assert "extract[1].fields.t: 'h3' finds 2" in labelled.out
-    assert "    t: One" in labelled.out
+    assert "extract[1].fields.t: 'h3' finds 2" in labelled.output
+    assert "    t: One" in labelled.output
 
 
 def test_a_huge_list_is_checked_in_bounds(tmp_path: Path) -> None:
     """A hundred thousand blocks: as many as are read are looked into."""
     path = tmp_path / "p.html"
     path.write_text("<body>" + "<li><b>x</b></li>" * 100_000)
-    found = checks("  - {each: li, fields: {a: i, x: {xpath: ./u}}}", stored_page(path, page().request.url))
+    found = checks("  - {each: li, fields: {a: i, x: {xpath: ./u}}}", read_stored_page(path, page().request.url))
     assert found["extract[0].each"].count == 100_000
-    assert (found["extract[0].fields.x"].count, found["extract[0].fields.x"].of) == (0, 1_000)
+    assert (found["extract[0].fields.x"].count, found["extract[0].fields.x"].searched) == (0, 1_000)

@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 
 import scraper
-from scraper.explain.runs.attempt_table import table, tries_of, tries_so_far
-from scraper.explain.runs.record_search import PAGES, trace
-from scraper.frontier.inspect import StateReader
+from scraper.explain.runs.attempt_table import attempts_of_record, attempts_of_request, table_lines
+from scraper.explain.runs.record_search import PAGES_FILE, search_records
+from scraper.frontier.inspect import RunInspector
 from scraper.frontier.sqlite.frontier import SqliteFrontier
-from scraper.model import Retry, Try
+from scraper.model import Attempt, Retry
 from scraper.testing.fakes import make_request
-from scraper.testing.frontier_contract import NOW, leases, make_post, make_url, settled
-from scraper.testing.local_server import Asked, Reply, Site
-from scraper.urls.canonicalize import DEFAULT
+from scraper.testing.frontier_contract import NOW, make_post, make_settlement, make_url, take_leases
+from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply
+from scraper.urls.canonicalize import DEFAULT_KEY_RULES
 from tests.api.test_crawler import config
-from tests.explain.conftest import ROOT, Tell
+from tests.explain.conftest import ROOT, RunCommand
 
 TRIES = [
     ["1", "HTTP 500 Internal Server Error"],
@@ -46,18 +46,18 @@ def rows(out: str) -> list[list[str]]:
     return found
 
 
-async def test_every_attempt_is_told_in_order_also_after_a_kill(tmp_path: Path, tell: Tell) -> None:
+async def test_every_attempt_is_told_in_order_also_after_a_kill(tmp_path: Path, tell: RunCommand) -> None:
     """500, then 503 with Retry-After and a kill, then 200 in the next session: three rows, and each with its time."""
     failing = [Reply(500), Reply(503, b"", {"Retry-After": "1"})]
     killed = asyncio.Event()
 
-    async def page(_: Asked) -> Reply:
+    async def page(_: ReceivedRequest) -> Reply:
         if failing:
             return failing.pop(0)
         await killed.wait()  # the first process is not to see the third answer, however late it is ended
         return Reply(200, b"<h1>T</h1>", {"Content-Type": "text/html"})
 
-    async with Site({"/": page}) as site:
+    async with LocalServer({"/": page}) as site:
         path = tmp_path / "c.yaml"
         settings = config(site, tmp_path / "out")
         path.write_text(json.dumps(settings))
@@ -73,12 +73,12 @@ async def test_every_attempt_is_told_in_order_also_after_a_kill(tmp_path: Path, 
         await process.stdout.read()
         await process.wait()
         killed.set()
-        waiting = (await asyncio.to_thread(tell, *why)).out
+        waiting = (await asyncio.to_thread(tell, *why)).output
         assert rows(waiting) == TRIES[:2]
         assert waiting.splitlines()[-1].startswith("reason        waiting: it ")
         assert (await scraper.crawl(settings)).ok == 1
-        done = (await asyncio.to_thread(tell, *why)).out
-        told = json.loads((await asyncio.to_thread(tell, *why, "--json")).out)
+        done = (await asyncio.to_thread(tell, *why)).output
+        told = json.loads((await asyncio.to_thread(tell, *why, "--json")).output)
     assert rows(done) == TRIES
     assert done.splitlines()[-1].endswith("fetched: it was asked for and answered 200")
     assert [one["attempt"] for one in told["tries"]] == [1, 2, 3]
@@ -91,15 +91,20 @@ async def test_every_attempt_is_told_in_order_also_after_a_kill(tmp_path: Path, 
 
 def test_one_attempt_needs_no_table() -> None:
     """The first that succeeds is the rule; records of earlier versions have none either."""
-    assert tries_of({"status": 200, "attempts": 1}) == tries_of({"tries": "odd"}) == tries_of({"tries": [5]}) == []
-    assert list(table([])) == []
-    assert tries_so_far(make_request("https://a.example/")) == []
+    assert (
+        attempts_of_record({"status": 200, "attempts": 1})
+        == attempts_of_record({"tries": "odd"})
+        == attempts_of_record({"tries": [5]})
+        == []
+    )
+    assert list(table_lines([])) == []
+    assert attempts_of_request(make_request("https://a.example/")) == []
 
 
 def test_the_table_is_one_line_an_attempt() -> None:
     """Aligned, whatever a server says; what is not there is a question mark."""
-    odd = Try(9, NOW, None, "protocol", "no\nHTTP  at\tall", 0.5, 90.0)
-    lines = list(table([*tries_so_far(make_request("https://a.example/", tries=(odd,))), {}]))
+    odd = Attempt(9, NOW, None, "protocol", "no\nHTTP  at\tall", 0.5, 90.0)
+    lines = list(table_lines([*attempts_of_request(make_request("https://a.example/", tries=(odd,))), {}]))
     assert lines == [
         "#  when                      what                      took    next",
         "9  1970-01-12T13:46:40.000Z  protocol: no HTTP at all  500 ms  after 1m 30s",
@@ -133,11 +138,11 @@ def test_which_of_several_is_meant(
 ) -> None:
     """A GET where there is one, else the latest POST, or the latest one that sent a text; items only where it is
     certain whose they are."""
-    (tmp_path / PAGES).write_text("".join(json.dumps(one) + "\n" for one in records))
+    (tmp_path / PAGES_FILE).write_text("".join(json.dumps(one) + "\n" for one in records))
     (tmp_path / "items.jsonl").write_text(json.dumps({"url": URL, "id": 1}) + "\n")
-    found = trace(tmp_path, make_url(URL), DEFAULT, body)
+    found = search_records(tmp_path, make_url(URL), DEFAULT_KEY_RULES, body)
     assert (found.record.get("body") if found.record else "no record") == meant
-    assert len(found.others) == others
+    assert len(found.other_records) == others
     assert bool(found.items) is (others == 0)
 
 
@@ -147,46 +152,46 @@ async def test_requests_that_wait_are_found_by_their_url(tmp_path: Path) -> None
     other = make_post("https://a.example/other", b"1")
     async with await SqliteFrontier.open(tmp_path / ".scrape" / "frontier.sqlite") as frontier:
         await frontier.add([one, two, other, get])
-        (lease,) = await leases(frontier)
-        await frontier.settle([settled(lease, Retry(NOW + 9, one), "")])
-    with StateReader(tmp_path) as state:
-        found = state.queued(make_url(URL))
+        (lease,) = await take_leases(frontier)
+        await frontier.settle([make_settlement(lease, Retry(NOW + 9, one), "")])
+    with RunInspector(tmp_path) as state:
+        found = state.find_queued(make_url(URL))
         assert next(queued.request for queued in found) == get
         assert {(queued.request.url, queued.due) for queued in found} == {
             (get.url, None), (two.url, None), (one.url, NOW + 9)
         }  # fmt: skip
-        assert state.queued(make_url("https://a.example/none")) == []
+        assert state.find_queued(make_url("https://a.example/none")) == []
 
 
-async def test_several_posts_of_one_url_are_named(tmp_path: Path, tell: Tell) -> None:
+async def test_several_posts_of_one_url_are_named(tmp_path: Path, tell: RunCommand) -> None:
     """Each with its answer, and --body asks about one of them."""
-    async with Site({"/api": Reply(200, b"{}", {"Content-Type": "application/json"})}) as site:
+    async with LocalServer({"/api": Reply(200, b"{}", {"Content-Type": "application/json"})}) as site:
         seeds = [{"url": site.url("/api"), "method": "POST", "json": {"page": number}} for number in range(9)]
         path = tmp_path / "c.yaml"
         settings = config(site, tmp_path / "out", seeds=seeds)
         path.write_text(json.dumps(settings))
         await scraper.crawl(settings)
         why = ("why", str(path), site.url("/api"), "--offline")
-    told = tell(*why).out
+    told = tell(*why).output
     assert "kind          page, a seed" in told
     assert 'posted        {"page":8}' in told
     assert told.count("also asked    POST ") == 5
     assert "and 3 more; --body TEXT asks about" in told
-    assert 'posted        {"page":3}' in tell(*why, "--body", '"page":3').out
-    values = json.loads(tell(*why, "--body", '"page":3', "--json").out)
+    assert 'posted        {"page":3}' in tell(*why, "--body", '"page":3').output
+    values = json.loads(tell(*why, "--body", '"page":3', "--json").output)
     assert values["run"]["record"]["body"] == '{"page":3}'
     assert len(values["run"]["others"]) == 8
-    assert tell(*why, "--body", "nowhere").out.strip().splitlines()[-1].endswith("holds 'nowhere'")
+    assert tell(*why, "--body", "nowhere").output.strip().splitlines()[-1].endswith("holds 'nowhere'")
 
 
-def test_a_text_that_is_no_url_is_json_too(tmp_path: Path, tell: Tell) -> None:
+def test_a_text_that_is_no_url_is_json_too(tmp_path: Path, tell: RunCommand) -> None:
     """One object, whatever was asked about."""
     path = tmp_path / "c.yaml"
     path.write_text("seeds: [https://a.example/]")
-    assert json.loads(tell("why", str(path), "mailto:a@b.c", "--json").out) == {
+    assert json.loads(tell("why", str(path), "mailto:a@b.c", "--json").output) == {
         "url": "mailto:a@b.c",
         "reason": "scheme",
         "detail": "scheme: mailto",
     }
-    before = json.loads(tell("why", str(path), "https://a.example/x", "--offline", "--json").out)
+    before = json.loads(tell("why", str(path), "https://a.example/x", "--offline", "--json").output)
     assert (before["reason"], before["run"], before["tries"], before["seed"]) == ("allowed", None, [], False)

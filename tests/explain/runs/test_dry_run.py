@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from scraper.cli.dry_run import SEEDS_ASKED
-from scraper.explain.runs.dry_run import HostPlan, Plan
+from scraper.cli.dry_run import MAX_SEEDS_FETCHED
+from scraper.explain.runs.dry_run import CrawlPlan, HostPlan
 from scraper.politeness.host_gate import GateSettings
-from tests.explain.conftest import Finished, Tell
+from tests.explain.conftest import FinishedRun, RunCommand
 
 
-def test_the_plan_tells_what_is_known_and_how_long_it_takes(finished: Finished, tell: Tell, tmp_path: Path) -> None:
+def test_the_plan_tells_what_is_known_and_how_long_it_takes(
+    finished: FinishedRun, tell: RunCommand, tmp_path: Path
+) -> None:
     """Seeds, rules, robots.txt, sitemaps with their URLs, hosts with their pace, an estimate; no folder is made."""
     out = tmp_path / "out"
     said = tell(
@@ -29,7 +31,7 @@ def test_the_plan_tells_what_is_known_and_how_long_it_takes(finished: Finished, 
         "--set",
         "politeness.per_host.rate=10/s",
     )
-    assert said.code == 0, said.out
+    assert said.exit_code == 0, said.output
     for part in (
         f"seed {finished.shop}/: 200",
         "rules: 10 requests a second to a host, 4 at once; robots.txt: obey; scope: host; at most 40 pages",
@@ -39,16 +41,16 @@ def test_the_plan_tells_what_is_known_and_how_long_it_takes(finished: Finished, 
         "100ms",
         "limits.max_pages: 40 ends it after at least",
     ):
-        assert part in said.out, said.out
+        assert part in said.output, said.output
     assert not out.exists()
 
 
-def test_a_seed_that_does_not_answer_is_exit_1(tell: Tell, tmp_path: Path) -> None:
+def test_a_seed_that_does_not_answer_is_exit_1(tell: RunCommand, tmp_path: Path) -> None:
     """A plan that cannot begin."""
     (tmp_path / "c.yaml").write_text(
         "seeds: [http://127.0.0.1:9/]\npoliteness: {robots: ignore}\nsitemaps: off\nlimits: {retries: 0}\n"
     )
-    assert tell("crawl", str(tmp_path / "c.yaml"), "--dry-run").code == 1
+    assert tell("crawl", str(tmp_path / "c.yaml"), "--dry-run").exit_code == 1
 
 
 LINKS = "".join(f"<a href=/{folder}/{n}>x</a>" for folder in ("open", "private", "tmp") for n in range(10))
@@ -92,16 +94,16 @@ def site() -> Iterator[str]:
         thread.join()
 
 
-def plan_of(tell: Tell, tmp_path: Path, host: str, paths: list[str], *more: str) -> str:
+def plan_of(tell: RunCommand, tmp_path: Path, host: str, paths: list[str], *more: str) -> str:
     seeds = ", ".join(f"'http://{host}{path}'" for path in paths)
     text = f"seeds: [{seeds}]\nlimits: {{retries: 0}}\npoliteness: {{per_host: {{rate: unlimited}}}}\n"
     (tmp_path / "c.yaml").write_text(text)
     said = tell("crawl", str(tmp_path / "c.yaml"), "--dry-run", *more)
-    assert said.code == 0, said.out
-    return said.out
+    assert said.exit_code == 0, said.output
+    return said.output
 
 
-def test_what_robots_txt_refuses_is_no_part_of_the_estimate(tell: Tell, tmp_path: Path, site: str) -> None:
+def test_what_robots_txt_refuses_is_no_part_of_the_estimate(tell: RunCommand, tmp_path: Path, site: str) -> None:
     """It is counted by the line that refuses it; the rest takes its time at the crawl-delay."""
     # Crawl-delay would make the test slow: the one seed is asked for at once, and nothing after it.
     out = plan_of(tell, tmp_path, site, ["/"], "--set", "sitemaps=off")
@@ -114,7 +116,7 @@ def test_what_robots_txt_refuses_is_no_part_of_the_estimate(tell: Tell, tmp_path
 
 
 @pytest.mark.slow
-def test_sitemaps_and_seeds_are_told_one_by_one(tell: Tell, tmp_path: Path, site: str) -> None:
+def test_sitemaps_and_seeds_are_told_one_by_one(tell: RunCommand, tmp_path: Path, site: str) -> None:
     """Where a seed redirects to, why one failed or was refused; sitemaps' URLs by host, without what is refused."""
     paths = ["/moved", "/away", "/none", "/private/0"]
     out = plan_of(tell, tmp_path, site, paths, "--set", "politeness.robots.max_crawl_delay=100ms")
@@ -133,29 +135,29 @@ def test_sitemaps_and_seeds_are_told_one_by_one(tell: Tell, tmp_path: Path, site
 
 def test_a_host_takes_what_its_pauses_its_answers_and_its_budget_make_it_take() -> None:
     """The longer of the pause and the answer shared by those under way; never more URLs than its own limit."""
-    host = HostPlan(known=100, delay=0.5, seconds=8.0, answers=2)
-    assert host.pace(GateSettings(concurrency=4)) == 1.0
-    assert host.pace(GateSettings(concurrency=16)) == 0.5
-    assert host.pace(GateSettings(concurrency=None)) == 0.5
-    assert host.allowed(GateSettings()) == 100
-    assert host.allowed(GateSettings(max_pages=30)) == 30
+    host = HostPlan(waiting=100, delay=0.5, response_seconds=8.0, responses=2)
+    assert host.seconds_per_url(GateSettings(concurrency=4)) == 1.0
+    assert host.seconds_per_url(GateSettings(concurrency=16)) == 0.5
+    assert host.seconds_per_url(GateSettings(concurrency=None)) == 0.5
+    assert host.requestable(GateSettings()) == 100
+    assert host.requestable(GateSettings(max_pages=30)) == 30
 
 
-def test_a_long_list_of_seeds_is_not_asked_for_as_a_whole(tell: Tell, tmp_path: Path, site: str) -> None:
+def test_a_long_list_of_seeds_is_not_asked_for_as_a_whole(tell: RunCommand, tmp_path: Path, site: str) -> None:
     """The first ones are; the others are told as known."""
-    (tmp_path / "seeds.txt").write_text("".join(f"http://{site}/open/{n}\n" for n in range(SEEDS_ASKED + 30)))
+    (tmp_path / "seeds.txt").write_text("".join(f"http://{site}/open/{n}\n" for n in range(MAX_SEEDS_FETCHED + 30)))
     text = "seeds: [{file: seeds.txt}]\nsitemaps: off\npoliteness: {robots: ignore, per_host: {rate: unlimited}}\n"
     (tmp_path / "c.yaml").write_text(text)
-    out = tell("crawl", str(tmp_path / "c.yaml"), "--dry-run").out
-    assert out.count("failed: HTTP 404") in (SEEDS_ASKED, SEEDS_ASKED - 1)
+    out = tell("crawl", str(tmp_path / "c.yaml"), "--dry-run").output
+    assert out.count("failed: HTTP 404") in (MAX_SEEDS_FETCHED, MAX_SEEDS_FETCHED - 1)
     assert "and 30 more seeds, which were not asked for now" in out
     assert "30 URLs to ask for are known so far" in out
 
 
 def test_lines_of_robots_txt_are_counted_within_bounds() -> None:
     """However many lines refuse something."""
-    plan = Plan()
+    plan = CrawlPlan()
     for n in range(5_000):
-        plan.refusals.add(f"http://a.example robots.txt line {n}")
-    assert len(plan.refusals.counts) == 1_001
-    assert sum(plan.refusals.counts.values()) == 5_000
+        plan.robots_refusals.add(f"http://a.example robots.txt line {n}")
+    assert len(plan.robots_refusals.counts) == 1_001
+    assert sum(plan.robots_refusals.counts.values()) == 5_000

@@ -10,51 +10,51 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scraper.cli.status import foremost, render
+from scraper.cli.status import hosts_by_urgency, render
 from scraper.config.reading.effective import effective_yaml
 from scraper.config.reading.load import parse_config
-from scraper.explain.runs.run_status import CONFIG_COPY, HostStanding, Standing, kept_config, recent_rate
+from scraper.explain.runs.run_status import CONFIG_COPY_PATH, HostStatus, RunStatus, read_saved_config, recent_rate
 from scraper.frontier.inspect import RunCounts
 from scraper.rundir.lock import RunLock
-from tests.explain.conftest import Finished, Tell
+from tests.explain.conftest import FinishedRun, RunCommand
 
 NOW = 1_700_000_000.0
 
 
-def host(name: str = "h", waiting: int = 10, delay: float = 1.0, wait: float = 0.0, ended: str = "") -> HostStanding:
-    return HostStanding(name, waiting, 3, 1, delay, "open" if wait else "closed", NOW + wait, "", ended)
+def host(name: str = "h", waiting: int = 10, delay: float = 1.0, wait: float = 0.0, ended: str = "") -> HostStatus:
+    return HostStatus(name, waiting, 3, 1, delay, "open" if wait else "closed", NOW + wait, "", ended)
 
 
-def test_a_finished_run_is_told(finished: Finished, tell: Tell) -> None:
+def test_a_finished_run_is_told(finished: FinishedRun, tell: RunCommand) -> None:
     """Done, failed by kind, waiting, items, bytes and hosts agree with the summary."""
     summary = json.loads((finished.folder / "summary.json").read_text())
-    said = json.loads(tell("status", str(finished.folder), "--json").out)
+    said = json.loads(tell("status", str(finished.folder), "--json").output)
     assert said["settled"] == summary["pages"]["settled"]
     assert said["ok"] == summary["pages"]["ok"]
     assert sum(said["failed"].values()) == summary["pages"]["failed"]
     assert (said["items"], said["bytes"], said["pid"]) == (summary["items"], summary["bytes"], None)
-    text = tell("status", str(finished.folder)).out
+    text = tell("status", str(finished.folder)).output
     assert "ended: max_pages" in text
     assert finished.shop.removeprefix("http://") in text
 
 
-def test_a_run_at_work_names_its_process(finished: Finished, tell: Tell) -> None:
+def test_a_run_at_work_names_its_process(finished: FinishedRun, tell: RunCommand) -> None:
     """While somebody holds the lock the run is at work."""
     with RunLock(finished.folder):
-        assert json.loads(tell("status", str(finished.folder), "--json").out)["state"] == "at work"
+        assert json.loads(tell("status", str(finished.folder), "--json").output)["state"] == "at work"
 
 
-def test_a_folder_of_a_download_is_told_as_one(tell: Tell, tmp_path: Path) -> None:
+def test_a_folder_of_a_download_is_told_as_one(tell: RunCommand, tmp_path: Path) -> None:
     """Where to look instead is said."""
     (tmp_path / ".scrape" / "download").mkdir(parents=True)
     said = tell("status", str(tmp_path))
-    assert (said.code, "but a download: manifest.jsonl" in " ".join(said.out.split())) == (3, True)
+    assert (said.exit_code, "but a download: manifest.jsonl" in " ".join(said.output.split())) == (3, True)
 
 
-def test_a_folder_without_a_run_is_exit_3(tell: Tell, tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_exit_3(tell: RunCommand, tmp_path: Path) -> None:
     """Told in a sentence."""
     said = tell("status", str(tmp_path))
-    assert (said.code, "holds no run" in said.out) == (3, True)
+    assert (said.exit_code, "holds no run" in said.output) == (3, True)
 
 
 def test_the_rate_is_read_from_the_records_end(tmp_path: Path) -> None:
@@ -77,10 +77,10 @@ network: {proxy: "http://u:p@proxy.example:3128"}
 """
     config = parse_config(text, env={"NOT_SET": "s3cret", "TOKEN": "t0ken"})
     (tmp_path / ".scrape").mkdir()
-    (tmp_path / CONFIG_COPY).write_text(effective_yaml(config))
-    kept = (tmp_path / CONFIG_COPY).read_text()
+    (tmp_path / CONFIG_COPY_PATH).write_text(effective_yaml(config))
+    kept = (tmp_path / CONFIG_COPY_PATH).read_text()
     assert not any(secret in kept for secret in ("s3cret", "t0ken", "u:p", "Bearer abc"))
-    again = kept_config(tmp_path)
+    again = read_saved_config(tmp_path)
     assert again is not None
     assert again.politeness == config.politeness
 
@@ -90,7 +90,7 @@ def test_it_fits_the_terminal(width: int) -> None:
     """No line is wider than the terminal; text from outside cannot move the cursor."""
     hosts = tuple(host(f"a-rather-long-name-{n}.example\x1b[31m", wait=float(n)) for n in range(40))
     counts = RunCounts(queued=400, hosts={h.host: {"ok": 3, "http_500": 1} for h in hosts})
-    now = Standing(Path("x"), "n\x1b]0;x\x07", "at work", 7, counts, hosts, 40, 1000, 2.5, 100.0, NOW)
+    now = RunStatus(Path("x"), "n\x1b]0;x\x07", "at work", 7, counts, hosts, 40, 1000, 2.5, 100.0, NOW)
     out = io.StringIO()
     Console(file=out, width=width).print(render(now, 10, width))
     assert all(len(line) <= width for line in out.getvalue().splitlines())
@@ -102,7 +102,7 @@ def test_numbers_are_never_cut(width: int) -> None:
     """A name gives way to them; a narrow terminal does without the delay."""
     long = replace(host("a-rather-long-name-indeed.of.a-host.example", wait=5.0), waiting=123_456, ok=7_654_321)
     counts = RunCounts(queued=400, hosts={long.host: {"ok": 3}})
-    now = Standing(Path("x"), "n", "at work", 7, counts, (long,), 1, 1000, 2.5, 100.0, NOW)
+    now = RunStatus(Path("x"), "n", "at work", 7, counts, (long,), 1, 1000, 2.5, 100.0, NOW)
     out = io.StringIO()
     Console(file=out, width=width).print(render(now, 10, width))
     row = out.getvalue().splitlines()[-1]
@@ -114,8 +114,8 @@ def test_hosts_in_trouble_come_first_while_something_waits_for_them() -> None:
     """And how many breakers are not closed is told above."""
     well, idle, ill = (host(name, wait=1.0) for name in ("well", "idle", "ill"))
     hosts = (replace(well, breaker="closed"), replace(idle, waiting=0), ill)
-    assert [one.host for one in foremost(hosts)] == ["ill", "well", "idle"]
-    now = Standing(Path("x"), "n", "at work", 7, RunCounts(), hosts, 3, None, None, None, NOW)
+    assert [one.host for one in hosts_by_urgency(hosts)] == ["ill", "well", "idle"]
+    now = RunStatus(Path("x"), "n", "at work", 7, RunCounts(), hosts, 3, None, None, None, NOW)
     out = io.StringIO()
     Console(file=out, width=80).print(render(now, 10, 80))
     assert "breakers: open 2" in out.getvalue()

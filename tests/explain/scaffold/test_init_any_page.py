@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from scraper.config.reading.load import parse_config
 from scraper.config.reading.yaml import read_yaml
-from scraper.explain.scaffold.config_writer import Around, write_config
-from scraper.explain.scaffold.propose_rules import propose, sketch_json
-from scraper.explain.scaffold.rule_draft import written
+from scraper.explain.scaffold.config_writer import SiteFacts, write_config
+from scraper.explain.scaffold.propose_rules import ideas_for_json, propose_rules
+from scraper.explain.scaffold.rule_draft import to_yaml
 from scraper.model import Url
-from scraper.urls.canonicalize import canonicalise
+from scraper.urls.canonicalize import canonicalize
 from tests.explain.scaffold.proposals import CARDS, address, items_of, page_of, proposed
 
 MACHINES = st.recursive(
@@ -31,7 +31,7 @@ def test_whatever_a_page_says_for_machines_the_config_loads(thing: dict[str, obj
     text = f'<body>{CARDS}<script type="application/ld+json">{script}</script>'
     items_of(text)
     items_of(text.replace(CARDS, ""))
-    assert all(proposed(text)[0].gives)
+    assert all(proposed(text)[0].yields)
 
 
 @given(
@@ -40,7 +40,7 @@ def test_whatever_a_page_says_for_machines_the_config_loads(thing: dict[str, obj
 )
 def test_any_text_is_written_as_itself(text: str) -> None:
     """YAML reads back what was written, on one line, whatever it holds."""
-    shown = written(text)
+    shown = to_yaml(text)
     assert "\n" not in shown
     assert read_yaml(f"a: {{{shown}: {shown}}}", "f").value == {"a": {text: text}}
 
@@ -50,12 +50,12 @@ def test_any_text_is_written_as_itself(text: str) -> None:
 def test_whatever_an_api_answers_the_config_loads(value: object, query: str) -> None:
     """JSON of any shape, at any address: the config is right, and every rule of it finds something."""
     text = json.dumps(value)
-    found = canonicalise("https://a.example/api?page=1&" + query)
+    found = canonicalize("https://a.example/api?page=1&" + query)
     url = found if isinstance(found, Url) else address("https://a.example/api")
     page = page_of(text, url.href, "application/json")
-    proposal = propose(sketch_json(json.loads(text), url, page.headers), page)
-    assert parse_config(write_config(proposal, Around(url, url))).seeds
-    assert all(proposal.gives)
+    proposal = propose_rules(ideas_for_json(json.loads(text), url, page.headers), page)
+    assert parse_config(write_config(proposal, SiteFacts(url, url))).seeds
+    assert all(proposal.yields)
 
 
 @settings(max_examples=150, deadline=None)
@@ -83,4 +83,4 @@ def test_whatever_soup_a_page_is_the_config_loads(pieces: list[str], times: int)
     """Broken, unclosed and hostile markup: the config is right, and every rule of it finds something."""
     text = "".join(pieces) * times
     items_of(text)
-    assert all(proposed(text)[0].gives)
+    assert all(proposed(text)[0].yields)

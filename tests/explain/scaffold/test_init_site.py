@@ -10,13 +10,13 @@ import pytest
 
 from scraper.config.reading.load import parse_config
 from scraper.crawler import crawl
-from scraper.explain.pages.page_request import Rules
+from scraper.explain.pages.page_request import UrlRules
 from scraper.explain.scaffold.config_writer import write_config
-from scraper.explain.scaffold.inspect_url import Blind, Sight, look
-from scraper.explain.scaffold.propose_rules import propose
+from scraper.explain.scaffold.inspect_url import InspectedPage, UnreadablePage, inspect_url
+from scraper.explain.scaffold.propose_rules import propose_rules
 from scraper.model import Url
-from scraper.testing.local_server import Asked, Reply, Route, Site
-from scraper.urls.canonicalize import canonicalise
+from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply, Route
+from scraper.urls.canonicalize import canonicalize
 
 FAST = "politeness: {per_host: {rate: 1000/s, concurrency: 4}, robots: obey}\nlimits: {retries: 0}\n"
 POSTS = "".join(
@@ -45,32 +45,32 @@ RSS = {"Content-Type": "application/rss+xml"}
 Pages = Mapping[str, tuple[str, Mapping[str, str]]]
 
 
-def serving(pages: Pages) -> Site:
+def serving(pages: Pages) -> LocalServer:
     """A site of these pages; BASE in them is its own address."""
 
-    async def answer(asked: Asked) -> Route:
+    async def answer(asked: ReceivedRequest) -> Route:
         if asked.target not in pages:
             return Reply(404)
         text, headers = pages[asked.target]
         return Reply(body=text.replace("BASE", f"http://{asked.headers.get('host')}").encode(), headers=headers)
 
-    return Site({"*": answer})
+    return LocalServer({"*": answer})
 
 
-async def seen(site: Site, path: str) -> Sight | Blind:
-    url = canonicalise(site.url(path))
+async def seen(site: LocalServer, path: str) -> InspectedPage | UnreadablePage:
+    url = canonicalize(site.url(path))
     assert isinstance(url, Url)
     plain = parse_config(f"seeds: ['{url.href}']\n{FAST}")
-    return await look(plain, Rules.of(plain), url, None)
+    return await inspect_url(plain, UrlRules.from_config(plain), url, None)
 
 
-def config_of(sight: Sight | Blind) -> tuple[str, tuple[int, ...]]:
+def config_of(sight: InspectedPage | UnreadablePage) -> tuple[str, tuple[int, ...]]:
     """The config as written, which loads, and what its rules gave."""
-    assert isinstance(sight, Sight), sight
-    proposal = propose(sight.sketch, sight.page)
-    text = write_config(proposal, sight.around)
+    assert isinstance(sight, InspectedPage), sight
+    proposal = propose_rules(sight.ideas, sight.response)
+    text = write_config(proposal, sight.site_facts)
     assert parse_config(text).extract
-    return text, proposal.gives
+    return text, proposal.yields
 
 
 async def test_a_blog_with_a_feed_and_a_sitemap(tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ async def test_a_feed_without_a_page_to_look_at() -> None:
     """When none of its first pages answers there is nothing to make rules from, and why."""
     async with serving({"/x": (feed("/1", "/2", "/3", "/4"), RSS)}) as site:
         blind = await seen(site, "/x")
-        assert isinstance(blind, Blind)
-        assert "RSS feed: 4 addresses, but none of the first can be read" in blind.why
+        assert isinstance(blind, UnreadablePage)
+        assert "RSS feed: 4 addresses, but none of the first can be read" in blind.reason
         assert "/4" not in {request.target for request in site.requests}
 
 

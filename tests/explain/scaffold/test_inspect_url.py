@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from scraper.config.reading.load import load_config, parse_config
-from scraper.explain.scaffold.feeds_and_sitemaps import feeds_of
-from scraper.explain.scaffold.verify_rules import read
-from tests.explain.conftest import Finished, Tell
+from scraper.explain.scaffold.feeds_and_sitemaps import find_feeds
+from scraper.explain.scaffold.verify_rules import extract_with
+from tests.explain.conftest import FinishedRun, RunCommand
 from tests.explain.scaffold.proposals import CARDS, MENU, TABLE, document, items_of, proposed
 
 
@@ -63,7 +63,7 @@ def test_rows_are_one_kind_whatever_their_stripes(case: str) -> None:
     """Classes for stripes and states do not part them; heads are none; of several tables one is named."""
     text, each, count = ROWS[case]
     proposal, _ = proposed(f"<body>{MENU}{text}")
-    assert (proposal.drafts[0].get("each"), proposal.gives) == (each, (count,))
+    assert (proposal.drafts[0].get("each"), proposal.yields) == (each, (count,))
 
 
 def test_a_page_about_one_thing_is_one_item() -> None:
@@ -88,7 +88,7 @@ def test_a_pages_feeds_are_found() -> None:
             ("alternate", "text/html", "/de"),
         )
     )
-    told = [(lead.url.target, lead.told) for lead in feeds_of(document(head))]
+    told = [(lead.url.target, lead.description) for lead in find_feeds(document(head))]
     json_feed = "JSON feed: `scrape init` on it writes rules for it"
     assert told == [
         ("/feed", "RSS feed: not looked at"), ("/atom", "Atom feed: not looked at"), ("/feed.json", json_feed),
@@ -107,40 +107,40 @@ def test_a_field_is_not_called_like_the_pages_own_address() -> None:
 def test_a_huge_page_is_looked_at_in_bounds() -> None:
     """Ten thousand blocks: some of them are read."""
     proposal, _ = proposed("<body>" + CARDS * 1_300)
-    assert proposal.gives == (10_000,)  # as many items as a page may have
+    assert proposal.yields == (10_000,)  # as many items as a page may have
 
 
-def test_the_command_writes_a_config_that_runs(finished: Finished, tell: Tell, tmp_path: Path) -> None:
+def test_the_command_writes_a_config_that_runs(finished: FinishedRun, tell: RunCommand, tmp_path: Path) -> None:
     """init, validate, try: on the bundled shop all items of a list are found; a file is not replaced unasked."""
     path = tmp_path / "shop.yaml"
     listing = finished.shop + "/catalogue/page-1.html"
     said = tell("init", listing, "-o", str(path))
-    assert said.code == 0, said.out
-    assert "extract[0] each: article.product: 20 items on this page" in said.out
+    assert said.exit_code == 0, said.output
+    assert "extract[0] each: article.product: 20 items on this page" in said.output
     config = load_config(path)
     assert "price" in config.extract[0].fields
-    assert tell("validate", str(path)).code == 0
-    assert "items: 20" in tell("try", listing, "--config", str(path)).out
-    assert tell("init", listing, "-o", str(path)).code == 2
-    assert tell("init", listing, "-o", str(path), "--force").code == 0
-    assert "each: article.product" in tell("init", listing).out
+    assert tell("validate", str(path)).exit_code == 0
+    assert "items: 20" in tell("try", listing, "--config", str(path)).output
+    assert tell("init", listing, "-o", str(path)).exit_code == 2
+    assert tell("init", listing, "-o", str(path), "--force").exit_code == 0
+    assert "each: article.product" in tell("init", listing).output
 
 
 @pytest.mark.parametrize(("path", "says"), [("/private/staff.html", "robots.txt line"), ("/missing/one.html", "404")])
-def test_a_page_that_cannot_be_read(finished: Finished, tell: Tell, path: str, says: str) -> None:
+def test_a_page_that_cannot_be_read(finished: FinishedRun, tell: RunCommand, path: str, says: str) -> None:
     """Exit 1 with the reason, and nothing is written."""
     said = tell("init", finished.shop + path)
-    assert (said.code, says in said.out) == (1, True)
-    assert "seeds" not in said.out
+    assert (said.exit_code, says in said.output) == (1, True)
+    assert "seeds" not in said.output
 
 
-def test_a_stored_page_asks_nobody(tell: Tell, tmp_path: Path) -> None:
+def test_a_stored_page_asks_nobody(tell: RunCommand, tmp_path: Path) -> None:
     """--file needs no network; the feeds of such a page were not looked at and stand in comments."""
     (tmp_path / "p.html").write_text(f"<link rel=alternate type=application/rss+xml href=/feed><body>{CARDS}")
     said = tell("init", "https://shop.invalid/", "--file", str(tmp_path / "p.html"))
-    assert said.code == 0
-    assert "  # - {sitemap: 'https://shop.invalid/feed'}" in said.out
-    loaded = parse_config(said.out.partition("extract[0] ")[0].replace("  # - {sitemap", "  - {sitemap"))
+    assert said.exit_code == 0
+    assert "  # - {sitemap: 'https://shop.invalid/feed'}" in said.output
+    loaded = parse_config(said.output.partition("extract[0] ")[0].replace("  # - {sitemap", "  - {sitemap"))
     assert loaded.seeds[1].sitemap == "https://shop.invalid/feed"
 
 
@@ -153,12 +153,12 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("case", NOTHING)
-def test_a_page_without_anything(tell: Tell, tmp_path: Path, case: str) -> None:
+def test_a_page_without_anything(tell: RunCommand, tmp_path: Path, case: str) -> None:
     """Exit 1 with the reason, and no config."""
     text, says = NOTHING[case]
     (tmp_path / "p.html").write_text(text)
     said = tell("init", "https://shop.invalid/", "--file", str(tmp_path / "p.html"))
-    assert (said.code, says in said.out, "seeds" in said.out) == (1, True, False)
+    assert (said.exit_code, says in said.output, "seeds" in said.output) == (1, True, False)
 
 
 FEED = b"<rss><channel><item><link>https://shop.invalid/1</link></item></channel></rss>"
@@ -175,20 +175,20 @@ OTHER = {
 
 
 @pytest.mark.parametrize("case", OTHER)
-def test_what_is_no_page(tell: Tell, tmp_path: Path, case: str) -> None:
+def test_what_is_no_page(tell: RunCommand, tmp_path: Path, case: str) -> None:
     """Exit 1: what it is instead."""
     name, content, says = OTHER[case]
     (tmp_path / name).write_bytes(content)
     said = tell("init", "https://shop.invalid/", "--file", str(tmp_path / name))
-    assert (said.code, says in said.out) == (1, True), said.out
+    assert (said.exit_code, says in said.output) == (1, True), said.output
 
 
-def test_json_needs_its_extra(tell: Tell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_needs_its_extra(tell: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without JMESPath a JSON page is exit 2 with what to install, and structured objects are taken whole."""
     monkeypatch.setitem(sys.modules, "jmespath", None)
     (tmp_path / "p.json").write_text('[{"a": 1, "b": 2}]')
     said = tell("init", "https://shop.invalid/", "--file", str(tmp_path / "p.json"))
-    assert (said.code, "pip install 'scraper[json]'" in said.out) == (2, True)
+    assert (said.exit_code, "pip install 'scraper[json]'" in said.output) == (2, True)
     ld = '<script type="application/ld+json">{"@type": "Product", "name": "Lamp", "sku": "7"}</script>'
     items, written = items_of(f"<h1>Lamp</h1>{ld}")
     assert items[0].fields["product"] == {"@type": "Product", "name": "Lamp", "sku": "7"}
@@ -205,12 +205,12 @@ def test_json_ld_beside_a_list_says_more_than_its_blocks() -> None:
     """What the blocks do not show becomes a rule of its own, only where there is such data; what they do does not."""
     script = f'<script type="application/ld+json">{json.dumps(PRODUCTS)}</script>'
     proposal, page = proposed(f"<body>{CARDS}{script}")
-    assert [draft.what for draft in proposal.drafts] == ["each: div.card", "structured: product"]
-    listed = read(proposal.drafts, page).items[-1].fields["products"]
+    assert [draft.title for draft in proposal.drafts] == ["each: div.card", "structured: product"]
+    listed = extract_with(proposal.drafts, page).items[-1].fields["products"]
     assert listed[1] == {"name": "Thing 2", "sku": "S-2", "gtin13": "400102", "price": Decimal("2.50")}
     names = [{"@type": "Product", "name": product["name"]} for product in PRODUCTS]
     known, _ = proposed(f'<body>{CARDS}<script type="application/ld+json">{json.dumps(names)}</script>')
-    assert [draft.what for draft in known.drafts] == ["each: div.card"]
+    assert [draft.title for draft in known.drafts] == ["each: div.card"]
 
 
 def test_a_product_page_takes_json_ld_and_what_else_it_shows() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from scraper.explain.scaffold.pagination import by_parameter, page_pattern
-from scraper.explain.scaffold.rule_draft import Value
-from scraper.explain.scaffold.verify_rules import read
+from scraper.explain.scaffold.rule_draft import YamlValue
+from scraper.explain.scaffold.verify_rules import extract_with
 from tests.explain.scaffold.proposals import CARDS, address, proposed
 
-NEXT: dict[str, tuple[str, Value]] = {
+NEXT: dict[str, tuple[str, YamlValue]] = {
     "rel": ('<a rel="noopener next" href="?page=2">x</a>', {"rel": True}),
     "head": ('<link rel="NEXT" href="?page=2">', {"rel": True}),
     "class": ('<li class="next"><a href="?page=2">x</a></li>', ".next a"),
@@ -29,7 +29,7 @@ def test_pagination_becomes_next(case: str) -> None:
     markup, way = NEXT[case]
     proposal, page = proposed(f"<body>{CARDS}{markup}")
     assert proposal.drafts[0].get("next") == way
-    (asked,) = read(proposal.drafts, page).requests
+    (asked,) = extract_with(proposal.drafts, page).requests
     assert asked.url.href == "https://shop.example/list?page=2"
 
 
@@ -40,7 +40,7 @@ def test_a_way_that_a_crawl_would_not_go_is_not_written() -> None:
         assert proposal.drafts[0].get("next") is None
 
 
-STEPS: dict[str, tuple[str, str, Value | None]] = {
+STEPS: dict[str, tuple[str, str, YamlValue | None]] = {
     "items counted": ("/l", "?start=20 ?start=40", {"offset": "start", "step": 20}),
     "from the middle": ("/l?start=40", "?start=0 ?start=20 ?start=60", {"offset": "start", "step": 20}),
     "pages from zero": ("/l?page=0", "?page=1 ?page=2", {"page": "page"}),
@@ -65,9 +65,9 @@ def test_pages_counted_in_the_path_are_followed() -> None:
     proposal, page = proposed(
         f"<body>{CARDS}<a href='/list/page/2'>2</a><a href='/list/page/3'>3</a>", "https://a.b/list"
     )
-    assert [draft.what for draft in proposal.drafts] == ["each: div.card", "follow"]
-    assert proposal.gives == (8, 2)
-    asked = read(proposal.drafts, page).requests
+    assert [draft.title for draft in proposal.drafts] == ["each: div.card", "follow"]
+    assert proposal.yields == (8, 2)
+    asked = extract_with(proposal.drafts, page).requests
     assert [request.url.target for request in asked] == ["/list/page/2", "/list/page/3"]
 
 

@@ -6,17 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.extract.links.depth_guard import too_deep
-from scraper.extract.links.document import TOO_DEEP, Directives, Document, canonical, directives, parse, refresh_target
-from scraper.extract.links.link_header import MAX_TARGETS, HeaderLink, header_links
+from scraper.extract.links.depth_guard import is_too_deep
+from scraper.extract.links.document import (
+    TOO_DEEP_PROBLEM,
+    Document,
+    RobotsDirectives,
+    find_canonical,
+    parse_document,
+    refresh_target,
+    robots_directives,
+)
+from scraper.extract.links.link_header import MAX_HEADER_LINKS, HeaderLink, parse_link_headers
 from scraper.model import Headers, Url
-from scraper.urls.canonicalize import canonicalise
+from scraper.urls.canonicalize import canonicalize
 
 NONE = Headers()
 
 
 def url(text: str) -> Url:
-    found = canonicalise(text)
+    found = canonicalize(text)
     assert isinstance(found, Url)
     return found
 
@@ -25,7 +33,7 @@ PAGE = url("http://books.example/shop/list.html")
 
 
 def page(markup: str | bytes, content_type: str = "text/html; charset=utf-8") -> Document:
-    return parse(markup.encode() if isinstance(markup, str) else markup, content_type, PAGE)
+    return parse_document(markup.encode() if isinstance(markup, str) else markup, content_type, PAGE)
 
 
 def headers(**values: str) -> Headers:
@@ -44,7 +52,7 @@ def headers(**values: str) -> Headers:
 )
 def test_a_page_is_read_in_its_encoding(data: bytes, content_type: str | None, charset: str) -> None:
     """The text is right whatever the encoding, and a byte order mark is not part of it."""
-    document = parse(data, content_type, PAGE)
+    document = parse_document(data, content_type, PAGE)
     assert document.charset == charset
     assert document.tree.body is not None
     assert document.tree.body.text() == "größer"
@@ -104,15 +112,15 @@ def test_the_base(markup: str, base: str) -> None:
 )
 def test_directives(markup: str, header: str, expected: tuple[bool, bool]) -> None:
     """All that apply to us are united; what is said to other robots is not for us."""
-    found = directives(page(markup), headers(x_robots_tag=header))
-    assert found == Directives(*expected)
+    found = robots_directives(page(markup), headers(x_robots_tag=header))
+    assert found == RobotsDirectives(*expected)
 
 
 def test_directives_repeat_and_need_no_page() -> None:
     """Several headers add up, also for what is not HTML; our name can be another."""
     repeated = Headers([(b"X-Robots-Tag", b"noindex"), (b"x-robots-tag", b"mybot: nofollow")])
-    assert directives(None, repeated) == Directives(True, False)
-    assert directives(None, repeated, "MyBot") == Directives(True, True)
+    assert robots_directives(None, repeated) == RobotsDirectives(True, False)
+    assert robots_directives(None, repeated, "MyBot") == RobotsDirectives(True, True)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +140,7 @@ def test_directives_repeat_and_need_no_page() -> None:
 )
 def test_the_canonical_address(markup: str, link: str, expected: str | None) -> None:
     """It stands in the head or in the header, and counts only when the page does not contradict itself."""
-    assert canonical(page(markup), headers(link=link), PAGE) == expected
+    assert find_canonical(page(markup), headers(link=link), PAGE) == expected
 
 
 @pytest.mark.parametrize(
@@ -155,18 +163,18 @@ def test_the_canonical_address(markup: str, link: str, expected: str | None) -> 
 )
 def test_the_link_header(value: str, expected: list[tuple[str, set[str]]]) -> None:
     """RFC 8288, with tolerance for what is broken."""
-    assert header_links([value]) == [HeaderLink(target, frozenset(rels)) for target, rels in expected]
+    assert parse_link_headers([value]) == [HeaderLink(target, frozenset(rels)) for target, rels in expected]
 
 
 def test_the_link_header_is_bounded() -> None:
     """However many links are sent, so many are taken."""
-    assert len(header_links(["<a>; rel=next, " * 1000] * 3)) == MAX_TARGETS
+    assert len(parse_link_headers(["<a>; rel=next, " * 1000] * 3)) == MAX_HEADER_LINKS
 
 
 @pytest.mark.parametrize("value", ["<a>" + "; " * 50_000, '<a>;x="' + "\\" * 50_000, "<" * 50_000, "<a>;x=" * 20_000])
 def test_a_hostile_link_header_is_quick(value: str) -> None:
     """Reading is linear: these take milliseconds."""
-    assert len(header_links([value])) <= 1
+    assert len(parse_link_headers([value])) <= 1
 
 
 @pytest.mark.parametrize(
@@ -205,7 +213,7 @@ def test_meta_refresh(content: str, target: str | None) -> None:
 def test_a_page_that_would_take_seconds_is_not_parsed(markup: bytes) -> None:
     """Elements nested by the ten thousand are refused with a reason, however the nesting is hidden."""
     document = page(markup)
-    assert document.problem == TOO_DEEP
+    assert document.problem == TOO_DEEP_PROBLEM
     assert document.tree.css("div") == []
 
 
@@ -224,7 +232,7 @@ def test_a_page_that_would_take_seconds_is_not_parsed(markup: bytes) -> None:
 )
 def test_a_large_flat_page_is_parsed(markup: bytes) -> None:
     """Size alone is no reason to refuse."""
-    assert not too_deep(markup)
+    assert not is_too_deep(markup)
 
 
 @given(
@@ -232,8 +240,8 @@ def test_a_large_flat_page_is_parsed(markup: bytes) -> None:
 )
 def test_any_bytes_are_a_page(data: bytes, content_type: str) -> None:
     """Nothing raises, whatever the page and its headers are."""
-    document = parse(data, content_type, PAGE)
+    document = parse_document(data, content_type, PAGE)
     sent = Headers([(b"Link", data), (b"X-Robots-Tag", data)])
-    assert directives(document, sent)._fields == ("noindex", "nofollow")
-    found = canonical(document, sent, PAGE)
+    assert robots_directives(document, sent)._fields == ("noindex", "nofollow")
+    found = find_canonical(document, sent, PAGE)
     assert found is None or found.startswith("http")

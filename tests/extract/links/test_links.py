@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.errors import ExtractError
-from scraper.extract.links.document import Document, parse
-from scraper.extract.links.links import collect, file_source, files_from, links
+from scraper.extract.links.document import Document, parse_document
+from scraper.extract.links.links import collect_link_texts, collect_links, parse_file_selector, select_file_urls
 from scraper.model import Headers, Url
-from scraper.urls.canonicalize import KeyRules, canonicalise
+from scraper.urls.canonicalize import KeyRules, canonicalize
 
 
 def url(text: str) -> Url:
-    found = canonicalise(text)
+    found = canonicalize(text)
     assert isinstance(found, Url)
     return found
 
@@ -23,12 +23,14 @@ PAGE = url("http://e.example/dir/page.html")
 
 
 def page(markup: str | bytes, content_type: str = "text/html; charset=utf-8") -> Document:
-    return parse(markup.encode() if isinstance(markup, str) else markup, content_type, PAGE)
+    return parse_document(markup.encode() if isinstance(markup, str) else markup, content_type, PAGE)
 
 
 def found(markup: str, header: str | None = None) -> list[tuple[str, bool]]:
     sent = Headers([(b"link", header.encode())] if header else [])
-    return [(link.href.removeprefix("http://e.example"), nofollow) for link, nofollow in collect(page(markup), sent)]
+    return [
+        (link.href.removeprefix("http://e.example"), nofollow) for link, nofollow in collect_links(page(markup), sent)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -105,37 +107,37 @@ def test_links_in_headers_do_not_know_the_declared_base() -> None:
 def test_tracking_parameters_do_not_make_two_links() -> None:
     """URLs with one key are one link: the first, which keeps its parameters."""
     rules = KeyRules(strip_params=("utm_*",))
-    urls = collect(page("<a href=/x?utm_a=1><a href=/x><a href=/x?utm_b=2>"), rules=rules)
+    urls = collect_links(page("<a href=/x?utm_a=1><a href=/x><a href=/x?utm_b=2>"), rules=rules)
     assert [link.href for link, _ in urls] == ["http://e.example/x?utm_a=1"]
 
 
 def test_a_legacy_page_links_in_its_own_encoding() -> None:
     """The query of a link is encoded as the page is."""
     document = page("<a href='/ж?q=ж'>".encode("cp1251"), "text/html; charset=windows-1251")
-    assert [link.href for link, _ in collect(document)] == ["http://e.example/%D0%B6?q=%E6"]
+    assert [link.href for link, _ in collect_links(document)] == ["http://e.example/%D0%B6?q=%E6"]
 
 
 def test_links_are_bounded() -> None:
     """No more than the limit are taken from a page, and the first ones are."""
     document = page("".join(f"<a href={n}>" for n in range(100)) + "<meta http-equiv=refresh content='0;/x'>")
-    assert list(links(document, limit=10)) == [str(n) for n in range(10)]
-    assert len(collect(document, limit=10)) == 10
+    assert list(collect_link_texts(document, limit=10)) == [str(n) for n in range(10)]
+    assert len(collect_links(document, limit=10)) == 10
 
 
 def test_files_named_by_selectors() -> None:
     """`selector@attribute` names an attribute; without one it is src, else href. Each address once."""
     document = page("<img class=cover src=a><img src=b data-big=c><a href=d></a><img class=cover src=a>")
-    sources = [file_source(text) for text in ("img.cover@src", "img@data-big", "a")]
+    sources = [parse_file_selector(text) for text in ("img.cover@src", "img@data-big", "a")]
     assert sources == [("img.cover", "src"), ("img", "data-big"), ("a", "")]
-    assert files_from(document, sources) == ["a", "c", "d"]
-    assert files_from(document, sources, limit=1) == ["a"]
+    assert select_file_urls(document, sources) == ["a", "c", "d"]
+    assert select_file_urls(document, sources, limit=1) == ["a"]
 
 
 @pytest.mark.parametrize("text", ["img[@src", "", "@src", "a >@href", "p)", ":::@x"])
 def test_a_wrong_selector_is_an_error(text: str) -> None:
     """It is found before the crawl begins."""
     with pytest.raises(ExtractError, match="not a CSS selector"):
-        file_source(text)
+        parse_file_selector(text)
 
 
 @given(st.lists(st.text(max_size=20), max_size=8), st.text(max_size=40))
@@ -143,6 +145,6 @@ def test_any_links_are_collected(hrefs: list[str], header: str) -> None:
     """Nothing raises; keys are distinct, fragments gone, and every link is http."""
     markup = "".join('<a href="{}">'.format(href.replace('"', "")) for href in hrefs)
     sent = Headers([(b"link", header.encode("utf-8", "replace"))])
-    urls = [link for link, _ in collect(page(markup.encode("utf-8", "replace")), sent)]
+    urls = [link for link, _ in collect_links(page(markup.encode("utf-8", "replace")), sent)]
     assert len({link.key for link in urls}) == len(urls)
     assert all(link.href.startswith("http") and "#" not in link.href for link in urls)

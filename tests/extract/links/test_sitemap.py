@@ -10,18 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.extract.links.sitemap import SitemapReader, allowed, read
-from scraper.extract.links.sitemap_formats import Entry, SitemapLimits
-from scraper.extract.text.gunzip import MAX_MEMBERS
+from scraper.extract.links.sitemap import SitemapReader, may_list, read_sitemap
+from scraper.extract.links.sitemap_formats import SitemapEntry, SitemapLimits
+from scraper.extract.text.gunzip import MAX_GZIP_MEMBERS
 from scraper.model import Url
-from scraper.urls.canonicalize import canonicalise
+from scraper.urls.canonicalize import canonicalize
 
 SMALL = SitemapLimits(max_entries=3, max_bytes=2000, max_loc=60)
 
 
-def entries(data: bytes | Iterable[bytes], limits: SitemapLimits | None = None) -> tuple[list[Entry], str | None]:
+def entries(
+    data: bytes | Iterable[bytes], limits: SitemapLimits | None = None
+) -> tuple[list[SitemapEntry], str | None]:
     reader = SitemapReader(limits)
-    found = list(read([data] if isinstance(data, bytes) else data, reader))
+    found = list(read_sitemap([data] if isinstance(data, bytes) else data, reader))
     return found, reader.problem
 
 
@@ -53,22 +55,30 @@ TEXT = b"\xef\xbb\xbfhttp://e/a\r\n\n  https://e/b  \nHTTP://E/c"
     ("data", "expected"),
     [
         pytest.param(
-            URLSET, [Entry("http://e/a?x=1&y=2", "2024-05-01", "url"), Entry("http://e/b&c", None, "url")], id="urlset"
+            URLSET,
+            [SitemapEntry("http://e/a?x=1&y=2", "2024-05-01", "url"), SitemapEntry("http://e/b&c", None, "url")],
+            id="urlset",
         ),
         pytest.param(
             INDEX,
             [
-                Entry("http://e/1.xml.gz", "2024-05-01T10:00:00+00:00", "sitemap"),
-                Entry("http://e/2.xml", None, "sitemap"),
+                SitemapEntry("http://e/1.xml.gz", "2024-05-01T10:00:00+00:00", "sitemap"),
+                SitemapEntry("http://e/2.xml", None, "sitemap"),
             ],
             id="index",
         ),
         pytest.param(
-            RSS, [Entry("http://e/a", "Wed, 01 May 2024", "url"), Entry("http://e/b", None, "url")], id="RSS 2.0"
+            RSS,
+            [SitemapEntry("http://e/a", "Wed, 01 May 2024", "url"), SitemapEntry("http://e/b", None, "url")],
+            id="RSS 2.0",
         ),
-        pytest.param(RDF, [Entry("http://e/a", "2024-05-01", "url")], id="RSS 1.0"),
-        pytest.param(ATOM, [Entry("http://e/a", "2024-05-01", "url"), Entry("http://e/b", None, "url")], id="Atom"),
-        pytest.param(TEXT, [Entry(loc, None, "url") for loc in ("http://e/a", "https://e/b", "HTTP://E/c")], id="text"),
+        pytest.param(RDF, [SitemapEntry("http://e/a", "2024-05-01", "url")], id="RSS 1.0"),
+        pytest.param(
+            ATOM, [SitemapEntry("http://e/a", "2024-05-01", "url"), SitemapEntry("http://e/b", None, "url")], id="Atom"
+        ),
+        pytest.param(
+            TEXT, [SitemapEntry(loc, None, "url") for loc in ("http://e/a", "https://e/b", "HTTP://E/c")], id="text"
+        ),
         pytest.param(urlset(""), [], id="empty urlset"),
         pytest.param(b"", [], id="empty file"),
         pytest.param(b"\n \n", [], id="white space"),
@@ -76,7 +86,7 @@ TEXT = b"\xef\xbb\xbfhttp://e/a\r\n\n  https://e/b  \nHTTP://E/c"
 )
 @pytest.mark.parametrize("gzipped", [False, True], ids=["plain", "gzip"])
 @pytest.mark.parametrize("size", [1, 7, 100_000], ids=lambda size: f"chunks of {size}")
-def test_every_format_is_read(data: bytes, expected: list[Entry], gzipped: bool, size: int) -> None:
+def test_every_format_is_read(data: bytes, expected: list[SitemapEntry], gzipped: bool, size: int) -> None:
     """All formats give their entries, plain or gzipped, however the bytes are cut."""
     data = gzip.compress(data) if gzipped else data
     assert entries(data[at : at + size] for at in range(0, len(data), size)) == (expected, None)
@@ -195,9 +205,9 @@ def test_a_gzip_bomb_is_cheap() -> None:
 
 def test_gzip_members_are_bounded() -> None:
     """Many tiny members do not take quadratic time."""
-    found, problem = entries(gzip.compress(b"") * (MAX_MEMBERS + 1))
+    found, problem = entries(gzip.compress(b"") * (MAX_GZIP_MEMBERS + 1))
     assert found == []
-    assert problem == f"more than {MAX_MEMBERS} gzip members"
+    assert problem == f"more than {MAX_GZIP_MEMBERS} gzip members"
 
 
 def test_a_tag_without_end_is_given_up() -> None:
@@ -229,10 +239,10 @@ def test_deep_nesting_is_flat_for_us() -> None:
 )
 def test_who_a_sitemap_may_speak_for(loc: str, sitemap: str, from_robots: bool, expected: bool) -> None:
     """Its own host, at or below its directory, unless a robots.txt vouches for it."""
-    target, source = canonicalise(loc), canonicalise(sitemap)
+    target, source = canonicalize(loc), canonicalize(sitemap)
     assert isinstance(target, Url)
     assert isinstance(source, Url)
-    assert allowed(target, source, from_robots) is expected
+    assert may_list(target, source, from_robots) is expected
 
 
 XMLISH = st.lists(

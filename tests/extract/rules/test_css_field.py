@@ -13,10 +13,10 @@ from selectolax.lexbor import LexborHTMLParser
 from scraper.errors import ExtractError
 from scraper.extract.rules import css_field as fields
 from scraper.extract.rules import rule as rules
-from scraper.extract.rules.css_field import FieldSettings, View, visible_text
-from scraper.extract.rules.rule import Rule, RuleSettings
-from scraper.model import Item, Link, OutOfScope, Rejected, Url
-from scraper.urls.canonicalize import Base, KeyRules, canonicalise
+from scraper.extract.rules.css_field import FieldSettings, PageContext, visible_text
+from scraper.extract.rules.rule import ExtractionRule, RuleSettings
+from scraper.model import FieldError, Item, Link, OutOfScope, Url
+from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 
 PAGE = """<!DOCTYPE html><html><head><title> A  shop </title></head><body>
 <article class="product" data-rating="4"><h1>Amber <b>Lamp</b></h1>
@@ -30,21 +30,21 @@ PAGE = """<!DOCTYPE html><html><head><title> A  shop </title></head><body>
 
 
 def url_of(text: str) -> Url:
-    url = canonicalise(text)
+    url = canonicalize(text)
     assert isinstance(url, Url)
     return url
 
 
-def view_of(markup: str = PAGE, links: tuple[Link, ...] = ()) -> View:
+def view_of(markup: str = PAGE, links: tuple[Link, ...] = ()) -> PageContext:
     root = LexborHTMLParser(markup).root
     assert root is not None
-    return View(root, Base.of(url_of("http://shop.example/a/b/index.html")), KeyRules(("utm_*",)), links)
+    return PageContext(root, BaseUrl.of(url_of("http://shop.example/a/b/index.html")), KeyRules(("utm_*",)), links)
 
 
-def read(rule: RuleSettings, view: View | None = None) -> tuple[list[Item], list[Rejected]]:
+def read(rule: RuleSettings, view: PageContext | None = None) -> tuple[list[Item], list[FieldError]]:
     items: list[Item] = []
-    rejected: list[Rejected] = []
-    Rule(rule, 3).read(view or view_of(), items, rejected)
+    rejected: list[FieldError] = []
+    ExtractionRule(rule, 3).read(view or view_of(), items, rejected)
     return items, rejected
 
 
@@ -118,10 +118,10 @@ def test_each_makes_an_item_of_every_element() -> None:
 
 
 def test_a_value_that_does_not_parse_is_null_and_told() -> None:
-    """The item is kept without the value, and `Rejected` says which field of which rule, and why."""
+    """The item is kept without the value, and `FieldError` says which field of which rule, and why."""
     items, rejected = read(RuleSettings(each="article", fields=(FieldSettings("price", ".price_color", type="float"),)))
     assert [dict(item.fields) for item in items] == [{"price": 1234.5}, {"price": None}]
-    assert rejected == [Rejected("price", "no number in 'on request'", 3)]
+    assert rejected == [FieldError("price", "no number in 'on request'", 3)]
 
 
 def test_a_value_that_does_not_parse_falls_back_to_its_default() -> None:
@@ -149,7 +149,7 @@ def test_a_value_that_does_not_parse_falls_back_to_its_default() -> None:
 def test_without_a_required_field_there_is_no_item(settings: dict[str, Any], reason: str) -> None:
     """A required field that is missing or does not parse rejects the item, with a reason."""
     rule = RuleSettings(fields=(FieldSettings("title", "h1"), FieldSettings("it", required=True, **settings)))
-    assert read(rule) == ([], [Rejected("it", reason, 3, kept=False)])
+    assert read(rule) == ([], [FieldError("it", reason, 3, item_kept=False)])
 
 
 def test_bad_values_among_many_are_left_out_and_told_once() -> None:
@@ -157,7 +157,7 @@ def test_bad_values_among_many_are_left_out_and_told_once() -> None:
     rule = RuleSettings(fields=(FieldSettings("p", ".price_color", type="decimal", many=True, required=True),))
     items, rejected = read(rule)
     assert items[0].fields == {"p": [Decimal("1234.50")]}
-    assert rejected == [Rejected("p", "1 of 2 not read, the first: no number in 'on request'", 3)]
+    assert rejected == [FieldError("p", "1 of 2 not read, the first: no number in 'on request'", 3)]
 
 
 @pytest.mark.parametrize("href", ["javascript:void(0)", "mailto:a@b.example", "http://", "http://a b/"], ids=str)
@@ -238,22 +238,22 @@ def test_a_deep_page_is_read_without_recursion() -> None:
 def test_a_rule_that_cannot_work_is_told_at_once(settings: RuleSettings, where: str) -> None:
     """A bad selector, regex or type is an ExtractError that names its place."""
     with pytest.raises(ExtractError, match=where):
-        Rule(settings)
+        ExtractionRule(settings)
 
 
 def test_match_is_searched_in_the_url() -> None:
     """A rule without match is for every page."""
-    assert Rule(RuleSettings()).applies("http://a.example/")
-    assert Rule(RuleSettings(match=r"/item/\d+")).applies("http://a.example/item/7?x")
-    assert not Rule(RuleSettings(match=r"/item/\d+$")).applies("http://a.example/item/7?x")
+    assert ExtractionRule(RuleSettings()).matches("http://a.example/")
+    assert ExtractionRule(RuleSettings(match=r"/item/\d+")).matches("http://a.example/item/7?x")
+    assert not ExtractionRule(RuleSettings(match=r"/item/\d+$")).matches("http://a.example/item/7?x")
 
 
 def test_limits_hold_and_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Values, items, texts and what a regex reads are bounded, and none is cut silently."""
-    monkeypatch.setattr(fields, "MANY_VALUES", 2)
-    monkeypatch.setattr(rules, "EACH_ITEMS", 3)
-    monkeypatch.setattr(fields, "TEXT_CHARS", 50)
-    monkeypatch.setattr(fields, "REGEX_CHARS", 5)
+    monkeypatch.setattr(fields, "MAX_VALUES", 2)
+    monkeypatch.setattr(rules, "MAX_ITEMS", 3)
+    monkeypatch.setattr(fields, "MAX_VALUE_CHARS", 50)
+    monkeypatch.setattr(fields, "MAX_REGEX_CHARS", 5)
     view = view_of("<i>1</i>" * 4 + f"<p>{'x' * 51}</p><b>0123456</b>")
     items, rejected = read(RuleSettings(fields=(FieldSettings("f", "i", many=True),)), view)
     assert items[0].fields == {"f": ["1", "1"]}

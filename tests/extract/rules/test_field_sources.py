@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.errors import ExtractError, MissingExtra
+from scraper.errors import ExtractError, MissingExtraError
 from scraper.extract.page_extractor import ExtractSettings, PageExtractor
 from scraper.extract.rules import optional_libraries as optional
 from scraper.extract.rules import tables
 from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.rule import RuleSettings, media_of
-from scraper.model import Body, Harvest, Headers, Page, Request, Url
-from scraper.urls.canonicalize import canonicalise
+from scraper.extract.rules.rule import RuleSettings, formats_of
+from scraper.model import Body, Extraction, Headers, Request, Response, Url
+from scraper.urls.canonicalize import canonicalize
 from scraper.urls.scope import Scope, ScopeSettings
 
 ADDRESS = "http://shop.example/a/index.html"
@@ -50,18 +50,18 @@ PAGE = f"""<!DOCTYPE html><html><head><title>Shop</title>
 
 
 def url_of(text: str) -> Url:
-    url = canonicalise(text)
+    url = canonicalize(text)
     assert isinstance(url, Url)
     return url
 
 
-def page_of(text: str, kind: str = "text/html") -> Page:
+def page_of(text: str, kind: str = "text/html") -> Response:
     data = text.encode()
     headers = Headers([(b"content-type", kind.encode())])
-    return Page(Request(url_of(ADDRESS)), 200, headers, Body(len(data), len(data), "", data))
+    return Response(Request(url_of(ADDRESS)), 200, headers, Body(len(data), len(data), "", data))
 
 
-def harvest(*rules: RuleSettings, text: str = PAGE, kind: str = "text/html") -> Harvest:
+def harvest(*rules: RuleSettings, text: str = PAGE, kind: str = "text/html") -> Extraction:
     extractor = PageExtractor(ExtractSettings(Scope(ScopeSettings(), [url_of(ADDRESS)]), rules))
     return extractor.extract(page_of(text, kind))
 
@@ -69,7 +69,7 @@ def harvest(*rules: RuleSettings, text: str = PAGE, kind: str = "text/html") -> 
 def fields_of(*fields: FieldSettings, text: str = PAGE, kind: str = "text/html", **rule: Any) -> list[dict[str, Any]]:
     found = harvest(RuleSettings(fields=fields, **rule), text=text, kind=kind)
     assert found.problem is None
-    assert found.rejected == ()
+    assert found.field_errors == ()
     return [dict(item.fields) for item in found.items]
 
 
@@ -154,7 +154,7 @@ def test_what_json_holds_may_not_be_of_the_type() -> None:
     fields = (FieldSettings("a", json="items[0].{x: id}", type="int"), FieldSettings("b", json="sum(items[].name)"))
     found = harvest(RuleSettings(fields=fields), text=API, kind="application/json")
     assert [dict(item.fields) for item in found.items] == [{"a": None, "b": None}]
-    assert [bad.field for bad in found.rejected] == ["a", "b"]
+    assert [bad.field for bad in found.field_errors] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_rule_reads_one_kind_of_page() -> None:
     assert [item.rule for item in harvest(*rules, text="a tot", kind="text/plain").items] == [2]
     assert harvest(*rules, text="tot", kind="image/png").items == ()
     nested = FieldSettings("n", fields=(FieldSettings("a", json="b"),))
-    assert media_of(RuleSettings(fields=(nested,))) == {"json"}
+    assert formats_of(RuleSettings(fields=(nested,))) == {"json"}
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_json_inside_an_element_is_read() -> None:
     assert value_of(css="#state", json="page.stock", type="any") == 7
     assert value_of(css="#state", json="page.tags", type="any", many=True) == ["a", "b"]
     found = harvest(RuleSettings(fields=(FieldSettings("a", css="h1", json="x"),)))
-    assert found.rejected[0].reason == "the text is not JSON"
+    assert found.field_errors[0].reason == "the text is not JSON"
 
 
 def test_structured_objects_are_found_in_order() -> None:
@@ -287,7 +287,7 @@ def test_fields_inside_make_objects() -> None:
     assert [dict(item.fields) for item in found.items] == [
         {"title": "Amber Lamp", "reviews": [{"who": "Ann", "stars": 5}], "first": {"who": "Ann"}, "none": None}
     ]
-    assert [(bad.field, bad.reason) for bad in found.rejected] == [("reviews.stars", "nothing found for span")]
+    assert [(bad.field, bad.reason) for bad in found.field_errors] == [("reviews.stars", "nothing found for span")]
 
 
 def test_objects_of_json_pages_and_structured_data() -> None:
@@ -325,7 +325,7 @@ def test_a_missing_library_names_its_extra(
 ) -> None:
     """The rule cannot be compiled, and the message says what to install."""
     monkeypatch.setitem(__import__("sys").modules, module, None)
-    with pytest.raises(MissingExtra, match=f"fields.a.*{extra}"):
+    with pytest.raises(MissingExtraError, match=f"fields.a.*{extra}"):
         harvest(RuleSettings(fields=(FieldSettings("a", **field),)))
 
 
@@ -350,7 +350,7 @@ def test_an_unknown_function_of_xpath_is_told_of_the_page() -> None:
     pytest.importorskip("lxml")
     found = harvest(RuleSettings(fields=(FieldSettings("a", xpath="nonsense(//a)"),)))
     assert dict(found.items[0].fields) == {"a": None}
-    assert "xpath" in found.rejected[0].reason
+    assert "xpath" in found.field_errors[0].reason
 
 
 @settings(max_examples=60, deadline=None)
@@ -370,7 +370,7 @@ def test_any_markup_is_read_without_a_problem(markup: str) -> None:
 def test_expressions_that_fail_are_refusals() -> None:
     """A JMESPath function on the wrong kind gives the reason, not an exception."""
     pytest.importorskip("jmespath")
-    path = optional.JsonPath("length(@)", "a")
+    path = optional.JmesPath("length(@)", "a")
     assert path.read([1]) == 1
     assert "length" in str(path.read(5))
-    assert path.all(5) == []
+    assert path.read_list(5) == []

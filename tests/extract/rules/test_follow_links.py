@@ -14,9 +14,16 @@ from hypothesis import strategies as st
 from scraper.extract.page_extractor import ExtractSettings, PageExtractor
 from scraper.extract.rules import follow_links as following
 from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.follow_links import FollowSettings, NextSettings, joined, parameter, portable, with_parameter
+from scraper.extract.rules.follow_links import (
+    FollowSettings,
+    NextSettings,
+    merge_inherited,
+    query_param,
+    to_json_value,
+    with_query_param,
+)
 from scraper.extract.rules.rule import RuleSettings
-from scraper.model import Harvest, Headers, Request
+from scraper.model import Extraction, Headers, Request
 from scraper.urls.scope import Scope, ScopeSettings
 from tests.extract.rules.test_field_sources import ADDRESS, page_of, url_of
 
@@ -36,7 +43,7 @@ def harvest(
     request: Request | None = None,
     headers: tuple[tuple[bytes, bytes], ...] = (),
     **settings: Any,
-) -> Harvest:
+) -> Extraction:
     scope = Scope(ScopeSettings(max_depth=settings.pop("max_depth", None)), [url_of(ADDRESS)])
     extractor = PageExtractor(ExtractSettings(scope, rules, **settings))
     page = page_of(text, kind)
@@ -46,7 +53,7 @@ def harvest(
     return found
 
 
-def asked(found: Harvest) -> list[str]:
+def asked(found: Extraction) -> list[str]:
     return [request.url.target for request in found.requests]
 
 
@@ -56,7 +63,7 @@ def test_follow_goes_to_the_pages_of_each_item() -> None:
     found = harvest(RuleSettings(each="li", fields=(TITLE, PRICE), follow=(follow,)))
     (request,) = found.requests
     assert (request.url.target, request.depth, request.priority, request.label) == ("/d/1", 1, -3, "detail")
-    assert request.carried == {"title": "One", "price": "1.50"}
+    assert request.inherited_fields == {"title": "One", "price": "1.50"}
     assert request.parent == ADDRESS
     fates = {link.url.href: link.denied.reason for link in found.links if link.denied}
     assert fates["http://shop.example/d/2"] == "nofollow"
@@ -114,7 +121,7 @@ def test_addresses_come_from_json() -> None:
     follow = FollowSettings(json="url", label="x", carry=("id",))
     rule = RuleSettings(each_json="items", fields=(identity,), follow=(follow,), next=NextSettings(json="next"))
     found = harvest(rule, text=text, kind="application/json")
-    assert [(r.url.target, r.carried, r.label) for r in found.requests] == [
+    assert [(r.url.target, r.inherited_fields, r.label) for r in found.requests] == [
         ("/api/1", {"id": 1}, "x"),
         ("/api/2", {"id": 2}, "x"),
         ("/api?c=2", None, None),
@@ -125,7 +132,9 @@ def test_a_label_chooses_the_rules_and_carried_values_begin_the_items() -> None:
     """Labelled rules read labelled pages and no others; where both have a value the page's own counts."""
     detail = RuleSettings(label="detail", fields=(FieldSettings("title", css="h1"), FieldSettings("size", css=".none")))
     plain = RuleSettings(fields=(FieldSettings("other", css="h1"),))
-    request = Request(url_of(ADDRESS), 1, label="detail", carried={"title": "listed", "price": "1.50", "size": "L"})
+    request = Request(
+        url_of(ADDRESS), 1, label="detail", inherited_fields={"title": "listed", "price": "1.50", "size": "L"}
+    )
     found = harvest(detail, plain, text="<h1>Own</h1>", request=request)
     assert [dict(item.fields) for item in found.items] == [{"title": "Own", "size": "L", "price": "1.50"}]
     assert [dict(item.fields) for item in harvest(detail, plain, text="<h1>Own</h1>").items] == [{"other": "Own"}]
@@ -136,16 +145,16 @@ def test_items_that_only_serve_to_be_carried_are_not_kept() -> None:
     rule = RuleSettings(each="li", fields=(TITLE,), keep=False, follow=(FollowSettings(css="a.d", carry=("title",)),))
     found = harvest(rule)
     assert found.items == ()
-    assert [request.carried for request in found.requests] == [{"title": "One"}]
+    assert [request.inherited_fields for request in found.requests] == [{"title": "One"}]
 
 
 def test_too_much_to_carry_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The request is not made without the values it should have."""
-    monkeypatch.setattr(following, "CARRIED_CHARS", 10)
+    monkeypatch.setattr(following, "MAX_CARRY_CHARS", 10)
     rule = RuleSettings(each="li", fields=(TITLE,), follow=(FollowSettings(css="a.d", carry=("title",)),))
     found = harvest(rule)
     assert found.requests == ()
-    assert {bad.field for bad in found.rejected} == {"follow"}
+    assert {bad.field for bad in found.field_errors} == {"follow"}
 
 
 PLAIN = FieldSettings("t", css="li")
@@ -169,11 +178,11 @@ NONE = FieldSettings("t", css=".none", required=True)
 )
 def test_next_leads_through_a_list(settings: NextSettings, address: str, target: str | None) -> None:
     """The next page is as deep as this one, and keeps its label, priority and what it carries."""
-    request = Request(url_of(address), 3, priority=5, label="l", carried={"a": 1})
+    request = Request(url_of(address), 3, priority=5, label="l", inherited_fields={"a": 1})
     found = harvest(RuleSettings(label="l", fields=(PLAIN,), next=settings), request=request)
     assert asked(found) == ([target] if target else [])
     for after in found.requests:
-        assert (after.depth, after.priority, after.label, after.carried) == (3, 5, "l", {"a": 1})
+        assert (after.depth, after.priority, after.label, after.inherited_fields) == (3, 5, "l", {"a": 1})
 
 
 def test_counting_ends_with_the_items() -> None:
@@ -227,12 +236,12 @@ def test_depth_counts_for_what_rules_follow() -> None:
 def test_a_parameter_that_was_set_is_read_again(query: str, name: str, value: str) -> None:
     """Whatever else stands in the address, and however name and value must be written."""
     name, value = (text.encode("utf-8", "ignore").decode() for text in (name, value))
-    href = with_parameter(f"http://a.example/x?{query}", name or "n", value)
-    assert parameter(href, name or "n") == value
+    href = with_query_param(f"http://a.example/x?{query}", name or "n", value)
+    assert query_param(href, name or "n") == value
 
 
 def test_what_is_carried_is_json() -> None:
     """Exact numbers become text, as in the outputs."""
-    value = portable({"a": [Decimal("1.50"), {"b": (1, None)}]})
+    value = to_json_value({"a": [Decimal("1.50"), {"b": (1, None)}]})
     assert orjson.loads(orjson.dumps(value)) == {"a": ["1.50", {"b": [1, None]}]} == value
-    assert joined({"a": None, "b": 2}, {"a": 1, "b": 3, "c": 4}) == {"a": 1, "b": 2, "c": 4}
+    assert merge_inherited({"a": None, "b": 2}, {"a": 1, "b": 3, "c": 4}) == {"a": 1, "b": 2, "c": 4}

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scraper.errors import ExtractError
 from scraper.extract.rules.css_field import FieldSettings
 from scraper.extract.rules.follow_links import NextSettings
-from scraper.extract.rules.json_pointer import Pointer
+from scraper.extract.rules.json_pointer import JsonPointer
 from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.value_parsers import Refusal
-from scraper.model import MAX_CONTENT, Content, Harvest, Request
-from scraper.urls.post_identity import json_bytes, posted
+from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.model import MAX_CONTENT_BYTES, Content, Extraction, Request
+from scraper.urls.post_identity import json_bytes, with_post_key
 from tests.extract.rules.test_field_sources import ADDRESS, url_of
 from tests.extract.rules.test_follow_links import harvest
 
@@ -31,7 +31,7 @@ DOCUMENT = {"foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "m~n": 8, " ": 7, 
 )  # fmt: skip
 def test_a_pointer_names_a_value(pointer: str, value: Any) -> None:
     """The table of RFC 6901 section 5; what is not there is None."""
-    assert Pointer(pointer).read(DOCUMENT) == value
+    assert JsonPointer(pointer).read(DOCUMENT) == value
 
 
 @pytest.mark.parametrize(
@@ -51,41 +51,41 @@ def test_a_pointer_names_a_value(pointer: str, value: Any) -> None:
 def test_a_value_is_put_in_its_place(pointer: str, changed: Any) -> None:
     """Missing objects are made, elements of lists are not; what it was stays as it is."""
     document: dict[str, Any] = {"a": 1, "b": [1, {"c": 2}]}
-    found = Pointer(pointer).put(document, 9)
-    assert isinstance(found, Refusal) if changed is None else found == changed
+    found = JsonPointer(pointer).with_value(document, 9)
+    assert isinstance(found, ParseFailure) if changed is None else found == changed
     assert document == {"a": 1, "b": [1, {"c": 2}]}
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=5), min_size=1, max_size=4), st.integers())
 def test_what_was_put_in_is_read_again(steps: list[str], value: int) -> None:
     """Whatever the names hold."""
-    pointer = Pointer("".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps))
-    assert pointer.steps == steps
-    assert pointer.read(pointer.put({}, value)) == value
+    pointer = JsonPointer("".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps))
+    assert pointer.tokens == steps
+    assert pointer.read(pointer.with_value({}, value)) == value
 
 
 @pytest.mark.parametrize("text", ["", "page", "a.b", "/a~b", "/a~", "/x" * 40])
 def test_what_is_no_pointer_is_told(text: str) -> None:
     """And one that is too long."""
     with pytest.raises(ExtractError, match="JSON Pointer"):
-        Pointer(text)
+        JsonPointer(text)
 
 
 @given(st.binary(max_size=60), st.text(max_size=10))
 def test_any_content_is_changed_or_refused(data: bytes, value: str) -> None:
     """Nothing is raised, also for what is no JSON and for half of a surrogate pair."""
-    found = Pointer("/a").changed(Content(data, "t"), value)
-    assert isinstance(found, Refusal) or (json.loads(found.data)["a"], found.type) == (value, "t")
+    found = JsonPointer("/a").update_content(Content(data, "t"), value)
+    assert isinstance(found, ParseFailure) or (json.loads(found.data)["a"], found.type) == (value, "t")
 
 
 JSON = "application/json"
 ID = FieldSettings("id", json="id", required=True)
-PAGE, AFTER = Pointer("/page"), Pointer("/after")
+PAGE, AFTER = JsonPointer("/page"), JsonPointer("/after")
 
 
-def lead(settings: NextSettings, body: Any, answer: Any, address: str = ADDRESS) -> Harvest:
+def lead(settings: NextSettings, body: Any, answer: Any, address: str = ADDRESS) -> Extraction:
     content = Content(body if isinstance(body, bytes) else json_bytes(body), JSON)
-    request = Request(posted(url_of(address), content), 2, label="l", carried={"a": 1}, content=content)
+    request = Request(with_post_key(url_of(address), content), 2, label="l", inherited_fields={"a": 1}, content=content)
     rule = RuleSettings(label="l", each_json="items", fields=(ID,), next=settings)
     return harvest(rule, text=json.dumps(answer), kind=JSON, request=request)
 
@@ -101,7 +101,7 @@ SOME = {"items": [{"id": 1}], "next": "n2", "number": 7, "list": ["a", 1], "none
         (NextSettings(page=PAGE), {"q": 1}, {"q": 1, "page": 2}),
         (NextSettings(page=PAGE, first=0), {"page": "many"}, {"page": "1"}),
         (NextSettings(page=PAGE, last=1), {"page": 1}, None),
-        (NextSettings(page=Pointer("/v/p")), {"v": {"p": 4, "x": 1}}, {"v": {"p": 5, "x": 1}}),
+        (NextSettings(page=JsonPointer("/v/p")), {"v": {"p": 4, "x": 1}}, {"v": {"p": 5, "x": 1}}),
         (NextSettings(page=PAGE), {"page": True}, {"page": 2}),
         (NextSettings(offset=PAGE, step=20, first=0), {}, {"page": 20}),
         (NextSettings(cursor="next", param=AFTER), {"after": None}, {"after": "n2"}),
@@ -121,8 +121,8 @@ def test_the_next_page_is_posted(settings: NextSettings, body: Any, after: Any) 
         [] if after is None else [after]
     )
     for request in found.requests:
-        assert (request.url.href, request.depth, request.label, request.carried) == (ADDRESS, 2, "l", {"a": 1})
-        assert request.url == posted(request.url, request.content)
+        assert (request.url.href, request.depth, request.label, request.inherited_fields) == (ADDRESS, 2, "l", {"a": 1})
+        assert request.url == with_post_key(request.url, request.content)
         assert request.content is not None
         assert request.content.type == JSON
 
@@ -147,7 +147,7 @@ def test_counting_ends_with_the_items() -> None:
         (NextSettings(page=PAGE), b"q=1", "not JSON"),
         (NextSettings(page=PAGE), [1], "no place /page"),
         (NextSettings(cursor="next", param=AFTER), b'{"a":1e999}', "cannot be written"),
-        (NextSettings(cursor="next", param=AFTER), {"q": "x" * (MAX_CONTENT - 10)}, "longer than"),
+        (NextSettings(cursor="next", param=AFTER), {"q": "x" * (MAX_CONTENT_BYTES - 10)}, "longer than"),
     ],
     ids=["no JSON", "no place", "no number", "too long"],
 )
@@ -157,8 +157,8 @@ def test_what_cannot_be_posted_is_told(settings: NextSettings, body: Any, says: 
     found = lead(settings, body, SOME)
     assert found.requests == ()
     assert len(found.items) == 1
-    (lost,) = found.rejected
-    assert (lost.field, lost.kept) == ("next", True)
+    (lost,) = found.field_errors
+    assert (lost.field, lost.item_kept) == ("next", True)
     assert says in lost.reason
 
 
@@ -169,4 +169,4 @@ def test_a_get_has_no_body_to_change() -> None:
         rule = RuleSettings(each_json="items", fields=(ID,), next=settings)
         found = harvest(rule, text=json.dumps(SOME), kind=JSON)
         assert found.requests == ()
-        assert "asked for by GET" in found.rejected[0].reason
+        assert "asked for by GET" in found.field_errors[0].reason

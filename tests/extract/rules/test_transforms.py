@@ -13,8 +13,8 @@ from scraper.extract.rules import transforms
 from scraper.extract.rules.conditions import ConditionSettings
 from scraper.extract.rules.css_field import FieldSettings
 from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.transforms import transformed
-from scraper.extract.rules.value_parsers import Refusal
+from scraper.extract.rules.transforms import apply_transforms
+from scraper.extract.rules.value_parsers import ParseFailure
 from tests.extract.rules.test_css_field import view_of
 from tests.extract.rules.test_field_sources import fields_of, harvest, value_of
 
@@ -45,7 +45,7 @@ from tests.extract.rules.test_field_sources import fields_of, harvest, value_of
 )
 def test_a_step_changes_texts(steps: list[tuple[str, Any]], before: Any, after: Any) -> None:
     """One text or each of a list; what is no text passes."""
-    assert transformed(before, steps, view_of()) == after
+    assert apply_transforms(before, steps, view_of()) == after
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_a_step_changes_texts(steps: list[tuple[str, Any]], before: Any, after: 
 )
 def test_a_step_may_refuse(steps: list[tuple[str, Any]], before: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A text that cannot be read or would grow without end is refused with the reason, before it has grown."""
-    monkeypatch.setattr(transforms, "TEXT_CHARS", 5_000)
-    assert isinstance(transformed(before, steps, view_of()), Refusal)
+    monkeypatch.setattr(transforms, "MAX_VALUE_CHARS", 5_000)
+    assert isinstance(apply_transforms(before, steps, view_of()), ParseFailure)
 
 
 @settings(max_examples=100, deadline=None)
@@ -78,7 +78,7 @@ def test_a_step_may_refuse(steps: list[tuple[str, Any]], before: Any, monkeypatc
 )  # fmt: skip
 def test_any_steps_take_any_value(steps: list[tuple[str, Any]], value: Any) -> None:
     """No order of steps raises."""
-    transformed(value, steps, view_of())
+    apply_transforms(value, steps, view_of())
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_a_step_that_refuses_is_told() -> None:
     """The item is kept without the value, as for a type."""
     found = harvest(RuleSettings(fields=(FieldSettings("d", "h1", transform=(("parse_date", None),)),)))
     assert dict(found.items[0].fields) == {"d": None}
-    assert "not a date" in found.rejected[0].reason
-    assert found.rejected[0].kept
+    assert "not a date" in found.field_errors[0].reason
+    assert found.field_errors[0].item_kept
 
 
 REVIEW = (FieldSettings("who", css="b"), FieldSettings("stars", css="span", type="int"))
@@ -152,4 +152,4 @@ def test_an_item_that_is_not_wanted_is_not_told_of() -> None:
     fields = (FieldSettings("who", css="b"), FieldSettings("n", css="b", type="int"))
     found = harvest(RuleSettings(each="li.r", fields=fields, when=(ConditionSettings(field="n"),)))
     assert found.items == ()
-    assert found.rejected == ()
+    assert found.field_errors == ()

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.extract.rules.value_parsers import (
-    DATE_CHARS,
-    NUMBER_CHARS,
-    Refusal,
+    MAX_DATE_CHARS,
+    MAX_NUMBER_CHARS,
+    ParseFailure,
     parse_bool,
     parse_date,
     parse_decimal,
@@ -78,14 +78,14 @@ def test_a_number_is_read_as_people_write_it(text: str, value: str) -> None:
         ("12,34.567", "not a number"),
         ("1234 567", "not a number"),
         ("9" * 41, "not a number"),
-        ("9" * (NUMBER_CHARS + 1), "too long"),
+        ("9" * (MAX_NUMBER_CHARS + 1), "too long"),
         ("1e9999", "more than one number"),
     ],
 )
 def test_what_is_no_single_number_is_refused(text: str, why: str) -> None:
     """Ranges, versions, wrong groups and endless digits are refused with a reason, never guessed."""
     number = parse_decimal(text)
-    assert isinstance(number, Refusal)
+    assert isinstance(number, ParseFailure)
     assert why in number
 
 
@@ -101,16 +101,16 @@ def test_an_int_takes_one_mark_before_three_digits_as_grouping(text: str, value:
 @pytest.mark.parametrize("text", ["12.50", "9223372036854775808", "1e99"])
 def test_an_int_refuses_what_it_cannot_hold(text: str) -> None:
     """A fraction is not rounded, and what databases cannot store is no int."""
-    assert isinstance(parse_int(text), Refusal)
+    assert isinstance(parse_int(text), ParseFailure)
 
 
 @given(st.text(max_size=300))
 def test_no_text_makes_a_number_parser_raise(text: str) -> None:
     """Whatever stands on the page, the answer is a finite number or a refusal."""
     number = parse_decimal(text)
-    assert isinstance(number, Refusal) or number.is_finite()
-    assert isinstance(parse_int(text), int | Refusal)
-    assert isinstance(parse_float(text), float | Refusal)
+    assert isinstance(number, ParseFailure) or number.is_finite()
+    assert isinstance(parse_int(text), int | ParseFailure)
+    assert isinstance(parse_float(text), float | ParseFailure)
 
 
 @given(st.decimals(min_value=0, max_value=10**12, places=2))
@@ -163,7 +163,7 @@ def test_a_bool_is_true_unless_the_text_says_no(text: str, value: bool) -> None:
 def test_a_date_is_read_in_its_common_forms(text: str, value: str) -> None:
     """ISO 8601, RFC 2822 and written forms become ISO 8601."""
     assert parse_date(text) == value
-    assert not isinstance(parse_date(text), Refusal)
+    assert not isinstance(parse_date(text), ParseFailure)
 
 
 @pytest.mark.parametrize(
@@ -183,13 +183,13 @@ def test_a_date_is_read_in_its_common_forms(text: str, value: str) -> None:
         ("12/03/24", "not a date"),
         ("yesterday", "not a date"),
         ("", "not a date"),
-        ("1" * (DATE_CHARS + 1), "too long"),
+        ("1" * (MAX_DATE_CHARS + 1), "too long"),
     ],
 )
 def test_what_is_no_date_or_two_is_refused(text: str, why: str) -> None:
     """An ambiguous, impossible or unknown date is refused with a reason."""
     value = parse_date(text)
-    assert isinstance(value, Refusal)
+    assert isinstance(value, ParseFailure)
     assert why in value
 
 
@@ -197,7 +197,7 @@ def test_what_is_no_date_or_two_is_refused(text: str, why: str) -> None:
 def test_no_text_makes_the_date_parser_raise(text: str) -> None:
     """Whatever stands on the page, the answer is a date in ISO 8601 or a refusal."""
     value = parse_date(text)
-    assert isinstance(value, Refusal) or date.fromisoformat(value[:10])
+    assert isinstance(value, ParseFailure) or date.fromisoformat(value[:10])
 
 
 @given(st.dates())

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from scraper.extract.page_extractor import ExtractSettings, PageExtractor
-from scraper.extract.rules.css_field import FieldSettings, ReadEnough, View
+from scraper.extract.rules.css_field import FieldSettings, PageContext, ReadBudgetExceeded
 from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.value_parsers import Refusal
-from scraper.extract.rules.xpath_select import MARK, XPathPlaces
-from scraper.model import Body, Harvest, Headers, Page, Request, Url
-from scraper.urls.canonicalize import Base, canonicalise
+from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.xpath_select import NUMBER_ATTRIBUTE, XPathSelector
+from scraper.model import Body, Extraction, Headers, Request, Response, Url
+from scraper.urls.canonicalize import BaseUrl, canonicalize
 from scraper.urls.scope import Scope, ScopeSettings
 
 pytest.importorskip("lxml")
@@ -29,28 +29,28 @@ PAGE = """<!doctype html><html><body><h1>Shop</h1>
 
 
 def url_of(text: str) -> Url:
-    url = canonicalise(text)
+    url = canonicalize(text)
     assert isinstance(url, Url)
     return url
 
 
-BASE = Base.of(url_of("http://shop.example/"))
+BASE = BaseUrl.of(url_of("http://shop.example/"))
 
 
-def read(rule: RuleSettings, text: str = PAGE) -> Harvest:
+def read(rule: RuleSettings, text: str = PAGE) -> Extraction:
     data = text.encode()
     url = url_of("http://shop.example/")
     headers = Headers([(b"content-type", b"text/html; charset=utf-8")])
-    page = Page(Request(url), 200, headers, Body(len(data), len(data), "", data))
+    page = Response(Request(url), 200, headers, Body(len(data), len(data), "", data))
     return PageExtractor(ExtractSettings(Scope(ScopeSettings(), [url]), (rule,))).extract(page)
 
 
-def found(path: str, markup: str = PAGE) -> list[Any] | Refusal:
+def found(path: str, markup: str = PAGE) -> list[Any] | ParseFailure:
     tree = LexborHTMLParser(markup)
     before = tree.html
-    nodes = XPathPlaces(path, "each").find(tree.root, View(tree.root, BASE))
-    assert MARK in markup or tree.html == before, "the page is left as it was"
-    return nodes if isinstance(nodes, Refusal) else [node.text(deep=True, strip=True) for node in nodes]
+    nodes = XPathSelector(path, "each").find(tree.root, PageContext(tree.root, BASE))
+    assert NUMBER_ATTRIBUTE in markup or tree.html == before, "the page is left as it was"
+    return nodes if isinstance(nodes, ParseFailure) else [node.text(deep=True, strip=True) for node in nodes]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_xpath_finds_are_elements_of_the_page(path: str, texts: list[str]) 
 def test_what_is_no_element_is_refused(path: str) -> None:
     """Texts and numbers are no places to look in."""
     refusal = found(path)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, ParseFailure)
     assert path in str(refusal)
 
 
@@ -110,19 +110,19 @@ def test_a_rule_whose_expression_gives_texts_is_told() -> None:
     """No items, and a reason among the rejected."""
     harvest = read(RuleSettings(each_xpath="//a/@href", fields=(FieldSettings("t", css="a"),)))
     assert harvest.items == ()
-    (rejected,) = harvest.rejected
-    assert (rejected.field, rejected.kept) == ("each", False)
+    (rejected,) = harvest.field_errors
+    assert (rejected.field, rejected.item_kept) == ("each", False)
     assert "not elements" in rejected.reason
 
 
 def test_reading_is_bounded() -> None:
     """The markup that is written for the expression counts as read."""
     tree = LexborHTMLParser("<p>" * 200)
-    view = View(tree.root, BASE)
-    view.spend(10_000_000)
-    with pytest.raises(ReadEnough):
-        XPathPlaces("//p", "each").find(tree.root, view)
-    assert MARK not in (tree.html or "")
+    view = PageContext(tree.root, BASE)
+    view.charge(10_000_000)
+    with pytest.raises(ReadBudgetExceeded):
+        XPathSelector("//p", "each").find(tree.root, view)
+    assert NUMBER_ATTRIBUTE not in (tree.html or "")
 
 
 TAGS = st.sampled_from(
@@ -136,8 +136,8 @@ def test_any_page_gives_the_elements_that_css_gives(pieces: list[tuple[str, bool
     markup = "".join(f"<{'/' if closing else ''}{tag}>{text}" for tag, closing, text in pieces)
     tree = LexborHTMLParser(markup)
     everything = [node.mem_id for node in tree.root.css("*")] if tree.root is not None else []
-    nodes = XPathPlaces("//b | //td | //p", "each").find(tree.root, View(tree.root, BASE))
-    assert not isinstance(nodes, Refusal)
+    nodes = XPathSelector("//b | //td | //p", "each").find(tree.root, PageContext(tree.root, BASE))
+    assert not isinstance(nodes, ParseFailure)
     assert {node.tag for node in nodes} <= {"b", "td", "p"}
     order = [everything.index(node.mem_id) for node in nodes]
     assert order == sorted(set(order))

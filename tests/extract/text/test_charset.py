@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.extract.text.charset import PRESCAN, declared_in, decode, sniff, text_of
-from scraper.extract.text.encodings import codec_of, name_of_codec, named
+from scraper.extract.text.charset import PRESCAN_BYTES, declared_encoding, decode_as, sniff_and_decode, sniff_encoding
+from scraper.extract.text.encodings import encoding_for_codec, encoding_for_label, python_codec
 
 HTML = "text/html"
 
@@ -35,7 +35,7 @@ HTML = "text/html"
 )
 def test_the_order_of_evidence(data: bytes, content_type: str | None, name: str) -> None:
     """Byte order mark, header, declaration, then the bytes themselves."""
-    assert sniff(data, content_type) == name
+    assert sniff_encoding(data, content_type) == name
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ def test_the_order_of_evidence(data: bytes, content_type: str | None, name: str)
 )
 def test_the_prescan(head: bytes, name: str | None) -> None:
     """A declaration is read as the HTML standard's prescan reads it, neither in comments nor in attributes."""
-    assert declared_in(head) == name
+    assert declared_encoding(head) == name
 
 
 def test_a_late_declaration_does_not_count() -> None:
     """Only the first 1024 bytes are looked at."""
-    assert sniff(b" " * (PRESCAN - 30) + b"<meta charset=koi8-r>", None) == "koi8-r"
-    assert sniff(b" " * PRESCAN + b"<meta charset=koi8-r>", None) == "utf-8"
+    assert sniff_encoding(b" " * (PRESCAN_BYTES - 30) + b"<meta charset=koi8-r>", None) == "koi8-r"
+    assert sniff_encoding(b" " * PRESCAN_BYTES + b"<meta charset=koi8-r>", None) == "utf-8"
 
 
 RUSSIAN = "Привет, мир! Это обычный русский текст о погоде и новостях. "
@@ -100,14 +100,14 @@ JAPANESE = "これは日本語のテキストです。今日は天気がいい�
 def test_undeclared_text_is_detected(text: str, codec: str, name: str) -> None:
     """What is not UTF-8 and declares nothing is told by a sample, wherever on the page its letters begin."""
     data = b"<p>plain ASCII</p>" * 1000 + (text * 40).encode(codec)
-    found, used = decode(data, HTML)
+    found, used = sniff_and_decode(data, HTML)
     assert used == name
     assert text in found
 
 
 def test_what_cannot_be_told_is_windows_1252() -> None:
     """The web's own fallback."""
-    assert sniff(b"caf\xe9", None) == "windows-1252"
+    assert sniff_encoding(b"caf\xe9", None) == "windows-1252"
 
 
 @pytest.mark.parametrize(
@@ -132,18 +132,18 @@ def test_what_cannot_be_told_is_windows_1252() -> None:
 )
 def test_labels(label: str, name: str | None) -> None:
     """Labels mean what the WHATWG Encoding standard says, and Python's other codecs cannot be reached."""
-    assert named(label) == name
+    assert encoding_for_label(label) == name
 
 
 def test_every_encoding_can_be_read() -> None:
     """Each name has a codec for text, and detection can name what it finds."""
     for label in ("utf-8", "866", "mac", "koi8-ru", "gbk", "gb18030", "big5", "ucs-2", "l6", "iso-8859-16", "visual"):
-        name = named(label)
+        name = encoding_for_label(label)
         assert name is not None
-        assert codecs.lookup(codec_of(name)).encode("a")[0]
-        assert text_of(b"a\0" if name == "utf-16le" else b"a", name) == "a"
-    assert name_of_codec("cp949") == "euc-kr"
-    assert name_of_codec("utf-7") is None
+        assert codecs.lookup(python_codec(name)).encode("a")[0]
+        assert decode_as(b"a\0" if name == "utf-16le" else b"a", name) == "a"
+    assert encoding_for_codec("cp949") == "euc-kr"
+    assert encoding_for_codec("utf-7") is None
 
 
 @given(
@@ -152,12 +152,12 @@ def test_every_encoding_can_be_read() -> None:
 )
 def test_any_bytes_have_a_text(data: bytes, content_type: str | None) -> None:
     """Nothing raises, and the name is one that can be read again."""
-    text, name = decode(data, content_type)
-    assert text == text_of(data, name)
+    text, name = sniff_and_decode(data, content_type)
+    assert text == decode_as(data, name)
     assert len(text) <= len(data)
 
 
 def test_a_long_head_of_open_quotes_is_quick() -> None:
     """The prescan is bounded, whatever is in it; the detection looks at a sample only."""
-    assert sniff(b"<meta charset \"'" * 100_000, None) == "utf-8"
-    assert sniff(b"\xe9" * 1_000_000, None)
+    assert sniff_encoding(b"<meta charset \"'" * 100_000, None) == "utf-8"
+    assert sniff_encoding(b"\xe9" * 1_000_000, None)

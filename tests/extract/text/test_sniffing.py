@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scraper.extract.page_extractor import SNIFFED, is_html
-from scraper.model import Body, Headers, Page
+from scraper.extract.page_extractor import SNIFF_BYTES, is_html
+from scraper.model import Body, Headers, Response
 from scraper.testing.fakes import make_request
 
 TAGS = ["!DOCTYPE HTML", "HTML", "HEAD", "SCRIPT", "IFRAME", "H1", "DIV", "FONT", "TABLE", "A", "STYLE", "TITLE", "B"]
@@ -13,7 +13,9 @@ TAGS += ["BODY", "BR", "P"]
 
 
 def read_as_html(body: bytes, content_type: str | None = None) -> bool:
-    return is_html(content_type, Page(make_request("http://a.example/"), 200, Headers(), Body(len(body), 0, "", body)))
+    return is_html(
+        content_type, Response(make_request("http://a.example/"), 200, Headers(), Body(len(body), 0, "", body))
+    )
 
 
 @pytest.mark.parametrize("end", [b" ", b">"], ids=["space", "angle"])
@@ -44,8 +46,8 @@ def test_the_tags_of_the_table_are_html(tag: str, end: bytes) -> None:
         (b"\x89PNG\r\n\x1a\n", False),
         (b"PK\x03\x04<html>", False),
         (b"\0<html>", False),
-        (b" " * (SNIFFED - 6) + b"<html>", True),
-        (b" " * (SNIFFED - 5) + b"<html>", False),
+        (b" " * (SNIFF_BYTES - 6) + b"<html>", True),
+        (b" " * (SNIFF_BYTES - 5) + b"<html>", False),
         (b" " * 1_000_000 + b"<html>", False),
     ],
 )

@@ -17,10 +17,18 @@ from scraper.errors import FrontierError
 from scraper.frontier.interface import NEVER, Drained, Granted, Wait
 from scraper.frontier.sqlite import statements as store
 from scraper.frontier.sqlite.frontier import SqliteFrontier
-from scraper.frontier.sqlite.schema import VERSION
+from scraper.frontier.sqlite.schema import FORMAT_VERSION
 from scraper.frontier.sqlite.settings import SqliteSettings
 from scraper.model import Done, Release, Retry, Skip, Verdict
-from scraper.testing.frontier_contract import NOW, drain_host, hrefs, leases, make_request, make_url, settled
+from scraper.testing.frontier_contract import (
+    NOW,
+    drain_host,
+    make_request,
+    make_settlement,
+    make_url,
+    take_hrefs,
+    take_leases,
+)
 from tests.frontier.test_contract import TINY
 
 
@@ -42,26 +50,26 @@ async def test_a_kill_loses_nothing_that_was_settled(tmp_path: Path) -> None:
     path = tmp_path / "db"
     async with await SqliteFrontier.open(path) as frontier:
         await frontier.add(many(5))
-        (first,) = await leases(frontier)
+        (first,) = await take_leases(frontier)
         frontier.park("a.example", NOW)
         skip = Skip(make_url("https://x.example/"), None, "scope", "r")
         found = (make_request("https://b.example/"), make_request("https://a.example/1"))
-        done = settled(first, discovered=found, skipped=(skip,), items=1)
+        done = make_settlement(first, discovered=found, skipped=(skip,), items=1)
         await frontier.settle([done], {"pages": "7"}, {"a.example": {"gate": "g"}})
-        (second,) = await leases(frontier, 1)
+        (second,) = await take_leases(frontier, 1)
         frontier.park("a.example", NOW)
-        await frontier.settle([settled(second, Retry(NOW + 5, second.request), "")])
-        await leases(frontier)
+        await frontier.settle([make_settlement(second, Retry(NOW + 5, second.request), "")])
+        await take_leases(frontier)
         before = await frontier.counts()
         copy = copy_as_after_a_kill(path, tmp_path / "killed")
     async with await SqliteFrontier.open(copy) as frontier:
         after = await frontier.counts()
         assert (before.waiting + before.leased, before.leased > 0) == (after.waiting, True)
         assert (after.delayed, after.known, after.outcomes, after.items) == (1, 6, {"ok": 1}, 1)
-        assert (after.marks, await frontier.notes("a.example")) == ({"pages": "7"}, {"gate": "g"})
+        assert (after.checkpoints, await frontier.host_state("a.example")) == ({"pages": "7"}, {"gate": "g"})
         assert [skip async for skip in frontier.skips()] == [skip]
         assert await frontier.add([*many(5), *found]) == 0
-        assert sorted(await hrefs(frontier)) == ["https://a.example/2", "https://b.example/"]
+        assert sorted(await take_hrefs(frontier)) == ["https://a.example/2", "https://b.example/"]
 
 
 @pytest.mark.parametrize("merge_keys", [1, 7, 1000])
@@ -69,7 +77,7 @@ async def test_keys_stay_known_whether_merged_or_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, merge_keys: int
 ) -> None:
     """A kill finds keys in `fresh` or in `seen`; the next process knows all of them, with small caches too."""
-    monkeypatch.setattr(store, "MERGE_KEYS", merge_keys)
+    monkeypatch.setattr(store, "MERGE_AFTER_KEYS", merge_keys)
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         for at in range(0, 40, 5):
             await frontier.add(many(40)[at : at + 5])
@@ -91,11 +99,11 @@ async def test_a_cancelled_settle_is_committed_all_the_same(tmp_path: Path) -> N
     """Who no longer waits changes nothing: the lease ends, and what was found is queued once."""
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         await frontier.add(many(1))
-        (lease,) = await leases(frontier)
+        (lease,) = await take_leases(frontier)
         frontier.park("a.example", NOW)
-        task = asyncio.create_task(frontier.settle([settled(lease, discovered=tuple(many(3)))]))
+        task = asyncio.create_task(frontier.settle([make_settlement(lease, discovered=tuple(many(3)))]))
         waiting = asyncio.create_task(frontier.counts())
-        while not frontier._windows._settling:
+        while not frontier._buffers._settling:
             await asyncio.wait([waiting], timeout=0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -103,7 +111,7 @@ async def test_a_cancelled_settle_is_committed_all_the_same(tmp_path: Path) -> N
         await waiting
         counts = await frontier.counts()
         assert (counts.outcomes, counts.waiting, counts.leased) == ({"ok": 1}, 2, 0)
-        assert await hrefs(frontier) == ["https://a.example/1"]
+        assert await take_hrefs(frontier) == ["https://a.example/1"]
 
 
 async def test_a_cancelled_lease_takes_nothing_with_it(tmp_path: Path) -> None:
@@ -117,7 +125,7 @@ async def test_a_cancelled_lease_takes_nothing_with_it(tmp_path: Path) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await hrefs(frontier) == ["https://a.example/0"]
+        assert await take_hrefs(frontier) == ["https://a.example/0"]
 
 
 @pytest.mark.parametrize("settings", [SqliteSettings(), TINY], ids=["default", "tiny"])
@@ -129,7 +137,7 @@ async def test_many_at_work_at_once_ask_every_url_once(tmp_path: Path, settings:
     async def work(frontier: SqliteFrontier) -> None:
         while not isinstance(answer := await frontier.lease(rng.randint(1, 4), clock[0]), Drained):
             clock[0] += 1
-            await frontier.notes("h0.example")  # lets the others run
+            await frontier.host_state("h0.example")  # lets the others run
             settlements = []
             for lease in answer.leases if isinstance(answer, Granted) else ():
                 href, host = lease.request.url.href, lease.request.url.host
@@ -139,12 +147,14 @@ async def test_many_at_work_at_once_ask_every_url_once(tmp_path: Path, settings:
                 again = Retry(clock[0] + rng.randrange(4), lease.request)
                 verdicts: list[Verdict] = [Done(), Done(), Release(), again]
                 verdict = rng.choice(verdicts)
-                settlements.append(settled(lease, verdict, "ok" if verdict == Done() else "", discovered=tuple(found)))
+                settlements.append(
+                    make_settlement(lease, verdict, "ok" if verdict == Done() else "", discovered=tuple(found))
+                )
                 frontier.park(host, clock[0] + rng.choice([0, 0, 2, 100]))
             for settlement in settlements:
                 href = settlement.lease.request.url.href
                 at_work.discard(href)
-                done[href] += settlement.outcome == "ok"
+                done[href] += settlement.outcome_code == "ok"
             await frontier.settle(settlements)
 
     async with await SqliteFrontier.open(tmp_path / "db", settings) as frontier:
@@ -164,50 +174,50 @@ async def test_lease_and_park_do_no_io_while_windows_are_filled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Leases cost no I/O: rows are ordered before the window is empty."""
-    async with await SqliteFrontier.open(tmp_path / "db", SqliteSettings(host_rows=40)) as frontier:
+    async with await SqliteFrontier.open(tmp_path / "db", SqliteSettings(max_host_rows=40)) as frontier:
         await frontier.add(many(300))
         waits = 0
-        fill = frontier._windows.fill
+        fill = frontier._buffers.refill
 
         async def counted(missing: Any) -> None:
             nonlocal waits
             waits += 1
             await fill(missing)
 
-        monkeypatch.setattr(frontier._windows, "fill", counted)
+        monkeypatch.setattr(frontier._buffers, "refill", counted)
         for n in range(300):
-            assert await hrefs(frontier, 1) == [f"https://a.example/{n}"]
+            assert await take_hrefs(frontier, 1) == [f"https://a.example/{n}"]
             frontier.park("a.example", NOW)
             if n % 8 == 0:  # what a crawl does all the time, and when the loop learns of new rows
-                await frontier.notes("a.example")
+                await frontier.host_state("a.example")
         assert waits == 0
 
 
 async def test_what_is_leased_is_not_read_again(tmp_path: Path) -> None:
     """Better requests push leased rows behind the window's edge; a fill that meets them there leaves them out."""
-    async with await SqliteFrontier.open(tmp_path / "db", SqliteSettings(host_rows=1)) as frontier:
+    async with await SqliteFrontier.open(tmp_path / "db", SqliteSettings(max_host_rows=1)) as frontier:
         await frontier.add([make_request(f"https://a.example/{n}", 1) for n in range(4)])
         kept = []
         for _ in range(2):
-            kept += await leases(frontier)
+            kept += await take_leases(frontier)
             frontier.park("a.example", NOW)
         await frontier.add([make_request("https://a.example/better"), make_request("https://a.example/good")])
         order = await drain_host(frontier, "a.example")
         assert [href.rpartition("/")[2] for href in order] == ["better", "good", "2", "3"]
         assert await frontier.lease(1, NOW) == Wait(NEVER)
-        await frontier.settle([settled(lease) for lease in kept])
+        await frontier.settle([make_settlement(lease) for lease in kept])
         assert await frontier.lease(1, NOW) == Drained()
 
 
 async def test_a_fill_that_was_overtaken_is_discarded(tmp_path: Path) -> None:
     """Better requests that arrive while rows are being read move the edge; none is lost and order holds."""
-    async with await SqliteFrontier.open(tmp_path / "db", SqliteSettings(host_rows=8)) as frontier:
+    async with await SqliteFrontier.open(tmp_path / "db", SqliteSettings(max_host_rows=8)) as frontier:
         await frontier.add([make_request(f"https://a.example/{n}", 1) for n in range(20)])
         for _ in range(7):
-            assert len(await leases(frontier)) == 1
+            assert len(await take_leases(frontier)) == 1
             frontier.park("a.example", NOW)
         better = [make_request(f"https://a.example/better{n}") for n in range(12)]
-        added, leased = await asyncio.gather(frontier.add(better), leases(frontier))
+        added, leased = await asyncio.gather(frontier.add(better), take_leases(frontier))
         assert (added, [lease.request.url.href for lease in leased]) == (12, ["https://a.example/7"])
         frontier.park("a.example", NOW)
         order = [href.rpartition("/")[2] for href in await drain_host(frontier, "a.example")]
@@ -215,19 +225,19 @@ async def test_a_fill_that_was_overtaken_is_discarded(tmp_path: Path) -> None:
 
 
 async def test_rows_in_ram_are_bounded(tmp_path: Path) -> None:
-    """However many hosts and requests wait, no more than `window_rows` are held, and all are asked."""
-    settings = SqliteSettings(host_rows=10, window_rows=50)
+    """However many hosts and requests wait, no more than `max_buffered_rows` are held, and all are asked."""
+    settings = SqliteSettings(max_host_rows=10, max_buffered_rows=50)
     async with await SqliteFrontier.open(tmp_path / "db", settings) as frontier:
         await frontier.add([make_request(f"https://h{n % 200}.example/{n}") for n in range(1000)])
         asked = 0
         for n in range(100):
-            assert frontier._windows._held <= settings.window_rows
-            assert sum(len(line.rows) for line in frontier._schedule.lines()) == frontier._windows._held
-            found = await leases(frontier, 10, NOW + n)
+            assert frontier._buffers._buffered_rows <= settings.max_buffered_rows
+            assert sum(len(line.rows) for line in frontier._schedule.queues()) == frontier._buffers._buffered_rows
+            found = await take_leases(frontier, 10, NOW + n)
             asked += len(found)
             for lease in found:
                 frontier.park(lease.request.url.host, NOW + n)
-            await frontier.settle([settled(lease) for lease in found])
+            await frontier.settle([make_settlement(lease) for lease in found])
         assert asked == 1000
 
 
@@ -235,72 +245,72 @@ async def test_hosts_that_are_done_are_forgotten(tmp_path: Path) -> None:
     """A host with nothing waiting, leased or to be waited for leaves RAM; when it comes back, so do its notes."""
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         await frontier.add([make_request(f"https://h{n}.example/") for n in range(50)])
-        found = await leases(frontier, 50)
+        found = await take_leases(frontier, 50)
         for lease in found:
             frontier.park(lease.request.url.host, NOW + 1)
-        await frontier.settle([settled(lease) for lease in found], notes={"h3.example": {"gate": "3"}})
+        await frontier.settle([make_settlement(lease) for lease in found], host_state={"h3.example": {"gate": "3"}})
         assert len(frontier._schedule) == 50
         await frontier.lease(1, NOW + 1)
         assert len(frontier._schedule) == 0
         await frontier.add([make_request("https://h3.example/again")])
-        (lease,) = await leases(frontier, now=NOW + 1)
-        assert lease.notes == {"gate": "3"}
+        (lease,) = await take_leases(frontier, now=NOW + 1)
+        assert lease.host_state == {"gate": "3"}
 
 
 async def test_a_host_parked_for_long_holds_no_rows(tmp_path: Path) -> None:
     """Rows of a host that will not be asked soon make room for others, and are read again in order."""
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         await frontier.add(many(20))
-        await hrefs(frontier)
+        await take_hrefs(frontier)
         frontier.park("a.example", NOW + 3600)
-        assert frontier._windows._held == 0
+        assert frontier._buffers._buffered_rows == 0
         await frontier.add([make_request("https://a.example/better", -1), make_request("https://a.example/worse", 1)])
-        assert await hrefs(frontier, now=NOW + 3600) == ["https://a.example/better"]
+        assert await take_hrefs(frontier, now=NOW + 3600) == ["https://a.example/better"]
         frontier.park("a.example", NOW + 3600)
-        assert await hrefs(frontier, now=NOW + 3600) == ["https://a.example/1"]
+        assert await take_hrefs(frontier, now=NOW + 3600) == ["https://a.example/1"]
 
 
 async def test_a_host_at_its_cap_keeps_its_rows(tmp_path: Path) -> None:
     """Parked for good until a lease ends, it is asked at once then; without a lease it is not."""
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         await frontier.add(many(20))
-        found = await leases(frontier)
-        held = frontier._windows._held
+        found = await take_leases(frontier)
+        held = frontier._buffers._buffered_rows
         assert held > 10
         frontier.park("a.example", NEVER)
-        assert frontier._windows._held == held
-        await frontier.settle([settled(lease) for lease in found])
-        assert frontier._windows._held == 0
+        assert frontier._buffers._buffered_rows == held
+        await frontier.settle([make_settlement(lease) for lease in found])
+        assert frontier._buffers._buffered_rows == 0
         frontier.park("a.example", NOW)
-        assert await hrefs(frontier) == ["https://a.example/1"]
+        assert await take_hrefs(frontier) == ["https://a.example/1"]
 
 
 async def test_a_lazy_retry_that_goes_behind_the_window_is_written_once(tmp_path: Path) -> None:
     """A request that was never written and is tried again behind what fits into RAM comes back in its order."""
-    settings = SqliteSettings(lazy=True, host_rows=3, window_rows=3)
+    settings = SqliteSettings(write_only_on_evict=True, max_host_rows=3, max_buffered_rows=3)
     async with await SqliteFrontier.open(tmp_path / "db", settings) as frontier:
         await frontier.add(many(6))
-        (lease,) = await leases(frontier)
+        (lease,) = await take_leases(frontier)
         frontier.park("a.example", NOW)
         behind = make_request("https://a.example/0", 1)
-        await frontier.settle([settled(lease, Retry(NOW, behind), "")])
+        await frontier.settle([make_settlement(lease, Retry(NOW, behind), "")])
         order = [href[-1] for href in await drain_host(frontier, "a.example")]
         assert order == ["1", "2", "3", "4", "5", "0"]
 
 
 async def test_large_notes_are_not_read_ahead_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking ahead stops when the notes it brings are large; those hosts are leased all the same."""
-    monkeypatch.setattr(store, "NOTES_SIZE", 1000)
+    monkeypatch.setattr(store, "MAX_PREFETCH_STATE_CHARS", 1000)
     hosts = [f"h{n}.example" for n in range(20)]
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         await frontier.add([make_request(f"https://{host}/") for host in hosts])
-        await frontier.settle([], notes={host: {"robots": "x" * 900} for host in hosts})
+        await frontier.settle([], host_state={host: {"robots": "x" * 900} for host in hosts})
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
-        seen = await leases(frontier, 1)
-        held = [line for line in frontier._schedule.lines() if line.notes]
+        seen = await take_leases(frontier, 1)
+        held = [line for line in frontier._schedule.queues() if line.host_state]
         assert len(held) < 4
-        seen += await leases(frontier, 19)
-        assert {lease.request.url.host: len((lease.notes or {})["robots"]) for lease in seen} == dict.fromkeys(
+        seen += await take_leases(frontier, 19)
+        assert {lease.request.url.host: len((lease.host_state or {})["robots"]) for lease in seen} == dict.fromkeys(
             hosts, 900
         )
 
@@ -310,7 +320,7 @@ async def test_a_full_disk_ends_it_and_loses_nothing_older(tmp_path: Path) -> No
     path = tmp_path / "db"
     async with await SqliteFrontier.open(path) as frontier:
         await frontier.add(many(10))
-        await frontier._writer.submit(lambda store: store._db.execute("PRAGMA max_page_count = 20"), bool)
+        await frontier._db_thread.submit(lambda store: store._db.execute("PRAGMA max_page_count = 20"), bool)
         calls: list[Callable[[], Awaitable[object]]] = [
             lambda: frontier.add(many(20_000, "b.example")),
             lambda: frontier.add([]),
@@ -318,7 +328,7 @@ async def test_a_full_disk_ends_it_and_loses_nothing_older(tmp_path: Path) -> No
             lambda: frontier.settle([]),
             lambda: frontier.renew([], NOW),
             lambda: frontier.counts(),
-            lambda: frontier.notes("a.example"),
+            lambda: frontier.host_state("a.example"),
         ]
         for call in calls:
             with pytest.raises(FrontierError) as caught:
@@ -332,12 +342,12 @@ async def test_a_failed_look_ahead_shows_in_the_next_call(tmp_path: Path) -> Non
     """Nobody waits for a prefetch, so its failure is raised by whatever is called next."""
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         await frontier.add(many(300))
-        await frontier._writer.submit(lambda store: store._db.execute("DROP TABLE queue"), bool)
+        await frontier._db_thread.submit(lambda store: store._db.execute("DROP TABLE queue"), bool)
         for _ in range(193):
             assert isinstance(await frontier.lease(1, NOW), Granted)
             frontier.park("a.example", NOW)
         with pytest.raises(FrontierError, match="no such table"):
-            await frontier.notes("a.example")
+            await frontier.host_state("a.example")
 
 
 async def test_a_closed_frontier_says_so(tmp_path: Path) -> None:
@@ -371,7 +381,7 @@ def damage(path: Path) -> None:
 
 def raise_version(path: Path) -> None:
     db = sqlite3.connect(path)
-    db.execute(f"PRAGMA user_version = {VERSION + 1}")
+    db.execute(f"PRAGMA user_version = {FORMAT_VERSION + 1}")
     db.close()
 
 
@@ -382,7 +392,7 @@ def raise_version(path: Path) -> None:
         (False, write_foreign, "is not the state of a crawl"),
         (False, Path.mkdir, "cannot open"),
         (True, damage, "is damaged"),
-        (True, raise_version, f"has format {VERSION + 1}"),
+        (True, raise_version, f"has format {FORMAT_VERSION + 1}"),
     ],
     ids=["other bytes", "another database", "a folder", "damaged", "newer"],
 )
@@ -413,11 +423,13 @@ async def test_settle_is_one_job_for_the_whole_group(tmp_path: Path) -> None:
     """A group of settlements costs one hop to the thread, releases alone none."""
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         await frontier.add([make_request(f"https://h{n}.example/") for n in range(8)])
-        found = await leases(frontier, 8)
+        found = await take_leases(frontier, 8)
         jobs = []
-        submit = frontier._writer.submit
-        frontier._writer.submit = lambda work, apply: jobs.append(work) or submit(work, apply)  # type: ignore
-        await frontier.settle([settled(lease, Release(), "") for lease in found[:4]])
+        submit = frontier._db_thread.submit
+        frontier._db_thread.submit = lambda work, apply: jobs.append(work) or submit(work, apply)  # type: ignore
+        await frontier.settle([make_settlement(lease, Release(), "") for lease in found[:4]])
         assert jobs == []
-        await frontier.settle([settled(lease, discovered=tuple(many(9))) for lease in found[4:]], {"pages": "1"})
+        await frontier.settle(
+            [make_settlement(lease, discovered=tuple(many(9))) for lease in found[4:]], {"pages": "1"}
+        )
         assert len(jobs) == 1

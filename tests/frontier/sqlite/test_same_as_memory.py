@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from scraper.frontier.host_schedule import Schedule
+from scraper.frontier.host_schedule import HostSchedule
 from scraper.frontier.interface import NEVER, Granted
-from scraper.frontier.memory import MemoryFrontier, MemoryLine
+from scraper.frontier.memory import MemoryFrontier, MemoryHostQueue
 from scraper.frontier.sqlite.frontier import SqliteFrontier
 from scraper.frontier.sqlite.settings import SqliteSettings
 from scraper.model import Done, Drop, Lease, Release, Request, Retry, Settlement, Skip, Verdict
@@ -39,14 +39,19 @@ below = st.one_of(st.none(), st.integers(-1, 1))
 
 
 class SameAsMemory(RuleBasedStateMachine):
-    lazy = False
+    write_only_on_evict = False
 
     @initialize(rows=st.integers(1, 4), window=st.integers(1, 8), known=st.integers(1, 40), early=st.integers(0, 2))
     def open(self, rows: int, window: int, known: int, early: int) -> None:
         self.loop = asyncio.new_event_loop()
         self.folder = Path(tempfile.mkdtemp())
         self.settings = SqliteSettings(
-            host_rows=rows, window_rows=window, known_keys=known, skipped_keys=known, early_hosts=early, lazy=self.lazy
+            max_host_rows=rows,
+            max_buffered_rows=window,
+            known_cache_keys=known,
+            skipped_cache_keys=known,
+            prefetch_hosts=early,
+            write_only_on_evict=self.write_only_on_evict,
         )
         self.now = 1000.0
         self.memory = MemoryFrontier()
@@ -80,12 +85,12 @@ class SameAsMemory(RuleBasedStateMachine):
         self.leases += pairs
 
     @rule(below=below)
-    def lease_now(self, below: int | None) -> None:
+    def try_lease(self, below: int | None) -> None:
         """What is leased without waiting is the best of a host that may be asked; there may be nothing at hand."""
         self.memory._schedule.advance(self.now)
-        mine = self.sqlite.lease_now(self.now, below)
+        mine = self.sqlite.try_lease(self.now, below)
         if mine is not None:
-            line = self.memory._schedule.line(_host(mine))
+            line = self.memory._schedule.get_or_create(_host(mine))
             assert line.waiting
             assert not line.closed
             assert line.ready_at <= self.now
@@ -93,22 +98,22 @@ class SameAsMemory(RuleBasedStateMachine):
             self._pair(mine, line)
 
     @rule(host=st.sampled_from(HOSTS), below=below)
-    def lease_again(self, host: str, below: int | None) -> None:
+    def try_lease_same_host(self, host: str, below: int | None) -> None:
         """Another lease of a host is its best request, and passes no host whose turn had come before."""
         self.memory._schedule.advance(self.now)
-        mine = self.sqlite.lease_again(host, self.now, below)
+        mine = self.sqlite.try_lease_same_host(host, self.now, below)
         if mine is not None:
-            line = self.memory._schedule.line(host)
+            line = self.memory._schedule.get_or_create(host)
             assert line.waiting
             assert not line.closed
-            others = [other for other in self.memory._schedule.lines() if other.waiting and not other.closed]
-            allowed = [other for other in others if below is None or other.bound < below]
+            others = [other for other in self.memory._schedule.queues() if other.waiting and not other.closed]
+            allowed = [other for other in others if below is None or other.best_priority < below]
             assert not any(other.ready_at <= self.now and other.ready_at < line.ready_at for other in allowed)
             self._pair(mine, line)
 
-    def _pair(self, mine: Lease, line: MemoryLine) -> None:
+    def _pair(self, mine: Lease, line: MemoryHostQueue) -> None:
         model = self.memory._grant(line)
-        assert (mine.request, mine.notes) == (model.request, model.notes)
+        assert (mine.request, mine.host_state) == (model.request, model.host_state)
         self.leases.append((mine, model))
 
     @rule(host=st.sampled_from(HOSTS), instant=instants)
@@ -125,7 +130,9 @@ class SameAsMemory(RuleBasedStateMachine):
             st.sampled_from(HOSTS), st.dictionaries(st.sampled_from("gr"), st.text(max_size=3), min_size=1)
         ),
     )
-    def settle(self, data: st.DataObject, count: int, marks: dict[str, str], notes: dict[str, dict[str, str]]) -> None:
+    def settle(
+        self, data: st.DataObject, count: int, checkpoints: dict[str, str], host_state: dict[str, dict[str, str]]
+    ) -> None:
         mine: list[Settlement] = []
         model: list[Settlement] = []
         for _ in range(min(count, len(self.leases))):
@@ -142,7 +149,9 @@ class SameAsMemory(RuleBasedStateMachine):
             found, skipped, word = tuple(data.draw(batches)), data.draw(skips), data.draw(words)
             for lease, settlements in zip(pair, (mine, model), strict=True):
                 settlements.append(Settlement(lease, verdict, word, found, skipped, wire_size=3, items=1))
-        assert self.run(self.sqlite.settle(mine, marks, notes)) == self.run(self.memory.settle(model, marks, notes))
+        assert self.run(self.sqlite.settle(mine, checkpoints, host_state)) == self.run(
+            self.memory.settle(model, checkpoints, host_state)
+        )
 
     @precondition(lambda self: not self.lazy)
     @rule()
@@ -152,18 +161,18 @@ class SameAsMemory(RuleBasedStateMachine):
         self.sqlite = self.run(SqliteFrontier.open(self.folder / "db", self.settings))
         self.run(self.memory.settle([Settlement(model, Release()) for _, model in self.leases]))
         self.leases.clear()
-        rows = [row for line in self.memory._schedule.lines() for row in line.rows]
-        self.memory._schedule = Schedule(MemoryLine)
+        rows = [row for line in self.memory._schedule.queues() for row in line.rows]
+        self.memory._schedule = HostSchedule(MemoryHostQueue)
         for _, entry, request in rows:
-            self.memory._queue(entry, request)
+            self.memory._enqueue(entry, request)
 
     @invariant()
     def the_same_is_known(self) -> None:
         if hasattr(self, "loop"):
             assert self.run(self.sqlite.counts()) == self.run(self.memory.counts())
             for host in HOSTS:
-                assert self.sqlite.waiting_at(host) == self.memory.waiting_at(host)
-                assert self.run(self.sqlite.notes(host)) == self.run(self.memory.notes(host))
+                assert self.sqlite.count_queued(host) == self.memory.count_queued(host)
+                assert self.run(self.sqlite.host_state(host)) == self.run(self.memory.host_state(host))
             assert self.run(_all(self.sqlite.skips())) == self.run(_all(self.memory.skips()))
             mine, model = self.run(_all(self.sqlite.waiting())), self.run(_all(self.memory.waiting()))
             for host in HOSTS:
@@ -183,7 +192,7 @@ def test_a_host_that_goes_on_is_not_introduced_again(tmp_path: Path) -> None:
         second = await frontier.lease(1, 1000.0)
         await frontier.aclose()
         assert isinstance(second, Granted)
-        return second.leases[0].notes
+        return second.leases[0].host_state
 
     async def both() -> list[Mapping[str, str] | None]:
         sqlite = await SqliteFrontier.open(tmp_path / "db", SqliteSettings())
@@ -206,9 +215,9 @@ SameAsMemory.TestCase.settings = settings(
 TestSameAsMemory = SameAsMemory.TestCase
 
 
-class LazySameAsMemory(SameAsMemory):
+class WriteOnEvictSameAsMemory(SameAsMemory):
     lazy = True
 
 
-LazySameAsMemory.TestCase.settings = SameAsMemory.TestCase.settings
-TestLazySameAsMemory = LazySameAsMemory.TestCase
+WriteOnEvictSameAsMemory.TestCase.settings = SameAsMemory.TestCase.settings
+TestLazySameAsMemory = WriteOnEvictSameAsMemory.TestCase

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.report.html.charts import round_up, share_text
-from scraper.report.html.gather import MAX_BUCKETS, Figures, Spread, Timeline, gather
+from scraper.report.html.charts import round_up_to_tick, share_text
+from scraper.report.html.figures import MAX_COLUMNS, EvenSample, RunFigures, Timeline, gather_figures
 from scraper.report.html.markup import link, tag
 from scraper.report.html.page import ReportFacts, render_report
 from scraper.report.html.style import STYLE
 from tests.explain.big_run import EVIL, START, write_run
-from tests.explain.conftest import Finished, Tell
+from tests.explain.conftest import FinishedRun, RunCommand
 
 STATUS = {"name": f"big {EVIL}", "state": "ended: finished", "items": 5, "bytes": 10, "waiting": 0, "delayed": 0}
 VOID = {"meta", "br", "rect", "line"}
@@ -65,7 +65,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def big_report(big: Path) -> str:
-    return render_report(ReportFacts(gather(big), STATUS, config=f"name: {EVIL}"))
+    return render_report(ReportFacts(gather_figures(big), STATUS, config=f"name: {EVIL}"))
 
 
 def test_a_hundred_thousand_pages_fit_in_little(big_report: str) -> None:
@@ -80,7 +80,7 @@ def test_memory_does_not_grow_with_the_run(tmp_path: Path) -> None:
     for pages in (10_000, 20_000):
         write_run(tmp_path / str(pages), pages)
         tracemalloc.start()
-        gather(tmp_path / str(pages))
+        gather_figures(tmp_path / str(pages))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert max(peaks) < 5_000_000
@@ -139,16 +139,16 @@ def test_a_timeline_is_bounded_and_loses_nothing(instants: list[float]) -> None:
     timeline = Timeline()
     for at in instants:
         timeline.add(START + at, failed=at % 2 > 1, size=3)
-    assert max(timeline.columns) < MAX_BUCKETS
+    assert max(timeline.columns) < MAX_COLUMNS
     assert sum(ok + failed for ok, failed, _ in timeline.columns.values()) == len(instants)
 
 
 @given(st.integers(0, 3000))
 def test_a_spread_is_even_and_bounded(count: int) -> None:
     """Between n and 2n values, from all over, when there are as many."""
-    spread = Spread(10)
+    spread = EvenSample(10)
     for n in range(count):
-        if spread.wants():
+        if spread.is_wanted():
             spread.add(n)
     assert min(count, 10) <= len(spread.kept) <= 20
     if count >= 40:
@@ -160,30 +160,30 @@ def test_what_is_no_record_is_passed_over(tmp_path: Path) -> None:
     lines = [b'{"url":"https://a.example/","status":200,"bytes":5,"elapsed_ms":1}', b"[1]", b"\xff\xfe", b'{"url":']
     odd = orjson.dumps({"url": None, "bytes": "x", "depth": -5, "fetched_at": "never", "elapsed_ms": None})
     (tmp_path / "pages.jsonl").write_bytes(b"\n".join([*lines[:3], odd, lines[3]]))
-    figures = gather(tmp_path)
+    figures = gather_figures(tmp_path)
     assert (figures.records, figures.ok) == (2, 2)
     read(render_report(ReportFacts(figures, STATUS)))
-    read(render_report(ReportFacts(Figures(), {})))
+    read(render_report(ReportFacts(RunFigures(), {})))
 
 
 def test_rejected_values_are_counted_by_field_and_reason(tmp_path: Path) -> None:
     """With an example address each."""
     bad = {"url": "https://a.example/1", "field": "price", "reason": f"not a number: {EVIL}", "rule": 0}
     (tmp_path / "rejected.jsonl").write_bytes(3 * (orjson.dumps(bad) + b"\n"))
-    figures = gather(tmp_path)
+    figures = gather_figures(tmp_path)
     assert list(figures.rejected.values()) == [[3, "https://a.example/1"]]
     assert "not a number" in render_report(ReportFacts(figures, STATUS))
 
 
-def test_the_command_writes_one_file(finished: Finished, tell: Tell, tmp_path: Path) -> None:
+def test_the_command_writes_one_file(finished: FinishedRun, tell: RunCommand, tmp_path: Path) -> None:
     """Everything the run has is in it: hosts, items, skipped reasons, config, breaker."""
     target = tmp_path / "r.html"
-    assert tell("report", str(finished.folder), "-o", str(target)).code == 0
+    assert tell("report", str(finished.folder), "-o", str(target)).exit_code == 0
     text = target.read_text()
     for part in ("max_pages", finished.shop.removeprefix("http://"), "Disallow: /private/", "strip_params", "price"):
         assert part in text
-    assert tell("report", str(tmp_path / "none")).code == 3
-    assert tell("report", str(finished.folder), "-o", str(tmp_path / "no" / "folder.html")).code == 3
+    assert tell("report", str(tmp_path / "none")).exit_code == 3
+    assert tell("report", str(finished.folder), "-o", str(tmp_path / "no" / "folder.html")).exit_code == 3
 
 
 def test_breakers_have_a_timeline() -> None:
@@ -196,7 +196,7 @@ def test_breakers_have_a_timeline() -> None:
         {"at": "junk", "host": "h2.example", "state": "open"},
         {"at": "2023-11-14T22:20:00Z", "host": "", "state": "end"},
     ]
-    text = render_report(ReportFacts(Figures(), STATUS, breakers=steps))
+    text = render_report(ReportFacts(RunFigures(), STATUS, breakers=steps))
     assert "h1.example: opened once, last closed" in text
     assert 'class="piece open" style="left:2.50%;width:15.00%"' in text
     assert "<span>22:13:20</span>" in text
@@ -206,7 +206,7 @@ def test_breakers_have_a_timeline() -> None:
 def test_a_host_that_never_answered_is_among_the_hosts() -> None:
     """It has no record, but a state: waiting, its delay, its breaker."""
     state = {"waiting": 7, "delay_s": 0.5, "breaker": "open"}
-    text = render_report(ReportFacts(Figures(), {**STATUS, "hosts": {"dead.example": state}}))
+    text = render_report(ReportFacts(RunFigures(), {**STATUS, "hosts": {"dead.example": state}}))
     assert 'dead.example</th><td class="num">0</td>' in text
     assert "500ms" in text
 
@@ -216,7 +216,7 @@ def test_a_host_that_never_answered_is_among_the_hosts() -> None:
 )
 def test_an_axis_ends_with_a_round_number(value: float, top: float) -> None:
     """Not far above the highest column."""
-    assert round_up(value) == pytest.approx(top)
+    assert round_up_to_tick(value) == pytest.approx(top)
 
 
 def test_small_shares_are_not_told_as_none() -> None:

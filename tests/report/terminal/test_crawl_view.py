@@ -7,20 +7,20 @@ import pytest
 from rich.console import Console
 
 from scraper.events import CrawlEnded, Event, Warned
-from scraper.report.terminal.crawl_display import Progress
-from scraper.report.terminal.crawl_view import foremost
-from scraper.report.text.event_text import next_text
-from tests.report.story import EVIL, GOOD, SLOW, T0, crawl, host, page, sampled, started
+from scraper.report.terminal.crawl_display import CrawlDisplay
+from scraper.report.terminal.crawl_view import hosts_to_show
+from scraper.report.text.event_text import next_request_text
+from tests.report.sample_crawl import EVIL, GOOD, SLOW, T0, crawl, host, page, sampled, started
 
 
 def shown(events: list[Event], width: int = 80, height: int = 24, color: bool = False) -> str:
     """What the display of these events looks like."""
     out = io.StringIO()
     console = Console(file=out, width=width, height=height, force_terminal=color, no_color=not color)
-    progress = Progress(console)
+    progress = CrawlDisplay(console)
     for event in events:
         progress(event)
-    console.print(progress.screen())
+    console.print(progress.render())
     return out.getvalue()
 
 
@@ -103,10 +103,10 @@ def test_colour_only_repeats_what_words_say(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("NO_COLOR", "1")
     out = io.StringIO()
     console = Console(file=out, width=80, height=24, force_terminal=True)
-    progress = Progress(console)
+    progress = CrawlDisplay(console)
     for event in running():
         progress(event)
-    console.print(progress.screen())
+    console.print(progress.render())
     assert "\x1b[3" not in out.getvalue()
     assert "open" in out.getvalue()
 
@@ -115,9 +115,9 @@ def test_hosts_in_trouble_come_first_then_the_busiest() -> None:
     """Hosts whose breaker is not closed are never pushed off the table by busy ones, nor these by them."""
     well = [host(T0, f"h{n}", waiting=n) for n in range(20)]
     ill = [host(T0, f"ill{n}", "blocked", waiting=n) for n in range(9)]
-    assert [state.host for state in foremost([*well, ill[0]], 3, T0)] == ["ill0", "h19", "h18"]
-    assert [state.host for state in foremost([*well, *ill], 4, T0)] == ["ill8", "ill7", "h19", "h18"]
-    assert [state.host for state in foremost(ill[:3], 8, T0)] == ["ill2", "ill1", "ill0"]
+    assert [state.host for state in hosts_to_show([*well, ill[0]], 3, T0)] == ["ill0", "h19", "h18"]
+    assert [state.host for state in hosts_to_show([*well, *ill], 4, T0)] == ["ill8", "ill7", "h19", "h18"]
+    assert [state.host for state in hosts_to_show(ill[:3], 8, T0)] == ["ill2", "ill1", "ill0"]
 
 
 def test_the_slowest_hosts_have_rows_of_their_own() -> None:
@@ -125,7 +125,7 @@ def test_the_slowest_hosts_have_rows_of_their_own() -> None:
     busy = [host(T0, f"busy{n}", waiting=100) for n in range(20)]
     slow = replace(host(T0, "slow", waiting=5), in_flight=0, delay=60.0)
     parked = replace(host(T0, "parked", wait=9_000.0, waiting=1), in_flight=0)
-    assert [state.host for state in foremost([*busy, slow, parked], 8, T0)][-2:] == ["parked", "slow"]
+    assert [state.host for state in hosts_to_show([*busy, slow, parked], 8, T0)][-2:] == ["parked", "slow"]
 
 
 def test_a_parked_host_holds_the_end_back() -> None:
@@ -137,7 +137,7 @@ def test_a_parked_host_holds_the_end_back() -> None:
 def test_the_live_display_starts_stops_and_leaves_nothing_behind() -> None:
     """It draws in a terminal, stops twice without harm, and shows the cursor again."""
     out = io.StringIO()
-    with Progress(Console(file=out, width=80, height=24, force_terminal=True)) as progress:
+    with CrawlDisplay(Console(file=out, width=80, height=24, force_terminal=True)) as progress:
         for event in running():
             progress(event)
     progress.stop()
@@ -149,6 +149,6 @@ def test_an_open_breaker_that_nothing_waits_for_takes_nobodys_row() -> None:
     """It is over with that host; and it is not said to be asked `now`."""
     done = [replace(host(T0, f"done{n}", "open", waiting=0), in_flight=0) for n in range(9)]
     well = [host(T0, f"h{n}", waiting=n + 1) for n in range(9)]
-    assert {state.host for state in foremost([*done, *well], 4, T0)} <= {state.host for state in well}
-    assert next_text(done[0], T0) == "-"
-    assert next_text(well[0], T0) != "-"
+    assert {state.host for state in hosts_to_show([*done, *well], 4, T0)} <= {state.host for state in well}
+    assert next_request_text(done[0], T0) == "-"
+    assert next_request_text(well[0], T0) != "-"

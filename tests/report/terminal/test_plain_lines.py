@@ -3,13 +3,13 @@ from __future__ import annotations
 import io
 
 from scraper.events import CrawlEnded, Event, RetryPlanned, Warned
-from scraper.report.terminal.plain_lines import FIRST_ERRORS, Plain
-from tests.report.story import EVIL, GOOD, SLOW, T0, crawl, finished, host, page, sampled, started
+from scraper.report.terminal.plain_lines import MAX_FIRST_ERRORS, PlainLines
+from tests.report.sample_crawl import EVIL, GOOD, SLOW, T0, crawl, finished, host, page, sampled, started
 
 
 def told(events: list[Event], verbose: bool = False) -> list[str]:
     out = io.StringIO()
-    plain = Plain(out, verbose=verbose)
+    plain = PlainLines(out, verbose=verbose)
     for event in events:
         plain(event)
     return out.getvalue().splitlines()
@@ -44,7 +44,7 @@ def test_of_equal_failures_only_the_first_is_told() -> None:
     other = [finished(T0, f"https://{GOOD}/x", status=500, error="http"), finished(T0, "x", SLOW, 404, "http")]
     assert len(told([*same, *other])) == 3
     many = [finished(T0, f"https://h{n}/", f"h{n}", None, "dns", "no such host") for n in range(1000)]
-    assert len(told([*many])) == FIRST_ERRORS
+    assert len(told([*many])) == MAX_FIRST_ERRORS
 
 
 def test_verbose_tells_every_fetch() -> None:
@@ -72,7 +72,7 @@ def test_no_line_can_be_forged() -> None:
 def test_a_stream_that_went_away_ends_nothing() -> None:
     """When nobody reads any more the listener falls silent."""
     out = io.StringIO()
-    plain = Plain(out)
+    plain = PlainLines(out)
     out.close()
     for event in crawl():
         plain(event)
@@ -83,6 +83,6 @@ def test_an_old_encoding_shows_question_marks() -> None:
     """A terminal that lacks a letter does not end the listener."""
     raw = io.BytesIO()
     out = io.TextIOWrapper(raw, encoding="ascii", errors="strict")
-    Plain(out)(Warned(T0, "naïve → plain"))
+    PlainLines(out)(Warned(T0, "naïve → plain"))
     assert raw.getvalue() == b"00:00:00 warning: na?ve ? plain\n"
     out.close()

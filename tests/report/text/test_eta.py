@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.report.text.eta import Pace, shortest, time_left
+from scraper.report.text.eta import HostEstimate, shortest_time, time_left
 
 LEFT = {
-    "by the rate": (10, None, 2.0, [Pace(10, 0.1)], 5.0),
-    "by the pace of the slowest host": (10, None, 2.0, [Pace(10, 10.0)], 90.0),
-    "a parked host holds the end back": (10, None, 2.0, [Pace(10, 0.0, 600.0)], 600.0),
-    "a host that was given up has nothing left": (10, None, 2.0, [Pace(10, 1.0, ended=True)], 0.0),
-    "a limit that fast hosts fill": (20, 9, 3.0, [Pace(10, 100.0), Pace(10, 0.1)], 3.0),
-    "URLs of hosts that are not told of": (20, 9, 3.0, [Pace(10, 100.0)], 3.0),
-    "no rate yet": (10, None, None, [Pace(10, 1.0)], None),
-    "never is no length of time": (10, None, 2.0, [Pace(10, 0.1, math.inf)], 5.0),
+    "by the rate": (10, None, 2.0, [HostEstimate(10, 0.1)], 5.0),
+    "by the pace of the slowest host": (10, None, 2.0, [HostEstimate(10, 10.0)], 90.0),
+    "a parked host holds the end back": (10, None, 2.0, [HostEstimate(10, 0.0, 600.0)], 600.0),
+    "a host that was given up has nothing left": (10, None, 2.0, [HostEstimate(10, 1.0, gave_up=True)], 0.0),
+    "a limit that fast hosts fill": (20, 9, 3.0, [HostEstimate(10, 100.0), HostEstimate(10, 0.1)], 3.0),
+    "URLs of hosts that are not told of": (20, 9, 3.0, [HostEstimate(10, 100.0)], 3.0),
+    "no rate yet": (10, None, None, [HostEstimate(10, 1.0)], None),
+    "never is no length of time": (10, None, 2.0, [HostEstimate(10, 0.1, math.inf)], 5.0),
     "nothing left": (0, None, None, [], 0.0),
 }
 
@@ -29,14 +29,14 @@ def test_the_time_left_is_the_slowest_hosts(case: str) -> None:
 
 
 PACES = st.lists(
-    st.builds(Pace, st.integers(0, 50), st.just(0.0) | st.floats(0.01, 100), st.floats(0, 1000)), max_size=8
+    st.builds(HostEstimate, st.integers(0, 50), st.just(0.0) | st.floats(0.01, 100), st.floats(0, 1000)), max_size=8
 )
 
 
 @given(PACES, st.integers(0, 200))
-def test_the_shortest_time_is_enough_and_no_less_would_be(hosts: list[Pace], goal: int) -> None:
+def test_the_shortest_time_is_enough_and_no_less_would_be(hosts: list[HostEstimate], goal: int) -> None:
     """In that time the hosts give the goal (or all they have); in a little less they do not."""
-    seconds = shortest(goal, hosts)
+    seconds = shortest_time(goal, hosts)
     wanted = min(goal, sum(host.waiting for host in hosts))
 
     def given_in(time: float) -> int:

@@ -5,8 +5,8 @@ from typing import get_args
 import pytest
 
 from scraper.events import CrawlEnded, Event, RobotsFetched
-from scraper.report.text.event_text import DEBUG, INFO, WARNING, Line, describe, is_problem, next_text
-from tests.report.story import EVIL, GOOD, SLOW, T0, crawl, finished, host
+from scraper.report.text.event_text import DEBUG, INFO, WARNING, EventText, describe, is_problem, next_request_text
+from tests.report.sample_crawl import EVIL, GOOD, SLOW, T0, crawl, finished, host
 
 LINES = {type(event).__name__: describe(event) for event in crawl()}
 
@@ -19,32 +19,32 @@ def test_the_story_has_every_event() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("CrawlStarted", Line(INFO, "books started: 3 waiting, 64 fetchers, into out/books")),
-        ("FetchStarted", Line(DEBUG, f"asking for https://{SLOW}/ (attempt 1, fetcher-02)")),
-        ("BytesReceived", Line(DEBUG, f"received 10.0 kB more of 30.0 kB of https://{SLOW}/")),
-        ("FetchFinished", Line(INFO, f"timeout https://{SLOW}/: no answer in 30 s (30.0 kB, 0.2s)")),
-        ("PageSettled", Line(INFO, f"settled https://{GOOD}/gone.html as http_404: 0 items, 4 new links")),
-        ("RetryPlanned", Line(INFO, f"will ask again in 2.0s for https://{SLOW}/ (attempt 2): timeout")),
-        ("HostParked", Line(INFO, f"{SLOW} is left alone for 2m 00s: Retry-After")),
+        ("CrawlStarted", EventText(INFO, "books started: 3 waiting, 64 fetchers, into out/books")),
+        ("FetchStarted", EventText(DEBUG, f"asking for https://{SLOW}/ (attempt 1, fetcher-02)")),
+        ("BytesReceived", EventText(DEBUG, f"received 10.0 kB more of 30.0 kB of https://{SLOW}/")),
+        ("FetchFinished", EventText(INFO, f"timeout https://{SLOW}/: no answer in 30 s (30.0 kB, 0.2s)")),
+        ("PageSettled", EventText(INFO, f"settled https://{GOOD}/gone.html as http_404: 0 items, 4 new links")),
+        ("RetryPlanned", EventText(INFO, f"will ask again in 2.0s for https://{SLOW}/ (attempt 2): timeout")),
+        ("HostParked", EventText(INFO, f"{SLOW} is left alone for 2m 00s: Retry-After")),
         (
             "BreakerOpened",
-            Line(WARNING, f"{SLOW} is not asked for 1m 00s (breaker open, no. 1): 6 failures in a row"),
+            EventText(WARNING, f"{SLOW} is not asked for 1m 00s (breaker open, no. 1): 6 failures in a row"),
         ),
-        ("BreakerHalfOpen", Line(INFO, f"{SLOW} gets one probe (breaker half-open)")),
-        ("BreakerClosed", Line(INFO, f"{SLOW} has recovered (breaker closed)")),
-        ("RobotsFetched", Line(WARNING, f"robots.txt of https://{SLOW}: unreachable (timeout)")),
-        ("ItemWritten", Line(DEBUG, f"item of rule 1 from https://{GOOD}/19.html")),
-        ("ItemRejected", Line(INFO, f"item rejected on https://{GOOD}/3.html: price: not a decimal")),
-        ("Skipped", Line(DEBUG, "skipped https://other.example/: scope (mode: host)")),
+        ("BreakerHalfOpen", EventText(INFO, f"{SLOW} gets one probe (breaker half-open)")),
+        ("BreakerClosed", EventText(INFO, f"{SLOW} has recovered (breaker closed)")),
+        ("RobotsFetched", EventText(WARNING, f"robots.txt of https://{SLOW}: unreachable (timeout)")),
+        ("ItemWritten", EventText(DEBUG, f"item of rule 1 from https://{GOOD}/19.html")),
+        ("ItemRejected", EventText(INFO, f"item rejected on https://{GOOD}/3.html: price: not a decimal")),
+        ("Skipped", EventText(DEBUG, "skipped https://other.example/: scope (mode: host)")),
         (
             "QueuesSampled",
-            Line(DEBUG, "40 waiting, 2 delayed, 5 in flight, 3 to record, loop lag 2 ms"),
+            EventText(DEBUG, "40 waiting, 2 delayed, 5 in flight, 3 to record, loop lag 2 ms"),
         ),
-        ("EventsLost", Line(WARNING, "12 events came too fast for this listener and were lost")),
-        ("CrawlEnded", Line(INFO, "ended: finished")),
+        ("EventsLost", EventText(WARNING, "12 events came too fast for this listener and were lost")),
+        ("CrawlEnded", EventText(INFO, "ended: finished")),
     ],
 )
-def test_every_event_has_words(name: str, expected: Line) -> None:
+def test_every_event_has_words(name: str, expected: EventText) -> None:
     """Each kind of event is one line that says what happened and to whom."""
     assert LINES[name] == expected
 
@@ -77,4 +77,4 @@ def test_what_is_a_problem(event: Event, problem: bool) -> None:
 @pytest.mark.parametrize(("wait", "words"), [(-5.0, "now"), (0.0, "now"), (12.0, "in 12s"), (float("inf"), "busy")])
 def test_when_a_host_is_next(wait: float, words: str) -> None:
     """The next instant of a host is told from now on."""
-    assert next_text(host(T0, GOOD, wait=wait), T0) == words
+    assert next_request_text(host(T0, GOOD, wait=wait), T0) == words

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.report.text.sanitize import LIMIT, clean
+from scraper.report.text.sanitize import DEFAULT_MAX_CHARS, clean
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_only_visible_text_is_left(text: str, expected: str) -> None:
     assert " ".join(clean(text).split()) == " ".join(expected.split())
 
 
-@pytest.mark.parametrize("limit", [1, 2, 10, LIMIT])
+@pytest.mark.parametrize("limit", [1, 2, 10, DEFAULT_MAX_CHARS])
 def test_a_long_text_is_cut_with_an_ellipsis(limit: int) -> None:
     """What is too long ends in an ellipsis at the limit; what just fits is whole."""
     assert clean("x" * limit, limit) == "x" * limit

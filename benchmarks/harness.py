@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-NGINX = """
+NGINX_CONF = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
 worker_rlimit_nofile 8192;
 events {{ worker_connections 4096; }}
@@ -32,11 +32,11 @@ http {{
   {servers}
 }}
 """
-MIME = Path("/etc/nginx/mime.types")
+MIME_TYPES_PATH = Path("/etc/nginx/mime.types")
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class RunCost:
     """One run of a program: CPU seconds, peak resident memory of its largest process in MB, wall seconds, exit code."""
 
     cpu: float
@@ -45,13 +45,13 @@ class Sample:
     code: int
 
 
-def cores() -> tuple[int, int]:
+def pick_cores() -> tuple[int, int]:
     """A core for what is measured and one for the server: the last and the first we may use."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[-1], allowed[0]
 
 
-def run(command: Sequence[str], *, core: int, log: Path, folder: Path, timeout: float = 900.0) -> Sample:
+def run_pinned(command: Sequence[str], *, core: int, log: Path, folder: Path, timeout: float = 900.0) -> RunCost:
     """Run `command` on `core` alone, in `folder`, its output in `log`; killed after `timeout` seconds."""
     # Set in some containers: without its bytecode cache, Python compiles every module at every start.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -74,7 +74,7 @@ def run(command: Sequence[str], *, core: int, log: Path, folder: Path, timeout: 
             watch.cancel()
         wall = time.monotonic() - begun
     process.returncode = os.waitstatus_to_exitcode(status)
-    return Sample(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, wall, process.returncode)
+    return RunCost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, wall, process.returncode)
 
 
 @contextmanager
@@ -87,14 +87,14 @@ def nginx(roots: Mapping[str, Path], folder: Path, core: int) -> Iterator[dict[s
     ports = dict(zip(roots, free_ports(len(roots)), strict=True))
     servers = "\n  ".join(f"server {{ listen 127.0.0.1:{ports[name]}; root {roots[name]}; }}" for name in roots)
     conf = folder / "nginx.conf"
-    conf.write_text(NGINX.format(folder=folder, mime=MIME, servers=servers))
+    conf.write_text(NGINX_CONF.format(folder=folder, mime=MIME_TYPES_PATH, servers=servers))
     errors = str(folder / "error.log")
     process = subprocess.Popen(
         ["taskset", "-c", str(core), program, "-c", str(conf), "-e", errors], stderr=subprocess.DEVNULL
     )
     try:
         for port in ports.values():
-            wait_for(port, process)
+            wait_until_listening(port, process)
         yield {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     finally:
         process.terminate()
@@ -113,7 +113,7 @@ def free_ports(count: int) -> list[int]:
             probe.close()
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
     """Return when something listens on `port` of 127.0.0.1."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and process.poll() is None:
@@ -126,7 +126,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise SystemExit("the server did not start")
 
 
-def spread(values: Sequence[float], digits: int = 2) -> str:
+def median_range_text(values: Sequence[float], digits: int = 2) -> str:
     """The median of `values`, with the smallest and the largest: `7.12 (6.98-7.40)`."""
     low, middle, high = min(values), statistics.median(values), max(values)
     return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"

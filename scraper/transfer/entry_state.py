@@ -14,7 +14,7 @@ from scraper.model import Request
 from scraper.transfer.checksum import Checksum, parse_checksum
 
 
-class Order(NamedTuple):
+class EntryState(NamedTuple):
     """One entry of a list on its way.
 
     `number` is the entry's in the journal, `line` the list's, counted from 1. `url` is the one that the list names
@@ -61,14 +61,14 @@ class _Label(str):
     """An order as text, and the order itself for as long as that text is in memory: it is asked for twice a file."""
 
     __slots__ = ("order",)
-    order: Order
+    order: EntryState
 
 
 _REQUIRED = 4
-_DEFAULTS = Order(0, 0, "", "")
+_DEFAULTS = EntryState(0, 0, "", "")
 
 
-def order_of(request: Request) -> Order:
+def entry_of(request: Request) -> EntryState:
     """The order that `request` serves. Raises `ValueError` for a request of something else."""
     if request.label is None:
         raise ValueError("this request serves no list")
@@ -82,7 +82,7 @@ def order_of(request: Request) -> Order:
     for place in (_NOTES, _OUT):
         if len(values) > place:
             values[place] = tuple(values[place])
-    return Order(*values)
+    return EntryState(*values)
 
 
-_MIRRORS, _HEADERS, _NOTES, _OUT = (Order._fields.index(name) for name in ("mirrors", "headers", "notes", "out"))
+_MIRRORS, _HEADERS, _NOTES, _OUT = (EntryState._fields.index(name) for name in ("mirrors", "headers", "notes", "out"))

@@ -12,17 +12,17 @@ from typing import Any
 
 import orjson
 
-from scraper.report.stats import OTHERS, Words
+from scraper.report.stats import OTHERS_KEY, BoundedCounter
 from scraper.structures.rolling import DurationHistogram
 
-MAX_BUCKETS = 240
+MAX_COLUMNS = 240
 """Columns of the chart over time; their width doubles when the run is longer."""
 MAX_HOSTS = 10_000
-TOP = 20
+MAX_TOP_PAGES = 20
 """Rows of the lists of slowest and largest pages."""
-EXAMPLES = 3
+MAX_EXAMPLES = 3
 """Addresses kept as examples of one kind of failure."""
-SAMPLES = 24
+MIN_ITEM_SAMPLES = 24
 """Items shown at least, when there are as many; twice as many are kept at most."""
 LATENCY_EDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds; upper edges of the latency classes. A last class holds what is slower."""
@@ -59,7 +59,7 @@ class Timeline:
             self.start = int(at)
         # Records come nearly in order; what is earlier than the first stands with it.
         place = max(0, int(at) - self.start) // self.width
-        while place >= MAX_BUCKETS:
+        while place >= MAX_COLUMNS:
             self._widen()
             place //= 2
         column = self.columns.setdefault(place, [0, 0, 0])
@@ -83,14 +83,14 @@ class Timeline:
         self.columns = merged
 
 
-class Spread:
+class EvenSample:
     """Keeps an even sample of what comes: every value at first, then every second, every fourth ..."""
 
     def __init__(self, size: int) -> None:
         self.kept: list[Any] = []
         self._size, self._stride, self._seen = size, 1, 0
 
-    def wants(self) -> bool:
+    def is_wanted(self) -> bool:
         """Whether the next value is one to keep; call it once a value."""
         self._seen += 1
         return (self._seen - 1) % self._stride == 0
@@ -104,7 +104,7 @@ class Spread:
 
 
 @dataclass(slots=True)
-class Figures:
+class RunFigures:
     """A whole run in numbers, and a few records to look at."""
 
     records: int = 0
@@ -114,33 +114,33 @@ class Figures:
     timeline: Timeline = field(default_factory=Timeline)
     latency: DurationHistogram = field(default_factory=DurationHistogram)
     latency_classes: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_EDGES) + 1))
-    statuses: Words = field(default_factory=lambda: Words(100))
-    errors: Words = field(default_factory=lambda: Words(100))
+    statuses: BoundedCounter = field(default_factory=lambda: BoundedCounter(100))
+    errors: BoundedCounter = field(default_factory=lambda: BoundedCounter(100))
     examples: dict[str, list[str]] = field(default_factory=dict)
     depths: dict[int, int] = field(default_factory=dict)
-    content_types: Words = field(default_factory=lambda: Words(200))
-    kinds: Words = field(default_factory=lambda: Words(20))
+    content_types: BoundedCounter = field(default_factory=lambda: BoundedCounter(200))
+    kinds: BoundedCounter = field(default_factory=lambda: BoundedCounter(20))
     hosts: dict[str, HostFigures] = field(default_factory=dict)
     slowest: list[tuple[float, int, str]] = field(default_factory=list)
     largest: list[tuple[int, int, str]] = field(default_factory=list)
     items: int = 0
     item_samples: list[dict[str, str]] = field(default_factory=list)
-    skipped: Words = field(default_factory=lambda: Words(300))
+    skipped: BoundedCounter = field(default_factory=lambda: BoundedCounter(300))
     skip_rules: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     """[count, an example] by reason and rule."""
     rejected: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     """[count, an example] by field and reason."""
 
 
-def gather(folder: Path) -> Figures:
+def gather_figures(folder: Path) -> RunFigures:
     """Read the record files of `folder`: pages, items, rejected, skipped. What is not there counts as empty."""
-    figures, numbers = Figures(), count()
+    figures, numbers = RunFigures(), count()
     for record in _records(folder / "pages.jsonl"):
         _take_page(figures, record, next(numbers))
-    spread = Spread(SAMPLES)
+    spread = EvenSample(MIN_ITEM_SAMPLES)
     for line in _lines(folder / "items.jsonl"):
         figures.items += 1
-        if spread.wants() and (item := _parsed(line)) is not None:
+        if spread.is_wanted() and (item := _parsed(line)) is not None:
             spread.add({str(name): _shown(value) for name, value in list(item.items())[:MAX_FIELDS]})
     figures.item_samples = spread.kept
     for skip in _records(folder / "skipped.jsonl"):
@@ -153,7 +153,7 @@ def gather(folder: Path) -> Figures:
     return figures
 
 
-def _take_page(figures: Figures, record: dict[str, Any], number: int) -> None:
+def _take_page(figures: RunFigures, record: dict[str, Any], number: int) -> None:
     url = str(record.get("url"))[:ADDRESS_CHARS]
     error = record.get("error")
     failed = error is not None
@@ -162,7 +162,7 @@ def _take_page(figures: Figures, record: dict[str, Any], number: int) -> None:
     figures.ok += not failed
     figures.failed += failed
     figures.size += int(size)
-    if (at := instant_of(record.get("fetched_at"))) is not None:
+    if (at := parse_instant(record.get("fetched_at"))) is not None:
         figures.timeline.add(at, failed, int(size))
     figures.latency.add(seconds)
     place = next((n for n, edge in enumerate(LATENCY_EDGES) if seconds <= edge), len(LATENCY_EDGES))
@@ -172,7 +172,7 @@ def _take_page(figures: Figures, record: dict[str, Any], number: int) -> None:
     if failed:
         word = str(error)[:40] if error != "http" else f"http {record.get('status')}"
         figures.errors.add(word)
-        if word in figures.errors.counts and len(kept := figures.examples.setdefault(word, [])) < EXAMPLES:
+        if word in figures.errors.counts and len(kept := figures.examples.setdefault(word, [])) < MAX_EXAMPLES:
             kept.append(url)
     depth = min(MAX_DEPTH, max(0, int(_number(record.get("depth")))))
     figures.depths[depth] = figures.depths.get(depth, 0) + 1
@@ -194,15 +194,15 @@ def _count_example(counts: dict[tuple[str, str], list[Any]], words: tuple[str, s
         counts[words] = [1, str(url)[:ADDRESS_CHARS]]
 
 
-def _host(figures: Figures, url: str) -> HostFigures:
+def _host(figures: RunFigures, url: str) -> HostFigures:
     name = url.partition("//")[2].partition("/")[0].partition("?")[0]
     if name not in figures.hosts and len(figures.hosts) >= MAX_HOSTS:
-        name = OTHERS
+        name = OTHERS_KEY
     return figures.hosts.setdefault(name, HostFigures())
 
 
 def _keep(heap: list[Any], entry: tuple[Any, ...]) -> None:
-    if len(heap) < TOP:
+    if len(heap) < MAX_TOP_PAGES:
         heapq.heappush(heap, entry)
     elif entry > heap[0]:
         heapq.heapreplace(heap, entry)
@@ -234,7 +234,7 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def instant_of(text: object) -> float | None:
+def parse_instant(text: object) -> float | None:
     """The instant (epoch seconds) that an ISO 8601 text means, or None."""
     try:
         return datetime.fromisoformat(str(text)).timestamp()

@@ -1,6 +1,7 @@
 """How one kind of value is written in a config: read strictly, described once, shown again.
 
-A `Form` stands in the schema's annotations. Pydantic calls it to read a value, the JSON Schema, the reference and
+A `ValueFormat` stands in the schema's annotations. Pydantic calls it to read a value, the JSON Schema, the reference
+and
 every error message take their words from it, and the effective config is written with its `show`.
 """
 
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
     # Loaded by those alone that make a schema. Downloads read durations and sizes too, and need no schema.
     from pydantic_core import core_schema
 
-ECHO_LIMIT = 60
-TEXT_LIMIT = 2_000
+MAX_ECHO_CHARS = 60
+MAX_TEXT_CHARS = 2_000
 
 
-class FormError(ValueError):
+class InvalidValueError(ValueError):
     """A value that cannot be used. `key` names the member of a mapping that is at fault, when it is one."""
 
     def __init__(self, message: str, hint: str = "", key: str | None = None) -> None:
@@ -30,14 +31,14 @@ class FormError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ParseContext:
     """What a value may refer to: the environment's variables, and the folder that relative paths start from."""
 
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    base: Path | None = None
+    base_folder: Path | None = None
 
 
-Read = Callable[[Any, Surroundings], Any]
+Parse = Callable[[Any, ParseContext], Any]
 
 
 def _same(value: Any) -> Any:
@@ -45,34 +46,34 @@ def _same(value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Form:
+class ValueFormat:
     """One kind of value: `words` name it to people, `schema` to editors, `read` checks and converts it.
 
-    `read` raises `FormError`. `show` gives back a plain value that `read` takes again; `nothing` is how None is
+    `read` raises `InvalidValueError`. `show` gives back a plain value that `read` takes again; `nothing` is how None is
     shown where it has a meaning.
     """
 
-    words: str
+    description: str
     schema: Mapping[str, Any]
-    read: Read
-    show: Callable[[Any], Any] = _same
-    nothing: str | None = None
+    parse: Parse
+    serialize: Callable[[Any], Any] = _same
+    none_text: str | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         from pydantic_core import core_schema
 
-        as_text = core_schema.plain_serializer_function_ser_schema(self.shown, when_used="json")
+        as_text = core_schema.plain_serializer_function_ser_schema(self.to_plain, when_used="json")
         return core_schema.with_info_plain_validator_function(self._validate, serialization=as_text)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return dict(self.schema)
 
-    def shown(self, value: Any) -> Any:
+    def to_plain(self, value: Any) -> Any:
         """A read value, or None, as it is written in a config."""
-        return self.nothing if value is None else self.show(value)
+        return self.none_text if value is None else self.serialize(value)
 
     def _validate(self, value: Any, call: core_schema.ValidationInfo[Any]) -> Any:
-        return self.read(value, call.context or Surroundings())
+        return self.parse(value, call.context or ParseContext())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +84,7 @@ class Shorthand:
     describe the short way; a `schema` of None is that of one entry of the list that it stands for.
     """
 
-    words: str
+    description: str
     schema: Mapping[str, Any] | None
     expand: Callable[[Any], Any]
     collapse: Callable[[Any], Any] = _same
@@ -100,14 +101,14 @@ class Shorthand:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Distinct:
+class DistinctKeys:
     """A mapping's keys must differ in more than spelling: `canonical` gives what is compared.
 
     Without this check the later of two spellings would silently replace the earlier one.
     """
 
     canonical: Callable[[str], str]
-    what: str
+    key_kind: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         from pydantic_core import core_schema
@@ -120,12 +121,14 @@ class Distinct:
             for key in value:
                 name = self.canonical(str(key))
                 if name in seen:
-                    raise FormError(f"the same {self.what} stands here twice, spelled differently", key=str(key))
+                    raise InvalidValueError(
+                        f"the same {self.key_kind} stands here twice, spelled differently", key=str(key)
+                    )
                 seen.add(name)
         return value
 
 
-def describe(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """What a value is, in the words of YAML, for "expected ..., got ..."; never what may be a password."""
     match value:
         case None:
@@ -135,7 +138,7 @@ def describe(value: Any) -> str:
         case str() if re.search(r":.*@", value):
             return "a text that may hold a password"
         case str():
-            short = value if len(value) <= ECHO_LIMIT else value[:ECHO_LIMIT] + "..."
+            short = value if len(value) <= MAX_ECHO_CHARS else value[:MAX_ECHO_CHARS] + "..."
             return repr(short) if short else "an empty text"
         case float() if value != value:  # NaN alone differs from itself
             return "not a number (nan)"
@@ -149,69 +152,71 @@ def describe(value: Any) -> str:
             return f"a {type(value).__name__}"
 
 
-def expected(words: str, value: Any, hint: str = "") -> FormError:
+def wrong_kind_error(description: str, value: Any, hint: str = "") -> InvalidValueError:
     """The error for a value of the wrong kind."""
-    return FormError(f"expected {words}, got {describe(value)}", hint)
+    return InvalidValueError(f"expected {description}, got {describe_value(value)}", hint)
 
 
-def plain_text(value: Any, words: str, limit: int = TEXT_LIMIT) -> str:
-    """A non-empty one-line text; raises `FormError`."""
+def check_plain_text(value: Any, description: str, max_chars: int = MAX_TEXT_CHARS) -> str:
+    """A non-empty one-line text; raises `InvalidValueError`."""
     if not isinstance(value, str) or not value.strip():
-        raise expected(words, value)
-    if len(value) > limit:
-        raise FormError(f"{len(value):,} characters are too many; at most {limit:,}")
+        raise wrong_kind_error(description, value)
+    if len(value) > max_chars:
+        raise InvalidValueError(f"{len(value):,} characters are too many; at most {max_chars:,}")
     if not value.isprintable():
-        raise FormError("holds a line break or a control character")
+        raise InvalidValueError("holds a line break or a control character")
     if "${" in value:
-        raise FormError(
+        raise InvalidValueError(
             "environment variables are not read here",
             "${NAME} works in auth, headers and network.proxy",
         )
     return value
 
 
-def _outside(value: float, low: float, high: float) -> FormError:
-    return FormError(f"must be between {low:,} and {high:,}, got {describe(value).removeprefix('the number ')}")
+def _outside(value: float, low: float, high: float) -> InvalidValueError:
+    return InvalidValueError(
+        f"must be between {low:,} and {high:,}, got {describe_value(value).removeprefix('the number ')}"
+    )
 
 
-def whole(low: int, high: int) -> Form:
+def int_range(low: int, high: int) -> ValueFormat:
     """A whole number in a range, both ends allowed."""
     words = f"a whole number from {low:,} to {high:,}"
 
-    def read(value: Any, _: Surroundings) -> int:
+    def read(value: Any, _: ParseContext) -> int:
         if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-            raise FormError(f"expected {words}", f"without a point and an exponent: {value:.0f}")
+            raise InvalidValueError(f"expected {words}", f"without a point and an exponent: {value:.0f}")
         if isinstance(value, bool) or not isinstance(value, int):
-            raise expected(words, value)
+            raise wrong_kind_error(words, value)
         if not low <= value <= high:
             raise _outside(value, low, high)
         return value
 
-    return Form(words, {"type": "integer", "minimum": low, "maximum": high}, read)
+    return ValueFormat(words, {"type": "integer", "minimum": low, "maximum": high}, read)
 
 
-def fraction(low: float, high: float) -> Form:
+def float_range(low: float, high: float) -> ValueFormat:
     """A number in a range, both ends allowed."""
     words = f"a number from {low:g} to {high:g}"
 
-    def read(value: Any, _: Surroundings) -> float:
+    def read(value: Any, _: ParseContext) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise expected(words, value)
+            raise wrong_kind_error(words, value)
         if not low <= value <= high:
             raise _outside(value, low, high)
         return float(value)
 
-    return Form(words, {"type": "number", "minimum": low, "maximum": high}, read)
+    return ValueFormat(words, {"type": "number", "minimum": low, "maximum": high}, read)
 
 
 _MEANT = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
-def _read_flag(value: Any, _: Surroundings) -> bool:
+def _read_flag(value: Any, _: ParseContext) -> bool:
     if isinstance(value, bool):
         return value
     meant = _MEANT.get(str(value).lower()) or {"1": "true", "0": "false"}.get(str(value))
-    raise expected("true or false", value, f"did you mean {meant}?" if meant else "")
+    raise wrong_kind_error("true or false", value, f"did you mean {meant}?" if meant else "")
 
 
-FLAG = Form("true or false", {"type": "boolean"}, _read_flag)
+FLAG_FORMAT = ValueFormat("true or false", {"type": "boolean"}, _read_flag)

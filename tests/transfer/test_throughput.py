@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from scraper.testing.fakes import make_request
-from scraper.transfer.attempt import Transfer
-from scraper.transfer.entry_label import Order
-from scraper.transfer.speed_monitor import Pulse
+from scraper.transfer.attempt import DownloadAttempt
+from scraper.transfer.entry_state import EntryState
+from scraper.transfer.throughput import ThroughputMonitor
 from scraper.transport.settings import SegmentSettings
 
 MB = 1_000_000
-SETTINGS = SegmentSettings(slow_after=5.0, again_after=2.0, patience=10.0, gain=1.15)
+SETTINGS = SegmentSettings(slow_after=5.0, check_interval=2.0, max_remaining_seconds=10.0, min_speedup=1.15)
 
 
-def started() -> tuple[Transfer, Pulse]:
-    transfer = Transfer(make_request("http://h/f"), Order(1, 1, "http://h/f", "f"), 100.0)
-    return transfer, Pulse(SETTINGS, transfer, 100.0)
+def started() -> tuple[DownloadAttempt, ThroughputMonitor]:
+    transfer = DownloadAttempt(make_request("http://h/f"), EntryState(1, 1, "http://h/f", "f"), 100.0)
+    return transfer, ThroughputMonitor(SETTINGS, transfer, 100.0)
 
 
 @pytest.mark.parametrize(
@@ -43,18 +43,18 @@ def test_whether_a_stream_has_helped(more: int, gained: bool) -> None:
     """The rate since it began is compared with the rate before, not counting how long it took to begin."""
     transfer, pulse = started()
     transfer.received = 10 * MB
-    pulse.add(105.0)
-    pulse.begun(106.0)
+    pulse.segment_requested(105.0)
+    pulse.segment_started(106.0)
     transfer.received += more
     assert pulse.is_slow(900 * MB, 2, 107.9) is False
     assert pulse.is_slow(900 * MB, 2, 108.0) is True
-    assert pulse.gained(108.0) is gained
+    assert pulse.last_segment_helped(108.0) is gained
 
 
 def test_what_went_before_the_end_of_a_stream_is_no_measure() -> None:
     """When one stream less is at work, a lower rate proves nothing about the last one that was added."""
     transfer, pulse = started()
     transfer.received = 10 * MB
-    pulse.add(105.0)
-    pulse.ended(106.0)
-    assert pulse.gained(110.0)
+    pulse.segment_requested(105.0)
+    pulse.segment_ended(106.0)
+    assert pulse.last_segment_helped(110.0)

@@ -15,7 +15,7 @@ from scraper.events import (
     FetchFinished,
     FetchStarted,
     HostParked,
-    HostState,
+    HostSample,
     ItemRejected,
     ItemWritten,
     PageSettled,
@@ -61,12 +61,12 @@ def page(at: float, url: str, host: str = GOOD, outcome: str = "ok", items: int 
     ]
 
 
-def sampled(at: float, *hosts: HostState, waiting: int = 40, delayed: int = 2, in_flight: int = 5) -> QueuesSampled:
+def sampled(at: float, *hosts: HostSample, waiting: int = 40, delayed: int = 2, in_flight: int = 5) -> QueuesSampled:
     return QueuesSampled(at, waiting, delayed, in_flight, 3, 0.002, hosts)
 
 
-def host(at: float, name: str, breaker: str = "closed", wait: float = 0.0, waiting: int = 20) -> HostState:
-    return HostState(at, name, waiting, 2, 0.5, at + wait, breaker)
+def host(at: float, name: str, breaker: str = "closed", wait: float = 0.0, waiting: int = 20) -> HostSample:
+    return HostSample(at, name, waiting, 2, 0.5, at + wait, breaker)
 
 
 def crawl() -> list[Event]:

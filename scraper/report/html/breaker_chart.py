@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from scraper.report.breaker_log import BEGIN, END
-from scraper.report.html.charts import day_and_time, key_entry, time_axis
-from scraper.report.html.gather import Timeline, instant_of
+from scraper.report.breaker_log import SESSION_BEGIN, SESSION_END
+from scraper.report.html.charts import legend_entry, time_axis, utc_text
+from scraper.report.html.figures import Timeline, parse_instant
 from scraper.report.html.markup import Markup, tag
 
 MAX_STRIPS = 30
 MAX_PIECES = 200
 MAX_SESSIONS = 200
-STATES = ("open", "half-open", "blocked")
-LASTING = ("open", "blocked")
+NOT_CLOSED_STATES = ("open", "half-open", "blocked")
+LASTING_STATES = ("open", "blocked")
 """States that are kept from one session to the next."""
 
 
-class Change(NamedTuple):
+class Transition(NamedTuple):
     """A host's breaker changed to `state` at the instant `at` (epoch seconds)."""
 
     at: float
@@ -28,25 +28,25 @@ class Change(NamedTuple):
     state: str
 
 
-class Span(NamedTuple):
+class TimeSpan(NamedTuple):
     """From one instant to another, epoch seconds."""
 
     start: float
     end: float
 
 
-def changes_of(steps: Sequence[Mapping[str, Any]]) -> list[Change]:
-    """The steps of `read_steps` whose instants can be read, the marks of sessions among them."""
-    read = ((instant_of(step["at"]), step) for step in steps)
-    return [Change(at, step["host"], step["state"]) for at, step in read if at is not None]
+def parse_transitions(steps: Sequence[Mapping[str, Any]]) -> list[Transition]:
+    """The steps of `read_transitions` whose instants can be read, the marks of sessions among them."""
+    read = ((parse_instant(step["at"]), step) for step in steps)
+    return [Transition(at, step["host"], step["state"]) for at, step in read if at is not None]
 
 
-def sessions_in(changes: Sequence[Change], pages: Timeline, now: float | None) -> list[Span]:
+def find_sessions(changes: Sequence[Transition], pages: Timeline, now: float | None) -> list[TimeSpan]:
     """When sessions were at work, the latest `MAX_SESSIONS`.
 
     One that was killed ends with the last that is known of it, the last one at `now` where the run is at work.
     """
-    begins = [place for place, change in enumerate(changes) if change.state == BEGIN]
+    begins = [place for place, change in enumerate(changes) if change.state == SESSION_BEGIN]
     if not begins or begins[0] > 0:  # what the file no longer holds, or never did
         begins.insert(0, 0)
     sessions = []
@@ -54,18 +54,18 @@ def sessions_in(changes: Sequence[Change], pages: Timeline, now: float | None) -
         own = changes[place:following]
         start, until = own[0].at, changes[following].at if following < len(changes) else math.inf
         known = [own[-1].at, pages.end_before(until) or start]
-        if own[-1].state != END:
+        if own[-1].state != SESSION_END:
             known += [now] if until == math.inf and now is not None else []
-            sessions.append(Span(start, max(known)))
+            sessions.append(TimeSpan(start, max(known)))
         else:
-            sessions.append(Span(start, own[-1].at))
+            sessions.append(TimeSpan(start, own[-1].at))
     return sessions[-MAX_SESSIONS:]
 
 
-def breaker_chart(changes: Sequence[Change], sessions: Sequence[Span]) -> Markup:
+def breaker_chart(changes: Sequence[Transition], sessions: Sequence[TimeSpan]) -> Markup:
     """When each host's breaker was not closed; nothing is drawn where no session was at work. Both in their order."""
-    whole = Span(sessions[0].start, max(sessions[-1].end, sessions[0].start + 1))
-    by_host: dict[str, list[Change]] = {}
+    whole = TimeSpan(sessions[0].start, max(sessions[-1].end, sessions[0].start + 1))
+    by_host: dict[str, list[Transition]] = {}
     for change in changes:
         if change.host:
             by_host.setdefault(change.host, []).append(change)
@@ -76,34 +76,34 @@ def breaker_chart(changes: Sequence[Change], sessions: Sequence[Span]) -> Markup
     caption = "Circuit breakers: when hosts were left alone"
     if len(sessions) > 1:
         caption += f", in {len(sessions):,} sessions"
-    key = tag("p", [key_entry(state, state) for state in STATES], class_="key")
+    key = tag("p", [legend_entry(state, state) for state in NOT_CLOSED_STATES], class_="key")
     return tag("figure", tag("figcaption", caption), rows, time_axis(*whole, class_="axis strip-axis"), rest, key)
 
 
-def _row(host: str, changes: Sequence[Change], sessions: Sequence[Span], whole: Span) -> Markup:
+def _row(host: str, changes: Sequence[Transition], sessions: Sequence[TimeSpan], whole: TimeSpan) -> Markup:
     pieces = []
-    for state, piece in pieces_of(changes, sessions)[:MAX_PIECES]:
+    for state, piece in open_spans(changes, sessions)[:MAX_PIECES]:
         scale = 100 / (whole.end - whole.start)
         left, width = (piece.start - whole.start) * scale, (piece.end - piece.start) * scale
         style = f"left:{min(99.6, max(0.0, left)):.2f}%;width:{max(0.4, min(100.0, width)):.2f}%"
-        told = f"{state} {day_and_time(piece.start)} to {day_and_time(piece.end)}"
+        told = f"{state} {utc_text(piece.start)} to {utc_text(piece.end)}"
         pieces.append(tag("span", "", class_=f"piece {state}", style=style, title=told))
-    opened = sum(change.state in LASTING for change in changes)
+    opened = sum(change.state in LASTING_STATES for change in changes)
     words = f"{host}: opened {'once' if opened == 1 else f'{opened:,} times'}, last {changes[-1].state}"
     strip = tag("div", pieces, class_="strip", role="img", aria_label=words)
     return tag("div", tag("div", host, class_="strip-name"), strip, class_="strip-row")
 
 
-def pieces_of(changes: Sequence[Change], sessions: Sequence[Span]) -> list[tuple[str, Span]]:
+def open_spans(changes: Sequence[Transition], sessions: Sequence[TimeSpan]) -> list[tuple[str, TimeSpan]]:
     """The spans in which one host's breaker was open, half-open or blocked while a session was at work."""
     pieces = []
-    forever = Change(float("inf"), "", "")
+    forever = Transition(float("inf"), "", "")
     for change, following in pairwise([*changes, forever]):
-        if change.state not in STATES:
+        if change.state not in NOT_CLOSED_STATES:
             continue
         for session in sessions:
             start, end = max(change.at, session.start), min(following.at, session.end)
             begun_here = session.start <= change.at
-            if start < end and (begun_here or change.state in LASTING):
-                pieces.append((change.state, Span(start, end)))
+            if start < end and (begun_here or change.state in LASTING_STATES):
+                pieces.append((change.state, TimeSpan(start, end)))
     return pieces

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-MEMORY_BOUND = 300
+MAX_MEMORY_MB = 300
 """MB that no process of a crawl may ever need, whatever a server sends."""
-PATIENCE = 100.0
+CRAWL_TIMEOUT_SECONDS = 100.0
 """Seconds after which a crawl hangs."""
 
 # A process keeps the peak of the one it was forked from: so a small one starts the crawl and reads its peak.
@@ -28,7 +28,7 @@ _, status, usage = os.wait4(pid, 0)
 open(sys.argv[1], "w").write(str(usage.ru_maxrss))
 sys.exit(os.waitstatus_to_exitcode(status))
 """
-_PLAIN = """
+_BASE_CONFIG = """
 seeds: {seeds}
 scope: {{mode: any}}
 limits: {{retries: 0, timeout: 1s, deadline: 4s, concurrency: 32}}
@@ -42,11 +42,11 @@ _LAG = re.compile(r"loop lag (\d+) ms")
 
 
 @dataclass(frozen=True)
-class Crawled:
+class CrawlResult:
     """How a crawl ended. `peak` is MB: of the crawl's process, and of the largest one it started and waited for."""
 
     code: int
-    peak: float
+    peak_mb: float
     pages: list[dict[str, object]]
     skipped: list[dict[str, object]]
     items: list[dict[str, object]]
@@ -66,12 +66,12 @@ class Crawled:
         return found[0]
 
     @property
-    def lag(self) -> int:
+    def max_lag_ms(self) -> int:
         """Milliseconds: the longest stall of the event loop that the monitor saw."""
         return max((int(found) for found in _LAG.findall(self.log.decode())), default=0)
 
 
-async def crawl(folder: Path, seeds: Sequence[str], *sets: str, config: str = _PLAIN) -> Crawled:
+async def crawl(folder: Path, seeds: Sequence[str], *sets: str, config: str = _BASE_CONFIG) -> CrawlResult:
     """Run `scrape crawl` over `seeds` in `folder`; each of `sets` is `key=value` over the config."""
     path, peak = folder / "hostile.yaml", folder / "peak"
     path.write_text(config.format(seeds=json.dumps(list(seeds))))
@@ -79,7 +79,7 @@ async def crawl(folder: Path, seeds: Sequence[str], *sets: str, config: str = _P
     arguments = ["crawl", str(path), "--progress", "plain", "-v", "--log-file", "log.txt", *options]
     code = await asyncio.to_thread(_run, [str(peak), *arguments], folder)
     out = folder / "out"
-    return Crawled(
+    return CrawlResult(
         code,
         int(peak.read_text()) / 1024,
         _lines(out / "pages.jsonl"),
@@ -101,7 +101,7 @@ def _run(arguments: list[str], folder: Path) -> int:
             env={**os.environ, "PYTHONPATH": str(_CHECKOUT)},
         )
     try:
-        return process.wait(PATIENCE)
+        return process.wait(CRAWL_TIMEOUT_SECONDS)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 9)

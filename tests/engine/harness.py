@@ -9,8 +9,8 @@ from typing import Any
 
 from scraper.clock import Clock
 from scraper.engine.engine import Engine
-from scraper.engine.run_context import Rules
-from scraper.engine.run_state import Stop
+from scraper.engine.run_context import RunRules
+from scraper.engine.run_state import StopReason
 from scraper.engine.settings import EngineSettings
 from scraper.events import Event, EventBus
 from scraper.frontier.memory import MemoryFrontier
@@ -25,10 +25,10 @@ from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import Scope, ScopeSettings
 
 EPOCH = 1_700_000_000.0
-FAST = GateSettings(rate=None, concurrency=None, adaptive=False)
+NO_LIMITS = GateSettings(rate=None, concurrency=None, adaptive=False)
 
 
-class OneSink:
+class SingleSink:
     """One sink where the recorder expects all of them."""
 
     def __init__(self, sink: FakeSink) -> None:
@@ -42,16 +42,16 @@ class OneSink:
 
 
 @dataclass
-class Machine:
+class EngineHarness:
     """What a run needs; `run` makes the engine anew each time, as a new process would."""
 
     fetcher: FakeFetcher
     found: Mapping[str, Sequence[str | Mapping[str, Any] | Link]] = field(default_factory=dict)
     settings: EngineSettings = field(default_factory=lambda: EngineSettings(sitemaps=False, concurrency=8))
-    gate: GateSettings = FAST
+    gate: GateSettings = NO_LIMITS
     scope: ScopeSettings = field(default_factory=lambda: ScopeSettings(mode="any"))
     retry: RetrySettings = field(default_factory=RetrySettings)
-    robots: RobotsSettings = field(default_factory=lambda: RobotsSettings(robots="ignore"))
+    robots: RobotsSettings = field(default_factory=lambda: RobotsSettings(policy="ignore"))
     frontier: MemoryFrontier = field(default_factory=MemoryFrontier)
     sink: FakeSink = field(default_factory=FakeSink)
     hooks: Sequence[Hook] = ()
@@ -63,12 +63,12 @@ class Machine:
         *seeds: str,
         results: list[Result] | None = None,
         feed: AsyncIterator[Sequence[Request]] | None = None,
-    ) -> Stop:
+    ) -> StopReason:
         """Crawl from `seeds`, and what `feed` brings, on what is left of earlier runs."""
-        marks = (await self.frontier.counts()).marks
+        marks = (await self.frontier.counts()).checkpoints
         await self.sink.open(marks.get(self.sink.name))
         urls = [make_url(seed) for seed in seeds]
-        rules = Rules(Scope(self.scope, urls), KeyRules(), PolitenessSettings(self.gate), self.retry, self.robots)
+        rules = RunRules(Scope(self.scope, urls), KeyRules(), PolitenessSettings(self.gate), self.retry, self.robots)
 
         async def keep(result: Result) -> None:
             if results is not None:
@@ -81,16 +81,16 @@ class Machine:
                 self.frontier,
                 self.fetcher,
                 FakeExtractor(self.found),
-                OneSink(self.sink),
+                SingleSink(self.sink),
                 bus,
                 Clock(EPOCH),
-                ledger=self.frontier,
+                frontier_view=self.frontier,
                 hooks=self.hooks,
                 rng=random.Random(1),
                 on_result=keep,
             )
             return await self.engine.run([Request(url) for url in urls], feed)
 
-    def of(self, kind: type[Event]) -> list[Any]:
+    def events_of(self, kind: type[Event]) -> list[Any]:
         """The events of one type, in order."""
         return [event for event in self.events if isinstance(event, kind)]
