@@ -190,7 +190,7 @@ def exit_code(summary: Summary, strict: bool) -> int:
 
 
 def _failure_reason(summary: Summary) -> str:
-    if refused := summary.values["seeds_without_response"]:
+    if refused := summary.values["seeds_refused"]:
         return clean("; ".join(refused), MAX_REASON_CHARS)
     outcomes = summary.values["pages"]["outcomes"]
     return f"{', '.join(outcomes)} (see {summary.folder / 'pages.jsonl'})" if outcomes else "nothing to ask for"

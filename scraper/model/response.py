@@ -102,7 +102,7 @@ class ErrorKind(StrEnum):
     PROTOCOL = "protocol"
     TRUNCATED = "truncated"
     DECODE = "decode"
-    TOO_LARGE = "too_large_message"
+    TOO_LARGE = "too_large"
     REDIRECT = "redirect"
     SCHEME = "scheme"
     SCOPE = "scope"

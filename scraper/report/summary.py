@@ -66,7 +66,7 @@ def build_summary(
         },
         "session": _session(stats),
         "breaker_openings": {"total": stats.openings, "hosts": dict(_top(stats.breakers))},
-        "breaker_transitions": [step.to_json_values() for step in stats.breaker_transitions],
+        "breaker_steps": [step.to_json_values() for step in stats.breaker_transitions],
         "skipped": _by_count(stats.skipped if skipped is None else skipped),
         **_hosts(hosts),
         "outputs": dict(outputs or {}),

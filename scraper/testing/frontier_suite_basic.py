@@ -95,36 +95,36 @@ class FrontierContract(FrontierSuite):
             assert await take_hrefs(frontier, now=NOW + 5) == ["https://a.example/1"]
 
     async def test_a_lease_that_takes_no_waiting(self, tmp_path: Path) -> None:
-        """`lease_now` gives what `lease` would, or nothing; what it gave is leased and its host closed."""
+        """`try_lease` gives what `lease` would, or nothing; what it gave is leased and its host closed."""
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request(f"https://a.example/{n}") for n in range(3)])
-            assert frontier.lease_now(NOW, 0) is None
+            assert frontier.try_lease(NOW, 0) is None
             found = []
             for instant in (NOW, NOW + 1, NOW + 2):
-                lease = frontier.lease_now(instant)
+                lease = frontier.try_lease(instant)
                 if lease is None:
                     (lease,) = await take_leases(frontier, now=instant)
-                assert frontier.lease_now(instant) is None
+                assert frontier.try_lease(instant) is None
                 found.append(lease)
                 frontier.park("a.example", instant + 1)
             assert [lease.request.url.href[-1] for lease in found] == ["0", "1", "2"]
             await frontier.settle([make_settlement(lease) for lease in found])
-            assert frontier.lease_now(NOW + 9) is None
+            assert frontier.try_lease(NOW + 9) is None
             assert await frontier.lease(1, NOW + 9) == Drained()
 
     async def test_another_lease_of_a_host_leaves_its_instant_alone(self, tmp_path: Path) -> None:
-        """`lease_again` gives the next request of a host, parked or not, and passes no other host by."""
+        """`try_lease_same_host` gives the next request of a host, parked or not, and passes no other host by."""
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request(f"https://a.example/{n}") for n in range(4)])
             (first,) = await take_leases(frontier)
-            assert frontier.lease_again("a.example", NOW) is None, "it is closed"
-            assert frontier.lease_again("b.example", NOW) is None, "nobody knows it"
+            assert frontier.try_lease_same_host("a.example", NOW) is None, "it is closed"
+            assert frontier.try_lease_same_host("b.example", NOW) is None, "nobody knows it"
             frontier.park("a.example", NOW + 5)
-            assert frontier.lease_again("a.example", NOW, 0) is None, "nothing below"
-            second = frontier.lease_again("a.example", NOW)
+            assert frontier.try_lease_same_host("a.example", NOW, 0) is None, "nothing below"
+            second = frontier.try_lease_same_host("a.example", NOW)
             assert await frontier.lease(1, NOW + 4) == Wait(NOW + 5)
             await frontier.add([make_request("https://b.example/")])
-            assert frontier.lease_again("a.example", NOW + 4) is None, "another host's turn has come"
+            assert frontier.try_lease_same_host("a.example", NOW + 4) is None, "another host's turn has come"
             found = [lease for lease in (first, second) if lease is not None]
             await frontier.settle([make_settlement(lease) for lease in found])
             assert await take_hrefs(frontier, now=NOW + 4) == ["https://b.example/"]
@@ -328,7 +328,7 @@ class FrontierContract(FrontierSuite):
             assert counts.hosts == {f"{host}.example": {"ok": 1, "http_404": 1} for host in "ab"}
             assert (counts.settled, counts.wire_size, counts.items, counts.known) == (4, 60, 12, 6)
             assert (counts.waiting, counts.delayed, counts.leased) == (0, 0, 0)
-            assert counts.marks == {"pages.jsonl": ""}
+            assert counts.checkpoints == {"pages.jsonl": ""}
 
     async def test_the_first_verdict_on_a_lease_stands(self, tmp_path: Path) -> None:
         """A lease that is settled again is neither counted nor queued again."""
@@ -348,14 +348,14 @@ class FrontierContract(FrontierSuite):
             assert await frontier.settle([]) == 0
             assert await frontier.settle([], {"config": "v1", "pages": "1"}) == 0
             assert await frontier.settle([], {"pages": "2"}) == 0
-            assert (await frontier.counts()).marks == {"config": "v1", "pages": "2"}
+            assert (await frontier.counts()).checkpoints == {"config": "v1", "pages": "2"}
 
     async def test_notes_come_with_the_first_lease_alone(self, tmp_path: Path) -> None:
         """The first lease of a host in a process brings notes, if only empty ones; the next ones do not."""
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request(f"https://a.example/{n}") for n in range(3)])
-            await frontier.settle([], notes={"a.example": {"gate": "1", "robots": "x"}, "b.example": {"gate": "b"}})
-            await frontier.settle([], notes={"a.example": {"gate": "2"}})
+            await frontier.settle([], host_state={"a.example": {"gate": "1", "robots": "x"}, "b.example": {"gate": "b"}})
+            await frontier.settle([], host_state={"a.example": {"gate": "2"}})
             (first,) = await take_leases(frontier)
             assert first.host_state == {"gate": "2", "robots": "x"}
             frontier.park("a.example", NOW)

@@ -96,7 +96,7 @@ class DurableFrontierContract(FrontierContract):
                 counts = await frontier.counts()
                 assert (counts.outcomes, counts.hosts) == ({"ok": session}, {"a.example": {"ok": session}})
                 assert (counts.wire_size, counts.items, counts.known) == (5 * session, session, 4)
-                assert counts.marks == {"pages": str(session)}
+                assert counts.checkpoints == {"pages": str(session)}
 
     async def test_below_holds_after_a_reopen(self, tmp_path: Path) -> None:
         """Priorities are known without having been leased in this process."""
@@ -160,15 +160,15 @@ class FrontierViewContract(FrontierSuite):
         """Leased and delayed requests are not queued; an unknown host has none."""
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request(f"https://a.example/{n}") for n in range(400)])
-            assert frontier.waiting_at("a.example") == 400
+            assert frontier.count_queued("a.example") == 400
             (lease,) = await take_leases(frontier)
-            assert frontier.waiting_at("a.example") == 399
+            assert frontier.count_queued("a.example") == 399
             await frontier.settle([make_settlement(lease, Retry(NOW + 1, lease.request), "")])
-            assert frontier.waiting_at("a.example") == 399
+            assert frontier.count_queued("a.example") == 399
             frontier.park("a.example", NOW)
             await take_leases(frontier, now=NOW + 1)
-            assert frontier.waiting_at("a.example") == 399
-            assert frontier.waiting_at("b.example") == 0
+            assert frontier.count_queued("a.example") == 399
+            assert frontier.count_queued("b.example") == 0
 
     async def test_depths_are_those_of_counts(self, tmp_path: Path) -> None:
         """`depths` says what `counts` says about queued and delayed requests, through lease, retry and settle."""
@@ -185,7 +185,7 @@ class FrontierViewContract(FrontierSuite):
     async def test_notes_tell_what_is_remembered(self, tmp_path: Path) -> None:
         """`notes` gives all of a host's notes, empty ones for a host without."""
         async with self.open_frontier(tmp_path) as frontier:
-            await frontier.settle([], notes={"a.example": {"gate": "1"}})
-            await frontier.settle([], notes={"a.example": {"robots": "2"}})
-            assert await frontier.notes("a.example") == {"gate": "1", "robots": "2"}
-            assert await frontier.notes("b.example") == {}
+            await frontier.settle([], host_state={"a.example": {"gate": "1"}})
+            await frontier.settle([], host_state={"a.example": {"robots": "2"}})
+            assert await frontier.host_state("a.example") == {"gate": "1", "robots": "2"}
+            assert await frontier.host_state("b.example") == {}

@@ -14,8 +14,8 @@ from scraper.testing.frontier_contract import make_post
 
 A, B, C = "http://a.example/1", "http://b.example/2", "http://a.example/3"
 ONE, TWO = make_post(A, b"1"), make_post(A, b"2")
-SEEN = make_request(B, hops=(Hop(A, 303),), posts=(ONE.url.key,))
-MOVED = make_post(B, b"1", hops=(Hop(A, 307),), posts=(ONE.url.key,))
+SEEN = make_request(B, redirects=(Hop(A, 303),), posted_keys=(ONE.url.key,))
+MOVED = make_post(B, b"1", redirects=(Hop(A, 307),), posted_keys=(ONE.url.key,))
 
 
 async def reopen_and_drain(tmp_path: Path, *requests: Request) -> list[str]:
@@ -37,14 +37,14 @@ async def reopen_and_drain(tmp_path: Path, *requests: Request) -> list[str]:
 @pytest.mark.parametrize(
     ("requests", "left"),
     [
-        pytest.param([make_request(A), make_request(B, hops=(Hop(A, 301),))], [B], id="the redirect goes"),
+        pytest.param([make_request(A), make_request(B, redirects=(Hop(A, 301),))], [B], id="the redirect goes"),
         pytest.param(
-            [make_request(B, hops=(Hop(A, 301),)), make_request(C, hops=(Hop(A, 301), Hop(B, 302)))],
+            [make_request(B, redirects=(Hop(A, 301),)), make_request(C, redirects=(Hop(A, 301), Hop(B, 302)))],
             [C],
             id="one in the middle of a chain goes",
         ),
         pytest.param(
-            [make_request(A, hops=(Hop(C, 302),)), make_request(B, hops=(Hop(A, 301),))],
+            [make_request(A, redirects=(Hop(C, 302),)), make_request(B, redirects=(Hop(A, 301),))],
             [A, B],
             id="one with a chain of its own stays",
         ),
@@ -53,7 +53,7 @@ async def reopen_and_drain(tmp_path: Path, *requests: Request) -> list[str]:
             [ONE, TWO, make_request(A), SEEN], [A, A, B], id="of several POSTs the one that was redirected goes"
         ),
         pytest.param([ONE, TWO, make_request(A), MOVED], [A, A, B], id="also when the target is posted to"),
-        pytest.param([ONE, make_request(A), make_request(B, hops=(Hop(A, 301),))], [A, B], id="a POST is no GET"),
+        pytest.param([ONE, make_request(A), make_request(B, redirects=(Hop(A, 301),))], [A, B], id="a POST is no GET"),
     ],
 )
 async def test_a_redirect_whose_target_waits_is_done(tmp_path: Path, requests: list[Request], left: list[str]) -> None:
@@ -63,6 +63,6 @@ async def test_a_redirect_whose_target_waits_is_done(tmp_path: Path, requests: l
 
 async def test_many_redirects(tmp_path: Path) -> None:
     """Of more redirects than one statement takes the newest are looked at: those of the last group are among them."""
-    old = [make_request(f"http://a.example/t{n}", hops=(Hop(f"http://a.example/s{n}", 301),)) for n in range(600)]
+    old = [make_request(f"http://a.example/t{n}", redirects=(Hop(f"http://a.example/s{n}", 301),)) for n in range(600)]
     last = [make_request(f"http://a.example/s{n}") for n in range(536, 600)]
     assert len(await reopen_and_drain(tmp_path, *last, *old)) == 600

@@ -62,7 +62,7 @@ def test_a_page_has_every_documented_key() -> None:
 
 def test_redirects_are_listed_and_the_first_is_what_was_requested() -> None:
     """`url` answered, `requested_url` was asked for, and the hops stand between them, oldest first."""
-    outcome = page(hops=(Hop("https://books.example/old", 301), Hop("https://books.example/older", 302)))
+    outcome = page(redirects=(Hop("https://books.example/old", 301), Hop("https://books.example/older", 302)))
     record = page_record(Result(outcome.request, outcome))
     assert record["requested_url"] == "https://books.example/old"
     assert record["redirects"] == [
@@ -229,7 +229,7 @@ def test_what_was_posted_is_told() -> None:
 def test_a_post_that_was_redirected_is_told_at_its_hop() -> None:
     """The answer may be that of a GET; then the record is a GET's."""
     hops = (Hop("https://a.example/1", 307), Hop("https://a.example/2", 303), Hop("https://a.example/3", 302))
-    request = make_request(URL, hops=hops, posts=("POST 0 https://a.example/1", "POST 0 https://a.example/2"))
+    request = make_request(URL, redirects=hops, posted_keys=("POST 0 https://a.example/1", "POST 0 https://a.example/2"))
     record = page_record(Result(request, Response(request, 200, HEADERS, BODY)))
     assert [hop.get("method") for hop in record["redirects"]] == ["POST", "POST", None]
     assert not {"method", "body"} & record.keys()
@@ -241,7 +241,7 @@ def test_tries_that_failed_are_told() -> None:
         Attempt(4, 1_700_000_000.5, 503, None, "Retry-After: 1", 0.0204, 1.05),
         Attempt(5, 1_700_000_002.0, None, "timeout", "the server fell silent", 30.0, 0.0, 1),
     )
-    request = make_request(URL, hops=(Hop("https://a.example/1", 301),), tries=tries)
+    request = make_request(URL, redirects=(Hop("https://a.example/1", 301),), failed_attempts=tries)
     assert page_record(Result(request, Response(request, 200, HEADERS, BODY)))["tries"] == [
         {
             "attempt": 4,

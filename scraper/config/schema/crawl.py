@@ -122,7 +122,7 @@ class LimitsSection(Section):
     )
     max_bytes: Annotated[int, size_range(1_000, 10 * 10**9)] = Field(
         default=20_000_000,
-        description="Size of one page, before and after decompression; larger ones fail as too_large_message.",
+        description="Size of one page, before and after decompression; larger ones fail as too_large.",
     )
     max_redirects: Annotated[int, int_range(0, 50)] = Field(default=10, description="Redirects followed for one URL.")
     concurrency: Annotated[int, int_range(1, 10_000)] = Field(

@@ -104,7 +104,7 @@ def test_one_attempt_needs_no_table() -> None:
 def test_the_table_is_one_line_an_attempt() -> None:
     """Aligned, whatever a server says; what is not there is a question mark."""
     odd = Attempt(9, NOW, None, "protocol", "no\nHTTP  at\tall", 0.5, 90.0)
-    lines = list(table_lines([*attempts_of_request(make_request("https://a.example/", tries=(odd,))), {}]))
+    lines = list(table_lines([*attempts_of_request(make_request("https://a.example/", failed_attempts=(odd,))), {}]))
     assert lines == [
         "#  when                      what                      took    next",
         "9  1970-01-12T13:46:40.000Z  protocol: no HTTP at all  500 ms  after 1m 30s",

@@ -28,13 +28,13 @@ instants = st.floats(0, 1e10)
 tries = st.builds(
     Attempt,
     number=st.integers(1, 99),
-    at=instants,
+    started_at=instants,
     status=st.none() | st.integers(100, 599),
     error=st.none() | text,
     detail=text,
     elapsed=instants,
     wait=instants,
-    hops=st.integers(0, 9),
+    redirects=st.integers(0, 9),
 )
 
 
@@ -48,13 +48,13 @@ tries = st.builds(
         priority=st.integers(-9, 9),
         attempt=st.integers(0, 3),
         slowdowns=st.integers(0, 3),
-        hops=hops,
+        redirects=hops,
         label=st.none() | text,
-        nesting=st.integers(0, 3),
+        sitemap_depth=st.integers(0, 3),
         content=st.none() | st.builds(Content, st.binary(max_size=20), text),
-        posts=st.lists(text, max_size=2).map(tuple),
-        tries=st.lists(tries, max_size=2).map(tuple),
-        carried=st.none() | st.dictionaries(text, st.none() | text | st.integers(-9, 9) | st.lists(text), max_size=3),
+        posted_keys=st.lists(text, max_size=2).map(tuple),
+        failed_attempts=st.lists(tries, max_size=2).map(tuple),
+        inherited_fields=st.none() | st.dictionaries(text, st.none() | text | st.integers(-9, 9) | st.lists(text), max_size=3),
     )
 )
 def test_a_request_survives_its_row(request_: Request) -> None:
@@ -77,9 +77,9 @@ def test_rows_of_earlier_versions_are_read() -> None:
         parent="http://a.example/",
         attempt=1,
         slowdowns=2,
-        hops=(Hop("http://a.example/1", 301),),
+        redirects=(Hop("http://a.example/1", 301),),
         label="l",
-        carried={"a": "1"},
+        inherited_fields={"a": "1"},
     )
 
 
