@@ -45,17 +45,17 @@ def seed_requests(config: CrawlConfig, keys: KeyRules) -> Iterator[Request]:
     """
     for seed in config.seeds:
         if seed.file is not None:
-            for url in _seed_file(seed.file, keys):
+            for url in _read_seed_file(seed.file, keys):
                 yield Request(url, label=seed.label)
         elif seed.sitemap is not None:
-            yield Request(_seed(seed.sitemap, keys, Problem(seed.sitemap, "seeds")), kind="sitemap", priority=-10)
+            yield Request(_parse_seed(seed.sitemap, keys, Problem(seed.sitemap, "seeds")), kind="sitemap", priority=-10)
         else:
             text, content = seed.url or "", seed.content
-            url = with_post_key(_seed(text, keys, Problem(text, "seeds")), content)
+            url = with_post_key(_parse_seed(text, keys, Problem(text, "seeds")), content)
             yield Request(url, label=seed.label, content=content)
 
 
-def _seed_file(path: Path, keys: KeyRules) -> Iterator[Url]:
+def _read_seed_file(path: Path, keys: KeyRules) -> Iterator[Url]:
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
@@ -63,14 +63,14 @@ def _seed_file(path: Path, keys: KeyRules) -> Iterator[Url]:
                 if number > MAX_SEEDS:
                     raise ConfigError([Problem(f"more than {MAX_SEEDS} lines", "seeds", str(path), number)])
                 if text and not text.startswith("#"):
-                    yield _seed(text[:MAX_SEED_LINE_CHARS], keys, Problem(text[:200], "seeds", str(path), number))
+                    yield _parse_seed(text[:MAX_SEED_LINE_CHARS], keys, Problem(text[:200], "seeds", str(path), number))
     except OSError as error:
         raise ConfigError([Problem(f"cannot be read: {error.strerror or error}", "seeds", str(path))]) from error
     except UnicodeDecodeError as error:
         raise ConfigError([Problem("is not UTF-8 text", "seeds", str(path))]) from error
 
 
-def _seed(text: str, keys: KeyRules, place: Problem) -> Url:
+def _parse_seed(text: str, keys: KeyRules, place: Problem) -> Url:
     found = canonicalize(text, None, keys)
     if isinstance(found, OutOfScope):
         hint = "a seed is a whole URL such as https://books.example/"
@@ -140,17 +140,17 @@ def _next(way: NextSection) -> NextSettings:
         way.xpath,
         way.json,
         way.rel,
-        _place(way.page),
-        _place(way.offset),
+        _request_param(way.page),
+        _request_param(way.offset),
         first,
         way.step or 1,
         way.last,
         way.cursor,
-        _place(way.param),
+        _request_param(way.param),
     )
 
 
-def _place(place: str | JsonPointerParam | None) -> str | JsonPointer | None:
+def _request_param(place: str | JsonPointerParam | None) -> str | JsonPointer | None:
     return JsonPointer(place.pointer) if isinstance(place, JsonPointerParam) else place
 
 

@@ -20,7 +20,7 @@ def load_hook(name: str, folder: Path) -> Hook:
     not a `Hook`.
     """
     module_name, _, class_name = name.partition(":")
-    module = _import(module_name, folder, name)
+    module = _import_module(module_name, folder, name)
     if class_name:
         found = getattr(module, class_name, None)
         if found is None:
@@ -43,10 +43,10 @@ def load_hook(name: str, folder: Path) -> Hook:
     return hook
 
 
-def _import(module_name: str, folder: Path, name: str) -> ModuleType:
+def _import_module(module_name: str, folder: Path, name: str) -> ModuleType:
     try:
         if module_name.endswith(".py"):
-            return _from_file(folder / module_name)
+            return _import_file(folder / module_name)
         return importlib.import_module(module_name)
     except HookError:
         raise
@@ -54,7 +54,7 @@ def _import(module_name: str, folder: Path, name: str) -> ModuleType:
         raise HookError(f"hooks: {name} cannot be imported: {type(error).__name__}: {error}") from error
 
 
-def _from_file(path: Path) -> ModuleType:
+def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise HookError(f"hooks: there is no file {path}")
     spec = importlib.util.spec_from_file_location(f"scraper_hook_{path.stem}", path)

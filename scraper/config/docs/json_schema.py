@@ -16,8 +16,8 @@ SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 @lru_cache(maxsize=1)
-def _generated() -> dict[str, Any]:
-    schema = _tidy(CrawlConfig.model_json_schema(mode="validation", by_alias=True))
+def _build_schema() -> dict[str, Any]:
+    schema = _simplify(CrawlConfig.model_json_schema(mode="validation", by_alias=True))
     for key in walk_keys():
         home = schema if key.section is CrawlConfig else schema["$defs"][key.section.__name__]
         place = home["properties"][key.path.rpartition(".")[2]]
@@ -32,10 +32,10 @@ def _generated() -> dict[str, Any]:
 
 def json_schema() -> dict[str, Any]:
     """The schema (draft 2020-12) of what may be written in a config file, units and shorthands included."""
-    return dict(_generated())
+    return dict(_build_schema())
 
 
-def _tidy(node: Any, *, names: bool = False) -> Any:
+def _simplify(node: Any, *, names: bool = False) -> Any:
     """Without pydantic's titles, which repeat the keys, and without defaults that are empty.
 
     An editor writes a default out behind the key that was chosen, and `css: null` is nobody's wish. `names` says that
@@ -43,8 +43,8 @@ def _tidy(node: Any, *, names: bool = False) -> Any:
     """
     if isinstance(node, dict):
         return {
-            key: _tidy(value, names=key in ("properties", "$defs") and not names)
+            key: _simplify(value, names=key in ("properties", "$defs") and not names)
             for key, value in node.items()
             if names or (key != "title" and not (key == "default" and value in (None, [], {})))
         }
-    return [_tidy(value) for value in node] if isinstance(node, list) else node
+    return [_simplify(value) for value in node] if isinstance(node, list) else node

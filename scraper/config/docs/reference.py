@@ -27,7 +27,7 @@ from scraper.config.schema.section import Section
 REFERENCE_FILE = "config.md"
 SCHEMA_FILE = "config.schema.json"
 
-_HEAD = """\
+_INTRODUCTION = """\
 # The config file
 
 <!-- Written by `python -m scraper.config.docs.reference docs` from the schema; edit the schema, not this file. -->
@@ -83,10 +83,10 @@ selector is one, a file or a variable is there, or values fit together, `scrape 
 
 def render_reference() -> str:
     """The whole of docs/config.md."""
-    parts = [_HEAD, "## The keys at the top\n", _table(CrawlConfig, linked=True)]
+    parts = [_INTRODUCTION, "## The keys at the top\n", _section_table(CrawlConfig, linked=True)]
     for name, field in CrawlConfig.model_fields.items():
         if section_of(field) is not None:
-            parts += _chapter(name, field, 2)
+            parts += _section_chapter(name, field, 2)
     return "\n".join(parts)
 
 
@@ -95,7 +95,7 @@ def render_schema() -> str:
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _chapter(path: str, field: FieldInfo, level: int) -> Iterator[str]:
+def _section_chapter(path: str, field: FieldInfo, level: int) -> Iterator[str]:
     section = section_of(field)
     assert section is not None
     yield f"{'#' * level} `{path}`\n"
@@ -105,17 +105,19 @@ def _chapter(path: str, field: FieldInfo, level: int) -> Iterator[str]:
         each = f"; each member is {short.description}, or a mapping" if short else "; each member is a mapping"
         yield f"{shape}{each}. {field.description}\n"
     yield cleandoc(section.__doc__ or "") + "\n"
-    yield _table(section)
+    yield _section_table(section)
     for name, inner in section.model_fields.items():
         if section_of(inner) not in (None, section):  # a field's fields are fields again
-            yield from _chapter(f"{path}{container_of(field)}.{name}", inner, level + 1)
+            yield from _section_chapter(f"{path}{container_of(field)}.{name}", inner, level + 1)
 
 
-def _table(section: type[Section], *, linked: bool = False) -> str:
+def _section_table(section: type[Section], *, linked: bool = False) -> str:
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for name, field in section.model_fields.items():
         default = (
-            "" if section.omits_unset_keys and not field.is_required() and field.default is None else _default(field)
+            ""
+            if section.omits_unset_keys and not field.is_required() and field.default is None
+            else _default_text(field)
         )
         key = f"[`{name}`](#{name})" if linked and section_of(field) else f"`{name}`"
         nullable = (
@@ -145,7 +147,7 @@ def describe_allowed_values(field: FieldInfo) -> str:
     return f"a mapping: each {text}" if container else text
 
 
-def _default(field: FieldInfo) -> str:
+def _default_text(field: FieldInfo) -> str:
     value: Any = field.default
     form = value_format_of(field)
     if field.is_required():

@@ -26,10 +26,10 @@ DIGEST_BYTES = 8
 
 def to_plain_values(config: CrawlConfig) -> dict[str, Any]:
     """The whole config as plain values that `config_from_mapping` takes again; passwords are masked."""
-    return _section(config)
+    return _section_to_plain(config)
 
 
-def _section(section: Section) -> dict[str, Any]:
+def _section_to_plain(section: Section) -> dict[str, Any]:
     shown = {}
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
@@ -37,21 +37,21 @@ def _section(section: Section) -> dict[str, Any]:
         given = value is None and name in section.model_fields_set
         if section.omits_unset_keys and not given and value == field.get_default(call_default_factory=True):
             continue
-        shown[name] = _value(value, field)
+        shown[name] = _value_to_plain(value, field)
     return shown
 
 
-def _value(value: Any, field: FieldInfo) -> Any:
+def _value_to_plain(value: Any, field: FieldInfo) -> Any:
     short = shorthand_of(field)
     match value:
         case BaseModel():
             assert isinstance(value, Section)
-            collapsed = _section(value)
+            collapsed = _section_to_plain(value)
             return short.collapse(collapsed) if short else collapsed
         case dict():
-            return {key: _value(member, field) for key, member in value.items()}
+            return {key: _value_to_plain(member, field) for key, member in value.items()}
         case list() | tuple():
-            return [_value(member, field) for member in value]
+            return [_value_to_plain(member, field) for member in value]
         case Secret() | Path():
             return str(value)
         case _:
@@ -66,12 +66,12 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = "'" if not isinstance(parse_scalar(text), str) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _text)
+_Dumper.add_representer(str, _represent_text)
 
 
 def effective_yaml(config: CrawlConfig) -> str:
@@ -81,13 +81,13 @@ def effective_yaml(config: CrawlConfig) -> str:
 
 def section_hashes(config: CrawlConfig) -> dict[str, str]:
     """A short hash of each top-level section, the same for any order of keys; passwords do not enter it."""
-    return {name: _digest(value) for name, value in to_plain_values(config).items()}
+    return {name: _hash_value(value) for name, value in to_plain_values(config).items()}
 
 
 def config_hash(config: CrawlConfig) -> str:
     """One hash of what is crawled and extracted; sections in `CHANGEABLE_ON_RESUME` do not enter it."""
     sections = section_hashes(config)
-    return _digest({name: sections[name] for name in sections.keys() - CHANGEABLE_ON_RESUME})
+    return _hash_value({name: sections[name] for name in sections.keys() - CHANGEABLE_ON_RESUME})
 
 
 def changed_sections(
@@ -97,6 +97,6 @@ def changed_sections(
     return sorted(n for n in before.keys() | after.keys() if n not in ignored and before.get(n) != after.get(n))
 
 
-def _digest(value: Any) -> str:
+def _hash_value(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()

@@ -34,7 +34,7 @@ def load_config(
     after the file. Raises `ConfigError` with every problem: those of the file in its order, then those of options.
     """
     path = Path(path)
-    text = decode_utf8(_read(path), str(path))
+    text = decode_utf8(_read_file(path), str(path))
     return parse_config(text, str(path), overrides, env=env, base=path.parent)
 
 
@@ -56,8 +56,8 @@ def parse_config(
         problem = Problem(what, file=file_name, line=1, column=1, hint="the least is: seeds: [https://books.example/]")
         raise sorted_error([*document.problems, problem] if not document.problems else document.problems)
     origins = ValueSources(document, apply_overrides(document, overrides))
-    _name(document.value, Path(file_name).stem)
-    return _check(document, origins, ParseContext(os.environ if env is None else env, base))
+    _name_after_file(document.value, Path(file_name).stem)
+    return _validate(document, origins, ParseContext(os.environ if env is None else env, base))
 
 
 def config_from_mapping(mapping: Mapping[str, Any], *, env: Mapping[str, str] | None = None) -> CrawlConfig:
@@ -66,13 +66,13 @@ def config_from_mapping(mapping: Mapping[str, Any], *, env: Mapping[str, str] | 
     Paths are relative to the current directory. Raises `ConfigError`; its problems name key paths without places.
     """
     document = Document("")
-    document.value = _plain(mapping, 0)
+    document.value = _copy_plain(mapping, 0)
     if not isinstance(document.value, dict):
         raise ConfigError("a config is a mapping of keys")
-    return _check(document, ValueSources(document), ParseContext(os.environ if env is None else env))
+    return _validate(document, ValueSources(document), ParseContext(os.environ if env is None else env))
 
 
-def _check(document: Document, origins: ValueSources, around: ParseContext) -> CrawlConfig:
+def _validate(document: Document, origins: ValueSources, around: ParseContext) -> CrawlConfig:
     problems = document.problems
     try:
         config = CrawlConfig.model_validate(document.value, context=around)
@@ -84,7 +84,7 @@ def _check(document: Document, origins: ValueSources, around: ParseContext) -> C
     return config
 
 
-def _read(path: Path) -> bytes:
+def _read_file(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise ConfigError([Problem("is a folder, not a config file", file=str(path))])
@@ -101,7 +101,7 @@ def _read(path: Path) -> bytes:
     return raw
 
 
-def _name(values: dict[str, Any], stem: str) -> None:
+def _name_after_file(values: dict[str, Any], stem: str) -> None:
     """Name a crawl after its file, when it has no name and the file's would do."""
     if "name" not in values:
         try:
@@ -110,14 +110,14 @@ def _name(values: dict[str, Any], stem: str) -> None:
             return
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _copy_plain(value: Any, depth: int) -> Any:
     """A copy of Python values with texts as keys; raises `ConfigError` when it is nested without end."""
     if depth > MAX_NESTING_DEPTH:
         raise ConfigError(f"the config is nested more than {MAX_NESTING_DEPTH} levels deep")
     if isinstance(value, Mapping):
         if odd := [key for key in value if not isinstance(key, str)]:
             raise ConfigError(f"the keys of a config are texts, got {describe_value(odd[0])}")
-        return {str(key): _plain(member, depth + 1) for key, member in value.items()}
+        return {str(key): _copy_plain(member, depth + 1) for key, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(member, depth + 1) for member in value]
+        return [_copy_plain(member, depth + 1) for member in value]
     return value

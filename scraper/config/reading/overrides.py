@@ -13,7 +13,7 @@ from scraper.errors import ConfigError, Problem
 MAX_LIST_INDEX = 10_000
 """The highest index of a list that an option may name."""
 
-_STEP = re.compile(r"""(?:"([^"]*)"|'([^']*)'|([^.\[\]"'=\s]+)|\[(\d{1,5})\])""")
+_PATH_STEP = re.compile(r"""(?:"([^"]*)"|'([^']*)'|([^.\[\]"'=\s]+)|\[(\d{1,5})\])""")
 
 
 def apply_overrides(document: Document, overrides: Sequence[str]) -> dict[KeyPath, str]:
@@ -24,7 +24,7 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> dict[KeyPat
     """
     origins: dict[KeyPath, str] = {}
     for option in overrides:
-        path, text = _split(option)
+        path, text = _split_option(option)
         if path is None:
             message = "expected KEY.PATH=VALUE"
             document.problems.append(Problem(message, file="--set", hint="for example --set limits.max_pages=10"))
@@ -36,16 +36,16 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> dict[KeyPat
             document.problems += [Problem(p.message, file=name, hint=p.hint) for p in error.problems]
             continue
         document.problems += [Problem(p.message, file=name, hint=p.hint) for p in value.problems]
-        if problem := _set(document, path, value.value, name, origins):
+        if problem := _set_value(document, path, value.value, name, origins):
             document.problems.append(problem)
     return origins
 
 
-def _split(option: str) -> tuple[KeyPath | None, str]:
+def _split_option(option: str) -> tuple[KeyPath | None, str]:
     """The path before the first `=` outside quotes, and the text after it; None when that is no path."""
     steps: list[str | int] = []
     at = 0
-    while step := _STEP.match(option, at):
+    while step := _PATH_STEP.match(option, at):
         double, single, bare, index = step.groups()
         steps.append(int(index) if index else next(s for s in (double, single, bare) if s is not None))
         at = step.end()
@@ -59,7 +59,7 @@ def _split(option: str) -> tuple[KeyPath | None, str]:
     return None, ""
 
 
-def _set(document: Document, path: KeyPath, value: Any, name: str, origins: dict[KeyPath, str]) -> Problem | None:
+def _set_value(document: Document, path: KeyPath, value: Any, name: str, origins: dict[KeyPath, str]) -> Problem | None:
     here = document.value
     for depth, step in enumerate(path):
         last = depth == len(path) - 1
@@ -80,7 +80,7 @@ def _set(document: Document, path: KeyPath, value: Any, name: str, origins: dict
         path = (*path[:depth], step, *path[depth + 1 :])
         if last:
             here[step] = value
-            _forget(document, path)
+            _drop_positions(document, path)
             origins[path] = name
         else:
             missing = isinstance(here, dict) and here.get(str(step)) is None
@@ -91,7 +91,7 @@ def _set(document: Document, path: KeyPath, value: Any, name: str, origins: dict
     return None
 
 
-def _forget(document: Document, path: KeyPath) -> None:
+def _drop_positions(document: Document, path: KeyPath) -> None:
     """The places of what an option replaced are no longer true."""
     for old in [p for p in document.positions if p[: len(path)] == path]:
         del document.positions[old]

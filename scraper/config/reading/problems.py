@@ -81,7 +81,7 @@ def problems_from(error: ValidationError, origins: ValueSources) -> list[Problem
         known = isinstance(value, RejectedValue) or entry["loc"] in bad_keys or (entry["type"] == "too_short" and value)
         if known:
             continue
-        problem = _problem(entry, path, source, origins)
+        problem = _problem_from_entry(entry, path, source, origins)
         if entry["type"] == "missing" and any(f"did you mean {key_path(path)}?" == other.hint for other in found):
             continue  # it is there, under another name
         found.append(problem)
@@ -99,7 +99,7 @@ def sorted_error(problems: list[Problem]) -> ConfigError:
     return ConfigError(ordered)
 
 
-def _problem(entry: Any, path: KeyPath, source: KeyPath, origins: ValueSources) -> Problem:
+def _problem_from_entry(entry: Any, path: KeyPath, source: KeyPath, origins: ValueSources) -> Problem:
     kind, context = entry["type"], entry.get("ctx", {})
     if kind == "value_error" and isinstance(error := context.get("error"), InvalidValueError):
         if error.key is not None:
@@ -109,11 +109,11 @@ def _problem(entry: Any, path: KeyPath, source: KeyPath, origins: ValueSources) 
     if kind == "missing":
         return origins.problem_at(path, "is missing", "", at_key=False)
     if kind == "extra_forbidden":
-        return _unknown(path, origins)
-    return origins.problem_at(source, *_mismatch(kind, path, source, origins))
+        return _unknown_key(path, origins)
+    return origins.problem_at(source, *_wrong_shape(kind, path, source, origins))
 
 
-def _unknown(path: KeyPath, origins: ValueSources) -> Problem:
+def _unknown_key(path: KeyPath, origins: ValueSources) -> Problem:
     section = section_at_path(path[:-1])
     name = str(path[-1])
     if section is None:
@@ -123,7 +123,7 @@ def _unknown(path: KeyPath, origins: ValueSources) -> Problem:
     return origins.problem_at(path, "unknown key", key_hint(name, section.model_fields, paths_by_key()), at_key=True)
 
 
-def _mismatch(kind: str, path: KeyPath, source: KeyPath, origins: ValueSources) -> tuple[str, str]:
+def _wrong_shape(kind: str, path: KeyPath, source: KeyPath, origins: ValueSources) -> tuple[str, str]:
     """The sentence and the hint for a value that has not the shape its key asks for."""
     value = origins.value_at(source)
     field = field_at_path(path)
@@ -132,7 +132,7 @@ def _mismatch(kind: str, path: KeyPath, source: KeyPath, origins: ValueSources) 
         got = "a text"
     if kind == "literal_error" and field is not None:
         words = choices_of(field)
-        return f"expected {_either(words)}, got {got}", _word_hint(value, words)
+        return f"expected {_join_with_or(words)}, got {got}", _choice_hint(value, words)
     if kind in ("too_short", "missing_argument"):
         return "must not be empty", ""
     if kind == "tuple_type":
@@ -147,11 +147,11 @@ def _mismatch(kind: str, path: KeyPath, source: KeyPath, origins: ValueSources) 
     return f"expected {form}, got {got}", hint
 
 
-def _either(words: tuple[str, ...]) -> str:
+def _join_with_or(words: tuple[str, ...]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
 
 
-def _word_hint(value: Any, words: tuple[str, ...]) -> str:
+def _choice_hint(value: Any, words: tuple[str, ...]) -> str:
     if isinstance(value, bool):
         spoken = {"off": False, "ignore": False, "auto": True, "obey": True}
         near = next((word for word in words if spoken.get(word) is value), None)

@@ -59,9 +59,9 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
 
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?")
-_WORDS: dict[str, Any] = {
+_INT_PATTERN = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT_PATTERN = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?")
+_CONSTANTS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -69,18 +69,18 @@ _WORDS: dict[str, Any] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
-_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN_CHAR = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def parse_scalar(text: str) -> Any:
     """What an unquoted text means in YAML 1.2: null, a boolean, a number, or the text itself."""
-    if text in _WORDS:
-        return _WORDS[text]
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
     if len(text) > MAX_NUMBER_CHARS:
         return text
-    if _INT.fullmatch(text):
+    if _INT_PATTERN.fullmatch(text):
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    return float(text) if _FLOAT_PATTERN.fullmatch(text) else text
 
 
 def decode_utf8(raw: bytes, file: str) -> str:
@@ -101,15 +101,15 @@ def read_yaml(text: str, file: str) -> Document:
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_CONFIG_CHARS:
         raise ConfigError([Problem(too_large_message(), file=file)])
-    if bad := _UNREADABLE.search(text):
+    if bad := _FORBIDDEN_CHAR.search(text):
         line, column = _line_and_column(text, bad.start())
         name = "a NUL character" if bad[0] == "\0" else f"the control character U+{ord(bad[0]):04X}"
         raise ConfigError([Problem(f"holds {name}", file=file, line=line, column=column)])
-    reader = _Reader(file)
+    reader = _DocumentBuilder(file)
     try:
         reader.read(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
-        raise ConfigError([*reader.document.problems, _syntax(error, text, file)]) from None
+        raise ConfigError([*reader.document.problems, _syntax_problem(error, text, file)]) from None
     except (yaml.YAMLError, ValueError):  # ValueError: an escape beyond Unicode, from the parser written in Python
         raise ConfigError([*reader.document.problems, Problem("is not YAML", file=file)]) from None
     return reader.document
@@ -126,7 +126,7 @@ def _line_and_column(text: str, index: int) -> tuple[int, int]:
     return text.count("\n", 0, index) + 1, index - (text.rfind("\n", 0, index) + 1) + 1
 
 
-_SYNTAX = [
+_SYNTAX_HINTS = [
     ("unknown escape", 'a backslash has a meaning in "double quotes"; write regular expressions in single quotes'),
     ("mapping values are not allowed", "check the indentation; a text with a colon and a space in it needs quotes"),
     ("unexpected end of stream", "a quote is not closed"),
@@ -142,10 +142,10 @@ _SYNTAX = [
 ]
 
 
-def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     problem = (error.problem or "is not YAML").replace("%r", "")
-    hint = next((hint for part, hint in _SYNTAX if part in problem), "")
+    hint = next((hint for part, hint in _SYNTAX_HINTS if part in problem), "")
     if mark is None:
         return Problem(f"not valid YAML: {problem}", file=file, hint=hint)
     lines = text.split("\n", mark.line + 1)
@@ -157,7 +157,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     return Problem(f"not valid YAML: {problem}", file=file, line=mark.line + 1, column=mark.column + 1, hint=hint)
 
 
-class _Reader:
+class _DocumentBuilder:
     """Builds one document from parser events."""
 
     def __init__(self, file: str) -> None:
@@ -170,27 +170,27 @@ class _Reader:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self._stop(event, "a second document begins here; a config is one document", "remove the line ---")
+                    self._fail(event, "a second document begins here; a config is one document", "remove the line ---")
             elif isinstance(event, yaml.NodeEvent):
-                self.document.value = self._node(event, events, (), event)
+                self.document.value = self._build_node(event, events, (), event)
 
     def _problem(self, event: Any, path: KeyPath, message: str, hint: str = "") -> Problem:
         mark = event.start_mark
         return Problem(message, key_path(path), self.document.file, mark.line + 1, mark.column + 1, hint)
 
-    def _stop(self, event: Any, message: str, hint: str = "", path: KeyPath = ()) -> None:
+    def _fail(self, event: Any, message: str, hint: str = "", path: KeyPath = ()) -> None:
         raise ConfigError([*self.document.problems, self._problem(event, path, message, hint)])
 
-    def _refuse(self, event: Any, path: KeyPath, message: str, hint: str = "") -> RejectedValue:
+    def _reject(self, event: Any, path: KeyPath, message: str, hint: str = "") -> RejectedValue:
         self.document.problems.append(self._problem(event, path, message, hint))
         return REJECTED_VALUE
 
-    def _node(self, event: Any, events: Iterator[Any], path: KeyPath, key: Any) -> Any:
+    def _build_node(self, event: Any, events: Iterator[Any], path: KeyPath, key: Any) -> Any:
         self._values += 1
         if self._values > MAX_VALUES:
-            self._stop(event, f"holds more than {MAX_VALUES:,} values", "put long lists of URLs into a seeds file")
+            self._fail(event, f"holds more than {MAX_VALUES:,} values", "put long lists of URLs into a seeds file")
         if len(path) > MAX_NESTING_DEPTH:
-            self._stop(event, f"is nested more than {MAX_NESTING_DEPTH} levels deep", path=path[:3])
+            self._fail(event, f"is nested more than {MAX_NESTING_DEPTH} levels deep", path=path[:3])
         mark, at_key = event.start_mark, key.start_mark
         self.document.positions[path] = SourcePosition(
             mark.line + 1, mark.column + 1, at_key.line + 1, at_key.column + 1
@@ -198,64 +198,64 @@ class _Reader:
         value: Any
         match event:
             case yaml.AliasEvent():
-                return self._refuse(event, path, "aliases are not read; write the value out", "quote a text with *")
+                return self._reject(event, path, "aliases are not read; write the value out", "quote a text with *")
             case yaml.ScalarEvent():
-                value = self._scalar(event, path)
+                value = self._build_scalar(event, path)
             case yaml.SequenceStartEvent():
-                value = self._sequence(events, path)
+                value = self._build_sequence(events, path)
             case _:
-                value = self._mapping(events, path)
+                value = self._build_mapping(events, path)
         if event.tag not in (None, "!"):
-            return self._refuse(event, path, "tags are not read here", "remove the ! and quote the text if need be")
+            return self._reject(event, path, "tags are not read here", "remove the ! and quote the text if need be")
         return value
 
-    def _scalar(self, event: Any, path: KeyPath) -> Any:
+    def _build_scalar(self, event: Any, path: KeyPath) -> Any:
         if "\0" in event.value or any("\ud800" <= c <= "\udfff" for c in event.value):
-            return self._refuse(event, path, "holds an escaped character that no text can have")
+            return self._reject(event, path, "holds an escaped character that no text can have")
         return event.value if event.style in ("'", '"', "|", ">") else parse_scalar(event.value)
 
-    def _sequence(self, events: Iterator[Any], path: KeyPath) -> list[Any]:
+    def _build_sequence(self, events: Iterator[Any], path: KeyPath) -> list[Any]:
         values: list[Any] = []
         for event in events:
             if isinstance(event, yaml.SequenceEndEvent):
                 break
-            values.append(self._node(event, events, (*path, len(values)), event))
+            values.append(self._build_node(event, events, (*path, len(values)), event))
         return values
 
-    def _mapping(self, events: Iterator[Any], path: KeyPath) -> dict[str, Any]:
+    def _build_mapping(self, events: Iterator[Any], path: KeyPath) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key in events:
             if isinstance(key, yaml.MappingEndEvent):
                 break
-            name = self._key(key, events, path)
+            name = self._build_key(key, events, path)
             event = next(events)
             if name is None:
-                self._aside(event, events, path)
+                self._skip_node(event, events, path)
             elif name in values:
                 first = self.document.positions[(*path, name)].key_line
-                self._refuse(key, (*path, name), f"this key already stands on line {first}", "remove one of them")
-                self._aside(event, events, path)
+                self._reject(key, (*path, name), f"this key already stands on line {first}", "remove one of them")
+                self._skip_node(event, events, path)
             else:
-                values[name] = self._node(event, events, (*path, name), key)
+                values[name] = self._build_node(event, events, (*path, name), key)
         return values
 
-    def _key(self, key: Any, events: Iterator[Any], path: KeyPath) -> str | None:
+    def _build_key(self, key: Any, events: Iterator[Any], path: KeyPath) -> str | None:
         """A key as text, or None when it cannot be one (and its problem is noted)."""
         if not isinstance(key, yaml.ScalarEvent):
-            self._refuse(key, path, "a key must be a plain text", "a text in braces or brackets needs quotes")
-            self._aside(key, events, path)
+            self._reject(key, path, "a key must be a plain text", "a text in braces or brackets needs quotes")
+            self._skip_node(key, events, path)
             return None
         if key.value == "<<" and key.style not in ("'", '"'):
-            self._refuse(key, path, "merge keys (<<) are not read; write the values out")
+            self._reject(key, path, "merge keys (<<) are not read; write the values out")
             return None
         if key.tag not in (None, "!"):
-            self._refuse(key, path, "tags are not read here", "remove the ! and quote the text if need be")
+            self._reject(key, path, "tags are not read here", "remove the ! and quote the text if need be")
             return None
-        if isinstance(self._scalar(key, path), RejectedValue):
+        if isinstance(self._build_scalar(key, path), RejectedValue):
             return None
         return str(key.value)
 
-    def _aside(self, event: Any, events: Iterator[Any], path: KeyPath) -> None:
+    def _skip_node(self, event: Any, events: Iterator[Any], path: KeyPath) -> None:
         """Read over a value that will not be used, without noting its places or what is wrong in it."""
         depth = 0
         while True:
@@ -266,11 +266,11 @@ class _Reader:
             if depth == 0:
                 return
             if depth + len(path) > MAX_NESTING_DEPTH:
-                self._stop(event, f"is nested more than {MAX_NESTING_DEPTH} levels deep", path=path[:3])
+                self._fail(event, f"is nested more than {MAX_NESTING_DEPTH} levels deep", path=path[:3])
             event = next(events)
 
 
-_SHOWN_KEY = 60
+MAX_SHOWN_KEY_CHARS = 60
 
 
 def key_path(path: KeyPath) -> str:
@@ -285,7 +285,7 @@ def key_path(path: KeyPath) -> str:
             continue
         if _may_be_secret(path[0], part, depth):
             break
-        shown = part if len(part) <= _SHOWN_KEY else part[:_SHOWN_KEY] + "..."
+        shown = part if len(part) <= MAX_SHOWN_KEY_CHARS else part[:MAX_SHOWN_KEY_CHARS] + "..."
         quoted = shown if re.fullmatch(r"[\w*-]+", shown) else f'"{shown}"' if shown.isprintable() else ascii(shown)
         text += f".{quoted}" if text else quoted
     return text

@@ -170,7 +170,7 @@ class CredentialsSection(Section):
     )
 
     @model_validator(mode="after")
-    def _one_kind(self) -> CredentialsSection:
+    def _check_exactly_one_given(self) -> CredentialsSection:
         if (self.basic is None) == (self.bearer is None):
             raise InvalidValueError("expected one of basic: and bearer:")
         return self
@@ -201,13 +201,13 @@ class OutputSection(Section):
 
     @field_validator("sinks")
     @classmethod
-    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_sinks_are_distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if twice := sorted({name for name in value if value.count(name) > 1}):
             raise InvalidValueError(f"{twice[0]} is listed twice")
         return value
 
 
-def _expand_list(value: Any) -> Any:
+def _expand_text_to_list(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
@@ -239,7 +239,7 @@ class CrawlConfig(Section):
     extract: tuple[ExtractRule, ...] = Field(default=(), description="What to take from pages.")
     files: FilesSection = Field(default_factory=FilesSection, description="Files to fetch along the way.")
     hooks: Annotated[
-        tuple[Annotated[str, HOOK_FORMAT], ...], Shorthand("a module or module:Class", None, _expand_list)
+        tuple[Annotated[str, HOOK_FORMAT], ...], Shorthand("a module or module:Class", None, _expand_text_to_list)
     ] = Field(
         default=(),
         description="Python code that may change requests, pages and items: a module or a .py file beside the "
@@ -253,7 +253,7 @@ class CrawlConfig(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_the_folder(cls, values: Any) -> Any:
+    def _derive_folder_from_name(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
         name, output = values.get("name"), values.get("output", {})
@@ -262,7 +262,7 @@ class CrawlConfig(Section):
         return {**values, "output": {**output, "folder": f"out/{name}"}}
 
     @model_validator(mode="after")
-    def _labels_meet(self) -> CrawlConfig:
+    def _check_labels_match(self) -> CrawlConfig:
         given = {follow.label for rule in self.extract for follow in rule.follow if follow.label}
         read = {rule.label for rule in self.extract if rule.label}
         begun = {seed.label for seed in self.seeds if seed.label}
@@ -278,5 +278,5 @@ class CrawlConfig(Section):
 
     @field_validator("headers")
     @classmethod
-    def _mask(cls, headers: dict[str, Secret]) -> dict[str, Secret]:
+    def _mask_secret_headers(cls, headers: dict[str, Secret]) -> dict[str, Secret]:
         return {name: mask_header(name, value) for name, value in headers.items()}

@@ -25,11 +25,11 @@ from scraper.config.types.value_format import DistinctKeys, InvalidValueError, S
 FieldType = Literal["text", "int", "float", "decimal", "bool", "url", "date", "html"]
 
 
-def _as_list(value: Any) -> Any:
+def _expand_value_to_list(value: Any) -> Any:
     return value if value is None or isinstance(value, list | tuple) else (value,)
 
 
-_OF_ELEMENTS = ("attr", "type", "regex", "table", "transform")
+_ELEMENT_KEYS = ("attr", "type", "regex", "table", "transform")
 """What is done with elements, which objects and lists of URLs have none of."""
 
 with warnings.catch_warnings():
@@ -56,7 +56,7 @@ with warnings.catch_warnings():
             description="A JMESPath expression: into a JSON page, or into what css, xpath or structured gives.",
         )
         structured: Annotated[
-            tuple[Annotated[str, SCHEMA_ORG_TYPE_FORMAT], ...], Shorthand("a type", None, _as_list)
+            tuple[Annotated[str, SCHEMA_ORG_TYPE_FORMAT], ...], Shorthand("a type", None, _expand_value_to_list)
         ] = Field(
             default=(),
             description="Objects of these types in the page's JSON-LD, microdata and OpenGraph; json picks from them.",
@@ -88,7 +88,7 @@ with warnings.catch_warnings():
         fields: Annotated[
             dict[Annotated[str, NESTED_FIELD_NAME_FORMAT], FieldEntry], DistinctKeys(str.casefold, "field")
         ] = Field(default={}, description="The fields of an object, read as those of an item are.")
-        transform: Annotated[tuple[TransformStepEntry, ...], Shorthand("a step", None, _as_list)] = Field(
+        transform: Annotated[tuple[TransformStepEntry, ...], Shorthand("a step", None, _expand_value_to_list)] = Field(
             default=(),
             max_length=MAX_TRANSFORM_STEPS,
             description="What becomes of the text before its type is read, in order.",
@@ -122,7 +122,7 @@ with warnings.catch_warnings():
 
         @field_validator("default")
         @classmethod
-        def _plain_default(cls, value: Any) -> Any:
+        def _check_default(cls, value: Any) -> Any:
             scalars = value if isinstance(value, list | tuple) else [value]
             if not all(v is None or isinstance(v, str | int | float | bool) for v in scalars):
                 raise InvalidValueError(
@@ -131,27 +131,27 @@ with warnings.catch_warnings():
             return value
 
         @model_validator(mode="after")
-        def _agree(self) -> FieldRule:
+        def _check_keys_fit_together(self) -> FieldRule:
             sources = self.sources
             if len(sources) > 1:
                 raise InvalidValueError(
                     f"a field has one source: {sources[0]} or {sources[1]}, not both", key=sources[1]
                 )
             if self.fields:
-                self._agree_as_object()
+                self._check_object_keys()
             elif self.each is not None:
                 raise InvalidValueError("means nothing without fields; many: true takes every match", key="each")
             else:
-                self._agree_as_value(sources)
+                self._check_value_keys(sources)
             if self.required and self.default is not None:
                 raise InvalidValueError("a required field needs no default: without it there is no item", key="default")
             if isinstance(self.default, list | tuple) and not (self.many or self.links or self.each):
                 raise InvalidValueError("a list as the default needs many: true", key="default")
             return self
 
-        def _agree_as_object(self) -> None:
+        def _check_object_keys(self) -> None:
             given = self.model_fields_set
-            for key in (*_OF_ELEMENTS, "xpath", "main_text", "links"):
+            for key in (*_ELEMENT_KEYS, "xpath", "main_text", "links"):
                 if key in given:
                     raise InvalidValueError("means nothing beside fields: they read what is inside", key=key)
             if self.each is not None:
@@ -167,7 +167,7 @@ with warnings.catch_warnings():
             if inside - {outside}:
                 raise InvalidValueError(f"its fields must read {outside}, as it does itself", key="fields")
 
-        def _agree_as_value(self, sources: tuple[str, ...]) -> None:
+        def _check_value_keys(self, sources: tuple[str, ...]) -> None:
             given = self.model_fields_set
             if not sources and self.attr is None and self.type != "html" and self.table is None:
                 raise InvalidValueError(
@@ -193,16 +193,16 @@ with warnings.catch_warnings():
                 raise InvalidValueError("html is the source of an element", key="type")
 
 
-def _expand_field(value: Any) -> Any:
+def _expand_css(value: Any) -> Any:
     return {"css": value} if isinstance(value, str) else value
 
 
-def _collapse_field(value: Any) -> Any:
+def _collapse_css(value: Any) -> Any:
     return value["css"] if isinstance(value, dict) and value.keys() == {"css"} else value
 
 
 FieldEntry = Annotated[
-    FieldRule, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand_field, _collapse_field)
+    FieldRule, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand_css, _collapse_css)
 ]
 FieldRule.model_rebuild()  # now that FieldEntry, which stands inside it, is there
 
@@ -228,13 +228,13 @@ with warnings.catch_warnings():
             default=None, description="Searched in the page's text, with each in the element's."
         )
         field: Annotated[str, FIELD_NAME_FORMAT] | None = Field(default=None, description="One of the rule's fields.")
-        equals: Annotated[tuple[Annotated[str, SCALAR_FORMAT], ...], Shorthand("a value", None, _as_list)] = Field(
-            default=(), description="It is one of these."
-        )
+        equals: Annotated[
+            tuple[Annotated[str, SCALAR_FORMAT], ...], Shorthand("a value", None, _expand_value_to_list)
+        ] = Field(default=(), description="It is one of these.")
         matches: Regex | None = Field(default=None, description="This regex is found in it.")
 
         @model_validator(mode="after")
-        def _one(self) -> ConditionSection:
+        def _check_exactly_one_given(self) -> ConditionSection:
             given = [key for key in ("css", "xpath", "json", "regex", "field") if getattr(self, key) is not None]
             if len(given) != 1:
                 raise InvalidValueError("expected one of css, xpath, json, regex and field")
@@ -242,7 +242,7 @@ with warnings.catch_warnings():
 
 
 ConditionEntry = Annotated[
-    ConditionSection, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand_field, _collapse_field)
+    ConditionSection, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand_css, _collapse_css)
 ]
 
 
@@ -272,20 +272,20 @@ class ExtractRule(Section):
     keep: Flag = Field(
         default=True, description="Whether its items are written; those of a listing may serve carry alone."
     )
-    follow: Annotated[tuple[FollowEntry, ...], Shorthand("a CSS selector", None, _as_list)] = Field(
+    follow: Annotated[tuple[FollowEntry, ...], Shorthand("a CSS selector", None, _expand_value_to_list)] = Field(
         default=(), description="Pages to go to, with labels, priorities and values for them."
     )
     next: NextEntry | None = Field(default=None, description="The way to the next page of a list.")
 
-    when: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", None, _as_list)] = Field(
+    when: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", None, _expand_value_to_list)] = Field(
         default=(), description="All of these must hold; what does not meet them is no item, and no loss."
     )
-    unless: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", None, _as_list)] = Field(
+    unless: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", None, _expand_value_to_list)] = Field(
         default=(), description="None of these may hold."
     )
 
     @model_validator(mode="after")
-    def _conditions_about_its_fields(self) -> ExtractRule:
+    def _check_field_references(self) -> ExtractRule:
         if "fields" in self.model_fields_set and not self.fields:
             raise InvalidValueError("must not be empty", key="fields")
         if not self.fields and not self.follow and self.next is None:
@@ -303,7 +303,7 @@ class ExtractRule(Section):
         return self
 
     @model_validator(mode="after")
-    def _one_kind_of_page(self) -> ExtractRule:
+    def _check_one_page_kind(self) -> ExtractRule:
         kinds = {field.page_kind for field in self.fields.values()} - {"any"}
         for condition in (*self.when, *self.unless):
             kinds |= {"json"} if condition.json else {"html"} if condition.css or condition.xpath else set()

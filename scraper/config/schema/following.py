@@ -46,7 +46,7 @@ with warnings.catch_warnings():
         )
 
         @model_validator(mode="after")
-        def _one_source(self) -> FollowSection:
+        def _check_at_most_one_source(self) -> FollowSection:
             given = [key for key in ("css", "xpath", "json", "regex") if getattr(self, key) is not None]
             if len(given) > 1:
                 raise InvalidValueError(f"expected one of {given[0]} and {given[1]}", key=given[1])
@@ -91,7 +91,7 @@ with warnings.catch_warnings():
             return "html" if self.css is not None or self.xpath is not None else "any"
 
         @model_validator(mode="after")
-        def _one_way(self) -> NextSection:
+        def _check_exactly_one_way(self) -> NextSection:
             ways = [
                 key for key in ("css", "xpath", "json", "page", "offset", "cursor") if getattr(self, key) is not None
             ]
@@ -109,14 +109,14 @@ with warnings.catch_warnings():
             return self
 
 
-def _expand(value: Any) -> Any:
+def _expand_css(value: Any) -> Any:
     return {"css": value} if isinstance(value, str) else value
 
 
-def _collapse(value: Any) -> Any:
+def _collapse_css(value: Any) -> Any:
     return value["css"] if isinstance(value, dict) and value.keys() == {"css"} else value
 
 
-_SHORT = {"type": "string", "minLength": 1}
-FollowEntry = Annotated[FollowSection, Shorthand("a CSS selector", _SHORT, _expand, _collapse)]
-NextEntry = Annotated[NextSection, Shorthand("a CSS selector", _SHORT, _expand, _collapse)]
+_CSS_SCHEMA = {"type": "string", "minLength": 1}
+FollowEntry = Annotated[FollowSection, Shorthand("a CSS selector", _CSS_SCHEMA, _expand_css, _collapse_css)]
+NextEntry = Annotated[NextSection, Shorthand("a CSS selector", _CSS_SCHEMA, _expand_css, _collapse_css)]

@@ -36,7 +36,7 @@ class HostOverrideSection(Section):
     )
 
     @model_validator(mode="after")
-    def _meaning(self) -> HostOverrideSection:
+    def _check_adaptive_not_null(self) -> HostOverrideSection:
         if "adaptive" in self.model_fields_set and self.adaptive is None:
             raise InvalidValueError("expected true or false, got nothing (null)", key="adaptive")
         return self
@@ -81,7 +81,7 @@ class BreakerSection(Section):
     )
 
     @model_validator(mode="after")
-    def _order(self) -> BreakerSection:
+    def _check_pauses_in_order(self) -> BreakerSection:
         if self.open > self.max_open:
             raise InvalidValueError("the first pause is longer than max_open", "raise max_open as well", key="open")
         return self

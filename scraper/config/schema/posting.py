@@ -37,7 +37,7 @@ def check_json_value(value: Any, _: ParseContext) -> Any:
         raise wrong_kind_error("a value that JSON has", value) from None
     except ValueError as error:
         raise InvalidValueError(f"cannot be written as JSON: {str(error)[:100]}") from None
-    _not_too_long(size)
+    _check_content_size(size)
     return value
 
 
@@ -46,7 +46,7 @@ def check_body(value: Any, _: ParseContext) -> str:
     if not isinstance(value, str):
         raise wrong_kind_error("a text", value, "a mapping is sent as JSON under the key json")
     try:
-        _not_too_long(len(value.encode()))
+        _check_content_size(len(value.encode()))
     except UnicodeEncodeError:
         raise InvalidValueError("is no Unicode text: it holds half of a surrogate pair") from None
     return value
@@ -72,10 +72,10 @@ def check_request_param(value: Any, around: ParseContext) -> str | JsonPointerPa
             raise InvalidValueError(error.message, hint or error.hint) from None
     if value.keys() != {"json"}:
         raise wrong_kind_error(REQUEST_PARAM_DESCRIPTION.replace("`", ""), value)
-    return JsonPointerParam(_pointer(value["json"]))
+    return JsonPointerParam(_check_pointer(value["json"]))
 
 
-def _pointer(value: Any) -> str:
+def _check_pointer(value: Any) -> str:
     if not isinstance(value, str) or not value.startswith("/"):
         hint = f"did you mean /{value.replace('.', '/')}?" if isinstance(value, str) and value.strip() else ""
         raise InvalidValueError(f"expected a JSON Pointer such as /page, got {describe_value(value)}", hint)
@@ -86,12 +86,12 @@ def _pointer(value: Any) -> str:
     return value
 
 
-def _not_too_long(size: int) -> None:
+def _check_content_size(size: int) -> None:
     if size > MAX_CONTENT_BYTES:
         raise InvalidValueError(f"is {size:,} bytes long; at most {MAX_CONTENT_BYTES:,} can be posted")
 
 
-def _shown(place: str | JsonPointerParam) -> Any:
+def _serialize_param(place: str | JsonPointerParam) -> Any:
     return {"json": place.pointer} if isinstance(place, JsonPointerParam) else place
 
 
@@ -114,6 +114,6 @@ REQUEST_PARAM_FORMAT = ValueFormat(
         ]
     },
     check_request_param,
-    _shown,
+    _serialize_param,
 )
 RequestParamEntry = Annotated[str | JsonPointerParam, REQUEST_PARAM_FORMAT]

@@ -57,7 +57,7 @@ with warnings.catch_warnings():
             return Content((self.body or "").encode(), self.content_type or "")
 
         @model_validator(mode="after")
-        def _one_source(self) -> SeedSection:
+        def _check_exactly_one_source(self) -> SeedSection:
             if sum(v is not None for v in (self.url, self.file, self.sitemap)) != 1:
                 raise InvalidValueError("expected a URL, or one of file: and sitemap:")
             if self.label is not None and self.sitemap is not None:
@@ -67,7 +67,7 @@ with warnings.catch_warnings():
             return self
 
         @model_validator(mode="after")
-        def _posts_one_thing(self) -> SeedSection:
+        def _check_post_keys(self) -> SeedSection:
             given = [key for key in POST_KEYS if key in self.model_fields_set]
             if given and self.method != "POST":
                 raise InvalidValueError("is sent with POST alone", "add method: POST", key=given[0])
@@ -80,12 +80,12 @@ with warnings.catch_warnings():
             return self
 
 
-def _expand(value: Any) -> Any:
+def _expand_url(value: Any) -> Any:
     return {"url": value} if isinstance(value, str) else value
 
 
-def _collapse(value: Any) -> Any:
+def _collapse_url(value: Any) -> Any:
     return value["url"] if isinstance(value, dict) and value.keys() == {"url"} else value
 
 
-SeedEntry = Annotated[SeedSection, Shorthand("a URL", URL_FORMAT.schema, _expand, _collapse)]
+SeedEntry = Annotated[SeedSection, Shorthand("a URL", URL_FORMAT.schema, _expand_url, _collapse_url)]

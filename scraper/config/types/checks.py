@@ -61,7 +61,7 @@ def check_url(value: Any, _: ParseContext) -> str:
     return text
 
 
-_PATTERN = re.compile(r"([a-z0-9._*?-]+|\[[0-9a-f:.]+\])(:[0-9*?]{1,5})?", re.ASCII)
+_HOST_PATTERN = re.compile(r"([a-z0-9._*?-]+|\[[0-9a-f:.]+\])(:[0-9*?]{1,5})?", re.ASCII)
 
 
 def canonical_host(text: str) -> str:
@@ -78,7 +78,7 @@ def _check_host(text: Any, words: str, wild: str) -> str:
             f"expected {words}, not a URL", f"did you mean {url.host}?" if url and url.hostname else ""
         )
     host = canonical_host(text)
-    if not _PATTERN.fullmatch(host) or any(c in text for c in "/\\@#%" + wild) or not host.strip("."):
+    if not _HOST_PATTERN.fullmatch(host) or any(c in text for c in "/\\@#%" + wild) or not host.strip("."):
         raise wrong_kind_error(words, text)
     if not re.search(r"[*?]", host) and _parse_url(f"https://{host}/") is None:
         raise wrong_kind_error(words, text)
@@ -128,7 +128,7 @@ def check_regex(value: Any, _: ParseContext) -> str:
     return value
 
 
-def _is_selector(text: str) -> bool:
+def _compiles_as_css(text: str) -> bool:
     # Imported when the first selector is checked: a config without any starts faster.
     from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
@@ -139,7 +139,7 @@ def _is_selector(text: str) -> bool:
     return True
 
 
-_FOREIGN_CSS = [
+_CSS_HINTS = [
     (re.compile(r"::text\b"), "the text is taken by default: leave ::text out"),
     (re.compile(r"::attr\("), "name the attribute in the key attr instead of ::attr(...)"),
     (re.compile(r":contains\("), 'write :lexbor-contains("...")'),
@@ -148,7 +148,7 @@ _FOREIGN_CSS = [
 ]
 
 
-def _is_closed(selector: str) -> bool:
+def _is_balanced(selector: str) -> bool:
     """Whether brackets and quotes are closed. CSS closes what is open at the end of a text; here it is a slip."""
     quote, stack, skip = "", [], False
     for char in selector:
@@ -177,10 +177,10 @@ def check_css(value: Any, _: ParseContext) -> str:
         )
     if not value.replace("\n", " ").replace("\t", " ").isprintable():
         raise InvalidValueError("holds a control character")
-    if not _is_closed(value):
+    if not _is_balanced(value):
         raise InvalidValueError(f"bad CSS selector {describe_value(value)}: a bracket or a quote is not closed")
-    if not _is_selector(value):
-        hint = next((hint for pattern, hint in _FOREIGN_CSS if pattern.search(value)), "")
+    if not _compiles_as_css(value):
+        hint = next((hint for pattern, hint in _CSS_HINTS if pattern.search(value)), "")
         raise InvalidValueError(f"bad CSS selector {describe_value(value)}", hint)
     return value
 
@@ -209,8 +209,8 @@ def check_file_source(value: Any, around: ParseContext) -> str:
     return value
 
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_OURS = {
+_HEADER_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_RESERVED_HEADERS = {
     "user-agent": "set politeness.user_agent: robots.txt is read for that name",
     "accept-encoding": "the codings that can be decoded are sent by themselves",
     "host": "it comes from the URL",
@@ -224,9 +224,9 @@ _OURS = {
 
 def check_header_name(value: Any, _: ParseContext) -> str:
     """A header's name that a user may set; raises `InvalidValueError`, without repeating what is no name."""
-    if not isinstance(value, str) or not _TOKEN.fullmatch(value) or len(value) > MAX_NAME_CHARS:
+    if not isinstance(value, str) or not _HEADER_TOKEN.fullmatch(value) or len(value) > MAX_NAME_CHARS:
         raise InvalidValueError("is not a header's name", "a name, a colon and the text: Accept-Language: en")
-    if hint := _OURS.get(value.lower()):
+    if hint := _RESERVED_HEADERS.get(value.lower()):
         raise InvalidValueError(f"{value} cannot be set here", hint)
     return value
 
@@ -339,7 +339,7 @@ def check_list_file(value: Any, around: ParseContext) -> Path:
     return path.absolute()
 
 
-def _text(pattern: str | None = None, example: str = "", **more: Any) -> dict[str, Any]:
+def _text_schema(pattern: str | None = None, example: str = "", **more: Any) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string", "minLength": 1, **more}
     if pattern:
         schema["pattern"] = pattern
@@ -349,22 +349,26 @@ def _text(pattern: str | None = None, example: str = "", **more: Any) -> dict[st
 
 
 URL_FORMAT = ValueFormat(
-    "an http or https URL", _text(r"^\s*[hH][tT][tT][pP][sS]?:", "https://books.example/"), check_url
+    "an http or https URL", _text_schema(r"^\s*[hH][tT][tT][pP][sS]?:", "https://books.example/"), check_url
 )
-AUTH_HOST_FORMAT = ValueFormat("a host name", _text(example="books.example"), check_auth_host)
-HOST_PATTERN_FORMAT = ValueFormat("a host name, * allowed", _text(example="*.books.example"), check_host_pattern)
-REGEX_FORMAT = ValueFormat(REGEX_DESCRIPTION, _text(maxLength=MAX_PATTERN_CHARS), check_regex)
-CSS_FORMAT = ValueFormat(CSS_DESCRIPTION, _text(maxLength=MAX_PATTERN_CHARS), check_css)
-FILE_SOURCE_FORMAT = ValueFormat("a selector, @ and an attribute", _text(example="img.cover@src"), check_file_source)
-ATTRIBUTE_FORMAT = ValueFormat("an attribute's name", _text(example="href"), check_attribute)
-HEADER_NAME_FORMAT = ValueFormat("a header's name", _text(), check_header_name)
-USER_AGENT_FORMAT = ValueFormat("a User-Agent", _text(example="mybot/1.0 (+https://example.org/bot)"), check_user_agent)
-HOOK_FORMAT = ValueFormat("a module or module:Class", _text(example="myhooks:Prices"), check_hook)
-NAME_FORMAT = ValueFormat("a name", _text(maxLength=MAX_NAME_CHARS), check_name)
-FIELD_NAME_FORMAT = ValueFormat("a name", _text(maxLength=MAX_NAME_CHARS), check_field_name)
-LABEL_FORMAT = ValueFormat("a label", _text(maxLength=MAX_NAME_CHARS, example="product"), check_label)
+AUTH_HOST_FORMAT = ValueFormat("a host name", _text_schema(example="books.example"), check_auth_host)
+HOST_PATTERN_FORMAT = ValueFormat("a host name, * allowed", _text_schema(example="*.books.example"), check_host_pattern)
+REGEX_FORMAT = ValueFormat(REGEX_DESCRIPTION, _text_schema(maxLength=MAX_PATTERN_CHARS), check_regex)
+CSS_FORMAT = ValueFormat(CSS_DESCRIPTION, _text_schema(maxLength=MAX_PATTERN_CHARS), check_css)
+FILE_SOURCE_FORMAT = ValueFormat(
+    "a selector, @ and an attribute", _text_schema(example="img.cover@src"), check_file_source
+)
+ATTRIBUTE_FORMAT = ValueFormat("an attribute's name", _text_schema(example="href"), check_attribute)
+HEADER_NAME_FORMAT = ValueFormat("a header's name", _text_schema(), check_header_name)
+USER_AGENT_FORMAT = ValueFormat(
+    "a User-Agent", _text_schema(example="mybot/1.0 (+https://example.org/bot)"), check_user_agent
+)
+HOOK_FORMAT = ValueFormat("a module or module:Class", _text_schema(example="myhooks:Prices"), check_hook)
+NAME_FORMAT = ValueFormat("a name", _text_schema(maxLength=MAX_NAME_CHARS), check_name)
+FIELD_NAME_FORMAT = ValueFormat("a name", _text_schema(maxLength=MAX_NAME_CHARS), check_field_name)
+LABEL_FORMAT = ValueFormat("a label", _text_schema(maxLength=MAX_NAME_CHARS, example="product"), check_label)
 SCALAR_FORMAT = ValueFormat("a text, a number, true or false", {"type": ["string", "number", "boolean"]}, check_scalar)
-NESTED_FIELD_NAME_FORMAT = ValueFormat("a name", _text(maxLength=MAX_NAME_CHARS), check_nested_field_name)
-PARAM_PATTERN_FORMAT = ValueFormat("a parameter's name, * allowed", _text(example="utm_*"), check_param_pattern)
-FOLDER_FORMAT = ValueFormat("a folder", _text(example="out/books"), check_folder, str)
-LIST_FILE_FORMAT = ValueFormat("a file of URLs", _text(example="seeds.txt"), check_list_file, str)
+NESTED_FIELD_NAME_FORMAT = ValueFormat("a name", _text_schema(maxLength=MAX_NAME_CHARS), check_nested_field_name)
+PARAM_PATTERN_FORMAT = ValueFormat("a parameter's name, * allowed", _text_schema(example="utm_*"), check_param_pattern)
+FOLDER_FORMAT = ValueFormat("a folder", _text_schema(example="out/books"), check_folder, str)
+LIST_FILE_FORMAT = ValueFormat("a file of URLs", _text_schema(example="seeds.txt"), check_list_file, str)

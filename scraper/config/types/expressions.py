@@ -25,10 +25,10 @@ from scraper.config.types.value_format import (
 
 XPATH_DESCRIPTION = "an XPath expression"
 JMESPATH_DESCRIPTION = "a JMESPath expression"
-_EXSLT = {"re": "http://exslt.org/regular-expressions"}
+_EXSLT_NAMESPACES = {"re": "http://exslt.org/regular-expressions"}
 
 
-def _text(value: Any, words: str) -> str:
+def _check_length(value: Any, words: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise wrong_kind_error(words, value)
     if len(value) > MAX_PATTERN_CHARS:
@@ -38,13 +38,13 @@ def _text(value: Any, words: str) -> str:
 
 def check_xpath(value: Any, _: ParseContext) -> str:
     """An expression that lxml compiles; raises `InvalidValueError`."""
-    text = _text(value, XPATH_DESCRIPTION)
+    text = _check_length(value, XPATH_DESCRIPTION)
     try:
         from lxml import etree
     except ImportError:
         return text
     try:
-        etree.XPath(text, namespaces=_EXSLT)
+        etree.XPath(text, namespaces=_EXSLT_NAMESPACES)
     except (etree.XPathError, ValueError, UnicodeError) as error:
         raise InvalidValueError(f"bad XPath expression {describe_value(text)}: {_first_line(error)}") from None
     return text
@@ -52,7 +52,7 @@ def check_xpath(value: Any, _: ParseContext) -> str:
 
 def check_jmespath(value: Any, _: ParseContext) -> str:
     """An expression that jmespath compiles; raises `InvalidValueError`."""
-    text = _text(value, JMESPATH_DESCRIPTION)
+    text = _check_length(value, JMESPATH_DESCRIPTION)
     try:
         import jmespath
         from jmespath.exceptions import JMESPathError
@@ -78,13 +78,15 @@ def check_schema_org_type(value: Any, _: ParseContext) -> str:
     return value
 
 
-def _schema(example: str) -> dict[str, Any]:
+def _text_schema(example: str) -> dict[str, Any]:
     return {"type": "string", "minLength": 1, "maxLength": MAX_PATTERN_CHARS, "examples": [example]}
 
 
-XPATH_FORMAT = ValueFormat(XPATH_DESCRIPTION, _schema("//h1"), check_xpath)
-JMESPATH_FORMAT = ValueFormat(JMESPATH_DESCRIPTION, _schema("items[].name"), check_jmespath)
-SCHEMA_ORG_TYPE_FORMAT = ValueFormat("a type of schema.org, or `opengraph`", _schema("product"), check_schema_org_type)
+XPATH_FORMAT = ValueFormat(XPATH_DESCRIPTION, _text_schema("//h1"), check_xpath)
+JMESPATH_FORMAT = ValueFormat(JMESPATH_DESCRIPTION, _text_schema("items[].name"), check_jmespath)
+SCHEMA_ORG_TYPE_FORMAT = ValueFormat(
+    "a type of schema.org, or `opengraph`", _text_schema("product"), check_schema_org_type
+)
 
 XPath = Annotated[str, XPATH_FORMAT]
 JmesPath = Annotated[str, JMESPATH_FORMAT]
@@ -109,18 +111,20 @@ with warnings.catch_warnings():
         )
 
         @model_validator(mode="after")
-        def _one(self) -> EachSection:
+        def _check_exactly_one_given(self) -> EachSection:
             if sum(v is not None for v in (self.css, self.xpath, self.json)) != 1:
                 raise InvalidValueError("expected one of css:, xpath: and json:")
             return self
 
 
-def _expand(value: Any) -> Any:
+def _expand_css(value: Any) -> Any:
     return {"css": value} if isinstance(value, str) else value
 
 
-def _collapse(value: Any) -> Any:
+def _collapse_css(value: Any) -> Any:
     return value["css"] if isinstance(value, dict) and value.keys() == {"css"} else value
 
 
-EachEntry = Annotated[EachSection, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand, _collapse)]
+EachEntry = Annotated[
+    EachSection, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand_css, _collapse_css)
+]

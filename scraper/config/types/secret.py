@@ -19,10 +19,10 @@ MAX_SECRET_CHARS = 8_192
 """Characters a header value, a user and password, or a proxy address may have."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\})?")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _BASIC_AUTH = re.compile(r"[^:]+:.*", re.DOTALL)
-_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
+_BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 
 
 class Secret:
@@ -62,7 +62,7 @@ def interpolate(text: str, env: Mapping[str, str]) -> str:
     def value(found: re.Match[str]) -> str:
         if found[0] == "$${":
             return "${"
-        if not found[2] or not _NAME.fullmatch(found[1]):
+        if not found[2] or not _VARIABLE_NAME.fullmatch(found[1]):
             raise InvalidValueError("a reference to the environment is written ${NAME}: letters, digits and _")
         try:
             return env[found[1]]
@@ -72,7 +72,7 @@ def interpolate(text: str, env: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text)
 
 
-def _read_text(value: Any, around: ParseContext, words: str) -> str:
+def _parse_text(value: Any, around: ParseContext, words: str) -> str:
     """The text with variables filled in."""
     if isinstance(value, Secret):
         return value.reveal()
@@ -86,53 +86,53 @@ def _read_text(value: Any, around: ParseContext, words: str) -> str:
     return text
 
 
-def _only_refers(text: str) -> bool:
+def _holds_only_references(text: str) -> bool:
     """Whether nothing of `text` is secret in itself: it only names variables, or is a mask already."""
     left = _REFERENCE.sub("", text)
     return text == SECRET_MASK or (left != text and not re.search(r"[A-Za-z0-9]", left))
 
 
-def _shown(value: Any, mask: str) -> str:
+def _mask_unless_reference(value: Any, mask: str) -> str:
     """What may be shown for `value`: a text that only refers to the environment as it stands, otherwise `mask`."""
     if isinstance(value, Secret):
         return value.masked
-    return value if _only_refers(value) else mask
+    return value if _holds_only_references(value) else mask
 
 
-def _read_basic(value: Any, around: ParseContext) -> Secret:
-    text = _read_text(value, around, "USER:PASSWORD, such as ${USER}:${PASS}")
+def _parse_basic(value: Any, around: ParseContext) -> Secret:
+    text = _parse_text(value, around, "USER:PASSWORD, such as ${USER}:${PASS}")
     if not _BASIC_AUTH.fullmatch(text):
         raise InvalidValueError("expected USER:PASSWORD with a colon between them", 'for example "${USER}:${PASS}"')
-    return Secret(text, _shown(value, f"{SECRET_MASK}:{SECRET_MASK}"))
+    return Secret(text, _mask_unless_reference(value, f"{SECRET_MASK}:{SECRET_MASK}"))
 
 
-def _read_bearer(value: Any, around: ParseContext) -> Secret:
-    text = _read_text(value, around, "a token, such as ${TOKEN}")
-    if text != SECRET_MASK and not _BEARER.fullmatch(text):
+def _parse_bearer(value: Any, around: ParseContext) -> Secret:
+    text = _parse_text(value, around, "a token, such as ${TOKEN}")
+    if text != SECRET_MASK and not _BEARER_TOKEN.fullmatch(text):
         raise InvalidValueError("is not a bearer token: letters, digits and ._~+/-= only, without the word Bearer")
-    return Secret(text, _shown(value, SECRET_MASK))
+    return Secret(text, _mask_unless_reference(value, SECRET_MASK))
 
 
-def _read_header(value: Any, around: ParseContext) -> Secret:
+def _parse_header(value: Any, around: ParseContext) -> Secret:
     # A header's text is shown as it was written, its variables by their names; `mask_header` hides more.
-    text = _read_text(value, around, "a header's text")
+    text = _parse_text(value, around, "a header's text")
     return value if isinstance(value, Secret) else Secret(text.strip(), value)
 
 
-_TELLING = re.compile(r"auth|cookie|token|secret|key|password|session|signature", re.IGNORECASE)
-_SCHEME = re.compile(r"^\s*(bearer|basic|token|digest)\s+", re.IGNORECASE)
+_SECRET_HEADER_NAME = re.compile(r"auth|cookie|token|secret|key|password|session|signature", re.IGNORECASE)
+_AUTH_SCHEME = re.compile(r"^\s*(bearer|basic|token|digest)\s+", re.IGNORECASE)
 
 
 def mask_header(name: str, value: Secret) -> Secret:
     """`value`, hidden when the header's name says that it is a secret and text of it stands in the config itself."""
-    if not _TELLING.search(name) or _only_refers(_SCHEME.sub("", value.masked)):
+    if not _SECRET_HEADER_NAME.search(name) or _holds_only_references(_AUTH_SCHEME.sub("", value.masked)):
         return value
     return Secret(value.reveal(), SECRET_MASK)
 
 
-def _read_proxy(value: Any, around: ParseContext) -> Secret:
+def _parse_proxy(value: Any, around: ParseContext) -> Secret:
     words = "a proxy address such as http://proxy.example:3128"
-    text = _read_text(value, around, words)
+    text = _parse_text(value, around, words)
     try:
         url = can_ada.parse(text)
     except ValueError:
@@ -141,7 +141,9 @@ def _read_proxy(value: Any, around: ParseContext) -> Secret:
         raise InvalidValueError(f"expected {words}", "http, https, socks5 and socks5h are known")
     if isinstance(value, Secret):
         return value
-    if not (url.username or url.password) or _only_refers(value.partition("//")[2].rpartition("@")[0] or value):
+    if not (url.username or url.password) or _holds_only_references(
+        value.partition("//")[2].rpartition("@")[0] or value
+    ):
         return Secret(text, value)
     return Secret(text, f"{url.protocol}//{SECRET_MASK}:{SECRET_MASK}@{url.host}")
 
@@ -150,7 +152,7 @@ def _text_schema(example: str) -> dict[str, Any]:
     return {"type": "string", "maxLength": MAX_SECRET_CHARS, "examples": [example]}
 
 
-BASIC_AUTH_FORMAT = ValueFormat("USER:PASSWORD", _text_schema("${USER}:${PASS}"), _read_basic, str)
-BEARER_TOKEN_FORMAT = ValueFormat("a token", _text_schema("${TOKEN}"), _read_bearer, str)
-HEADER_VALUE_FORMAT = ValueFormat("a text", _text_schema("en"), _read_header, str)
-PROXY_FORMAT = ValueFormat("a proxy address", _text_schema("http://proxy.example:3128"), _read_proxy, str)
+BASIC_AUTH_FORMAT = ValueFormat("USER:PASSWORD", _text_schema("${USER}:${PASS}"), _parse_basic, str)
+BEARER_TOKEN_FORMAT = ValueFormat("a token", _text_schema("${TOKEN}"), _parse_bearer, str)
+HEADER_VALUE_FORMAT = ValueFormat("a text", _text_schema("en"), _parse_header, str)
+PROXY_FORMAT = ValueFormat("a proxy address", _text_schema("http://proxy.example:3128"), _parse_proxy, str)

@@ -41,7 +41,7 @@ class ParseContext:
 Parse = Callable[[Any, ParseContext], Any]
 
 
-def _same(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
@@ -56,14 +56,14 @@ class ValueFormat:
     description: str
     schema: Mapping[str, Any]
     parse: Parse
-    serialize: Callable[[Any], Any] = _same
+    serialize: Callable[[Any], Any] = _identity
     none_text: str | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         from pydantic_core import core_schema
 
         as_text = core_schema.plain_serializer_function_ser_schema(self.to_plain, when_used="json")
-        return core_schema.with_info_plain_validator_function(self._validate, serialization=as_text)
+        return core_schema.with_info_plain_validator_function(self._validate_with_context, serialization=as_text)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return dict(self.schema)
@@ -72,7 +72,7 @@ class ValueFormat:
         """A read value, or None, as it is written in a config."""
         return self.none_text if value is None else self.serialize(value)
 
-    def _validate(self, value: Any, call: core_schema.ValidationInfo[Any]) -> Any:
+    def _validate_with_context(self, value: Any, call: core_schema.ValidationInfo[Any]) -> Any:
         return self.parse(value, call.context or ParseContext())
 
 
@@ -87,7 +87,7 @@ class Shorthand:
     description: str
     schema: Mapping[str, Any] | None
     expand: Callable[[Any], Any]
-    collapse: Callable[[Any], Any] = _same
+    collapse: Callable[[Any], Any] = _identity
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         from pydantic_core import core_schema
@@ -113,9 +113,9 @@ class DistinctKeys:
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         from pydantic_core import core_schema
 
-        return core_schema.no_info_before_validator_function(self._check, handler(source))
+        return core_schema.no_info_before_validator_function(self._check_distinct, handler(source))
 
-    def _check(self, value: Any) -> Any:
+    def _check_distinct(self, value: Any) -> Any:
         if isinstance(value, Mapping):
             seen: set[str] = set()
             for key in value:
@@ -173,7 +173,7 @@ def check_plain_text(value: Any, description: str, max_chars: int = MAX_TEXT_CHA
     return value
 
 
-def _outside(value: float, low: float, high: float) -> InvalidValueError:
+def _out_of_range(value: float, low: float, high: float) -> InvalidValueError:
     return InvalidValueError(
         f"must be between {low:,} and {high:,}, got {describe_value(value).removeprefix('the number ')}"
     )
@@ -189,7 +189,7 @@ def int_range(low: int, high: int) -> ValueFormat:
         if isinstance(value, bool) or not isinstance(value, int):
             raise wrong_kind_error(words, value)
         if not low <= value <= high:
-            raise _outside(value, low, high)
+            raise _out_of_range(value, low, high)
         return value
 
     return ValueFormat(words, {"type": "integer", "minimum": low, "maximum": high}, read)
@@ -203,20 +203,20 @@ def float_range(low: float, high: float) -> ValueFormat:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise wrong_kind_error(words, value)
         if not low <= value <= high:
-            raise _outside(value, low, high)
+            raise _out_of_range(value, low, high)
         return float(value)
 
     return ValueFormat(words, {"type": "number", "minimum": low, "maximum": high}, read)
 
 
-_MEANT = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_BOOLEAN_SYNONYMS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
-def _read_flag(value: Any, _: ParseContext) -> bool:
+def _parse_flag(value: Any, _: ParseContext) -> bool:
     if isinstance(value, bool):
         return value
-    meant = _MEANT.get(str(value).lower()) or {"1": "true", "0": "false"}.get(str(value))
+    meant = _BOOLEAN_SYNONYMS.get(str(value).lower()) or {"1": "true", "0": "false"}.get(str(value))
     raise wrong_kind_error("true or false", value, f"did you mean {meant}?" if meant else "")
 
 
-FLAG_FORMAT = ValueFormat("true or false", {"type": "boolean"}, _read_flag)
+FLAG_FORMAT = ValueFormat("true or false", {"type": "boolean"}, _parse_flag)
