@@ -39,7 +39,7 @@ from scraper.fetch.page_fetcher import FetchSettings, HttpFetcher
 from scraper.frontier.interface import FrontierCounts
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.hooks.interface import Hook
-from scraper.hooks.load import load_hook
+from scraper.hooks.load import load_hooks
 from scraper.model import Request, Result, Url
 from scraper.politeness.retry import RetrySettings
 from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
@@ -122,7 +122,7 @@ async def assemble(
     requests = tuple(seed_requests(config, keys))
     seeds = [request.url for request in requests]
     scope = scope_for(config, seeds)
-    run_hooks = (*(load_hook(name, base) for name in config.hooks), *hooks)
+    run_hooks = load_hooks(config.hooks, base, hooks)
     extractor = PageExtractor(extract_settings(config, scope, keys))
 
     folder = config.output.folder

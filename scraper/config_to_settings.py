@@ -29,8 +29,8 @@ from scraper.urls.scope import Scope, ScopeSettings
 from scraper.urls.traps import TrapSettings
 
 MAX_SEED_LINE_CHARS = 65_536
+# Seeds of one run, over all of its seed files.
 MAX_SEEDS = 10_000_000
-"""Seeds of one run, over all of its seed files."""
 
 
 def read_seeds(config: CrawlConfig, keys: KeyRules) -> list[Url]:
@@ -218,7 +218,6 @@ def engine_settings(config: CrawlConfig) -> EngineSettings:
         max_time=limits.max_time,
         max_redirects=limits.max_redirects,
         sitemaps=config.sitemaps == "auto" and config.scope.mode != "page",
-        obey_robots=config.politeness.robots.policy == "obey",
     )
 
 

@@ -22,7 +22,7 @@ from scraper.errors import ConfigError, FrontierError, SinkError
 from scraper.extract.page_extractor import PageExtractor
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.hooks.interface import Hook
-from scraper.hooks.load import load_hook
+from scraper.hooks.load import load_hooks
 from scraper.model import Item, Response, Result
 from scraper.rundir.lock import RunLock
 from scraper.sinks.disk_errors import sync_folder
@@ -52,8 +52,8 @@ async def reextract(
 ) -> ReextractResult:
     """Read the rules of `config` over the pages kept in the run `folder`.
 
-    Outputs go to `output`, a folder that is no run's, or without one take the place of the run's own. Hooks `on_page`
-    and `on_item` are called as in a run; `base` is the folder that hooks named by file are relative to. Raises
+    Outputs go to `output`, a folder that is no run's, or without one take the place of the run's own. The hooks'
+    `on_response` and `on_item` are called as in a run; `base` is the folder that hooks named by file are relative to. Raises
     `ConfigError`, `HookError`, `RunLockedError`, `FrontierError`, `SinkError`, `MissingExtraError`.
     """
     if not config.extract:
@@ -65,7 +65,7 @@ async def reextract(
         raise SinkError(f"{output} is the folder of a run; choose another --output, or none to change its own items")
     keys = KeyRules(config.scope.strip_params, config.scope.sort_query)
     extractor = PageExtractor(extract_settings(config, scope_for(config, read_seeds(config, keys)), keys))
-    run_hooks = HookChain((*(load_hook(name, base) for name in config.hooks), *hooks))
+    run_hooks = HookChain(load_hooks(config.hooks, base, hooks))
     async with AsyncExitStack() as stack:
         stack.enter_context(RunLock(folder))
         frontier = await SqliteFrontier.open(state / "frontier.sqlite", SqliteSettings(config.durability))
@@ -117,7 +117,7 @@ def _next_batch(pages: Iterator[Response]) -> list[Response]:
 
 
 async def _extract_page(page: Response, extractor: PageExtractor, hooks: HookChain) -> Result:
-    seen = await hooks.on_page(page) if hooks.has_on_page else page
+    seen = await hooks.on_response(page) if hooks.has_on_response else page
     if seen is None:
         return Result(page.request, page)
     harvest = await asyncio.to_thread(extractor.extract, seen)

@@ -5,20 +5,40 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from scraper.errors import HookError
+from scraper.errors import ConfigError, HookError, Problem
 from scraper.hooks.interface import Hook
+from scraper.hooks.method_names import unknown_methods
+
+
+def load_hooks(names: Sequence[str], folder: Path, more: Sequence[Hook] = ()) -> tuple[Hook, ...]:
+    """The hooks that a config names, then `more`, which were passed as objects.
+
+    Raises `HookError` as `load_hook` does, and `ConfigError` with all misspelled methods of all hooks.
+    """
+    hooks = [(name, _make(name, folder)) for name in names] + [(type(hook).__qualname__, hook) for hook in more]
+    problems: list[Problem] = []
+    for name, hook in hooks:
+        problems += unknown_methods(type(hook), name)
+    if problems:
+        raise ConfigError(problems)
+    return tuple(hook for _, hook in hooks)
 
 
 def load_hook(name: str, folder: Path) -> Hook:
-    """Import one hook and make it.
+    """Import one hook and create it.
 
-    `name` is a module on the Python path or a `.py` file relative to `folder`, with `:Class` when it holds more than
-    one hook. The class is called without arguments. Raises `HookError` when it cannot be imported, is not there, or is
-    not a `Hook`.
+    `name` is a module on the Python path or a `.py` file relative to `folder`, with `:Class` when it defines more than
+    one hook. The class is called without arguments. Raises `HookError` when it cannot be imported, does not exist or is
+    not a `Hook`, and `ConfigError` when it has a method that looks like a hook method and is not.
     """
+    return load_hooks((name,), folder)[0]
+
+
+def _make(name: str, folder: Path) -> Hook:
     module_name, _, class_name = name.partition(":")
     module = _import_module(module_name, folder, name)
     if class_name:
@@ -27,6 +47,7 @@ def load_hook(name: str, folder: Path) -> Hook:
             raise HookError(f"hooks: {module_name} has no {class_name!r}")
         candidates = [found]
     else:
+        # Only classes defined there: a module also holds those that it imports, `Hook` itself among them.
         candidates = [
             value
             for value in vars(module).values()
@@ -37,7 +58,7 @@ def load_hook(name: str, folder: Path) -> Hook:
     try:
         hook = candidates[0]()
     except Exception as error:
-        raise HookError(f"hooks: {name} could not be made: {type(error).__name__}: {error}") from error
+        raise HookError(f"hooks: {name} could not be created: {type(error).__name__}: {error}") from error
     if not isinstance(hook, Hook):
         raise HookError(f"hooks: {name} is not a scraper.Hook; derive it from that class")
     return hook
@@ -61,6 +82,7 @@ def _import_file(path: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # Registered before it runs, as import does: dataclasses and pickle look a class's module up there.
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module

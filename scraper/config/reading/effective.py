@@ -1,10 +1,10 @@
-"""A config written out: with all its defaults for people, and as hashes that say which sections changed."""
+"""A config written out: with all defaults for people, and as hashes that tell which sections changed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,7 @@ from scraper.config.schema.crawl import CrawlConfig
 from scraper.config.schema.section import Section
 from scraper.config.types.secret import Secret
 
-CHANGEABLE_ON_RESUME = frozenset({"limits", "politeness", "network", "headers", "auth", "durability", "name"})
-"""Sections that a run may change when it is resumed: they say how to crawl, not what."""
-
+# Of the hash of a section: 16 hex digits, enough to notice every change made by hand.
 DIGEST_BYTES = 8
 
 
@@ -30,15 +28,15 @@ def to_plain_values(config: CrawlConfig) -> dict[str, Any]:
 
 
 def _section_to_plain(section: Section) -> dict[str, Any]:
-    shown = {}
+    plain = {}
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
-        # None can be given, and then it has a meaning: no limit.
+        # A given null has a meaning: no limit. It is kept although it equals the default.
         given = value is None and name in section.model_fields_set
         if section.omits_unset_keys and not given and value == field.get_default(call_default_factory=True):
             continue
-        shown[name] = _value_to_plain(value, field)
-    return shown
+        plain[name] = _value_to_plain(value, field)
+    return plain
 
 
 def _value_to_plain(value: Any, field: FieldInfo) -> Any:
@@ -46,8 +44,8 @@ def _value_to_plain(value: Any, field: FieldInfo) -> Any:
     match value:
         case BaseModel():
             assert isinstance(value, Section)
-            collapsed = _section_to_plain(value)
-            return short.collapse(collapsed) if short else collapsed
+            plain = _section_to_plain(value)
+            return short.collapse(plain) if short else plain
         case dict():
             return {key: _value_to_plain(member, field) for key, member in value.items()}
         case list() | tuple():
@@ -60,8 +58,9 @@ def _value_to_plain(value: Any, field: FieldInfo) -> Any:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes texts that our reader, which follows YAML 1.2, would take for something else."""
+    """Quotes texts that our reader, which follows YAML 1.2, would read as something else."""
 
+    # Our reader refuses aliases.
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
@@ -75,7 +74,7 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def effective_yaml(config: CrawlConfig) -> str:
-    """The config with every default written out, itself loadable; passwords show as `${NAME}` or stars."""
+    """The config as YAML with every default written out; it can be loaded again. Passwords are `${NAME}` or stars."""
     return yaml.dump(to_plain_values(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -84,17 +83,9 @@ def section_hashes(config: CrawlConfig) -> dict[str, str]:
     return {name: _hash_value(value) for name, value in to_plain_values(config).items()}
 
 
-def config_hash(config: CrawlConfig) -> str:
-    """One hash of what is crawled and extracted; sections in `CHANGEABLE_ON_RESUME` do not enter it."""
-    sections = section_hashes(config)
-    return _hash_value({name: sections[name] for name in sections.keys() - CHANGEABLE_ON_RESUME})
-
-
-def changed_sections(
-    before: Mapping[str, str], after: Mapping[str, str], *, ignored: Collection[str] = ()
-) -> list[str]:
-    """The sections whose identities differ, sorted, without those in `free`."""
-    return sorted(n for n in before.keys() | after.keys() if n not in ignored and before.get(n) != after.get(n))
+def changed_sections(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """The names, sorted, of the sections whose hashes differ; a section that only one of the two has differs too."""
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
 def _hash_value(value: Any) -> str:

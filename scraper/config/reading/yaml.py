@@ -1,16 +1,16 @@
-"""YAML text to plain values, each with its place in the text.
+"""YAML text to plain values, each with its line and column.
 
-The usual loaders lose the places, let the last of two equal keys win, expand aliases without bound and read YAML 1.1,
-where `off` is false and `12:30:00` is 45,000. So this file builds the values itself from the parser's events:
+The usual loaders lose the positions, let the last of two equal keys win, expand aliases without bound and read YAML
+1.1, where `off` is false and `12:30:00` is 45,000. So this file builds the values itself from the parser's events:
 
 - Scalars follow the core schema of YAML 1.2.2 (chapter 10.3): only true/false are booleans, only null, ~ and nothing
   are null, and a text such as `off`, `yes` or `12:30` stays a text.
-- Keys are always texts. A key that stands twice is an error that names both lines.
-- Aliases, tags and merge keys are refused: nothing can grow beyond its own text.
+- Keys are always texts. A key that is given twice is an error that names both lines.
+- Aliases, tags and merge keys are rejected: no value can grow beyond its own text.
 - Size, depth and the number of values are bounded.
 
-Problems gather; only broken syntax ends the reading, because nothing after it can be trusted. A value that was
-refused becomes `BROKEN`, so that the schema does not complain about it a second time.
+Problems are collected; only broken syntax ends the reading, because nothing after it can be trusted. A rejected value
+becomes `REJECTED_VALUE`, so that the schema does not complain about it a second time.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ import yaml
 
 from scraper.errors import ConfigError, Problem
 
+# Characters of the text, and bytes of the file.
 MAX_CONFIG_CHARS = 1 << 20
 MAX_NESTING_DEPTH = 20
 MAX_VALUES = 100_000
+# A longer run of digits is a text: converting it would take quadratic time.
 MAX_NUMBER_CHARS = 40
 
 KeyPath = tuple[str | int, ...]
@@ -34,7 +36,7 @@ _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class SourcePosition(NamedTuple):
-    """Where a value stands, and its key if it has one; all count from 1."""
+    """Line and column of a value, and those of its key (of the value itself where it has no key); all count from 1."""
 
     line: int
     column: int
@@ -43,7 +45,7 @@ class SourcePosition(NamedTuple):
 
 
 class RejectedValue:
-    """Stands for a value that could not be used and whose problem is already known."""
+    """Takes the place of a value that could not be used and whose problem is already recorded."""
 
 
 REJECTED_VALUE = RejectedValue()
@@ -51,7 +53,7 @@ REJECTED_VALUE = RejectedValue()
 
 @dataclass(slots=True)
 class Document:
-    """What a text says: plain values, their places, and what is wrong so far."""
+    """A text that was read: plain values, their positions, and the problems found so far."""
 
     file: str
     value: Any = None
@@ -69,6 +71,7 @@ _CONSTANTS: dict[str, Any] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
+# The characters that YAML 1.2 does not allow in a text (chapter 5.1).
 _FORBIDDEN_CHAR = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -110,13 +113,14 @@ def read_yaml(text: str, file: str) -> Document:
         reader.read(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         raise ConfigError([*reader.document.problems, _syntax_problem(error, text, file)]) from None
-    except (yaml.YAMLError, ValueError):  # ValueError: an escape beyond Unicode, from the parser written in Python
+    # The parser written in Python raises ValueError for an escape beyond Unicode.
+    except (yaml.YAMLError, ValueError):
         raise ConfigError([*reader.document.problems, Problem("is not YAML", file=file)]) from None
     return reader.document
 
 
 def too_large_message() -> str:
-    """The sentence for a text over `MAX_SIZE`."""
+    """The message for a text over `MAX_CONFIG_CHARS`."""
     return (
         f"is larger than {MAX_CONFIG_CHARS >> 20} MiB, too large for a config; put long lists of URLs into a seeds file"
     )
@@ -126,6 +130,7 @@ def _line_and_column(text: str, index: int) -> tuple[int, int]:
     return text.count("\n", 0, index) + 1, index - (text.rfind("\n", 0, index) + 1) + 1
 
 
+# A part of a message of the parser (libyaml and the one in Python word them differently), and what to do about it.
 _SYNTAX_HINTS = [
     ("unknown escape", 'a backslash has a meaning in "double quotes"; write regular expressions in single quotes'),
     ("mapping values are not allowed", "check the indentation; a text with a colon and a space in it needs quotes"),
@@ -143,18 +148,18 @@ _SYNTAX_HINTS = [
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
-    mark = error.problem_mark or error.context_mark
+    at = error.problem_mark or error.context_mark
     problem = (error.problem or "is not YAML").replace("%r", "")
     hint = next((hint for part, hint in _SYNTAX_HINTS if part in problem), "")
-    if mark is None:
+    if at is None:
         return Problem(f"not valid YAML: {problem}", file=file, hint=hint)
-    lines = text.split("\n", mark.line + 1)
-    char = lines[mark.line][mark.column : mark.column + 1] if mark.line < len(lines) else ""
+    lines = text.split("\n", at.line + 1)
+    char = lines[at.line][at.column : at.column + 1] if at.line < len(lines) else ""
     if "\t" in problem or "tab" in problem or char == "\t":
         problem, hint = "a tab where spaces are needed", "YAML is indented with spaces"
     elif "cannot start any token" in problem:
         problem, hint = f"a text cannot begin with {char}", "put the text in quotes"
-    return Problem(f"not valid YAML: {problem}", file=file, line=mark.line + 1, column=mark.column + 1, hint=hint)
+    return Problem(f"not valid YAML: {problem}", file=file, line=at.line + 1, column=at.column + 1, hint=hint)
 
 
 class _DocumentBuilder:
@@ -175,8 +180,8 @@ class _DocumentBuilder:
                 self.document.value = self._build_node(event, events, (), event)
 
     def _problem(self, event: Any, path: KeyPath, message: str, hint: str = "") -> Problem:
-        mark = event.start_mark
-        return Problem(message, key_path(path), self.document.file, mark.line + 1, mark.column + 1, hint)
+        at = event.start_mark
+        return Problem(message, key_path(path), self.document.file, at.line + 1, at.column + 1, hint)
 
     def _fail(self, event: Any, message: str, hint: str = "", path: KeyPath = ()) -> None:
         raise ConfigError([*self.document.problems, self._problem(event, path, message, hint)])
@@ -191,10 +196,9 @@ class _DocumentBuilder:
             self._fail(event, f"holds more than {MAX_VALUES:,} values", "put long lists of URLs into a seeds file")
         if len(path) > MAX_NESTING_DEPTH:
             self._fail(event, f"is nested more than {MAX_NESTING_DEPTH} levels deep", path=path[:3])
-        mark, at_key = event.start_mark, key.start_mark
-        self.document.positions[path] = SourcePosition(
-            mark.line + 1, mark.column + 1, at_key.line + 1, at_key.column + 1
-        )
+        # PyYAML counts from 0.
+        at, at_key = event.start_mark, key.start_mark
+        self.document.positions[path] = SourcePosition(at.line + 1, at.column + 1, at_key.line + 1, at_key.column + 1)
         value: Any
         match event:
             case yaml.AliasEvent():
@@ -233,14 +237,14 @@ class _DocumentBuilder:
                 self._skip_node(event, events, path)
             elif name in values:
                 first = self.document.positions[(*path, name)].key_line
-                self._reject(key, (*path, name), f"this key already stands on line {first}", "remove one of them")
+                self._reject(key, (*path, name), f"this key is already on line {first}", "remove one of them")
                 self._skip_node(event, events, path)
             else:
                 values[name] = self._build_node(event, events, (*path, name), key)
         return values
 
     def _build_key(self, key: Any, events: Iterator[Any], path: KeyPath) -> str | None:
-        """A key as text, or None when it cannot be one (and its problem is noted)."""
+        """A key as text, or None when it cannot be one and its problem is recorded."""
         if not isinstance(key, yaml.ScalarEvent):
             self._reject(key, path, "a key must be a plain text", "a text in braces or brackets needs quotes")
             self._skip_node(key, events, path)
@@ -256,7 +260,7 @@ class _DocumentBuilder:
         return str(key.value)
 
     def _skip_node(self, event: Any, events: Iterator[Any], path: KeyPath) -> None:
-        """Read over a value that will not be used, without noting its places or what is wrong in it."""
+        """Skip a value that will not be used, without recording its positions or what is wrong in it."""
         depth = 0
         while True:
             if isinstance(event, yaml.CollectionStartEvent):
@@ -274,9 +278,9 @@ MAX_SHOWN_KEY_CHARS = 60
 
 
 def key_path(path: KeyPath) -> str:
-    """A path as people write it: `extract[0].fields.title`; a part with a dot in it stands in quotes.
+    """A path as people write it: `extract[0].fields.title`; a part with a dot in it is quoted.
 
-    A slip of the pen can make a key of a password (`{basic:me:pass}`): a part that may be one ends the path.
+    A typing slip can turn a password into a key (`{basic:me:pass}`): the path ends before a part that may be one.
     """
     text = ""
     for depth, part in enumerate(path):

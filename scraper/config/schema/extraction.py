@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from scraper.config.schema.following import FollowEntry, NextEntry
-from scraper.config.schema.section import Css, Flag, Regex, Section, exactly_one_of
+from scraper.config.schema.section import CSS_SHORTHAND, Css, Flag, Regex, Section, exactly_one_of
 from scraper.config.types.checks import (
     ATTRIBUTE_FORMAT,
     FIELD_NAME_FORMAT,
@@ -29,11 +29,11 @@ def _expand_value_to_list(value: Any) -> Any:
     return value if value is None or isinstance(value, list | tuple) else (value,)
 
 
+# What is done with elements, which objects and lists of URLs have none of.
 _ELEMENT_KEYS = ("attr", "type", "regex", "table", "transform")
-"""What is done with elements, which objects and lists of URLs have none of."""
 
 with warnings.catch_warnings():
-    # The key is called json, and so is a method that pydantic keeps for its own past.
+    # The key is called json, and so is a deprecated method of pydantic models.
     warnings.filterwarnings("ignore", 'Field name "json"')
 
     class FieldRule(Section):
@@ -193,17 +193,7 @@ with warnings.catch_warnings():
                 raise InvalidValueError("html is the source of an element", key="type")
 
 
-def _expand_css(value: Any) -> Any:
-    return {"css": value} if isinstance(value, str) else value
-
-
-def _collapse_css(value: Any) -> Any:
-    return value["css"] if isinstance(value, dict) and value.keys() == {"css"} else value
-
-
-FieldEntry = Annotated[
-    FieldRule, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand_css, _collapse_css)
-]
+FieldEntry = Annotated[FieldRule, CSS_SHORTHAND]
 FieldRule.model_rebuild()  # now that FieldEntry, which stands inside it, is there
 
 
@@ -241,9 +231,7 @@ with warnings.catch_warnings():
             return self
 
 
-ConditionEntry = Annotated[
-    ConditionSection, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand_css, _collapse_css)
-]
+ConditionEntry = Annotated[ConditionSection, CSS_SHORTHAND]
 
 
 class ExtractRule(Section):

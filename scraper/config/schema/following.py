@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
 from scraper.config.schema.posting import RequestParamEntry
-from scraper.config.schema.section import Css, Flag, Regex, Section, exactly_one_of
+from scraper.config.schema.section import CSS_SHORTHAND, Css, Flag, Regex, Section, exactly_one_of
 from scraper.config.types.checks import FIELD_NAME_FORMAT, LABEL_FORMAT
 from scraper.config.types.expressions import JmesPath, XPath
-from scraper.config.types.value_format import InvalidValueError, Shorthand, int_range
+from scraper.config.types.value_format import InvalidValueError, int_range
 
 MAX_PAGINATION_VALUE = 10**12
 
 with warnings.catch_warnings():
-    # The key is called json, and so is a method that pydantic keeps for its own past.
+    # The key is called json, and so is a deprecated method of pydantic models.
     warnings.filterwarnings("ignore", 'Field name "json"')
 
     class FollowSection(Section):
@@ -109,14 +109,5 @@ with warnings.catch_warnings():
             return self
 
 
-def _expand_css(value: Any) -> Any:
-    return {"css": value} if isinstance(value, str) else value
-
-
-def _collapse_css(value: Any) -> Any:
-    return value["css"] if isinstance(value, dict) and value.keys() == {"css"} else value
-
-
-_CSS_SCHEMA = {"type": "string", "minLength": 1}
-FollowEntry = Annotated[FollowSection, Shorthand("a CSS selector", _CSS_SCHEMA, _expand_css, _collapse_css)]
-NextEntry = Annotated[NextSection, Shorthand("a CSS selector", _CSS_SCHEMA, _expand_css, _collapse_css)]
+FollowEntry = Annotated[FollowSection, CSS_SHORTHAND]
+NextEntry = Annotated[NextSection, CSS_SHORTHAND]

@@ -15,11 +15,11 @@ from scraper.config.types.value_format import InvalidValueError, Shorthand
 from scraper.model import Content
 from scraper.urls.post_identity import json_bytes
 
+# Keys that say what a POST sends.
 POST_KEYS = ("json", "body", "content_type")
-"""Keys that say what a POST sends."""
 
 with warnings.catch_warnings():
-    # The key is called json, and so is a method that pydantic keeps for its own past.
+    # The key is called json, and so is a deprecated method of pydantic models.
     warnings.filterwarnings("ignore", 'Field name "json"')
 
     class SeedSection(Section):

@@ -12,12 +12,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from scraper.config.schema.section import Css, Section, exactly_one_of
+from scraper.config.schema.section import CSS_SHORTHAND, Css, Section, exactly_one_of
 from scraper.config.types.checks import MAX_NAME_CHARS, MAX_PATTERN_CHARS
 from scraper.config.types.value_format import (
     InvalidValueError,
     ParseContext,
-    Shorthand,
     ValueFormat,
     describe_value,
     wrong_kind_error,
@@ -93,7 +92,7 @@ JmesPath = Annotated[str, JMESPATH_FORMAT]
 
 
 with warnings.catch_warnings():
-    # The key is called json, and so is a method that pydantic keeps for its own past.
+    # The key is called json, and so is a deprecated method of pydantic models.
     warnings.filterwarnings("ignore", 'Field name "json"')
 
     class EachSection(Section):
@@ -117,14 +116,4 @@ with warnings.catch_warnings():
             return self
 
 
-def _expand_css(value: Any) -> Any:
-    return {"css": value} if isinstance(value, str) else value
-
-
-def _collapse_css(value: Any) -> Any:
-    return value["css"] if isinstance(value, dict) and value.keys() == {"css"} else value
-
-
-EachEntry = Annotated[
-    EachSection, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand_css, _collapse_css)
-]
+EachEntry = Annotated[EachSection, CSS_SHORTHAND]

@@ -14,9 +14,9 @@ import can_ada
 
 from scraper.config.types.value_format import InvalidValueError, ParseContext, ValueFormat
 
-SECRET_MASK = "********"
+MASKED_TEXT = "********"
+# Characters a header value, a user and password, or a proxy address may have.
 MAX_SECRET_CHARS = 8_192
-"""Characters a header value, a user and password, or a proxy address may have."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\})?")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -33,7 +33,7 @@ class Secret:
 
     __slots__ = ("__text", "masked")
 
-    def __init__(self, text: str, shown: str = SECRET_MASK) -> None:
+    def __init__(self, text: str, shown: str = MASKED_TEXT) -> None:
         self.__text, self.masked = text, shown
 
     def reveal(self) -> str:
@@ -89,7 +89,7 @@ def _parse_text(value: Any, around: ParseContext, words: str) -> str:
 def _holds_only_references(text: str) -> bool:
     """Whether nothing of `text` is secret in itself: it only names variables, or is a mask already."""
     left = _REFERENCE.sub("", text)
-    return text == SECRET_MASK or (left != text and not re.search(r"[A-Za-z0-9]", left))
+    return text == MASKED_TEXT or (left != text and not re.search(r"[A-Za-z0-9]", left))
 
 
 def _mask_unless_reference(value: Any, mask: str) -> str:
@@ -103,14 +103,14 @@ def _parse_basic(value: Any, around: ParseContext) -> Secret:
     text = _parse_text(value, around, "USER:PASSWORD, such as ${USER}:${PASS}")
     if not _BASIC_AUTH.fullmatch(text):
         raise InvalidValueError("expected USER:PASSWORD with a colon between them", 'for example "${USER}:${PASS}"')
-    return Secret(text, _mask_unless_reference(value, f"{SECRET_MASK}:{SECRET_MASK}"))
+    return Secret(text, _mask_unless_reference(value, f"{MASKED_TEXT}:{MASKED_TEXT}"))
 
 
 def _parse_bearer(value: Any, around: ParseContext) -> Secret:
     text = _parse_text(value, around, "a token, such as ${TOKEN}")
-    if text != SECRET_MASK and not _BEARER_TOKEN.fullmatch(text):
+    if text != MASKED_TEXT and not _BEARER_TOKEN.fullmatch(text):
         raise InvalidValueError("is not a bearer token: letters, digits and ._~+/-= only, without the word Bearer")
-    return Secret(text, _mask_unless_reference(value, SECRET_MASK))
+    return Secret(text, _mask_unless_reference(value, MASKED_TEXT))
 
 
 def _parse_header(value: Any, around: ParseContext) -> Secret:
@@ -127,7 +127,7 @@ def mask_header(name: str, value: Secret) -> Secret:
     """`value`, hidden when the header's name says that it is a secret and text of it stands in the config itself."""
     if not _SECRET_HEADER_NAME.search(name) or _holds_only_references(_AUTH_SCHEME.sub("", value.masked)):
         return value
-    return Secret(value.reveal(), SECRET_MASK)
+    return Secret(value.reveal(), MASKED_TEXT)
 
 
 def _parse_proxy(value: Any, around: ParseContext) -> Secret:
@@ -145,7 +145,7 @@ def _parse_proxy(value: Any, around: ParseContext) -> Secret:
         value.partition("//")[2].rpartition("@")[0] or value
     ):
         return Secret(text, value)
-    return Secret(text, f"{url.protocol}//{SECRET_MASK}:{SECRET_MASK}@{url.host}")
+    return Secret(text, f"{url.protocol}//{MASKED_TEXT}:{MASKED_TEXT}@{url.host}")
 
 
 def _text_schema(example: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class HookRunner:
 
     @classmethod
     def load(cls, names: Sequence[str], folder: Path) -> HookRunner:
-        """The hooks that a config names, relative to its `folder`. Raises `HookError`."""
+        """The hooks that a config names, relative to its `folder`. Raises `HookError`, `ConfigError`."""
         return cls([(name, load_hook(name, folder)) for name in names])
 
     async def run_on_request(self, request: Request) -> Request | None:
@@ -56,19 +56,19 @@ class HookRunner:
                 current = changed
         return current
 
-    async def run_on_page(self, page: Response) -> Response | None:
-        """The page after every `on_page`; None when one says not to read it. Raises `HookFailedError`."""
+    async def run_on_response(self, page: Response) -> Response | None:
+        """The page after every `on_response`; None when one says not to read it. Raises `HookFailedError`."""
         current = page
         for name, hooks in self._hooks:
-            if hooks.has_on_page:
+            if hooks.has_on_response:
                 try:
-                    changed = await hooks.on_page(current)
+                    changed = await hooks.on_response(current)
                 except Exception as error:
-                    raise self._failed(name, "on_page", error) from error
+                    raise self._failed(name, "on_response", error) from error
                 if changed is None:
-                    self._note(name, "on_page", "says not to read the page: it is recorded without links and items")
+                    self._note(name, "on_response", "says not to read the page: it is recorded without links and items")
                     return None
-                self._note(name, "on_page", _changes(current, changed))
+                self._note(name, "on_response", _changes(current, changed))
                 current = changed
         return current
 

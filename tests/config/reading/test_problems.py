@@ -26,7 +26,7 @@ TABLE = [
     ("key-elsewhere-nested", "scope: {max_pages: 3}", "c.yaml:2:9: scope.max_pages: unknown key (it belongs under limits or politeness.hosts.*)"),
     ("key-foreign", "download_delay: 3", "c.yaml:2:1: download_delay: unknown key (did you mean politeness.per_host.rate?)"),
     ("key-far", "output: {qwzx: 3}", "c.yaml:2:10: output.qwzx: unknown key (known keys: folder, sinks, store)"),
-    ("key-twice", "name: a\nname: b", "c.yaml:3:1: name: this key already stands on line 2 (remove one of them)"),
+    ("key-twice", "name: a\nname: b", "c.yaml:3:1: name: this key is already on line 2 (remove one of them)"),
     ("key-trap", "scope: {traps: {max_lenght: 99}}", "c.yaml:2:17: scope.traps.max_lenght: unknown key (did you mean max_length?)"),
     ("label-idle", "extract: [{label: x, fields: {a: b}}]", "c.yaml:2:10: extract: no follow and no seed leads to the label 'x'"),
     ("label-lost", "extract: [{fields: {a: b}, follow: {label: x}}]", "c.yaml:2:10: extract: no rule has the label 'x' that a follow gives"),

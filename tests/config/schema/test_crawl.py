@@ -54,7 +54,7 @@ def test_it_is_a_schema() -> None:
 
 def test_a_default_is_what_one_would_write() -> None:
     """An editor writes it behind the key: with its unit, and nothing where there is none."""
-    limits = json_schema()["$defs"]["Limits"]["properties"]
+    limits = json_schema()["$defs"]["LimitsSection"]["properties"]
     assert [limits[key]["default"] for key in ("timeout", "max_bytes", "retries")] == ["30s", "20MB", 3]
     assert "default" not in limits["max_pages"]
     assert "default" not in json_schema()["$defs"]["FieldRule"]["properties"]["css"]
@@ -235,12 +235,12 @@ def test_a_key_that_is_written_counts_as_given() -> None:
 
 
 KEYS = [key for key in walk_keys() if key.path not in ("seeds", "extract")]
+# What a key's section needs beside it.
 AROUND: dict[str, dict[str, Any]] = {
     "ExtractRule": {"fields": {"a": "h1"}},
     "FieldRule": {"css": "h1"},
     "Condition": {"css": "h1"},
 }
-"""What a key's section needs beside it."""
 ODD: list[Any] = [
     None, True, False, 0, 1, 3, 1.5, 20_000.0, -1, 10**13, "", " ", "h1", "a", "//h1", "1", "0.5", "30s",
     " 1H 30M ", "500MS", "1d2h", "20MB", "1 kib", "5 B", "1000.5", "2/s", "1 / 10 S", "7/d", "UNLIMITED_RATE",
