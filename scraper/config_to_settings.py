@@ -1,4 +1,4 @@
-"""A configuration in the words of each room: every room gets its own small settings, never the whole config."""
+"""Translates a config into the settings of each package: none of them sees the whole config."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_seeds(config: CrawlConfig, keys: KeyRules) -> list[Url]:
 
 
 def seed_requests(config: CrawlConfig, keys: KeyRules) -> Iterator[Request]:
-    """Seeds as they enter the frontier, in the order given; sitemaps are asked for before pages.
+    """Seeds as they enter the frontier, in the order given; sitemaps are fetched before pages.
 
     Raises `ConfigError` naming file and line.
     """
@@ -70,16 +70,16 @@ def _read_seed_file(path: Path, keys: KeyRules) -> Iterator[Url]:
         raise ConfigError([Problem("is not UTF-8 text", "seeds", str(path))]) from error
 
 
-def _parse_seed(text: str, keys: KeyRules, place: Problem) -> Url:
+def _parse_seed(text: str, keys: KeyRules, at: Problem) -> Url:
     found = canonicalize(text, None, keys)
     if isinstance(found, OutOfScope):
         hint = "a seed is a whole URL such as https://books.example/"
-        raise ConfigError([Problem(f"{text!r}: {found.rule}", place.key, place.file, place.line, hint=hint)])
+        raise ConfigError([Problem(f"{text!r}: {found.rule}", at.key, at.file, at.line, hint=hint)])
     return found
 
 
 def scope_for(config: CrawlConfig, seeds: Sequence[Url]) -> Scope:
-    """The scope that the config describes around its seeds."""
+    """The scope that the config describes for its seeds."""
     scope, traps = config.scope, config.scope.traps
     return Scope(
         ScopeSettings(
@@ -101,7 +101,7 @@ def scope_for(config: CrawlConfig, seeds: Sequence[Url]) -> Scope:
 
 
 def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> ExtractSettings:
-    """What the extractor must know."""
+    """The settings of the page extractor."""
     return ExtractSettings(
         scope=scope,
         rules=tuple(
@@ -182,7 +182,7 @@ def _field(name: str, rule: FieldRule) -> FieldSettings:
 
 
 def column_kinds(config: CrawlConfig) -> dict[str, ColumnKind]:
-    """What each field's column holds; a field that rules read differently is JSON."""
+    """The type of each field's column; a field that rules read differently is JSON."""
     kinds: dict[str, ColumnKind] = {}
     for rule in config.extract:
         for name, field in rule.fields.items():
@@ -209,7 +209,7 @@ def _column_kind(field: FieldRule) -> ColumnKind:
 
 
 def engine_settings(config: CrawlConfig) -> EngineSettings:
-    """What the engine must know."""
+    """The settings of the engine."""
     limits = config.limits
     return EngineSettings(
         name=config.name,
@@ -228,7 +228,7 @@ def robots_settings(config: CrawlConfig) -> RobotsSettings:
 
 
 def politeness_settings(config: CrawlConfig) -> PolitenessSettings:
-    """The rules for hosts: defaults and overlays."""
+    """The rules for hosts: defaults and overrides."""
     polite, breaker, robots = config.politeness, config.politeness.breaker, config.politeness.robots
     defaults = GateSettings(
         rate=polite.per_host.rate,
@@ -246,5 +246,5 @@ def politeness_settings(config: CrawlConfig) -> PolitenessSettings:
         long_crawl_delay=robots.above,
         max_pages=config.limits.max_pages_per_host,
     )
-    overlays = {pattern: HostOverride(**overlay.given_keys()) for pattern, overlay in polite.hosts.items()}
-    return PolitenessSettings(defaults, overlays)
+    overrides = {pattern: HostOverride(**override.given_keys()) for pattern, override in polite.hosts.items()}
+    return PolitenessSettings(defaults, overrides)

@@ -1,6 +1,6 @@
 """The JSON Schema of a config file, for editors that complete and check while the user types.
 
-It accepts everything that the loader accepts, apart from the cases listed in tests/config/schema/test_crawl.py. What it
+It accepts everything that the loader accepts, apart from the cases in tests/config/docs/test_json_schema.py. What it
 cannot express (whether a selector compiles, whether a file exists, whether two keys fit together) is for
 `scrape validate` to check.
 """

@@ -1,4 +1,4 @@
-"""The sections `extract` and `files`: what is taken from pages."""
+"""The sections `extract` and `files`: what is extracted from pages."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", 'Field name "json"')
 
     class FieldRule(Section):
-        """How one field is found, and what becomes of it. A plain text is a CSS selector.
+        """How one field is found and converted. A plain text is a CSS selector.
 
-        A field has one source: `css`, `xpath`, `structured`, `main_text` or `links`. `json` alone reads a JSON page and
-        beside a source what that gave; `regex` alone searches the page's own text, beside a source what that gave.
-        Without any of them `attr`, `table` and `type: html` take from the item's own element. With `fields` the value
-        is an object, with `each` a list of objects.
+        A field has one source: `css`, `xpath`, `structured`, `main_text` or `links`. `json` and `regex` read the result
+        of the source; without a source `json` reads a JSON page, and `regex` searches the text of the page. `attr`,
+        `table` and `type: html` without a source read the item's own element. With `fields` the value is an object,
+        with `each` a list of objects.
         """
 
         omits_unset_keys: ClassVar[bool] = True
@@ -73,28 +73,28 @@ with warnings.catch_warnings():
         )
         table: Literal["rows"] | None = Field(
             default=None,
-            description="Read the table as a list of its rows: mappings by its header, or lists where it has none.",
+            description="Read the table as a list of its rows: mappings by its header row, or lists where it has none.",
         )
         type: FieldType | None = Field(
             default=None,
-            description="What the text is read as; without it text, and of JSON what it is there. url takes href or "
-            "src when attr is not given, and is made absolute; html is the element's own source.",
+            description="What the text is converted to; without it text, and a value of JSON keeps its type. url reads "
+            "href or src when attr is not given, and becomes absolute; html is the source of the element.",
         )
         regex: Regex | None = Field(
             default=None,
-            description="Take what this finds in the text: its first group when it has one, else the whole match.",
+            description="Take what this finds in the text: its first group if it has one, else the whole match.",
         )
-        each: EachEntry | None = Field(default=None, description="With fields: the places that are one object each.")
+        each: EachEntry | None = Field(default=None, description="With fields: the elements that are one object each.")
         fields: Annotated[
             dict[Annotated[str, NESTED_FIELD_NAME_FORMAT], FieldEntry], DistinctKeys(str.casefold, "field")
-        ] = Field(default={}, description="The fields of an object, read as those of an item are.")
+        ] = Field(default={}, description="The fields of an object, read like those of an item.")
         transform: Annotated[tuple[TransformStepEntry, ...], Shorthand("a step", None, _expand_value_to_list)] = Field(
             default=(),
             max_length=MAX_TRANSFORM_STEPS,
-            description="What becomes of the text before its type is read, in order.",
+            description="Changes to the text before it is converted to its type, in order.",
         )
-        many: Flag = Field(default=False, description="Take every match as a list, not the first alone.")
-        required: Flag = Field(default=False, description="Without this field there is no item; the loss is counted.")
+        many: Flag = Field(default=False, description="Take every match as a list, not only the first.")
+        required: Flag = Field(default=False, description="Without this field there is no item; it is counted as lost.")
         default: Any = Field(default=None, description="The value when nothing was found.")
 
         @property
@@ -107,12 +107,12 @@ with warnings.catch_warnings():
 
         @property
         def reads_json_values(self) -> bool:
-            """Whether the raw values are JSON's, which have kinds of their own."""
+            """Whether the raw values come from JSON and have types already."""
             return self.json is not None or bool(self.structured) or self.table is not None
 
         @property
         def page_kind(self) -> str:
-            """What kind of page the field is read from: html, json, or any."""
+            """The kind of page that the field is read from: html, json or any."""
             sources = self.sources
             if "json" in sources or (self.each is not None and self.each.json is not None):
                 return "json"
@@ -144,7 +144,9 @@ with warnings.catch_warnings():
             else:
                 self._check_value_keys(sources)
             if self.required and self.default is not None:
-                raise InvalidValueError("a required field needs no default: without it there is no item", key="default")
+                raise InvalidValueError(
+                    "a required field cannot have a default: without the field there is no item", key="default"
+                )
             if isinstance(self.default, list | tuple) and not (self.many or self.links or self.each):
                 raise InvalidValueError("a list as the default needs many: true", key="default")
             return self
@@ -201,15 +203,15 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", 'Field name "json"')
 
     class ConditionSection(Section):
-        """What is looked for at a page or an item's element, or a field whose value is looked at.
+        """Something that a page or an item's element must contain, or a field whose value is tested.
 
-        A plain text is a CSS selector. Without `equals` and `matches` it is enough that something is there.
+        A plain text is a CSS selector. Without `equals` and `matches` it is enough that something is found.
         """
 
         model_config = exactly_one_of("css", "xpath", "json", "regex", "field")
         omits_unset_keys: ClassVar[bool] = True
 
-        css: Css | None = Field(default=None, description="A CSS selector: something is there.")
+        css: Css | None = Field(default=None, description="A CSS selector: something matches it.")
         xpath: XPath | None = Field(default=None, description="An XPath expression (needs scraper[xpath]).")
         json: JmesPath | None = Field(  # type: ignore[assignment]
             default=None, description="A JMESPath expression, on JSON pages."
@@ -220,8 +222,8 @@ with warnings.catch_warnings():
         field: Annotated[str, FIELD_NAME_FORMAT] | None = Field(default=None, description="One of the rule's fields.")
         equals: Annotated[
             tuple[Annotated[str, SCALAR_FORMAT], ...], Shorthand("a value", None, _expand_value_to_list)
-        ] = Field(default=(), description="It is one of these.")
-        matches: Regex | None = Field(default=None, description="This regex is found in it.")
+        ] = Field(default=(), description="The value is one of these.")
+        matches: Regex | None = Field(default=None, description="This regex is found in the value.")
 
         @model_validator(mode="after")
         def _check_exactly_one_given(self) -> ConditionSection:
@@ -235,9 +237,9 @@ ConditionEntry = Annotated[ConditionSection, CSS_SHORTHAND]
 
 
 class ExtractRule(Section):
-    """What to take from pages of one kind.
+    """What to extract from pages of one kind.
 
-    A rule reads HTML, or JSON when its each or its fields say json; one of regexes alone reads any text.
+    A rule reads HTML, or JSON when its each or its fields have json; a rule with nothing but regex reads any text.
     """
 
     model_config = ConfigDict(
@@ -246,30 +248,31 @@ class ExtractRule(Section):
     omits_unset_keys: ClassVar[bool] = True
 
     label: Annotated[str, LABEL_FORMAT] | None = Field(
-        default=None, description="Only pages that a follow or a seed has given this label; without it only others."
+        default=None,
+        description="Only pages that got this label from a follow or a seed; without it only pages without a label.",
     )
-    match: Regex | None = Field(default=None, description="Pages whose URL matches; without it every page.")
+    match: Regex | None = Field(default=None, description="Only pages whose URL matches; without it every page.")
     each: EachEntry | None = Field(
         default=None,
-        description="Elements that are one item each; fields are looked for inside. Without it a page is one.",
+        description="Elements that are one item each; fields are searched inside. Without it the page is one item.",
     )
     fields: Annotated[dict[Annotated[str, FIELD_NAME_FORMAT], FieldEntry], DistinctKeys(str.casefold, "field")] = Field(
         default={},
-        description="The fields of an item, in the order of the columns. Without any the rule only leads on.",
+        description="The fields of an item, in the order of the columns. Without any the rule only follows links.",
     )
     keep: Flag = Field(
-        default=True, description="Whether its items are written; those of a listing may serve carry alone."
+        default=True, description="Whether the items are written; those of a listing may only be there for carry."
     )
     follow: Annotated[tuple[FollowEntry, ...], Shorthand("a CSS selector", None, _expand_value_to_list)] = Field(
-        default=(), description="Pages to go to, with labels, priorities and values for them."
+        default=(), description="Links to follow, with labels, priorities and values for their pages."
     )
-    next: NextEntry | None = Field(default=None, description="The way to the next page of a list.")
+    next: NextEntry | None = Field(default=None, description="How to find the next page of a list.")
 
     when: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", None, _expand_value_to_list)] = Field(
-        default=(), description="All of these must hold; what does not meet them is no item, and no loss."
+        default=(), description="All of these must be true; otherwise there is no item, and it is not counted as lost."
     )
     unless: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", None, _expand_value_to_list)] = Field(
-        default=(), description="None of these may hold."
+        default=(), description="None of these may be true."
     )
 
     @model_validator(mode="after")
@@ -309,7 +312,7 @@ class ExtractRule(Section):
 
 
 class FilesSection(Section):
-    """Files to fetch along the way, into the output folder's files/. They are saved and not searched for links."""
+    """Files to download along the way, into files/ of the output folder. They are saved and not searched for links."""
 
     match: tuple[Regex, ...] = Field(default=(), description="Links whose URL matches one of these are files.")
     css: tuple[Annotated[str, FILE_SOURCE_FORMAT], ...] = Field(

@@ -1,4 +1,4 @@
-"""The forms of what a POST sends, and of the places in it that change from page to page."""
+"""The formats of what a POST sends, and of the parameters that change from page to page."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from scraper.urls.post_identity import json_bytes
 
 MAX_POINTER_CHARS = 500
 MAX_POINTER_STEPS = 32
-REQUEST_PARAM_DESCRIPTION = "a parameter's name, or `{json: /page}`: a place in the JSON that is posted"
+REQUEST_PARAM_DESCRIPTION = "a parameter's name, or `{json: /page}`: a JSON Pointer into the JSON that is posted"
 
 
 @dataclass(frozen=True, slots=True)
 class JsonPointerParam:
-    """A place in the posted JSON, as a JSON Pointer (RFC 6901)."""
+    """A value in the posted JSON, by its JSON Pointer (RFC 6901)."""
 
     pointer: str
 
@@ -42,13 +42,13 @@ def check_json_value(value: Any, _: ParseContext) -> Any:
 
 
 def check_body(value: Any, _: ParseContext) -> str:
-    """A text to post as it stands; raises `InvalidValueError`."""
+    """A text to post unchanged; raises `InvalidValueError`."""
     if not isinstance(value, str):
         raise wrong_kind_error("a text", value, "a mapping is sent as JSON under the key json")
     try:
         _check_content_size(len(value.encode()))
     except UnicodeEncodeError:
-        raise InvalidValueError("is no Unicode text: it holds half of a surrogate pair") from None
+        raise InvalidValueError("is not valid Unicode: it contains half of a surrogate pair") from None
     return value
 
 
@@ -65,7 +65,7 @@ def check_media_type(value: Any, _: ParseContext) -> str:
 def check_request_param(value: Any, around: ParseContext) -> str | JsonPointerParam:
     """A parameter's name, or `{json: POINTER}`; raises `InvalidValueError`."""
     if not isinstance(value, dict):
-        hint = f"a place in the posted JSON is written {{json: {value}}}" if str(value).startswith("/") else ""
+        hint = f"a JSON Pointer into the posted JSON is written {{json: {value}}}" if str(value).startswith("/") else ""
         try:
             return check_param_name(value, around)
         except InvalidValueError as error:

@@ -25,8 +25,8 @@ with warnings.catch_warnings():
     class SeedSection(Section):
         """Where a crawl begins: one URL, a file of URLs, or a sitemap. A plain text is a URL.
 
-        With `method: POST` what stands under `json` or `body` is sent, to APIs that are only read that way: like every
-        request it is sent again when no answer came.
+        With `method: POST` the value of `json` or `body` is sent, for APIs that are read in this way. Like every
+        request it is repeated when there was no response, so it must not change anything on the server.
         """
 
         model_config = exactly_one_of("url", "file", "sitemap")
@@ -34,17 +34,17 @@ with warnings.catch_warnings():
 
         url: Annotated[str, URL_FORMAT] | None = Field(default=None, description="A page to begin with.")
         file: Annotated[Path, LIST_FILE_FORMAT] | None = Field(
-            default=None, description="A file with one URL a line; relative to the config's own folder."
+            default=None, description="A file with one URL per line; relative to the config's own folder."
         )
         sitemap: Annotated[str, URL_FORMAT] | None = Field(default=None, description="A sitemap whose URLs are seeds.")
         label: Annotated[str, LABEL_FORMAT] | None = Field(
-            default=None, description="For these pages the rules with this label are read, and no others."
+            default=None, description="Only rules with this label are applied to these pages."
         )
-        method: Literal["GET", "POST"] = Field(default="GET", description="How a URL is asked for.")
+        method: Literal["GET", "POST"] = Field(default="GET", description="The method of the request.")
         json: Annotated[Any, JSON_VALUE_FORMAT] = Field(default=None, description="What is posted, as JSON.")
-        body: Annotated[str, BODY_FORMAT] | None = Field(default=None, description="What is posted, as it stands.")
+        body: Annotated[str, BODY_FORMAT] | None = Field(default=None, description="What is posted, unchanged.")
         content_type: Annotated[str, MEDIA_TYPE_FORMAT] | None = Field(
-            default=None, description="What body is; of json application/json without it."
+            default=None, description="The media type of body; that of json is application/json without it."
         )
 
         @property

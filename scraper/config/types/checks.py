@@ -1,7 +1,7 @@
-"""The forms of texts that mean something: URLs, hosts, regular expressions, CSS selectors, names.
+"""The formats of texts with a meaning: URLs, hosts, regular expressions, CSS selectors, names.
 
-Each is tried here with the very engine that will use it later (re, Lexbor, the WHATWG URL parser), so that a run
-never begins with a pattern that cannot work.
+Each is tried with the engine that will use it later (re, Lexbor, the WHATWG URL parser), so that no run begins with a
+pattern that cannot work.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CSS_DESCRIPTION = "a CSS selector"
 def _parse_url(text: str) -> can_ada.URL | None:
     try:
         return can_ada.parse(text)
-    except (ValueError, TypeError):  # TypeError: a text that is no Unicode, with half of a surrogate pair
+    except (ValueError, TypeError):  # TypeError: invalid Unicode, with half of a surrogate pair
         return None
 
 
@@ -46,12 +46,12 @@ def check_url(value: Any, _: ParseContext) -> str:
     text = check_plain_text(value, URL_DESCRIPTION, MAX_URL_CHARS).strip()
     url = _parse_url(text)
     if url is None or not url.hostname:
-        # A text with an @ may hold a password: it is not repeated.
-        what = "an address that cannot be read" if "@" in text else describe_value(text)
+        # A text with an @ may contain a password: it is not repeated.
+        shown = "an address that cannot be read" if "@" in text else describe_value(text)
         hint = f"did you mean https://{text}?" if "@" not in text and _parse_url(f"https://{text}") else ""
         if text.startswith("/"):
             hint = "the whole address, with https:// and its host"
-        raise InvalidValueError(f"expected {URL_DESCRIPTION}, got {what}", hint if "://" not in text else "")
+        raise InvalidValueError(f"expected {URL_DESCRIPTION}, got {shown}", hint if "://" not in text else "")
     if url.username or url.password:
         raise InvalidValueError(
             "holds a user name or a password", f"put them under auth: {{{url.host}: {{basic: ...}}}}"
@@ -70,28 +70,29 @@ def canonical_host(text: str) -> str:
     return (url.host if url is not None else text.lower()).removesuffix(":80")
 
 
-def _check_host(text: Any, words: str, wild: str) -> str:
-    text = check_plain_text(text, words, 300).strip()
+def _check_host(text: Any, description: str, forbidden_wildcards: str) -> str:
+    text = check_plain_text(text, description, 300).strip()
     if "://" in text:
         url = _parse_url(text)
         raise InvalidValueError(
-            f"expected {words}, not a URL", f"did you mean {url.host}?" if url and url.hostname else ""
+            f"expected {description}, not a URL", f"did you mean {url.host}?" if url and url.hostname else ""
         )
     host = canonical_host(text)
-    if not _HOST_PATTERN.fullmatch(host) or any(c in text for c in "/\\@#%" + wild) or not host.strip("."):
-        raise wrong_kind_error(words, text)
+    forbidden = "/\\@#%" + forbidden_wildcards
+    if not _HOST_PATTERN.fullmatch(host) or any(c in text for c in forbidden) or not host.strip("."):
+        raise wrong_kind_error(description, text)
     if not re.search(r"[*?]", host) and _parse_url(f"https://{host}/") is None:
-        raise wrong_kind_error(words, text)
+        raise wrong_kind_error(description, text)
     return host
 
 
 def check_host(value: Any, _: ParseContext) -> str:
     """A host, with its port when that is not the usual one, in canonical form; raises `InvalidValueError`."""
-    return _check_host(value, HOST_DESCRIPTION, wild="*?")
+    return _check_host(value, HOST_DESCRIPTION, forbidden_wildcards="*?")
 
 
 def check_auth_host(value: Any, around: ParseContext) -> str:
-    """As `check_host`; the error does not repeat the text, for a slip can put a password there."""
+    """Like `check_host`, but the error does not repeat the text: a password may be there by mistake."""
     try:
         return check_host(value, around)
     except InvalidValueError:
@@ -99,12 +100,12 @@ def check_auth_host(value: Any, around: ParseContext) -> str:
 
 
 def check_host_pattern(value: Any, _: ParseContext) -> str:
-    """A host in which `*` stands for any characters, in canonical form; raises `InvalidValueError`."""
-    return _check_host(value, HOST_PATTERN_DESCRIPTION, wild="")
+    """A host, `*` matching any characters, in canonical form; raises `InvalidValueError`."""
+    return _check_host(value, HOST_PATTERN_DESCRIPTION, forbidden_wildcards="")
 
 
 def check_regex(value: Any, _: ParseContext) -> str:
-    """A pattern that `re` compiles; raises `InvalidValueError` with the place in it that is wrong."""
+    """A pattern that `re` compiles; raises `InvalidValueError` with the position of the error."""
     if not isinstance(value, str) or not value:
         raise wrong_kind_error(
             REGEX_DESCRIPTION, value, "put it in single quotes" if value is None or value == "" else ""
@@ -118,10 +119,10 @@ def check_regex(value: Any, _: ParseContext) -> str:
             warnings.simplefilter("ignore")
             re.compile(value)
     except re.error as error:
-        place = f" at character {error.pos + 1}" if error.pos is not None else ""
-        hint = "a regular expression, not a wildcard: * alone repeats what stands before it; write .* for anything"
+        position = f" at character {error.pos + 1}" if error.pos is not None else ""
+        hint = "a regular expression, not a wildcard: * repeats what comes before it; write .* for anything"
         raise InvalidValueError(
-            f"bad regular expression{place}: {error.msg}", hint if "repeat" in error.msg else ""
+            f"bad regular expression{position}: {error.msg}", hint if "repeat" in error.msg else ""
         ) from None
     except (OverflowError, RecursionError):
         raise InvalidValueError("bad regular expression: too large or too deeply nested") from None
@@ -149,7 +150,7 @@ _CSS_HINTS = [
 
 
 def _is_balanced(selector: str) -> bool:
-    """Whether brackets and quotes are closed. CSS closes what is open at the end of a text; here it is a slip."""
+    """Whether brackets and quotes are closed. CSS closes what is open at the end of a text; here it is a mistake."""
     quote, stack, skip = "", [], False
     for char in selector:
         if skip:
@@ -211,19 +212,19 @@ def check_file_source(value: Any, around: ParseContext) -> str:
 
 _HEADER_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _RESERVED_HEADERS = {
-    "user-agent": "set politeness.user_agent: robots.txt is read for that name",
-    "accept-encoding": "the codings that can be decoded are sent by themselves",
-    "host": "it comes from the URL",
-    "content-length": "it is counted by itself",
-    "transfer-encoding": "what is sent has a length",
-    "connection": "connections are kept by themselves",
-    "range": "ranges are asked for where a download resumes",
-    "if-range": "ranges are asked for where a download resumes",
+    "user-agent": "set politeness.user_agent; robots.txt rules are matched with its name",
+    "accept-encoding": "set automatically, to the codings that can be decoded",
+    "host": "set automatically, from the URL",
+    "content-length": "set automatically",
+    "transfer-encoding": "set automatically: bodies are sent with a Content-Length",
+    "connection": "set automatically: connections are kept open and reused",
+    "range": "set automatically, where a download resumes",
+    "if-range": "set automatically, where a download resumes",
 }
 
 
 def check_header_name(value: Any, _: ParseContext) -> str:
-    """A header's name that a user may set; raises `InvalidValueError`, without repeating what is no name."""
+    """The name of a header that a user may set; raises `InvalidValueError`, which does not repeat what is no name."""
     if not isinstance(value, str) or not _HEADER_TOKEN.fullmatch(value) or len(value) > MAX_NAME_CHARS:
         raise InvalidValueError("is not a header's name", "a name, a colon and the text: Accept-Language: en")
     if hint := _RESERVED_HEADERS.get(value.lower()):
@@ -267,7 +268,7 @@ def check_field_name(value: Any, around: ParseContext) -> str:
     """An extracted field's name; raises `InvalidValueError`."""
     text = check_nested_field_name(value, around)
     if text.lower() == "url":
-        raise InvalidValueError("url is always there: the address of the page", "choose another name")
+        raise InvalidValueError("every item has a url already: the address of its page", "choose another name")
     return text
 
 
@@ -296,7 +297,7 @@ def check_param_name(value: Any, _: ParseContext) -> str:
 
 
 def check_scalar(value: Any, _: ParseContext) -> str:
-    """A text, a number or a truth, as text; raises `InvalidValueError`."""
+    """A text, a number or a boolean, as text; raises `InvalidValueError`."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):

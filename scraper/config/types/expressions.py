@@ -1,7 +1,7 @@
-"""The forms of expressions that select something beside CSS: XPath, JMESPath, types of structured data.
+"""The formats of expressions that select something, CSS apart: XPath, JMESPath, types of structured data.
 
-Each is tried with the library that will use it, where that is installed; where it is not, opening the run names the
-extra that is missing.
+Each is tried with the library that will use it, where that is installed; where it is not, the start of the run names
+the missing extra.
 """
 
 from __future__ import annotations

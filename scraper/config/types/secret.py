@@ -1,7 +1,7 @@
-"""Values that may hold a password: read from the environment, kept, and never shown.
+"""Values that may contain a password: read from the environment and never shown.
 
-A `Secret` shows as it was written in the config (`${TOKEN}`) or as stars; its value leaves only by `reveal`.
-No error of this file repeats what it read.
+A `Secret` is shown as it was written in the config (`${TOKEN}`) or as stars; only `reveal` returns its value. No error
+of this file repeats what it read.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ _BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 
 
 class Secret:
-    """A text that is not shown: `str()` and `repr()` give `shown`, `reveal()` the text itself.
+    """A text that is not shown: `str()` and `repr()` give `masked`, `reveal()` the text itself.
 
-    Not a dataclass, because whatever turns those into dicts (asdict, pydantic, rich) would print the text.
+    Not a dataclass: what turns those into dicts (asdict, pydantic, rich) would print the text.
     """
 
     __slots__ = ("__text", "masked")
 
-    def __init__(self, text: str, shown: str = MASKED_TEXT) -> None:
-        self.__text, self.masked = text, shown
+    def __init__(self, text: str, masked: str = MASKED_TEXT) -> None:
+        self.__text, self.masked = text, masked
 
     def reveal(self) -> str:
-        """The text itself, for the one place that sends it."""
+        """The text itself, for the code that sends it and no other."""
         return self.__text
 
     def __str__(self) -> str:
@@ -56,8 +56,7 @@ class Secret:
 
 
 def interpolate(text: str, env: Mapping[str, str]) -> str:
-    """`text` with each `${NAME}` replaced by that variable; `$${` stands for `${` itself. Raises
-    `InvalidValueError`."""
+    """`text` with each `${NAME}` replaced by that variable, and `$${` by `${`; raises `InvalidValueError`."""
 
     def value(found: re.Match[str]) -> str:
         if found[0] == "$${":
@@ -87,13 +86,13 @@ def _parse_text(value: Any, around: ParseContext, words: str) -> str:
 
 
 def _holds_only_references(text: str) -> bool:
-    """Whether nothing of `text` is secret in itself: it only names variables, or is a mask already."""
+    """Whether `text` itself is no secret: it only names variables, or is masked already."""
     left = _REFERENCE.sub("", text)
     return text == MASKED_TEXT or (left != text and not re.search(r"[A-Za-z0-9]", left))
 
 
 def _mask_unless_reference(value: Any, mask: str) -> str:
-    """What may be shown for `value`: a text that only refers to the environment as it stands, otherwise `mask`."""
+    """What may be shown for `value`: the text itself when it only names variables, otherwise `mask`."""
     if isinstance(value, Secret):
         return value.masked
     return value if _holds_only_references(value) else mask
@@ -114,7 +113,7 @@ def _parse_bearer(value: Any, around: ParseContext) -> Secret:
 
 
 def _parse_header(value: Any, around: ParseContext) -> Secret:
-    # A header's text is shown as it was written, its variables by their names; `mask_header` hides more.
+    # Shown as it was written, variables by their names; `mask_header`, which knows the header's name, hides more.
     text = _parse_text(value, around, "a header's text")
     return value if isinstance(value, Secret) else Secret(text.strip(), value)
 
@@ -124,7 +123,7 @@ _AUTH_SCHEME = re.compile(r"^\s*(bearer|basic|token|digest)\s+", re.IGNORECASE)
 
 
 def mask_header(name: str, value: Secret) -> Secret:
-    """`value`, hidden when the header's name says that it is a secret and text of it stands in the config itself."""
+    """`value`, masked when the header's name suggests a secret and part of it is written in the config itself."""
     if not _SECRET_HEADER_NAME.search(name) or _holds_only_references(_AUTH_SCHEME.sub("", value.masked)):
         return value
     return Secret(value.reveal(), MASKED_TEXT)

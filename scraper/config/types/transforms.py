@@ -1,4 +1,4 @@
-"""The key `transform`: the steps a field's text takes, each a word or a mapping with one word."""
+"""The key `transform`: the steps that change a field's text, each a word or a mapping with one word."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _STEPS_WITH_ARGUMENT = ("strip", "replace", "split", "join", "default")
 
 @dataclass(frozen=True, slots=True)
 class TransformStep:
-    """One step: its word, and what stands behind it (None, a text, a number, or two texts)."""
+    """One step: its word, and its argument (None, a text, a number, or two texts)."""
 
     name: str
     argument: Any = None
 
 
-def _check_text(value: Any, words: str, *, empty: bool = False) -> str:
-    if not isinstance(value, str) or (not value and not empty):
+def _check_text(value: Any, words: str, *, allow_empty: bool = False) -> str:
+    if not isinstance(value, str) or (not value and not allow_empty):
         raise wrong_kind_error(words, value)
     if len(value) > MAX_TEXT_CHARS:
         raise InvalidValueError(f"{len(value):,} characters are too many; at most {MAX_TEXT_CHARS:,}")
@@ -48,27 +48,27 @@ def check_transform_step(value: Any, _: ParseContext) -> TransformStep:
         raise InvalidValueError(f"unknown step {describe_value(value)}", _step_hint(value))
     if not isinstance(value, dict) or len(value) != 1:
         raise wrong_kind_error("a step such as strip or {split: ','}", value)
-    ((name, given),) = value.items()
+    ((name, argument),) = value.items()
     if name not in _STEPS_WITH_ARGUMENT:
         hint = f"write it alone: {name}" if name in _STEPS_WITHOUT_ARGUMENT else _step_hint(name)
         raise InvalidValueError(f"unknown step {describe_value(name)}", hint)
-    return TransformStep(name, _check_argument(name, given))
+    return TransformStep(name, _check_argument(name, argument))
 
 
-def _check_argument(name: str, given: Any) -> Any:
+def _check_argument(name: str, argument: Any) -> Any:
     match name:
         case "replace":
-            if not isinstance(given, list | tuple) or len(given) != 2:
-                raise wrong_kind_error("two texts: what, and by what", given, "for example {replace: [',', '.']}")
-            return (_check_text(given[0], "a text to replace"), _check_text(given[1], "a text", empty=True))
+            if not isinstance(argument, list | tuple) or len(argument) != 2:
+                raise wrong_kind_error("two texts: what, and by what", argument, "for example {replace: [',', '.']}")
+            return (_check_text(argument[0], "a text to replace"), _check_text(argument[1], "a text", allow_empty=True))
         case "default":
-            if isinstance(given, bool) or not isinstance(given, str | int | float):
-                raise wrong_kind_error("a text or a number", given)
-            return given
+            if isinstance(argument, bool) or not isinstance(argument, str | int | float):
+                raise wrong_kind_error("a text or a number", argument)
+            return argument
         case "join":
-            return _check_text(given, "a text to put between", empty=True)
+            return _check_text(argument, "a text to put between", allow_empty=True)
         case _:
-            return _check_text(given, "the text to split at" if name == "split" else "the characters to strip")
+            return _check_text(argument, "the text to split at" if name == "split" else "the characters to strip")
 
 
 def _step_hint(name: Any) -> str:

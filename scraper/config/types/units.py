@@ -1,6 +1,7 @@
 """Durations, sizes and rates as people write them: `90s`, `1h30m`, `20MB`, `2/s`.
 
-Numbers are bounded in length before they are converted, so that no text can make the arithmetic expensive.
+Numbers are limited in length before they are converted: no text may make the arithmetic expensive. `Decimal` keeps
+`0.1s` exact.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ DURATION_DESCRIPTION = "a duration such as 500ms, 30s, 5m, 2h or 1d (a plain num
 SIZE_DESCRIPTION = "a size such as 500KB, 20MB or 1GiB (a plain number is bytes)"
 RATE_DESCRIPTION = "a rate such as 2/s, 30/m or 500/h, a number per second, or unlimited"
 UNLIMITED_RATE = "unlimited"
+# Requests per second: one a day, and far more than one process can send.
 MIN_RATE = 1 / 86_400
 MAX_RATE = 100_000.0
+# Larger plain numbers are a mistake, and would overflow later.
 MAX_NUMBER = 1e18
 MAX_SIZE_BYTES = 10 * 10**12
 
-
+# Common spellings that are not accepted, for the hint: `5 minutes`, `20 megabytes`, `2 requests per second`.
 _SPELLED_OUT_DURATION = re.compile(rf"({_NUMBER})\s*(s|m|h|d)(?:ec|in|our|r|ay)[a-z]*\.?", re.IGNORECASE | re.ASCII)
 _SPELLED_OUT_SIZE = re.compile(rf"({_NUMBER})\s*([kmgt])(?:ilo|ega|iga|era)?[- ]?bytes?", re.IGNORECASE | re.ASCII)
 _SPELLED_OUT_RATE = re.compile(
@@ -43,7 +46,7 @@ _SPELLED_OUT_RATE = re.compile(
 
 
 def _duration_hint(text: str) -> str:
-    """How a duration that is spelled out, or as on a clock, is written."""
+    """How to write a duration that was spelled out (`5 minutes`) or written as on a clock (`1:30`)."""
     if clock := re.fullmatch(r"(\d{1,3}):(\d\d)(?::(\d\d))?", text):
         return f"for hours and minutes write {int(clock[1])}h{int(clock[2])}m"
     spoken = _SPELLED_OUT_DURATION.fullmatch(text)
@@ -128,7 +131,7 @@ def exact_size_text(size: int) -> str:
 
 
 def exact_rate_text(rate: float) -> str | float:
-    """A rate as `parse_rate` reads it exactly; the bare number where no unit fits."""
+    """A short text that `parse_rate` reads as exactly `rate`; the bare number where no unit fits."""
     for unit in ("s", "m", "h", "d"):
         count = round(rate * float(_UNIT_SECONDS[unit]), 6)
         if count == int(count) and count >= 1 and parse_rate(f"{int(count)}/{unit}") == rate:
@@ -136,9 +139,9 @@ def exact_rate_text(rate: float) -> str | float:
     return rate
 
 
-def _check_number(value: Any, words: str) -> float:
+def _check_number(value: Any, description: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MAX_NUMBER:
-        raise wrong_kind_error(words, value)
+        raise wrong_kind_error(description, value)
     if value < 0:
         raise InvalidValueError(f"must not be negative, got {value}")
     return float(value)
@@ -206,7 +209,7 @@ def _parse_rate(value: Any, _: ParseContext) -> float | None:
         return None
     if rate == 0:
         raise InvalidValueError(
-            "a rate of 0 would never ask", "to leave a host out, use scope.deny; for no limit: unlimited"
+            "a rate of 0 would never send a request", "to leave a host out, use scope.deny; for no limit: unlimited"
         )
     if not MIN_RATE <= rate <= MAX_RATE:
         raise InvalidValueError(f"must be between 1/d and {MAX_RATE:,.0f}/s or unlimited, got {value}")

@@ -1,4 +1,4 @@
-"""How one kind of value is written in a config: read strictly, described once, shown again.
+"""How one kind of value is written in a config: parsed strictly, described once, written back.
 
 A `ValueFormat` stands in the schema's annotations. Pydantic calls it to read a value, the JSON Schema, the reference
 and
@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    # Loaded by those alone that make a schema. Downloads read durations and sizes too, and need no schema.
+    # Imported lazily at run time: downloads parse durations and sizes too, and need no schema and no pydantic.
     from pydantic_core import core_schema
 
+# An error repeats this much of a value.
 MAX_ECHO_CHARS = 60
 MAX_TEXT_CHARS = 2_000
 
 
 class InvalidValueError(ValueError):
-    """A value that cannot be used. `key` names the member of a mapping that is at fault, when it is one."""
+    """A value that cannot be used. `key` names the member of a mapping that is wrong, when it is only one."""
 
     def __init__(self, message: str, hint: str = "", key: str | None = None) -> None:
         super().__init__(message)
@@ -47,10 +48,10 @@ def _identity(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValueFormat:
-    """One kind of value: `words` name it to people, `schema` to editors, `read` checks and converts it.
+    """One kind of value: `description` is for people, `schema` for editors, `parse` checks and converts it.
 
-    `read` raises `InvalidValueError`. `show` gives back a plain value that `read` takes again; `nothing` is how None is
-    shown where it has a meaning.
+    `parse` raises `InvalidValueError`. `serialize` returns a plain value that `parse` accepts again; `none_text` is how
+    None is written where it has a meaning.
     """
 
     description: str
@@ -69,7 +70,7 @@ class ValueFormat:
         return dict(self.schema)
 
     def to_plain(self, value: Any) -> Any:
-        """A read value, or None, as it is written in a config."""
+        """A parsed value, or None, as it is written in a config."""
         return self.none_text if value is None else self.serialize(value)
 
     def _validate_with_context(self, value: Any, call: core_schema.ValidationInfo[Any]) -> Any:
@@ -80,8 +81,8 @@ class ValueFormat:
 class Shorthand:
     """A shorter way to write a mapping: `expand` turns it into the mapping, `collapse` back where that loses nothing.
 
-    `expand` returns what it does not know unchanged, so that the mapping's own errors speak. `words` and `schema`
-    describe the short way; a `schema` of None is that of one entry of the list that it stands for.
+    `expand` returns what it does not know unchanged, so that the mapping's own checks report it. `description` and
+    `schema` describe the short way; with a `schema` of None it is one entry of the list that the key holds.
     """
 
     description: str
@@ -95,16 +96,16 @@ class Shorthand:
         return core_schema.no_info_before_validator_function(self.expand, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        whole = handler(schema)
-        # The mapping first: of an unknown key an editor then says that, and not that a text was expected.
-        return {"anyOf": [whole, dict(self.schema if self.schema is not None else whole["items"])]}
+        full_schema = handler(schema)
+        # The mapping comes first: then an editor reports an unknown key in it, and not that a text was expected.
+        return {"anyOf": [full_schema, dict(self.schema if self.schema is not None else full_schema["items"])]}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DistinctKeys:
-    """A mapping's keys must differ in more than spelling: `canonical` gives what is compared.
+    """The keys of a mapping must differ in their canonical form; `key_kind` is the word for them in messages.
 
-    Without this check the later of two spellings would silently replace the earlier one.
+    Without this check the later of two spellings (`Accept`, `accept`) would silently replace the earlier one.
     """
 
     canonical: Callable[[str], str]
@@ -122,14 +123,14 @@ class DistinctKeys:
                 name = self.canonical(str(key))
                 if name in seen:
                     raise InvalidValueError(
-                        f"the same {self.key_kind} stands here twice, spelled differently", key=str(key)
+                        f"the same {self.key_kind} is given twice, spelled differently", key=str(key)
                     )
                 seen.add(name)
         return value
 
 
 def describe_value(value: Any) -> str:
-    """What a value is, in the words of YAML, for "expected ..., got ..."; never what may be a password."""
+    """What a value is, in YAML's terms, for "expected ..., got ..."; never repeats what may be a password."""
     match value:
         case None:
             return "nothing (null)"
@@ -153,7 +154,7 @@ def describe_value(value: Any) -> str:
 
 
 def wrong_kind_error(description: str, value: Any, hint: str = "") -> InvalidValueError:
-    """The error for a value of the wrong kind."""
+    """The error for a value that is not what `description` says."""
     return InvalidValueError(f"expected {description}, got {describe_value(value)}", hint)
 
 
@@ -209,6 +210,7 @@ def float_range(low: float, high: float) -> ValueFormat:
     return ValueFormat(words, {"type": "number", "minimum": low, "maximum": high}, read)
 
 
+# What YAML 1.1 and people take for booleans.
 _BOOLEAN_SYNONYMS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
