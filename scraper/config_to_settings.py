@@ -28,8 +28,9 @@ from scraper.urls.post_identity import with_post_key
 from scraper.urls.scope import Scope, ScopeSettings
 from scraper.urls.traps import TrapSettings
 
+# The rest of a longer line in a seed file is cut off, and what is left fails as no URL.
 MAX_SEED_LINE_CHARS = 65_536
-# Seeds of one run, over all of its seed files.
+# Lines of one seed file.
 MAX_SEEDS = 10_000_000
 
 
@@ -129,37 +130,54 @@ def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> Extra
 
 
 def _follow(follow: FollowSection) -> FollowSettings:
-    f = follow
-    return FollowSettings(f.css, f.xpath, f.json, f.regex, f.match, f.label, f.priority, f.carry)
-
-
-def _next(way: NextSection) -> NextSettings:
-    first = way.first if way.first is not None else 0 if way.offset else 1
-    return NextSettings(
-        way.css,
-        way.xpath,
-        way.json,
-        way.rel,
-        _request_param(way.page),
-        _request_param(way.offset),
-        first,
-        way.step or 1,
-        way.last,
-        way.cursor,
-        _request_param(way.param),
+    return FollowSettings(
+        css=follow.css,
+        xpath=follow.xpath,
+        json=follow.json,
+        regex=follow.regex,
+        match=follow.match,
+        label=follow.label,
+        priority=follow.priority,
+        carry=follow.carry,
     )
 
 
-def _request_param(place: str | JsonPointerParam | None) -> str | JsonPointer | None:
-    return JsonPointer(place.pointer) if isinstance(place, JsonPointerParam) else place
+def _next(way: NextSection) -> NextSettings:
+    # Pages are counted from 1 and offsets from 0, unless the config says otherwise.
+    default_first = 0 if way.offset else 1
+    return NextSettings(
+        css=way.css,
+        xpath=way.xpath,
+        json=way.json,
+        rel=way.rel,
+        page=_request_param(way.page),
+        offset=_request_param(way.offset),
+        first=way.first if way.first is not None else default_first,
+        step=way.step or 1,
+        last=way.last,
+        cursor=way.cursor,
+        param=_request_param(way.param),
+    )
+
+
+def _request_param(param: str | JsonPointerParam | None) -> str | JsonPointer | None:
+    return JsonPointer(param.pointer) if isinstance(param, JsonPointerParam) else param
 
 
 def _condition(condition: ConditionSection) -> ConditionSettings:
-    c = condition
-    return ConditionSettings(c.css, c.xpath, c.json, c.regex, c.field, c.equals, c.matches)
+    return ConditionSettings(
+        css=condition.css,
+        xpath=condition.xpath,
+        json=condition.json,
+        regex=condition.regex,
+        field=condition.field,
+        equals=condition.equals,
+        matches=condition.matches,
+    )
 
 
 def _field(name: str, rule: FieldRule) -> FieldSettings:
+    # With `each` the field's own selector is that of its elements, and it is a list of them.
     each = rule.each
     return FieldSettings(
         name=name,
@@ -192,6 +210,7 @@ def column_kinds(config: CrawlConfig) -> dict[str, ColumnKind]:
 
 
 def _column_kind(field: FieldRule) -> ColumnKind:
+    # Values whose shape may differ from item to item have no column type of their own.
     changes_shape = any(step.name in ("split", "join") for step in field.transform)
     if field.fields or changes_shape or field.table or (field.reads_json_values and field.type is None):
         return "json"

@@ -194,7 +194,7 @@ class OutputSection(Section):
 
     store: Literal["nothing", "pages"] = Field(
         default="nothing",
-        description="Whether the bodies of pages are stored, compressed, so that scrape extract can apply changed rules to "
+        description="Whether the bodies of pages are stored, compressed, for scrape extract to apply changed rules to "
         "them without a request.",
     )
 

@@ -15,7 +15,7 @@ from scraper.config.types.value_format import (
 
 CONTEXT = ParseContext({})
 
-DESCRIPTIONS = [
+DESCRIPTIONS: list[tuple[object, str]] = [
     (None, "nothing (null)"),
     (True, "true"),
     ("a", "'a'"),
