@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from scraper.build import STATE, make_folder, make_item_sinks, output_paths
+from scraper.build.crawl_sinks import make_item_sinks, output_paths
+from scraper.build.run_folder import STATE, make_folder
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import extract_settings, read_seeds, scope_for
 from scraper.engine.hook_chain import HookChain
