@@ -12,6 +12,7 @@ from pathlib import Path
 from scraper.build.crawl_fetcher import make_fetcher
 from scraper.build.crawl_sinks import make_sinks, output_paths
 from scraper.build.parts import CustomParts, OnResult, Ports, RunParts, announce, wire
+from scraper.build.plugin_context import make_hooks, plugin_context
 from scraper.build.run_folder import SPOOL, STATE, delete_run, make_folder, write_config_copy
 from scraper.clock import Clock, wall_time
 from scraper.config.reading.effective import changed_sections, section_hashes
@@ -30,10 +31,10 @@ from scraper.engine.settings import EngineSettings
 from scraper.events import CrawlStarted, EventBus
 from scraper.extract.interface import Extractor
 from scraper.extract.page_extractor import PageExtractor
+from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import FrontierCounts, InspectableFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.hooks.interface import Hook
-from scraper.hooks.load import load_hook
 from scraper.model import Request
 from scraper.politeness.retry import RetrySettings
 from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
@@ -109,7 +110,7 @@ def _translate(config: CrawlConfig, custom: CustomParts, base: Path, all_sitemap
     )
     concurrency = max_concurrency(config.limits.concurrency)
     settings = replace(engine_settings(config), concurrency=concurrency, all_sitemaps=all_sitemaps)
-    hooks = (*(load_hook(name, base) for name in config.hooks), *custom.hooks)
+    hooks = (*make_hooks(config, base), *custom.hooks)
     extractor = custom.extractor or PageExtractor(extract_settings(config, scope, keys))
     return _Plan(settings, rules, seeds, extractor, hooks)
 
@@ -148,7 +149,13 @@ async def _open_ports(
     fewer = plan.settings.concurrency if plan.settings.concurrency < config.limits.concurrency else None
     seed_urls = [request.url for request in plan.seeds]
     spool = config.output.folder / STATE / SPOOL
-    fetcher = custom.fetcher or make_fetcher(config, plan.rules.scope, seed_urls, clock, bus, spool, fewer)
+    fetcher: Fetcher
+    if custom.fetcher is not None:
+        fetcher = custom.fetcher
+    elif config.network.fetcher is not None:
+        fetcher = config.network.fetcher.create(plugin_context(config, config.output.folder))
+    else:
+        fetcher = make_fetcher(config, plan.rules.scope, seed_urls, clock, bus, spool, fewer)
     stack.push_async_callback(fetcher.aclose)
     outputs = Fanout([*make_sinks(config), *custom.sinks])
     await outputs.open(before.checkpoints)
