@@ -5,27 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from scraper.errors import ConfigError, HookError, Problem
+from scraper.errors import HookError
 from scraper.hooks.interface import Hook
-from scraper.hooks.method_names import unknown_methods
-
-
-def load_hooks(names: Sequence[str], folder: Path, more: Sequence[Hook] = ()) -> tuple[Hook, ...]:
-    """The hooks that a config names, then `more`, which were passed as objects.
-
-    Raises `HookError` as `load_hook` does, and `ConfigError` with all misspelled methods of all hooks.
-    """
-    hooks = [(name, _make(name, folder)) for name in names] + [(type(hook).__qualname__, hook) for hook in more]
-    problems: list[Problem] = []
-    for name, hook in hooks:
-        problems += unknown_methods(type(hook), name)
-    if problems:
-        raise ConfigError(problems)
-    return tuple(hook for _, hook in hooks)
 
 
 def load_hook(name: str, folder: Path) -> Hook:
@@ -33,12 +17,8 @@ def load_hook(name: str, folder: Path) -> Hook:
 
     `name` is a module on the Python path or a `.py` file relative to `folder`, with `:Class` when it defines more than
     one hook. The class is called without arguments. Raises `HookError` when it cannot be imported, does not exist or is
-    not a `Hook`, and `ConfigError` when it has a method that looks like a hook method and is not.
+    not a `Hook`. Its methods are checked by `check_methods`.
     """
-    return load_hooks((name,), folder)[0]
-
-
-def _make(name: str, folder: Path) -> Hook:
     module_name, _, class_name = name.partition(":")
     module = _import_module(module_name, folder, name)
     if class_name:

@@ -6,8 +6,9 @@ import difflib
 import inspect
 import linecache
 import re
+from collections.abc import Iterable
 
-from scraper.errors import Problem
+from scraper.errors import ConfigError, Problem
 from scraper.hooks.interface import Hook
 
 HOOK_METHODS = tuple(name for name in vars(Hook) if name.startswith("on_"))
@@ -23,7 +24,14 @@ _OTHER_NAMES = {
 _MIN_LIKENESS = 0.85
 
 
-def unknown_methods(hook_class: type[Hook], name: str) -> list[Problem]:
+def check_methods(hooks: Iterable[tuple[str, Hook]]) -> None:
+    """Check hooks, each with its name in messages. Raises `ConfigError` with the misspelled methods of all of them."""
+    problems = [problem for name, hook in hooks for problem in unknown_methods(type(hook), name)]
+    if problems:
+        raise ConfigError(problems)
+
+
+def unknown_methods(hook_class: type[object], name: str) -> list[Problem]:
     """One problem for each method that was meant as a hook method, in the order of the class; `name` is the hook's.
 
     Two kinds of public methods are refused: all that begin with `on_`, and others whose name is another crawler's word

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scraper.errors import ConfigError, HookError
-from scraper.hooks.interface import Hook
-from scraper.hooks.load import load_hook, load_hooks
+from scraper.errors import HookError
+from scraper.hooks.load import load_hook
 
 ONE_HOOK = "from scraper.hooks.interface import Hook\nclass Mine(Hook):\n    pass\n"
 
@@ -44,28 +43,3 @@ def test_a_hook_that_cannot_be_used_is_a_clear_error(tmp_path: Path, name: str, 
         (tmp_path / name.partition(":")[0]).write_text(source)
     with pytest.raises(HookError, match=says):
         load_hook(name, tmp_path)
-
-
-def test_named_hooks_come_before_those_passed_as_objects(tmp_path: Path) -> None:
-    """The config's own hooks run first, in its order."""
-    (tmp_path / "one.py").write_text(ONE_HOOK)
-    passed = Hook()
-    first, second = load_hooks(["one.py"], tmp_path, [passed])
-    assert (type(first).__name__, second) == ("Mine", passed)
-
-
-def test_misspelled_methods_of_all_hooks_are_shown_at_once(tmp_path: Path) -> None:
-    """Files, lines and columns of the definitions, and the methods that were meant; a hook object is checked too."""
-    path = tmp_path / "one.py"
-    path.write_text(ONE_HOOK + "    async def on_respnse(self, page):\n        return page\n")
-
-    class Passed(Hook):
-        def on_page(self, page: object) -> object:
-            return page
-
-    with pytest.raises(ConfigError) as raised:
-        load_hooks(["one.py"], tmp_path, [Passed()])
-    first, second = str(raised.value).splitlines()
-    assert first == f"{path}:4:15: hooks: one.py: on_respnse is not a hook method (did you mean on_response?)"
-    assert second.startswith(__file__)
-    assert second.endswith("on_page is not a hook method (did you mean on_response?)")

@@ -17,6 +17,7 @@ from scraper.config.reading.yaml import parse_scalar
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config.schema.section import Section
 from scraper.config.types.secret import Secret
+from scraper.plugins import PluginUse
 
 # Of the hash of a section: 16 hex digits, enough to notice every change made by hand.
 DIGEST_BYTES = 8
@@ -50,6 +51,8 @@ def _value_to_plain(value: Any, field: FieldInfo) -> Any:
             return {key: _value_to_plain(member, field) for key, member in value.items()}
         case list() | tuple():
             return [_value_to_plain(member, field) for member in value]
+        case PluginUse():
+            return dict(value.written)
         case Secret() | Path():
             return str(value)
         case _:

@@ -84,10 +84,10 @@ def problems_from(error: ValidationError, sources: ValueSources) -> list[Problem
         known = isinstance(value, RejectedValue) or entry["loc"] in bad_keys or (entry["type"] == "too_short" and value)
         if known:
             continue
-        problem = _problem_from_entry(entry, path, written_path, sources)
+        problems = _problems_from_entry(entry, path, written_path, sources)
         if entry["type"] == "missing" and any(f"did you mean {key_path(path)}?" == other.hint for other in found):
             continue  # it is there, misspelled, and that is reported already
-        found.append(problem)
+        found += problems
         if len(found) > MAX_PROBLEMS:
             break
     return found
@@ -102,18 +102,22 @@ def sorted_error(problems: list[Problem]) -> ConfigError:
     return ConfigError(ordered)
 
 
-def _problem_from_entry(entry: Any, path: KeyPath, written_path: KeyPath, sources: ValueSources) -> Problem:
+def _problems_from_entry(entry: Any, path: KeyPath, written_path: KeyPath, sources: ValueSources) -> list[Problem]:
     kind, context = entry["type"], entry.get("ctx", {})
     if kind == "value_error" and isinstance(error := context.get("error"), InvalidValueError):
-        if error.key is not None:
-            return sources.problem_at(sources.existing_part((*written_path, error.key)), error.message, error.hint)
         is_key = entry["loc"][-1:] == ("[key]",)
-        return sources.problem_at(written_path, error.message, error.hint, at_key=is_key)
+        return [_invalid_value(one, written_path, sources, at_key=is_key) for one in error.problems]
     if kind == "missing":
-        return sources.problem_at(path, "is missing", "", at_key=False)
+        return [sources.problem_at(path, "is missing", "", at_key=False)]
     if kind == "extra_forbidden":
-        return _unknown_key(path, sources)
-    return sources.problem_at(written_path, *_wrong_shape(kind, path, written_path, sources))
+        return [_unknown_key(path, sources)]
+    return [sources.problem_at(written_path, *_wrong_shape(kind, path, written_path, sources))]
+
+
+def _invalid_value(error: InvalidValueError, written_path: KeyPath, sources: ValueSources, *, at_key: bool) -> Problem:
+    if error.path:
+        return sources.problem_at(sources.existing_part((*written_path, *error.path)), error.message, error.hint)
+    return sources.problem_at(written_path, error.message, error.hint, at_key=at_key)
 
 
 def _unknown_key(path: KeyPath, sources: ValueSources) -> Problem:

@@ -85,7 +85,7 @@ def _parse_text(value: Any, around: ParseContext, words: str) -> str:
     return text
 
 
-def _holds_only_references(text: str) -> bool:
+def holds_only_references(text: str) -> bool:
     """Whether `text` itself is no secret: it only names variables, or is masked already."""
     left = _REFERENCE.sub("", text)
     return text == MASKED_TEXT or (left != text and not re.search(r"[A-Za-z0-9]", left))
@@ -95,7 +95,7 @@ def _mask_unless_reference(value: Any, mask: str) -> str:
     """What may be shown for `value`: the text itself when it only names variables, otherwise `mask`."""
     if isinstance(value, Secret):
         return value.masked
-    return value if _holds_only_references(value) else mask
+    return value if holds_only_references(value) else mask
 
 
 def _parse_basic(value: Any, around: ParseContext) -> Secret:
@@ -124,7 +124,7 @@ _AUTH_SCHEME = re.compile(r"^\s*(bearer|basic|token|digest)\s+", re.IGNORECASE)
 
 def mask_header(name: str, value: Secret) -> Secret:
     """`value`, masked when the header's name suggests a secret and part of it is written in the config itself."""
-    if not _SECRET_HEADER_NAME.search(name) or _holds_only_references(_AUTH_SCHEME.sub("", value.masked)):
+    if not _SECRET_HEADER_NAME.search(name) or holds_only_references(_AUTH_SCHEME.sub("", value.masked)):
         return value
     return Secret(value.reveal(), MASKED_TEXT)
 
@@ -140,7 +140,7 @@ def _parse_proxy(value: Any, around: ParseContext) -> Secret:
         raise InvalidValueError(f"expected {words}", "http, https, socks5 and socks5h are known")
     if isinstance(value, Secret):
         return value
-    if not (url.username or url.password) or _holds_only_references(
+    if not (url.username or url.password) or holds_only_references(
         value.partition("//")[2].rpartition("@")[0] or value
     ):
         return Secret(text, value)
