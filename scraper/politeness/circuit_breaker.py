@@ -293,7 +293,7 @@ class CircuitBreaker:
             case BreakerState.HALF_OPEN:
                 return "breaker half-open: one probe is under way"
             case _:
-                return f"breaker open: opening {self._openings}, {format_duration(self._cooldown())} of rest"
+                return f"breaker open: opening {self._openings}, {format_duration(self._cooldown())} of cooldown"
 
     def dump_state(self) -> list[float | int | str] | None:
         """Everything but the requests in flight."""

@@ -249,7 +249,7 @@ def _entry_from_outcome(
             return replace(previous, kind="rules", fetched_at=now, expires_at=expires_at, failures_in_a_row=0)
         return _unreachable_entry("304 to an unconditional request", outcome, now, previous)
     if isinstance(outcome, Denied):
-        return _unreachable_entry(f"may not be asked for ({outcome.reason}: {outcome.rule})", outcome, now, previous)
+        return _unreachable_entry(f"may not be fetched ({outcome.reason}: {outcome.rule})", outcome, now, previous)
     if outcome.error is ErrorKind.REDIRECT:
         detail = f"redirected too often or nowhere: {outcome.detail}"
         return RobotsEntry("allow_all", now, error_expiry, detail=detail)
