@@ -56,8 +56,8 @@ def _value_to_plain(value: Any, field: FieldInfo) -> Any:
         case Secret() | Path():
             return str(value)
         case _:
-            form = value_format_of(field)
-            return form.to_plain(value) if form else value
+            value_format = value_format_of(field)
+            return value_format.to_plain(value) if value_format else value
 
 
 class _Dumper(yaml.SafeDumper):

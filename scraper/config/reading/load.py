@@ -56,6 +56,7 @@ def parse_config(
         problem = Problem(what, file=file_name, line=1, column=1, hint="the least is: seeds: [https://books.example/]")
         raise sorted_error([*document.problems, problem] if not document.problems else document.problems)
     sources = ValueSources(document, apply_overrides(document, overrides))
+    # After the overrides: --set name=... wins over the file's name.
     _name_after_file(document.value, Path(file_name).stem)
     return _validate(document, sources, ParseContext(os.environ if env is None else env, base))
 
@@ -89,6 +90,7 @@ def _read_file(path: Path) -> bytes:
         if path.is_dir():
             raise ConfigError([Problem("is a folder, not a config file", file=str(path))])
         with path.open("rb") as file:
+            # One byte more than allowed tells that there is more, without reading it.
             raw = file.read(MAX_CONFIG_CHARS + 1)
     except FileNotFoundError:
         raise ConfigError([Problem("no such file", file=str(path))]) from None

@@ -139,8 +139,8 @@ def _wrong_shape(kind: str, path: KeyPath, written_path: KeyPath, sources: Value
     if written_path and written_path[0] in SECRET_SECTIONS and isinstance(value, str):
         got = "a text"
     if kind == "literal_error" and field is not None:
-        words = choices_of(field)
-        return f"expected {_join_with_or(words)}, got {got}", _choice_hint(value, words)
+        choices = choices_of(field)
+        return f"expected {_join_with_or(choices)}, got {got}", _choice_hint(value, choices)
     if kind in ("too_short", "missing_argument"):
         return "must not be empty", ""
     if kind == "tuple_type":
@@ -150,22 +150,22 @@ def _wrong_shape(kind: str, path: KeyPath, written_path: KeyPath, sources: Value
         return f"expected a list, got {got}", hint
     is_member = field is not None and container_of(field) and section_at_path(path[:-1]) is None
     short = shorthand_of(field) if field is not None and (is_member or not container_of(field)) else None
-    form = f"{short.description} or a mapping" if short else "a mapping"
+    allowed = f"{short.description} or a mapping" if short else "a mapping"
     hint = "its members are written key: value, without dashes or brackets" if isinstance(value, list) else ""
-    return f"expected {form}, got {got}", hint
+    return f"expected {allowed}, got {got}", hint
 
 
-def _join_with_or(words: tuple[str, ...]) -> str:
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+def _join_with_or(choices: tuple[str, ...]) -> str:
+    return choices[0] if len(choices) == 1 else ", ".join(choices[:-1]) + " or " + choices[-1]
 
 
-def _choice_hint(value: Any, words: tuple[str, ...]) -> str:
+def _choice_hint(value: Any, choices: tuple[str, ...]) -> str:
     if isinstance(value, bool):
         # YAML 1.1 files have off and on where we have words.
         spoken = {"off": False, "ignore": False, "auto": True, "obey": True}
-        near = next((word for word in words if spoken.get(word) is value), None)
+        near = next((choice for choice in choices if spoken.get(choice) is value), None)
     else:
-        near = closest_match(value, words) if isinstance(value, str) else None
-        if near is None and (meant := CHOICE_SYNONYMS.get(str(value).lower())) in words:
+        near = closest_match(value, choices) if isinstance(value, str) else None
+        if near is None and (meant := CHOICE_SYNONYMS.get(str(value).lower())) in choices:
             near = meant
     return f"did you mean {near}?" if near else ""

@@ -101,6 +101,7 @@ def decode_utf8(raw: bytes, file: str) -> str:
 
 def read_yaml(text: str, file: str) -> Document:
     """Read one document; raises `ConfigError` only for what makes the whole text unreadable."""
+    # A byte order mark is part of the encoding, not of the text.
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_CONFIG_CHARS:
         raise ConfigError([Problem(too_large_message(), file=file)])
@@ -153,6 +154,7 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Proble
     hint = next((hint for part, hint in _SYNTAX_HINTS if part in problem), "")
     if at is None:
         return Problem(f"not valid YAML: {problem}", file=file, hint=hint)
+    # The parser's own messages are for authors of parsers: two common mistakes get better ones.
     lines = text.split("\n", at.line + 1)
     char = lines[at.line][at.column : at.column + 1] if at.line < len(lines) else ""
     if "\t" in problem or "tab" in problem or char == "\t":
@@ -191,6 +193,7 @@ class _DocumentBuilder:
         return REJECTED_VALUE
 
     def _build_node(self, event: Any, events: Iterator[Any], path: KeyPath, key: Any) -> Any:
+        # Both limits end the reading at once: collecting problems of a hostile file would be its aim.
         self._values += 1
         if self._values > MAX_VALUES:
             self._fail(event, f"holds more than {MAX_VALUES:,} values", "put long lists of URLs into a seeds file")
@@ -209,11 +212,13 @@ class _DocumentBuilder:
                 value = self._build_sequence(events, path)
             case _:
                 value = self._build_mapping(events, path)
+        # "!" alone means "not resolved": a quoted text has it. It is harmless.
         if event.tag not in (None, "!"):
             return self._reject(event, path, "tags are not read here", "remove the ! and quote the text if need be")
         return value
 
     def _build_scalar(self, event: Any, path: KeyPath) -> Any:
+        # Escapes can make what the text itself may not contain: NUL, and halves of surrogate pairs.
         if "\0" in event.value or any("\ud800" <= c <= "\udfff" for c in event.value):
             return self._reject(event, path, "holds an escaped character that no text can have")
         return event.value if event.style in ("'", '"', "|", ">") else parse_scalar(event.value)
@@ -296,6 +301,7 @@ def key_path(path: KeyPath) -> str:
 
 
 def _may_be_secret(section: str | int, part: str, depth: int) -> bool:
+    # There keys are hosts or header names, and anything else may be a password that was written as a key.
     if section in ("auth", "headers"):
         allowed = r"[\w.-]+(:\d{1,5})?|\[[0-9a-fA-F:.]+\](:\d{1,5})?" if (section, depth) == ("auth", 1) else r"[\w.-]+"
         return not re.fullmatch(allowed, part)

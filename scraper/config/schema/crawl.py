@@ -264,6 +264,7 @@ class CrawlConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _derive_folder_from_name(cls, values: Any) -> Any:
+        # Before validation, so values of any type may be here: what is wrong is left for the checks that follow.
         if not isinstance(values, dict):
             return values
         name, output = values.get("name"), values.get("output", {})
@@ -273,6 +274,7 @@ class CrawlConfig(Section):
 
     @model_validator(mode="after")
     def _check_labels_match(self) -> CrawlConfig:
+        # A label is given by a follow or a seed and read by rules; one without the other would silently do nothing.
         given = {follow.label for rule in self.extract for follow in rule.follow if follow.label}
         read = {rule.label for rule in self.extract if rule.label}
         begun = {seed.label for seed in self.seeds if seed.label}

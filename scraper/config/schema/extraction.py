@@ -101,6 +101,7 @@ with warnings.catch_warnings():
         def sources(self) -> tuple[str, ...]:
             """The keys given that say where the value comes from."""
             given = [key for key in ("css", "xpath", "structured", "main_text", "links", "each") if getattr(self, key)]
+            # With one of these keys json and regex read what the element gives; they are no sources of their own.
             if given or self.table or self.attr or self.type == "html":
                 return tuple(given)
             return tuple(key for key in ("json", "regex") if getattr(self, key))[:1]
@@ -160,6 +161,7 @@ with warnings.catch_warnings():
                 for key in ("json", "many"):
                     if key in given:
                         raise InvalidValueError("means nothing beside each", key=key)
+            # The fields of an object are read inside it, so they need its kind of page.
             inside = {field.page_kind for field in self.fields.values()} - {"any"}
             outside = "json" if self.json or self.structured or (self.each and self.each.json) else "html"
             if self.css and self.json:
@@ -295,6 +297,7 @@ class ExtractRule(Section):
 
     @model_validator(mode="after")
     def _check_one_page_kind(self) -> ExtractRule:
+        # All parts of a rule that need HTML or JSON must need the same: a page is one of them.
         kinds = {field.page_kind for field in self.fields.values()} - {"any"}
         for condition in (*self.when, *self.unless):
             kinds |= {"json"} if condition.json else {"html"} if condition.css or condition.xpath else set()

@@ -62,12 +62,13 @@ def check_media_type(value: Any, _: ParseContext) -> str:
     return value
 
 
-def check_request_param(value: Any, around: ParseContext) -> str | JsonPointerParam:
+def check_request_param(value: Any, context: ParseContext) -> str | JsonPointerParam:
     """A parameter's name, or `{json: POINTER}`; raises `InvalidValueError`."""
     if not isinstance(value, dict):
+        # Whoever writes /page means the JSON: a parameter of a URL has no slash.
         hint = f"a JSON Pointer into the posted JSON is written {{json: {value}}}" if str(value).startswith("/") else ""
         try:
-            return check_param_name(value, around)
+            return check_param_name(value, context)
         except InvalidValueError as error:
             raise InvalidValueError(error.message, hint or error.hint) from None
     if value.keys() != {"json"}:
@@ -79,6 +80,7 @@ def _check_pointer(value: Any) -> str:
     if not isinstance(value, str) or not value.startswith("/"):
         hint = f"did you mean /{value.replace('.', '/')}?" if isinstance(value, str) and value.strip() else ""
         raise InvalidValueError(f"expected a JSON Pointer such as /page, got {describe_value(value)}", hint)
+    # RFC 6901 section 3: ~ and / inside a name are written ~0 and ~1.
     if re.search(r"~(?![01])", value):
         raise InvalidValueError("in a JSON Pointer ~ is written ~0, and a slash inside a name ~1")
     if len(value) > MAX_POINTER_CHARS or value.count("/") > MAX_POINTER_STEPS:
@@ -91,8 +93,8 @@ def _check_content_size(size: int) -> None:
         raise InvalidValueError(f"is {size:,} bytes long; at most {MAX_CONTENT_BYTES:,} can be posted")
 
 
-def _serialize_param(place: str | JsonPointerParam) -> Any:
-    return {"json": place.pointer} if isinstance(place, JsonPointerParam) else place
+def _serialize_param(param: str | JsonPointerParam) -> Any:
+    return {"json": param.pointer} if isinstance(param, JsonPointerParam) else param
 
 
 JSON_VALUE_FORMAT = ValueFormat("any value that JSON has", {}, check_json_value)

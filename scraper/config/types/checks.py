@@ -84,6 +84,7 @@ def _check_host(text: Any, description: str, forbidden_wildcards: str) -> str:
     forbidden = "/\\@#%" + forbidden_wildcards
     if not _HOST_PATTERN.fullmatch(host) or any(c in text for c in forbidden) or not host.strip("."):
         raise wrong_kind_error(description, text)
+    # A host without wildcards must be one that a URL can have: no empty labels, no port beyond 65535.
     if not re.search(r"[*?]", host) and _parse_url(f"https://{host}/") is None:
         raise wrong_kind_error(description, text)
     return host
@@ -94,10 +95,10 @@ def check_host(value: Any, _: ParseContext) -> str:
     return _check_host(value, HOST_DESCRIPTION, forbidden_wildcards="*?")
 
 
-def check_auth_host(value: Any, around: ParseContext) -> str:
+def check_auth_host(value: Any, context: ParseContext) -> str:
     """Like `check_host`, but the error does not repeat the text: a password may be there by mistake."""
     try:
-        return check_host(value, around)
+        return check_host(value, context)
     except InvalidValueError:
         raise InvalidValueError("is not a host name", "for example books.example: {basic: ...}") from None
 
@@ -119,6 +120,7 @@ def check_regex(value: Any, _: ParseContext) -> str:
         )
     try:
         with warnings.catch_warnings():
+            # Deprecated syntax still works; the warning would point to this line, not to the config.
             warnings.simplefilter("ignore")
             re.compile(value)
     except re.error as error:
@@ -143,6 +145,7 @@ def _compiles_as_css(text: str) -> bool:
     return True
 
 
+# What other libraries accept as CSS and Lexbor does not, and what to write instead.
 _CSS_HINTS = [
     (re.compile(r"::text\b"), "the text is taken by default: leave ::text out"),
     (re.compile(r"::attr\("), "name the attribute in the key attr instead of ::attr(...)"),
@@ -179,6 +182,7 @@ def check_css(value: Any, _: ParseContext) -> str:
         raise InvalidValueError(
             f"a CSS selector may have {MAX_PATTERN_CHARS:,} characters, this one has {len(value):,}"
         )
+    # Line breaks and tabs are blanks in CSS: a long selector may be folded.
     if not value.replace("\n", " ").replace("\t", " ").isprintable():
         raise InvalidValueError("holds a control character")
     if not _is_balanced(value):
@@ -199,7 +203,7 @@ def check_attribute(value: Any, _: ParseContext) -> str:
     return value
 
 
-def check_file_source(value: Any, around: ParseContext) -> str:
+def check_file_source(value: Any, context: ParseContext) -> str:
     """A `files.css` entry: a selector, with `@` and the attribute that holds the address; raises
     `InvalidValueError`."""
     if not isinstance(value, str) or not value.strip():
@@ -207,13 +211,14 @@ def check_file_source(value: Any, around: ParseContext) -> str:
     selector, at, attribute = value.partition("@")
     if not selector.strip():
         raise InvalidValueError("an attribute needs an element before it", f"did you mean *{value.strip()}?")
-    check_css(selector, around)
+    check_css(selector, context)
     if at and not _ATTRIBUTE.fullmatch(attribute.strip()):
         raise InvalidValueError(f"{describe_value(attribute)} is not an attribute's name", "for example img.cover@src")
     return value
 
 
 _HEADER_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+# Headers that the transport sets: a value of the user's would break the connection or the politeness.
 _RESERVED_HEADERS = {
     "user-agent": "set politeness.user_agent; robots.txt rules are matched with its name",
     "accept-encoding": "set automatically, to the codings that can be decoded",
@@ -269,9 +274,10 @@ def check_name(value: Any, _: ParseContext) -> str:
     return text
 
 
-def check_field_name(value: Any, around: ParseContext) -> str:
+def check_field_name(value: Any, context: ParseContext) -> str:
     """An extracted field's name; raises `InvalidValueError`."""
-    text = check_nested_field_name(value, around)
+    text = check_nested_field_name(value, context)
+    # Outputs put the address of the page into a column of this name.
     if text.lower() == "url":
         raise InvalidValueError("every item has a url already: the address of its page", "choose another name")
     return text
@@ -329,12 +335,12 @@ def check_folder(value: Any, _: ParseContext) -> Path:
         raise InvalidValueError(f"{describe_value(text)}: that user's home folder is not known") from None
 
 
-def check_list_file(value: Any, around: ParseContext) -> Path:
+def check_list_file(value: Any, context: ParseContext) -> Path:
     """A file of URLs, relative to the config's folder, that exists; raises `InvalidValueError`."""
     if isinstance(value, Path):
         value = str(value)
     text = check_plain_text(value, "a file such as seeds.txt", MAX_TEXT_CHARS)
-    path = (around.base_folder or Path()) / text
+    path = (context.base_folder or Path()) / text
     try:
         if path.is_dir():
             raise InvalidValueError(f"{path} is a folder, not a file of URLs")

@@ -27,11 +27,11 @@ JMESPATH_DESCRIPTION = "a JMESPath expression"
 _EXSLT_NAMESPACES = {"re": "http://exslt.org/regular-expressions"}
 
 
-def _check_length(value: Any, words: str) -> str:
+def _check_length(value: Any, description: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise wrong_kind_error(words, value)
+        raise wrong_kind_error(description, value)
     if len(value) > MAX_PATTERN_CHARS:
-        raise InvalidValueError(f"{words} may have {MAX_PATTERN_CHARS:,} characters, this one has {len(value):,}")
+        raise InvalidValueError(f"{description} may have {MAX_PATTERN_CHARS:,} characters, this one has {len(value):,}")
     return value
 
 

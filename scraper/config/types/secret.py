@@ -71,13 +71,15 @@ def interpolate(text: str, env: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text)
 
 
-def _parse_text(value: Any, around: ParseContext, words: str) -> str:
+def _parse_text(value: Any, context: ParseContext, description: str) -> str:
     """The text with variables filled in."""
     if isinstance(value, Secret):
         return value.reveal()
     if not isinstance(value, str):
-        raise InvalidValueError(f"expected {words}", "put the text in quotes" if isinstance(value, int | float) else "")
-    text = interpolate(value, around.env)
+        raise InvalidValueError(
+            f"expected {description}", "put the text in quotes" if isinstance(value, int | float) else ""
+        )
+    text = interpolate(value, context.env)
     if len(text) > MAX_SECRET_CHARS:
         raise InvalidValueError(f"{len(text):,} characters are too many; at most {MAX_SECRET_CHARS:,}")
     if not _FIELD_VALUE.fullmatch(text):
@@ -87,6 +89,7 @@ def _parse_text(value: Any, around: ParseContext, words: str) -> str:
 
 def holds_only_references(text: str) -> bool:
     """Whether `text` itself is no secret: it only names variables, or is masked already."""
+    # Without the references no letter and no digit may be left: "${USER}:${PASS}" is no secret, "x${PASS}" is.
     left = _REFERENCE.sub("", text)
     return text == MASKED_TEXT or (left != text and not re.search(r"[A-Za-z0-9]", left))
 
@@ -98,26 +101,27 @@ def _mask_unless_reference(value: Any, mask: str) -> str:
     return value if holds_only_references(value) else mask
 
 
-def _parse_basic(value: Any, around: ParseContext) -> Secret:
-    text = _parse_text(value, around, "USER:PASSWORD, such as ${USER}:${PASS}")
+def _parse_basic(value: Any, context: ParseContext) -> Secret:
+    text = _parse_text(value, context, "USER:PASSWORD, such as ${USER}:${PASS}")
     if not _BASIC_AUTH.fullmatch(text):
         raise InvalidValueError("expected USER:PASSWORD with a colon between them", 'for example "${USER}:${PASS}"')
     return Secret(text, _mask_unless_reference(value, f"{MASKED_TEXT}:{MASKED_TEXT}"))
 
 
-def _parse_bearer(value: Any, around: ParseContext) -> Secret:
-    text = _parse_text(value, around, "a token, such as ${TOKEN}")
+def _parse_bearer(value: Any, context: ParseContext) -> Secret:
+    text = _parse_text(value, context, "a token, such as ${TOKEN}")
     if text != MASKED_TEXT and not _BEARER_TOKEN.fullmatch(text):
         raise InvalidValueError("is not a bearer token: letters, digits and ._~+/-= only, without the word Bearer")
     return Secret(text, _mask_unless_reference(value, MASKED_TEXT))
 
 
-def _parse_header(value: Any, around: ParseContext) -> Secret:
+def _parse_header(value: Any, context: ParseContext) -> Secret:
     # Shown as it was written, variables by their names; `mask_header`, which knows the header's name, hides more.
-    text = _parse_text(value, around, "a header's text")
+    text = _parse_text(value, context, "a header's text")
     return value if isinstance(value, Secret) else Secret(text.strip(), value)
 
 
+# Names of headers whose values are probably secrets.
 _SECRET_HEADER_NAME = re.compile(r"auth|cookie|token|secret|key|password|session|signature", re.IGNORECASE)
 _AUTH_SCHEME = re.compile(r"^\s*(bearer|basic|token|digest)\s+", re.IGNORECASE)
 
@@ -129,15 +133,15 @@ def mask_header(name: str, value: Secret) -> Secret:
     return Secret(value.reveal(), MASKED_TEXT)
 
 
-def _parse_proxy(value: Any, around: ParseContext) -> Secret:
-    words = "a proxy address such as http://proxy.example:3128"
-    text = _parse_text(value, around, words)
+def _parse_proxy(value: Any, context: ParseContext) -> Secret:
+    description = "a proxy address such as http://proxy.example:3128"
+    text = _parse_text(value, context, description)
     try:
         url = can_ada.parse(text)
     except ValueError:
-        raise InvalidValueError(f"is not an address; expected {words}") from None
+        raise InvalidValueError(f"is not an address; expected {description}") from None
     if url.protocol not in ("http:", "https:", "socks5:", "socks5h:") or not url.hostname:
-        raise InvalidValueError(f"expected {words}", "http, https, socks5 and socks5h are known")
+        raise InvalidValueError(f"expected {description}", "http, https, socks5 and socks5h are known")
     if isinstance(value, Secret):
         return value
     if not (url.username or url.password) or holds_only_references(

@@ -20,6 +20,7 @@ STEP_DESCRIPTION = (
     "`strip`, `lower`, `upper`, `absolute_url`, `parse_date`, or one of `{strip: '€ '}`, `{replace: [a, b]}`, "
 )
 STEP_DESCRIPTION += "`{split: ','}`, `{join: ' '}`, `{default: x}`"
+# `strip` is in both: alone it strips blanks.
 _STEPS_WITHOUT_ARGUMENT = ("strip", "lower", "upper", "absolute_url", "parse_date")
 _STEPS_WITH_ARGUMENT = ("strip", "replace", "split", "join", "default")
 
@@ -32,9 +33,9 @@ class TransformStep:
     argument: Any = None
 
 
-def _check_text(value: Any, words: str, *, allow_empty: bool = False) -> str:
+def _check_text(value: Any, description: str, *, allow_empty: bool = False) -> str:
     if not isinstance(value, str) or (not value and not allow_empty):
-        raise wrong_kind_error(words, value)
+        raise wrong_kind_error(description, value)
     if len(value) > MAX_TEXT_CHARS:
         raise InvalidValueError(f"{len(value):,} characters are too many; at most {MAX_TEXT_CHARS:,}")
     return value

@@ -65,6 +65,7 @@ def parse_duration(text: str) -> float:
         units.append(unit)
         total += Decimal(part[1]) * _UNIT_SECONDS[unit]
         at = part.end()
+    # No part at all, or something after the last one.
     if not units or text[at:].strip():
         raise wrong_kind_error(DURATION_DESCRIPTION, text, _duration_hint(text.strip()))
     return float(total)
@@ -78,6 +79,7 @@ def parse_size(text: str) -> int:
         raise wrong_kind_error(
             SIZE_DESCRIPTION, text, f"did you mean {spoken[1]}{spoken[2].upper()}B?" if spoken else ""
         )
+    # The index is the power: 0 for bytes, 1 for K, 2 for M ...
     power = " kmgt".index(found[2].lower() or " ")
     return int(Decimal(found[1]) * (1024 if found[3] else 1000) ** power)
 
@@ -111,6 +113,7 @@ def parse_byte_rate(text: str) -> int:
 def exact_duration_text(seconds: float) -> str:
     """The shortest text that `parse_duration` reads as exactly `seconds`."""
     for unit in ("d", "h", "m", "s", "ms"):
+        # repr() gives the decimal that was written, such as 0.1, and not the float's exact value.
         count = Decimal(repr(seconds)) / _UNIT_SECONDS[unit]
         if count == count.to_integral_value() and (count or unit == "s"):
             return f"{int(count)}{unit}"

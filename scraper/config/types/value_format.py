@@ -1,8 +1,7 @@
 """How one kind of value is written in a config: parsed strictly, described once, written back.
 
-A `ValueFormat` stands in the schema's annotations. Pydantic calls it to read a value, the JSON Schema, the reference
-and
-every error message take their words from it, and the effective config is written with its `show`.
+A `ValueFormat` stands in the schema's annotations. Pydantic calls it to parse a value; the JSON Schema,
+the reference and every error message take their texts from it, and the effective config is written with `serialize`.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 # An error repeats this much of a value.
 MAX_ECHO_CHARS = 60
+# The limit of texts that have no limit of their own.
 MAX_TEXT_CHARS = 2_000
 
 
@@ -157,6 +157,7 @@ def describe_value(value: Any) -> str:
         case float() if value != value:  # NaN alone differs from itself
             return "not a number (nan)"
         case int() | float():
+            # 15 digits are exact for a float; more would be noise, and thousands would fill the screen.
             return f"the number {value:.15g}" if abs(value) < 1e15 else "a huge number"
         case Mapping():
             return "a mapping"
@@ -179,6 +180,7 @@ def check_plain_text(value: Any, description: str, max_chars: int = MAX_TEXT_CHA
         raise InvalidValueError(f"{len(value):,} characters are too many; at most {max_chars:,}")
     if not value.isprintable():
         raise InvalidValueError("holds a line break or a control character")
+    # Silently taken as it is, a reference would be a surprise.
     if "${" in value:
         raise InvalidValueError(
             "environment variables are not read here",
@@ -195,32 +197,32 @@ def _out_of_range(value: float, low: float, high: float) -> InvalidValueError:
 
 def int_range(low: int, high: int) -> ValueFormat:
     """A whole number in a range, both ends allowed."""
-    words = f"a whole number from {low:,} to {high:,}"
+    description = f"a whole number from {low:,} to {high:,}"
 
     def read(value: Any, _: ParseContext) -> int:
         if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-            raise InvalidValueError(f"expected {words}", f"without a point and an exponent: {value:.0f}")
+            raise InvalidValueError(f"expected {description}", f"without a point and an exponent: {value:.0f}")
         if isinstance(value, bool) or not isinstance(value, int):
-            raise wrong_kind_error(words, value)
+            raise wrong_kind_error(description, value)
         if not low <= value <= high:
             raise _out_of_range(value, low, high)
         return value
 
-    return ValueFormat(words, {"type": "integer", "minimum": low, "maximum": high}, read)
+    return ValueFormat(description, {"type": "integer", "minimum": low, "maximum": high}, read)
 
 
 def float_range(low: float, high: float) -> ValueFormat:
     """A number in a range, both ends allowed."""
-    words = f"a number from {low:g} to {high:g}"
+    description = f"a number from {low:g} to {high:g}"
 
     def read(value: Any, _: ParseContext) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise wrong_kind_error(words, value)
+            raise wrong_kind_error(description, value)
         if not low <= value <= high:
             raise _out_of_range(value, low, high)
         return float(value)
 
-    return ValueFormat(words, {"type": "number", "minimum": low, "maximum": high}, read)
+    return ValueFormat(description, {"type": "number", "minimum": low, "maximum": high}, read)
 
 
 # What YAML 1.1 and people take for booleans.
