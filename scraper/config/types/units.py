@@ -154,7 +154,7 @@ def duration_range(low: float, high: float) -> ValueFormat:
     """A duration in seconds, from `low` to `high` seconds."""
     limits = f"{exact_duration_text(low)} to {exact_duration_text(high)}"
 
-    def read(value: Any, _: ParseContext) -> float:
+    def parse(value: Any, _: ParseContext) -> float:
         seconds = parse_duration(value) if isinstance(value, str) else _check_number(value, DURATION_DESCRIPTION)
         if not low <= seconds <= high:
             raise InvalidValueError(
@@ -173,13 +173,13 @@ def duration_range(low: float, high: float) -> ValueFormat:
         ],
         "examples": ["30s", "5m", "2h"],
     }
-    return ValueFormat(f"a duration, {limits}", schema, read, exact_duration_text)
+    return ValueFormat(f"a duration, {limits}", schema, parse, exact_duration_text)
 
 
 def size_range(low: int, high: int = MAX_SIZE_BYTES) -> ValueFormat:
     """A size in bytes, from `low` to `high` bytes."""
 
-    def read(value: Any, _: ParseContext) -> int:
+    def parse(value: Any, _: ParseContext) -> int:
         if isinstance(value, str):
             count = parse_size(value)
         elif isinstance(value, float) and not value.is_integer():
@@ -201,7 +201,7 @@ def size_range(low: int, high: int = MAX_SIZE_BYTES) -> ValueFormat:
         ],
         "examples": ["500KB", "20MB"],
     }
-    return ValueFormat(f"a size, {exact_size_text(low)} to {exact_size_text(high)}", schema, read, exact_size_text)
+    return ValueFormat(f"a size, {exact_size_text(low)} to {exact_size_text(high)}", schema, parse, exact_size_text)
 
 
 def _parse_rate(value: Any, _: ParseContext) -> float | None:

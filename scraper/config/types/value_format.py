@@ -199,7 +199,7 @@ def int_range(low: int, high: int) -> ValueFormat:
     """A whole number in a range, both ends allowed."""
     description = f"a whole number from {low:,} to {high:,}"
 
-    def read(value: Any, _: ParseContext) -> int:
+    def parse(value: Any, _: ParseContext) -> int:
         if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
             raise InvalidValueError(f"expected {description}", f"without a point and an exponent: {value:.0f}")
         if isinstance(value, bool) or not isinstance(value, int):
@@ -208,21 +208,21 @@ def int_range(low: int, high: int) -> ValueFormat:
             raise _out_of_range(value, low, high)
         return value
 
-    return ValueFormat(description, {"type": "integer", "minimum": low, "maximum": high}, read)
+    return ValueFormat(description, {"type": "integer", "minimum": low, "maximum": high}, parse)
 
 
 def float_range(low: float, high: float) -> ValueFormat:
     """A number in a range, both ends allowed."""
     description = f"a number from {low:g} to {high:g}"
 
-    def read(value: Any, _: ParseContext) -> float:
+    def parse(value: Any, _: ParseContext) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise wrong_kind_error(description, value)
         if not low <= value <= high:
             raise _out_of_range(value, low, high)
         return float(value)
 
-    return ValueFormat(description, {"type": "number", "minimum": low, "maximum": high}, read)
+    return ValueFormat(description, {"type": "number", "minimum": low, "maximum": high}, parse)
 
 
 # What YAML 1.1 and people take for booleans.
