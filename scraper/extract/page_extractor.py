@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import orjson
 
 from scraper.extract.links.document import (
-    ROBOTS_PRODUCT_TOKEN,
+    ROBOTS_PRODUCT,
     Document,
     find_canonical,
     parse_document,
@@ -32,10 +32,10 @@ from scraper.urls.scope_modes import strip_www
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 OTHER_TEXT_TYPES = frozenset({"application/xml", "application/javascript", "application/x-ndjson"})
+# Content types that say nothing (WHATWG MIME Sniffing, section 7): the body is looked at instead.
 UNKNOWN_TYPES = frozenset({"", "unknown/unknown", "application/unknown", "*/*"})
-"""Content types that say nothing (WHATWG MIME Sniffing, section 7): the body is looked at instead."""
+# Bytes of a body without a type that are looked at (WHATWG MIME Sniffing, section 5.2).
 SNIFF_BYTES = 1445
-"""Bytes of a body without a type that are looked at (WHATWG MIME Sniffing, section 5.2)."""
 HTML_START_REGEX = re.compile(
     rb"(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*(?:<!--|<(?:!doctype\x20html|html|head|script|iframe|h1|div|font|table|a|style|"
     rb"title|b|body|br|p)[\x20>])",
@@ -46,10 +46,10 @@ DENIED_BY_RULES = OutOfScope("rules", "scope.links: rules")
 NOFOLLOW_LINK = OutOfScope("nofollow", "nofollow: the link's rel")
 NOFOLLOW_PAGE = OutOfScope("nofollow", "nofollow: the page's robots directive")
 
+# Items, rejections, a sentence for each rule that broke, and where the rules lead.
 RuleResults = tuple[tuple[Item, ...], tuple[FieldError, ...], list[str], FollowUps | None]
-"""Items, rejections, a sentence for each rule that broke, and where the rules lead."""
 
-_new = tuple.__new__  # half the time of calling a named tuple's class
+_new_tuple = tuple.__new__  # half the time of calling a named tuple's class
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class ExtractSettings:
     keys: KeyRules = DEFAULT_KEY_RULES
     nofollow: Literal["respect", "ignore"] = "respect"
     files: FileSettings = field(default_factory=FileSettings)
-    product: str = ROBOTS_PRODUCT_TOKEN
+    product: str = ROBOTS_PRODUCT
     follow_links: bool = True
 
 
@@ -97,10 +97,10 @@ class PageExtractor:
         self._rules: dict[PageFormat, tuple[ExtractionRule, ...]] = {
             media: tuple(rule for rule in rules if media in rule.formats) for media in get_args(PageFormat)
         }
-        self._leads = any(rule.follows_links for rule in rules)
-        self._file_match = tuple(compile_regex(text, "files.match") for text in settings.files.match)
-        self._file_sources = tuple(parse_file_selector(text) for text in settings.files.css)
-        self._respect = settings.nofollow == "respect"
+        self._follows_links = any(rule.follows_links for rule in rules)
+        self._file_patterns = tuple(compile_regex(text, "files.match") for text in settings.files.match)
+        self._file_selectors = tuple(parse_file_selector(text) for text in settings.files.css)
+        self._respects_nofollow = settings.nofollow == "respect"
 
     def __reduce__(self) -> tuple[type[PageExtractor], tuple[ExtractSettings]]:
         return PageExtractor, (self._settings,)
@@ -124,8 +124,8 @@ class PageExtractor:
         url, headers = page.request.url, page.headers
         document = parse_document(page.body.read(), content_type, url)
         asked = robots_directives(document, headers, self._settings.product)
-        links = self._links(document, page, asked.nofollow)
-        items, rejected, problems, trail = self._items(document, page, links, asked.nofollow)
+        links = self._extract_links(document, page, asked.nofollow)
+        items, rejected, problems, trail = self._extract_items(document, page, links, asked.nofollow)
         if document.problem is not None:
             problems.insert(0, document.problem)
         if trail is not None and trail.denied:
@@ -143,31 +143,31 @@ class PageExtractor:
             requests=tuple(trail.requests.values()) if trail is not None else (),
         )
 
-    def _links(self, document: Document, page: Response, page_nofollow: bool) -> tuple[Link, ...]:
+    def _extract_links(self, document: Document, page: Response, page_nofollow: bool) -> tuple[Link, ...]:
         """The page's links, judged. Files come after links, except those that are linked as well."""
-        judge, depth, file_match = self._settings.scope.check, page.request.depth + 1, self._file_match
+        judge, depth, file_match = self._settings.scope.check, page.request.depth + 1, self._file_patterns
         found: list[Link] = []
         for url, nofollow in collect_links(document, page.headers, self._settings.keys):
             kind: RequestKind = "page"
             if file_match and self._is_file(url):
-                kind, denied = "file", self._judge_along(url, page)
+                kind, denied = "file", self._check_file(url, page)
             else:
                 denied = judge(url, depth)
-            if denied is None and self._respect and (nofollow or page_nofollow):
+            if denied is None and self._respects_nofollow and (nofollow or page_nofollow):
                 denied = NOFOLLOW_PAGE if page_nofollow else NOFOLLOW_LINK
-            found.append(_new(Link, (url, denied, kind, nofollow or page_nofollow)))
+            found.append(_new_tuple(Link, (url, denied, kind, nofollow or page_nofollow)))
         if not self._settings.follow_links:
             found = [
                 link._replace(denied=DENIED_BY_RULES) if link.denied is None and link.kind == "page" else link
                 for link in found
             ]
-        if not self._file_sources:
+        if not self._file_selectors:
             return tuple(found)
         by_key = {link.url.key: link for link in found}
-        for text in select_file_urls(document, self._file_sources):
+        for text in select_file_urls(document, self._file_selectors):
             target = canonicalize(text, document.base, self._settings.keys)
             if isinstance(target, Url):
-                by_key[target.key] = Link(target, self._judge_along(target, page), "file")
+                by_key[target.key] = Link(target, self._check_file(target, page), "file")
         return tuple(by_key.values())
 
     def _read_sitemap(self, page: Response) -> Extraction:
@@ -180,17 +180,17 @@ class PageExtractor:
             if not isinstance(url, Url) or url.key in found:
                 continue
             if kind == "sitemap":
-                found[url.key] = Link(url, self._judge_along(url, page), "sitemap")
+                found[url.key] = Link(url, self._check_file(url, page), "sitemap")
             elif self._is_file(url):
-                found[url.key] = Link(url, self._judge_along(url, page), "file")
+                found[url.key] = Link(url, self._check_file(url, page), "file")
             else:
                 found[url.key] = Link(url, judge(url, depth))
         return Extraction(links=tuple(found.values()), problem=reader.problem)
 
     def _is_file(self, url: Url) -> bool:
-        return any(pattern.search(url.href) for pattern in self._file_match)
+        return any(pattern.search(url.href) for pattern in self._file_patterns)
 
-    def _judge_along(self, url: Url, page: Response) -> OutOfScope | None:
+    def _check_file(self, url: Url, page: Response) -> OutOfScope | None:
         """The verdict on a file or a sitemap: asked for along the way, it is no step of the crawl.
 
         `scope.allow` and `scope.max_depth` are about pages and do not bind it; nor does the mode where it lies on
@@ -221,8 +221,8 @@ class PageExtractor:
                 root = orjson.loads(text)
             except orjson.JSONDecodeError as error:
                 return Extraction(noindex=asked.noindex, nofollow=asked.nofollow, problem=f"not read as JSON: {error}")
-        view = PageContext(root, BaseUrl.of(page.request.url), self._settings.keys, (), lambda: text)
-        items, rejected, problems, trail = self._apply(media, view, page, asked.nofollow)
+        context = PageContext(root, BaseUrl.of(page.request.url), self._settings.keys, (), lambda: text)
+        items, rejected, problems, trail = self._apply_rules(media, context, page, asked.nofollow)
         return Extraction(
             links=tuple(trail.denied.values()) if trail is not None else (),
             requests=tuple(trail.requests.values()) if trail is not None else (),
@@ -233,29 +233,31 @@ class PageExtractor:
             problem="; ".join(problems) or None,
         )
 
-    def _items(self, document: Document, page: Response, links: tuple[Link, ...], nofollow: bool) -> RuleResults:
+    def _extract_items(
+        self, document: Document, page: Response, links: tuple[Link, ...], nofollow: bool
+    ) -> RuleResults:
         root = document.tree.root
         if not self._rules["html"] or root is None:
             return (), (), [], None
-        view = PageContext(
+        context = PageContext(
             root, document.base, self._settings.keys, links, lambda: decode_as(page.body.read(), document.charset)
         )
-        return self._apply("html", view, page, nofollow)
+        return self._apply_rules("html", context, page, nofollow)
 
-    def _apply(self, media: PageFormat, view: PageContext, page: Response, nofollow: bool) -> RuleResults:
+    def _apply_rules(self, media: PageFormat, context: PageContext, page: Response, nofollow: bool) -> RuleResults:
         """What the rules for this page find."""
         items: list[Item] = []
         rejected: list[FieldError] = []
         problems: list[str] = []
         request = page.request
         trail = None
-        if self._leads or request.inherited_fields:
-            judge = (lambda *_: NOFOLLOW_PAGE) if nofollow and self._respect else self._settings.scope.check
-            trail = FollowUps(page, judge, view, view.links if self._respect else ())
+        if self._follows_links or request.inherited_fields:
+            judge = (lambda *_: NOFOLLOW_PAGE) if nofollow and self._respects_nofollow else self._settings.scope.check
+            trail = FollowUps(page, judge, context, context.links if self._respects_nofollow else ())
         for rule in self._rules[media]:
             if rule.matches(request.url.href, request.label):
                 try:
-                    rule.read(view, items, rejected, trail)
+                    rule.read(context, items, rejected, trail)
                 except Exception as error:  # noqa: BLE001  one rule's trouble must not cost the page's links
                     problems.append(f"rule {rule.index}: {type(error).__name__}: {error}")
         return tuple(items), tuple(rejected), problems, trail

@@ -18,10 +18,10 @@ from can_ada import URL, parse
 
 from scraper.model import OutOfScope, Url
 
+# Characters of a link's text beyond which it is not looked at (a `data:` URL may hold megabytes).
 MAX_URL_CHARS = 65_536
-"""Characters of a link's text beyond which it is not looked at (a `data:` URL may hold megabytes)."""
+# Longest host with its port: 253 characters of name (RFC 1035), a colon and five digits, rounded up.
 MAX_HOST_CHARS = 260
-"""Longest host with its port: 253 characters of name (RFC 1035), a colon and five digits, rounded up."""
 
 NOT_A_URL = OutOfScope("invalid", "url: not an absolute URL")
 URL_TOO_LONG = OutOfScope("invalid", f"url: longer than {MAX_URL_CHARS} characters")
@@ -29,17 +29,17 @@ HAS_CREDENTIALS = OutOfScope("invalid", "url: credentials in the URL; use the co
 INVALID_HOST = OutOfScope("invalid", "url: not a host name")
 
 UNRESERVED_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_TRIPLET = re.compile("%[0-9A-Fa-f]{2}")
-_MALFORMED = re.compile("%(?![0-9A-Fa-f]{2})")
+_PERCENT_TRIPLET = re.compile("%[0-9A-Fa-f]{2}")
+_STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 # A percent sign that is not followed by an upper-case triplet of a reserved octet: there is something to do.
-_UNTIDY = re.compile("%(?![0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF])")
+_DENORMAL_PERCENT = re.compile("%(?![0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF])")
 _NON_ASCII = re.compile("[^\x00-\x7f]")
-_SCHEME = re.compile(r"[\x00-\x20]*([A-Za-z][A-Za-z0-9+.\-]{0,30}):")
+_SCHEME_PREFIX = re.compile(r"[\x00-\x20]*([A-Za-z][A-Za-z0-9+.\-]{0,30}):")
 
-_new = tuple.__new__
+_new_tuple = tuple.__new__
 
 
-def _glob(pattern: str, any_characters: str = "[^=&]*") -> str:
+def _glob_regex(pattern: str, any_characters: str = "[^=&]*") -> str:
     return any_characters.join(re.escape(part) for part in pattern.split("*"))
 
 
@@ -54,33 +54,33 @@ class KeyRules:
 
     strip_params: tuple[str, ...] = ()
     sort_query: bool = False
-    _name: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
-    _anywhere: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
-    _in_path: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+    _name_regex: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+    _query_regex: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+    _path_regex: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         in_path = [name[1:] for name in self.strip_params if name.startswith(";") and name[1:]]
         if in_path:
-            path_names = "|".join(_glob(name, "[^=/;]*") for name in in_path)
-            object.__setattr__(self, "_in_path", re.compile(f";(?:{path_names})(?:=[^/;]*)?(?![^/;])"))
-        names = "|".join(_glob(name) for name in self.strip_params if name and not name.startswith(";"))
+            path_names = "|".join(_glob_regex(name, "[^=/;]*") for name in in_path)
+            object.__setattr__(self, "_path_regex", re.compile(f";(?:{path_names})(?:=[^/;]*)?(?![^/;])"))
+        names = "|".join(_glob_regex(name) for name in self.strip_params if name and not name.startswith(";"))
         if names:
-            object.__setattr__(self, "_name", re.compile(f"(?:{names})(?![^=])"))
-            object.__setattr__(self, "_anywhere", re.compile(f"[?&](?:{names})(?![^=&])"))
+            object.__setattr__(self, "_name_regex", re.compile(f"(?:{names})(?![^=])"))
+            object.__setattr__(self, "_query_regex", re.compile(f"[?&](?:{names})(?![^=&])"))
 
     def key(self, href: str) -> str:
         """The identity of a canonical `href`: the same object when no rule changes it."""
-        if self._in_path is not None and ";" in href:
+        if self._path_regex is not None and ";" in href:
             path, mark, rest = href.partition("?")
-            if (shorter := self._in_path.sub("", path)) != path:
+            if (shorter := self._path_regex.sub("", path)) != path:
                 href = shorter + mark + rest
-        strip = self._anywhere is not None and self._anywhere.search(href) is not None
+        strip = self._query_regex is not None and self._query_regex.search(href) is not None
         if not strip and not self.sort_query:
             return href
         head, _, query = href.partition("?")
         parts = query.split("&")
-        if strip and self._name is not None:
-            match = self._name.match
+        if strip and self._name_regex is not None:
+            match = self._name_regex.match
             parts = [part for part in parts if not match(part)]
         if self.sort_query:
             parts.sort(key=_parameter_name)
@@ -128,7 +128,7 @@ class BaseUrl:
 
         HTML standard, 4.2.3: text that cannot be parsed, `data:` and `javascript:` are ignored.
         """
-        parsed = _parse(text, self) if len(text) <= MAX_URL_CHARS else None
+        parsed = _parse_or_none(text, self) if len(text) <= MAX_URL_CHARS else None
         if parsed is None or parsed.protocol in {"data:", "javascript:"}:
             return None
         other = object.__new__(BaseUrl)
@@ -159,9 +159,9 @@ def canonicalize(text: str, base: BaseUrl | None = None, rules: KeyRules = DEFAU
         else:
             parsed = base.parsed + encode_query(text, base.codec)
     except (ValueError, TypeError):
-        retried = _parse(text, base)
+        retried = _parse_or_none(text, base)
         if retried is None:
-            return _why_not(text)
+            return _why_unparsable(text)
         parsed = retried
     href = parsed.href
     if base is not None and href.startswith(base.prefix):
@@ -174,10 +174,10 @@ def canonicalize(text: str, base: BaseUrl | None = None, rules: KeyRules = DEFAU
         host, origin = parsed.host, parsed.origin
         if ".." in host or host[0] == "." or len(host) > MAX_HOST_CHARS:
             return INVALID_HOST
-    if "%" in href and _UNTIDY.search(href):
-        href = _tidy(href)
+    if "%" in href and _DENORMAL_PERCENT.search(href):
+        href = _normalize_percents(href)
     key = rules.key(href) if "?" in href or ";" in href else href
-    return _new(Url, (href, key, host, origin))
+    return _new_tuple(Url, (href, key, host, origin))
 
 
 def encode_query(text: str, codec: str) -> str:
@@ -198,7 +198,7 @@ def encode_query(text: str, codec: str) -> str:
     return f"{head}?{_NON_ASCII.sub(encoded, query)}"
 
 
-def _parse(text: str, base: BaseUrl | None) -> URL | None:
+def _parse_or_none(text: str, base: BaseUrl | None) -> URL | None:
     try:
         # Lone surrogates, which the parser does not take, are what WHATWG's USVString makes of them: U+FFFD.
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -207,21 +207,21 @@ def _parse(text: str, base: BaseUrl | None) -> URL | None:
         return None
 
 
-def _why_not(text: str) -> OutOfScope:
-    scheme = _SCHEME.match(text)
+def _why_unparsable(text: str) -> OutOfScope:
+    scheme = _SCHEME_PREFIX.match(text)
     if scheme is None or scheme[1].lower() in {"http", "https"}:
         return NOT_A_URL
     return OutOfScope("scheme", f"scheme: {scheme[1].lower()}")
 
 
-def _tidy(href: str) -> str:
-    if _MALFORMED.search(href):
+def _normalize_percents(href: str) -> str:
+    if _STRAY_PERCENT.search(href):
         # Beside a stray percent sign a decoded character could form a new triplet (%%37E would become %7E), so
         # such a URL is only brought to upper case.
-        return _TRIPLET.sub(lambda match: match[0].upper(), href)
-    return _TRIPLET.sub(_tidy_triplet, href)
+        return _PERCENT_TRIPLET.sub(lambda match: match[0].upper(), href)
+    return _PERCENT_TRIPLET.sub(_normalize_triplet, href)
 
 
-def _tidy_triplet(match: re.Match[str]) -> str:
+def _normalize_triplet(match: re.Match[str]) -> str:
     octet = int(match[0][1:], 16)
     return chr(octet) if octet in UNRESERVED_BYTES else match[0].upper()

@@ -12,24 +12,24 @@ import re
 import unicodedata
 from urllib.parse import unquote_to_bytes
 
+# UTF-8 bytes of one name: file systems allow 255, five are for `.part`.
 MAX_NAME_BYTES = 250
-"""UTF-8 bytes of one name: file systems allow 255, five are for `.part`."""
+# UTF-8 bytes of a relative path: macOS allows 1,024 for an absolute one.
 MAX_PATH_BYTES = 800
-"""UTF-8 bytes of a relative path: macOS allows 1,024 for an absolute one."""
+# Names in one path.
 MAX_PATH_SEGMENTS = 48
-"""Names in one path."""
 HASH_SUFFIX_CHARS = 10
 
-_EXTENSION = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,10}$", re.IGNORECASE)
-_EXTENSION_LENGTH = 16
-# Most names of a list: none of what `_visible` replaces is in them.
-_PLAIN = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_~.-]*(?<!\.)", re.ASCII)
+_EXTENSION_REGEX = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,10}$", re.IGNORECASE)
+_MAX_EXTENSION_CHARS = 16
+# Most names of a list: none of what `_replace_unsafe_chars` replaces is in them.
+_PLAIN_NAME_REGEX = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_~.-]*(?<!\.)", re.ASCII)
 # Most of those: they are no device's and do not end in `.part` either.
-_ORDINARY = re.compile(
+_SAFE_NAME_REGEX = re.compile(
     r"(?!(?i:con|prn|aux|nul|com|lpt))[A-Za-z0-9_~-][A-Za-z0-9_~.-]*(?<!\.)(?<!\.(?i:part))", re.ASCII
 )
-_RESERVED = frozenset('<>:"/\\|?*')
-_DEVICES = frozenset(
+_RESERVED_CHARS = frozenset('<>:"/\\|?*')
+_DOS_DEVICE_NAMES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(d + n for d in ("COM", "LPT") for n in "0123456789¹²³")]
 )
 
@@ -40,21 +40,21 @@ def safe_name(text: str) -> str:
     The result is NFC, holds no control, format (bidi, zero-width) or reserved character, no leading dot or space, no
     trailing one, is no device name of DOS and does not end in `.part`. Idempotent. Its length is for `shorten_name`.
     """
-    if _ORDINARY.fullmatch(text):
+    if _SAFE_NAME_REGEX.fullmatch(text):
         return text
-    if not _PLAIN.fullmatch(text):
-        text = _visible(text)
-    if text.partition(".")[0].rstrip(" ").upper() in _DEVICES:
+    if not _PLAIN_NAME_REGEX.fullmatch(text):
+        text = _replace_unsafe_chars(text)
+    if text.partition(".")[0].rstrip(" ").upper() in _DOS_DEVICE_NAMES:
         text = "_" + text
     if text[-5:].casefold().endswith(".part"):
         text += "_"  # `.part` is for what is still being written
     return text
 
 
-def _visible(text: str) -> str:
+def _replace_unsafe_chars(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
     # str.isprintable is false for control, format (bidi, zero-width), surrogate, private and unassigned characters.
-    text = "".join(c if c.isprintable() and c not in _RESERVED else "_" for c in text)
+    text = "".join(c if c.isprintable() and c not in _RESERVED_CHARS else "_" for c in text)
     if text[:1] in (".", " "):
         text = "_" + text[1:]
     if text[-1:] in (".", " "):
@@ -64,7 +64,7 @@ def _visible(text: str) -> str:
 
 def extension(name: str) -> str:
     """The extension of a file's `name` with its dot, `.tar.gz` as one; empty when there is none."""
-    match = _EXTENSION.search(name, max(1, len(name) - _EXTENSION_LENGTH))
+    match = _EXTENSION_REGEX.search(name, max(1, len(name) - _MAX_EXTENSION_CHARS))
     return match[0] if match else ""
 
 
@@ -73,13 +73,13 @@ def shorten_name(name: str, name_suffix: str = "", *, is_file: bool = True) -> s
 
     A safe name stays safe, given that `suffix` is safe inside a name.
     """
-    if not name_suffix and _fits(name, MAX_NAME_BYTES):
+    if not name_suffix and _fits_bytes(name, MAX_NAME_BYTES):
         return name
     kept = extension(name) if is_file else ""
     ending = name_suffix + kept
     room = MAX_NAME_BYTES - len(ending.encode())
     stem = name.removesuffix(kept)
-    if _fits(stem, room):
+    if _fits_bytes(stem, room):
         return stem + ending
     stem = stem.encode("utf-8", "replace")[:room].decode("utf-8", "ignore")
     if not ending:
@@ -89,7 +89,7 @@ def shorten_name(name: str, name_suffix: str = "", *, is_file: bool = True) -> s
     return stem + ending
 
 
-def _fits(text: str, max_bytes: int) -> bool:
+def _fits_bytes(text: str, max_bytes: int) -> bool:
     return len(text) * 4 <= max_bytes or len(text.encode("utf-8", "replace")) <= max_bytes
 
 

@@ -15,8 +15,8 @@ from xxhash import xxh3_128_hexdigest
 from scraper.model import Content, Url
 
 POST_KEY_PREFIX = "POST "
+# Where the URL's part of such a key begins: behind the digest and a space.
 POST_KEY_URL_START = len(POST_KEY_PREFIX) + 32 + 1
-"""Where the URL's part of such a key begins: behind the digest and a space."""
 
 
 def with_post_key(url: Url, content: Content | None) -> Url:

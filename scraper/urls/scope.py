@@ -25,16 +25,16 @@ from scraper.urls.fingerprint import fingerprint
 from scraper.urls.scope_modes import AnyHost, ExtraHosts, ModeMatcher, SameDomain, SameHost, SamePage, SamePrefix
 from scraper.urls.traps import TrapSettings, find_trap
 
-_UNKNOWN = OutOfScope("", "")
+_NOT_CACHED = OutOfScope("", "")
 
 ScopeMode = Literal["page", "prefix", "host", "domain", "any"]
 
+# URLs whose verdict is remembered: the links that stand on every page of a site.
 MAX_CACHED_VERDICTS = 20_000
-"""URLs whose verdict is remembered: the links that stand on every page of a site."""
+# Longest URL whose verdict is remembered.
 MAX_CACHED_URL_CHARS = 512
-"""Longest URL whose verdict is remembered."""
+# Seeds that are recognised as such (8 bytes of identity each); further ones are judged like any URL.
 MAX_EXEMPT_SEEDS = 1_000_000
-"""Seeds that are recognised as such (8 bytes of identity each); further ones are judged like any URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class RuleVerdict(NamedTuple):
     verdict: str
 
 
-class _Rule(NamedTuple):
+class _ScopeRule(NamedTuple):
     """`rejection_of` returns what to write as the deciding rule, or None. `name` is written when it does not reject."""
 
     name: str
@@ -78,40 +78,42 @@ class Scope:
 
     def __init__(self, settings: ScopeSettings, seeds: Sequence[Url]) -> None:
         self.settings = settings
-        reach = _reach(settings.mode, seeds)
+        reach = _mode_matcher(settings.mode, seeds)
         patterns, problems = {}, []
         for key, texts in (("allow", settings.allow), ("deny", settings.deny), ("traps", settings.traps.allow)):
-            patterns[key], found = _compile(texts, f"scope.{key}" if key != "traps" else "traps.allow")
+            patterns[key], found = _compile_patterns(texts, f"scope.{key}" if key != "traps" else "traps.allow")
             problems += found
         if problems:
             raise ConfigError(problems)
         self._rules = (
-            _Rule(f"scope.mode: {reach.description}", "scope", False, _Reachable(reach, ExtraHosts(settings.hosts))),
-            _Rule("traps", "trap", True, _Trapped(settings.traps, patterns["traps"])),
-            _Rule("scope.deny", "scope", False, _Denied(patterns["deny"])),
-            _Rule("scope.allow", "scope", True, _NotAllowed(patterns["allow"])),
+            _ScopeRule(
+                f"scope.mode: {reach.description}", "scope", False, _ModeRule(reach, ExtraHosts(settings.hosts))
+            ),
+            _ScopeRule("traps", "trap", True, _TrapRule(settings.traps, patterns["traps"])),
+            _ScopeRule("scope.deny", "scope", False, _DenyRule(patterns["deny"])),
+            _ScopeRule("scope.allow", "scope", True, _AllowRule(patterns["allow"])),
         )
         idle = {"scope.deny": not settings.deny, "scope.allow": not settings.allow}
-        self._active = tuple(rule for rule in self._rules if not idle.get(rule.name))
+        self._enabled_rules = tuple(rule for rule in self._rules if not idle.get(rule.name))
         self._seeds = frozenset(fingerprint(seed) for seed in islice(seeds, MAX_EXEMPT_SEEDS))
-        self._too_deep = OutOfScope("depth", f"scope.max_depth: {settings.max_depth}")
-        self._memo: dict[str, OutOfScope | None] = {}
+        self._depth_exceeded = OutOfScope("depth", f"scope.max_depth: {settings.max_depth}")
+        self._verdict_cache: dict[str, OutOfScope | None] = {}
 
     def check(self, url: Url, depth: int) -> OutOfScope | None:
         """None when `url`, found `depth` links away from a seed, is in scope; otherwise why not.
 
         The reason is `scope`, `trap` or `depth`.
         """
-        memo = self._memo
-        verdict = memo.get(url.href, _UNKNOWN)
-        if verdict is _UNKNOWN:
-            verdict = self._decide(url)
+        cache = self._verdict_cache
+        verdict = cache.get(url.href, _NOT_CACHED)
+        if verdict is _NOT_CACHED:
+            verdict = self._first_rejection(url)
             if len(url.href) <= MAX_CACHED_URL_CHARS:
-                if len(memo) >= MAX_CACHED_VERDICTS:
-                    memo.clear()
-                memo[url.href] = verdict
+                if len(cache) >= MAX_CACHED_VERDICTS:
+                    cache.clear()
+                cache[url.href] = verdict
         if verdict is None and (limit := self.settings.max_depth) is not None and depth > limit:
-            return self._too_deep
+            return self._depth_exceeded
         return verdict
 
     def explain(self, url: Url, depth: int) -> tuple[RuleVerdict, ...]:
@@ -130,10 +132,10 @@ class Scope:
         return tuple(steps)
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_memo": {}}
+        return {**self.__dict__, "_verdict_cache": {}}
 
-    def _decide(self, url: Url) -> OutOfScope | None:
-        for rule in self._active:
+    def _first_rejection(self, url: Url) -> OutOfScope | None:
+        for rule in self._enabled_rules:
             named = rule.rejection_of(url)
             if named is not None and not (rule.exempts_seeds and self._is_seed(url)):
                 return OutOfScope(rule.reason, named)
@@ -143,15 +145,17 @@ class Scope:
         return fingerprint(url) in self._seeds
 
 
-class _Reachable:
+class _ModeRule:
     def __init__(self, reach: ModeMatcher, more: ExtraHosts) -> None:
-        self._reach, self._more = reach, more
+        self._mode_matcher, self._more = reach, more
 
     def __call__(self, url: Url) -> str | None:
-        return None if self._reach(url) or self._more(url.host) else f"scope.mode: {self._reach.description}"
+        return (
+            None if self._mode_matcher(url) or self._more(url.host) else f"scope.mode: {self._mode_matcher.description}"
+        )
 
 
-class _Trapped:
+class _TrapRule:
     def __init__(self, settings: TrapSettings, allow: list[re.Pattern[str]]) -> None:
         self._settings, self._allow = settings, allow
 
@@ -162,7 +166,7 @@ class _Trapped:
         return named
 
 
-class _Denied:
+class _DenyRule:
     def __init__(self, patterns: list[re.Pattern[str]]) -> None:
         self._patterns = patterns
 
@@ -173,7 +177,7 @@ class _Denied:
         return None
 
 
-class _NotAllowed:
+class _AllowRule:
     def __init__(self, patterns: list[re.Pattern[str]]) -> None:
         self._patterns = patterns
         self._text = "scope.allow: " + ", ".join(f"'{pattern.pattern}'" for pattern in patterns)
@@ -187,7 +191,7 @@ class _NotAllowed:
         return self._text
 
 
-def _reach(mode: ScopeMode, seeds: Sequence[Url]) -> ModeMatcher:
+def _mode_matcher(mode: ScopeMode, seeds: Sequence[Url]) -> ModeMatcher:
     match mode:
         case "page":
             return SamePage(seeds)
@@ -203,7 +207,7 @@ def _reach(mode: ScopeMode, seeds: Sequence[Url]) -> ModeMatcher:
             raise ConfigError([Problem(f"unknown mode {mode!r}", "scope.mode", hint="page, prefix, host, domain, any")])
 
 
-def _compile(texts: Iterable[str], key: str) -> tuple[list[re.Pattern[str]], list[Problem]]:
+def _compile_patterns(texts: Iterable[str], key: str) -> tuple[list[re.Pattern[str]], list[Problem]]:
     patterns, problems = [], []
     for text in texts:
         try:

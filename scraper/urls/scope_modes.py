@@ -19,11 +19,11 @@ from scraper.urls.fingerprint import fingerprint
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
+# Hosts whose registrable domain is remembered.
 MAX_CACHED_DOMAINS = 20_000
-"""Hosts whose registrable domain is remembered."""
 
-_WWW = re.compile(r"www\d*\.(?=[^.:]+\.[^.:])")
-_ADDRESS = re.compile(r"[\d.]+")
+_WWW_PREFIX = re.compile(r"www\d*\.(?=[^.:]+\.[^.:])")
+_IPV4_ADDRESS = re.compile(r"[\d.]+")
 
 
 class ModeMatcher(Protocol):
@@ -39,7 +39,7 @@ class ModeMatcher(Protocol):
 def strip_www(host: str) -> str:
     """`host` (port included) without a leading `www.` or `www<number>.`, unless nothing but a top level would stay."""
     if host.startswith("www"):
-        match = _WWW.match(host)
+        match = _WWW_PREFIX.match(host)
         if match is not None:
             return host[match.end() :]
     return host
@@ -55,13 +55,13 @@ def registrable_domain(host: str) -> str:
     if host.startswith("["):
         return host
     name, colon, port = host.partition(":")
-    if _ADDRESS.fullmatch(name) or "." not in name or name.endswith("."):
+    if _IPV4_ADDRESS.fullmatch(name) or "." not in name or name.endswith("."):
         return host
-    return f"{_suffixes().privatesuffix(name) or name}{colon}{port}"
+    return f"{_public_suffix_list().privatesuffix(name) or name}{colon}{port}"
 
 
 @lru_cache(maxsize=1)
-def _suffixes() -> PublicSuffixList:
+def _public_suffix_list() -> PublicSuffixList:
     from publicsuffixlist import PublicSuffixList  # takes a tenth of a second, and only this mode needs it
 
     return PublicSuffixList()
@@ -93,19 +93,19 @@ class SamePrefix:
     """What lies at or below the directory of a seed: its URL up to the last slash of the path."""
 
     def __init__(self, seeds: Iterable[Url]) -> None:
-        self._folders: frozenset[str] = frozenset(_directory(seed) for seed in seeds)
-        self._deepest = max((folder.count("/") for folder in self._folders), default=0)
-        self.description = f"prefix ({_some(self._folders)})"
+        self._directories: frozenset[str] = frozenset(_directory_of(seed) for seed in seeds)
+        self._max_slashes = max((folder.count("/") for folder in self._directories), default=0)
+        self.description = f"prefix ({_summarize(self._directories)})"
 
     def __call__(self, url: Url) -> bool:
         """Whether one of the folders that hold `url` is a seed's."""
-        address = _address(url)
+        address = _host_and_path(url)
         end = -1
-        for _ in range(self._deepest):
+        for _ in range(self._max_slashes):
             end = address.find("/", end + 1)
             if end < 0:
                 return False
-            if address[: end + 1] in self._folders:
+            if address[: end + 1] in self._directories:
                 return True
         return False
 
@@ -115,7 +115,7 @@ class SameHost:
 
     def __init__(self, seeds: Iterable[Url]) -> None:
         self._hosts: frozenset[str] = frozenset(strip_www(seed.host) for seed in seeds)
-        self.description = f"host ({_some(self._hosts)})"
+        self.description = f"host ({_summarize(self._hosts)})"
 
     def __call__(self, url: Url) -> bool:
         """Whether the host of `url` is a seed's."""
@@ -127,7 +127,7 @@ class SameDomain:
 
     def __init__(self, seeds: Iterable[Url]) -> None:
         self._domains: frozenset[str] = frozenset(registrable_domain(seed.host) for seed in seeds)
-        self.description = f"domain ({_some(self._domains)})"
+        self.description = f"domain ({_summarize(self._domains)})"
 
     def __call__(self, url: Url) -> bool:
         """Whether the registrable domain of `url` is a seed's."""
@@ -138,7 +138,7 @@ class ExtraHosts:
     """Hosts named one by one or by a pattern, where `*` stands for any characters (`*.books.example`)."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        readable = [_host_of(pattern) for pattern in patterns]
+        readable = [_normalize_host(pattern) for pattern in patterns]
         self._exact = frozenset(strip_www(host) for host in readable if "*" not in host)
         globs = [".*".join(re.escape(part) for part in host.split("*")) for host in readable if "*" in host]
         self._pattern = re.compile("|".join(globs)) if globs else None
@@ -150,23 +150,23 @@ class ExtraHosts:
         return self._pattern is not None and self._pattern.fullmatch(host) is not None
 
 
-def _host_of(pattern: str) -> str:
+def _normalize_host(pattern: str) -> str:
     try:
         return parse(f"http://{pattern}").host  # brings names to lower case and to punycode
     except (ValueError, TypeError):
         return pattern.lower()
 
 
-def _address(url: Url) -> str:
+def _host_and_path(url: Url) -> str:
     return strip_www(url.host) + url.target.partition("?")[0]
 
 
-def _directory(seed: Url) -> str:
-    address = _address(seed)
+def _directory_of(seed: Url) -> str:
+    address = _host_and_path(seed)
     return address[: address.rfind("/") + 1]
 
 
-def _some(names: frozenset[str]) -> str:
+def _summarize(names: frozenset[str]) -> str:
     if not names:
         return "no seeds"
     first = min(names)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Longest repeating group of path segments that is looked for.
 MAX_CYCLE_SEGMENTS = 8
-"""Longest repeating group of path segments that is looked for."""
 
 
 @dataclass(frozen=True, slots=True)

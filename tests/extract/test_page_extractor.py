@@ -273,7 +273,7 @@ def test_a_rule_that_breaks_costs_neither_links_nor_other_rules(monkeypatch: pyt
             raise ZeroDivisionError("oops")
         whole(rule, *rest)
 
-    monkeypatch.setattr(ExtractionRule, "extract", read)
+    monkeypatch.setattr(ExtractionRule, "read", read)
     rule = RuleSettings(fields=(FieldSettings("a", "a"),))
     harvest = extractor(rule, rule).extract(page_of(LINKED))
     assert [item.rule for item in harvest.items] == [1]

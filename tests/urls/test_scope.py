@@ -190,7 +190,7 @@ def test_the_memo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(100):
         word = "odd" if n % 2 else "even"
         assert (small.check(url(f"https://books.example/{word}/{n}"), 1) is None) == (word == "even")
-        assert len(small._memo) <= 10
+        assert len(small._verdict_cache) <= 10
 
 
 def test_an_explanation_goes_rule_by_rule() -> None:
@@ -228,9 +228,9 @@ def test_a_scope_can_be_pickled(mode: ScopeMode) -> None:
     original = scope(mode=mode, hosts=("*.cdn.example",), deny=("x$",), max_depth=3, traps=TrapSettings(allow=("y",)))
     original.check(SEED, 0)
     copy = pickle.loads(pickle.dumps(original))
-    assert len(copy._memo) == 0
+    assert len(copy._verdict_cache) == 0
     for text in ("https://books.example/shop/a", "https://books.example/shop/x", "http://a.cdn.example/", TRAP.href):
-        assert copy.judge(url(text), 1) == original.check(url(text), 1)
+        assert copy.check(url(text), 1) == original.check(url(text), 1)
 
 
 @given(st.text(max_size=40), st.sampled_from(REACH.split()), st.integers(0, 9))

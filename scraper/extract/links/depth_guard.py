@@ -13,21 +13,27 @@ from __future__ import annotations
 
 import re
 
+# Tags up to which no nesting can be slow.
 MAX_UNCHECKED_TAGS = 8_000
-"""Tags up to which no nesting can be slow."""
+# Sum, over all tags, of the elements open there, beyond which a page is not parsed (about 0.2 s).
 MAX_STACK_STEPS = 60_000_000
-"""Sum, over all tags, of the elements open there, beyond which a page is not parsed (about 0.2 s)."""
 
-_NAME = rb"([a-z][^\s/>]{0,30}+)"
-_ATTRIBUTES = rb"[^>\"']*+(?:(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))[^>\"']*+)*+"
-_TAG = re.compile(
-    rb"<(?:" + _NAME + _ATTRIBUTES + rb"(>[^<]*+</\1>)?+|/" + _NAME + _ATTRIBUTES + rb"|!--.*?(?:-->|\Z))",
+_TAG_NAME = rb"([a-z][^\s/>]{0,30}+)"
+_TAG_ATTRIBUTES = rb"[^>\"']*+(?:(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))[^>\"']*+)*+"
+_TAG_REGEX = re.compile(
+    rb"<(?:"
+    + _TAG_NAME
+    + _TAG_ATTRIBUTES
+    + rb"(>[^<]*+</\1>)?+|/"
+    + _TAG_NAME
+    + _TAG_ATTRIBUTES
+    + rb"|!--.*?(?:-->|\Z))",
     re.IGNORECASE | re.DOTALL,
 )
-_RAW = frozenset(b"script style textarea title xmp iframe noembed noframes".split())
-_RAW_END = re.compile(rb"</(?:" + b"|".join(sorted(_RAW)) + rb")(?=[\s/>])", re.IGNORECASE)
+_RAW_TEXT_TAGS = frozenset(b"script style textarea title xmp iframe noembed noframes".split())
+_RAW_TEXT_END_REGEX = re.compile(rb"</(?:" + b"|".join(sorted(_RAW_TEXT_TAGS)) + rb")(?=[\s/>])", re.IGNORECASE)
 # Elements that cannot nest by themselves: void ones, and those whose next sibling ends them.
-_FLAT = frozenset(
+_NEVER_NESTED_TAGS = frozenset(
     b"area base br col embed hr img input link meta param source track wbr p li dt dd tr td th option".split()
 )
 
@@ -41,18 +47,18 @@ def is_too_deep(markup: bytes) -> bool:
     at: int | None = 0
     while at is not None:
         start, at = at, None
-        for match in _TAG.finditer(markup, start):
+        for match in _TAG_REGEX.finditer(markup, start):
             opened, only_text, closed = match.groups()
             if only_text is not None:
                 work += 2 * depth + 1
             elif opened is not None:
                 opened = opened.lower()
-                if opened in _RAW:  # what looks like a tag in it is none
-                    end = _RAW_END.search(markup, match.end())
+                if opened in _RAW_TEXT_TAGS:  # what looks like a tag in it is none
+                    end = _RAW_TEXT_END_REGEX.search(markup, match.end())
                     at = end.start() if end is not None else None
                     break
                 work += depth
-                if opened not in _FLAT:
+                if opened not in _NEVER_NESTED_TAGS:
                     open_now[opened] = open_now.get(opened, 0) + 1
                     depth += 1
             elif closed is not None:

@@ -15,24 +15,24 @@ from scraper.extract.text.encodings import python_codec
 from scraper.model import Headers, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 
-ROBOTS_PRODUCT_TOKEN = "scraper"
-"""Our name in robots directives, beside `robots` and `*`."""
+# Our name in robots directives, beside `robots` and `*`.
+ROBOTS_PRODUCT = "scraper"
 TOO_DEEP_PROBLEM = "not parsed: its elements are nested too deeply"
 
 # Without mutation events: a page of 16,000 <option> takes 9 ms to parse and not 1,242.
-_OPTIONS = LexborDocumentOptions.WO_EVENTS
+_PARSER_OPTIONS = LexborDocumentOptions.WO_EVENTS
 # One walk over the tree for all that a page says about itself and of others: a walk costs a third of the parse.
-_SPEAKING = "[href],meta,iframe,frame"
-_UTF8_MARK = b"\xef\xbb\xbf"
-_UNICODE = frozenset({"utf-8", "utf-16le", "utf-16be"})
-_SEPARATOR = re.compile(r"[\s,]+")
-_REFRESH = re.compile(r"\s*[0-9.]+\s*[;,\s]\s*(?:url\s*=\s*)?(.*)", re.IGNORECASE | re.DOTALL)
+_COLLECTED_SELECTOR = "[href],meta,iframe,frame"
+_UTF8_BOM = b"\xef\xbb\xbf"
+_UNICODE_ENCODINGS = frozenset({"utf-8", "utf-16le", "utf-16be"})
+_DIRECTIVE_SEPARATOR = re.compile(r"[\s,]+")
+_REFRESH_REGEX = re.compile(r"\s*[0-9.]+\s*[;,\s]\s*(?:url\s*=\s*)?(.*)", re.IGNORECASE | re.DOTALL)
 # Directives that carry a value, so that a colon after them does not end a robot's name.
-_VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
+_DIRECTIVES_WITH_VALUE = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 
 
+# An element's attributes by name; None for one without a value.
 Attributes = dict[str, str | None]
-"""An element's attributes by name; None for one without a value."""
 
 
 class RobotsDirectives(NamedTuple):
@@ -59,8 +59,8 @@ class Document:
         self.url = url
         self.problem = problem
         # Browsers write the query of a link in the page's own encoding, unless that is a form of Unicode.
-        self.page_base = BaseUrl(url, None if charset in _UNICODE else python_codec(charset))
-        self.nodes = tree.css(_SPEAKING)
+        self.page_base = BaseUrl(url, None if charset in _UNICODE_ENCODINGS else python_codec(charset))
+        self.nodes = tree.css(_COLLECTED_SELECTOR)
         self.tags = [node.tag for node in self.nodes]
         self.base = self._declared_base() if "base" in self.tags else self.page_base
         self.metas: list[Attributes] = [
@@ -80,17 +80,15 @@ def parse_document(data: bytes, content_type: str | None, url: Url) -> Document:
     """
     charset = sniff_encoding(data, content_type)
     if charset == "utf-8":
-        markup = data[3:] if data.startswith(_UTF8_MARK) else data
+        markup = data[3:] if data.startswith(_UTF8_BOM) else data
     else:
         markup = decode_as(data, charset).encode("utf-8", "replace")
     if is_too_deep(markup):
-        return Document(LexborHTMLParser(b"", options=_OPTIONS), charset, url, TOO_DEEP_PROBLEM)
-    return Document(LexborHTMLParser(markup, options=_OPTIONS), charset, url)
+        return Document(LexborHTMLParser(b"", options=_PARSER_OPTIONS), charset, url, TOO_DEEP_PROBLEM)
+    return Document(LexborHTMLParser(markup, options=_PARSER_OPTIONS), charset, url)
 
 
-def robots_directives(
-    document: Document | None, headers: Headers, product: str = ROBOTS_PRODUCT_TOKEN
-) -> RobotsDirectives:
+def robots_directives(document: Document | None, headers: Headers, product: str = ROBOTS_PRODUCT) -> RobotsDirectives:
     """What the page's `<meta name=robots>` and `X-Robots-Tag` headers ask for: the union of all that apply to us.
 
     `product` is our name, which both may use instead of the general one. `document` is None for what is not HTML.
@@ -99,9 +97,9 @@ def robots_directives(
     names = {"robots", product.lower()}
     for attributes in document.metas if document is not None else ():
         if (attributes.get("name") or "").strip().lower() in names:
-            asked.update(_SEPARATOR.split((attributes.get("content") or "").lower()))
+            asked.update(_DIRECTIVE_SEPARATOR.split((attributes.get("content") or "").lower()))
     for value in headers.get_all("x-robots-tag"):
-        asked.update(_from_header(value.lower(), names | {"*"}))
+        asked.update(_header_directives(value.lower(), names | {"*"}))
     return RobotsDirectives("noindex" in asked or "none" in asked, "nofollow" in asked or "none" in asked)
 
 
@@ -111,7 +109,7 @@ def find_canonical(document: Document | None, headers: Headers, url: Url) -> str
     None when it has none, when it cannot be fetched, and when the page names several that differ.
     """
     found: set[str] = set()
-    for text, base in _canonical_texts(document, headers, url):
+    for text, base in _canonical_candidates(document, headers, url):
         target = canonicalize(text, base)
         if isinstance(target, Url):
             found.add(target.href)
@@ -120,7 +118,7 @@ def find_canonical(document: Document | None, headers: Headers, url: Url) -> str
 
 def refresh_target(content: str) -> str | None:
     """Where a `<meta http-equiv=refresh>` with this `content` leads, or None (HTML standard, 4.2.5.3)."""
-    match = _REFRESH.match(content)
+    match = _REFRESH_REGEX.match(content)
     if match is None:
         return None
     target = match[1].strip()
@@ -129,7 +127,7 @@ def refresh_target(content: str) -> str | None:
     return target or None
 
 
-def _canonical_texts(document: Document | None, headers: Headers, url: Url) -> Iterator[tuple[str, BaseUrl]]:
+def _canonical_candidates(document: Document | None, headers: Headers, url: Url) -> Iterator[tuple[str, BaseUrl]]:
     if document is not None and document.tree.head is not None:
         for node in document.tree.head.css("link"):
             attributes = node.attributes
@@ -140,11 +138,11 @@ def _canonical_texts(document: Document | None, headers: Headers, url: Url) -> I
             yield link.target, BaseUrl.of(url)
 
 
-def _from_header(value: str, names: Iterable[str]) -> Iterator[str]:
+def _header_directives(value: str, names: Iterable[str]) -> Iterator[str]:
     ours = True
     for part in value.split(","):
         name, colon, rest = part.strip().partition(":")
-        if colon and name.strip() not in _VALUED:
+        if colon and name.strip() not in _DIRECTIVES_WITH_VALUE:
             ours = name.strip() in names  # a robot's name holds for the rest of its header
             part = rest
         if ours:

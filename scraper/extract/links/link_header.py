@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+# Links taken from the headers of one response.
 MAX_HEADER_LINKS = 200
-"""Links taken from the headers of one response."""
 
-_TARGET = re.compile(r"<([^<>]*)>")
-_PARAMETER = re.compile(r"""\s*;\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]*)(?:\s*=\s*("(?:[^"\\]|\\.)*+"?|[^\s",;]*))?""")
-_ESCAPE = re.compile(r"\\(.)")
+_TARGET_REGEX = re.compile(r"<([^<>]*)>")
+_PARAMETER_REGEX = re.compile(r"""\s*;\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]*)(?:\s*=\s*("(?:[^"\\]|\\.)*+"?|[^\s",;]*))?""")
+_QUOTED_PAIR_REGEX = re.compile(r"\\(.)")
 
 
 class HeaderLink(NamedTuple):
@@ -29,20 +29,20 @@ def parse_link_headers(values: Iterable[str]) -> list[HeaderLink]:
     found: list[HeaderLink] = []
     for value in values:
         at = 0
-        while len(found) < MAX_HEADER_LINKS and (target := _TARGET.search(value, at)) is not None:
-            parameters, at = _parameters(value, target.end())
+        while len(found) < MAX_HEADER_LINKS and (target := _TARGET_REGEX.search(value, at)) is not None:
+            parameters, at = _parse_parameters(value, target.end())
             if not parameters.get("anchor"):
                 found.append(HeaderLink(target[1].strip(), frozenset(parameters.get("rel", "").lower().split())))
     return found
 
 
-def _parameters(value: str, at: int) -> tuple[dict[str, str], int]:
+def _parse_parameters(value: str, at: int) -> tuple[dict[str, str], int]:
     """The parameters that follow a target (of a repeated one the first counts), and where they end."""
     found: dict[str, str] = {}
-    while (match := _PARAMETER.match(value, at)) is not None:
+    while (match := _PARAMETER_REGEX.match(value, at)) is not None:
         at = match.end()
         text = match[2] or ""
         if text.startswith('"'):
-            text = _ESCAPE.sub(r"\1", text[1:].removesuffix('"'))
+            text = _QUOTED_PAIR_REGEX.sub(r"\1", text[1:].removesuffix('"'))
         found.setdefault(match[1].lower(), text)
     return found, at

@@ -16,16 +16,16 @@ from scraper.extract.links.link_header import parse_link_headers
 from scraper.model import Headers, Url
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES, KeyRules, canonicalize
 
+# Distinct links taken from one page; the rest is passed over.
 MAX_LINKS = 20_000
-"""Distinct links taken from one page; the rest is passed over."""
 
+# Relation types of `<link>` and the `Link` header that lead to pages.
 FOLLOWED_RELS = frozenset({"next", "prev", "alternate"})
-"""Relation types of `<link>` and the `Link` header that lead to pages."""
+# Relation types by which a page asks robots not to follow a link.
 NOFOLLOW_RELS = frozenset({"nofollow", "ugc", "sponsored"})
-"""Relation types by which a page asks robots not to follow a link."""
 
-_ANCHORS = frozenset({"a", "area"})
-_FRAMES = frozenset({"iframe", "frame"})
+_ANCHOR_TAGS = frozenset({"a", "area"})
+_FRAME_TAGS = frozenset({"iframe", "frame"})
 
 
 def collect_link_texts(document: Document, headers: Headers | None = None, limit: int = MAX_LINKS) -> dict[str, bool]:
@@ -38,11 +38,11 @@ def collect_link_texts(document: Document, headers: Headers | None = None, limit
     found: dict[str, bool] = {}
     for tag, node in zip(document.tags, document.nodes, strict=True):
         attributes = node.attributes  # a dict: asking `attrs` for what is not there takes three times as long
-        if tag in _ANCHORS:
+        if tag in _ANCHOR_TAGS:
             text, rel = attributes.get("href") or "", attributes.get("rel")
-        elif tag in _FRAMES and "src" in attributes:
+        elif tag in _FRAME_TAGS and "src" in attributes:
             text, rel = attributes["src"] or "", None
-        elif tag == "link" and _leads_to_a_page(attributes.get("rel")):
+        elif tag == "link" and _is_page_rel(attributes.get("rel")):
             text, rel = attributes.get("href") or "", attributes.get("rel")
         else:
             continue
@@ -58,7 +58,7 @@ def collect_link_texts(document: Document, headers: Headers | None = None, limit
             found[text] = nofollow
         elif not nofollow:
             found[text] = False
-    for text, nofollow in _beside_the_body(document, headers):
+    for text, nofollow in _meta_and_header_links(document, headers):
         if len(found) < limit:
             found[text] = nofollow and found.get(text, True)
     return found
@@ -111,7 +111,7 @@ def select_file_urls(document: Document, sources: Iterable[tuple[str, str]], lim
     return list(found)
 
 
-def _beside_the_body(document: Document, headers: Headers | None) -> Iterator[tuple[str, bool]]:
+def _meta_and_header_links(document: Document, headers: Headers | None) -> Iterator[tuple[str, bool]]:
     for attributes in document.metas:
         if (attributes.get("http-equiv") or "").strip().lower() == "refresh":
             target = refresh_target(attributes.get("content") or "")
@@ -124,6 +124,6 @@ def _beside_the_body(document: Document, headers: Headers | None) -> Iterator[tu
                 yield url.href, not NOFOLLOW_RELS.isdisjoint(link.rels)
 
 
-def _leads_to_a_page(rel: str | None) -> bool:
+def _is_page_rel(rel: str | None) -> bool:
     rels = (rel or "").lower().split()
     return not FOLLOWED_RELS.isdisjoint(rels) and "stylesheet" not in rels

@@ -21,8 +21,8 @@ from scraper.model import Url
 from scraper.urls.scope_modes import strip_www
 
 GZIP_MAGIC = b"\x1f\x8b"
-_LEADING = b"\xef\xbb\xbf\t\n\r "  # the bytes of a UTF-8 mark, and white space
-_HTML = (b"<!doctype html", b"<html")
+_SKIPPED_AT_START = b"\xef\xbb\xbf\t\n\r "  # the bytes of a UTF-8 mark, and white space
+_HTML_STARTS = (b"<!doctype html", b"<html")
 
 
 class SitemapReader:
@@ -36,7 +36,7 @@ class SitemapReader:
         self._limits = limits or SitemapLimits()
         self._head = b""
         self._gunzip: Gunzip | None = None
-        self._format: SitemapParser | None = None
+        self._parser: SitemapParser | None = None
         self._size = 0
         self._count = 0
         self._problem: str | None = None
@@ -44,21 +44,21 @@ class SitemapReader:
     @property
     def problem(self) -> str | None:
         """What is wrong with the file, in one line."""
-        if self._problem is not None or self._format is None:
+        if self._problem is not None or self._parser is None:
             return self._problem
-        if self._format.problem is not None:
-            return self._format.problem
-        left_out = self._format.skipped_entries
+        if self._parser.problem is not None:
+            return self._parser.problem
+        left_out = self._parser.skipped_entries
         return f"{left_out} entries left out: not an address, or too long a one" if left_out else None
 
     @property
     def finished(self) -> bool:
         """Whether nothing more will be read, so that feeding may stop."""
-        return self._problem is not None or (self._format is not None and self._format.problem is not None)
+        return self._problem is not None or (self._parser is not None and self._parser.problem is not None)
 
     def feed(self, data: bytes) -> list[SitemapEntry]:
         """Read on."""
-        if self._format is None and self._gunzip is None:
+        if self._parser is None and self._gunzip is None:
             data = self._head + data
             if len(data) < len(GZIP_MAGIC):
                 self._head = data
@@ -67,62 +67,62 @@ class SitemapReader:
             if data.startswith(GZIP_MAGIC):
                 self._gunzip = Gunzip()
         self._read(data)
-        return self._taken()
+        return self._take_entries()
 
     def close(self) -> list[SitemapEntry]:
         """Say that nothing follows."""
         if self._head:
             data, self._head = self._head, b""
-            self._plain(data)
+            self._feed_uncompressed(data)
         if not self.finished:
             if self._gunzip is not None:
                 self._gunzip.close()
                 self._problem = self._gunzip.problem
-            if self._format is not None and self._problem is None:
-                self._format.close()
-        return self._taken()
+            if self._parser is not None and self._problem is None:
+                self._parser.close()
+        return self._take_entries()
 
     def _read(self, data: bytes) -> None:
         if self._gunzip is None:
             for at in range(0, len(data), INPUT_CHUNK_BYTES):
-                self._plain(data[at : at + INPUT_CHUNK_BYTES])
+                self._feed_uncompressed(data[at : at + INPUT_CHUNK_BYTES])
             return
         for at in range(0, len(data), INPUT_CHUNK_BYTES):
             for piece in self._gunzip.feed(data[at : at + INPUT_CHUNK_BYTES]):
-                self._plain(piece)
+                self._feed_uncompressed(piece)
                 if self.finished:
                     return
             if self._gunzip.problem is not None:
                 self._problem = self._gunzip.problem
                 return
 
-    def _plain(self, data: bytes) -> None:
+    def _feed_uncompressed(self, data: bytes) -> None:
         if self.finished:
             return
         room = self._limits.max_bytes - self._size
         self._size += len(data)
         data = data[:room]
-        if self._format is None:
-            data = data.lstrip(_LEADING)  # expat would refuse white space before the XML declaration
+        if self._parser is None:
+            data = data.lstrip(_SKIPPED_AT_START)  # expat would refuse white space before the XML declaration
             if data:
-                self._format = self._format_of(data)
-        if self._format is not None:
-            self._format.feed(data)
+                self._parser = self._choose_parser(data)
+        if self._parser is not None:
+            self._parser.feed(data)
         if self._size > self._limits.max_bytes and not self.finished:
             self._problem = f"larger than {self._limits.max_bytes} bytes uncompressed: the rest was not read"
 
-    def _format_of(self, data: bytes) -> SitemapParser | None:
-        if data[:14].lower().startswith(_HTML):
+    def _choose_parser(self, data: bytes) -> SitemapParser | None:
+        if data[:14].lower().startswith(_HTML_STARTS):
             self._problem = "not a sitemap: an HTML page"
             return None
         # UTF-16, which begins with a mark of two bytes, may only be XML.
         is_xml = data.startswith((b"<", b"\xff\xfe", b"\xfe\xff"))
         return XmlSitemapParser(self._limits) if is_xml else TextSitemapParser(self._limits)
 
-    def _taken(self) -> list[SitemapEntry]:
-        if self._format is None:
+    def _take_entries(self) -> list[SitemapEntry]:
+        if self._parser is None:
             return []
-        entries, self._format.entries = self._format.entries, []
+        entries, self._parser.entries = self._parser.entries, []
         room = self._limits.max_entries - self._count
         self._count += len(entries)
         if self._count > self._limits.max_entries and self._problem is None:

@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 from xml.parsers import expat
 
+# Bytes given to a parser at a time: expat reads an unfinished tag anew with each.
 INPUT_CHUNK_BYTES = 1024 * 1024
-"""Bytes given to a parser at a time: expat reads an unfinished tag anew with each."""
+# Bytes of one tag, comment or the like, beyond which a file is given up.
 MAX_TAG_BYTES = 1024 * 1024
-"""Bytes of one tag, comment or the like, beyond which a file is given up."""
+# Characters of a date that are kept.
 MAX_LASTMOD_CHARS = 64
-"""Characters of a date that are kept."""
 
 # Where the entries of each format are: by root element, the path to an entry and to its parts, in local names.
-_ENTRIES: dict[str, tuple[str, ...]] = {
+_ENTRY_PATHS: dict[str, tuple[str, ...]] = {
     "urlset": ("url",),
     "sitemapindex": ("sitemap",),
     "rss": ("channel", "item"),
     "RDF": ("item",),
     "feed": ("entry",),
 }
-_LOCATIONS = frozenset({"loc", "link"})
-_DATES = frozenset({"lastmod", "pubDate", "updated", "date"})
+_LOCATION_TAGS = frozenset({"loc", "link"})
+_DATE_TAGS = frozenset({"lastmod", "pubDate", "updated", "date"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class TextSitemapParser:
 
     def __init__(self, limits: SitemapLimits) -> None:
         self._limits = limits
-        self._rest = b""
-        self._skipping = False
+        self._unfinished_line = b""
+        self._skipping_line = False
         self._count = 0
         self.entries: list[SitemapEntry] = []
         self.problem: str | None = None
@@ -79,26 +79,26 @@ class TextSitemapParser:
 
     def feed(self, data: bytes) -> None:
         """Read on."""
-        *lines, rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        *lines, rest = (self._unfinished_line + data).replace(b"\r", b"\n").split(b"\n")
         for line in lines:
-            if self._skipping:
-                self._skipping = False
+            if self._skipping_line:
+                self._skipping_line = False
             else:
-                self._line(line)
+                self._parse_line(line)
         # A line that is too long already is counted once and not kept until its end.
         if len(rest) > self._limits.max_loc * 4:
-            if not self._skipping:
+            if not self._skipping_line:
                 self.skipped_entries += 1
-            self._skipping, rest = True, b""
-        self._rest = rest
+            self._skipping_line, rest = True, b""
+        self._unfinished_line = rest
 
     def close(self) -> None:
         """Read the last line, which need not end."""
-        if not self._skipping:
-            self._line(self._rest)
-        self._rest = b""
+        if not self._skipping_line:
+            self._parse_line(self._unfinished_line)
+        self._unfinished_line = b""
 
-    def _line(self, line: bytes) -> None:
+    def _parse_line(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace").strip("\ufeff\t ")
         if not text or self._count > self._limits.max_entries:
             return
@@ -109,7 +109,7 @@ class TextSitemapParser:
             self.skipped_entries += 1
 
 
-class _Refused(Exception):  # noqa: N818  leaves expat from inside a callback; never leaves this file
+class _StopParsing(Exception):  # noqa: N818  leaves expat from inside a callback; never leaves this file
     pass
 
 
@@ -120,15 +120,15 @@ class XmlSitemapParser:
         self._limits = limits
         self._depth = 0
         self._path: tuple[str, ...] = ()
-        self._inside = 0  # how many elements of the path to an entry are open
+        self._matched_path = 0  # how many elements of the path to an entry are open
         self._root = ""
         self._part: str | None = None
         self._text: list[str] = []
-        self._length = 0
+        self._text_chars = 0
         self._loc: str | None = None
         self._lastmod: str | None = None
         self._count = 0
-        self._fed = 0
+        self._fed_bytes = 0
         self.entries: list[SitemapEntry] = []
         self.problem: str | None = None
         self.skipped_entries = 0
@@ -141,8 +141,8 @@ class XmlSitemapParser:
     def feed(self, data: bytes) -> None:
         """Read on."""
         self._parse(data, False)
-        self._fed += len(data)
-        if self.problem is None and self._fed - self._parser.CurrentByteIndex > MAX_TAG_BYTES + INPUT_CHUNK_BYTES:
+        self._fed_bytes += len(data)
+        if self.problem is None and self._fed_bytes - self._parser.CurrentByteIndex > MAX_TAG_BYTES + INPUT_CHUNK_BYTES:
             self.problem = f"one tag is longer than {MAX_TAG_BYTES} bytes: the rest was not read"
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ class XmlSitemapParser:
     def _parse(self, data: bytes, final: bool) -> None:
         try:
             self._parser.Parse(data, final)
-        except _Refused as refused:
+        except _StopParsing as refused:
             self.problem = str(refused)
         except expat.ExpatError as error:
             what = expat.ErrorString(error.code)
@@ -166,39 +166,39 @@ class XmlSitemapParser:
         self._depth += 1
         local = name.rpartition(":")[2]
         if self._depth == 1:
-            if local not in _ENTRIES:
-                raise _Refused(f"not a sitemap: its root element is <{local[:40]}>")
-            self._root, self._path = local, _ENTRIES[local]
-        elif self._depth == self._inside + 2 and self._inside < len(self._path):
-            if local == self._path[self._inside]:
-                self._inside += 1
-        elif self._inside == len(self._path) and self._depth == len(self._path) + 2:
+            if local not in _ENTRY_PATHS:
+                raise _StopParsing(f"not a sitemap: its root element is <{local[:40]}>")
+            self._root, self._path = local, _ENTRY_PATHS[local]
+        elif self._depth == self._matched_path + 2 and self._matched_path < len(self._path):
+            if local == self._path[self._matched_path]:
+                self._matched_path += 1
+        elif self._matched_path == len(self._path) and self._depth == len(self._path) + 2:
             self._start_part(local, attributes)
 
     def _start_part(self, local: str, attributes: dict[str, str]) -> None:
-        if local in _LOCATIONS:
+        if local in _LOCATION_TAGS:
             if self._root == "feed":
                 # In Atom the address is an attribute, and other relations (self, enclosure) are other things.
                 if attributes.get("rel", "alternate") == "alternate" and self._loc is None:
                     self._loc = attributes.get("href", "")
                 return
             self._part = "loc"
-        elif local in _DATES:
+        elif local in _DATE_TAGS:
             self._part = "date"
         else:
             return
-        self._text, self._length = [], 0
+        self._text, self._text_chars = [], 0
         self._parser.CharacterDataHandler = self._characters
 
     def _characters(self, text: str) -> None:
-        self._length += len(text)
-        if self._length <= self._limits.max_loc * 2:
+        self._text_chars += len(text)
+        if self._text_chars <= self._limits.max_loc * 2:
             self._text.append(text)
 
     def _end(self, _name: str) -> None:
         if self._part is not None and self._depth == len(self._path) + 2:
             text = "".join(self._text).strip()
-            if self._length > self._limits.max_loc * 2:
+            if self._text_chars > self._limits.max_loc * 2:
                 text = " " * self._limits.max_loc  # too long, whatever it was
             if self._part == "loc":
                 self._loc = self._loc or text
@@ -206,10 +206,10 @@ class XmlSitemapParser:
                 self._lastmod = text
             self._part = None
             self._parser.CharacterDataHandler = None
-        elif self._inside > 0 and self._depth == self._inside + 1:
-            if self._inside == len(self._path):
+        elif self._matched_path > 0 and self._depth == self._matched_path + 1:
+            if self._matched_path == len(self._path):
                 self._finish_entry()
-            self._inside -= 1
+            self._matched_path -= 1
         self._depth -= 1
 
     def _finish_entry(self) -> None:
@@ -223,7 +223,7 @@ class XmlSitemapParser:
         self._count += 1
         self.entries.append(SitemapEntry(loc, lastmod, "sitemap" if self._root == "sitemapindex" else "url"))
         if self._count > self._limits.max_entries and self.problem is None:
-            raise _Refused(f"more than {self._limits.max_entries} entries: the rest was not read")
+            raise _StopParsing(f"more than {self._limits.max_entries} entries: the rest was not read")
 
     def _entity(self, *_: object) -> None:
-        raise _Refused("it declares entities, which sitemaps have no use for: not read")
+        raise _StopParsing("it declares entities, which sitemaps have no use for: not read")

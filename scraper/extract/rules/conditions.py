@@ -44,33 +44,33 @@ class Condition:
 
     __slots__ = ("_css", "_equals", "_matches", "_source", "field")
 
-    def __init__(self, settings: ConditionSettings, where: str) -> None:
+    def __init__(self, settings: ConditionSettings, key_path: str) -> None:
         s = settings
         self.field = s.field
         self._equals = frozenset(s.equals)
-        self._matches = compile_regex(s.matches, where) if s.matches is not None else None
+        self._matches = compile_regex(s.matches, key_path) if s.matches is not None else None
         # An element may be there without any text: only when its text is asked about does that matter.
         presence = s.css is not None and not s.equals and s.matches is None
-        self._css = check_selector(s.css, where) if s.css is not None and presence else None
+        self._css = check_selector(s.css, key_path) if s.css is not None and presence else None
         looked_for = FieldSettings(
-            where, css=s.css, xpath=s.xpath, json=s.json, regex=s.regex, type="any" if s.json else "text", many=True
+            key_path, css=s.css, xpath=s.xpath, json=s.json, regex=s.regex, type="any" if s.json else "text", many=True
         )
-        self._source = None if presence or s.field is not None else compile_field(looked_for, where)
+        self._source = None if presence or s.field is not None else compile_field(looked_for, key_path)
 
-    def holds_at(self, place: Any, view: PageContext) -> bool:
-        """Whether it is so at `place`."""
+    def holds_at(self, node: Any, context: PageContext) -> bool:
+        """Whether it is so at `node`."""
         if self._css is not None:
-            return place.css_first(self._css) is not None
+            return node.css_first(self._css) is not None
         assert self._source is not None
-        found = self._source.read(place, view)
-        return found is not MISSING and not isinstance(found, ParseFailure) and self._said_of(found)
+        found = self._source.read(node, context)
+        return found is not MISSING and not isinstance(found, ParseFailure) and self._check_values(found)
 
     def holds_for_fields(self, values: Mapping[str, Any]) -> bool:
         """Whether it is so of the fields' values."""
         value = values.get(self.field or "")
-        return self._said_of(value if isinstance(value, list) else [value])
+        return self._check_values(value if isinstance(value, list) else [value])
 
-    def _said_of(self, found: Any) -> bool:
+    def _check_values(self, found: Any) -> bool:
         values = found.value if isinstance(found, PartialValue) else found
         if not self._equals and self._matches is None:
             return any(value not in ("", [], {}) and value is not None and value is not False for value in values)

@@ -36,25 +36,26 @@ from scraper.urls.canonicalize import DEFAULT_KEY_RULES, BaseUrl, KeyRules, cano
 FieldType = Literal["text", "int", "float", "decimal", "bool", "url", "date", "html", "any"]
 LinkSelection = Literal["in_scope", "all"]
 
+# Longest text or markup of one value, in characters; longer ones are refused, never cut.
 MAX_VALUE_CHARS = 1_000_000
-"""Longest text or markup of one value, in characters; longer ones are refused, never cut."""
+# How far into a text a field's regex looks, in characters. It bounds honest patterns; one that backtracks without end
+# (`(a+)+$`) is the config's own fault.
 MAX_REGEX_CHARS = 50_000
-"""How far into a text a field's regex looks, in characters. It bounds honest patterns; one that backtracks without end
-(`(a+)+$`) is the config's own fault."""
+# Most values of one `many` field.
 MAX_VALUES = 10_000
-"""Most values of one `many` field."""
+# Most items one rule makes of one page.
 MAX_ITEMS = 10_000
-"""Most items one rule makes of one page."""
 
+# What one rule's values of one page may amount to, in characters and elements read: elements inside each other hold the
+# same text again and again.
 MAX_RULE_CHARS = 10_000_000
-"""What one rule's values of one page may amount to, in characters and elements read: elements inside each other hold
-the same text again and again."""
 
 MISSING = object()
+# Reasons for not asking a URL that is in scope all the same.
 IN_SCOPE_DENIALS = frozenset({"depth", "nofollow", "rules"})
-"""Reasons for not asking a URL that is in scope all the same."""
 URL_ATTRIBUTES = ("href", "src", "content", "data")
 INVISIBLE_TAGS = frozenset({"script", "style", "noscript"})
+# Elements that are set apart from what stands beside them, so that their texts never run together.
 BLOCK_TAGS = frozenset(
     {
         "address", "article", "aside", "blockquote", "br", "dd", "details", "dialog", "div", "dl", "dt", "fieldset",
@@ -63,7 +64,6 @@ BLOCK_TAGS = frozenset(
         "ul",
     }
 )  # fmt: skip
-"""Elements that are set apart from what stands beside them, so that their texts never run together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class Field(Protocol):
     required: bool
     missing_reason: str
 
-    def read(self, place: Any, view: PageContext) -> Any:
+    def read(self, node: Any, context: PageContext) -> Any:
         """The value at `place` (an element, or a value of a JSON page), or `MISSING`, a `ParseFailure`, or
         `PartialValue`."""
         ...
@@ -203,25 +203,25 @@ class CssField:
     )
 
     def __init__(self, settings: FieldSettings) -> None:
-        where = f"fields.{settings.name}"
+        key_path = f"fields.{settings.name}"
         if settings.css is not None and settings.links is not None:
-            raise ExtractError(f"{where}: css and links are two sources; a field has one")
+            raise ExtractError(f"{key_path}: css and links are two sources; a field has one")
         if settings.type not in get_args(FieldType):
             raise ExtractError(
-                f"{where}: unknown type {settings.type!r}; it is one of {', '.join(get_args(FieldType))}"
+                f"{key_path}: unknown type {settings.type!r}; it is one of {', '.join(get_args(FieldType))}"
             )
         self.name = settings.name
         self.required = settings.required
-        self._css = check_selector(settings.css, where) if settings.css is not None else None
+        self._css = check_selector(settings.css, key_path) if settings.css is not None else None
         self._links = settings.links
         self._attr = settings.attr.lower() if settings.attr is not None else None
         self._type = settings.type
-        self._regex = compile_regex(settings.regex, where) if settings.regex is not None else None
+        self._regex = compile_regex(settings.regex, key_path) if settings.regex is not None else None
         self._many = settings.many
         self._default = settings.default
         self._parse: Callable[[str], Any] | None = VALUE_PARSERS.get(settings.type)
-        place = f"links: {settings.links}" if settings.links else settings.css or "the element"
-        source = f"{place}{f' @{settings.attr}' if settings.attr else ''}"
+        node = f"links: {settings.links}" if settings.links else settings.css or "the element"
+        source = f"{node}{f' @{settings.attr}' if settings.attr else ''}"
         self.missing_reason = f"nothing found for {source}{' that matches the regex' if settings.regex else ''}"
 
     def default_value(self) -> Any:
@@ -230,25 +230,25 @@ class CssField:
             return []
         return self._default
 
-    def read(self, element: LexborNode, view: PageContext) -> Any:
+    def read(self, element: LexborNode, context: PageContext) -> Any:
         """The field's value below `element`, or why there is none: `MISSING`, a `ParseFailure`, or `PartialValue`."""
         if self._links is not None:
-            found_links = view.link_hrefs(self._links)
-            view.charge(sum(map(len, found_links)))
+            found_links = context.link_hrefs(self._links)
+            context.charge(sum(map(len, found_links)))
             return found_links or MISSING
         if self._many:
-            return self._read_many([element] if self._css is None else element.css(self._css), view)
+            return self._read_many([element] if self._css is None else element.css(self._css), context)
         if self._css is not None:
             found = element.css_first(self._css)
             if found is None:
                 return False if self._type == "bool" and self._default is None and not self.required else MISSING
             element = found
-        return self._value(element, view)
+        return self._value(element, context)
 
-    def _read_many(self, elements: list[LexborNode], view: PageContext) -> Any:
+    def _read_many(self, elements: list[LexborNode], context: PageContext) -> Any:
         values, refusals = [], []
         for element in elements[:MAX_VALUES]:
-            value = self._value(element, view)
+            value = self._value(element, context)
             if isinstance(value, ParseFailure):
                 refusals.append(value)
             elif value is not MISSING:
@@ -261,9 +261,9 @@ class CssField:
             )
         return values or (refusals[0] if refusals else MISSING)
 
-    def _value(self, element: LexborNode, view: PageContext) -> Any:
+    def _value(self, element: LexborNode, context: PageContext) -> Any:
         """What one element gives: a value, `MISSING` or a `ParseFailure`."""
-        text = self.source_text(element, view)
+        text = self.source_text(element, context)
         if text is None:
             return False if self._type == "bool" and self._default is None and not self.required else MISSING
         if len(text) > MAX_VALUE_CHARS:
@@ -282,27 +282,27 @@ class CssField:
             return self._parse(text) if text or self._type == "bool" else MISSING
         if not text:
             return MISSING
-        return text if self._type != "url" else absolute_url(text, view)
+        return text if self._type != "url" else absolute_url(text, context)
 
-    def source_text(self, element: LexborNode, view: PageContext) -> str | None:
+    def source_text(self, element: LexborNode, context: PageContext) -> str | None:
         """The text that the value is made of; None when the wanted attribute is not there."""
         if self._attr is not None:
             attributes = element.attributes
             if self._attr not in attributes:
                 return None
             text = (attributes[self._attr] or "").strip()
-            view.charge(len(text))
+            context.charge(len(text))
             return text
         if self._type == "html":
             markup = element.html
-            view.charge(len(markup or ""))
+            context.charge(len(markup or ""))
             return markup
         if self._type == "url":
             attributes = element.attributes
             for name in URL_ATTRIBUTES:
                 if value := attributes.get(name):
                     return value
-        return visible_text(element, view.charge)
+        return visible_text(element, context.charge)
 
 
 VALUE_PARSERS: dict[str, Callable[[str], Any]] = {
@@ -343,24 +343,24 @@ def visible_text(element: LexborNode, charge: Callable[[int], None] = lambda _: 
     return " ".join("".join(parts).split())
 
 
-def absolute_url(text: str, view: PageContext) -> str | ParseFailure:
+def absolute_url(text: str, context: PageContext) -> str | ParseFailure:
     """The address that `text` is on this page, or why it is none."""
-    url = canonicalize(text, view.base, view.key_rules)
+    url = canonicalize(text, context.base, context.key_rules)
     return ParseFailure(f"not a usable URL ({url.rule}): {text[:80]!r}") if isinstance(url, OutOfScope) else url.href
 
 
-def check_selector(css: str, where: str) -> str:
-    """`css` itself when it is a selector; raises `ExtractError` with `where` (a key path) when it is none."""
+def check_selector(css: str, key_path: str) -> str:
+    """`css` itself when it is a selector; raises `ExtractError` with `key_path` (a key path) when it is none."""
     try:
         LexborHTMLParser("<p>").css_first(css)
     except (SelectolaxError, UnicodeError) as error:
-        raise ExtractError(f"{where}: not a CSS selector: {css!r}") from error
+        raise ExtractError(f"{key_path}: not a CSS selector: {css!r}") from error
     return css
 
 
-def compile_regex(pattern: str, where: str) -> re.Pattern[str]:
-    """`pattern` compiled; raises `ExtractError` with `where` (a key path) when it is no regular expression."""
+def compile_regex(pattern: str, key_path: str) -> re.Pattern[str]:
+    """`pattern` compiled; raises `ExtractError` with `key_path` (a key path) when it is no regular expression."""
     try:
         return re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ExtractError(f"{where}: not a regular expression: {pattern!r}: {error}") from error
+        raise ExtractError(f"{key_path}: not a regular expression: {pattern!r}: {error}") from error

@@ -35,82 +35,82 @@ class FieldSource(Protocol):
 
     description: str
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
-        """The raw values at `place`; at most `MAX_VALUES` are needed."""
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
+        """The raw values at `node`; at most `MAX_VALUES` are needed."""
         ...
 
 
-def compile_source(settings: FieldSettings, where: str) -> FieldSource:
+def compile_source(settings: FieldSettings, key_path: str) -> FieldSource:
     """The source that a field names. Raises `ExtractError`, `MissingExtraError`."""
     if settings.xpath is not None:
-        return XPathSource(settings, where)
+        return XPathSource(settings, key_path)
     if settings.structured:
         return StructuredSource(settings)
     if settings.main_text is not None:
-        return MainTextSource(settings.main_text, where)
+        return MainTextSource(settings.main_text, key_path)
     if settings.table is not None:
-        return TableSource(settings, where)
+        return TableSource(settings, key_path)
     if settings.reads_element:
-        return CssSource(settings, where)
+        return CssSource(settings, key_path)
     if settings.json is not None:
         return JsonSource()
     assert settings.regex is not None
-    return RegexSource(settings.regex, where, settings.many)
+    return RegexSource(settings.regex, key_path, settings.many)
 
 
 class CssSource:
     """Elements by CSS, or the item's own element."""
 
-    def __init__(self, settings: FieldSettings, where: str) -> None:
-        self._css = check_selector(settings.css, where) if settings.css is not None else None
+    def __init__(self, settings: FieldSettings, key_path: str) -> None:
+        self._css = check_selector(settings.css, key_path) if settings.css is not None else None
         # What an element's text is, is decided in one place.
         self._field = CssField(FieldSettings(settings.name, attr=settings.attr, type=settings.type))
         self._one = not settings.many
         self._raw = settings.json is not None and settings.attr is None
         self.description = settings.css or "the element"
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         """The texts of the elements."""
         if self._css is None:
-            found = [place]
+            found = [node]
         elif self._one:
-            first = place.css_first(self._css)
+            first = node.css_first(self._css)
             found = [] if first is None else [first]
         else:
-            found = place.css(self._css)[:MAX_VALUES]
+            found = node.css(self._css)[:MAX_VALUES]
         if self._raw:  # a script's JSON has white space that means something
             return [element.text(deep=True) for element in found]
-        return [text for element in found if (text := self._field.source_text(element, view)) is not None]
+        return [text for element in found if (text := self._field.source_text(element, context)) is not None]
 
 
 class XPathSource:
     """Elements, attributes and other values by XPath, in the item's element."""
 
-    def __init__(self, settings: FieldSettings, where: str) -> None:
+    def __init__(self, settings: FieldSettings, key_path: str) -> None:
         assert settings.xpath is not None
-        self._path = XPath(settings.xpath, where)
+        self._path = XPath(settings.xpath, key_path)
         self._settings = settings
         self.description = settings.xpath
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         """What the expression gives: texts of elements, texts, numbers and truths."""
-        tree = self._tree(place, view)
+        tree = self._tree(node, context)
         found = self._path.read(tree) if tree is not None else []
         if isinstance(found, ParseFailure):
             return found
-        values = (self._value(value, view) for value in found[:MAX_VALUES])
+        values = (self._value(value, context) for value in found[:MAX_VALUES])
         return [value for value in values if value is not None]
 
-    def _tree(self, place: Any, view: PageContext) -> Any:
+    def _tree(self, node: Any, context: PageContext) -> Any:
         """The item's element for lxml, which has a tree of its own; made once for all fields of an item."""
-        kept = view.cache.get("xpath")
-        if kept is None or kept[0] is not place:
-            markup = place.html or ""
-            view.charge(len(markup))
-            kept = view.cache["xpath"] = (place, self._path.parse(markup))
+        kept = context.cache.get("xpath")
+        if kept is None or kept[0] is not node:
+            markup = node.html or ""
+            context.charge(len(markup))
+            kept = context.cache["xpath"] = (node, self._path.parse(markup))
         return kept[1]
 
-    def _value(self, value: Any, view: PageContext) -> Any:
+    def _value(self, value: Any, context: PageContext) -> Any:
         if isinstance(value, str):
             text = " ".join(value.split())
         elif isinstance(value, bool | int):
@@ -121,7 +121,7 @@ class XPathSource:
             text = self._text(value) or ""
         else:
             return None  # a namespace, which is a pair of names
-        view.charge(len(text))
+        context.charge(len(text))
         return text or None
 
     def _text(self, element: Any) -> str | None:
@@ -140,7 +140,7 @@ class XPathSource:
 def lxml_visible_text(element: Any) -> str:
     """`visible_text` for an element of lxml."""
     parts: list[str] = []
-    for event, node in _walk(element):
+    for event, node in _iterwalk(element):
         breaks = node.tag in BLOCK_TAGS
         if event == "start":
             silent = node.tag in INVISIBLE_TAGS or not isinstance(node.tag, str)
@@ -155,7 +155,7 @@ def lxml_visible_text(element: Any) -> str:
     return " ".join("".join(parts).split())
 
 
-def _walk(element: Any) -> Any:
+def _iterwalk(element: Any) -> Any:
     from lxml import etree
 
     return etree.iterwalk(element, events=("start", "end", "comment", "pi"))
@@ -166,9 +166,9 @@ class JsonSource:
 
     description = "the page's JSON"
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         """The value itself."""
-        return [place]
+        return [node]
 
 
 class StructuredSource:
@@ -178,25 +178,25 @@ class StructuredSource:
         self._names = settings.structured
         self.description = f"structured: {', '.join(settings.structured)}"
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         """The objects as mappings."""
-        return list(find_objects(view, self._names))
+        return list(find_objects(context, self._names))
 
 
 class MainTextSource:
     """The page's main text, without navigation and advertisements."""
 
-    def __init__(self, form: str, where: str) -> None:
+    def __init__(self, form: str, key_path: str) -> None:
         self._form = form
-        self._read = load_main_text_reader(where)
+        self._read = load_main_text_reader(key_path)
         self.description = "main text"
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         """The text of the item's element."""
-        markup = place.html or ""
-        view.charge(len(markup))
+        markup = node.html or ""
+        context.charge(len(markup))
         try:
-            text = self._read(markup, self._form, view.base.href)
+            text = self._read(markup, self._form, context.base.href)
         except Exception as error:  # noqa: BLE001  a library of a thousand guesses; an odd page must not cost the item
             return ParseFailure(f"main text: {type(error).__name__}: {error}")
         return [text] if text else []
@@ -205,32 +205,32 @@ class MainTextSource:
 class TableSource:
     """Tables as rows: the element that `css` selects, or the item's own."""
 
-    def __init__(self, settings: FieldSettings, where: str) -> None:
-        self._css = check_selector(settings.css, where) if settings.css is not None else None
+    def __init__(self, settings: FieldSettings, key_path: str) -> None:
+        self._css = check_selector(settings.css, key_path) if settings.css is not None else None
         self._one = not settings.many
         self.description = settings.css or "the element"
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         """One list of rows for each table."""
-        found = [place] if self._css is None else place.css(self._css)[: 1 if self._one else MAX_VALUES]
-        return [rows for table in found if table.tag == "table" and (rows := read_table(table, view))]
+        found = [node] if self._css is None else node.css(self._css)[: 1 if self._one else MAX_VALUES]
+        return [rows for table in found if table.tag == "table" and (rows := read_table(table, context))]
 
 
 class RegexSource:
     """What a regex finds in the page's text as it came, or in the markup of the item's own element."""
 
-    def __init__(self, pattern: str, where: str, many: bool) -> None:
-        self._pattern = compile_regex(pattern, where)
+    def __init__(self, pattern: str, key_path: str, many: bool) -> None:
+        self._pattern = compile_regex(pattern, key_path)
         self._most = MAX_VALUES if many else 1
         self.description = f"regex {pattern}"
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         """The first group of each match, or the whole of it; only the first `TEXT_CHARS` characters are searched."""
-        if place is view.root:
-            text = view.text()
+        if node is context.root:
+            text = context.text()
         else:
-            text = place.html or "" if isinstance(place, LexborNode) else orjson.dumps(place).decode()
-            view.charge(len(text))
+            text = node.html or "" if isinstance(node, LexborNode) else orjson.dumps(node).decode()
+            context.charge(len(text))
         found = islice(self._pattern.finditer(text, 0, MAX_VALUE_CHARS), self._most)
         grouped = self._pattern.groups > 0
         return [text for match in found if (text := ((match[1] or "") if grouped else match[0]).strip())]

@@ -24,10 +24,10 @@ from scraper.model import Content, Headers, Link, OutOfScope, Request, Response,
 from scraper.urls.canonicalize import canonicalize
 from scraper.urls.post_identity import with_post_key
 
+# Most requests that the rules make of one page.
 MAX_FOLLOW_REQUESTS = 10_000
-"""Most requests that the rules make of one page."""
+# Longest JSON of the values that one request carries, in characters.
 MAX_CARRY_CHARS = 65_536
-"""Longest JSON of the values that one request carries, in characters."""
 
 ScopeCheck = Callable[[Url, int], OutOfScope | None]
 
@@ -87,12 +87,12 @@ class FollowRule:
 
     def __init__(self, settings: FollowSettings) -> None:
         s = self.settings = settings
-        self._field = _addresses("follow", s.css, s.xpath, s.json, s.regex, many=True)
+        self._field = _compile_url_field("follow", s.css, s.xpath, s.json, s.regex, many=True)
         self._match = compile_regex(s.match, "follow.match") if s.match is not None else None
 
-    def find_urls(self, place: Any, view: PageContext) -> list[str]:
-        """The absolute addresses at `place`; what is none is left out."""
-        found = _value(self._field.read(place, view))
+    def find_urls(self, node: Any, context: PageContext) -> list[str]:
+        """The absolute addresses at `node`; what is none is left out."""
+        found = _found_value(self._field.read(node, context))
         if not isinstance(found, list):
             return []
         return [href for href in found if self._match is None or self._match.search(href)]
@@ -106,61 +106,61 @@ class NextPageRule:
     def __init__(self, settings: NextSettings) -> None:
         s = self._settings = settings
         linked = s.css is not None or s.xpath is not None or s.json is not None
-        self._field = _addresses("next", s.css, s.xpath, s.json, None, many=False) if linked else None
+        self._field = _compile_url_field("next", s.css, s.xpath, s.json, None, many=False) if linked else None
         self._cursor = JmesPath(s.cursor, "next.cursor") if s.cursor is not None else None
 
-    def next_request(self, view: PageContext, page: Response, items: int) -> NextRequest | ParseFailure | None:
+    def next_request(self, context: PageContext, page: Response, items: int) -> NextRequest | ParseFailure | None:
         """The page after this one, None when this is the last; a `ParseFailure` when its request cannot be made.
 
         `items` is how many this one brought. A link is asked for by GET; what changes a value keeps the method.
         """
         s, request = self._settings, page.request
         if self._field is not None:
-            found = _value(self._field.read(view.root, view))
+            found = _found_value(self._field.read(context.root, context))
             return NextRequest(found) if isinstance(found, str) else None
         if s.rel:
-            linked = _rel_next(view, page.headers)
+            linked = _find_rel_next(context, page.headers)
             return None if linked is None else NextRequest(linked)
         if self._cursor is not None:
-            return _with_cursor(request, s.param or "cursor", self._cursor.read(view.root))
-        return self._counted(request, s.page or s.offset or "", items)
+            return _with_cursor(request, s.param or "cursor", self._cursor.read(context.root))
+        return self._next_number(request, s.page or s.offset or "", items)
 
-    def _counted(self, request: Request, place: str | JsonPointer, items: int) -> NextRequest | ParseFailure | None:
-        if isinstance(place, str):
-            told: Any = query_param(request.url.href, place)
+    def _next_number(self, request: Request, node: str | JsonPointer, items: int) -> NextRequest | ParseFailure | None:
+        if isinstance(node, str):
+            errors: Any = query_param(request.url.href, node)
         elif request.content is None:
             return NO_CONTENT_FAILURE if items else None
         else:
             document = parse_content(request.content)
             if isinstance(document, ParseFailure):
                 return document
-            told = place.read(document)
-        here = _number(told)
+            errors = node.read(document)
+        here = _parse_count(errors)
         after = (self._settings.first if here is None else here) + self._settings.step
         if not items or (self._settings.last is not None and after > self._settings.last):
             return None
-        return _changed(request, place, str(after) if isinstance(told, str) else after)
+        return _with_changed_value(request, node, str(after) if isinstance(errors, str) else after)
 
 
 class FollowUps:
     """The requests that the rules make of one page, as it is read."""
 
-    def __init__(self, page: Response, judge: ScopeCheck, view: PageContext, links: Sequence[Link]) -> None:
+    def __init__(self, page: Response, judge: ScopeCheck, context: PageContext, links: Sequence[Link]) -> None:
         """`links` are the page's own, whose nofollow is respected."""
-        self.page, self._judge, self._view = page, judge, view
-        self._unwanted = {link.url.key for link in links if link.nofollow}
+        self.page, self._check_scope, self._context = page, judge, context
+        self._nofollow_keys = {link.url.key for link in links if link.nofollow}
         self.requests: dict[str, Request] = {}
         self.denied: dict[str, Link] = {}
 
-    def add_followed(self, rule: FollowRule, place: Any, values: Mapping[str, Any]) -> str | None:
-        """Add what `rule` finds at `place`; `values` are the item's. Returns what went wrong, or None."""
+    def add_followed(self, rule: FollowRule, node: Any, values: Mapping[str, Any]) -> str | None:
+        """Add what `rule` finds at `node`; `values` are the item's. Returns what went wrong, or None."""
         s, source = rule.settings, self.page.request
         carried = {name: to_json_value(values[name]) for name in s.carry if values.get(name) is not None} or None
         if carried is not None and len(orjson.dumps(carried)) > MAX_CARRY_CHARS:
             return f"the values to carry are longer than {MAX_CARRY_CHARS} characters"
         depth = source.depth + 1
         priority = depth if s.priority is None else s.priority
-        for href in rule.find_urls(place, self._view):
+        for href in rule.find_urls(node, self._context):
             self._add(href, depth, priority, s.label, carried)
         return None
 
@@ -178,14 +178,14 @@ class FollowUps:
         carried: Mapping[str, Any] | None,
         content: Content | None = None,
     ) -> None:
-        url = canonicalize(href, self._view.base, self._view.key_rules)
+        url = canonicalize(href, self._context.base, self._context.key_rules)
         if isinstance(url, OutOfScope):
             return
         if content is not None:
             url = with_post_key(url, content)
         if url.key in self.requests or len(self.requests) >= MAX_FOLLOW_REQUESTS:
             return
-        denied = NOFOLLOW_LINK if url.key in self._unwanted else self._judge(url, depth)
+        denied = NOFOLLOW_LINK if url.key in self._nofollow_keys else self._check_scope(url, depth)
         if denied is not None:
             self.denied.setdefault(url.key, Link(url, denied))
             return
@@ -238,8 +238,8 @@ def with_query_param(href: str, name: str, value: str) -> str:
     return f"{address}?{'&'.join(pairs)}"
 
 
-def _addresses(
-    where: Literal["follow", "next"],
+def _compile_url_field(
+    key_path: Literal["follow", "next"],
     css: str | None,
     xpath: str | None,
     json: str | None,
@@ -250,46 +250,46 @@ def _addresses(
     if css is None and xpath is None and json is None and regex is None:
         css = "a[href]"
     return compile_field(
-        FieldSettings(where, css=css, xpath=xpath, json=json, regex=regex, type="url", many=many), where
+        FieldSettings(key_path, css=css, xpath=xpath, json=json, regex=regex, type="url", many=many), key_path
     )
 
 
-def _value(read: Any) -> Any:
+def _found_value(read: Any) -> Any:
     value = read.value if isinstance(read, PartialValue) else read
     return None if value is MISSING or isinstance(value, ParseFailure) else value
 
 
-def _number(told: Any) -> int | None:
+def _parse_count(errors: Any) -> int | None:
     """A count as the request tells it: a whole number, or a text of digits."""
-    if isinstance(told, str):
-        return int(told) if told.isascii() and told.isdigit() and len(told) < 15 else None
-    return told if isinstance(told, int) and not isinstance(told, bool) and abs(told) < 10**15 else None
+    if isinstance(errors, str):
+        return int(errors) if errors.isascii() and errors.isdigit() and len(errors) < 15 else None
+    return errors if isinstance(errors, int) and not isinstance(errors, bool) and abs(errors) < 10**15 else None
 
 
-def _with_cursor(request: Request, place: str | JsonPointer, value: Any) -> NextRequest | ParseFailure | None:
+def _with_cursor(request: Request, node: str | JsonPointer, value: Any) -> NextRequest | ParseFailure | None:
     if isinstance(value, ParseFailure) or value in (None, "", False, [], {}):
         return None
-    if isinstance(place, str):
-        return None if isinstance(value, dict | list) else _changed(request, place, value)
-    return _changed(request, place, value)
+    if isinstance(node, str):
+        return None if isinstance(value, dict | list) else _with_changed_value(request, node, value)
+    return _with_changed_value(request, node, value)
 
 
-def _changed(request: Request, place: str | JsonPointer, value: Any) -> NextRequest | ParseFailure:
-    """The same request with `value` at `place`."""
+def _with_changed_value(request: Request, node: str | JsonPointer, value: Any) -> NextRequest | ParseFailure:
+    """The same request with `value` at `node`."""
     href = request.url.href
-    if isinstance(place, str):
-        return NextRequest(with_query_param(href, place, str(value)), request.content)
+    if isinstance(node, str):
+        return NextRequest(with_query_param(href, node, str(value)), request.content)
     if request.content is None:
         return NO_CONTENT_FAILURE
-    content = place.update_content(request.content, value)
+    content = node.update_content(request.content, value)
     return content if isinstance(content, ParseFailure) else NextRequest(href, content)
 
 
-def _rel_next(view: PageContext, headers: Headers) -> str | None:
+def _find_rel_next(context: PageContext, headers: Headers) -> str | None:
     for link in parse_link_headers(headers.get_all("link")):
         if "next" in link.rels:
             return link.target
-    for node in view.root.css("link[rel][href],a[rel][href]") if hasattr(view.root, "css") else ():
+    for node in context.root.css("link[rel][href],a[rel][href]") if hasattr(context.root, "css") else ():
         if "next" in (node.attributes.get("rel") or "").lower().split():
             return str(node.attributes.get("href") or "")
     return None

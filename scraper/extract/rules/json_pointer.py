@@ -12,10 +12,10 @@ from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.model import MAX_CONTENT_BYTES, Content
 from scraper.urls.post_identity import json_bytes
 
+# Longest pointer, in steps.
 MAX_POINTER_TOKENS = 32
-"""Longest pointer, in steps."""
-_BAD_ESCAPE = re.compile(r"~(?![01])")
-_INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
+_BAD_ESCAPE_REGEX = re.compile(r"~(?![01])")
+_ARRAY_INDEX_REGEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,11 @@ class JsonPointer:
     text: str
 
     def __post_init__(self) -> None:
-        if not self.text.startswith("/") or _BAD_ESCAPE.search(self.text) or self.text.count("/") > MAX_POINTER_TOKENS:
+        if (
+            not self.text.startswith("/")
+            or _BAD_ESCAPE_REGEX.search(self.text)
+            or self.text.count("/") > MAX_POINTER_TOKENS
+        ):
             raise ExtractError(f"next: not a JSON Pointer such as /page: {self.text!r}")
 
     @property
@@ -38,7 +42,7 @@ class JsonPointer:
         for step in self.tokens:
             if isinstance(document, dict):
                 document = document.get(step)
-            elif isinstance(document, list) and _INDEX.fullmatch(step) and int(step) < len(document):
+            elif isinstance(document, list) and _ARRAY_INDEX_REGEX.fullmatch(step) and int(step) < len(document):
                 document = document[int(step)]
             else:
                 return None
@@ -49,7 +53,7 @@ class JsonPointer:
 
         Objects that are missing on the way are made, elements of lists are not.
         """
-        return _put(document, self.tokens, value, self.text)
+        return _with_value_at(document, self.tokens, value, self.text)
 
     def update_content(self, content: Content, value: Any) -> Content | ParseFailure:
         """`content` with `value` there."""
@@ -76,15 +80,15 @@ def parse_content(content: Content) -> Any:
         return ParseFailure("what was posted is not JSON")
 
 
-def _put(document: Any, steps: list[str], value: Any, where: str) -> Any:
+def _with_value_at(document: Any, steps: list[str], value: Any, key_path: str) -> Any:
     if not steps:
         return value
     step, rest = steps[0], steps[1:]
     if isinstance(document, dict):
-        inner = _put(document.get(step, {} if rest else None), rest, value, where)
+        inner = _with_value_at(document.get(step, {} if rest else None), rest, value, key_path)
         return inner if isinstance(inner, ParseFailure) else {**document, step: inner}
-    if isinstance(document, list) and _INDEX.fullmatch(step) and int(step) < len(document):
-        inner = _put(document[int(step)], rest, value, where)
+    if isinstance(document, list) and _ARRAY_INDEX_REGEX.fullmatch(step) and int(step) < len(document):
+        inner = _with_value_at(document[int(step)], rest, value, key_path)
         at = int(step)
         return inner if isinstance(inner, ParseFailure) else [*document[:at], inner, *document[at + 1 :]]
-    return ParseFailure(f"there is no place {where} in what was posted")
+    return ParseFailure(f"there is no place {key_path} in what was posted")

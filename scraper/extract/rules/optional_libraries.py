@@ -12,26 +12,26 @@ from typing import Any
 from scraper.errors import ExtractError, MissingExtraError
 from scraper.extract.rules.value_parsers import ParseFailure
 
+# Names that stand for namespaces in XPath expressions: `re:test(@class, 'a+')`.
 EXSLT_NAMESPACES = {"re": "http://exslt.org/regular-expressions"}
-"""Names that stand for namespaces in XPath expressions: `re:test(@class, 'a+')`."""
 
 
 class JmesPath:
-    """A JMESPath expression. Raises `ExtractError` with `where` (a key path) when it is none."""
+    """A JMESPath expression. Raises `ExtractError` with `key_path` (a key path) when it is none."""
 
     __slots__ = ("_search", "text")
 
-    def __init__(self, text: str, where: str) -> None:
+    def __init__(self, text: str, key_path: str) -> None:
         try:
             import jmespath
             from jmespath.exceptions import JMESPathError
         except ImportError:
-            raise MissingExtraError("json", where) from None
+            raise MissingExtraError("json", key_path) from None
         self.text = text
         try:
             self._search: Callable[[Any], Any] = jmespath.compile(text).search
         except (JMESPathError, RecursionError, ValueError) as error:
-            raise ExtractError(f"{where}: not a JMESPath expression: {text!r}: {_first_line(error)}") from error
+            raise ExtractError(f"{key_path}: not a JMESPath expression: {text!r}: {_first_line(error)}") from error
 
     def read(self, value: Any) -> Any:
         """What the expression finds in `value`: a JSON value, None when nothing; a `ParseFailure` when it cannot be
@@ -57,17 +57,17 @@ class XPath:
 
     __slots__ = ("_evaluate", "_parse", "text")
 
-    def __init__(self, text: str, where: str) -> None:
+    def __init__(self, text: str, key_path: str) -> None:
         try:
             from lxml import etree, html
         except ImportError:
-            raise MissingExtraError("xpath", where) from None
+            raise MissingExtraError("xpath", key_path) from None
         self.text = text
         try:
             # Plain strings: lxml's own would keep the whole tree alive as long as a value.
             self._evaluate = etree.XPath(text, namespaces=EXSLT_NAMESPACES, smart_strings=False)
         except (etree.XPathError, ValueError, UnicodeError) as error:
-            raise ExtractError(f"{where}: not an XPath expression: {text!r}: {_first_line(error)}") from error
+            raise ExtractError(f"{key_path}: not an XPath expression: {text!r}: {_first_line(error)}") from error
         self._parse = html.fromstring
 
     def parse(self, markup: str) -> Any:
@@ -98,7 +98,7 @@ def lxml_markup(element: Any) -> str:
     return text
 
 
-def load_main_text_reader(where: str) -> Callable[[str, str, str], str | None]:
+def load_main_text_reader(key_path: str) -> Callable[[str, str, str], str | None]:
     """The function that finds a page's main text: markup, form (`markdown` or `text`) and address to text, or None.
 
     Raises `MissingExtraError`.
@@ -106,7 +106,7 @@ def load_main_text_reader(where: str) -> Callable[[str, str, str], str | None]:
     try:
         import trafilatura
     except ImportError:
-        raise MissingExtraError("markdown", where) from None
+        raise MissingExtraError("markdown", key_path) from None
 
     def read(markup: str, form: str, href: str) -> str | None:
         found: str | None = trafilatura.extract(

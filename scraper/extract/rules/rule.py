@@ -61,8 +61,8 @@ class RuleSettings:
     unless: tuple[ConditionSettings, ...] = ()
 
 
+# What a page is, to a rule.
 PageFormat = Literal["html", "json", "text"]
-"""What a page is, to a rule."""
 
 
 class ExtractionRule:
@@ -113,81 +113,83 @@ class ExtractionRule:
         return self._label == label and (self._match is None or self._match.search(href) is not None)
 
     def read(
-        self, view: PageContext, items: list[Item], rejected: list[FieldError], trail: FollowUps | None = None
+        self, context: PageContext, items: list[Item], rejected: list[FieldError], trail: FollowUps | None = None
     ) -> None:
         """Read the page: what is found goes to `items`, what could not be read to `rejected`, where to go to `trail`.
 
         A rule that leads needs a trail.
         """
-        view.reset_budget()
+        context.reset_budget()
         made = 0
         try:
-            for place in self._places(view, rejected):
-                made += self._read_one(place, view, items, rejected, trail)
+            for node in self._select_nodes(context, rejected):
+                made += self._read_one(node, context, items, rejected, trail)
             if self._next is not None and trail is not None:
-                self._turn(self._next.next_request(view, trail.page, made), trail, rejected)
+                self._add_next_page(self._next.next_request(context, trail.page, made), trail, rejected)
         except ReadBudgetExceeded as enough:
             rejected.append(FieldError("each", str(enough), self.index, False))
 
-    def _turn(self, to: NextRequest | ParseFailure | None, trail: FollowUps, rejected: list[FieldError]) -> None:
+    def _add_next_page(
+        self, to: NextRequest | ParseFailure | None, trail: FollowUps, rejected: list[FieldError]
+    ) -> None:
         if isinstance(to, ParseFailure):
             rejected.append(FieldError("next", to, self.index))
         elif to is not None:
             trail.add_next_page(to)
 
-    def _places(self, view: PageContext, rejected: list[FieldError]) -> Sequence[Any]:
+    def _select_nodes(self, context: PageContext, rejected: list[FieldError]) -> Sequence[Any]:
         if self._each is not None:
-            found = view.root.css(self._each)
+            found = context.root.css(self._each)
         elif self._each_json is not None:
-            found = self._each_json.read_list(view.root)
+            found = self._each_json.read_list(context.root)
         elif self._each_xpath is not None:
-            found = self._each_xpath.find(view.root, view)
+            found = self._each_xpath.find(context.root, context)
             if isinstance(found, ParseFailure):
                 rejected.append(FieldError("each", found, self.index, False))
                 return ()
         else:
-            return (view.root,)
+            return (context.root,)
         if len(found) > MAX_ITEMS:
             reason = f"{len(found)} elements on one page, only the first {MAX_ITEMS} were read"
             rejected.append(FieldError("each", reason, self.index, False))
         return found[:MAX_ITEMS]  # type: ignore[no-any-return]
 
     def _read_one(
-        self, place: Any, view: PageContext, items: list[Item], rejected: list[FieldError], trail: FollowUps | None
+        self, node: Any, context: PageContext, items: list[Item], rejected: list[FieldError], trail: FollowUps | None
     ) -> bool:
         """Read one item; whether there was one."""
-        if self._at_place and not self._wanted(place, view):
+        if self._at_place and not self._node_conditions_met(node, context):
             return False
-        told: list[tuple[str, str]] = []
-        values = read_fields(self._fields, place, view, told)
-        if values is not None and self._of_values and not self._wanted_with(values):
+        errors: list[tuple[str, str]] = []
+        values = read_fields(self._fields, node, context, errors)
+        if values is not None and self._of_values and not self._field_conditions_met(values):
             return False
-        if told:
+        if errors:
             kept = values is not None
-            rejected.extend(FieldError(name, reason, self.index, kept) for name, reason in told)
+            rejected.extend(FieldError(name, reason, self.index, kept) for name, reason in errors)
         if trail is not None:
-            values = self._lead(place, values, trail, rejected)
+            values = self._follow_from(node, values, trail, rejected)
         if values is not None and self._keep:
             items.append(Item(values, self.index))
         return values is not None
 
-    def _lead(
-        self, place: Any, values: dict[str, Any] | None, trail: FollowUps, rejected: list[FieldError]
+    def _follow_from(
+        self, node: Any, values: dict[str, Any] | None, trail: FollowUps, rejected: list[FieldError]
     ) -> dict[str, Any] | None:
         """Go on from an item; return it with what was carried to its page. Without the item nothing is carried on."""
         if values is not None and trail.page.request.inherited_fields:
             values = merge_inherited(values, trail.page.request.inherited_fields)
         for rule in self._follow:
             if values is not None or not rule.settings.carry:
-                problem = trail.add_followed(rule, place, values or {})
+                problem = trail.add_followed(rule, node, values or {})
                 if problem is not None:
                     rejected.append(FieldError("follow", problem, self.index))
         return values
 
-    def _wanted(self, place: Any, view: PageContext) -> bool:
-        return all(condition.holds_at(place, view) is wanted for condition, wanted in self._at_place)
+    def _node_conditions_met(self, node: Any, context: PageContext) -> bool:
+        return all(condition.holds_at(node, context) is wanted for condition, wanted in self._at_place)
 
-    def _wanted_with(self, values: dict[str, Any]) -> bool:
+    def _field_conditions_met(self, values: dict[str, Any]) -> bool:
         return all(condition.holds_for_fields(values) is wanted for condition, wanted in self._of_values)
 
 
@@ -202,7 +204,7 @@ def formats_of(settings: RuleSettings) -> frozenset[PageFormat]:
         lead.regex is None for lead in settings.follow
     )
     by_markup = by_markup or settings.each is not None or settings.each_xpath is not None
-    if settings.fields and not by_markup and all(_reads_any(field) for field in settings.fields):
+    if settings.fields and not by_markup and all(_reads_any_format(field) for field in settings.fields):
         return frozenset({"html", "json", "text"})
     return frozenset({"html"})
 
@@ -213,7 +215,7 @@ def _reads_json(field: FieldSettings) -> bool:
     return field.json is not None or any(_reads_json(inner) for inner in field.fields)
 
 
-def _reads_any(field: FieldSettings) -> bool:
+def _reads_any_format(field: FieldSettings) -> bool:
     return (
         field.regex is not None
         and not field.fields

@@ -19,23 +19,24 @@ from selectolax.lexbor import LexborNode
 from scraper.extract.rules.css_field import PageContext, absolute_url, visible_text
 from scraper.extract.rules.value_parsers import ParseFailure
 
+# Most objects of one kind of markup that are read of one page.
 MAX_OBJECTS = 1_000
-"""Most objects of one kind of markup that are read of one page."""
+# Most properties of one kind of markup that are read of one page.
 MAX_PROPERTIES = 10_000
-"""Most properties of one kind of markup that are read of one page."""
+# Most characters of JSON-LD that are read of one page.
 MAX_JSON_LD_CHARS = 4_000_000
-"""Most characters of JSON-LD that are read of one page."""
+# The name that asks for a page's OpenGraph properties whatever their og:type.
 OPENGRAPH = "opengraph"
-"""The name that asks for a page's OpenGraph properties whatever their og:type."""
 
-_CONTAINERS = ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "item")
-"""Where in JSON-LD the objects stand that a page is about; elsewhere are their parts."""
+# Where in JSON-LD the objects stand that a page is about; elsewhere are their parts.
+_CONTAINER_PROPERTIES = ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "item")
 _OPENGRAPH_PREFIXES = ("og:", "article:", "product:", "book:", "profile:", "music:", "video:")
-_URLS = {
+_URL_ATTRIBUTE_BY_TAG = {
     "a": "href", "area": "href", "link": "href", "audio": "src", "embed": "src", "iframe": "src", "img": "src",
     "source": "src", "track": "src", "video": "src", "object": "data",
 }  # fmt: skip
-_KINDS = {
+# Types that are special cases of another (schema.org): who asks for an article means a NewsArticle, too.
+_SUBTYPES = {
     "article": {
         "newsarticle", "blogposting", "techarticle", "scholarlyarticle", "report", "reportagenewsarticle",
         "opinionnewsarticle", "analysisnewsarticle", "reviewnewsarticle", "liveblogposting", "socialmediaposting",
@@ -53,46 +54,45 @@ _KINDS = {
     "offer": {"aggregateoffer"},
     "rating": {"aggregaterating"},
 }  # fmt: skip
-"""Types that are special cases of another (schema.org): who asks for an article means a NewsArticle, too."""
 
 
-def find_objects(view: PageContext, names: Iterable[str]) -> list[dict[str, Any]]:
+def find_objects(context: PageContext, names: Iterable[str]) -> list[dict[str, Any]]:
     """The page's objects whose type is one of `names`, or a special case of one; case does not matter."""
     wanted = {name.lower() for name in names}
     for name in tuple(wanted):
-        wanted |= _KINDS.get(name, set())
-    found = [thing for thing in _all(view) if not wanted.isdisjoint(type_names(thing))]
-    if OPENGRAPH in wanted and (graph := _kept(view, "og", lambda: _opengraph(view))) and graph not in found:
+        wanted |= _SUBTYPES.get(name, set())
+    found = [thing for thing in _read_all(context) if not wanted.isdisjoint(type_names(thing))]
+    if OPENGRAPH in wanted and (graph := _cached(context, "og", lambda: _opengraph(context))) and graph not in found:
         found.append(graph)
     return found
 
 
-def all_objects(view: PageContext) -> list[dict[str, Any]]:
+def all_objects(context: PageContext) -> list[dict[str, Any]]:
     """All the page's objects, whatever their types."""
-    return list(_all(view))
+    return list(_read_all(context))
 
 
 def type_names(thing: dict[str, Any]) -> set[str]:
     """The object's types: their last part, in lower case."""
     types = thing.get("@type")
-    return {_bare(name) for name in (types if isinstance(types, list) else [types]) if isinstance(name, str)}
+    return {_short_type(name) for name in (types if isinstance(types, list) else [types]) if isinstance(name, str)}
 
 
-def _all(view: PageContext) -> list[dict[str, Any]]:
-    graph = _kept(view, "og", lambda: _opengraph(view))
-    things: list[dict[str, Any]] = _kept(
-        view, "structured", lambda: [*_json_ld(view.root), *_microdata(view), *([graph] if graph else [])]
+def _read_all(context: PageContext) -> list[dict[str, Any]]:
+    graph = _cached(context, "og", lambda: _opengraph(context))
+    things: list[dict[str, Any]] = _cached(
+        context, "structured", lambda: [*_json_ld(context.root), *_microdata(context), *([graph] if graph else [])]
     )
     return things
 
 
-def _kept(view: PageContext, name: str, make: Any) -> Any:
-    if name not in view.cache:
-        view.cache[name] = make()
-    return view.cache[name]
+def _cached(context: PageContext, name: str, make: Any) -> Any:
+    if name not in context.cache:
+        context.cache[name] = make()
+    return context.cache[name]
 
 
-def _bare(name: str) -> str:
+def _short_type(name: str) -> str:
     return name.rstrip("/#").replace("#", "/").rpartition("/")[2].rpartition(":")[2].lower()
 
 
@@ -114,7 +114,7 @@ def _json_ld(root: LexborNode) -> Iterator[dict[str, Any]]:
         elif isinstance(value, dict):
             if "@type" in value:
                 yield value
-            waiting.extend(value[name] for name in _CONTAINERS if isinstance(value.get(name), dict | list))
+            waiting.extend(value[name] for name in _CONTAINER_PROPERTIES if isinstance(value.get(name), dict | list))
 
 
 def parse_lenient_json(text: str) -> Any:
@@ -135,32 +135,32 @@ def parse_lenient_json(text: str) -> Any:
             return None
 
 
-def _microdata(view: PageContext) -> list[dict[str, Any]]:
+def _microdata(context: PageContext) -> list[dict[str, Any]]:
     scopes: dict[int, dict[str, Any]] = {}
     tops: list[dict[str, Any]] = []
-    for node in view.root.css("[itemscope]")[:MAX_OBJECTS]:
+    for node in context.root.css("[itemscope]")[:MAX_OBJECTS]:
         attributes = node.attributes
         thing: dict[str, Any] = {}
         if types := (attributes.get("itemtype") or "").split():
-            thing["@type"] = _named(types[0])
+            thing["@type"] = _type_name(types[0])
         scopes[node.mem_id] = thing
         if "itemprop" not in attributes and "@type" in thing:
             tops.append(thing)
     if scopes:
-        for node in view.root.css("[itemprop]")[:MAX_PROPERTIES]:
-            owner = _owner(node, scopes)
+        for node in context.root.css("[itemprop]")[:MAX_PROPERTIES]:
+            owner = _enclosing_object(node, scopes)
             if owner is not None:
                 value = scopes.get(node.mem_id)
                 for name in (node.attributes.get("itemprop") or "").split():
-                    _put(owner, name, _value_of(node, view) if value is None else value)
+                    _add_property(owner, name, _property_value(node, context) if value is None else value)
     return tops
 
 
-def _named(address: str) -> str:
+def _type_name(address: str) -> str:
     return address.rstrip("/#").replace("#", "/").rpartition("/")[2]
 
 
-def _owner(node: LexborNode, scopes: dict[int, dict[str, Any]]) -> dict[str, Any] | None:
+def _enclosing_object(node: LexborNode, scopes: dict[int, dict[str, Any]]) -> dict[str, Any] | None:
     above = node.parent
     while above is not None:
         if (thing := scopes.get(above.mem_id)) is not None:
@@ -169,33 +169,33 @@ def _owner(node: LexborNode, scopes: dict[int, dict[str, Any]]) -> dict[str, Any
     return None
 
 
-def _value_of(node: LexborNode, view: PageContext) -> str:
+def _property_value(node: LexborNode, context: PageContext) -> str:
     attributes, tag = node.attributes, node.tag or ""
     if "content" in attributes:  # the standard says meta alone; the web says all
         return attributes["content"] or ""
-    if attribute := _URLS.get(tag):
+    if attribute := _URL_ATTRIBUTE_BY_TAG.get(tag):
         text = attributes.get(attribute) or ""
-        address = absolute_url(text, view)
+        address = absolute_url(text, context)
         return text if isinstance(address, ParseFailure) else address
     if tag in ("data", "meter") and "value" in attributes:
         return attributes["value"] or ""
     if tag == "time" and "datetime" in attributes:
         return attributes["datetime"] or ""
-    return visible_text(node, view.charge)
+    return visible_text(node, context.charge)
 
 
-def _opengraph(view: PageContext) -> dict[str, Any] | None:
+def _opengraph(context: PageContext) -> dict[str, Any] | None:
     thing: dict[str, Any] = {}
-    for node in view.root.css("meta[property][content]")[:MAX_PROPERTIES]:
+    for node in context.root.css("meta[property][content]")[:MAX_PROPERTIES]:
         attributes = node.attributes
         name, value = (attributes.get("property") or "").strip().lower(), (attributes.get("content") or "").strip()
         if value and name.startswith(_OPENGRAPH_PREFIXES):
             name = name.removeprefix("og:")
-            _put(thing, "@type" if name == "type" and "@type" not in thing else name, value)
+            _add_property(thing, "@type" if name == "type" and "@type" not in thing else name, value)
     return thing or None
 
 
-def _put(thing: dict[str, Any], name: str, value: Any) -> None:
+def _add_property(thing: dict[str, Any], name: str, value: Any) -> None:
     """Add a property; the second one of a name makes a list."""
     if name not in thing:
         thing[name] = value

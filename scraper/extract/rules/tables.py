@@ -12,15 +12,15 @@ from selectolax.lexbor import LexborNode
 
 from scraper.extract.rules.css_field import PageContext, visible_text
 
+# Most cells of one table, spans counted.
 MAX_CELLS = 100_000
-"""Most cells of one table, spans counted."""
+# Most columns a cell may span (the HTML standard's own bound).
 MAX_SPAN = 1_000
-"""Most columns a cell may span (the HTML standard's own bound)."""
 
 
-def read_table(table: LexborNode, view: PageContext) -> list[Any]:
+def read_table(table: LexborNode, context: PageContext) -> list[Any]:
     """The rows of `table`, without those of tables inside it; cut at `MAX_CELLS`."""
-    rows = [row for row in table.css("tr") if _is_own(row, table)]
+    rows = [row for row in table.css("tr") if _belongs_to(row, table)]
     grid: list[list[str]] = []
     headed = False
     below: dict[int, tuple[int, str]] = {}  # column: rows still covered from above, text
@@ -32,26 +32,26 @@ def read_table(table: LexborNode, view: PageContext) -> list[Any]:
             headed = bool(cells) and (
                 (parent is not None and parent.tag == "thead") or all(cell.tag == "th" for cell in cells)
             )
-        line = _line(cells, below, room, view)
+        line = _read_row(cells, below, room, context)
         room -= len(line)
         if room <= 0:
             break
         if line:
             grid.append(line)
     if headed and grid:
-        names = _names(grid[0])
-        return [_by_name(names, line) for line in grid[1:]]
+        names = _column_names(grid[0])
+        return [_row_as_mapping(names, line) for line in grid[1:]]
     return list(grid)
 
 
-def _is_own(row: LexborNode, table: LexborNode) -> bool:
+def _belongs_to(row: LexborNode, table: LexborNode) -> bool:
     above = row.parent
     while above is not None and above.tag != "table":
         above = above.parent
     return above is not None and above.mem_id == table.mem_id
 
 
-def _line(cells: list[LexborNode], below: dict[int, tuple[int, str]], room: int, view: PageContext) -> list[str]:
+def _read_row(cells: list[LexborNode], below: dict[int, tuple[int, str]], room: int, context: PageContext) -> list[str]:
     line: list[str] = []
     waiting = iter(cells)
     while len(line) < room:
@@ -64,26 +64,26 @@ def _line(cells: list[LexborNode], below: dict[int, tuple[int, str]], room: int,
             continue
         cell = next(waiting, None)
         if cell is None:
-            if not any(place > column for place in below):
+            if not any(node > column for node in below):
                 break
             line.append("")
             continue
         attributes = cell.attributes
-        text = visible_text(cell, view.charge)
-        rows = _span(attributes.get("rowspan"))
-        for _ in range(min(_span(attributes.get("colspan")), room - len(line))):
+        text = visible_text(cell, context.charge)
+        rows = _parse_span(attributes.get("rowspan"))
+        for _ in range(min(_parse_span(attributes.get("colspan")), room - len(line))):
             if rows > 1:
                 below[len(line)] = (rows - 1, text)
             line.append(text)
     return line
 
 
-def _span(text: str | None) -> int:
+def _parse_span(text: str | None) -> int:
     text = (text or "").strip()
     return max(1, min(int(text), MAX_SPAN)) if text.isascii() and text.isdigit() and len(text) < 10 else 1
 
 
-def _names(header: list[str]) -> list[str]:
+def _column_names(header: list[str]) -> list[str]:
     names: list[str] = []
     taken: set[str] = set()
     for number, text in enumerate(header, 1):
@@ -95,7 +95,7 @@ def _names(header: list[str]) -> list[str]:
     return names
 
 
-def _by_name(names: list[str], line: list[str]) -> dict[str, str]:
+def _row_as_mapping(names: list[str], line: list[str]) -> dict[str, str]:
     """A row as a mapping. What stands beyond the header is named by its column's number, what is missing is empty."""
     row = dict.fromkeys(names, "")
     for number, text in enumerate(line):

@@ -13,11 +13,11 @@ from typing import Any
 from scraper.extract.rules.css_field import MAX_VALUE_CHARS, MAX_VALUES, PageContext, absolute_url
 from scraper.extract.rules.value_parsers import ParseFailure, parse_date
 
+# The name of a step and what stands behind it: None, a text, or the texts to replace.
 TransformStep = tuple[str, Any]
-"""The name of a step and what stands behind it: None, a text, or the texts to replace."""
 
 
-def apply_transforms(value: Any, steps: Sequence[TransformStep], view: PageContext) -> Any:
+def apply_transforms(value: Any, steps: Sequence[TransformStep], context: PageContext) -> Any:
     """`value` after `steps`; a `ParseFailure` when a text in it cannot be changed so, or is too long then."""
     for name, given in steps:
         if name == "default":
@@ -25,26 +25,26 @@ def apply_transforms(value: Any, steps: Sequence[TransformStep], view: PageConte
         elif name == "split":
             value = _split(value, given)
         elif name == "join":
-            value = _joined(value, given)
+            value = _join(value, given)
         else:
-            change = _ON_TEXTS[name]
+            change = _TEXT_STEPS[name]
             value = (
-                [_changed(member, change, given, view) for member in value]
+                [_apply_to_text(member, change, given, context) for member in value]
                 if isinstance(value, list)
-                else _changed(value, change, given, view)
+                else _apply_to_text(value, change, given, context)
             )
         if isinstance(value, ParseFailure):
             return value
     return value
 
 
-def _changed(value: Any, change: Callable[[str, Any, PageContext], str], given: Any, view: PageContext) -> Any:
+def _apply_to_text(value: Any, change: Callable[[str, Any, PageContext], str], given: Any, context: PageContext) -> Any:
     if isinstance(value, ParseFailure) or not isinstance(value, str) or not value:
         return value
-    return change(value, given, view)
+    return change(value, given, context)
 
 
-def _replaced(text: str, pair: Sequence[str], _: PageContext) -> str:
+def _replace(text: str, pair: Sequence[str], _: PageContext) -> str:
     old, new = pair
     if len(text) + text.count(old) * max(0, len(new) - len(old)) > MAX_VALUE_CHARS:
         return ParseFailure(f"replacing {old!r} makes it longer than {MAX_VALUE_CHARS} characters")
@@ -61,7 +61,7 @@ def _split(value: Any, mark: str) -> Any:
     return parts
 
 
-def _joined(value: Any, mark: str) -> Any:
+def _join(value: Any, mark: str) -> Any:
     if not isinstance(value, list):
         return value
     if refused := [text for text in value if isinstance(text, ParseFailure)]:
@@ -72,11 +72,11 @@ def _joined(value: Any, mark: str) -> Any:
     return mark.join(texts)
 
 
-_ON_TEXTS: dict[str, Callable[[str, Any, PageContext], str]] = {
+_TEXT_STEPS: dict[str, Callable[[str, Any, PageContext], str]] = {
     "strip": lambda text, marks, _: text.strip(marks),
     "lower": lambda text, _, __: text.lower(),
     "upper": lambda text, _, __: text.upper(),
-    "replace": _replaced,
-    "absolute_url": lambda text, _, view: absolute_url(text, view),
+    "replace": _replace,
+    "absolute_url": lambda text, _, context: absolute_url(text, context),
     "parse_date": lambda text, _, __: parse_date(text),
 }

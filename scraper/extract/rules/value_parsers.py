@@ -19,14 +19,14 @@ import re
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
+# Longest text in which a number is looked for, in characters.
 MAX_NUMBER_CHARS = 200
-"""Longest text in which a number is looked for, in characters."""
+# Longest number, in digits.
 MAX_NUMBER_DIGITS = 40
-"""Longest number, in digits."""
+# Longest text read as a date, in characters.
 MAX_DATE_CHARS = 80
-"""Longest text read as a date, in characters."""
+# The only words of a present text that mean false.
 FALSE_WORDS = frozenset({"false", "no", "n", "0", "off", "none", "null"})
-"""The only words of a present text that mean false."""
 
 
 class ParseFailure(str):
@@ -47,18 +47,18 @@ SPACE_GROUPED_REGEX = re.compile(r"[0-9]{1,3}(?: [0-9]{3})+(?:[.,][0-9]+)?")
 
 def parse_decimal(text: str) -> Decimal | ParseFailure:
     """The one number in `text`, exactly."""
-    return _number(text, whole=False)
+    return _parse_number(text, whole=False)
 
 
 def parse_float(text: str) -> float | ParseFailure:
     """The one number in `text`, as the nearest float."""
-    number = _number(text, whole=False)
+    number = _parse_number(text, whole=False)
     return number if isinstance(number, ParseFailure) else float(number)
 
 
 def parse_int(text: str) -> int | ParseFailure:
     """The one number in `text`; a fraction other than zero and more than 64 bits are refused."""
-    number = _number(text, whole=True)
+    number = _parse_number(text, whole=True)
     if isinstance(number, ParseFailure):
         return number
     if number != number.to_integral_value():
@@ -73,7 +73,7 @@ def parse_bool(text: str) -> bool:
     return text.strip().lower() not in FALSE_WORDS
 
 
-def _number(text: str, *, whole: bool) -> Decimal | ParseFailure:
+def _parse_number(text: str, *, whole: bool) -> Decimal | ParseFailure:
     text = text.strip()
     if text.isascii() and text.isdigit() and len(text) <= MAX_NUMBER_DIGITS:
         return Decimal(text)
@@ -86,14 +86,14 @@ def _number(text: str, *, whole: bool) -> Decimal | ParseFailure:
         return ParseFailure(f"no number in {_quote(text)}")
     if NUMBER_REGEX.search(text, found.end()):
         return ParseFailure(f"more than one number in {_quote(text)}")
-    digits = _plain(found["digits"], whole=whole)
+    digits = _normalize_digits(found["digits"], whole=whole)
     if digits is None or len(digits) > MAX_NUMBER_DIGITS:
         return ParseFailure(f"not a number in a known form: {_quote(text)}")
     negative = (found["sign"] or "")[:1] in ("-", "−")
     return Decimal(f"-{digits}" if negative else digits)
 
 
-def _plain(digits: str, *, whole: bool) -> str | None:
+def _normalize_digits(digits: str, *, whole: bool) -> str | None:
     """`digits` with a point as its decimal mark and no grouping; None when the marks make no sense."""
     spaced = GROUPING_SPACE_REGEX.sub(" ", digits)
     if " " in spaced:
@@ -153,12 +153,12 @@ def parse_date(text: str) -> str | ParseFailure:
         return ParseFailure(f"too long for a date: {len(text)} characters, at most {MAX_DATE_CHARS}")
     text = " ".join(text.split())
     try:
-        return _iso(text) or _written(text) or ParseFailure(f"not a date in a known form: {_quote(text)}")
+        return _parse_iso(text) or _parse_written(text) or ParseFailure(f"not a date in a known form: {_quote(text)}")
     except (ValueError, OverflowError):
         return ParseFailure(f"no such date: {_quote(text)}")
 
 
-def _iso(text: str) -> str | None:
+def _parse_iso(text: str) -> str | None:
     if not (text[:4].isdigit() and text.isascii()):
         return None
     try:
@@ -167,22 +167,22 @@ def _iso(text: str) -> str | None:
         return None
 
 
-def _written(text: str) -> str | ParseFailure | None:
+def _parse_written(text: str) -> str | ParseFailure | None:
     for form in DATE_REGEXES:
         if found := form.fullmatch(text):
             month = found["month"]
             number = int(month) if month.isdigit() else MONTH_NUMBERS.get(month.lower())
-            return None if number is None else _joined(date(int(found["year"]), number, int(found["day"])), found)
+            return None if number is None else _with_time(date(int(found["year"]), number, int(found["day"])), found)
     if found := SLASHED_DATE_REGEX.fullmatch(text):
         first, second, year = int(found[1]), int(found[3]), int(found[4])
         if first <= 12 and second <= 12 and first != second:
             return ParseFailure(f"day and month cannot be told apart: {_quote(text)}")
         month, day = (first, second) if second > 12 else (second, first)
-        return _joined(date(year, month, day), found)
+        return _with_time(date(year, month, day), found)
     return None
 
 
-def _joined(day: date, found: re.Match[str]) -> str:
+def _with_time(day: date, found: re.Match[str]) -> str:
     """`day` with the time that stands behind it, if one does. Raises ValueError when there is no such time."""
     if found["hour"] is None:
         return day.isoformat()
@@ -192,10 +192,10 @@ def _joined(day: date, found: re.Match[str]) -> str:
             raise ValueError("no such hour")
         hour = hour % 12 + (12 if half.startswith("p") else 0)
     at = time(hour, int(found["minute"]), int(found["second"] or 0))
-    return datetime.combine(day, at, _zone(found["zone"])).isoformat()
+    return datetime.combine(day, at, _parse_zone(found["zone"])).isoformat()
 
 
-def _zone(name: str | None) -> timezone | None:
+def _parse_zone(name: str | None) -> timezone | None:
     if name is None:
         return None
     if name[0] in "+-":

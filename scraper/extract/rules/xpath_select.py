@@ -13,8 +13,8 @@ from scraper.extract.rules.css_field import PageContext
 from scraper.extract.rules.optional_libraries import XPath
 from scraper.extract.rules.value_parsers import ParseFailure
 
+# A name that no page has a use for; one that has it loses it.
 NUMBER_ATTRIBUTE = "data-scraper-number"
-"""A name that no page has a use for; one that has it loses it."""
 
 
 class XPathSelector:
@@ -22,18 +22,18 @@ class XPathSelector:
 
     __slots__ = ("_path",)
 
-    def __init__(self, text: str, where: str) -> None:
-        self._path = XPath(text, where)
+    def __init__(self, text: str, key_path: str) -> None:
+        self._path = XPath(text, key_path)
 
-    def find(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
+    def find(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         """The elements in `place` that the expression selects, in document order; a `ParseFailure` when it gives
         others.
 
         Raises `ReadBudgetExceeded`.
         """
-        elements = place.css("*")
+        elements = node.css("*")
         by_number = {str(number): element for number, element in enumerate(elements)}
-        tree = self._path.parse(_numbered(place, by_number, view))
+        tree = self._path.parse(_numbered_markup(node, by_number, context))
         if tree is None:
             return []
         # The mapping also keeps lxml's elements alive: what is found is the same object, not another for the same node.
@@ -46,14 +46,14 @@ class XPathSelector:
         return [element for value in found if (element := origins.get(value)) is not None]
 
 
-def _numbered(place: Any, by_number: dict[str, Any], view: PageContext) -> str:
-    """The markup of `place` with its elements numbered; the tree itself is left without the numbers."""
+def _numbered_markup(node: Any, by_number: dict[str, Any], context: PageContext) -> str:
+    """The markup of `node` with its elements numbered; the tree itself is left without the numbers."""
     for number, element in by_number.items():
         element.attrs[NUMBER_ATTRIBUTE] = number
     try:
-        markup = place.html or ""
+        markup = node.html or ""
     finally:
         for element in by_number.values():
             del element.attrs[NUMBER_ATTRIBUTE]
-    view.charge(len(markup))
+    context.charge(len(markup))
     return markup
