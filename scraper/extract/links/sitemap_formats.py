@@ -111,8 +111,7 @@ class TextSitemapParser:
             self.skipped_entries += 1
 
 
-class _StopParsing(Exception):  # noqa: N818  no error: it leaves expat from inside a callback, and never leaves this
-file
+class _StopParsing(Exception):  # noqa: N818  no error, but the way out of expat's callbacks
     pass
 
 
