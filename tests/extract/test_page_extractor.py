@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scraper.errors import ExtractError
 from scraper.extract.interface import Extractor
 from scraper.extract.page_extractor import ExtractSettings, FileSettings, PageExtractor
-from scraper.extract.rules.css_field import FieldSettings
+from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.rule import ExtractionRule, RuleSettings
 from scraper.model import Body, Extraction, Headers, Link, OutOfScope, Request, RequestKind, Response, Url
 from scraper.urls.canonicalize import KeyRules, canonicalize

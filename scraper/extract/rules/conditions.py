@@ -10,16 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scraper.extract.rules.css_field import (
-    MAX_REGEX_CHARS,
-    MISSING,
-    FieldSettings,
-    PageContext,
-    PartialValue,
-    check_selector,
-    compile_regex,
-)
+from scraper.extract.rules.compile import check_selector, compile_regex
+from scraper.extract.rules.field import MISSING, PartialValue
 from scraper.extract.rules.field_pipeline import compile_field, to_text
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.limits import MAX_REGEX_CHARS
+from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.value_parsers import ParseFailure
 
 

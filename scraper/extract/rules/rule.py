@@ -14,26 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.conditions import Condition, ConditionSettings
-from scraper.extract.rules.css_field import (
-    MAX_ITEMS,
-    FieldSettings,
-    PageContext,
-    ReadBudgetExceeded,
-    check_selector,
-    compile_regex,
-)
 from scraper.extract.rules.field_pipeline import compile_fields, read_fields
-from scraper.extract.rules.follow_links import (
-    FollowRule,
-    FollowSettings,
-    FollowUps,
-    NextPageRule,
-    NextRequest,
-    NextSettings,
-    merge_inherited,
-)
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.follow_links import FollowRule, FollowSettings, FollowUps, merge_inherited
+from scraper.extract.rules.limits import MAX_ITEMS
+from scraper.extract.rules.next_page import NextPageRule, NextRequest, NextSettings
 from scraper.extract.rules.optional_libraries import JmesPath
+from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
 from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.extract.rules.xpath_select import XPathSelector
 from scraper.model import FieldError, Item

@@ -16,8 +16,9 @@ from typing import Any
 import orjson
 from selectolax.lexbor import LexborNode
 
-from scraper.extract.rules.css_field import PageContext, absolute_url, visible_text
+from scraper.extract.rules.page_context import PageContext, absolute_url
 from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.visible_text import visible_text
 
 # Most objects of one kind of markup that are read of one page.
 MAX_OBJECTS = 1_000

@@ -10,7 +10,8 @@ from typing import Any
 
 from selectolax.lexbor import LexborNode
 
-from scraper.extract.rules.css_field import PageContext, visible_text
+from scraper.extract.rules.page_context import PageContext
+from scraper.extract.rules.visible_text import visible_text
 
 # Most cells of one table, spans counted.
 MAX_CELLS = 100_000

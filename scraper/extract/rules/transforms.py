@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from scraper.extract.rules.css_field import MAX_VALUE_CHARS, MAX_VALUES, PageContext, absolute_url
+from scraper.extract.rules.limits import MAX_VALUE_CHARS, MAX_VALUES
+from scraper.extract.rules.page_context import PageContext, absolute_url
 from scraper.extract.rules.value_parsers import ParseFailure, parse_date
 
 # The name of a step and what stands behind it: None, a text, or the texts to replace.

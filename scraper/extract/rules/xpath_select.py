@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scraper.extract.rules.css_field import PageContext
 from scraper.extract.rules.optional_libraries import XPath
+from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.value_parsers import ParseFailure
 
 # A name that no page has a use for; one that has it loses it.

@@ -13,8 +13,10 @@ from selectolax.lexbor import LexborHTMLParser
 from scraper.errors import ExtractError
 from scraper.extract.rules import css_field as fields
 from scraper.extract.rules import rule as rules
-from scraper.extract.rules.css_field import FieldSettings, PageContext, visible_text
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.rule import ExtractionRule, RuleSettings
+from scraper.extract.rules.visible_text import visible_text
 from scraper.model import FieldError, Item, Link, OutOfScope, Url
 from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 

@@ -14,7 +14,7 @@ from scraper.errors import ExtractError, MissingExtraError
 from scraper.extract.page_extractor import ExtractSettings, PageExtractor
 from scraper.extract.rules import optional_libraries as optional
 from scraper.extract.rules import tables
-from scraper.extract.rules.css_field import FieldSettings
+from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.rule import RuleSettings, formats_of
 from scraper.model import Body, Extraction, Headers, Request, Response, Url
 from scraper.urls.canonicalize import canonicalize

@@ -13,15 +13,9 @@ from hypothesis import strategies as st
 
 from scraper.extract.page_extractor import ExtractSettings, PageExtractor
 from scraper.extract.rules import follow_links as following
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.follow_links import (
-    FollowSettings,
-    NextSettings,
-    merge_inherited,
-    query_param,
-    to_json_value,
-    with_query_param,
-)
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.follow_links import FollowSettings, merge_inherited, to_json_value
+from scraper.extract.rules.next_page import NextSettings, query_param, with_query_param
 from scraper.extract.rules.rule import RuleSettings
 from scraper.model import Extraction, Headers, Request
 from scraper.urls.scope import Scope, ScopeSettings

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.errors import ExtractError
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.follow_links import NextSettings
+from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.json_pointer import JsonPointer
+from scraper.extract.rules.next_page import NextSettings
 from scraper.extract.rules.rule import RuleSettings
 from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.model import MAX_CONTENT_BYTES, Content, Extraction, Request
@@ -169,4 +169,4 @@ def test_a_get_has_no_body_to_change() -> None:
         rule = RuleSettings(each_json="items", fields=(ID,), next=settings)
         found = harvest(rule, text=json.dumps(SOME), kind=JSON)
         assert found.requests == ()
-        assert "asked for by GET" in found.field_errors[0].reason
+        assert "requested by GET" in found.field_errors[0].reason

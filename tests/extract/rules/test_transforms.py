@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scraper.extract.rules import transforms
 from scraper.extract.rules.conditions import ConditionSettings
-from scraper.extract.rules.css_field import FieldSettings
+from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.rule import RuleSettings
 from scraper.extract.rules.transforms import apply_transforms
 from scraper.extract.rules.value_parsers import ParseFailure

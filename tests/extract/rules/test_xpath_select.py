@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from scraper.extract.page_extractor import ExtractSettings, PageExtractor
-from scraper.extract.rules.css_field import FieldSettings, PageContext, ReadBudgetExceeded
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
 from scraper.extract.rules.rule import RuleSettings
 from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.extract.rules.xpath_select import NUMBER_ATTRIBUTE, XPathSelector
