@@ -27,7 +27,7 @@ URL_ATTRIBUTES = ("href", "src", "content", "data")
 
 
 class CssField:
-    """One compiled field whose source is `css`, `links` or the item's element. `missing` says that nothing is there."""
+    """One compiled field whose source is `css`, `links` or the item's element. Implements `Field`."""
 
     __slots__ = (
         "_attr",
@@ -61,18 +61,18 @@ class CssField:
         self._many = settings.many
         self._default = settings.default
         self._parse: Callable[[str], Any] | None = VALUE_PARSERS.get(settings.type)
-        node = f"links: {settings.links}" if settings.links else settings.css or "the element"
-        source = f"{node}{f' @{settings.attr}' if settings.attr else ''}"
+        source = f"links: {settings.links}" if settings.links else settings.css or "the element"
+        source = f"{source}{f' @{settings.attr}' if settings.attr else ''}"
         self.missing_reason = f"nothing found for {source}{' that matches the regex' if settings.regex else ''}"
 
     def default_value(self) -> Any:
-        """The value of a field that is not there."""
+        """The value of the field when it is missing."""
         if self._default is None and (self._many or self._links):
             return []
         return self._default
 
     def read(self, element: LexborNode, context: PageContext) -> Any:
-        """The field's value below `element`, or why there is none: `MISSING`, a `ParseFailure`, or `PartialValue`."""
+        """The field's value in `element`, or `MISSING`, `ParseFailure`, `PartialValue`."""
         if self._links is not None:
             found_links = context.link_hrefs(self._links)
             context.charge(sum(map(len, found_links)))
@@ -87,23 +87,23 @@ class CssField:
         return self._value(element, context)
 
     def _read_many(self, elements: list[LexborNode], context: PageContext) -> Any:
-        values, refusals = [], []
+        values, failures = [], []
         for element in elements[:MAX_VALUES]:
             value = self._value(element, context)
             if isinstance(value, ParseFailure):
-                refusals.append(value)
+                failures.append(value)
             elif value is not MISSING:
                 values.append(value)
         if len(elements) > MAX_VALUES:
-            refusals.append(ParseFailure(f"{len(elements)} values, only the first {MAX_VALUES} were read"))
-        if refusals and values:
+            failures.append(ParseFailure(f"{len(elements)} values, only the first {MAX_VALUES} were read"))
+        if failures and values:
             return PartialValue(
-                values, (("", f"{len(refusals)} of {len(elements)} not read, the first: {refusals[0]}"),)
+                values, (("", f"{len(failures)} of {len(elements)} not read, the first: {failures[0]}"),)
             )
-        return values or (refusals[0] if refusals else MISSING)
+        return values or (failures[0] if failures else MISSING)
 
     def _value(self, element: LexborNode, context: PageContext) -> Any:
-        """What one element gives: a value, `MISSING` or a `ParseFailure`."""
+        """The value of one element, or `MISSING`, `ParseFailure`."""
         text = self.source_text(element, context)
         if text is None:
             return False if self._type == "bool" and self._default is None and not self.required else MISSING
@@ -117,7 +117,7 @@ class CssField:
                 )
             text = "" if found is None else found[1] or "" if self._regex.groups else found[0]
             if found is None and self._type == "bool":
-                return False
+                return False  # for `bool`, no match is an answer
             text = text.strip()
         if self._parse is not None:
             return self._parse(text) if text or self._type == "bool" else MISSING
@@ -126,7 +126,7 @@ class CssField:
         return text if self._type != "url" else absolute_url(text, context)
 
     def source_text(self, element: LexborNode, context: PageContext) -> str | None:
-        """The text that the value is made of; None when the wanted attribute is not there."""
+        """The text from which the value is parsed; None if the attribute is missing."""
         if self._attr is not None:
             attributes = element.attributes
             if self._attr not in attributes:

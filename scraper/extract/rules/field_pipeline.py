@@ -1,9 +1,9 @@
-"""Fields whose source is not plain CSS, or whose text is changed on its way: the long way from a page to a value.
+"""Fields that are not plain CSS: with another source, with `json`, with transforms, or with fields of their own.
 
     source -> json -> regex -> transforms -> type
 
-Each step takes the values of the one before it. A field without `many` takes the first one; `fields` makes an object of
-each value instead of reading a type.
+Each step takes the values of the one before it. A field without `many` takes the first value. A field with `fields`
+makes an object of each value instead of converting it to a type.
 """
 
 from __future__ import annotations
@@ -24,17 +24,20 @@ from scraper.extract.rules.transforms import apply_transforms
 from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.extract.rules.xpath_select import XPathSelector
 
-# The name under which a page's objects inside items are counted.
+# Key of `PageContext.cache`: how many objects inside items were made of the page.
 NESTED_OBJECT_COUNT = "nested"
+
+# Values that count as missing. 0 and False do not: they equal none of these.
+_EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
 
 
 def compile_fields(settings: Sequence[FieldSettings], key_path: str = "fields") -> tuple[Field, ...]:
-    """The fields compiled: plain CSS the short way, all others the long way. Errors as `Rule`."""
+    """The fields compiled. Errors as of `ExtractionRule`."""
     return tuple(compile_field(field, f"{key_path}.{field.name}") for field in settings)
 
 
 def compile_field(settings: FieldSettings, key_path: str) -> Field:
-    """One field compiled."""
+    """One field compiled: an `ObjectField` if it has fields, a `CssField` if that suffices, else a `PipelineField`."""
     if settings.fields:
         return ObjectField(settings, key_path)
     other = settings.xpath or settings.table or settings.json is not None or settings.transform
@@ -44,7 +47,7 @@ def compile_field(settings: FieldSettings, key_path: str) -> Field:
 
 
 class PipelineField:
-    """A field that takes all steps."""
+    """A field with all steps. Implements `Field`."""
 
     def __init__(self, settings: FieldSettings, key_path: str) -> None:
         self.name = settings.name
@@ -52,6 +55,7 @@ class PipelineField:
         self._settings = settings
         self._source = compile_source(settings, key_path)
         self._json = JmesPath(settings.json, key_path) if settings.json is not None else None
+        # Of a `RegexSource` the regex is the source itself.
         refines = settings.regex is not None and not isinstance(self._source, RegexSource)
         self._regex = compile_regex(settings.regex or "", key_path) if refines else None
         self._many = settings.many
@@ -60,18 +64,21 @@ class PipelineField:
         )
 
     def default_value(self) -> Any:
-        """The value of a field that is not there."""
+        """The value of the field when it is missing."""
         return [] if self._settings.default is None and self._many else self._settings.default
 
     def read(self, node: Any, context: PageContext) -> Any:
-        """The field's value at `node`, or why there is none: `MISSING`, a `ParseFailure`, or `PartialValue`."""
+        """The field's value at `node`, or `MISSING`, `ParseFailure`, `PartialValue`."""
+        # 1. source, 2. json
         values = self._source.read(node, context)
         if self._json is not None and not isinstance(values, ParseFailure):
             values = apply_jmespath(self._json, values)
         if isinstance(values, ParseFailure):
             return values
+        # 3. regex
         if self._regex is not None:
             values = [text for value in values if (text := self._search_regex(value))]
+        # 4. transforms: with `many` of the list, else of the first value
         found = len(values)
         values = [value for value in values[: MAX_VALUES if self._many else 1] if value not in _EMPTY_VALUES]
         value = values if self._many else values[0] if values else None
@@ -79,6 +86,7 @@ class PipelineField:
             value = apply_transforms(value, self._settings.transform, context)
         if isinstance(value, ParseFailure):
             return value
+        # 5. type; a list that a transform made (`split`) is converted like one of `many`
         if isinstance(value, list) and (self._many or self._settings.transform):
             return self._convert_list(value, max(found, len(value)), context)
         return self._missing_value() if value in _EMPTY_VALUES else convert_value(value, self._settings.type, context)
@@ -88,13 +96,13 @@ class PipelineField:
         return False if is_false else MISSING
 
     def _convert_list(self, values: list[Any], found: int, context: PageContext) -> Any:
-        read = [
+        converted = [
             value if isinstance(value, ParseFailure) else convert_value(value, self._settings.type, context)
             for value in values[:MAX_VALUES]
             if value not in _EMPTY_VALUES
         ]
-        good = [value for value in read if value is not MISSING and not isinstance(value, ParseFailure)]
-        bad = [value for value in read if isinstance(value, ParseFailure)]
+        good = [value for value in converted if value is not MISSING and not isinstance(value, ParseFailure)]
+        bad = [value for value in converted if isinstance(value, ParseFailure)]
         if found > MAX_VALUES:
             bad.append(ParseFailure(f"{found} values, only the first {MAX_VALUES} were read"))
         if bad and good:
@@ -110,7 +118,10 @@ class PipelineField:
 
 
 class ObjectField:
-    """A field that is an object, or with `many` a list of objects: `fields` read at each place the source gives."""
+    """A field that is an object, or with `many` a list of them: `fields` are read at each element the source gives.
+
+    Implements `Field`.
+    """
 
     def __init__(self, settings: FieldSettings, key_path: str) -> None:
         self.name = settings.name
@@ -128,17 +139,18 @@ class ObjectField:
         self.missing_reason = f"nothing found for {_describe_source(described, settings, False)}"
 
     def default_value(self) -> Any:
-        """The value of a field that is not there."""
+        """The value of the field when it is missing."""
         return [] if self._default is None and self._many else self._default
 
     def read(self, node: Any, context: PageContext) -> Any:
-        """The object or objects at `node`, or why there is none: `MISSING`, a `ParseFailure`, or `PartialValue`."""
-        places = self._object_nodes(node, context)
-        if isinstance(places, ParseFailure):
-            return places
+        """The object or objects at `node`, or `MISSING`, `ParseFailure`, `PartialValue`."""
+        object_nodes = self._object_nodes(node, context)
+        if isinstance(object_nodes, ParseFailure):
+            return object_nodes
         errors: list[tuple[str, str]] = []
         objects: list[dict[str, Any]] = []
-        for inner in places[: MAX_ITEMS if self._many else 1]:
+        for inner in object_nodes[: MAX_ITEMS if self._many else 1]:
+            # Counted for the whole page: objects inside objects would multiply.
             context.cache[NESTED_OBJECT_COUNT] = made = context.cache.get(NESTED_OBJECT_COUNT, 0) + 1
             if made > MAX_ITEMS:
                 errors.append((self.name, f"more than {MAX_ITEMS} objects on one page, the others were not read"))
@@ -166,7 +178,10 @@ class ObjectField:
 def read_fields(
     fields: Sequence[Field], node: Any, context: PageContext, errors: list[tuple[str, str]]
 ) -> dict[str, Any] | None:
-    """The fields' values at `node`, None when a required one is missing; `errors` hears of fields and reasons."""
+    """The fields' values at `node` by name; None if a required one is missing.
+
+    For each field that cannot be read, its name and the reason are appended to `errors`.
+    """
     values: dict[str, Any] = {}
     for field in fields:
         value = field.read(node, context)
@@ -183,11 +198,8 @@ def read_fields(
     return values
 
 
-_EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
-
-
 def to_text(value: Any) -> str:
-    """A JSON value as text: as it is written in JSON, a text without its quotes."""
+    """A JSON value as text, as JSON writes it, but a text without quotes and null as nothing."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -196,13 +208,13 @@ def to_text(value: Any) -> str:
 
 
 def convert_value(value: Any, kind: str, context: PageContext) -> Any:
-    """`value` (a text, or what JSON has) as the type `kind`, or a `ParseFailure`."""
+    """`value` (a text or a JSON value) as the type `kind`, or `MISSING`, `ParseFailure`."""
     if isinstance(value, str) and len(value) > MAX_VALUE_CHARS:
         return ParseFailure(f"too long: {len(value)} characters, at most {MAX_VALUE_CHARS}")
     if kind == "any":
         return value
     if isinstance(value, dict | list):
-        return ParseFailure(f"a {'mapping' if isinstance(value, dict) else 'list'} where {kind} was asked for")
+        return ParseFailure(f"a {'mapping' if isinstance(value, dict) else 'list'} where {kind} is expected")
     if isinstance(value, Decimal) and kind == "decimal":
         return value
     text = to_text(value).strip()
@@ -214,7 +226,7 @@ def convert_value(value: Any, kind: str, context: PageContext) -> Any:
 
 
 def _describe_source(source: str, settings: FieldSettings, refined: bool) -> str:
-    """What was looked for, for the message that it is not there."""
+    """The source for the message that nothing was found."""
     parts = [source]
     if settings.attr is not None:
         parts.append(f"@{settings.attr}")
