@@ -1,7 +1,7 @@
-"""What must be so for a place to become an item: something stands there, or a field has a certain value.
+"""`when` and `unless`: conditions on an element or on the fields of an item.
 
-Without `equals` and `matches` a condition holds when anything is found; a field when it has a value that does not say
-no (null, false, an empty text or list do).
+Without `equals` and `matches` a condition holds if something is found. A field must also have a value that does not
+mean no: null, false, and empty texts and lists do.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from scraper.extract.rules.value_parsers import ParseFailure
 
 @dataclass(frozen=True, slots=True)
 class ConditionSettings:
-    """One of `css`, `xpath`, `json` and `regex`, which look at the place, or `field`, which looks at its value.
+    """One of `css`, `xpath`, `json`, `regex`, which read the item's element or object, or the name of a `field`.
 
-    `equals`: one of the values is one of these texts. `matches`: a regex is found in one of the values.
+    `equals`: one of the values found must be one of these texts. `matches`: one of the values must contain this regular
+    expression.
     """
 
     css: str | None = None
@@ -36,7 +37,7 @@ class ConditionSettings:
 
 
 class Condition:
-    """A compiled condition. `field` is the name of the field it is about. Errors as `Rule`."""
+    """A compiled condition. `field`: the name of the field it reads, or None. Errors as of `ExtractionRule`."""
 
     __slots__ = ("_css", "_equals", "_matches", "_source", "field")
 
@@ -45,16 +46,16 @@ class Condition:
         self.field = s.field
         self._equals = frozenset(s.equals)
         self._matches = compile_regex(s.matches, key_path) if s.matches is not None else None
-        # An element may be there without any text: only when its text is asked about does that matter.
+        # `css` alone asks whether there is such an element, with or without text: no field needs to be read for that.
         presence = s.css is not None and not s.equals and s.matches is None
         self._css = check_selector(s.css, key_path) if s.css is not None and presence else None
-        looked_for = FieldSettings(
+        field_settings = FieldSettings(
             key_path, css=s.css, xpath=s.xpath, json=s.json, regex=s.regex, type="any" if s.json else "text", many=True
         )
-        self._source = None if presence or s.field is not None else compile_field(looked_for, key_path)
+        self._source = None if presence or s.field is not None else compile_field(field_settings, key_path)
 
     def holds_at(self, node: Any, context: PageContext) -> bool:
-        """Whether it is so at `node`."""
+        """Whether the condition holds for the element or object `node`."""
         if self._css is not None:
             return node.css_first(self._css) is not None
         assert self._source is not None
@@ -62,7 +63,7 @@ class Condition:
         return found is not MISSING and not isinstance(found, ParseFailure) and self._check_values(found)
 
     def holds_for_fields(self, values: Mapping[str, Any]) -> bool:
-        """Whether it is so of the fields' values."""
+        """Whether the condition, which is about a field, holds for the fields `values`."""
         value = values.get(self.field or "")
         return self._check_values(value if isinstance(value, list) else [value])
 

@@ -1,16 +1,15 @@
-"""Text to typed values: numbers, truth and dates as people write them on web pages.
+"""Text to numbers, booleans and dates, as people write them on web pages.
 
-Every parser takes one text and returns a JSON-ready value or a `ParseFailure`, a sentence that says why not. A wrong
-value
-is worse than none, so what can be read in two ways is refused and not guessed:
+Every parser takes one text and returns a JSON-ready value, or a `ParseFailure` that says why it cannot. A wrong value
+is worse than none, so a text with two possible meanings is rejected:
 
-- A number text holds exactly one number; signs of currency and words may stand around it.
-- `,` and `.` in one number: the last one is the decimal mark, the other one groups digits.
-- One comma and three digits after it is grouping (`1,234`), unless a zero stands alone before it (`0,125`).
-- One point is the decimal mark, as machines write it (`1.234`); only for `int` it is grouping before three digits.
-- A mark that is repeated groups; spaces and apostrophes group as well; groups are of three, or two in the Indian way.
+- The text contains exactly one number. Currency signs and words around it are ignored.
+- With `,` and `.` in one number, the last one is the decimal mark and the other one groups digits.
+- One comma before three digits groups them (`1,234`), except after a lone zero (`0,125`).
+- One point is a decimal mark, as programs write it (`1.234`). Only for `int` it groups, before three digits.
+- A repeated mark groups; so do spaces and apostrophes. Groups have three digits, or two in the Indian way.
 - Dates are ISO 8601, RFC 2822, `12 March 2024`, `March 12, 2024`, `2024/03/12` or `12.03.2024` (day first). With
-  slashes or dashes the day must be recognisable: `03/04/2024` is refused.
+  slashes or dashes, day and month must be distinguishable: `03/04/2024` is rejected.
 """
 
 from __future__ import annotations
@@ -19,24 +18,25 @@ import re
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
-# Longest text in which a number is looked for, in characters.
+# Longest text that is searched for a number, in characters.
 MAX_NUMBER_CHARS = 200
 # Longest number, in digits.
 MAX_NUMBER_DIGITS = 40
-# Longest text read as a date, in characters.
+# Longest text that is parsed as a date, in characters.
 MAX_DATE_CHARS = 80
-# The only words of a present text that mean false.
+# The words that mean false; every other text is true.
 FALSE_WORDS = frozenset({"false", "no", "n", "0", "off", "none", "null"})
 
 
 class ParseFailure(str):
-    """Why a text is not a value of the wanted type."""
+    """A sentence that says why a text could not be parsed. Returned in place of a value, never raised."""
 
     __slots__ = ()
 
 
+# Digits with marks between them, and a minus or plus in front that belongs to them (not the one of `A-5` or `3-5`).
 NUMBER_REGEX = re.compile(
-    r"(?P<sign>(?<![\w.,)])[-+−]\s?[^\w\s.,+−-]?\s?)?"  # a minus may stand before a currency sign: -£5
+    r"(?P<sign>(?<![\w.,)])[-+−]\s?[^\w\s.,+−-]?\s?)?"  # a minus may be in front of a currency sign: -£5
     r"(?P<digits>(?:[0-9]+|(?<![\w.,])\.[0-9]+)(?:[.,][0-9]+|['’ \u00a0\u2009\u202f][0-9]{3}(?![0-9]))*)"
 )
 SCIENTIFIC_REGEX = re.compile(r"[-+]?[0-9]{1,40}(?:\.[0-9]{1,40})?[eE][-+]?[0-9]{1,2}")
@@ -57,7 +57,7 @@ def parse_float(text: str) -> float | ParseFailure:
 
 
 def parse_int(text: str) -> int | ParseFailure:
-    """The one number in `text`; a fraction other than zero and more than 64 bits are refused."""
+    """The one number in `text`, which must be whole (`3.00` is) and fit in 64 bits."""
     number = _parse_number(text, whole=True)
     if isinstance(number, ParseFailure):
         return number
@@ -69,7 +69,7 @@ def parse_int(text: str) -> int | ParseFailure:
 
 
 def parse_bool(text: str) -> bool:
-    """False for a word that says so (`FALSE_WORDS`), true for everything else that is there."""
+    """False if `text` is one of `FALSE_WORDS`, else true."""
     return text.strip().lower() not in FALSE_WORDS
 
 
@@ -94,24 +94,29 @@ def _parse_number(text: str, *, whole: bool) -> Decimal | ParseFailure:
 
 
 def _normalize_digits(digits: str, *, whole: bool) -> str | None:
-    """`digits` with a point as its decimal mark and no grouping; None when the marks make no sense."""
+    """`digits` with a point as its decimal mark and without grouping; None if they are written in no known way."""
+    # 1. Spaces or apostrophes group: 1 234,5
     spaced = GROUPING_SPACE_REGEX.sub(" ", digits)
     if " " in spaced:
         return spaced.replace(" ", "").replace(",", ".") if SPACE_GROUPED_REGEX.fullmatch(spaced) else None
     commas, points = digits.count(","), digits.count(".")
+    # 2. No marks: 1234
     if not commas and not points:
         return digits
+    # 3. Both marks: the last one is the decimal mark: 1,234.5 or 1.234,5
     if commas and points:
-        mark = "," if digits.rindex(",") > digits.rindex(".") else "."
-        if digits.count(mark) > 1:
+        decimal_mark = "," if digits.rindex(",") > digits.rindex(".") else "."
+        if digits.count(decimal_mark) > 1:
             return None
-        head, _, tail = digits.partition(mark)
-        head = head.replace(".", ",")
-        return f"{head.replace(',', '')}.{tail}" if COMMA_GROUPED_REGEX.fullmatch(head) else None
+        integer, _, fraction = digits.partition(decimal_mark)
+        integer = integer.replace(".", ",")
+        return f"{integer.replace(',', '')}.{fraction}" if COMMA_GROUPED_REGEX.fullmatch(integer) else None
+    # 4. One mark: it groups three digits, or is the decimal mark: 1,234 or 1.5
     if commas + points == 1:
-        head, _, tail = digits.replace(",", ".").partition(".")
-        groups = len(tail) == 3 and 1 <= len(head) <= 3 and not head.startswith("0")
-        return head + tail if groups and (commas or whole) else f"{head or '0'}.{tail}"
+        integer, _, fraction = digits.replace(",", ".").partition(".")
+        could_group = len(fraction) == 3 and 1 <= len(integer) <= 3 and not integer.startswith("0")
+        return integer + fraction if could_group and (commas or whole) else f"{integer or '0'}.{fraction}"
+    # 5. One mark repeated: it groups: 1.234.567
     digits = digits.replace(".", ",")
     return digits.replace(",", "") if COMMA_GROUPED_REGEX.fullmatch(digits) else None
 
@@ -120,24 +125,31 @@ MONTH_NAMES = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
 )  # fmt: skip
+# By full name and by the first three letters.
 MONTH_NUMBERS = {name[:length]: number for number, name in enumerate(MONTH_NAMES, 1) for length in (3, len(name))} | {
     "sept": 9
 }
+# The zones of RFC 2822, section 4.3, in hours from UTC.
 ZONE_OFFSET_HOURS = {
     "z": 0, "ut": 0, "utc": 0, "gmt": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6,
     "pst": -8, "pdt": -7,
 }  # fmt: skip
+# Parts of the patterns below. A weekday in front of a date is ignored, not checked.
 WEEKDAY_PATTERN = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,?\s+)?"
 TIME_PATTERN = (
     r"(?:(?:,?\s+(?:at\s+)?|t)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.[0-9]{1,9})?)?"
-    r"\s?(?P<half>[ap]\.?m\.?)?\s?(?P<zone>[a-z]{1,3}|[-+][0-9]{2}:?[0-9]{2})?(?:\s\([^()]{0,40}\))?)?"
+    r"\s?(?P<am_or_pm>[ap]\.?m\.?)?\s?(?P<zone>[a-z]{1,3}|[-+][0-9]{2}:?[0-9]{2})?(?:\s\([^()]{0,40}\))?)?"
 )
 DATE_REGEXES = tuple(
     re.compile(WEEKDAY_PATTERN + day + TIME_PATTERN, re.IGNORECASE)
     for day in (
+        # 12 March 2024, 12th of March, 2024
         r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?\.?[\s-](?:of\s)?(?P<month>[a-z]{3,9})\.?,?[\s-](?P<year>[0-9]{4})",
+        # March 12, 2024
         r"(?P<month>[a-z]{3,9})\.?\s(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?,?\s(?P<year>[0-9]{4})",
-        r"(?P<year>[0-9]{4})(?P<mark>[/.-])(?P<month>[0-9]{1,2})(?P=mark)(?P<day>[0-9]{1,2})",
+        # 2024/03/12
+        r"(?P<year>[0-9]{4})(?P<separator>[/.-])(?P<month>[0-9]{1,2})(?P=separator)(?P<day>[0-9]{1,2})",
+        # 12.03.2024
         r"(?P<day>[0-9]{1,2})\.\s?(?P<month>[0-9]{1,2})\.\s?(?P<year>[0-9]{4})",
     )
 )
@@ -145,9 +157,9 @@ SLASHED_DATE_REGEX = re.compile(r"([0-9]{1,2})([/-])([0-9]{1,2})\2([0-9]{4})" + 
 
 
 def parse_date(text: str) -> str | ParseFailure:
-    """The date (`2024-03-12`) or the date and time (`2024-03-12T10:30:00+01:00`) that `text` is, in ISO 8601.
+    """`text` as a date (`2024-03-12`) or as a date and time (`2024-03-12T10:30:00+01:00`) in ISO 8601.
 
-    A time without a zone stays without one. Month names are English.
+    A time without a zone stays without one. Names of months and days must be English.
     """
     if len(text) > MAX_DATE_CHARS:
         return ParseFailure(f"too long for a date: {len(text)} characters, at most {MAX_DATE_CHARS}")
@@ -168,12 +180,13 @@ def _parse_iso(text: str) -> str | None:
 
 
 def _parse_written(text: str) -> str | ParseFailure | None:
-    for form in DATE_REGEXES:
-        if found := form.fullmatch(text):
+    for pattern in DATE_REGEXES:
+        if found := pattern.fullmatch(text):
             month = found["month"]
             number = int(month) if month.isdigit() else MONTH_NUMBERS.get(month.lower())
             return None if number is None else _with_time(date(int(found["year"]), number, int(found["day"])), found)
     if found := SLASHED_DATE_REGEX.fullmatch(text):
+        # 12 March or 3 December? Only a number above 12, or two equal ones, decide.
         first, second, year = int(found[1]), int(found[3]), int(found[4])
         if first <= 12 and second <= 12 and first != second:
             return ParseFailure(f"day and month cannot be told apart: {_quote(text)}")
@@ -183,16 +196,16 @@ def _parse_written(text: str) -> str | ParseFailure | None:
 
 
 def _with_time(day: date, found: re.Match[str]) -> str:
-    """`day` with the time that stands behind it, if one does. Raises ValueError when there is no such time."""
+    """`day` with the time that was found behind it, if any. Raises ValueError for an impossible time."""
     if found["hour"] is None:
         return day.isoformat()
-    hour, half = int(found["hour"]), (found["half"] or "").lower()
-    if half:
+    hour, am_or_pm = int(found["hour"]), (found["am_or_pm"] or "").lower()
+    if am_or_pm:
         if not 1 <= hour <= 12:
             raise ValueError("no such hour")
-        hour = hour % 12 + (12 if half.startswith("p") else 0)
-    at = time(hour, int(found["minute"]), int(found["second"] or 0))
-    return datetime.combine(day, at, _parse_zone(found["zone"])).isoformat()
+        hour = hour % 12 + (12 if am_or_pm.startswith("p") else 0)
+    time_of_day = time(hour, int(found["minute"]), int(found["second"] or 0))
+    return datetime.combine(day, time_of_day, _parse_zone(found["zone"])).isoformat()
 
 
 def _parse_zone(name: str | None) -> timezone | None:
@@ -207,5 +220,5 @@ def _parse_zone(name: str | None) -> timezone | None:
 
 
 def _quote(text: str) -> str:
-    """`text` for a message, short."""
+    """`text` in quotes for a message, shortened."""
     return repr(text if len(text) <= 60 else f"{text[:57]}...")

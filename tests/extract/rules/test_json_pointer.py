@@ -145,7 +145,7 @@ def test_counting_ends_with_the_items() -> None:
     ("settings", "body", "says"),
     [
         (NextSettings(page=PAGE), b"q=1", "not JSON"),
-        (NextSettings(page=PAGE), [1], "no place /page"),
+        (NextSettings(page=PAGE), [1], "nothing at /page"),
         (NextSettings(cursor="next", param=AFTER), b'{"a":1e999}', "cannot be written"),
         (NextSettings(cursor="next", param=AFTER), {"q": "x" * (MAX_CONTENT_BYTES - 10)}, "longer than"),
     ],
