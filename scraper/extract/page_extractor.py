@@ -153,6 +153,7 @@ class PageExtractor:
             if denied is None and self._respects_nofollow and (nofollow or page_nofollow):
                 denied = NOFOLLOW_PAGE if page_nofollow else NOFOLLOW_LINK
             found.append(_new_tuple(Link, (url, denied, kind, nofollow or page_nofollow)))
+        # Done last: a link out of scope is reported as such, not as left to the rules.
         if not self._settings.follow_links:
             found = [
                 link._replace(denied=DENIED_BY_RULES) if link.denied is None and link.kind == "page" else link
@@ -243,6 +244,7 @@ class PageExtractor:
         root = document.tree.root
         if not self._rules["html"] or root is None:
             return RuleResults()
+        # The text is decoded only if a regex searches the page: the parser has taken UTF-8 as bytes.
         context = PageContext(
             root, document.base, self._settings.keys, links, lambda: decode_as(page.body.read(), document.charset)
         )
@@ -257,6 +259,7 @@ class PageExtractor:
         request = page.request
         follow_ups = None
         if self._follows_links or request.inherited_fields:
+            # On a page that says nofollow the rules follow nothing either.
             check = (lambda *_: NOFOLLOW_PAGE) if nofollow and self._respects_nofollow else self._settings.scope.check
             follow_ups = FollowUps(page, check, context, context.links if self._respects_nofollow else ())
         for rule in self._rules[page_format]:

@@ -105,10 +105,10 @@ def test_the_first_rule_that_rejects_decides(
     settings: dict[str, Any], text: str, depth: int, expected: tuple[str, str] | None
 ) -> None:
     """Mode, traps, deny, allow, depth, in this order; seeds are exempt from traps and allow."""
-    judged = scope(**settings)
+    checked = scope(**settings)
     wanted = OutOfScope(*expected) if expected else None
-    assert judged.check(url(text), depth) == wanted
-    assert judged.check(url(text), depth) == wanted
+    assert checked.check(url(text), depth) == wanted
+    assert checked.check(url(text), depth) == wanted
 
 
 def test_a_seed_that_looks_like_a_trap_is_fetched() -> None:
@@ -116,8 +116,8 @@ def test_a_seed_that_looks_like_a_trap_is_fetched() -> None:
     assert scope(TRAP).check(TRAP, 0) is None
 
 
-def test_the_memo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many URLs are judged, no more than `MAX_CACHED_VERDICTS` verdicts are kept, and they stay right."""
+def test_the_verdict_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many URLs are checked, no more than `MAX_CACHED_VERDICTS` verdicts are kept, and they stay right."""
     monkeypatch.setattr(scope_module, "MAX_CACHED_VERDICTS", 10)
     small = scope(deny=("odd",))
     for n in range(100):
@@ -167,7 +167,7 @@ def test_a_scope_can_be_pickled(mode: ScopeMode) -> None:
 
 
 @given(st.text(max_size=40), st.sampled_from(REACH.split()), st.integers(0, 9))
-def test_the_explanation_and_the_judgement_agree(path: str, mode: ScopeMode, depth: int) -> None:
+def test_the_explanation_and_the_verdict_agree(path: str, mode: ScopeMode, depth: int) -> None:
     """The first rule that an explanation marks as rejecting is the one that `judge` names."""
     some = scope(mode=mode, deny=("b",), allow=("a", "list"), max_depth=6)
     target = canonicalize("https://books.example/" + path)

@@ -155,8 +155,8 @@ class XmlSitemapParser:
     def _parse(self, data: bytes, final: bool) -> None:
         try:
             self._parser.Parse(data, final)
-        except _StopParsing as refused:
-            self.problem = str(refused)
+        except _StopParsing as stop:
+            self.problem = str(stop)
         except expat.ExpatError as error:
             what = expat.ErrorString(error.code)
             self.problem = f"broken XML in line {error.lineno}: {what}: the rest was not read"
@@ -231,4 +231,4 @@ class XmlSitemapParser:
             raise _StopParsing(f"more than {self._limits.max_entries} entries: the rest was not read")
 
     def _entity(self, *_: object) -> None:
-        raise _StopParsing("it declares entities, which sitemaps have no use for: not read")
+        raise _StopParsing("it declares entities, which no sitemap needs: not read")

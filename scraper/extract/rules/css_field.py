@@ -73,12 +73,15 @@ class CssField:
 
     def read(self, element: LexborNode, context: PageContext) -> Any:
         """The field's value in `element`, or `MISSING`, `ParseFailure`, `PartialValue`."""
+        # 1. links
         if self._links is not None:
             found_links = context.link_hrefs(self._links)
             context.charge(sum(map(len, found_links)))
             return found_links or MISSING
+        # 2. all elements
         if self._many:
             return self._read_many([element] if self._css is None else element.css(self._css), context)
+        # 3. the first element
         if self._css is not None:
             found = element.css_first(self._css)
             if found is None:

@@ -133,6 +133,7 @@ class XPathSource:
 def lxml_visible_text(element: Any) -> str:
     """`visible_text` of an element of lxml."""
     parts: list[str] = []
+    # A node's text is in front of its first child, its tail behind its end tag, in the parent.
     for event, node in _iterwalk(element):
         breaks = node.tag in BLOCK_TAGS
         if event == "start":
@@ -149,6 +150,7 @@ def lxml_visible_text(element: Any) -> str:
 
 
 def _iterwalk(element: Any) -> Any:
+    # Comments and processing instructions too: the text behind one is its tail.
     from lxml import etree
 
     return etree.iterwalk(element, events=("start", "end", "comment", "pi"))

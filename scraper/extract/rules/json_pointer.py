@@ -64,7 +64,7 @@ class JsonPointer:
         if isinstance(changed, ParseFailure):
             return changed
         try:
-            data = json_bytes(changed)
+            data = json_bytes(changed)  # NaN, surrogates and deep nesting can come from the page's own JSON
         except (ValueError, RecursionError) as error:
             return ParseFailure(f"the body cannot be written: {error}")
         if len(data) > MAX_CONTENT_BYTES:

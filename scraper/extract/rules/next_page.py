@@ -14,7 +14,7 @@ from scraper.extract.rules.url_field import compile_url_field, read_or_none
 from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.model import Content, Headers, Request, Response
 
-# Where in a request a value stands: the name of a query parameter, or a pointer into the posted JSON.
+# Where a value is in a request: the name of a query parameter, or a pointer into the posted JSON.
 Location = str | JsonPointer
 
 NO_CONTENT_FAILURE = ParseFailure("this page was requested by GET: there is no body to change")

@@ -91,6 +91,7 @@ class ExtractionRule:
         self._follow_rules = tuple(FollowRule(follow) for follow in settings.follow)
         self._next_page_rule = NextPageRule(settings.next) if settings.next is not None else None
         self.follows_links = bool(self._follow_rules) or self._next_page_rule is not None
+        # Conditions on the element are checked before its fields are read, those on fields afterwards.
         conditions = [(Condition(one, "when"), True) for one in settings.when]
         conditions += [(Condition(one, "unless"), False) for one in settings.unless]
         self._node_conditions = [pair for pair in conditions if pair[0].field is None]
@@ -113,6 +114,7 @@ class ExtractionRule:
         """
         context.reset_budget()
         item_count = 0
+        # Items read before the budget is exceeded are kept; `next` is then not followed.
         try:
             for node in self._select_nodes(context, field_errors):
                 item_count += self._read_one(node, context, items, field_errors, follow_ups)
@@ -163,6 +165,7 @@ class ExtractionRule:
         values = read_fields(self._fields, node, context, errors)
         if values is not None and self._field_conditions and not self._field_conditions_met(values):
             return False
+        # Errors of elements that the conditions exclude are not reported, so this comes after them.
         if errors:
             item_kept = values is not None
             field_errors.extend(FieldError(name, reason, self.index, item_kept) for name, reason in errors)

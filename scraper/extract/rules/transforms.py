@@ -49,6 +49,7 @@ def _apply_to_text(
 
 def _replace(text: str, pair: Sequence[str], _: PageContext) -> str:
     old, new = pair
+    # Computed before replacing, so that a text never grows beyond the limit in memory.
     if len(text) + text.count(old) * max(0, len(new) - len(old)) > MAX_VALUE_CHARS:
         return ParseFailure(f"replacing {old!r} makes it longer than {MAX_VALUE_CHARS} characters")
     return text.replace(old, new)

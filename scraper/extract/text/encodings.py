@@ -13,7 +13,8 @@ def _iso8859_labels(number: int, year: int, region: int, also: str) -> str:
     return f"iso8859-{number} iso8859{number} iso_8859-{number} iso_8859-{number}:{year} iso-ir-{region} {also}"
 
 
-# name: (Python codec, labels besides the name itself)
+# name: (Python codec, labels besides the name itself). Where the codec is a superset of the name (gb18030 for gbk,
+# cp932 for shift_jis, cp949 for euc-kr), the standard decodes so too.
 _ENCODINGS: dict[str, tuple[str, str]] = {
     "utf-8": ("utf-8", "utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8"),
     "ibm866": ("cp866", "866 cp866 csibm866"),

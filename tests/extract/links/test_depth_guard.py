@@ -23,7 +23,7 @@ from tests.extract.links.test_document import PAGE
     ids=lambda markup: markup[:30].decode(),
 )
 def test_a_page_that_would_take_seconds_is_not_parsed(markup: bytes) -> None:
-    """Elements nested by the ten thousand are refused with a reason, however the nesting is hidden."""
+    """Elements nested by the ten thousand are rejected with a reason, however the nesting is hidden."""
     document = parse_document(markup, "text/html; charset=utf-8", PAGE)
     assert document.problem == TOO_DEEP_PROBLEM
     assert document.tree.css("div") == []

@@ -201,7 +201,7 @@ def test_gzip_members_are_bounded() -> None:
         ("http://other.example/x", "http://e.example/sitemap.xml", True, True),
     ],
 )
-def test_who_a_sitemap_may_speak_for(loc: str, sitemap: str, from_robots: bool, expected: bool) -> None:
+def test_who_a_sitemap_may_list(loc: str, sitemap: str, from_robots: bool, expected: bool) -> None:
     """Its own host, at or below its directory, unless a robots.txt vouches for it."""
     target, source = canonicalize(loc), canonicalize(sitemap)
     assert isinstance(target, Url)

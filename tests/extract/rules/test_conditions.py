@@ -50,8 +50,8 @@ def test_conditions_on_other_sources() -> None:
     assert fields_of(which, unless=(ConditionSettings(json="n"),), **rule) == [{"id": 1}, {"id": 2}]
 
 
-def test_an_item_that_is_not_wanted_is_not_told_of() -> None:
-    """What is wrong with an item that no condition wants is nobody's concern."""
+def test_an_item_that_is_not_wanted_is_not_reported() -> None:
+    """What is wrong with an item that no condition wants is not reported."""
     fields = (FieldSettings("who", css="b"), FieldSettings("n", css="b", type="int"))
     found = extract(RuleSettings(each="li.r", fields=fields, when=(ConditionSettings(field="n"),)))
     assert found.items == ()

@@ -1,4 +1,4 @@
-"""Fields by CSS: sources, types, what is missing and what is refused."""
+"""Fields by CSS: sources, types, what is missing and what is rejected."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_many_urls_leave_out_elements_without_the_attribute() -> None:
     assert value_of(css="a", attr="href", type="url", many=True) == ["http://shop.example/next?utm_source=x"]
 
 
-def test_a_value_that_does_not_parse_is_null_and_told() -> None:
+def test_a_value_that_does_not_parse_is_null_and_reported() -> None:
     """The item is kept without the value, and `FieldError` says which field of which rule, and why."""
     items, field_errors = read_rule(
         RuleSettings(each="article", fields=(FieldSettings("price", ".price_color", type="float"),))
@@ -75,7 +75,7 @@ def test_a_value_that_does_not_parse_is_null_and_told() -> None:
 
 
 def test_a_value_that_does_not_parse_falls_back_to_its_default() -> None:
-    """The default stands in for what cannot be read_rule, too."""
+    """The default replaces what cannot be read, too."""
     items, field_errors = read_rule(RuleSettings(fields=(FieldSettings("n", "h2", type="int", default=0),)))
     assert items[0].fields == {"n": 0}
     assert len(field_errors) == 1
@@ -102,7 +102,7 @@ def test_without_a_required_field_there_is_no_item(settings: dict[str, Any], rea
     assert read_rule(rule) == ([], [FieldError("it", reason, 3, item_kept=False)])
 
 
-def test_bad_values_among_many_are_left_out_and_told_once() -> None:
+def test_bad_values_among_many_are_left_out_and_reported_once() -> None:
     """The good ones are kept, also when the field is required."""
     rule = RuleSettings(fields=(FieldSettings("p", ".price_color", type="decimal", many=True, required=True),))
     items, field_errors = read_rule(rule)
@@ -111,7 +111,7 @@ def test_bad_values_among_many_are_left_out_and_told_once() -> None:
 
 
 @pytest.mark.parametrize("href", ["javascript:void(0)", "mailto:a@b.example", "http://", "http://a b/"], ids=str)
-def test_a_url_that_cannot_be_fetched_is_refused(href: str) -> None:
+def test_a_url_that_cannot_be_fetched_is_rejected(href: str) -> None:
     """Only http and https URLs are values of type url."""
     context = context_of(f'<a href="{href}">x</a>')
     items, field_errors = read_rule(RuleSettings(fields=(FieldSettings("u", "a", type="url"),)), context)
@@ -124,7 +124,7 @@ def test_a_page_without_links_gives_an_empty_list() -> None:
     assert value_of(links="all") == []
 
 
-def test_limits_hold_and_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_hold_and_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Values, items, texts and what a regex reads are bounded, and none is cut silently."""
     monkeypatch.setattr(fields, "MAX_VALUES", 2)
     monkeypatch.setattr(rules, "MAX_ITEMS", 3)

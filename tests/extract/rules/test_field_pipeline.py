@@ -13,7 +13,7 @@ from tests.extract.rules.shop_page import API, extract, value_of
 
 
 def test_what_json_holds_may_not_be_of_the_type() -> None:
-    """A mapping is no number; a function that is given the wrong kind says so; both are told."""
+    """A mapping is no number; a function that is given the wrong kind fails; both are reported."""
     pytest.importorskip("jmespath")
     fields = (FieldSettings("a", json="items[0].{x: id}", type="int"), FieldSettings("b", json="sum(items[].name)"))
     found = extract(RuleSettings(fields=fields), text=API, kind="application/json")
@@ -22,7 +22,7 @@ def test_what_json_holds_may_not_be_of_the_type() -> None:
 
 
 def test_fields_inside_make_objects() -> None:
-    """With `many` a list of objects, without it one; what fails inside is told by its whole name."""
+    """With `many` a list of objects, without it one; what fails inside is reported by its full name."""
     inner = (FieldSettings("who", css="b"), FieldSettings("stars", css="span", type="int", required=True))
     rule = RuleSettings(
         each="article",

@@ -68,7 +68,7 @@ def test_xpath_inside_each_is_about_the_element() -> None:
     ids=str,
 )
 def test_json_pages_are_read_by_jmespath(field: dict[str, Any], value: Any) -> None:
-    """Values keep the kind that JSON gives them, unless a type is asked for."""
+    """Values keep the kind that JSON gives them, unless a type is given."""
     pytest.importorskip("jmespath")
     assert value_of(API, "application/vnd.api+json; charset=utf-8", **field) == value
 

@@ -1,4 +1,4 @@
-"""Where rules lead: follow, next, labels and what is carried."""
+"""`follow`: the pages a rule goes to, labels, and values that are carried along."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def test_follow_goes_to_the_pages_of_each_item() -> None:
     assert (request.url.target, request.depth, request.priority, request.label) == ("/d/1", 1, -3, "detail")
     assert request.inherited_fields == {"title": "One", "price": "1.50"}
     assert request.parent == ADDRESS
-    fates = {link.url.href: link.denied.reason for link in found.links if link.denied}
-    assert fates["http://shop.example/d/2"] == "nofollow"
-    assert fates["http://other.example/3"] == "scope"
+    denials = {link.url.href: link.denied.reason for link in found.links if link.denied}
+    assert denials["http://shop.example/d/2"] == "nofollow"
+    assert denials["http://other.example/3"] == "scope"
 
 
 def test_nofollow_may_be_ignored() -> None:
@@ -43,7 +43,7 @@ def test_a_page_that_asks_not_to_be_followed_is_not() -> None:
 
 
 def test_without_its_item_nothing_is_carried() -> None:
-    """A listing's item that lost a required field leads nowhere with `carry`, and as ever without."""
+    """An item without a required field has no values to carry: `follow` with `carry` is skipped, without it is not."""
     carrying = RuleSettings(each="li", fields=(TITLE, PRICE), follow=(FollowSettings(match="other", carry=("title",)),))
     found = extract_listing(carrying, text=LISTING.replace("http://other.example/3", "/other/3"))
     assert requested_targets(found) == []
@@ -108,14 +108,14 @@ def test_a_label_chooses_the_rules_and_carried_values_begin_the_items() -> None:
 
 
 def test_items_that_only_serve_to_be_carried_are_not_kept() -> None:
-    """`keep: false` writes nothing and still leads on."""
+    """`keep: false` writes nothing and still follows links."""
     rule = RuleSettings(each="li", fields=(TITLE,), keep=False, follow=(FollowSettings(css="a.d", carry=("title",)),))
     found = extract_listing(rule)
     assert found.items == ()
     assert [request.inherited_fields for request in found.requests] == [{"title": "One"}]
 
 
-def test_too_much_to_carry_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_to_carry_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """The request is not made without the values it should have."""
     monkeypatch.setattr(following, "MAX_CARRY_CHARS", 10)
     rule = RuleSettings(each="li", fields=(TITLE,), follow=(FollowSettings(css="a.d", carry=("title",)),))
@@ -124,8 +124,8 @@ def test_too_much_to_carry_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {bad.field for bad in found.field_errors} == {"follow"}
 
 
-def test_only_rules_lead_when_links_are_not_followed() -> None:
-    """Other links are told as skipped, and still belong to the page's links in scope."""
+def test_only_rules_add_requests_when_links_are_not_followed() -> None:
+    """Other links are reported as skipped, and still belong to the page's links in scope."""
     rule = RuleSettings(
         fields=(FieldSettings("all", links="in_scope"),), follow=(FollowSettings(css="a.d", match="/d/1"),)
     )
@@ -137,7 +137,7 @@ def test_only_rules_lead_when_links_are_not_followed() -> None:
 
 
 def test_depth_counts_for_what_rules_follow() -> None:
-    """A rule does not lead deeper than scope.max_depth; a list's next page is no deeper than the page."""
+    """A rule does not follow deeper than scope.max_depth; a list's next page is no deeper than the page."""
     rule = RuleSettings(follow=(FollowSettings(css="a.d"),), next=NextSettings(css="a.next"))
     assert requested_targets(extract_listing(rule, max_depth=0)) == ["/a/index.html?page=2"]
 

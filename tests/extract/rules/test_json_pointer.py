@@ -59,14 +59,14 @@ def test_what_was_put_in_is_read_again(steps: list[str], value: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "page", "a.b", "/a~b", "/a~", "/x" * 40])
-def test_what_is_no_pointer_is_told(text: str) -> None:
+def test_what_is_no_pointer_is_an_error(text: str) -> None:
     """And one that is too long."""
     with pytest.raises(ExtractError, match="JSON Pointer"):
         JsonPointer(text)
 
 
 @given(st.binary(max_size=60), st.text(max_size=10))
-def test_any_content_is_changed_or_refused(data: bytes, value: str) -> None:
+def test_any_content_is_changed_or_rejected(data: bytes, value: str) -> None:
     """Nothing is raised, also for what is no JSON and for half of a surrogate pair."""
     found = JsonPointer("/a").update_content(Content(data, "t"), value)
     assert isinstance(found, ParseFailure) or (json.loads(found.data)["a"], found.type) == (value, "t")

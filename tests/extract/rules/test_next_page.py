@@ -40,7 +40,7 @@ NONE = FieldSettings("t", css=".none", required=True)
 )
 def test_next_leads_through_a_list(settings: NextSettings, address: str, target: str | None) -> None:
     """The next page is as deep as this one, and keeps its label, priority and what it carries."""
-    request = Request(url_of(address), 3, priority=5, label="l", inherited_fields={"a": 1})
+    request = Request(url_of(href), 3, priority=5, label="l", inherited_fields={"a": 1})
     found = extract_listing(RuleSettings(label="l", fields=(PLAIN,), next=settings), request=request)
     assert requested_targets(found) == ([target] if target else [])
     for after in found.requests:
@@ -80,7 +80,7 @@ def test_a_cursor_goes_into_its_parameter(cursor: str, target: str | None) -> No
 
 @given(st.from_regex(r"[a-z=&%+?;0-9]{0,30}", fullmatch=True), st.text(min_size=1, max_size=9), st.text(max_size=9))
 def test_a_parameter_that_was_set_is_read_again(query: str, name: str, value: str) -> None:
-    """Whatever else stands in the address, and however name and value must be written."""
+    """Whatever else is in the URL, and however name and value must be written."""
     name, value = (text.encode("utf-8", "ignore").decode() for text in (name, value))
     href = with_query_param(f"http://a.example/x?{query}", name or "n", value)
     assert query_param(href, name or "n") == value
@@ -93,11 +93,11 @@ ID_FIELD = FieldSettings("id", json="id", required=True)
 PAGE_POINTER, AFTER_POINTER = JsonPointer("/page"), JsonPointer("/after")
 
 
-def extract_posted(settings: NextSettings, body: Any, answer: Any, address: str = ADDRESS) -> Extraction:
+def extract_posted(settings: NextSettings, body: Any, response: Any, href: str = ADDRESS) -> Extraction:
     content = Content(body if isinstance(body, bytes) else json_bytes(body), JSON_TYPE)
-    request = Request(with_post_key(url_of(address), content), 2, label="l", inherited_fields={"a": 1}, content=content)
+    request = Request(with_post_key(url_of(href), content), 2, label="l", inherited_fields={"a": 1}, content=content)
     rule = RuleSettings(label="l", each_json="items", fields=(ID_FIELD,), next=settings)
-    return extract_listing(rule, text=json.dumps(answer), kind=JSON_TYPE, request=request)
+    return extract_listing(rule, text=json.dumps(response), kind=JSON_TYPE, request=request)
 
 
 SOME_ITEMS = {"items": [{"id": 1}], "next": "n2", "number": 7, "list": ["a", 1], "none": None, "empty": []}
@@ -124,7 +124,7 @@ SOME_ITEMS = {"items": [{"id": 1}], "next": "n2", "number": 7, "list": ["a", 1],
     ids=str,
 )
 def test_the_next_page_is_posted(settings: NextSettings, body: Any, after: Any) -> None:
-    """One value differs, of the kind it was or of the kind the answer has; all else of the request stays."""
+    """One value differs, of the kind it was or of the kind the response has; all else of the request stays."""
     pytest.importorskip("jmespath")
     found = extract_posted(settings, body, SOME_ITEMS)
     assert [json.loads(request.content.data) for request in found.requests if request.content] == (
@@ -146,34 +146,34 @@ def test_a_parameter_of_the_address_keeps_what_is_posted() -> None:
 
 
 def test_counting_in_posts_ends_with_the_items() -> None:
-    """As it does for pages that are asked for by GET."""
+    """As it does for pages that are requested by GET."""
     pytest.importorskip("jmespath")
     assert extract_posted(NextSettings(page=PAGE_POINTER), {"page": 3}, {"items": []}).requests == ()
 
 
 @pytest.mark.parametrize(
-    ("settings", "body", "says"),
+    ("settings", "body", "reason"),
     [
         (NextSettings(page=PAGE_POINTER), b"q=1", "not JSON"),
         (NextSettings(page=PAGE_POINTER), [1], "nothing at /page"),
         (NextSettings(cursor="next", param=AFTER_POINTER), b'{"a":1e999}', "cannot be written"),
         (NextSettings(cursor="next", param=AFTER_POINTER), {"q": "x" * (MAX_CONTENT_BYTES - 10)}, "longer than"),
     ],
-    ids=["no JSON", "no place", "no number", "too long"],
+    ids=["no JSON", "no such member", "no number", "too long"],
 )
-def test_what_cannot_be_posted_is_told(settings: NextSettings, body: Any, says: str) -> None:
+def test_what_cannot_be_posted_is_reported(settings: NextSettings, body: Any, reason: str) -> None:
     """The list ends there, its items stay, and rejected.jsonl has the reason."""
     pytest.importorskip("jmespath")
     found = extract_posted(settings, body, SOME_ITEMS)
     assert found.requests == ()
     assert len(found.items) == 1
-    (lost,) = found.field_errors
-    assert (lost.field, lost.item_kept) == ("next", True)
-    assert says in lost.reason
+    (error,) = found.field_errors
+    assert (error.field, error.item_kept) == ("next", True)
+    assert reason in error.reason
 
 
 def test_a_get_has_no_body_to_change() -> None:
-    """A rule for POSTs that reads the answer of a GET says so, and leads nowhere."""
+    """A rule for POSTs that reads the response to a GET reports it and follows nothing."""
     pytest.importorskip("jmespath")
     for settings in (NextSettings(page=PAGE_POINTER), NextSettings(cursor="next", param=AFTER_POINTER)):
         rule = RuleSettings(each_json="items", fields=(ID_FIELD,), next=settings)

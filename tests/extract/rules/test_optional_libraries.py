@@ -47,7 +47,7 @@ def test_a_bad_jmespath_is_an_error(field: dict[str, Any]) -> None:
         extract(RuleSettings(fields=(FieldSettings("a", **field),)))
 
 
-def test_an_unknown_function_of_xpath_is_told_of_the_page() -> None:
+def test_an_unknown_function_of_xpath_is_reported_for_the_page() -> None:
     """lxml finds it out when it evaluates; the item is kept."""
     pytest.importorskip("lxml")
     found = extract(RuleSettings(fields=(FieldSettings("a", xpath="nonsense(//a)"),)))
@@ -55,7 +55,7 @@ def test_an_unknown_function_of_xpath_is_told_of_the_page() -> None:
     assert "xpath" in found.field_errors[0].reason
 
 
-def test_expressions_that_fail_are_refusals() -> None:
+def test_expressions_that_fail_are_failures() -> None:
     """A JMESPath function on the wrong kind gives the reason, not an exception."""
     pytest.importorskip("jmespath")
     path = optional.JmesPath("length(@)", "a")

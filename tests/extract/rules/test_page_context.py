@@ -14,7 +14,7 @@ from tests.extract.rules.product_page import context_of, read_rule, url_of
 
 
 def test_links_are_those_of_the_page() -> None:
-    """`all` is every link, `in_scope` also those that only depth or nofollow keep from being asked."""
+    """`all` is every link, `in_scope` also those that only depth or nofollow keep from being fetched."""
     reasons = (None, "scope", "depth", "nofollow", "trap")
     links = tuple(
         Link(url_of(f"http://a.example/{reason}"), OutOfScope(reason, "r") if reason else None) for reason in reasons

@@ -21,7 +21,7 @@ def test_each_json_makes_an_item_of_every_member() -> None:
 @pytest.mark.parametrize(
     "text", ["{", "", "[" * 5000, "nul", '{"a": 1e999}'], ids=["cut", "empty", "deep", "word", "inf"]
 )
-def test_a_page_that_is_no_json_is_told(text: str) -> None:
+def test_a_page_that_is_no_json_is_reported(text: str) -> None:
     """The page's record says why it was not read."""
     pytest.importorskip("jmespath")
     found = extract(RuleSettings(fields=(FieldSettings("a", json="a"),)), text=text, kind="application/json")
@@ -60,7 +60,7 @@ def test_each_makes_an_item_of_every_element() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "where"),
+    ("settings", "key_path"),
     [
         (RuleSettings(match="("), "match"),
         (RuleSettings(each="[["), "each"),
@@ -72,9 +72,9 @@ def test_each_makes_an_item_of_every_element() -> None:
     ],
     ids=["match", "each", "css", "empty css", "regex", "two sources", "type"],
 )
-def test_a_rule_that_cannot_work_is_told_at_once(settings: RuleSettings, where: str) -> None:
+def test_a_rule_that_cannot_work_is_an_error_at_once(settings: RuleSettings, key_path: str) -> None:
     """A bad selector, regex or type is an ExtractError that names its place."""
-    with pytest.raises(ExtractError, match=where):
+    with pytest.raises(ExtractError, match=key_path):
         ExtractionRule(settings)
 
 

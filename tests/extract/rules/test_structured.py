@@ -10,7 +10,7 @@ from tests.extract.rules.shop_page import value_of
 
 
 def test_structured_objects_are_found_in_order() -> None:
-    """JSON-LD comes first, then microdata, then OpenGraph; special cases of a type count as the type."""
+    """JSON-LD comes first, then microdata, then OpenGraph; subtypes count as the type."""
     found = value_of(structured=("Product",), type="any", many=True)
     assert [thing.get("name") or thing.get("title") for thing in found] == ["Lamp", "Micro lamp", "OG lamp"]
     assert value_of(structured=("article",), type="any")["headline"] == "Light"

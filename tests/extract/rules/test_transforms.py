@@ -57,8 +57,8 @@ def test_a_step_changes_texts(steps: list[tuple[str, Any]], before: Any, after: 
     ],
     ids=["date", "address", "joined", "replaced", "long"],
 )
-def test_a_step_may_refuse(steps: list[tuple[str, Any]], before: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A text that cannot be read or would grow without end is refused with the reason, before it has grown."""
+def test_a_step_may_fail(steps: list[tuple[str, Any]], before: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that cannot be read or would grow without end is rejected with the reason, before it has grown."""
     monkeypatch.setattr(transforms, "MAX_VALUE_CHARS", 5_000)
     assert isinstance(apply_transforms(before, steps, context_of()), ParseFailure)
 
@@ -79,7 +79,7 @@ def test_any_steps_take_any_value(steps: list[tuple[str, Any]], value: Any) -> N
     apply_transforms(value, steps, context_of())
 
 
-def test_a_step_that_refuses_is_told() -> None:
+def test_a_step_that_fails_is_reported() -> None:
     """The item is kept without the value, as for a type."""
     found = extract(RuleSettings(fields=(FieldSettings("d", "h1", transform=(("parse_date", None),)),)))
     assert dict(found.items[0].fields) == {"d": None}

@@ -1,4 +1,4 @@
-"""Numbers, truth and dates: what is read, and what is refused because it could mean two things."""
+"""Numbers, booleans and dates: what is read, and what is rejected because it could mean two things."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def test_a_number_is_read_as_people_write_it(text: str, value: str) -> None:
         ("1e9999", "more than one number"),
     ],
 )
-def test_what_is_no_single_number_is_refused(text: str, why: str) -> None:
-    """Ranges, versions, wrong groups and endless digits are refused with a reason, never guessed."""
+def test_what_is_no_single_number_is_rejected(text: str, why: str) -> None:
+    """Ranges, versions, wrong groups and endless digits are rejected with a reason, never guessed."""
     number = parse_decimal(text)
     assert isinstance(number, ParseFailure)
     assert why in number
@@ -99,14 +99,14 @@ def test_an_int_takes_one_mark_before_three_digits_as_grouping(text: str, value:
 
 
 @pytest.mark.parametrize("text", ["12.50", "9223372036854775808", "1e99"])
-def test_an_int_refuses_what_it_cannot_hold(text: str) -> None:
+def test_an_int_rejects_what_it_cannot_hold(text: str) -> None:
     """A fraction is not rounded, and what databases cannot store is no int."""
     assert isinstance(parse_int(text), ParseFailure)
 
 
 @given(st.text(max_size=300))
 def test_no_text_makes_a_number_parser_raise(text: str) -> None:
-    """Whatever stands on the page, the answer is a finite number or a refusal."""
+    """Whatever the page says, the result is a finite number or a failure."""
     number = parse_decimal(text)
     assert isinstance(number, ParseFailure) or number.is_finite()
     assert isinstance(parse_int(text), int | ParseFailure)
@@ -186,8 +186,8 @@ def test_a_date_is_read_in_its_common_forms(text: str, value: str) -> None:
         ("1" * (MAX_DATE_CHARS + 1), "too long"),
     ],
 )
-def test_what_is_no_date_or_two_is_refused(text: str, why: str) -> None:
-    """An ambiguous, impossible or unknown date is refused with a reason."""
+def test_what_is_no_date_or_two_is_rejected(text: str, why: str) -> None:
+    """An ambiguous, impossible or unknown date is rejected with a reason."""
     value = parse_date(text)
     assert isinstance(value, ParseFailure)
     assert why in value
@@ -195,7 +195,7 @@ def test_what_is_no_date_or_two_is_refused(text: str, why: str) -> None:
 
 @given(st.text(max_size=120) | st.from_regex(r"[0-9]{1,4}[ /.-][0-9A-Za-z]{1,9}[ /.-][0-9]{1,4}( [0-9:]{1,8})?"))
 def test_no_text_makes_the_date_parser_raise(text: str) -> None:
-    """Whatever stands on the page, the answer is a date in ISO 8601 or a refusal."""
+    """Whatever the page says, the result is a date in ISO 8601 or a failure."""
     value = parse_date(text)
     assert isinstance(value, ParseFailure) or date.fromisoformat(value[:10])
 

@@ -31,7 +31,7 @@ def test_visible_text_reads_as_a_reader_sees_it(markup: str, text: str) -> None:
 
 
 def test_text_outside_the_element_is_not_its_text() -> None:
-    """Neighbours of the element do not count."""
+    """Neighbors of the element do not count."""
     element = LexborHTMLParser("<div>x<p>a<b>b</b></p>y</div>").css_first("p")
     assert element is not None
     assert visible_text(element) == "ab"
