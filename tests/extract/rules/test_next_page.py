@@ -40,7 +40,7 @@ NONE = FieldSettings("t", css=".none", required=True)
 )
 def test_next_leads_through_a_list(settings: NextSettings, address: str, target: str | None) -> None:
     """The next page is as deep as this one, and keeps its label, priority and what it carries."""
-    request = Request(url_of(href), 3, priority=5, label="l", inherited_fields={"a": 1})
+    request = Request(url_of(address), 3, priority=5, label="l", inherited_fields={"a": 1})
     found = extract_listing(RuleSettings(label="l", fields=(PLAIN,), next=settings), request=request)
     assert requested_targets(found) == ([target] if target else [])
     for after in found.requests:
