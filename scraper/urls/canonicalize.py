@@ -170,7 +170,7 @@ def canonicalize(text: str, base: BaseUrl | None = None, rules: KeyRules = DEFAU
             return _why_unparsable(text)
         parsed = retried
     href = parsed.href
-    # 1. A link to the page's own origin: scheme and host have passed the checks below already.
+    # 1. A link to the base's own origin: its host and origin strings are reused, and need no check.
     # 2. Any other link: check scheme, credentials and host.
     if base is not None and href.startswith(base.prefix):
         host, origin = base.host, base.origin
