@@ -20,7 +20,7 @@ from scraper.extract.rules.compile import check_selector
 from scraper.extract.rules.field_pipeline import to_text
 from scraper.extract.rules.field_sources import lxml_visible_text
 from scraper.extract.rules.optional_libraries import EXSLT_NAMESPACES, JmesPath, XPath
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.sinks.records import as_text
 
 ExpressionKind = Literal["css", "xpath", "json"]

@@ -26,9 +26,9 @@ from scraper.extract.rules.follow_links import FollowRule, FollowSettings
 from scraper.extract.rules.next_page import NextSettings
 from scraper.extract.rules.optional_libraries import JmesPath, XPath
 from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.rule import RuleSettings
 from scraper.extract.rules.structured import all_objects, parse_lenient_json, type_names
-from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.extract.rules.xpath_select import XPathSelector
 
 MAX_CONTEXTS_READ = 1_000

@@ -16,7 +16,7 @@ from scraper.extract.rules.field_pipeline import compile_field, to_text
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.limits import MAX_REGEX_CHARS
 from scraper.extract.rules.page_context import PageContext
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 
 
 @dataclass(frozen=True, slots=True)

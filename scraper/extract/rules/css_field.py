@@ -15,11 +15,12 @@ from selectolax.lexbor import LexborNode
 
 from scraper.errors import ExtractError
 from scraper.extract.rules.compile import check_selector, compile_regex
-from scraper.extract.rules.field import MISSING, VALUE_PARSERS, PartialValue
+from scraper.extract.rules.field import MISSING, PartialValue
 from scraper.extract.rules.field_settings import FieldSettings, FieldType
 from scraper.extract.rules.limits import MAX_REGEX_CHARS, MAX_VALUE_CHARS, MAX_VALUES
 from scraper.extract.rules.page_context import PageContext, absolute_url
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
+from scraper.extract.rules.value_parsers import VALUE_PARSERS
 from scraper.extract.rules.visible_text import visible_text
 
 # Where `type: url` looks for a URL, in this order.

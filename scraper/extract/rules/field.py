@@ -7,24 +7,13 @@ a `FieldError`. If the field is `required`, either means that there is no item.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from scraper.extract.rules.page_context import PageContext
-from scraper.extract.rules.value_parsers import parse_bool, parse_date, parse_decimal, parse_float, parse_int
 
 # Returned by `Field.read` when nothing is there.
 MISSING = object()
-
-# By `type` of a field: how a text becomes a value. `text`, `url`, `html` and `any` have no parser.
-VALUE_PARSERS: dict[str, Callable[[str], Any]] = {
-    "int": parse_int,
-    "float": parse_float,
-    "decimal": parse_decimal,
-    "bool": parse_bool,
-    "date": parse_date,
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,15 @@ from typing import Any
 
 from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.css_field import CssField
-from scraper.extract.rules.field import MISSING, VALUE_PARSERS, Field, PartialValue
+from scraper.extract.rules.field import MISSING, Field, PartialValue
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.field_sources import RegexSource, StructuredSource, apply_jmespath, compile_source
 from scraper.extract.rules.limits import MAX_ITEMS, MAX_REGEX_CHARS, MAX_VALUE_CHARS, MAX_VALUES
 from scraper.extract.rules.optional_libraries import JmesPath
 from scraper.extract.rules.page_context import PageContext, absolute_url
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.transforms import apply_transforms
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.value_parsers import VALUE_PARSERS
 from scraper.extract.rules.xpath_select import XPathSelector
 
 # Key of `PageContext.cache`: how many objects inside items were made of the page.

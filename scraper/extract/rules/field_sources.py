@@ -14,9 +14,9 @@ from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.limits import MAX_VALUE_CHARS, MAX_VALUES
 from scraper.extract.rules.optional_libraries import JmesPath, XPath, load_main_text_reader, lxml_markup
 from scraper.extract.rules.page_context import PageContext
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.structured import find_objects, parse_lenient_json
 from scraper.extract.rules.tables import read_table
-from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.extract.rules.visible_text import BLOCK_TAGS, INVISIBLE_TAGS
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scraper.errors import ExtractError
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.model import MAX_CONTENT_BYTES, Content
 from scraper.urls.post_identity import json_bytes
 

@@ -10,8 +10,8 @@ from scraper.extract.links.link_header import parse_link_headers
 from scraper.extract.rules.json_pointer import JsonPointer, parse_content
 from scraper.extract.rules.optional_libraries import JmesPath
 from scraper.extract.rules.page_context import PageContext
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.url_field import compile_url_field, read_or_none
-from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.model import Content, Headers, Request, Response
 
 # Where a value is in a request: the name of a query parameter, or a pointer into the posted JSON.
@@ -132,7 +132,7 @@ def _parse_count(written: Any) -> int | None:
 
 def _with_cursor(request: Request, location: Location, cursor: Any) -> NextRequest | ParseFailure | None:
     if isinstance(cursor, ParseFailure) or cursor in (None, "", False, [], {}):
-        return None  # APIs mark the last page so
+        return None  # so APIs say that this is the last page
     if isinstance(location, str):
         return None if isinstance(cursor, dict | list) else _with_value(request, location, cursor)
     return _with_value(request, location, cursor)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scraper.errors import ExtractError, MissingExtraError
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 
 # Prefixes that XPath expressions may use: `re:test(@class, 'a+')`.
 EXSLT_NAMESPACES = {"re": "http://exslt.org/regular-expressions"}

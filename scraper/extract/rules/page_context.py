@@ -7,7 +7,7 @@ from typing import Any
 
 from scraper.extract.rules.field_settings import LinkSelection
 from scraper.extract.rules.limits import MAX_RULE_CHARS
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.model import Link, OutOfScope
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES, BaseUrl, KeyRules, canonicalize
 

@@ -21,7 +21,7 @@ from scraper.extract.rules.limits import MAX_ITEMS
 from scraper.extract.rules.next_page import NextPageRule, NextRequest, NextSettings
 from scraper.extract.rules.optional_libraries import JmesPath
 from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.xpath_select import XPathSelector
 from scraper.model import FieldError, Item
 

@@ -16,7 +16,7 @@ import orjson
 from selectolax.lexbor import LexborNode
 
 from scraper.extract.rules.page_context import PageContext, absolute_url
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.visible_text import visible_text
 
 # Objects of one kind of markup that are read from one page.

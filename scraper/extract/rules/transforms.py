@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from scraper.extract.rules.date_parser import parse_date
 from scraper.extract.rules.limits import MAX_VALUE_CHARS, MAX_VALUES
 from scraper.extract.rules.page_context import PageContext, absolute_url
-from scraper.extract.rules.value_parsers import ParseFailure, parse_date
+from scraper.extract.rules.parse_failure import ParseFailure
 
 # The name of a step and its argument: None, a text, or the two texts of `replace`.
 TransformStep = tuple[str, Any]

@@ -8,7 +8,7 @@ from scraper.extract.rules.field import MISSING, Field, PartialValue
 from scraper.extract.rules.field_pipeline import compile_field
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.page_context import PageContext
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 
 
 def compile_url_field(

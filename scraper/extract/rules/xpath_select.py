@@ -14,7 +14,7 @@ from typing import Any
 
 from scraper.extract.rules.optional_libraries import XPath
 from scraper.extract.rules.page_context import PageContext
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 
 # An attribute that pages do not use. A page that does loses it.
 NUMBER_ATTRIBUTE = "data-scraper-number"

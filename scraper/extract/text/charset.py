@@ -55,8 +55,8 @@ def sniff_encoding(data: bytes, content_type: str | None) -> str:
     `content_type` is the value of that header. Never raises. Takes microseconds, or about a millisecond if the page
     declares nothing and is not UTF-8.
     """
-    for mark, name in _BOMS:
-        if data.startswith(mark):
+    for bom, name in _BOMS:
+        if data.startswith(bom):
             return name
     if content_type:
         parameter = _HEADER_CHARSET_REGEX.search(content_type)
@@ -76,9 +76,9 @@ def sniff_and_decode(data: bytes, content_type: str | None) -> tuple[str, str]:
 
 def decode_as(data: bytes, name: str) -> str:
     """`data` decoded as the encoding `name`, without a byte order mark; malformed sequences become U+FFFD."""
-    for mark, marked in _BOMS:
-        if name == marked and data.startswith(mark):
-            data = data[len(mark) :]
+    for bom, bom_name in _BOMS:
+        if name == bom_name and data.startswith(bom):
+            data = data[len(bom) :]
             break
     return data.decode(python_codec(name), "replace")
 

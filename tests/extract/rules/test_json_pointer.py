@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scraper.errors import ExtractError
 from scraper.extract.rules.json_pointer import JsonPointer
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.model import Content
 
 DOCUMENT = {"foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "m~n": 8, " ": 7, "deep": {"er": {"x": 1}}}

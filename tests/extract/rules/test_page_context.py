@@ -7,8 +7,8 @@ import pytest
 from scraper.extract.rules import page_context
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.page_context import ReadBudgetExceeded, absolute_url
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.model import Link, OutOfScope
 from tests.extract.rules.product_page import context_of, read_rule, url_of
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from scraper.extract.rules import transforms
 from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.rule import RuleSettings
 from scraper.extract.rules.transforms import apply_transforms
-from scraper.extract.rules.value_parsers import ParseFailure
 from tests.extract.rules.product_page import context_of
 from tests.extract.rules.shop_page import extract
 

@@ -12,8 +12,8 @@ from selectolax.lexbor import LexborHTMLParser
 from scraper.extract.page_extractor import ExtractSettings, PageExtractor
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.extract.rules.xpath_select import NUMBER_ATTRIBUTE, XPathSelector
 from scraper.model import Body, Extraction, Headers, Request, Response, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
