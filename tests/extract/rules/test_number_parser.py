@@ -231,12 +231,15 @@ PRICE_TEXTS = [
 @pytest.mark.parametrize(("choice", "most_refused"), [("refuse", 26), ("first", 7)])
 def test_real_price_texts_are_right_or_refused(choice: NumberChoice, most_refused: int) -> None:
     """Of the texts with which price-parser (BSD licence) is tested none gives another amount; few are refused."""
-    right, refused, wrong = 0, [], []
+    right = 0
+    refused: list[str] = []
+    wrong: list[tuple[str, str | None, Decimal]] = []
     for text, amount in PRICE_TEXTS:
         number = parse_decimal(text, NumberOptions(several=choice))
         expected = None if amount is None else Decimal(amount)
         if isinstance(number, ParseFailure):
-            right, refused = (right + 1, refused) if expected is None else (right, [*refused, text])
+            right += expected is None
+            refused += [] if expected is None else [text]
         elif number == expected:
             right += 1
         else:
