@@ -16,6 +16,7 @@ from scraper.errors import ExtractError
 from scraper.extract.links.document import Document
 from scraper.extract.links.links import parse_file_selector
 from scraper.extract.rules.compile import check_selector
+from scraper.extract.rules.css_select import select
 from scraper.extract.rules.visible_text import visible_text
 
 MAX_NAMES = 4_000
@@ -101,7 +102,7 @@ def probe_css(document: Document, text: str, names: PageNames | None = None) -> 
         selector, attribute = parse_file_selector(text) if "@" in text else (check_selector(text, "css"), "")
     except ExtractError as error:
         return ProbeResult(text, 0, problem=str(error))
-    found = document.tree.css(selector)
+    found = select(document.tree, selector)
     if not found:
         return ProbeResult(
             text, 0, hints=tuple(css_misses(document, selector, names or PageNames.from_document(document)))

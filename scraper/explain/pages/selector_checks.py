@@ -19,6 +19,7 @@ from scraper.explain.pages.regex_misses import regex_misses
 from scraper.explain.pages.xpath_misses import xpath_misses
 from scraper.extract.rules.compile import compile_regex
 from scraper.extract.rules.conditions import Condition, ConditionSettings
+from scraper.extract.rules.css_select import select
 from scraper.extract.rules.field_pipeline import to_text
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.field_sources import apply_jmespath, compile_source
@@ -95,7 +96,7 @@ class RuleChecker:
             if isinstance(found, ParseFailure):
                 return (), (str(found),)
         else:
-            found = root.css(rule.each)
+            found = select(root, rule.each)
         looked_for = FieldSettings("each", css=rule.each, xpath=rule.each_xpath, json=rule.each_json)
         return found, () if found else self._misses(looked_for, [root])
 
@@ -143,7 +144,7 @@ class RuleChecker:
         """What the source gives at each place; whether that has used the field's `json` already."""
         if field.fields and (field.css or field.xpath or not field.structured):
             if field.css is not None:
-                return [place.css(field.css) for place in places], False
+                return [select(place, field.css) for place in places], False
             if field.xpath is not None:
                 path = XPathSelector(field.xpath, where)
                 return [path.find(place, self._view) for place in places], False

@@ -6,15 +6,18 @@ import re
 
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
+from scraper.css_support import unsupported_in
 from scraper.errors import ExtractError
 
 
 def check_selector(css: str, key_path: str) -> str:
-    """Return `css` if it is a CSS selector; else raise `ExtractError`, which names `key_path`."""
+    """Return `css` if it is a CSS selector that selects what it says; else raise `ExtractError`, which names `key_path`."""
     try:
         LexborHTMLParser("<p>").css_first(css)
     except (SelectolaxError, UnicodeError) as error:
         raise ExtractError(f"{key_path}: not a CSS selector: {css!r}") from error
+    if why := unsupported_in(css):
+        raise ExtractError(f"{key_path}: {css!r}: {why}")
     return css
 
 

@@ -15,6 +15,7 @@ from selectolax.lexbor import LexborNode
 
 from scraper.errors import ExtractError
 from scraper.extract.rules.compile import check_selector, compile_regex
+from scraper.extract.rules.css_select import select, select_first
 from scraper.extract.rules.field import MISSING, PartialValue
 from scraper.extract.rules.field_settings import FieldSettings, FieldType
 from scraper.extract.rules.limits import MAX_REGEX_CHARS, MAX_VALUE_CHARS, MAX_VALUES
@@ -81,10 +82,10 @@ class CssField:
             return found_links or MISSING
         # 2. all elements
         if self._many:
-            return self._read_many([element] if self._css is None else element.css(self._css), context)
+            return self._read_many([element] if self._css is None else select(element, self._css), context)
         # 3. the first element
         if self._css is not None:
-            found = element.css_first(self._css)
+            found = select_first(element, self._css)
             if found is None:
                 return False if self._type == "bool" and self._default is None and not self.required else MISSING
             element = found

@@ -14,6 +14,7 @@ from typing import Any
 
 from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.css_field import CssField
+from scraper.extract.rules.css_select import select
 from scraper.extract.rules.field import MISSING, Field, PartialValue
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.field_sources import RegexSource, StructuredSource, apply_jmespath, compile_source
@@ -167,7 +168,7 @@ class ObjectField:
 
     def _object_nodes(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         if self._css is not None:
-            return list(node.css(self._css))
+            return select(node, self._css)
         if self._xpath is not None:
             return self._xpath.find(node, context)
         values = self._structured.read(node, context) if self._structured else [node]

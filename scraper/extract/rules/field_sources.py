@@ -10,6 +10,7 @@ from selectolax.lexbor import LexborNode
 
 from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.css_field import URL_ATTRIBUTES, CssField
+from scraper.extract.rules.css_select import select, select_first
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.limits import MAX_VALUE_CHARS, MAX_VALUES
 from scraper.extract.rules.optional_libraries import JmesPath, XPath, load_main_text_reader, lxml_markup
@@ -67,10 +68,10 @@ class CssSource:
         if self._css is None:
             found = [node]
         elif self._one:
-            first = node.css_first(self._css)
+            first = select_first(node, self._css)
             found = [] if first is None else [first]
         else:
-            found = node.css(self._css)[:MAX_VALUES]
+            found = select(node, self._css)[:MAX_VALUES]
         if self._keeps_white_space:  # JSON in a script
             return [element.text(deep=True) for element in found]
         return [text for element in found if (text := self._field.source_text(element, context)) is not None]
@@ -207,7 +208,7 @@ class TableSource:
 
     def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         """One list of rows for each table; elements that are no tables are left out."""
-        found = [node] if self._css is None else node.css(self._css)[: 1 if self._one else MAX_VALUES]
+        found = [node] if self._css is None else select(node, self._css)[: 1 if self._one else MAX_VALUES]
         return [rows for table in found if table.tag == "table" and (rows := read_table(table, context))]
 
 

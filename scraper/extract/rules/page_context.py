@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from scraper.extract.rules.field_settings import LinkSelection
 from scraper.extract.rules.limits import MAX_RULE_CHARS
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.model import Link, OutOfScope
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES, BaseUrl, KeyRules, canonicalize
+
+# Characters that a fragment may hold as they are; quote() encodes all others (WHATWG URL, fragment percent-encode set).
+_FRAGMENT_SAFE = "!$%&'()*+,/:;=?@[]^{|}\\#~"
+# Characters that a URL loses when it is parsed.
+_NOT_IN_FRAGMENT = {ord(char): None for char in "\t\n\r"}
 
 # Reasons for which a link is not followed although its URL is in scope.
 IN_SCOPE_DENIALS = frozenset({"depth", "nofollow", "rules"})
@@ -65,6 +71,12 @@ class PageContext:
 
 
 def absolute_url(text: str, context: PageContext) -> str | ParseFailure:
-    """`text` as an absolute URL, resolved against the page's base, or why it is none."""
+    """`text` as an absolute URL with its fragment, resolved against the page's base, or why it is none."""
     url = canonicalize(text, context.base, context.key_rules)
-    return ParseFailure(f"not a usable URL ({url.rule}): {text[:80]!r}") if isinstance(url, OutOfScope) else url.href
+    if isinstance(url, OutOfScope):
+        return ParseFailure(f"not a usable URL ({url.rule}): {text[:80]!r}")
+    if "#" not in text:
+        return url.href
+    # What is fetched has no fragment; as a value it is what tells two comments of a page apart.
+    fragment = text.partition("#")[2].strip("\x00\t\n\r ").translate(_NOT_IN_FRAGMENT)
+    return f"{url.href}#{quote(fragment, safe=_FRAGMENT_SAFE)}" if fragment else url.href

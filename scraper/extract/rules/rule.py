@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.conditions import Condition, ConditionSettings
+from scraper.extract.rules.css_select import select
 from scraper.extract.rules.field_pipeline import compile_fields, read_fields
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.follow_links import FollowRule, FollowSettings, FollowUps, merge_inherited
@@ -135,7 +136,7 @@ class ExtractionRule:
 
     def _select_nodes(self, context: PageContext, field_errors: list[FieldError]) -> Sequence[Any]:
         if self._each is not None:
-            found = context.root.css(self._each)
+            found = select(context.root, self._each)
         elif self._each_json is not None:
             found = self._each_json.read_list(context.root)
         elif self._each_xpath is not None:

@@ -35,7 +35,7 @@ from tests.extract.rules.product_page import context_of, read_rule, value_of
         ({"css": "script", "regex": 'sku = "([^"]+)"'}, "X-17"),
         ({"css": "img", "attr": "src", "type": "url"}, "http://shop.example/a/c/1.png"),
         ({"css": "img", "type": "url"}, "http://shop.example/a/c/1.png"),
-        ({"css": "a", "type": "url"}, "http://shop.example/next?utm_source=x"),
+        ({"css": "a", "type": "url"}, "http://shop.example/next?utm_source=x#top"),
         ({"css": "img", "attr": "alt"}, None),
         ({"css": "img", "attr": "title"}, None),
         ({"css": "time", "attr": "datetime", "type": "date"}, "2024-03-12"),
@@ -62,7 +62,7 @@ def test_a_field_gives_its_value(settings: dict[str, Any], value: Any) -> None:
 
 def test_many_urls_leave_out_elements_without_the_attribute() -> None:
     """An anchor without href gives no URL and no complaint."""
-    assert value_of(css="a", attr="href", type="url", many=True) == ["http://shop.example/next?utm_source=x"]
+    assert value_of(css="a", attr="href", type="url", many=True) == ["http://shop.example/next?utm_source=x#top"]
 
 
 def test_a_value_that_does_not_parse_is_null_and_reported() -> None:
