@@ -43,6 +43,7 @@ from scraper.hooks.load import load_hook
 from scraper.model import Request, Result, Url
 from scraper.politeness.retry import RetrySettings
 from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
+from scraper.rundir.layout import RunLayout
 from scraper.rundir.lock import RunLock
 from scraper.sinks.fanout import LEFT_OUT_CHECKPOINT, Fanout
 from scraper.sinks.interface import Sink
@@ -56,34 +57,11 @@ from scraper.urls.scope import Scope
 if TYPE_CHECKING:
     import httpx
 
-STATE = ".scrape"
-"""The folder inside the output folder that holds the run's state."""
-OWN_FILES = (
-    "pages.jsonl",
-    "items.jsonl",
-    "items.csv",
-    "items.sqlite",
-    "items.sqlite-journal",
-    "rejected.jsonl",
-    "items.sqlite-shm",
-    "items.sqlite-wal",
-    "skipped.jsonl",
-    "skipped.jsonl.part",
-    "summary.json",
-    "summary.json.part",
-    "report.html",
-)
-OWN_FOLDERS = (STATE, "files", "items.parquet")
-"""What `--fresh` deletes, and nothing else: the folder may hold the user's own files too."""
-SPOOL = "spool"
-"""The folder inside it for bodies on their way."""
 CONFIG_MARK = "config"
 PAGE_IN_MEMORY = 256 * 1024
 """Bytes of a body that is held in memory; a larger one goes through a file, for hundreds may wait to be recorded."""
 KEPT_CONNECTIONS = 8
 """Connections that may be kept open, however few requests run at once: to one host each, as a rule."""
-CONFIG_COPY = "config.yaml"
-"""The effective config of the latest session, inside the state's folder: what `scrape status` and `report` show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +104,16 @@ async def assemble(
     extractor = PageExtractor(extract_settings(config, scope, keys))
 
     folder = config.output.folder
-    make_folder(folder / STATE)
+    layout = RunLayout(folder)
+    make_folder(layout.state)
     stack.enter_context(RunLock(folder))
     # Bodies that were on their way when a session was killed.
-    await asyncio.to_thread(shutil.rmtree, folder / STATE / SPOOL, ignore_errors=True)
+    await asyncio.to_thread(shutil.rmtree, layout.spool, ignore_errors=True)
     if fresh:
-        delete_run(folder)
-        make_folder(folder / STATE)
-    keep_config(config, folder / STATE / CONFIG_COPY)
-    frontier = await SqliteFrontier.open(folder / STATE / "frontier.sqlite", SqliteSettings(config.durability))
+        delete_run(layout)
+        make_folder(layout.state)
+    keep_config(config, layout.config)
+    frontier = await SqliteFrontier.open(layout.frontier, SqliteSettings(config.durability))
     stack.push_async_callback(frontier.aclose)
     before = await frontier.counts()
     clock = Clock(session_start(wall_time(), before.checkpoints.get(CLOCK_CHECKPOINT)))
@@ -142,7 +121,7 @@ async def assemble(
 
     bus = await stack.enter_async_context(EventBus(list(listeners)))
     fewer = concurrency if concurrency < config.limits.concurrency else None
-    fetcher = make_fetcher(config, scope, seeds, clock, bus, folder / STATE / SPOOL, fewer)
+    fetcher = make_fetcher(config, scope, seeds, clock, bus, layout.spool, fewer)
     stack.push_async_callback(fetcher.aclose)
     sinks = make_sinks(config)
     outputs = Fanout(sinks)
@@ -203,20 +182,20 @@ def keep_config(config: CrawlConfig, path: Path) -> None:
         raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def delete_run(folder: Path) -> None:
-    """Delete what an earlier run left in `folder`: its own files and folders, nothing else."""
+def delete_run(layout: RunLayout) -> None:
+    """Delete what an earlier run left: its own files and folders, nothing else. Raises `SinkError`."""
     try:
-        for name in OWN_FOLDERS:
+        for folder in layout.own_folders():
             # The lock file stays: it is held by us, and another process may be waiting at it.
-            for child in (folder / name).iterdir() if (folder / name).is_dir() else ():
+            for child in folder.iterdir() if folder.is_dir() else ():
                 if child.is_dir() and not child.is_symlink():
                     shutil.rmtree(child)
-                elif child.name != "lock":
+                elif child != layout.lock:
                     child.unlink()
-        for name in OWN_FILES:
-            (folder / name).unlink(missing_ok=True)
+        for path in layout.own_files():
+            path.unlink(missing_ok=True)
     except OSError as error:
-        raise SinkError(f"{folder}: cannot delete the earlier run: {error.strerror or error}") from error
+        raise SinkError(f"{layout.folder}: cannot delete the earlier run: {error.strerror or error}") from error
 
 
 def make_fetcher(

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import orjson
 
-from scraper.build import STATE, Assembly, assemble
+from scraper.build import Assembly, assemble
 from scraper.config.reading.load import config_from_mapping, load_config
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.engine.run_state import RunState, StopReason
@@ -22,9 +22,9 @@ from scraper.engine.signals import INTERRUPTED
 from scraper.events import Listener
 from scraper.hooks.interface import Hook
 from scraper.model import Request, Result, Skip
-from scraper.report.breaker_log import BREAKER_LOG_FILE
 from scraper.report.stats import Stats
 from scraper.report.summary import build_summary, write_summary
+from scraper.rundir.layout import SKIPPED_FILE, SUMMARY_FILE, RunLayout
 from scraper.sinks.skipped_file import SkippedFile
 
 log = logging.getLogger("scraper")
@@ -33,8 +33,6 @@ RESULTS_WAITING = 128
 """Results that wait for a slow consumer before the crawl is slowed down with it."""
 SEEDS_TOLD = 5
 """Seeds that were not asked for and are named in the summary, with the reason."""
-SKIPPED = "skipped.jsonl"
-SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ class Crawler:
                 all_sitemaps=self._all_sitemaps,
                 on_result=self._tap.put,
             )
-            self._stats.log_breakers_to(self._parts.folder / STATE / BREAKER_LOG_FILE)
+            self._stats.log_breakers_to(RunLayout(self._parts.folder).breakers)
             self._stack = stack.pop_all()
         return self
 
@@ -235,8 +233,8 @@ class Crawler:
         """Write skipped.jsonl and summary.json, both in one piece."""
         skipped: Counter[str] = Counter()
         refused: list[str] = []
-        target = parts.folder / SKIPPED
-        async with SkippedFile(target) as file:
+        layout = RunLayout(parts.folder)
+        async with SkippedFile(layout.skipped) as file:
             async for skip in self._skips(parts, stop):
                 skipped[skip.reason] += 1
                 if skip.parent is None and len(refused) < SEEDS_TOLD:
@@ -252,13 +250,13 @@ class Crawler:
             items=counts.items,
             size=counts.wire_size,
             waiting=counts.waiting + counts.delayed,
-            outputs={**parts.outputs, SKIPPED: str(target), SUMMARY: str(parts.folder / SUMMARY)},
+            outputs={**parts.outputs, SKIPPED_FILE: str(layout.skipped), SUMMARY_FILE: str(layout.summary)},
             skipped=skipped,
         )
         values["why"], values["detail"] = stop.kind, stop.detail
         values["seeds_without_response"] = refused
-        if not (idle and _tells_the_end(parts.folder / SUMMARY)):
-            await asyncio.to_thread(write_summary, parts.folder / SUMMARY, values)
+        if not (idle and _tells_the_end(layout.summary)):
+            await asyncio.to_thread(write_summary, layout.summary, values)
         return values
 
     async def _skips(self, parts: Assembly, stop: StopReason) -> AsyncIterator[Skip]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from scraper.build import STATE, make_folder, make_item_sinks, output_paths
+from scraper.build import make_folder, make_item_sinks, output_paths
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import extract_settings, read_seeds, scope_for
 from scraper.engine.hook_chain import HookChain
@@ -24,16 +24,15 @@ from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.hooks.interface import Hook
 from scraper.hooks.load import load_hook
 from scraper.model import Item, Response, Result
+from scraper.rundir.layout import PAGE_STORE, RunLayout
 from scraper.rundir.lock import RunLock
 from scraper.sinks.disk_errors import sync_folder
 from scraper.sinks.fanout import Fanout
-from scraper.sinks.page_store import STORE_NAME, read_pages
+from scraper.sinks.page_store import read_pages
 from scraper.urls.canonicalize import KeyRules
 
 PAGES_PER_BATCH = 32
 """Pages read at once."""
-STAGING_FOLDER = "extract"
-"""The folder in the run's state where items are written before they take the place of the old ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +57,22 @@ async def reextract(
     """
     if not config.extract:
         raise ConfigError("the config has no extract: there is nothing to read pages for")
-    state = folder / STATE
-    if not (state / "frontier.sqlite").exists():
+    layout = RunLayout(folder)
+    if not layout.frontier.exists():
         raise FrontierError(f"{folder} is not the folder of a run")
-    if output is not None and (output / STATE).exists():
+    if output is not None and RunLayout(output).state.exists():
         raise SinkError(f"{output} is the folder of a run; choose another --output, or none to change its own items")
     keys = KeyRules(config.scope.strip_params, config.scope.sort_query)
     extractor = PageExtractor(extract_settings(config, scope_for(config, read_seeds(config, keys)), keys))
     run_hooks = HookChain((*(load_hook(name, base) for name in config.hooks), *hooks))
     async with AsyncExitStack() as stack:
         stack.enter_context(RunLock(folder))
-        frontier = await SqliteFrontier.open(state / "frontier.sqlite", SqliteSettings(config.durability))
+        frontier = await SqliteFrontier.open(layout.frontier, SqliteSettings(config.durability))
         stack.push_async_callback(frontier.aclose)
-        mark = (await frontier.counts()).checkpoints.get(STORE_NAME)
+        mark = (await frontier.counts()).checkpoints.get(PAGE_STORE)
         if mark is None:
             raise SinkError(f"{folder} keeps no pages; crawl with output.store: pages first")
-        target = output or state / STAGING_FOLDER
+        target = output or layout.staging
         if output is None:
             await asyncio.to_thread(shutil.rmtree, target, ignore_errors=True)
         make_folder(target)

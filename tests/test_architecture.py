@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent / "scraper"
 # Each line may import the lines above it. Rooms on one line are siblings and never import each other.
 LAYERS: list[set[str]] = [
     {"model", "errors", "structures"},
-    {"events", "clock"},
-    {"urls", "politeness", "hooks", "report", "rundir", "demo_site"},
+    {"events", "clock", "rundir"},
+    {"urls", "politeness", "hooks", "report", "demo_site"},
     {"transport"},
     {"fetch", "frontier", "extract", "sinks", "config"},
     {"transfer", "engine"},

@@ -11,6 +11,7 @@ import typer
 from scraper.cli.display_mode import ProgressMode
 from scraper.cli.exit_codes import EXIT_CHECKSUM_MISMATCH, EXIT_FAILED, EXIT_OK, echo_err
 from scraper.cli.options import Debug, LogFile, Progress, Quiet, Verbose
+from scraper.rundir.layout import RunLayout
 
 if TYPE_CHECKING:
     from scraper.cli.display_mode import Display
@@ -178,9 +179,9 @@ def _print_summary(summary: DownloadSummary) -> None:
     for problem in problems:
         echo_err(f"failed: {clean(problem, 400)}")
     if (told := len(problems)) < summary.failed:
-        echo_err(f"and {summary.failed - told:,} more: see {summary.folder / 'manifest.jsonl'}")
+        echo_err(f"and {summary.failed - told:,} more: see {RunLayout(summary.folder).manifest}")
     if totals.failed:
-        echo_err(f"{summary.folder / 'failed.txt'} lists what can be tried again; so does the same command")
+        echo_err(f"{RunLayout(summary.folder).failed} lists what can be tried again; so does the same command")
 
 
 def _parse_option(text: str | None, option: str, parser: str) -> Any:

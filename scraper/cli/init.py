@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scraper.cli.exit_codes import EXIT_FAILED, echo_err
+from scraper.rundir.layout import CONFIG_FILE
 
 if TYPE_CHECKING:
     from scraper.explain.scaffold.propose_rules import Proposal
@@ -60,7 +61,7 @@ def init(
         echo_err(f"error: {clean(sight.response.request.url.href)}: nothing on this page makes an item")
         echo_err("When scripts make what it shows, `scrape init` on the address of the JSON they load may find it.")
         raise typer.Exit(EXIT_FAILED)
-    text = write_config(proposal, replace(sight.site_facts, file_name=output.name if output else "config.yaml"))
+    text = write_config(proposal, replace(sight.site_facts, file_name=output.name if output else CONFIG_FILE))
     parse_config(text, str(output or "<init>"))
     _write_config(output, text)
     _print_findings(proposal, sight.response, url)

@@ -23,7 +23,7 @@ from scraper.downloads.lists.count import count_lines
 from scraper.downloads.lists.entry import BadLine, Entry
 from scraper.downloads.lists.pipe_source import NoData
 from scraper.downloads.lists.read import read_live_list
-from scraper.downloads.manifest import FAILED_NAME, MANIFEST_NAME, ManifestSink
+from scraper.downloads.manifest import ManifestSink
 from scraper.downloads.mirrors import EntryMirrors
 from scraper.downloads.options import (
     DownloadOptions,
@@ -39,13 +39,13 @@ from scraper.engine.session import CLOCK_CHECKPOINT, clock_set_back_notice, sess
 from scraper.errors import FrontierError
 from scraper.events import CrawlStarted, EventBus, Listener, Warned
 from scraper.frontier.carryover import CarryOver, read_carry_over
-from scraper.frontier.inspect import DOWNLOAD_STATE_FOLDER
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.model import Extraction, Response
 from scraper.politeness.bandwidth_gate import BandwidthLimiter
 from scraper.politeness.host_gate import HostGate
 from scraper.politeness.host_overrides import PolitenessSettings
 from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
+from scraper.rundir.layout import RunLayout, with_sqlite_files
 from scraper.rundir.lock import RunLock
 from scraper.transfer.file_fetcher import FileFetcher
 from scraper.transfer.output_folder import OutputFolder
@@ -53,11 +53,6 @@ from scraper.transfer.part_metadata import PartMetadataStore
 from scraper.transport.address_guard import AddressGuard
 from scraper.transport.fast_transport import FastTransport
 
-STATE_FOLDER = DOWNLOAD_STATE_FOLDER
-"""The state of downloads inside the output folder; a crawl's lies beside it."""
-JOURNAL_NAME = "journal.sqlite"
-QUEUE_NAME = "queue.sqlite"
-PARTS_FOLDER = "parts"
 WINDOW_ROWS = 2_500
 """Requests that wait in RAM: what is read ahead of the list, and a batch."""
 FILES_PER_TRANSFER = 3
@@ -105,13 +100,13 @@ async def build_download(
     files = await asyncio.to_thread(OutputFolder, folder, fsync=options.fsync)
     stack.callback(files.close)
     stack.enter_context(RunLock(folder))
-    state = folder / STATE_FOLDER
+    layout = RunLayout(folder)
     rules = download_rules(options)
-    remains = await asyncio.to_thread(_prepare_state, folder, files, options.fresh, rules.politeness)
-    journal = await asyncio.to_thread(Journal, state / JOURNAL_NAME, fsync=options.fsync)
+    remains = await asyncio.to_thread(_prepare_state, layout, files, options.fresh, rules.politeness)
+    journal = await asyncio.to_thread(Journal, layout.download_journal, fsync=options.fsync)
     stack.callback(journal.close)
     frontier = await SqliteFrontier.open(
-        state / QUEUE_NAME,
+        layout.download_queue,
         SqliteSettings(
             "power" if options.fsync else "process",
             known_cache_keys=20_000,
@@ -142,7 +137,7 @@ async def build_download(
         count=lambda: _count_lines(source),
     )
     stack.callback(feed.close)
-    fetcher = _make_fetcher(options, concurrency, files, PartMetadataStore(state / PARTS_FOLDER), clock, bus, feed)
+    fetcher = _make_fetcher(options, concurrency, files, PartMetadataStore(layout.download_parts), clock, bus, feed)
     stack.push_async_callback(fetcher.aclose)
     sink = ManifestSink(folder, journal, fsync=options.fsync)
     await sink.open()
@@ -205,14 +200,14 @@ def _make_fetcher(
     )
 
 
-def _prepare_state(folder: Path, files: OutputFolder, fresh: bool, politeness: PolitenessSettings) -> CarryOver:
+def _prepare_state(layout: RunLayout, files: OutputFolder, fresh: bool, politeness: PolitenessSettings) -> CarryOver:
     """Make the state's folder, and take the queue of an earlier session away; return what it knew of hosts in trouble.
 
     With `fresh` all that an earlier run left is deleted.
     """
-    state = folder / STATE_FOLDER
+    state = layout.download_state
     if fresh and state.is_dir():
-        _delete_run(folder, files)
+        _delete_run(layout, files)
     now = wall_time()
 
     def in_trouble(host: str, note: str) -> bool:
@@ -220,24 +215,23 @@ def _prepare_state(folder: Path, files: OutputFolder, fresh: bool, politeness: P
 
     try:
         state.mkdir(parents=True, exist_ok=True)
-        remains = read_carry_over(state / QUEUE_NAME, HOST_STATE_GATE, in_trouble)
-        for name in (QUEUE_NAME, f"{QUEUE_NAME}-wal", f"{QUEUE_NAME}-shm"):
-            (state / name).unlink(missing_ok=True)
+        remains = read_carry_over(layout.download_queue, HOST_STATE_GATE, in_trouble)
+        for path in with_sqlite_files(layout.download_queue):
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise FrontierError(f"cannot write {state}: {error.strerror or error}") from error
     return remains
 
 
-def _delete_run(folder: Path, files: OutputFolder) -> None:
+def _delete_run(layout: RunLayout, files: OutputFolder) -> None:
     """Delete the files that the journal lists and that are as it left them, parts, records, the journal itself."""
-    state = folder / STATE_FOLDER
-    for path in PartMetadataStore(state / PARTS_FOLDER).paths():
+    for path in PartMetadataStore(layout.download_parts).paths():
         files.delete_part(path)
-    if (state / JOURNAL_NAME).exists():
-        with suppress(FrontierError), closing(Journal(state / JOURNAL_NAME)) as journal:
+    if layout.download_journal.exists():
+        with suppress(FrontierError), closing(Journal(layout.download_journal)) as journal:
             for path, size in journal.completed():
                 if files.file_size(path) == size:
                     files.delete_file(path)
-    shutil.rmtree(state, ignore_errors=True)
-    for name in (MANIFEST_NAME, FAILED_NAME):
-        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(layout.download_state, ignore_errors=True)
+    for record in (layout.manifest, layout.failed):
+        record.unlink(missing_ok=True)

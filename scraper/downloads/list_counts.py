@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from scraper.rundir.layout import MANIFEST_FILE
+
 MAX_PROBLEMS = 1_000
 """Bad lines and refusals that are kept as sentences."""
 
@@ -36,4 +38,4 @@ class ListCounts:
         """Sentences about lines that brought no request, for failed.txt."""
         yield from self.problems
         if (more := self.bad_lines + self.unnamed - len(self.problems)) > 0:
-            yield f"and {more:,} more lines that cannot be asked for: manifest.jsonl has a record of each"
+            yield f"and {more:,} more lines that cannot be asked for: {MANIFEST_FILE} has a record of each"

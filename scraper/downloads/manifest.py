@@ -16,13 +16,12 @@ import orjson
 from scraper.downloads.journal import EntryOutcome, EntryStatus, Journal, JournalRow
 from scraper.errors import SinkError
 from scraper.model import ErrorKind, Failure, NotModified, Response, Result
+from scraper.rundir.layout import RunLayout
 from scraper.sinks.append_file import AppendFile
 from scraper.sinks.disk_errors import run_to_completion, sync_folder, write_error
 from scraper.sinks.records import iso_timestamp, to_json
 from scraper.transfer.entry_state import EntryState, entry_of
 
-MANIFEST_NAME = "manifest.jsonl"
-FAILED_NAME = "failed.txt"
 MAX_HEADER_CHARS = 500
 """Characters of a header's value that a record holds."""
 MAX_COMMENT_CHARS = 600
@@ -65,8 +64,8 @@ class ManifestSink:
     """
 
     def __init__(self, folder: Path, journal: Journal, *, fsync: bool = False) -> None:
-        self._path = folder / MANIFEST_NAME
-        self._failed_path = folder / FAILED_NAME
+        self._path = RunLayout(folder).manifest
+        self._failed_path = RunLayout(folder).failed
         self._journal = journal
         self._fsync = fsync
         self._file = AppendFile(self._path, fsync=fsync)

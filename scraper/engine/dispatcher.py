@@ -16,6 +16,7 @@ from scraper.engine.run_context import RunContext
 from scraper.engine.run_state import FetchJob, FetchResult, Job, RobotsJob, StopReason
 from scraper.frontier.interface import NEVER, Drained, Granted, Wait
 from scraper.model import Denied, ErrorKind, Lease, Release, Settlement
+from scraper.rundir.layout import SKIPPED_FILE
 
 FILES_BELOW = -10
 """Entries with a priority below this are files: they are still fetched when the page budget is spent."""
@@ -72,7 +73,7 @@ class Dispatcher:
                         and (until == NEVER or self._only_unreachable_hosts_left())
                     ):
                         return self._end_reason(
-                            below, "some hosts could not be asked: skipped.jsonl says which and why"
+                            below, f"some hosts could not be requested: {SKIPPED_FILE} says which and why"
                         )
                     await self._wait_until(until)
         return floor.stop_reason or StopReason("finished")

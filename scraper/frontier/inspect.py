@@ -22,13 +22,11 @@ from scraper.errors import FrontierError
 from scraper.frontier.sqlite.row_codec import REQUEST_COLUMNS, decode_request
 from scraper.frontier.sqlite.schema import APPLICATION_ID, BUSY_SECONDS, FORMAT_VERSION, error_message
 from scraper.model import Request, Skip, Url
-from scraper.rundir.lock import LOCK_FILE, MAX_PID_BYTES
+from scraper.rundir.layout import FAILED_FILE, FRONTIER_FILE, MANIFEST_FILE, RunLayout
+from scraper.rundir.lock import MAX_PID_BYTES
 from scraper.urls.fingerprint import fingerprint
 from scraper.urls.post_identity import POST_KEY_PREFIX, POST_KEY_URL_START
 
-STATE_FILE = Path(".scrape") / "frontier.sqlite"
-DOWNLOAD_STATE_FOLDER = Path(".scrape") / "download"
-"""Where a download keeps its state; a folder that has it and no crawl's is not empty."""
 PROC_LOCKS = Path("/proc/locks")
 
 _COUNT_QUEUED = "SELECT (SELECT count(*) FROM queue), (SELECT count(*) FROM later)"
@@ -73,14 +71,15 @@ class RunInspector:
     """The state of the run in `folder`, as a context manager. Raises `FrontierError` when it cannot be read."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / STATE_FILE
+        layout = RunLayout(folder)
+        self._path = layout.frontier
         if not self._path.is_file():
-            if (folder / DOWNLOAD_STATE_FOLDER).is_dir():
+            if layout.download_state.is_dir():
                 raise FrontierError(
-                    f"{folder} holds no run of a crawl but a download: manifest.jsonl has a record for every line, "
-                    "failed.txt what failed, and scrape download with the same list goes on"
+                    f"{folder} holds a download and no crawl: {MANIFEST_FILE} has a record for each entry of the list, "
+                    f"{FAILED_FILE} those that failed; scrape download with the same list resumes it"
                 )
-            raise FrontierError(f"{folder} holds no run: {STATE_FILE} is not there")
+            raise FrontierError(f"{folder} holds no run: {FRONTIER_FILE} is missing")
         # While somebody writes there is a log beside the file, and SQLite's shared memory keeps us in step with it. A
         # run that begins just now changes the file itself only after megabytes of log: this look is over by then.
         live = Path(f"{self._path}-wal").exists()
@@ -161,7 +160,7 @@ class RunInspector:
 
 def running_pid(folder: Path) -> int | None:
     """The process that is at work in `folder`, or None. Takes no lock: a run that starts now must not be refused."""
-    lock = folder / LOCK_FILE
+    lock = RunLayout(folder).lock
     try:
         text = lock.read_bytes()[:MAX_PID_BYTES].strip()
         inode = lock.stat().st_ino

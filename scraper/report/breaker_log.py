@@ -23,7 +23,6 @@ MIN_TRANSITIONS_KEPT = 5_000
 MAX_WHY_CHARS = 200
 MAX_LINE_BYTES = 2_000
 """Largest line that is read."""
-BREAKER_LOG_FILE = "breakers.jsonl"
 
 
 SESSION_BEGIN, SESSION_END = "begin", "end"

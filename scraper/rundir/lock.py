@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 
 from scraper.errors import FrontierError, RunLockedError
+from scraper.rundir.layout import RunLayout
 
-LOCK_FILE = Path(".scrape") / "lock"
 MAX_PID_BYTES = 20
 WINDOWS_LOCK_OFFSET = 1 << 30
 """Windows locks bytes, and nobody may read those: one far behind the pid is locked there."""
@@ -41,7 +41,7 @@ class RunLock:
         self._descriptor: int | None = None
 
     def __enter__(self) -> RunLock:
-        path = self._folder / LOCK_FILE
+        path = RunLayout(self._folder).lock
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

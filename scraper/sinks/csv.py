@@ -19,6 +19,7 @@ from pathlib import Path
 
 from scraper.errors import SinkError
 from scraper.model import Result
+from scraper.rundir.layout import ITEMS_CSV
 from scraper.sinks.append_file import AppendFile
 from scraper.sinks.disk_errors import write_error
 from scraper.sinks.records import as_text, item_record
@@ -35,7 +36,7 @@ class CsvSink:
     flushed outlives a loss of power.
     """
 
-    name = "items.csv"
+    name = ITEMS_CSV
 
     def __init__(self, folder: Path, columns: Sequence[str], *, exact: bool = False, fsync: bool = False) -> None:
         self._columns = tuple(dict.fromkeys(("url", *columns)))

@@ -23,6 +23,7 @@ import re
 from urllib.parse import quote
 
 from scraper.model import Response, Result
+from scraper.rundir.layout import FILES_FOLDER
 from scraper.urls.filename import (
     MAX_NAME_BYTES,
     MAX_PATH_BYTES,
@@ -32,8 +33,6 @@ from scraper.urls.filename import (
     safe_name,
     shorten_name,
 )
-
-FILES_FOLDER = "files"
 
 _URL_PATTERN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?")
 _HOST_PATTERN = re.compile(r"([a-z0-9.-]+)(?::([0-9]{1,5}))?")

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from scraper.errors import SinkError
 from scraper.model import Body, Response, Result
+from scraper.rundir.layout import FILES_FOLDER, RunLayout
 from scraper.sinks.disk_errors import incomplete_error, run_to_completion, sync_folder, write_error
-from scraper.sinks.file_paths import FILES_FOLDER, relative_path, stored_path
+from scraper.sinks.file_paths import relative_path, stored_path
 
 __all__ = ["FilesSink", "relative_path"]
 
@@ -37,10 +38,10 @@ class FilesSink:
     outlives a loss of power.
     """
 
-    name = "files"
+    name = FILES_FOLDER
 
     def __init__(self, folder: Path, *, fsync: bool = False) -> None:
-        self._root = folder / FILES_FOLDER
+        self._root = RunLayout(folder).files
         self._fsync = fsync
         self._pending: list[tuple[str | None, Body]] = []
 

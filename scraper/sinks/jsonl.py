@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scraper.model import Result
+from scraper.rundir.layout import ITEMS_JSONL, PAGES_FILE, REJECTED_FILE
 from scraper.sinks.append_file import AppendFile
 from scraper.sinks.records import item_record, page_record, to_json
 
@@ -16,7 +17,7 @@ class PagesSink:
     last flush: a group of the recorder's. With `power` what was flushed outlives a loss of power.
     """
 
-    name = "pages.jsonl"
+    name = PAGES_FILE
 
     def __init__(self, folder: Path, *, fsync: bool = False) -> None:
         self._file = AppendFile(folder / self.name, fsync=fsync)
@@ -41,7 +42,7 @@ class PagesSink:
 class ItemsSink(PagesSink):
     """Writes one record for every extracted item to FOLDER/items.jsonl; in all else like `PagesSink`."""
 
-    name = "items.jsonl"
+    name = ITEMS_JSONL
 
     def write(self, result: Result) -> None:
         """Take the items of one result into the buffer."""
@@ -56,7 +57,7 @@ class RejectedSink(PagesSink):
     item all the same, without that value.
     """
 
-    name = "rejected.jsonl"
+    name = REJECTED_FILE
 
     def write(self, result: Result) -> None:
         """Take the rejections of one result into the buffer."""

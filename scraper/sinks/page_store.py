@@ -17,10 +17,10 @@ import zstandard
 
 from scraper.errors import SinkError
 from scraper.model import Body, Content, Headers, Hop, Request, Response, Result, Url
+from scraper.rundir.layout import PAGE_STORE, RunLayout
 from scraper.sinks.append_file import AppendFile
 from scraper.sinks.disk_errors import incomplete_error, parse_count_checkpoint, write_error
 
-STORE_NAME = ".scrape/pages.store"
 ZSTD_LEVEL = 3
 """zstd's level: a tenth of a millisecond for 30 KB of HTML, which becomes a fifth of its size."""
 MAX_HEAD_BYTES = 4 * 1024 * 1024
@@ -35,10 +35,10 @@ class PageStore:
     The buffer holds what was written since the last flush, bodies included: a group of the recorder's.
     """
 
-    name = STORE_NAME
+    name = PAGE_STORE
 
     def __init__(self, folder: Path, *, fsync: bool = False) -> None:
-        self._file = AppendFile(folder / STORE_NAME, fsync=fsync)
+        self._file = AppendFile(RunLayout(folder).page_store, fsync=fsync)
         self._pending: list[Response] = []
 
     async def open(self, checkpoint: str | None) -> None:
@@ -78,7 +78,7 @@ def read_pages(folder: Path, checkpoint: str) -> Iterator[Response]:
 
     Raises `SinkError` when the file is not what was committed.
     """
-    path = folder / STORE_NAME
+    path = RunLayout(folder).page_store
     left = parse_count_checkpoint(path, checkpoint)
     unpack = zstandard.ZstdDecompressor()
     try:

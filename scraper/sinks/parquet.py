@@ -21,6 +21,7 @@ import orjson
 
 from scraper.errors import MissingExtraError, SinkError
 from scraper.model import Result
+from scraper.rundir.layout import ITEMS_PARQUET
 from scraper.sinks.append_file import AppendFile
 from scraper.sinks.disk_errors import (
     incomplete_error,
@@ -53,7 +54,7 @@ class ParquetSink:
     `MissingExtraError` when pyarrow is not installed.
     """
 
-    name = "items.parquet"
+    name = ITEMS_PARQUET
 
     def __init__(self, folder: Path, columns: Mapping[str, ColumnKind], *, fsync: bool = False) -> None:
         try:

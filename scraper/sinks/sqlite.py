@@ -15,6 +15,7 @@ from typing import Any
 
 from scraper.errors import SinkError
 from scraper.model import Result
+from scraper.rundir.layout import ITEMS_SQLITE
 from scraper.sinks.disk_errors import (
     RESUME_HINT,
     incomplete_error,
@@ -36,7 +37,7 @@ class SqliteSink:
     `power` what was flushed outlives a loss of power.
     """
 
-    name = "items.sqlite"
+    name = ITEMS_SQLITE
 
     def __init__(self, folder: Path, columns: Sequence[str], *, fsync: bool = False) -> None:
         self._path = folder / self.name

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scraper.errors import SinkError
+from scraper.rundir.layout import STATE_FOLDER
 
 PART_SUFFIX = ".part"
 BAD_SUFFIX = ".bad"
@@ -198,7 +199,7 @@ class OutputFolder:
         return above
 
     def _check_writable(self) -> None:
-        probe = f".scrape-{os.getpid()}{PART_SUFFIX}"
+        probe = f"{STATE_FOLDER}-{os.getpid()}{PART_SUFFIX}"
         os.close(os.open(probe, _CREATE_FLAGS, 0o600, dir_fd=self._descriptor))
         os.unlink(probe, dir_fd=self._descriptor)
 

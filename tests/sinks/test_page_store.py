@@ -8,8 +8,9 @@ import pytest
 
 from scraper.errors import SinkError
 from scraper.model import Body, Content, Headers, Hop, Request, Response, Result, Url
+from scraper.rundir.layout import PAGE_STORE
 from scraper.sinks.interface import Sink
-from scraper.sinks.page_store import STORE_NAME, PageStore, read_pages
+from scraper.sinks.page_store import PageStore, read_pages
 from scraper.testing.sink_contract import SinkContract
 from scraper.urls.post_identity import with_post_key
 
@@ -25,7 +26,7 @@ class TestPageStore(SinkContract):
         return PageStore(folder)
 
     def stored(self, folder: Path) -> list[str]:
-        path = folder / STORE_NAME
+        path = folder / PAGE_STORE
         return [page.request.url.href for page in read_pages(folder, str(path.stat().st_size))]
 
 
@@ -80,7 +81,7 @@ async def test_only_pages_that_succeeded_are_kept(tmp_path: Path) -> None:
 async def test_damage_is_told(tmp_path: Path, damage: str) -> None:
     """What is not what was committed is an error with the path, not a wrong page."""
     mark = await kept(tmp_path, Result(REQUEST, Response(REQUEST, 200, HEADERS, Body(3, 3, "", b"abc"))))
-    path = tmp_path / STORE_NAME
+    path = tmp_path / PAGE_STORE
     data = path.read_bytes()
     match damage:
         case "cut":

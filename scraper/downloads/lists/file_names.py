@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scraper.downloads.lists.name_template import NameTemplate, UrlParts, last_segment, split_url
+from scraper.rundir.layout import FAILED_FILE, MANIFEST_FILE, SUMMARY_FILE
 from scraper.structures.compact_map import CompactMap, hash_key
 from scraper.urls.filename import (
     MAX_PATH_BYTES,
@@ -41,7 +42,7 @@ MAX_FOLDER_NUMBERS = 100
 """Numbers tried for one folder whose name a file has taken."""
 DEFAULT_NAME = "index.html"
 """The name of a file whose URL has none: its path ends in a slash."""
-RESERVED_NAMES = ("manifest.jsonl", "failed.txt", "summary.json")
+RESERVED_NAMES = (MANIFEST_FILE, FAILED_FILE, SUMMARY_FILE)
 """Files of the run itself in the output folder: an entry of that name is renamed, whatever the policy."""
 
 _KIND_FILE, _KIND_FOLDER, _KIND_RESERVED = 0, 1, 2

@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 
 from scraper.model import Url
+from scraper.rundir.layout import RunLayout
 from scraper.urls.canonicalize import KeyRules
 
-PAGES_FILE, ITEMS_FILE, SKIPPED_FILE = "pages.jsonl", "items.jsonl", "skipped.jsonl"
 MAX_CHAIN_URLS = 20
 """Steps back to the seed that are looked up; each is a pass over pages.jsonl."""
 ITEMS_SHOWN = 3
@@ -80,7 +80,7 @@ def search_records(folder: Path, url: Url, keys: KeyRules, body: str | None = No
     posts: deque[Record] = deque(maxlen=MAX_RECORDS)
     led_to: Record | None = None
     same: dict[str, Record] = {}
-    for record in read_records(folder / PAGES_FILE, head):
+    for record in read_records(RunLayout(folder).pages, head):
         answered, asked = record.get("url"), record.get("requested_url")
         if url.href in (answered, asked):
             text = posted_text(record)
@@ -97,12 +97,12 @@ def search_records(folder: Path, url: Url, keys: KeyRules, body: str | None = No
     others = tuple(record for record in (get, *posts) if record is not None and record is not own)
     same_record = next(iter(same.values()), None)
     found = own or led_to or same_record
-    left = next((skip for skip in read_records(folder / SKIPPED_FILE, head) if skip.get("url") == url.href), None)
+    left = next((skip for skip in read_records(RunLayout(folder).skipped, head) if skip.get("url") == url.href), None)
     parent = found.get("parent") if found else left.get("parent") if left else None
     items = []
     # Items have the page's URL alone: of several answers of one URL nobody can tell whose they are.
     if found is not None and found.get("items") and not others:
-        for item in read_records(folder / ITEMS_FILE, head):
+        for item in read_records(RunLayout(folder).items, head):
             if item.get("url") == found.get("url"):
                 items.append(item)
             if len(items) >= ITEMS_SHOWN:
@@ -122,7 +122,7 @@ def referrer_chain(folder: Path, parent: str | None) -> tuple[str, ...]:
     chain: list[str] = []
     while parent and parent not in chain and len(chain) < MAX_CHAIN_URLS:
         chain.append(parent)
-        found = (r for r in read_records(folder / PAGES_FILE, parent) if r.get("url") == parent)
+        found = (r for r in read_records(RunLayout(folder).pages, parent) if r.get("url") == parent)
         record = next(found, None)
         parent = record.get("parent") if record else None
     return tuple(chain)

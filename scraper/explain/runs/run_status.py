@@ -20,18 +20,18 @@ from scraper.config.reading.yaml import read_yaml
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import politeness_settings
 from scraper.errors import ConfigError
-from scraper.explain.runs.record_search import PAGES_FILE, parse_record
+from scraper.explain.runs.record_search import parse_record
 from scraper.frontier.inspect import RunCounts, RunInspector, running_pid
 from scraper.politeness.host_gate import GateSettings, HostGate
 from scraper.report.stats import is_failure
 from scraper.report.text.eta import HostEstimate, time_left
+from scraper.rundir.layout import RunLayout
 
 MAX_HOSTS_READ = 200
 """Hosts whose gates are restored: those with most waiting and most settled."""
 TAIL_BYTES = 256 * 1024
 RATE_WINDOW_SECONDS = 60.0
 """How far back the present rate looks."""
-CONFIG_COPY_PATH = Path(".scrape") / "config.yaml"
 GATE_NOTE = "gate"
 
 
@@ -120,7 +120,8 @@ def read_saved_config(folder: Path) -> CrawlConfig | None:
     The rest of its config is left out: passwords are not kept, and variables may not be set here.
     """
     try:
-        values = read_yaml((folder / CONFIG_COPY_PATH).read_text("utf-8"), CONFIG_COPY_PATH.name).value
+        path = RunLayout(folder).config
+        values = read_yaml(path.read_text("utf-8"), path.name).value
         if not isinstance(values, dict):
             return None
         needed = {key: values[key] for key in ("name", "limits", "politeness") if key in values}
@@ -137,7 +138,7 @@ def read_run_status(folder: Path, now: float) -> RunStatus:
         names = _foremost(counts)
         hosts = tuple(_host(state, name, counts, config, now) for name in names)
     pid = running_pid(folder)
-    rate = recent_rate(folder / PAGES_FILE, now) if pid is not None else None
+    rate = recent_rate(RunLayout(folder).pages, now) if pid is not None else None
     limit = config.limits.max_pages if config else None
     word = "at work" if pid is not None else _ended(folder, counts)
     every = len(counts.hosts.keys() | counts.waiting.keys())
@@ -201,7 +202,7 @@ def _host(state: RunInspector, name: str, counts: RunCounts, config: CrawlConfig
 
 def _ended(folder: Path, counts: RunCounts) -> str:
     try:
-        summary = orjson.loads((folder / "summary.json").read_bytes())
+        summary = orjson.loads(RunLayout(folder).summary.read_bytes())
         why = str(summary["why"])
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
         return "stopped without a word: the same command goes on from here"

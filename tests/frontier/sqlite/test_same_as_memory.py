@@ -81,7 +81,9 @@ class SameAsMemory(RuleBasedStateMachine):
             assert mine == model
             return
         pairs = list(zip(*(sorted(grant.leases, key=_host) for grant in (mine, model)), strict=True))
-        assert [(one.request, one.host_state) for one, _ in pairs] == [(two.request, two.host_state) for _, two in pairs]
+        assert [(one.request, one.host_state) for one, _ in pairs] == [
+            (two.request, two.host_state) for _, two in pairs
+        ]
         self.leases += pairs
 
     @rule(below=below)
