@@ -254,7 +254,7 @@ class Crawler:
             skipped=skipped,
         )
         values["why"], values["detail"] = stop.kind, stop.detail
-        values["seeds_without_response"] = refused
+        values["seeds_refused"] = refused
         if not (idle and _tells_the_end(layout.summary)):
             await asyncio.to_thread(write_summary, layout.summary, values)
         return values
