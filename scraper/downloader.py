@@ -29,7 +29,7 @@ from scraper.engine.run_state import RunState, StopReason
 from scraper.engine.signals import INTERRUPTED
 from scraper.events import Listener, Warned
 from scraper.model import ErrorKind, Failure, Request, Result
-from scraper.sinks.disk_errors import run_to_completion
+from scraper.sinks.run_to_completion import run_to_completion
 
 __all__ = ["DownloadOptions", "DownloadSummary", "Downloader", "download"]
 

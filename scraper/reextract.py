@@ -1,7 +1,8 @@
-"""Changed rules over the pages that a run has kept: new items without a request.
+"""`scrape extract`: changed extraction rules over the stored pages of a run, without requests.
 
-Items go to a new folder or take the place of the run's own. In place they are first written beside, then moved over the
-old ones, and the run's marks are set to them, so that a run which is not finished goes on behind them.
+The new items go to another folder, or replace the run's own. To replace them they are first written to
+`.scrape/extract`, then moved over the old files, and then the run's checkpoints are set to the new lengths: a run that
+is not finished continues after the new items.
 """
 
 from __future__ import annotations
@@ -24,20 +25,19 @@ from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.hooks.interface import Hook
 from scraper.hooks.load import load_hook
 from scraper.model import Item, Response, Result
+from scraper.rundir.disk_errors import sync_folder
 from scraper.rundir.layout import PAGE_STORE, RunLayout
 from scraper.rundir.lock import RunLock
-from scraper.sinks.disk_errors import sync_folder
 from scraper.sinks.fanout import Fanout
 from scraper.sinks.page_store import read_pages
 from scraper.urls.canonicalize import KeyRules
 
 PAGES_PER_BATCH = 32
-"""Pages read at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReextractResult:
-    """What was done: pages read, items made, values that could not be read, and where the outputs are."""
+    """Counts of pages read, items extracted, unreadable values and failed pages, and the paths of the outputs."""
 
     pages: int
     items: int
@@ -49,14 +49,14 @@ class ReextractResult:
 async def reextract(
     folder: Path, config: CrawlConfig, output: Path | None = None, *, base: Path = Path(), hooks: Sequence[Hook] = ()
 ) -> ReextractResult:
-    """Read the rules of `config` over the pages kept in the run `folder`.
+    """Apply the rules of `config` to the pages stored in the run `folder`.
 
-    Outputs go to `output`, a folder that is no run's, or without one take the place of the run's own. Hooks `on_page`
+    Outputs go to `output`, which must not be the folder of a run; without it they replace the run's own. Hooks `on_page`
     and `on_item` are called as in a run; `base` is the folder that hooks named by file are relative to. Raises
     `ConfigError`, `HookError`, `RunLockedError`, `FrontierError`, `SinkError`, `MissingExtraError`.
     """
     if not config.extract:
-        raise ConfigError("the config has no extract: there is nothing to read pages for")
+        raise ConfigError("the config has no extract: there is nothing to extract")
     layout = RunLayout(folder)
     if not layout.frontier.exists():
         raise FrontierError(f"{folder} is not the folder of a run")
@@ -69,8 +69,8 @@ async def reextract(
         stack.enter_context(RunLock(folder))
         frontier = await SqliteFrontier.open(layout.frontier, SqliteSettings(config.durability))
         stack.push_async_callback(frontier.aclose)
-        mark = (await frontier.counts()).checkpoints.get(PAGE_STORE)
-        if mark is None:
+        stored_to = (await frontier.counts()).checkpoints.get(PAGE_STORE)
+        if stored_to is None:
             raise SinkError(f"{folder} keeps no pages; crawl with output.store: pages first")
         target = output or layout.staging
         if output is None:
@@ -80,21 +80,20 @@ async def reextract(
         outputs = Fanout(sinks)
         await outputs.open({})
         stack.push_async_callback(outputs.aclose)
-        done, marks = await _extract_all(folder, mark, extractor, run_hooks, outputs)
+        done, checkpoints = await _extract_all(folder, stored_to, extractor, run_hooks, outputs)
         await outputs.aclose()
         if output is None:
             await asyncio.to_thread(_replace_outputs, target, folder, config.durability == "power")
-            await frontier.settle([], marks)
-        place = output or folder
-        return replace(done, outputs=output_paths(sinks, place))
+            await frontier.settle([], checkpoints)
+        return replace(done, outputs=output_paths(sinks, output or folder))
 
 
 async def _extract_all(
-    folder: Path, mark: str, extractor: PageExtractor, hooks: HookChain, outputs: Fanout
+    folder: Path, checkpoint: str, extractor: PageExtractor, hooks: HookChain, outputs: Fanout
 ) -> tuple[ReextractResult, dict[str, str]]:
-    pages = read_pages(folder, mark)
+    pages = read_pages(folder, checkpoint)
     done = ReextractResult(0, 0, 0, 0, {})
-    marks = await outputs.flush()
+    checkpoints = await outputs.flush()
     while batch := await asyncio.to_thread(_next_batch, pages):
         for page in batch:
             result = await _extract_page(page, extractor, hooks)
@@ -107,8 +106,8 @@ async def _extract_all(
                 rejected=done.rejected + len(found.field_errors),
                 problems=done.problems + (found.problem is not None),
             )
-        marks = await outputs.flush()
-    return done, marks
+        checkpoints = await outputs.flush()
+    return done, checkpoints
 
 
 def _next_batch(pages: Iterator[Response]) -> list[Response]:
@@ -127,14 +126,15 @@ async def _extract_page(page: Response, extractor: PageExtractor, hooks: HookCha
 
 
 def _replace_outputs(source: Path, folder: Path, fsync: bool) -> None:
-    """Put what was written in the place of what the run had; with `power`, on the disk. Raises `SinkError`."""
+    """Move the new outputs over the old ones; with `fsync` they are on the disk then. Raises `SinkError`."""
     try:
         for path in sorted(source.iterdir()):
             target = folder / path.name
             if target.is_dir() and not target.is_symlink():
                 shutil.rmtree(target)
             path.replace(target)
-        if fsync:  # before the marks speak of the new ones
+        # Before the frontier stores checkpoints of the new files.
+        if fsync:
             sync_folder(folder)
         source.rmdir()
     except OSError as error:

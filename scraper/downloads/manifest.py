@@ -16,10 +16,11 @@ import orjson
 from scraper.downloads.journal import EntryOutcome, EntryStatus, Journal, JournalRow
 from scraper.errors import SinkError
 from scraper.model import ErrorKind, Failure, NotModified, Response, Result
+from scraper.rundir.disk_errors import sync_folder, write_error
 from scraper.rundir.layout import RunLayout
 from scraper.sinks.append_file import AppendFile
-from scraper.sinks.disk_errors import run_to_completion, sync_folder, write_error
 from scraper.sinks.records import iso_timestamp, to_json
+from scraper.sinks.run_to_completion import run_to_completion
 from scraper.transfer.entry_state import EntryState, entry_of
 
 MAX_HEADER_CHARS = 500

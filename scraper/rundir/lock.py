@@ -1,4 +1,4 @@
-"""One run at a time in an output folder: an advisory lock that the operating system lets go of when we die."""
+"""One run at a time in a folder: an advisory lock, which the operating system releases when the process dies."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scraper.errors import FrontierError, RunLockedError
 from scraper.rundir.layout import RunLayout
 
 MAX_PID_BYTES = 20
+# Windows locks byte ranges, and others cannot read them. So a byte far behind the pid is locked.
 WINDOWS_LOCK_OFFSET = 1 << 30
-"""Windows locks bytes, and nobody may read those: one far behind the pid is locked there."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -29,11 +29,11 @@ else:
 
 
 class RunLock:
-    """Holds `folder` while the `with` block runs. Its file is `.scrape/lock` and holds our pid.
+    """Locks `folder` while the `with` block runs. Its file, `.scrape/lock`, holds the pid of this process.
 
-    The file stays when the lock is gone: deleting it would let two processes lock two files of one name. Entering
-    raises `RunLockedError` with the other's pid when the folder is held, and `FrontierError` when the file cannot be
-    written or its file system knows no locks.
+    The file is never deleted: another process may have it open and lock it, while a third creates a new file of that
+    name and locks that. Entering raises `RunLockedError` with the other's pid when the folder is locked, and `FrontierError` when the file cannot be
+    written or its file system has no locks.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -10,13 +10,13 @@ its checksum is left as `<name>.bad`.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from scraper.errors import SinkError
+from scraper.rundir.disk_errors import stops_every_file, write_error
 from scraper.rundir.layout import STATE_FOLDER
 
 PART_SUFFIX = ".part"
@@ -25,21 +25,14 @@ BAD_SUFFIX = ".bad"
 _OPEN_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_PART_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
-_FATAL_ERRNOS = {errno.EROFS, errno.EIO, *_DISK_FULL_ERRNOS}
 _HAS_ACCESS_AT = os.access in os.supports_dir_fd and os.access in os.supports_follow_symlinks
 FolderAndName = tuple[int, str]
 """The descriptor of an open folder, and a name in it."""
-RERUN_HINT = "run the same command again to go on"
 
 
 def as_fatal_error(path: str, error: OSError) -> SinkError | None:
     """The `SinkError` for an error that every other file would meet, too; None when it is this file's own."""
-    if error.errno not in _FATAL_ERRNOS:
-        return None
-    if error.errno in _DISK_FULL_ERRNOS:
-        return SinkError(f"{path} cannot be written: the disk is full; free some space and {RERUN_HINT}")
-    return SinkError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}; then {RERUN_HINT}")
+    return write_error(path, error) if stops_every_file(error) else None
 
 
 class OutputFolder:

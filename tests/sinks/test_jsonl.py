@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +11,6 @@ import pytest
 
 from scraper.errors import SinkError
 from scraper.sinks.append_file import AppendFile
-from scraper.sinks.disk_errors import write_error
 from scraper.sinks.jsonl import ItemsSink, PagesSink
 from scraper.testing.fakes import make_result
 
@@ -124,22 +121,3 @@ async def test_flushing_what_is_not_open_is_an_error(tmp_path: Path) -> None:
     file.add(b"x\n")
     with pytest.raises(SinkError, match="not open"):
         await file.flush()
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (errno.ENOSPC, "disk is full"),
-        (errno.EDQUOT, "quota"),
-        (errno.EROFS, "read-only"),
-        (errno.EACCES, "permission denied"),
-        (errno.ENOTDIR, "not a folder"),
-        (errno.EISDIR, "a folder has its name"),
-        (errno.ENAMETOOLONG, "File name too long"),
-    ],
-)
-def test_a_disk_error_is_told_in_words(code: int, words: str) -> None:
-    """Each error of the disk names the path and its cause."""
-    message = str(write_error(Path("/out/pages.jsonl"), OSError(code, os.strerror(code))))
-    assert message.startswith("/out/pages.jsonl cannot be written: ")
-    assert words in message

@@ -83,7 +83,7 @@ async def test_rows_can_be_read_while_the_crawl_writes(tmp_path: Path) -> None:
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     """Something else under the name is left alone, and the message says so."""
     (tmp_path / "items.sqlite").write_bytes(b"this is a diary, not a database" * 100)
-    with pytest.raises(SinkError, match=r"items\.sqlite cannot be written: it is no sound SQLite database.*--fresh"):
+    with pytest.raises(SinkError, match=r"items\.sqlite cannot be written: it is not a database.*--fresh"):
         await SqliteSink(tmp_path, ["n"]).open(None)
 
 

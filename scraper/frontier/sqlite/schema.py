@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scraper.errors import FrontierError
 from scraper.frontier.sqlite.settings import Durability
+from scraper.rundir.disk_errors import cause_text
 
 APPLICATION_ID = 0x53435246  # "SCRF": tells our files from other SQLite files
 FORMAT_VERSION = 1
@@ -67,7 +68,7 @@ def _prepare(db: sqlite3.Connection, path: Path, durability: Durability, cache_k
     db.execute(f"PRAGMA cache_size = -{cache_kib}")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-    db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'SYNCHRONOUS_NORMAL'}")
+    db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
     if not tables:
         db.executescript(
             f"BEGIN IMMEDIATE; {CREATE_TABLES} PRAGMA application_id = {APPLICATION_ID}; "
@@ -77,22 +78,4 @@ def _prepare(db: sqlite3.Connection, path: Path, durability: Durability, cache_k
 
 def error_message(path: Path, error: sqlite3.Error) -> str:
     """A sentence for the user about what went wrong with the file at `path`."""
-    # The low byte is the primary code; the higher ones say in which system call.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    match code:
-        case sqlite3.SQLITE_FULL:
-            return f"cannot write {path}: the disk is full"
-        case sqlite3.SQLITE_NOTADB:
-            return f"{path} is not a database; choose another output folder, or start over with --fresh"
-        case sqlite3.SQLITE_CORRUPT:
-            return f"{path} is damaged ({error}); start over with --fresh"
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            return f"cannot write {path}: it is read-only"
-        case sqlite3.SQLITE_CANTOPEN:
-            return f"cannot open {path}: {error}; check that its folder exists and may be written"
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return f"cannot write {path}: another process is using it"
-        case sqlite3.SQLITE_IOERR:
-            return f"cannot read or write {path}: {error}; the disk may be full or failing"
-        case _:
-            return f"cannot use {path}: {error}"
+    return f"{path} cannot be used: {cause_text(error)}"

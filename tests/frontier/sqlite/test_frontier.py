@@ -20,6 +20,7 @@ from scraper.frontier.sqlite.frontier import SqliteFrontier
 from scraper.frontier.sqlite.schema import FORMAT_VERSION
 from scraper.frontier.sqlite.settings import SqliteSettings
 from scraper.model import Done, Release, Retry, Skip, Verdict
+from scraper.rundir.disk_errors import RESUME_HINT
 from scraper.testing.frontier_contract import (
     NOW,
     drain_host,
@@ -333,7 +334,7 @@ async def test_a_full_disk_ends_it_and_loses_nothing_older(tmp_path: Path) -> No
         for call in calls:
             with pytest.raises(FrontierError) as caught:
                 await call()
-            assert str(caught.value) == f"cannot write {path}: the disk is full"
+            assert str(caught.value) == f"{path} cannot be used: the disk is full; free some space and {RESUME_HINT}"
     async with await SqliteFrontier.open(path) as frontier:
         assert (await frontier.counts()).known == 10
 
@@ -390,7 +391,7 @@ def raise_version(path: Path) -> None:
     [
         (False, write_bytes, "is not a database"),
         (False, write_foreign, "is not the state of a crawl"),
-        (False, Path.mkdir, "cannot open"),
+        (False, Path.mkdir, "unable to open"),
         (True, damage, "is damaged"),
         (True, raise_version, f"has format {FORMAT_VERSION + 1}"),
     ],
