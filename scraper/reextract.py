@@ -51,8 +51,8 @@ async def reextract(
 ) -> ReextractResult:
     """Apply the rules of `config` to the pages stored in the run `folder`.
 
-    Outputs go to `output`, which must not be the folder of a run; without it they replace the run's own. Hooks `on_page`
-    and `on_item` are called as in a run; `base` is the folder that hooks named by file are relative to. Raises
+    Outputs go to `output`, which must not be the folder of a run; without it they replace the run's own. Hooks
+    `on_page` and `on_item` are called as in a run; `base` is the folder that hooks named by file are relative to. Raises
     `ConfigError`, `HookError`, `RunLockedError`, `FrontierError`, `SinkError`, `MissingExtraError`.
     """
     if not config.extract:
@@ -118,11 +118,11 @@ async def _extract_page(page: Response, extractor: PageExtractor, hooks: HookCha
     seen = await hooks.on_page(page) if hooks.has_on_page else page
     if seen is None:
         return Result(page.request, page)
-    harvest = await asyncio.to_thread(extractor.extract, seen)
-    if hooks.has_on_item and harvest.items:
-        items = [await hooks.on_item(item, seen) for item in harvest.items]
-        harvest = replace(harvest, items=tuple(item for item in items if isinstance(item, Item)))
-    return Result(page.request, page, harvest)
+    extraction = await asyncio.to_thread(extractor.extract, seen)
+    if hooks.has_on_item and extraction.items:
+        items = [await hooks.on_item(item, seen) for item in extraction.items]
+        extraction = replace(extraction, items=tuple(item for item in items if isinstance(item, Item)))
+    return Result(page.request, page, extraction)
 
 
 def _replace_outputs(source: Path, folder: Path, fsync: bool) -> None:

@@ -160,7 +160,7 @@ class RunInspector:
 
 
 def running_pid(folder: Path) -> int | None:
-    """The pid of the process at work in `folder`, or None. Takes no lock: that would make a run that starts now fail."""
+    """The pid of the process at work in `folder`, or None. Takes no lock, which would make a starting run fail."""
     lock = RunLayout(folder).lock
     try:
         text = lock.read_bytes()[:MAX_PID_BYTES].strip()

@@ -32,8 +32,10 @@ class RunLock:
     """Locks `folder` while the `with` block runs. Its file, `.scrape/lock`, holds the pid of this process.
 
     The file is never deleted: another process may have it open and lock it, while a third creates a new file of that
-    name and locks that. Entering raises `RunLockedError` with the other's pid when the folder is locked, and `FrontierError` when the file cannot be
-    written or its file system has no locks.
+    name and locks that.
+
+    Entering raises `RunLockedError` with the other's pid when the folder is locked, and `FrontierError` when the file
+    cannot be written or its file system has no locks.
     """
 
     def __init__(self, folder: Path) -> None:

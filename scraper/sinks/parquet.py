@@ -89,7 +89,7 @@ class ParquetSink:
                 self._tail_rows += 1
 
     async def flush(self) -> str:
-        """Append the buffer to the tail, convert it when it is large enough; return the checkpoint. Raises `SinkError`."""
+        """Append the buffer to the tail, convert a large enough tail; return the checkpoint. Raises `SinkError`."""
         tail = self._require_open()
         await tail.flush()
         # The recorder stored the checkpoint of the previous flush before it called this one, so no run resumes from an

@@ -106,7 +106,7 @@ def abbreviate_body(content: Content) -> str:
 
 
 def attempt_record(attempt: Attempt, request: Request) -> dict[str, Any]:
-    """A failed attempt. `wait_s`: the planned wait before the next, in seconds; `url`: given if a later one redirected."""
+    """A failed attempt. `wait_s`: seconds planned until the next; `url`: given if a later one was redirected."""
     is_response = attempt.error is None and attempt.status is not None
     record: dict[str, Any] = {
         "attempt": attempt.number,

@@ -13,7 +13,7 @@ from scraper.engine.run_context import RunRules
 from scraper.engine.run_state import StopReason
 from scraper.engine.settings import EngineSettings
 from scraper.events import Event, EventBus
-from scraper.frontier.memory import MemoryFrontier
+from scraper.testing.memory_frontier import MemoryFrontier
 from scraper.hooks.interface import Hook
 from scraper.model import Link, Request, Result
 from scraper.politeness.host_gate import GateSettings

@@ -14,7 +14,7 @@ from scraper.engine.run_state import StopReason
 from scraper.engine.settings import EngineSettings
 from scraper.errors import SinkError
 from scraper.events import BreakerClosed, BreakerOpened, FetcherReplaced, HostParked, QueuesSampled, RetryPlanned
-from scraper.frontier.memory import MemoryFrontier
+from scraper.testing.memory_frontier import MemoryFrontier
 from scraper.hooks.interface import Hook
 from scraper.model import ErrorKind, Failure, Item, Link, Request, Response, Result, Settlement
 from scraper.politeness.circuit_breaker import BreakerSettings

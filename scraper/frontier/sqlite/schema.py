@@ -1,4 +1,13 @@
-"""The tables of the frontier's file, opening it, and what its errors mean."""
+"""The tables of the frontier's file, and opening it.
+
+    host, queue, later    hosts; requests that wait, in order; requests that wait for a retry
+    seen, fresh           fingerprints of all URLs ever queued, merged and not yet merged (see statements.py)
+    skip                  URLs that were seen and not requested
+    note, mark            stored state of hosts; checkpoints
+    tally, total          settled URLs by host and outcome; totals
+
+A running version must read files of earlier ones: change a table only with `FORMAT_VERSION`.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +18,15 @@ from scraper.errors import FrontierError
 from scraper.frontier.sqlite.settings import Durability
 from scraper.rundir.disk_errors import cause_text
 
-APPLICATION_ID = 0x53435246  # "SCRF": tells our files from other SQLite files
+# "SCRF": tells our files from other SQLite files.
+APPLICATION_ID = 0x53435246
 FORMAT_VERSION = 1
 CACHE_KIB = 32_768
-"""Memory SQLite may use for pages of the file, in KiB."""
+# The write-ahead log is copied to the database after so many pages of 4 KiB: every 16 MB, with an fsync.
 CHECKPOINT_PAGES = 4_000
-"""Pages of 4 KiB in the write-ahead log after which they are moved to the file: 16 MB, one fsync each."""
+# How long to wait for another process that has locked the file, such as `scrape status`.
 BUSY_SECONDS = 5.0
-"""How long to wait for another process (`scrape status`) that reads or writes the file."""
+# Prepared statements that the connection keeps; more than the frontier has.
 CACHED_STATEMENTS = 256
 
 CREATE_TABLES = """

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from scraper.errors import FrontierError
 from scraper.frontier.host_schedule import MAX_STALE_ENTRIES, HostSchedule
 from scraper.frontier.interface import NEVER
-from scraper.frontier.memory import MemoryHostQueue
 from scraper.frontier.sqlite.db_thread import DatabaseThread, identity
 from scraper.frontier.sqlite.host_buffer import ALL_BUFFERED, HostBuffer
 from scraper.frontier.sqlite.row_codec import decode_request, encode_request
 from scraper.model import Attempt, Content, Hop, Request, Url
 from scraper.structures.seen_cache import RecentSet
 from scraper.testing.frontier_contract import make_request
+from scraper.testing.memory_frontier import MemoryHostQueue
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
 hops = st.lists(st.builds(Hop, text, st.integers(100, 599)), max_size=3).map(tuple)

@@ -15,11 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from scraper.frontier.host_schedule import HostSchedule
 from scraper.frontier.interface import NEVER, Granted
-from scraper.frontier.memory import MemoryFrontier, MemoryHostQueue
 from scraper.frontier.sqlite.frontier import SqliteFrontier
 from scraper.frontier.sqlite.settings import SqliteSettings
 from scraper.model import Done, Drop, Lease, Release, Request, Retry, Settlement, Skip, Verdict
 from scraper.testing.frontier_contract import make_request
+from scraper.testing.memory_frontier import MemoryFrontier, MemoryHostQueue
 
 HOSTS = ["a.example", "b.example", "c.example"]
 T = TypeVar("T")
