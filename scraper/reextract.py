@@ -52,8 +52,9 @@ async def reextract(
     """Apply the rules of `config` to the pages stored in the run `folder`.
 
     Outputs go to `output`, which must not be the folder of a run; without it they replace the run's own. Hooks
-    `on_page` and `on_item` are called as in a run; `base` is the folder that hooks named by file are relative to. Raises
-    `ConfigError`, `HookError`, `RunLockedError`, `FrontierError`, `SinkError`, `MissingExtraError`.
+    `on_page` and `on_item` are called as in a run; `base` is the folder that hooks named by file are relative to.
+
+    Raises `ConfigError`, `HookError`, `RunLockedError`, `FrontierError`, `SinkError`, `MissingExtraError`.
     """
     if not config.extract:
         raise ConfigError("the config has no extract: there is nothing to extract")

@@ -191,7 +191,7 @@ class FrontierDatabase:
         ]
 
     def read_waiting(self, after: tuple[int, int, int], limit: int) -> list[tuple[tuple[int, int, int], Request]]:
-        """Queued and delayed requests after a position (host id, priority, entry id), in order, with their positions."""
+        """Queued and delayed requests after a position (host id, priority, entry id), in order, with positions."""
         rows = self._db.execute(_SELECT_WAITING, (*after, *after, limit)).fetchall()
         ids = {row[0] for row in rows}
         names = {host: self._db.execute("SELECT name FROM host WHERE id = ?", (host,)).fetchone()[0] for host in ids}
