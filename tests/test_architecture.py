@@ -14,12 +14,14 @@ ROOT = Path(__file__).parent.parent / "scraper"
 LAYERS: list[set[str]] = [
     {"model", "errors", "structures"},
     {"events", "clock", "rundir"},
-    {"urls", "politeness", "hooks", "report", "demo_site"},
+    {"urls", "politeness", "hooks", "plugins", "report", "demo_site"},
     {"transport"},
     {"fetch", "frontier", "extract", "sinks", "config"},
     {"transfer", "engine"},
     {"downloads.lists", "config_to_settings"},
-    {"build", "downloads"},
+    {"downloads"},
+    {"build"},
+    {"run"},
     {"crawler", "downloader", "explain", "reextract"},
     {"__init__"},
     {"bench"},
@@ -126,7 +128,7 @@ def test_a_room_imports_only_from_the_floors_below_it(path: Path) -> None:
         ("fetch/page_fetcher.py", "def f():\n    from scraper.sinks.interface import Sink"),
         ("fetch/page_fetcher.py", "from scraper.fetch import page_fetcher"),
         ("testing/local_server.py", "from scraper.engine.engine import Engine"),
-        ("frontier/memory.py", "from scraper.testing import virtual_loop"),
+        ("frontier/carryover.py", "from scraper.testing import virtual_loop"),
     ],
 )
 def test_a_forbidden_import_is_found(file: str, source: str) -> None:
