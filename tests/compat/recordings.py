@@ -46,7 +46,7 @@ class Recording:
     requests: list[SeenRequest]
 
     def checkpoint(self, output: str) -> int:
-        """How many bytes of `output` were committed when the run was killed. Reads a copy, for SQLite merges the log."""
+        """How many bytes of `output` were committed when the run was killed. Reads a copy: SQLite merges the log."""
         with tempfile.TemporaryDirectory() as copy:
             for path in (self.folder / ".scrape").glob("frontier.sqlite*"):
                 shutil.copy(path, copy)
