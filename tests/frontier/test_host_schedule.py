@@ -15,7 +15,7 @@ def enqueue_one(schedule: HostSchedule[MemoryHostQueue], host: str, priority: in
     return queue
 
 
-def test_heaps_do_not_grow_with_what_happens() -> None:
+def test_heaps_do_not_grow_with_stale_entries() -> None:
     """Hosts parked over and over leave no more stale entries than the bound allows."""
     schedule = HostSchedule(MemoryHostQueue)
     for n in range(10):
@@ -31,7 +31,7 @@ def test_heaps_do_not_grow_with_what_happens() -> None:
 
 
 def test_an_old_queue_does_not_take_a_new_one_with_it() -> None:
-    """A forgotten host that came back is not forgotten again for what it was."""
+    """A host that was forgotten and came back has a new queue, which stays when the old one becomes idle."""
     schedule = HostSchedule(MemoryHostQueue)
     queue = enqueue_one(schedule, "a.example")
     schedule.advance(1.0)
@@ -48,8 +48,8 @@ def test_an_old_queue_does_not_take_a_new_one_with_it() -> None:
     assert schedule.get("a.example") is back
 
 
-def test_a_host_that_has_waited_is_not_overtaken_by_its_past() -> None:
-    """A host without requests gains no head start: it is ready from when something waits again."""
+def test_an_idle_host_gains_no_head_start() -> None:
+    """A host without requests is ready from when something waits again, not from when it could have been."""
     schedule = HostSchedule(MemoryHostQueue)
     schedule.park("a.example", NEVER)
     schedule.park("a.example", 1.0)
@@ -68,7 +68,6 @@ def test_a_bound_on_priority_leaves_other_hosts_alone() -> None:
     assert schedule.first(0) is None
     assert schedule.next_ready_at(0) == NEVER
     enqueue_one(schedule, "a.example", -2)
-    schedule.queues()
     (queue,) = [queue for queue in schedule.queues() if queue.name == "a.example"]
     queue.rows.sort()
     assert [queue.name for queue in schedule.take_ready(2, 0)] == ["a.example"]

@@ -35,9 +35,9 @@ async def kept(folder: Path, *results: Result) -> str:
     await sink.open(None)
     for result in results:
         sink.write(result)
-    mark = await sink.flush()
+    checkpoint = await sink.flush()
     await sink.aclose()
-    return mark
+    return checkpoint
 
 
 async def test_a_page_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -46,8 +46,8 @@ async def test_a_page_comes_back_as_it_was(tmp_path: Path) -> None:
     spooled.write_bytes(b"<p>large</p>" * 1000)
     small = Response(REQUEST, 200, HEADERS, Body(3, 3, "xxh3:1", b"abc"), 1.5, elapsed=0.5)
     large = Response(REQUEST, 203, HEADERS, Body(12_000, 900, "xxh3:2", path=spooled), 2.5)
-    mark = await kept(tmp_path, Result(REQUEST, small), Result(REQUEST, large))
-    first, second = read_pages(tmp_path, mark)
+    checkpoint = await kept(tmp_path, Result(REQUEST, small), Result(REQUEST, large))
+    first, second = read_pages(tmp_path, checkpoint)
     assert first.request == REQUEST
     assert first.headers.raw == HEADERS.raw
     assert (first.status, first.body, first.started_at, first.elapsed) == (200, small.body, 1.5, 0.5)
@@ -61,26 +61,26 @@ async def test_what_was_posted_comes_back(tmp_path: Path) -> None:
         for content in (Content(bytes(range(256)), "application/x"), Content(b"", ""))
     ]
     pages = [Response(request, 200, HEADERS, Body(1, 1, "xxh3:1", b"x")) for request in posts]
-    mark = await kept(tmp_path, *(Result(page.request, page) for page in pages))
-    assert [page.request for page in read_pages(tmp_path, mark)] == posts
+    checkpoint = await kept(tmp_path, *(Result(page.request, page) for page in pages))
+    assert [page.request for page in read_pages(tmp_path, checkpoint)] == posts
 
 
 async def test_only_pages_that_succeeded_are_kept(tmp_path: Path) -> None:
     """Errors, files and sitemaps are not for extraction."""
     body = Body(1, 1, "", b"x")
     files = Request(URL, kind="file")
-    mark = await kept(
+    checkpoint = await kept(
         tmp_path,
         Result(REQUEST, Response(REQUEST, 404, HEADERS, body)),
         Result(files, Response(files, 200, HEADERS, body)),
     )
-    assert list(read_pages(tmp_path, mark)) == []
+    assert list(read_pages(tmp_path, checkpoint)) == []
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "changed", "head"])
 async def test_damage_is_told(tmp_path: Path, damage: str) -> None:
     """What is not what was committed is an error with the path, not a wrong page."""
-    mark = await kept(tmp_path, Result(REQUEST, Response(REQUEST, 200, HEADERS, Body(3, 3, "", b"abc"))))
+    checkpoint = await kept(tmp_path, Result(REQUEST, Response(REQUEST, 200, HEADERS, Body(3, 3, "", b"abc"))))
     path = tmp_path / PAGE_STORE
     data = path.read_bytes()
     match damage:
@@ -93,4 +93,4 @@ async def test_damage_is_told(tmp_path: Path, damage: str) -> None:
         case _:
             path.write_bytes(b"\xff" * len(data))
     with pytest.raises(SinkError, match=r"pages\.store"):
-        list(read_pages(tmp_path, mark))
+        list(read_pages(tmp_path, checkpoint))

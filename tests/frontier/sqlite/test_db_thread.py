@@ -25,7 +25,7 @@ class FailingStore:
 
 
 async def test_the_thread_stops_at_the_first_failure() -> None:
-    """A job that fails gives its sentence to itself and to every later one, which does not run."""
+    """A job that fails raises, and so do all later ones, with its message; they do not run."""
     thread: DatabaseThread[FailingStore] = DatabaseThread(lambda error: f"explained: {error}")
     await thread.open(FailingStore)
     first = thread.submit(lambda box: box.fail(sqlite3.OperationalError("x")), identity)
@@ -39,7 +39,7 @@ async def test_the_thread_stops_at_the_first_failure() -> None:
 
 
 async def test_a_bug_is_raised_as_itself_and_ends_it() -> None:
-    """An error that is not the database's is not disguised, in the thread or on the loop."""
+    """An error that is not of the database is raised as it is, from the thread and from the loop."""
     for work, apply in ((lambda _: 1 / 0, identity), (identity, lambda _: 1 / 0)):
         thread: DatabaseThread[FailingStore] = DatabaseThread(str)
         await thread.open(FailingStore)
@@ -50,8 +50,8 @@ async def test_a_bug_is_raised_as_itself_and_ends_it() -> None:
         await thread.aclose()
 
 
-async def test_a_store_that_cannot_be_made_is_an_error() -> None:
-    """What the factory raises comes out of `open`, database errors as sentences."""
+async def test_a_resource_that_cannot_be_opened_is_an_error() -> None:
+    """`open` raises what the function raised; database errors in words."""
     thread: DatabaseThread[FailingStore] = DatabaseThread(lambda error: f"explained: {error}")
 
     def make() -> FailingStore:

@@ -41,13 +41,13 @@ below = st.one_of(st.none(), st.integers(-1, 1))
 class SameAsMemory(RuleBasedStateMachine):
     write_only_on_evict = False
 
-    @initialize(rows=st.integers(1, 4), window=st.integers(1, 8), known=st.integers(1, 40), early=st.integers(0, 2))
-    def open(self, rows: int, window: int, known: int, early: int) -> None:
+    @initialize(rows=st.integers(1, 4), buffer=st.integers(1, 8), known=st.integers(1, 40), early=st.integers(0, 2))
+    def open(self, rows: int, buffer: int, known: int, early: int) -> None:
         self.loop = asyncio.new_event_loop()
         self.folder = Path(tempfile.mkdtemp())
         self.settings = SqliteSettings(
             max_host_rows=rows,
-            max_buffered_rows=window,
+            max_buffered_rows=buffer,
             known_cache_keys=known,
             skipped_cache_keys=known,
             prefetch_hosts=early,
