@@ -76,6 +76,7 @@ async def reextract(
             raise SinkError(f"{folder} keeps no pages; crawl with output.store: pages first")
         target = output or layout.staging
         if output is None:
+            # Left by an extract that was killed.
             await asyncio.to_thread(shutil.rmtree, target, ignore_errors=True)
         make_folder(target)
         sinks = make_item_sinks(config, target)
@@ -135,7 +136,7 @@ def _replace_outputs(source: Path, folder: Path, fsync: bool) -> None:
             if target.is_dir() and not target.is_symlink():
                 shutil.rmtree(target)
             path.replace(target)
-        # Before the frontier stores checkpoints of the new files.
+        # Before the frontier stores checkpoints of the new files: after a loss of power they must be these.
         if fsync:
             sync_folder(folder)
         source.rmdir()

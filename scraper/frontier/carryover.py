@@ -33,6 +33,7 @@ def read_carry_over(path: Path, state_name: str, is_wanted: Callable[[str, str],
     carried = CarryOver({}, {})
     if not path.exists():
         return carried
+    # A damaged file costs the state of hosts and nothing else: the queue is built again anyway.
     with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as db:
         carried.checkpoints.update(db.execute("SELECT name, value FROM mark"))
         rows = db.execute("SELECT host.name, value FROM note JOIN host ON id = host WHERE note.name = ?", (state_name,))

@@ -72,6 +72,7 @@ class RunLock:
         except OSError as error:
             raise FrontierError(f"cannot lock {path}: {error.strerror or error}; use a local folder") from error
         try:
+            # Only now: until the lock is ours the file holds the pid of its holder, which the error above shows.
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"{os.getpid()}\n".encode())
         except OSError as error:

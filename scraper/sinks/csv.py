@@ -53,6 +53,7 @@ class CsvSink:
         Raises `SinkError` when the file is shorter than that, has other columns or cannot be written.
         """
         await self._file.open(checkpoint)
+        # A new file: the first flush writes the header.
         if self._file.offset == 0:
             self._file.add(self._header)
             return
@@ -90,6 +91,7 @@ class CsvSink:
     def _encode_row(self, cells: list[str]) -> bytes:
         self._writer.writerow(cells)
         line = self._text.getvalue()
+        # One buffer for all rows: csv.writer is bound to its file.
         self._text.seek(0)
         self._text.truncate()
         return line.encode("utf-8", "replace")

@@ -61,6 +61,7 @@ def relative_path(url: str) -> str:
     names += [_segment_name(segment, is_file=False) for segment in segments[:-1][: MAX_PATH_SEGMENTS + 1]]
     names.append(_segment_name(segments[-1], is_file=True, query=query))
     found = "/".join(names)
+    # Too deep or too long for a file system: one folder below the host, named by a hash of the whole URL.
     if len(segments) > MAX_PATH_SEGMENTS or len(found.encode()) > MAX_PATH_BYTES:
         return "/".join([names[0], hash_suffix("path", url), names[-1]])
     return found
@@ -71,6 +72,7 @@ def _host_name(scheme: str, host: str) -> str:
     if match is None:
         return _safe_name(host, False, f"host\0{scheme}\0{host}", is_file=False)
     name, port = match.groups()
+    # `https://h` is "h". Plain http always has its port in the name, so that it never is "h" too.
     if scheme == "http":
         port = port or "80"
     unambiguous = scheme == "http" or (scheme == "https" and port is None)

@@ -84,6 +84,7 @@ class FilesSink:
             path, body = self._pending[0]
             if path is not None:
                 self._store_file(path.removeprefix(f"{FILES_FOLDER}/"), body)
+            # One by one: after an error the next flush begins with the file that failed.
             body.discard()
             del self._pending[0]
 
@@ -145,6 +146,7 @@ def _move_spooled(spooled: Path, name: str, folder: int, fsync: bool) -> bool:
 
 def _copy_body(body: Body, name: str, folder: int, fsync: bool) -> None:
     """Write the body as `.part`, then rename it."""
+    # `safe_name` gives no URL a name that ends in ".part".
     part = name + ".part"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(part, dir_fd=folder)  # left by a run that was killed

@@ -57,6 +57,7 @@ class SqliteSink:
     def write(self, result: Result) -> None:
         """Put the items of one result into the buffer."""
         for item in result.items:
+            # Ids are given here and without gaps: the last one is the checkpoint, and says how many rows there must be.
             self._last_id += 1
             record = item_record(result, item)
             values = [_sql_value(record.get(field)) for field in self._fields]

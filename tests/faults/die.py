@@ -33,8 +33,8 @@ CRASH_POINTS: dict[str, tuple[Any, str]] = {
     "after one file of several": (append.AppendFile, "_write"),
     "before items.sqlite": (SqliteSink, "_commit"),
     "after items.sqlite": (SqliteSink, "_commit"),
-    "before a file is in place": (files, "_move"),
-    "after a file is in place": (files, "_move"),
+    "before a file is in place": (files, "_move_spooled"),
+    "after a file is in place": (files, "_move_spooled"),
     "half a file copied": (files, "_copy_body"),
     "after a redirect": (Recorder, "_follow"),
     "before the summary": (crawler, "write_summary"),
@@ -91,7 +91,7 @@ def _do_half(point: str, arguments: tuple[Any, ...]) -> None:
     if point == "half a line written":
         file, lines = arguments
         whole = b"".join(lines)
-        os.write(file._opened().fileno(), whole[: len(whole) // 2 + 1])
+        os.write(file._require_open().fileno(), whole[: len(whole) // 2 + 1])
     elif point == "half a file copied":
         _, name, folder, _ = arguments
         os.write(os.open(name + ".part", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=folder), b"half")

@@ -40,7 +40,7 @@ async def test_the_checkpoint_is_the_length_in_bytes(tmp_path: Path) -> None:
 
 
 async def test_a_full_disk_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    """ENOSPC becomes a SinkError with the path and the way out; closing then fails too, and is closed."""
+    """ENOSPC becomes a SinkError with the path and what to do; closing then fails too, but closes."""
     (tmp_path / "pages.jsonl").symlink_to("/dev/full")
     sink = PagesSink(tmp_path)
     await sink.open(None)
@@ -53,7 +53,7 @@ async def test_a_full_disk_is_an_error_that_says_what_to_do(tmp_path: Path) -> N
 
 
 async def test_a_write_that_was_cut_short_leaves_nothing_torn(tmp_path: Path) -> None:
-    """When the disk takes half a record, that half is taken back; with room again the record is whole, there once."""
+    """When the disk takes half a record, that half is removed; with space again the record is written whole, once."""
     sink = PagesSink(tmp_path)
     await sink.open(None)
     for number in range(10):
@@ -107,7 +107,7 @@ async def test_a_cancelled_flush_is_whole(tmp_path: Path) -> None:
 
 
 async def test_flushing_what_is_not_open_is_an_error(tmp_path: Path) -> None:
-    """Records are never dropped in silence."""
+    """Records are never dropped without an error."""
     file = AppendFile(tmp_path / "x")
     file.add(b"x\n")
     with pytest.raises(SinkError, match="not open"):

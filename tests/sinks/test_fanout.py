@@ -12,13 +12,13 @@ from scraper.testing.fakes import make_result
 
 
 class RecordingSink:
-    """A sink that writes down what was done to it, and fails at `fails_at`."""
+    """A sink that records the calls it gets, and fails at `fails_at`."""
 
     def __init__(self, name: str, log: list[str], fails_at: str = "", error: Exception | None = None) -> None:
         self.name = name
         self._log = log
         self._fails_at = fails_at
-        self._error = error or OSError("no luck")
+        self._error = error or OSError("the disk failed")
 
     def _record(self, what: str) -> None:
         self._log.append(f"{self.name} {what}")

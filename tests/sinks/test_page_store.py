@@ -1,4 +1,4 @@
-"""The store of pages: what was kept comes back, and damage is told."""
+"""The page store: what was stored is read back, and damage is an error."""
 
 from __future__ import annotations
 

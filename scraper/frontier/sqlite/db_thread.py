@@ -46,6 +46,7 @@ class DatabaseThread(Generic[S]):
 
     def __init__(self, error_message: Callable[[sqlite3.Error], str]) -> None:
         """`error_message` words a database error for the user."""
+        # The message of the first failure, or that the thread was closed.
         self.failure: str | None = None
         self._error_message = error_message
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()

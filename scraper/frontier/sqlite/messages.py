@@ -66,7 +66,7 @@ class WriteBatch:
         return f"<WriteBatch {' '.join(sizes) or 'empty'}>"
 
     def __bool__(self) -> bool:
-        """Whether there is anything to write."""
+        """Whether there is anything to write. An eviction alone is: what is in `fresh` has to be merged then."""
         rows = (
             self.discovered
             or self.finished
@@ -86,6 +86,7 @@ class CommitResult(NamedTuple):
     """
 
     added: list[tuple[int, Request]]
+    # Also of requests that `write_only_on_evict` keeps out of the database; `added` does not have those.
     new_keys: Collection[int]
     new_hosts: set[str]
     totals: Totals

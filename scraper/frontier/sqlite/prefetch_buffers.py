@@ -72,6 +72,7 @@ class PrefetchBuffers:
         self._hosts_with_state = HostBloom()
         for host, count, (priority, entry) in backlogs:
             buffer = self.schedule.get_or_create(host)
+            # Nothing is buffered yet: everything from the first row on is in the database alone.
             buffer.buffered_until = (priority, entry - 1)
             buffer.waiting = count
             self.schedule.activate(buffer)
@@ -120,6 +121,7 @@ class PrefetchBuffers:
         return self._settings.write_only_on_evict and host not in self._hosts_with_state
 
     def _buffer_row(self, buffer: HostBuffer, row: QueueRow) -> None:
+        # Rows of a host whose state was not read cannot be leased: leave them to the refill, which reads both.
         limit = 0
         if buffer.state_delivered or buffer.host_state is not None:
             limit = (
@@ -246,6 +248,7 @@ class PrefetchBuffers:
                 continue
             share = share or self._max_rows_per_host()
             wanted = min(share - len(buffer.rows), room)
+            # A share of a few rows would be refilled at every lease.
             if wanted > 0 and 4 * len(buffer.rows) < share > 4:
                 refills.append(self._begin_refill(buffer, wanted))
                 room -= wanted
@@ -263,6 +266,7 @@ class PrefetchBuffers:
         refills = [self._begin_refill(buffer, rows) for buffer in missing if not buffer.refill_token]
         reads = [_read_request(refill, False) for refill in refills]
         room = self._settings.max_buffered_rows - self._buffered_rows - rows * len(refills)
+        # While the disk is read anyway, read for the hosts that come next.
         if refills and room >= rows:
             soon = self.schedule.upcoming(min(self._settings.prefetch_hosts, room // rows))
             prefetches = [
@@ -296,6 +300,7 @@ class PrefetchBuffers:
                 buffer.host_state = result.host_state
             rows = [row for row in result.rows if not self.is_leased(row[1])]
             self._buffered_rows += buffer.extend(rows, limit)
+            # The database has fewer rows than were counted. Rows that are being written are counted and not there yet.
             if not buffer.rows and buffer.waiting and not self._flushing_rows:
                 raise FrontierError(
                     f"the crawl's state is damaged: {buffer.name} has lost its waiting requests; use --fresh"

@@ -76,9 +76,11 @@ def _prepare(db: sqlite3.Connection, path: Path, durability: Durability, cache_k
             "use the version of scraper that wrote it, or start over with --fresh"
         )
     db.execute(f"PRAGMA cache_size = -{cache_kib}")
+    # Readers (`scrape status`) do not block the writer, and a commit appends to one file.
     db.execute("PRAGMA journal_mode = WAL")
     db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+    # In one transaction: a kill leaves no file with half of the tables, which would be taken for a damaged one.
     if not tables:
         db.executescript(
             f"BEGIN IMMEDIATE; {CREATE_TABLES} PRAGMA application_id = {APPLICATION_ID}; "

@@ -123,6 +123,7 @@ class FrontierDatabase:
         """Write `batch`; return what was new."""
         db, new_hosts = self._db, set[str]()
         with self._transaction():
+            # Before the look-up, which finds in `seen` alone what the cache has just evicted.
             if batch.cache_evicted:
                 self._merge_fresh_keys()
             new, unknown = self._add_new(batch, new_hosts)
@@ -136,6 +137,7 @@ class FrontierDatabase:
                 host_id = self._host_id_or_insert(host, new_hosts)
                 rows = [(host_id, name, text) for name, text in texts.items()]
                 db.executemany("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", rows)
+            # And after it: this batch's own fingerprints may have been evicted as well.
             if batch.cache_evicted or self._unmerged_keys >= MERGE_AFTER_KEYS:
                 self._merge_fresh_keys()
         return CommitResult(new, unknown, new_hosts, self._totals)
@@ -208,14 +210,17 @@ class FrontierDatabase:
             yield
             self._db.execute("COMMIT")
         except BaseException:
+            # SQLite has rolled back by itself after some errors, a full disk for one.
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
 
     def _add_new(self, batch: WriteBatch, new_hosts: set[str]) -> tuple[list[tuple[int, Request]], Collection[int]]:
+        # By fingerprint: one batch may discover a URL twice, and the first request counts.
         unknown: dict[int, Request | None] = {}
         for key, request in batch.discovered:
             unknown.setdefault(key, request)
+        # While the cache holds every known fingerprint there is nothing to look up.
         if not batch.all_new:
             self._remove_seen(unknown)
         self._insert_rows("INSERT INTO fresh(k)", [(key,) for key in unknown])
@@ -322,6 +327,7 @@ class FrontierDatabase:
         moved = [(row[0], decode_request(row[1], row[2], row[4:])) for row in rows]
         gone = [(priority, row[3], row[0]) for row in rows]
         self._db.executemany("DELETE FROM later WHERE prio = ? AND due = ? AND seq = ?", gone)
+        # The hosts of delayed requests are in the database: no new ones to report.
         self._insert_queued(moved, set())
         self._totals = self._totals._replace(delayed=self._totals.delayed - len(moved))
         return moved
@@ -355,6 +361,7 @@ class FrontierDatabase:
         return found
 
     def _cache_host_id(self, name: str, host_id: int) -> int:
+        # Cleared as a whole: with more hosts than that, keeping an order would cost more than reading ids again.
         if len(self._host_ids) >= MAX_CACHED_HOST_IDS:
             self._host_ids.clear()
         self._host_ids[name] = host_id
@@ -368,6 +375,7 @@ class FrontierDatabase:
             return
         row = f"({','.join('?' * len(rows[0]))})"
         many = f"{into} VALUES {','.join([row] * ROWS_PER_INSERT)}"
+        # Full statements first; the rest row by row, so that there are two prepared statements and not 32.
         whole = len(rows) - len(rows) % ROWS_PER_INSERT
         flat = chain.from_iterable(islice(rows, whole))
         while values := tuple(islice(flat, ROWS_PER_INSERT * len(rows[0]))):

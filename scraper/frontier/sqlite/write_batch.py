@@ -65,6 +65,8 @@ class WriteBatchBuilder:
         (self._finished if written else self._finished_unwritten).append((host, request.priority, entry))
         match verdict:
             case Retry(at, again):
+                # The request may have another URL than the leased one: the target of a redirect. From now on that is
+                # known, and not a skip any more.
                 key = fingerprint(again.url)
                 if self._known_keys.add_if_new(key):
                     self._discovered.append((key, None))
@@ -72,6 +74,7 @@ class WriteBatchBuilder:
                 self._requeued.append(Requeue(None if at <= now else at, entry, again))
                 return
             case Drop(reason, rule):
+                # The URL is known, which would hide an ordinary skip: a dropped one is listed all the same.
                 key = fingerprint(request.url)
                 skip = Skip(request.url, request.parent, reason, rule)
                 self._skips.append(SkipUpdate(key, skip, True))
@@ -89,6 +92,7 @@ class WriteBatchBuilder:
 
     def strip_requests(self, unsaved_keys: Iterable[int]) -> dict[int, Request]:
         """Replace the discovered requests by their fingerprints, after `unsaved_keys`; return them by fingerprint."""
+        # Unsaved fingerprints are known ones, which the database gets with this batch. A request that has one is not new.
         earlier = dict.fromkeys(unsaved_keys)
         requests: dict[int, Request] = {}
         for key, request in self._discovered:
