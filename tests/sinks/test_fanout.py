@@ -58,7 +58,7 @@ async def test_a_failing_sink_names_itself_and_the_others_are_closed() -> None:
     log: list[str] = []
     fanout = Fanout([RecordingSink("a", log), RecordingSink("b.jsonl", log, "close"), RecordingSink("c", log)])
     await fanout.open({})
-    with pytest.raises(SinkError, match=r"b\.jsonl: no luck"):
+    with pytest.raises(SinkError, match=r"b\.jsonl: the disk failed"):
         await fanout.aclose()
     assert log[3:] == ["c close", "b.jsonl close", "a close"]
     await fanout.aclose()
@@ -79,7 +79,7 @@ async def test_when_one_cannot_be_opened_the_opened_are_closed() -> None:
     """A failed start leaves nothing open."""
     log: list[str] = []
     fanout = Fanout([RecordingSink("a", log), RecordingSink("b", log, "open"), RecordingSink("c", log)])
-    with pytest.raises(SinkError, match="b: no luck"):
+    with pytest.raises(SinkError, match="b: the disk failed"):
         await fanout.open({})
     assert log == ["a open", "b open", "b close", "a close"]
 

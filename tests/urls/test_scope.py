@@ -14,7 +14,6 @@ from scraper.model import OutOfScope, Url
 from scraper.urls import scope as scope_module
 from scraper.urls.canonicalize import canonicalize
 from scraper.urls.scope import RuleVerdict, Scope, ScopeMode, ScopeSettings
-from scraper.urls.scope_modes import ExtraHosts, registrable_domain, strip_www
 from scraper.urls.traps import TrapSettings
 
 
@@ -73,12 +72,6 @@ def test_many_seeds_are_one_scope() -> None:
     )
 
 
-
-
-
-
-
-
 def test_further_hosts_join_every_mode() -> None:
     """What `hosts` names is in scope beside what the mode reaches."""
     assert scope(mode="page", hosts=("cdn.example",)).check(url("http://cdn.example/x"), 1) is None
@@ -112,10 +105,10 @@ def test_the_first_rule_that_rejects_decides(
     settings: dict[str, Any], text: str, depth: int, expected: tuple[str, str] | None
 ) -> None:
     """Mode, traps, deny, allow, depth, in this order; seeds are exempt from traps and allow."""
-    judged = scope(**settings)
+    checked = scope(**settings)
     wanted = OutOfScope(*expected) if expected else None
-    assert judged.check(url(text), depth) == wanted
-    assert judged.check(url(text), depth) == wanted
+    assert checked.check(url(text), depth) == wanted
+    assert checked.check(url(text), depth) == wanted
 
 
 def test_a_seed_that_looks_like_a_trap_is_fetched() -> None:
@@ -123,14 +116,14 @@ def test_a_seed_that_looks_like_a_trap_is_fetched() -> None:
     assert scope(TRAP).check(TRAP, 0) is None
 
 
-def test_the_memo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many URLs are judged, no more than `MAX_CACHED_VERDICTS` verdicts are kept, and they stay right."""
+def test_the_verdict_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many URLs are checked, no more than `MAX_CACHED_VERDICTS` verdicts are kept, and they stay right."""
     monkeypatch.setattr(scope_module, "MAX_CACHED_VERDICTS", 10)
     small = scope(deny=("odd",))
     for n in range(100):
         word = "odd" if n % 2 else "even"
         assert (small.check(url(f"https://books.example/{word}/{n}"), 1) is None) == (word == "even")
-        assert len(small._memo) <= 10
+        assert len(small._verdict_cache) <= 10
 
 
 def test_an_explanation_goes_rule_by_rule() -> None:
@@ -168,13 +161,13 @@ def test_a_scope_can_be_pickled(mode: ScopeMode) -> None:
     original = scope(mode=mode, hosts=("*.cdn.example",), deny=("x$",), max_depth=3, traps=TrapSettings(allow=("y",)))
     original.check(SEED, 0)
     copy = pickle.loads(pickle.dumps(original))
-    assert len(copy._memo) == 0
+    assert len(copy._verdict_cache) == 0
     for text in ("https://books.example/shop/a", "https://books.example/shop/x", "http://a.cdn.example/", TRAP.href):
-        assert copy.judge(url(text), 1) == original.check(url(text), 1)
+        assert copy.check(url(text), 1) == original.check(url(text), 1)
 
 
 @given(st.text(max_size=40), st.sampled_from(REACH.split()), st.integers(0, 9))
-def test_the_explanation_and_the_judgement_agree(path: str, mode: ScopeMode, depth: int) -> None:
+def test_the_explanation_and_the_verdict_agree(path: str, mode: ScopeMode, depth: int) -> None:
     """The first rule that an explanation marks as rejecting is the one that `judge` names."""
     some = scope(mode=mode, deny=("b",), allow=("a", "list"), max_depth=6)
     target = canonicalize("https://books.example/" + path)

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
-from typing import Any
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scraper.errors import ConfigError
-from scraper.model import OutOfScope, Url
-from scraper.urls import scope as scope_module
-from scraper.urls.canonicalize import canonicalize
-from scraper.urls.scope import RuleVerdict, Scope, ScopeMode, ScopeSettings
-from scraper.urls.scope_modes import ExtraHosts, registrable_domain, strip_www
-from scraper.urls.traps import TrapSettings
 
+from scraper.urls.scope_modes import ExtraHosts, registrable_domain, strip_www
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ class WriteBatchBuilder:
 
     def strip_requests(self, unsaved_keys: Iterable[int]) -> dict[int, Request]:
         """Replace the discovered requests by their fingerprints, after `unsaved_keys`; return them by fingerprint."""
-        # Unsaved fingerprints are known ones, which the database gets with this batch. A request that has one is not new.
+        # Unsaved fingerprints are known ones, which are written now: a request that has one is not new.
         earlier = dict.fromkeys(unsaved_keys)
         requests: dict[int, Request] = {}
         for key, request in self._discovered:

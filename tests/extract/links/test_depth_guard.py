@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scraper.extract.links.depth_guard import is_too_deep
-from scraper.extract.links.document import (
-    TOO_DEEP_PROBLEM,
-    Document,
-    RobotsDirectives,
-    find_canonical,
-    parse_document,
-    refresh_target,
-    robots_directives,
-)
-from scraper.extract.links.link_header import MAX_HEADER_LINKS, HeaderLink, parse_link_headers
-from scraper.model import Headers, Url
-from scraper.urls.canonicalize import canonicalize
 
+from scraper.extract.links.depth_guard import is_too_deep
+from scraper.extract.links.document import TOO_DEEP_PROBLEM, parse_document
+from tests.extract.links.test_document import PAGE
 
 
 @pytest.mark.parametrize(
@@ -35,8 +23,8 @@ from scraper.urls.canonicalize import canonicalize
     ids=lambda markup: markup[:30].decode(),
 )
 def test_a_page_that_would_take_seconds_is_not_parsed(markup: bytes) -> None:
-    """Elements nested by the ten thousand are refused with a reason, however the nesting is hidden."""
-    document = page(markup)
+    """Elements nested by the ten thousand are rejected with a reason, however the nesting is hidden."""
+    document = parse_document(markup, "text/html; charset=utf-8", PAGE)
     assert document.problem == TOO_DEEP_PROBLEM
     assert document.tree.css("div") == []
 

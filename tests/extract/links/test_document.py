@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.extract.links.depth_guard import is_too_deep
 from scraper.extract.links.document import (
-    TOO_DEEP_PROBLEM,
     Document,
     RobotsDirectives,
     find_canonical,
@@ -16,7 +14,6 @@ from scraper.extract.links.document import (
     refresh_target,
     robots_directives,
 )
-from scraper.extract.links.link_header import MAX_HEADER_LINKS, HeaderLink, parse_link_headers
 from scraper.model import Headers, Url
 from scraper.urls.canonicalize import canonicalize
 
@@ -143,12 +140,6 @@ def test_the_canonical_address(markup: str, link: str, expected: str | None) -> 
     assert find_canonical(page(markup), headers(link=link), PAGE) == expected
 
 
-
-
-
-
-
-
 @pytest.mark.parametrize(
     ("content", "target"),
     [
@@ -167,10 +158,6 @@ def test_the_canonical_address(markup: str, link: str, expected: str | None) -> 
 def test_meta_refresh(content: str, target: str | None) -> None:
     """The target is read as the HTML standard reads it."""
     assert refresh_target(content) == target
-
-
-
-
 
 
 @given(

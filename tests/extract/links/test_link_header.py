@@ -3,22 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scraper.extract.links.depth_guard import is_too_deep
-from scraper.extract.links.document import (
-    TOO_DEEP_PROBLEM,
-    Document,
-    RobotsDirectives,
-    find_canonical,
-    parse_document,
-    refresh_target,
-    robots_directives,
-)
-from scraper.extract.links.link_header import MAX_HEADER_LINKS, HeaderLink, parse_link_headers
-from scraper.model import Headers, Url
-from scraper.urls.canonicalize import canonicalize
 
+from scraper.extract.links.link_header import MAX_HEADER_LINKS, HeaderLink, parse_link_headers
 
 
 @pytest.mark.parametrize(

@@ -151,10 +151,6 @@ def test_what_is_wrong_is_said_and_the_rest_kept(data: bytes, count: int, proble
     assert problem is None or said == problem
 
 
-
-
-
-
 @pytest.mark.parametrize("gzipped", [False, True], ids=["plain", "gzip"])
 @pytest.mark.parametrize("text", [False, True], ids=["XML", "text"])
 def test_entries_are_capped(text: bool, gzipped: bool) -> None:
@@ -193,10 +189,6 @@ def test_gzip_members_are_bounded() -> None:
     assert problem == f"more than {MAX_GZIP_MEMBERS} gzip members"
 
 
-
-
-
-
 @pytest.mark.parametrize(
     ("loc", "sitemap", "from_robots", "expected"),
     [
@@ -209,7 +201,7 @@ def test_gzip_members_are_bounded() -> None:
         ("http://other.example/x", "http://e.example/sitemap.xml", True, True),
     ],
 )
-def test_who_a_sitemap_may_speak_for(loc: str, sitemap: str, from_robots: bool, expected: bool) -> None:
+def test_who_a_sitemap_may_list(loc: str, sitemap: str, from_robots: bool, expected: bool) -> None:
     """Its own host, at or below its directory, unless a robots.txt vouches for it."""
     target, source = canonicalize(loc), canonicalize(sitemap)
     assert isinstance(target, Url)

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Iterable
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scraper.extract.links.sitemap import SitemapReader, may_list, read_sitemap
-from scraper.extract.links.sitemap_formats import SitemapEntry, SitemapLimits
-from scraper.extract.text.gunzip import MAX_GZIP_MEMBERS
-from scraper.model import Url
-from scraper.urls.canonicalize import canonicalize
-from tests.extract.links.test_sitemap import URLSET, entries, urlset
 
+from tests.extract.links.test_sitemap import INDEX, entries, urlset
 
 
 @pytest.mark.parametrize(
@@ -26,10 +16,10 @@ from tests.extract.links.test_sitemap import URLSET, entries, urlset
     ],
     ids=["expansion", "external", "parameter"],
 )
-def test_entities_are_refused(declaration: str) -> None:
+def test_entities_are_rejected(declaration: str) -> None:
     """A file that declares entities is not read: no expansion, no access to other files."""
     data = f"<!DOCTYPE urlset [{declaration}]><urlset><url><loc>http://e/&a;</loc></url></urlset>".encode()
-    assert entries(data) == ([], "it declares entities, which sitemaps have no use for: not read")
+    assert entries(data) == ([], "it declares entities, which no sitemap needs: not read")
 
 
 def test_a_document_type_alone_is_harmless() -> None:

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
-import orjson
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+
 from scraper.extract.page_extractor import ExtractSettings, PageExtractor
-from scraper.extract.rules import follow_links as following
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.follow_links import (
-    FollowSettings,
-    NextSettings,
-    merge_inherited,
-    query_param,
-    to_json_value,
-    with_query_param,
-)
+from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.rule import RuleSettings
 from scraper.model import Extraction, Headers, Request
 from scraper.urls.scope import Scope, ScopeSettings
 from tests.extract.rules.shop_page import ADDRESS, page_of, url_of
-
 
 LISTING = """<a href="/ordinary">o</a><ul>
 <li><a class=d href="/d/1">One</a><b>1.50</b><a href="/buy/1">buy</a></li>

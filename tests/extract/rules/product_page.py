@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from selectolax.lexbor import LexborHTMLParser
-from scraper.errors import ExtractError
-from scraper.extract.rules import css_field as fields
-from scraper.extract.rules import rule as rules
-from scraper.extract.rules.css_field import FieldSettings, PageContext, visible_text
-from scraper.extract.rules.rule import ExtractionRule, RuleSettings
-from scraper.model import FieldError, Item, Link, OutOfScope, Url
-from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 
+from selectolax.lexbor import LexborHTMLParser
+
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.page_context import PageContext
+from scraper.extract.rules.rule import ExtractionRule, RuleSettings
+from scraper.model import FieldError, Item, Link, Url
+from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 
 PAGE = """<!DOCTYPE html><html><head><title> A  shop </title></head><body>
 <article class="product" data-rating="4"><h1>Amber <b>Lamp</b></h1>

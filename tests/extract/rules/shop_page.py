@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scraper.errors import ExtractError, MissingExtraError
+
 from scraper.extract.page_extractor import ExtractSettings, PageExtractor
-from scraper.extract.rules import optional_libraries as optional
-from scraper.extract.rules import tables
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.rule import RuleSettings, formats_of
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.rule import RuleSettings
 from scraper.model import Body, Extraction, Headers, Request, Response, Url
 from scraper.urls.canonicalize import canonicalize
 from scraper.urls.scope import Scope, ScopeSettings
-
 
 ADDRESS = "http://shop.example/a/index.html"
 
@@ -77,6 +70,7 @@ def fields_of(*fields: FieldSettings, text: str = PAGE, kind: str = "text/html",
 def value_of(text: str = PAGE, kind: str = "text/html", **field: Any) -> Any:
     (item,) = fields_of(FieldSettings("it", **field), text=text, kind=kind)
     return item["it"]
+
 
 API = json.dumps({"items": [{"id": 1, "name": " A ", "price": 9.5, "ok": True, "tags": ["x"], "at": "2024-03-12T10:00"},
                             {"id": 2, "name": "", "price": None, "url": "/b"}], "total": 2})  # fmt: skip

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scraper.extract.rules import transforms
-from scraper.extract.rules.conditions import ConditionSettings
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.transforms import apply_transforms
-from scraper.extract.rules.value_parsers import ParseFailure
-from tests.extract.rules.product_page import context_of
-from tests.extract.rules.shop_page import fields_of, extract, value_of
-from tests.extract.rules.shop_page import API, PAGE, ADDRESS, url_of, page_of, extract, fields_of, value_of
 
+import pytest
+
+from scraper.extract.rules.conditions import ConditionSettings
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.rule import RuleSettings
+from tests.extract.rules.shop_page import extract, fields_of
 
 REVIEW = (FieldSettings("who", css="b"), FieldSettings("stars", css="span", type="int"))
 
@@ -57,8 +50,8 @@ def test_conditions_on_other_sources() -> None:
     assert fields_of(which, unless=(ConditionSettings(json="n"),), **rule) == [{"id": 1}, {"id": 2}]
 
 
-def test_an_item_that_is_not_wanted_is_not_told_of() -> None:
-    """What is wrong with an item that no condition wants is nobody's concern."""
+def test_an_item_that_is_not_wanted_is_not_reported() -> None:
+    """What is wrong with an item that no condition wants is not reported."""
     fields = (FieldSettings("who", css="b"), FieldSettings("n", css="b", type="int"))
     found = extract(RuleSettings(each="li.r", fields=fields, when=(ConditionSettings(field="n"),)))
     assert found.items == ()

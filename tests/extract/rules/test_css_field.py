@@ -1,4 +1,4 @@
-"""Fields by CSS: sources, types, what is missing and what is refused."""
+"""Fields by CSS: sources, types, what is missing and what is rejected."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from selectolax.lexbor import LexborHTMLParser
 
-from scraper.errors import ExtractError
 from scraper.extract.rules import css_field as fields
 from scraper.extract.rules import rule as rules
-from scraper.extract.rules.css_field import FieldSettings, PageContext, visible_text
-from scraper.extract.rules.rule import ExtractionRule, RuleSettings
-from scraper.model import FieldError, Item, Link, OutOfScope, Url
-from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
-from tests.extract.rules.product_page import context_of, read_rule, url_of, value_of
-
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.rule import RuleSettings
+from scraper.model import FieldError
+from tests.extract.rules.product_page import context_of, read_rule, value_of
 
 
 @pytest.mark.parametrize(
@@ -69,17 +65,17 @@ def test_many_urls_leave_out_elements_without_the_attribute() -> None:
     assert value_of(css="a", attr="href", type="url", many=True) == ["http://shop.example/next?utm_source=x"]
 
 
-
-
-def test_a_value_that_does_not_parse_is_null_and_told() -> None:
+def test_a_value_that_does_not_parse_is_null_and_reported() -> None:
     """The item is kept without the value, and `FieldError` says which field of which rule, and why."""
-    items, field_errors = read_rule(RuleSettings(each="article", fields=(FieldSettings("price", ".price_color", type="float"),)))
+    items, field_errors = read_rule(
+        RuleSettings(each="article", fields=(FieldSettings("price", ".price_color", type="float"),))
+    )
     assert [dict(item.fields) for item in items] == [{"price": 1234.5}, {"price": None}]
     assert field_errors == [FieldError("price", "no number in 'on request'", 3)]
 
 
 def test_a_value_that_does_not_parse_falls_back_to_its_default() -> None:
-    """The default stands in for what cannot be read_rule, too."""
+    """The default replaces what cannot be read, too."""
     items, field_errors = read_rule(RuleSettings(fields=(FieldSettings("n", "h2", type="int", default=0),)))
     assert items[0].fields == {"n": 0}
     assert len(field_errors) == 1
@@ -106,7 +102,7 @@ def test_without_a_required_field_there_is_no_item(settings: dict[str, Any], rea
     assert read_rule(rule) == ([], [FieldError("it", reason, 3, item_kept=False)])
 
 
-def test_bad_values_among_many_are_left_out_and_told_once() -> None:
+def test_bad_values_among_many_are_left_out_and_reported_once() -> None:
     """The good ones are kept, also when the field is required."""
     rule = RuleSettings(fields=(FieldSettings("p", ".price_color", type="decimal", many=True, required=True),))
     items, field_errors = read_rule(rule)
@@ -115,7 +111,7 @@ def test_bad_values_among_many_are_left_out_and_told_once() -> None:
 
 
 @pytest.mark.parametrize("href", ["javascript:void(0)", "mailto:a@b.example", "http://", "http://a b/"], ids=str)
-def test_a_url_that_cannot_be_fetched_is_refused(href: str) -> None:
+def test_a_url_that_cannot_be_fetched_is_rejected(href: str) -> None:
     """Only http and https URLs are values of type url."""
     context = context_of(f'<a href="{href}">x</a>')
     items, field_errors = read_rule(RuleSettings(fields=(FieldSettings("u", "a", type="url"),)), context)
@@ -123,24 +119,12 @@ def test_a_url_that_cannot_be_fetched_is_refused(href: str) -> None:
     assert "not a usable URL" in field_errors[0].reason
 
 
-
-
 def test_a_page_without_links_gives_an_empty_list() -> None:
     """Links are a list even when there are none."""
     assert value_of(links="all") == []
 
 
-
-
-
-
-
-
-
-
-
-
-def test_limits_hold_and_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_hold_and_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Values, items, texts and what a regex reads are bounded, and none is cut silently."""
     monkeypatch.setattr(fields, "MAX_VALUES", 2)
     monkeypatch.setattr(rules, "MAX_ITEMS", 3)

@@ -4,40 +4,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scraper.extract.rules import transforms
-from scraper.extract.rules.conditions import ConditionSettings
-from scraper.extract.rules.css_field import FieldSettings
+
+from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.transforms import apply_transforms
-from scraper.extract.rules.value_parsers import ParseFailure
-from tests.extract.rules.product_page import context_of
-from tests.extract.rules.shop_page import fields_of, extract, value_of
-from tests.extract.rules.shop_page import API, PAGE, ADDRESS, url_of, page_of, extract, fields_of, value_of
-
-import json
-from decimal import Decimal
-from typing import Any
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scraper.errors import ExtractError, MissingExtraError
-from scraper.extract.page_extractor import ExtractSettings, PageExtractor
-from scraper.extract.rules import optional_libraries as optional
-from scraper.extract.rules import tables
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.rule import RuleSettings, formats_of
-from scraper.model import Body, Extraction, Headers, Request, Response, Url
-from scraper.urls.canonicalize import canonicalize
-from scraper.urls.scope import Scope, ScopeSettings
-from tests.extract.rules.shop_page import API, PAGE, ADDRESS, url_of, page_of, extract, fields_of, value_of
-
+from tests.extract.rules.shop_page import API, extract, value_of
 
 
 def test_what_json_holds_may_not_be_of_the_type() -> None:
-    """A mapping is no number; a function that is given the wrong kind says so; both are told."""
+    """A mapping is no number; a function that is given the wrong kind fails; both are reported."""
     pytest.importorskip("jmespath")
     fields = (FieldSettings("a", json="items[0].{x: id}", type="int"), FieldSettings("b", json="sum(items[].name)"))
     found = extract(RuleSettings(fields=fields), text=API, kind="application/json")
@@ -46,7 +22,7 @@ def test_what_json_holds_may_not_be_of_the_type() -> None:
 
 
 def test_fields_inside_make_objects() -> None:
-    """With `many` a list of objects, without it one; what fails inside is told by its whole name."""
+    """With `many` a list of objects, without it one; what fails inside is reported by its full name."""
     inner = (FieldSettings("who", css="b"), FieldSettings("stars", css="span", type="int", required=True))
     rule = RuleSettings(
         each="article",

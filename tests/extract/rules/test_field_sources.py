@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Any
 
@@ -10,17 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.errors import ExtractError, MissingExtraError
-from scraper.extract.page_extractor import ExtractSettings, PageExtractor
-from scraper.extract.rules import optional_libraries as optional
-from scraper.extract.rules import tables
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.rule import RuleSettings, formats_of
-from scraper.model import Body, Extraction, Headers, Request, Response, Url
-from scraper.urls.canonicalize import canonicalize
-from scraper.urls.scope import Scope, ScopeSettings
-from tests.extract.rules.shop_page import API, PAGE, ADDRESS, url_of, page_of, extract, fields_of, value_of
-
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.rule import RuleSettings
+from tests.extract.rules.shop_page import API, extract, fields_of, value_of
 
 
 @pytest.mark.parametrize(
@@ -57,8 +48,6 @@ def test_xpath_inside_each_is_about_the_element() -> None:
     assert fields_of(*fields, each="li.r") == [{"who": "Ann", "stars": 5}, {"who": "Bob", "stars": None}]
 
 
-
-
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -79,17 +68,9 @@ def test_xpath_inside_each_is_about_the_element() -> None:
     ids=str,
 )
 def test_json_pages_are_read_by_jmespath(field: dict[str, Any], value: Any) -> None:
-    """Values keep the kind that JSON gives them, unless a type is asked for."""
+    """Values keep the kind that JSON gives them, unless a type is given."""
     pytest.importorskip("jmespath")
     assert value_of(API, "application/vnd.api+json; charset=utf-8", **field) == value
-
-
-
-
-
-
-
-
 
 
 @pytest.mark.parametrize(
@@ -122,20 +103,6 @@ def test_json_inside_an_element_is_read() -> None:
     assert found.field_errors[0].reason == "the text is not JSON"
 
 
-
-
-
-
-
-
-
-
-
-
-
-
-
-
 def test_main_text_is_markdown_without_the_frame() -> None:
     """Navigation is left out, headings and links are kept."""
     pytest.importorskip("trafilatura")
@@ -147,14 +114,6 @@ def test_main_text_is_markdown_without_the_frame() -> None:
     assert "tested for ten thousand hours" in found
     assert "Menu" not in found
     assert value_of("<p></p>", main_text="text") is None
-
-
-
-
-
-
-
-
 
 
 @settings(max_examples=60, deadline=None)
@@ -169,5 +128,3 @@ def test_any_markup_is_read_without_a_problem(markup: str) -> None:
     )
     page = f'<script type="application/ld+json">{markup}</script><div itemscope itemtype="/Product">{markup}</div>'
     assert extract(RuleSettings(fields=fields), text=page).problem is None
-
-

@@ -1,33 +1,20 @@
-"""Where rules lead: follow, next, labels and what is carried."""
+"""`follow`: the pages a rule goes to, labels, and values that are carried along."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from scraper.extract.page_extractor import ExtractSettings, PageExtractor
 from scraper.extract.rules import follow_links as following
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.follow_links import (
-    FollowSettings,
-    NextSettings,
-    merge_inherited,
-    query_param,
-    to_json_value,
-    with_query_param,
-)
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.follow_links import FollowSettings, merge_inherited, to_json_value
+from scraper.extract.rules.next_page import NextSettings
 from scraper.extract.rules.rule import RuleSettings
-from scraper.model import Extraction, Headers, Request
-from scraper.urls.scope import Scope, ScopeSettings
-from tests.extract.rules.shop_page import ADDRESS, page_of, url_of
-from tests.extract.rules.listing_page import LISTING, TITLE, PRICE, extract_listing, requested_targets
-
+from scraper.model import Request
+from tests.extract.rules.listing_page import LISTING, PRICE, TITLE, extract_listing, requested_targets
+from tests.extract.rules.shop_page import ADDRESS, url_of
 
 
 def test_follow_goes_to_the_pages_of_each_item() -> None:
@@ -38,9 +25,9 @@ def test_follow_goes_to_the_pages_of_each_item() -> None:
     assert (request.url.target, request.depth, request.priority, request.label) == ("/d/1", 1, -3, "detail")
     assert request.inherited_fields == {"title": "One", "price": "1.50"}
     assert request.parent == ADDRESS
-    fates = {link.url.href: link.denied.reason for link in found.links if link.denied}
-    assert fates["http://shop.example/d/2"] == "nofollow"
-    assert fates["http://other.example/3"] == "scope"
+    denials = {link.url.href: link.denied.reason for link in found.links if link.denied}
+    assert denials["http://shop.example/d/2"] == "nofollow"
+    assert denials["http://other.example/3"] == "scope"
 
 
 def test_nofollow_may_be_ignored() -> None:
@@ -56,12 +43,14 @@ def test_a_page_that_asks_not_to_be_followed_is_not() -> None:
 
 
 def test_without_its_item_nothing_is_carried() -> None:
-    """A listing's item that lost a required field leads nowhere with `carry`, and as ever without."""
+    """An item without a required field has no values to carry: `follow` with `carry` is skipped, without it is not."""
     carrying = RuleSettings(each="li", fields=(TITLE, PRICE), follow=(FollowSettings(match="other", carry=("title",)),))
     found = extract_listing(carrying, text=LISTING.replace("http://other.example/3", "/other/3"))
     assert requested_targets(found) == []
     plain = RuleSettings(each="li", fields=(TITLE, PRICE), follow=(FollowSettings(match="/other"),))
-    assert requested_targets(extract_listing(plain, text=LISTING.replace("http://other.example/3", "/other/3"))) == ["/other/3"]
+    assert requested_targets(extract_listing(plain, text=LISTING.replace("http://other.example/3", "/other/3"))) == [
+        "/other/3"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +70,10 @@ def test_addresses_come_from_any_source(follow: FollowSettings, targets: list[st
 def test_addresses_come_from_xpath() -> None:
     """XPath may name the attribute itself."""
     pytest.importorskip("lxml")
-    assert requested_targets(extract_listing(RuleSettings(follow=(FollowSettings(xpath="//li[1]/a/@href"),)))) == ["/d/1", "/buy/1"]
+    assert requested_targets(extract_listing(RuleSettings(follow=(FollowSettings(xpath="//li[1]/a/@href"),)))) == [
+        "/d/1",
+        "/buy/1",
+    ]
 
 
 def test_addresses_come_from_json() -> None:
@@ -110,18 +102,20 @@ def test_a_label_chooses_the_rules_and_carried_values_begin_the_items() -> None:
     )
     found = extract_listing(detail, plain, text="<h1>Own</h1>", request=request)
     assert [dict(item.fields) for item in found.items] == [{"title": "Own", "size": "L", "price": "1.50"}]
-    assert [dict(item.fields) for item in extract_listing(detail, plain, text="<h1>Own</h1>").items] == [{"other": "Own"}]
+    assert [dict(item.fields) for item in extract_listing(detail, plain, text="<h1>Own</h1>").items] == [
+        {"other": "Own"}
+    ]
 
 
 def test_items_that_only_serve_to_be_carried_are_not_kept() -> None:
-    """`keep: false` writes nothing and still leads on."""
+    """`keep: false` writes nothing and still follows links."""
     rule = RuleSettings(each="li", fields=(TITLE,), keep=False, follow=(FollowSettings(css="a.d", carry=("title",)),))
     found = extract_listing(rule)
     assert found.items == ()
     assert [request.inherited_fields for request in found.requests] == [{"title": "One"}]
 
 
-def test_too_much_to_carry_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_to_carry_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """The request is not made without the values it should have."""
     monkeypatch.setattr(following, "MAX_CARRY_CHARS", 10)
     rule = RuleSettings(each="li", fields=(TITLE,), follow=(FollowSettings(css="a.d", carry=("title",)),))
@@ -130,18 +124,8 @@ def test_too_much_to_carry_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {bad.field for bad in found.field_errors} == {"follow"}
 
 
-
-
-
-
-
-
-
-
-
-
-def test_only_rules_lead_when_links_are_not_followed() -> None:
-    """Other links are told as skipped, and still belong to the page's links in scope."""
+def test_only_rules_add_requests_when_links_are_not_followed() -> None:
+    """Other links are reported as skipped, and still belong to the page's links in scope."""
     rule = RuleSettings(
         fields=(FieldSettings("all", links="in_scope"),), follow=(FollowSettings(css="a.d", match="/d/1"),)
     )
@@ -153,11 +137,9 @@ def test_only_rules_lead_when_links_are_not_followed() -> None:
 
 
 def test_depth_counts_for_what_rules_follow() -> None:
-    """A rule does not lead deeper than scope.max_depth; a list's next page is no deeper than the page."""
+    """A rule does not follow deeper than scope.max_depth; a list's next page is no deeper than the page."""
     rule = RuleSettings(follow=(FollowSettings(css="a.d"),), next=NextSettings(css="a.next"))
     assert requested_targets(extract_listing(rule, max_depth=0)) == ["/a/index.html?page=2"]
-
-
 
 
 def test_what_is_carried_is_json() -> None:

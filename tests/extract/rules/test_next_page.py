@@ -4,44 +4,19 @@ from __future__ import annotations
 
 import json
 from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scraper.errors import ExtractError
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.follow_links import NextSettings
+
+from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.json_pointer import JsonPointer
+from scraper.extract.rules.next_page import NextSettings, query_param, with_query_param
 from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.model import MAX_CONTENT_BYTES, Content, Extraction, Request
 from scraper.urls.post_identity import json_bytes, with_post_key
+from tests.extract.rules.listing_page import extract_listing, requested_targets
 from tests.extract.rules.shop_page import ADDRESS, url_of
-from tests.extract.rules.listing_page import extract_listing
-
-from dataclasses import replace
-from decimal import Decimal
-from typing import Any
-import orjson
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scraper.extract.page_extractor import ExtractSettings, PageExtractor
-from scraper.extract.rules import follow_links as following
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.follow_links import (
-    FollowSettings,
-    NextSettings,
-    merge_inherited,
-    query_param,
-    to_json_value,
-    with_query_param,
-)
-from scraper.extract.rules.rule import RuleSettings
-from scraper.model import Extraction, Headers, Request
-from scraper.urls.scope import Scope, ScopeSettings
-from tests.extract.rules.shop_page import ADDRESS, page_of, url_of
-from tests.extract.rules.listing_page import LISTING, TITLE, PRICE, extract_listing, requested_targets
-
 
 PLAIN = FieldSettings("t", css="li")
 
@@ -82,7 +57,9 @@ def test_the_link_header_says_next() -> None:
     """RFC 8288, also on a JSON page."""
     rule = RuleSettings(fields=(FieldSettings("t", regex="."),), next=NextSettings(rel=True))
     header = (b"link", b'</page/2>; rel="next", </page/9>; rel="last"')
-    assert requested_targets(extract_listing(rule, text="[]", kind="application/json", headers=(header,))) == ["/page/2"]
+    assert requested_targets(extract_listing(rule, text="[]", kind="application/json", headers=(header,))) == [
+        "/page/2"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -103,10 +80,11 @@ def test_a_cursor_goes_into_its_parameter(cursor: str, target: str | None) -> No
 
 @given(st.from_regex(r"[a-z=&%+?;0-9]{0,30}", fullmatch=True), st.text(min_size=1, max_size=9), st.text(max_size=9))
 def test_a_parameter_that_was_set_is_read_again(query: str, name: str, value: str) -> None:
-    """Whatever else stands in the address, and however name and value must be written."""
+    """Whatever else is in the URL, and however name and value must be written."""
     name, value = (text.encode("utf-8", "ignore").decode() for text in (name, value))
     href = with_query_param(f"http://a.example/x?{query}", name or "n", value)
     assert query_param(href, name or "n") == value
+
 
 JSON_TYPE = "application/json"
 
@@ -115,11 +93,12 @@ ID_FIELD = FieldSettings("id", json="id", required=True)
 PAGE_POINTER, AFTER_POINTER = JsonPointer("/page"), JsonPointer("/after")
 
 
-def extract_posted(settings: NextSettings, body: Any, answer: Any, address: str = ADDRESS) -> Extraction:
+def extract_posted(settings: NextSettings, body: Any, response: Any, href: str = ADDRESS) -> Extraction:
     content = Content(body if isinstance(body, bytes) else json_bytes(body), JSON_TYPE)
-    request = Request(with_post_key(url_of(address), content), 2, label="l", inherited_fields={"a": 1}, content=content)
+    request = Request(with_post_key(url_of(href), content), 2, label="l", inherited_fields={"a": 1}, content=content)
     rule = RuleSettings(label="l", each_json="items", fields=(ID_FIELD,), next=settings)
-    return extract_listing(rule, text=json.dumps(answer), kind=JSON_TYPE, request=request)
+    return extract_listing(rule, text=json.dumps(response), kind=JSON_TYPE, request=request)
+
 
 SOME_ITEMS = {"items": [{"id": 1}], "next": "n2", "number": 7, "list": ["a", 1], "none": None, "empty": []}
 
@@ -145,7 +124,7 @@ SOME_ITEMS = {"items": [{"id": 1}], "next": "n2", "number": 7, "list": ["a", 1],
     ids=str,
 )
 def test_the_next_page_is_posted(settings: NextSettings, body: Any, after: Any) -> None:
-    """One value differs, of the kind it was or of the kind the answer has; all else of the request stays."""
+    """One value differs, of the kind it was or of the kind the response has; all else of the request stays."""
     pytest.importorskip("jmespath")
     found = extract_posted(settings, body, SOME_ITEMS)
     assert [json.loads(request.content.data) for request in found.requests if request.content] == (
@@ -167,37 +146,37 @@ def test_a_parameter_of_the_address_keeps_what_is_posted() -> None:
 
 
 def test_counting_in_posts_ends_with_the_items() -> None:
-    """As it does for pages that are asked for by GET."""
+    """As it does for pages that are requested by GET."""
     pytest.importorskip("jmespath")
     assert extract_posted(NextSettings(page=PAGE_POINTER), {"page": 3}, {"items": []}).requests == ()
 
 
 @pytest.mark.parametrize(
-    ("settings", "body", "says"),
+    ("settings", "body", "reason"),
     [
-        (NextSettings(page=PAGE_POINTER), b"q=1", "not JSON_TYPE"),
-        (NextSettings(page=PAGE_POINTER), [1], "no place /page"),
+        (NextSettings(page=PAGE_POINTER), b"q=1", "not JSON"),
+        (NextSettings(page=PAGE_POINTER), [1], "nothing at /page"),
         (NextSettings(cursor="next", param=AFTER_POINTER), b'{"a":1e999}', "cannot be written"),
         (NextSettings(cursor="next", param=AFTER_POINTER), {"q": "x" * (MAX_CONTENT_BYTES - 10)}, "longer than"),
     ],
-    ids=["no JSON_TYPE", "no place", "no number", "too long"],
+    ids=["no JSON", "no such member", "no number", "too long"],
 )
-def test_what_cannot_be_posted_is_told(settings: NextSettings, body: Any, says: str) -> None:
+def test_what_cannot_be_posted_is_reported(settings: NextSettings, body: Any, reason: str) -> None:
     """The list ends there, its items stay, and rejected.jsonl has the reason."""
     pytest.importorskip("jmespath")
     found = extract_posted(settings, body, SOME_ITEMS)
     assert found.requests == ()
     assert len(found.items) == 1
-    (lost,) = found.field_errors
-    assert (lost.field, lost.item_kept) == ("next", True)
-    assert says in lost.reason
+    (error,) = found.field_errors
+    assert (error.field, error.item_kept) == ("next", True)
+    assert reason in error.reason
 
 
 def test_a_get_has_no_body_to_change() -> None:
-    """A rule for POSTs that reads the answer of a GET says so, and leads nowhere."""
+    """A rule for POSTs that reads the response to a GET reports it and follows nothing."""
     pytest.importorskip("jmespath")
     for settings in (NextSettings(page=PAGE_POINTER), NextSettings(cursor="next", param=AFTER_POINTER)):
         rule = RuleSettings(each_json="items", fields=(ID_FIELD,), next=settings)
         found = extract_listing(rule, text=json.dumps(SOME_ITEMS), kind=JSON_TYPE)
         assert found.requests == ()
-        assert "asked for by GET" in found.field_errors[0].reason
+        assert "requested by GET" in found.field_errors[0].reason

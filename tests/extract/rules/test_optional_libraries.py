@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
 from typing import Any
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scraper.errors import ExtractError, MissingExtraError
-from scraper.extract.page_extractor import ExtractSettings, PageExtractor
-from scraper.extract.rules import optional_libraries as optional
-from scraper.extract.rules import tables
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.rule import RuleSettings, formats_of
-from scraper.model import Body, Extraction, Headers, Request, Response, Url
-from scraper.urls.canonicalize import canonicalize
-from scraper.urls.scope import Scope, ScopeSettings
-from tests.extract.rules.shop_page import API, PAGE, ADDRESS, url_of, page_of, extract, fields_of, value_of
 
+import pytest
+
+from scraper.errors import ExtractError, MissingExtraError
+from scraper.extract.rules import optional_libraries as optional
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.rule import RuleSettings
+from tests.extract.rules.shop_page import extract
 
 
 @pytest.mark.parametrize(
@@ -55,7 +47,7 @@ def test_a_bad_jmespath_is_an_error(field: dict[str, Any]) -> None:
         extract(RuleSettings(fields=(FieldSettings("a", **field),)))
 
 
-def test_an_unknown_function_of_xpath_is_told_of_the_page() -> None:
+def test_an_unknown_function_of_xpath_is_reported_for_the_page() -> None:
     """lxml finds it out when it evaluates; the item is kept."""
     pytest.importorskip("lxml")
     found = extract(RuleSettings(fields=(FieldSettings("a", xpath="nonsense(//a)"),)))
@@ -63,7 +55,7 @@ def test_an_unknown_function_of_xpath_is_told_of_the_page() -> None:
     assert "xpath" in found.field_errors[0].reason
 
 
-def test_expressions_that_fail_are_refusals() -> None:
+def test_expressions_that_fail_are_failures() -> None:
     """A JMESPath function on the wrong kind gives the reason, not an exception."""
     pytest.importorskip("jmespath")
     path = optional.JmesPath("length(@)", "a")

@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Any
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from selectolax.lexbor import LexborHTMLParser
+
 from scraper.errors import ExtractError
-from scraper.extract.rules import css_field as fields
-from scraper.extract.rules import rule as rules
-from scraper.extract.rules.css_field import FieldSettings, PageContext, visible_text
-from scraper.extract.rules.rule import ExtractionRule, RuleSettings
-from scraper.model import FieldError, Item, Link, OutOfScope, Url
-from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
-from tests.extract.rules.product_page import context_of, read_rule, url_of
-
-import json
-from decimal import Decimal
-from typing import Any
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scraper.errors import ExtractError, MissingExtraError
-from scraper.extract.page_extractor import ExtractSettings, PageExtractor
-from scraper.extract.rules import optional_libraries as optional
-from scraper.extract.rules import tables
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.rule import RuleSettings, formats_of
-from scraper.model import Body, Extraction, Headers, Request, Response, Url
-from scraper.urls.canonicalize import canonicalize
-from scraper.urls.scope import Scope, ScopeSettings
-from tests.extract.rules.shop_page import API, PAGE, ADDRESS, url_of, page_of, extract, fields_of, value_of
-
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.rule import ExtractionRule, RuleSettings, formats_of
+from tests.extract.rules.product_page import read_rule
+from tests.extract.rules.shop_page import API, extract, fields_of
 
 
 def test_each_json_makes_an_item_of_every_member() -> None:
@@ -46,7 +21,7 @@ def test_each_json_makes_an_item_of_every_member() -> None:
 @pytest.mark.parametrize(
     "text", ["{", "", "[" * 5000, "nul", '{"a": 1e999}'], ids=["cut", "empty", "deep", "word", "inf"]
 )
-def test_a_page_that_is_no_json_is_told(text: str) -> None:
+def test_a_page_that_is_no_json_is_reported(text: str) -> None:
     """The page's record says why it was not read."""
     pytest.importorskip("jmespath")
     found = extract(RuleSettings(fields=(FieldSettings("a", json="a"),)), text=text, kind="application/json")
@@ -85,7 +60,7 @@ def test_each_makes_an_item_of_every_element() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "where"),
+    ("settings", "key_path"),
     [
         (RuleSettings(match="("), "match"),
         (RuleSettings(each="[["), "each"),
@@ -97,9 +72,9 @@ def test_each_makes_an_item_of_every_element() -> None:
     ],
     ids=["match", "each", "css", "empty css", "regex", "two sources", "type"],
 )
-def test_a_rule_that_cannot_work_is_told_at_once(settings: RuleSettings, where: str) -> None:
+def test_a_rule_that_cannot_work_is_an_error_at_once(settings: RuleSettings, key_path: str) -> None:
     """A bad selector, regex or type is an ExtractError that names its place."""
-    with pytest.raises(ExtractError, match=where):
+    with pytest.raises(ExtractError, match=key_path):
         ExtractionRule(settings)
 
 

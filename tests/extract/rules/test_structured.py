@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
-from typing import Any
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scraper.errors import ExtractError, MissingExtraError
-from scraper.extract.page_extractor import ExtractSettings, PageExtractor
-from scraper.extract.rules import optional_libraries as optional
-from scraper.extract.rules import tables
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.rule import RuleSettings, formats_of
-from scraper.model import Body, Extraction, Headers, Request, Response, Url
-from scraper.urls.canonicalize import canonicalize
-from scraper.urls.scope import Scope, ScopeSettings
-from tests.extract.rules.shop_page import API, PAGE, ADDRESS, url_of, page_of, extract, fields_of, value_of
 
+import pytest
+
+from tests.extract.rules.shop_page import value_of
 
 
 def test_structured_objects_are_found_in_order() -> None:
-    """JSON-LD comes first, then microdata, then OpenGraph; special cases of a type count as the type."""
+    """JSON-LD comes first, then microdata, then OpenGraph; subtypes count as the type."""
     found = value_of(structured=("Product",), type="any", many=True)
     assert [thing.get("name") or thing.get("title") for thing in found] == ["Lamp", "Micro lamp", "OG lamp"]
     assert value_of(structured=("article",), type="any")["headline"] == "Light"

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
-from typing import Any
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scraper.errors import ExtractError, MissingExtraError
-from scraper.extract.page_extractor import ExtractSettings, PageExtractor
-from scraper.extract.rules import optional_libraries as optional
-from scraper.extract.rules import tables
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.rule import RuleSettings, formats_of
-from scraper.model import Body, Extraction, Headers, Request, Response, Url
-from scraper.urls.canonicalize import canonicalize
-from scraper.urls.scope import Scope, ScopeSettings
-from tests.extract.rules.shop_page import API, PAGE, ADDRESS, url_of, page_of, extract, fields_of, value_of
 
+from scraper.extract.rules import tables
+from tests.extract.rules.shop_page import value_of
 
 
 def test_tables_become_rows() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,13 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.extract.rules import transforms
-from scraper.extract.rules.conditions import ConditionSettings
-from scraper.extract.rules.css_field import FieldSettings
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.rule import RuleSettings
 from scraper.extract.rules.transforms import apply_transforms
-from scraper.extract.rules.value_parsers import ParseFailure
 from tests.extract.rules.product_page import context_of
-from tests.extract.rules.shop_page import fields_of, extract, value_of
+from tests.extract.rules.shop_page import extract
 
 
 @pytest.mark.parametrize(
@@ -59,8 +57,8 @@ def test_a_step_changes_texts(steps: list[tuple[str, Any]], before: Any, after: 
     ],
     ids=["date", "address", "joined", "replaced", "long"],
 )
-def test_a_step_may_refuse(steps: list[tuple[str, Any]], before: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A text that cannot be read or would grow without end is refused with the reason, before it has grown."""
+def test_a_step_may_fail(steps: list[tuple[str, Any]], before: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that cannot be read or would grow without end is rejected with the reason, before it has grown."""
     monkeypatch.setattr(transforms, "MAX_VALUE_CHARS", 5_000)
     assert isinstance(apply_transforms(before, steps, context_of()), ParseFailure)
 
@@ -81,19 +79,9 @@ def test_any_steps_take_any_value(steps: list[tuple[str, Any]], value: Any) -> N
     apply_transforms(value, steps, context_of())
 
 
-
-
-def test_a_step_that_refuses_is_told() -> None:
+def test_a_step_that_fails_is_reported() -> None:
     """The item is kept without the value, as for a type."""
     found = extract(RuleSettings(fields=(FieldSettings("d", "h1", transform=(("parse_date", None),)),)))
     assert dict(found.items[0].fields) == {"d": None}
     assert "not a date" in found.field_errors[0].reason
     assert found.field_errors[0].item_kept
-
-
-
-
-
-
-
-

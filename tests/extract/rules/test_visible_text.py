@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Any
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
-from scraper.errors import ExtractError
-from scraper.extract.rules import css_field as fields
-from scraper.extract.rules import rule as rules
-from scraper.extract.rules.css_field import FieldSettings, PageContext, visible_text
-from scraper.extract.rules.rule import ExtractionRule, RuleSettings
-from scraper.model import FieldError, Item, Link, OutOfScope, Url
-from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 
+from scraper.extract.rules.visible_text import visible_text
 
 
 @pytest.mark.parametrize(
@@ -41,7 +31,7 @@ def test_visible_text_reads_as_a_reader_sees_it(markup: str, text: str) -> None:
 
 
 def test_text_outside_the_element_is_not_its_text() -> None:
-    """Neighbours of the element do not count."""
+    """Neighbors of the element do not count."""
     element = LexborHTMLParser("<div>x<p>a<b>b</b></p>y</div>").css_first("p")
     assert element is not None
     assert visible_text(element) == "ab"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.extract.text.charset import PRESCAN_BYTES, declared_encoding, decode_as, sniff_and_decode, sniff_encoding
-from scraper.extract.text.encodings import encoding_for_codec, encoding_for_label, python_codec
 
 HTML = "text/html"
 
@@ -98,20 +95,16 @@ JAPANESE = "これは日本語のテキストです。今日は天気がいい�
     ],
 )
 def test_undeclared_text_is_detected(text: str, codec: str, name: str) -> None:
-    """What is not UTF-8 and declares nothing is told by a sample, wherever on the page its letters begin."""
+    """What is not UTF-8 and declares nothing is detected from a sample, wherever on the page its letters begin."""
     data = b"<p>plain ASCII</p>" * 1000 + (text * 40).encode(codec)
     found, used = sniff_and_decode(data, HTML)
     assert used == name
     assert text in found
 
 
-def test_what_cannot_be_told_is_windows_1252() -> None:
+def test_what_cannot_be_detected_is_windows_1252() -> None:
     """The web's own fallback."""
     assert sniff_encoding(b"caf\xe9", None) == "windows-1252"
-
-
-
-
 
 
 @given(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scraper.extract.text.charset import PRESCAN_BYTES, declared_encoding, decode_as, sniff_and_decode, sniff_encoding
-from scraper.extract.text.encodings import encoding_for_codec, encoding_for_label, python_codec
 
+import pytest
+
+from scraper.extract.text.charset import decode_as
+from scraper.extract.text.encodings import encoding_for_codec, encoding_for_label, python_codec
 
 
 @pytest.mark.parametrize(
