@@ -11,8 +11,9 @@ import pytest
 
 from scraper.errors import FrontierError
 from scraper.frontier.inspect import RunCounts, RunInspector, running_pid
+from scraper.frontier.interface import Granted
 from scraper.frontier.sqlite.frontier import SqliteFrontier
-from scraper.model import Done, Drop, Retry, Settlement
+from scraper.model import Done, Drop, Retry, Settlement, Verdict
 from scraper.rundir.layout import RunLayout
 from scraper.rundir.lock import RunLock
 from scraper.testing.frontier_contract import make_request
@@ -35,9 +36,13 @@ async def settled(folder: Path) -> SqliteFrontier:
     """An open frontier: one URL done, one dropped, one delayed, one waiting."""
     frontier = await SqliteFrontier.open(RunLayout(folder).frontier)
     await frontier.add([ONE, TWO, THREE, WAITING])
-    verdicts = {"a.example": Done(), "b.example": Drop("robots", "rule"), "c.example": Retry(NOW + 60, THREE)}
+    verdicts: dict[str, Verdict] = {
+        "a.example": Done(),
+        "b.example": Drop("robots", "rule"),
+        "c.example": Retry(NOW + 60, THREE),
+    }
     result = await frontier.lease(3, NOW)
-    assert hasattr(result, "leases")
+    assert isinstance(result, Granted)
     settlements = [
         Settlement(lease, verdicts[lease.request.url.host], "ok" if lease.request == ONE else "", items=2, wire_size=5)
         for lease in result.leases
