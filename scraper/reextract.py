@@ -26,7 +26,7 @@ from scraper.extract.page_extractor import PageExtractor
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.hooks.interface import Hook
 from scraper.model import Item, Response, Result
-from scraper.rundir.disk_errors import sync_folder
+from scraper.rundir.disk_errors import cause_text, sync_folder
 from scraper.rundir.layout import PAGE_STORE, RunLayout
 from scraper.rundir.lock import RunLock
 from scraper.sinks.fanout import Fanout
@@ -141,4 +141,4 @@ def _replace_outputs(source: Path, folder: Path, fsync: bool) -> None:
             sync_folder(folder)
         source.rmdir()
     except OSError as error:
-        raise SinkError(f"{folder}: cannot put the new items in place: {error.strerror or error}") from error
+        raise SinkError(f"{folder}: cannot put the new items in place: {cause_text(error)}") from error

@@ -43,6 +43,7 @@ from scraper.model import Extraction, Response
 from scraper.politeness.bandwidth_gate import BandwidthLimiter
 from scraper.politeness.host_gate import HostGate
 from scraper.politeness.host_overrides import PolitenessSettings
+from scraper.rundir.disk_errors import cause_text
 from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
 from scraper.rundir.layout import RunLayout, with_sqlite_files
 from scraper.rundir.lock import RunLock
@@ -242,7 +243,7 @@ def _prepare_state(layout: RunLayout, files: OutputFolder, fresh: bool, politene
         for path in with_sqlite_files(layout.download_queue):
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise FrontierError(f"cannot write {state}: {error.strerror or error}") from error
+        raise FrontierError(f"cannot write {state}: {cause_text(error)}") from error
     return carried
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from scraper.config.reading.effective import effective_yaml
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.errors import SinkError
+from scraper.rundir.disk_errors import cause_text, write_error
 from scraper.rundir.layout import RunLayout
 
 
@@ -16,7 +17,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SinkError(f"{folder}: cannot make the folder: {error.strerror or error}") from error
+        raise SinkError(f"{folder}: cannot make the folder: {cause_text(error)}") from error
 
 
 def write_config_copy(config: CrawlConfig, path: Path) -> None:
@@ -24,7 +25,7 @@ def write_config_copy(config: CrawlConfig, path: Path) -> None:
     try:
         path.write_text(effective_yaml(config), encoding="utf-8")
     except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise write_error(path, error) from error
 
 
 def delete_run(layout: RunLayout) -> None:
@@ -40,4 +41,4 @@ def delete_run(layout: RunLayout) -> None:
         for path in layout.own_files():
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise SinkError(f"{layout.folder}: cannot delete the earlier run: {error.strerror or error}") from error
+        raise SinkError(f"{layout.folder}: cannot delete the earlier run: {cause_text(error)}") from error

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from scraper.cli.exit_codes import echo_err
-from scraper.errors import SinkError
+from scraper.rundir.disk_errors import write_error
 from scraper.rundir.layout import REPORT_FILE, RunLayout
 
 MAX_CONFIG_BYTES = 1_000_000
@@ -67,4 +67,4 @@ def _write_atomically(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise write_error(path, error) from error

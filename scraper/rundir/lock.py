@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from scraper.errors import FrontierError, RunLockedError
+from scraper.rundir.disk_errors import cause_text
 from scraper.rundir.layout import RunLayout
 
 MAX_PID_BYTES = 20
@@ -48,7 +49,7 @@ class RunLock:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise FrontierError(f"cannot write {path}: {error.strerror or error}") from error
+            raise FrontierError(f"cannot write {path}: {cause_text(error)}") from error
         try:
             self._acquire(path, descriptor)
         except BaseException:
@@ -76,7 +77,7 @@ class RunLock:
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"{os.getpid()}\n".encode())
         except OSError as error:
-            raise FrontierError(f"cannot write {path}: {error.strerror or error}") from error
+            raise FrontierError(f"cannot write {path}: {cause_text(error)}") from error
 
 
 def _read_pid(descriptor: int) -> int | None:

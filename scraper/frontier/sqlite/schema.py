@@ -54,7 +54,7 @@ def open_database(path: Path, durability: Durability, cache_kib: int = CACHE_KIB
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FrontierError(f"cannot create {path.parent}: {error.strerror or error}") from error
+        raise FrontierError(f"cannot create {path.parent}: {cause_text(error)}") from error
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=CACHED_STATEMENTS)
     try:
         _prepare(db, path, durability, cache_kib)
