@@ -18,10 +18,9 @@ from scraper.build import STATE, Assembly, assemble
 from scraper.config.reading.load import config_from_mapping, load_config
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.engine.run_state import RunState, StopReason
-from scraper.engine.signals import INTERRUPTED
 from scraper.events import Listener
 from scraper.hooks.interface import Hook
-from scraper.model import Request, Result, Skip
+from scraper.model import Request, Result, Skip, StopKind
 from scraper.report.breaker_log import BREAKER_LOG_FILE
 from scraper.report.stats import Stats
 from scraper.report.summary import build_summary, write_summary
@@ -153,7 +152,7 @@ class Crawler:
     async def aclose(self) -> None:
         """End the run if it is still going (cleanly: it can be resumed), and close everything."""
         if self._run is not None and not self._run.done():
-            self.stop(StopReason("closed", "the caller left"))
+            self.stop(StopReason(StopKind.CLOSED, "the caller left"))
             self._tap.close()
             await asyncio.wait([self._run])
         await self._stack.aclose()
@@ -165,7 +164,7 @@ class Crawler:
 
     def stop(self, reason: StopReason | None = None) -> None:
         """Ask for a clean end: requests in flight are finished, the rest stays for the next run."""
-        self._assembly.engine.stop(reason or StopReason(INTERRUPTED, "stop was called"))
+        self._assembly.engine.stop(reason or StopReason(StopKind.INTERRUPTED, "stop was called"))
 
     async def run(self) -> Summary:
         """Crawl to the end and return the summary; its file and skipped.jsonl are written.
@@ -174,7 +173,10 @@ class Crawler:
         """
         parts = self._assembly
         idle = await self._nothing_to_do(parts)
-        stop = StopReason("finished", "an earlier session had finished this run") if idle else await self._crawl(parts)
+        if idle:
+            stop = StopReason(StopKind.FINISHED, "an earlier session had finished this run")
+        else:
+            stop = await self._crawl(parts)
         values = await self._conclude(parts, stop, idle)
         return Summary(values, stop, parts.folder, idle)
 
@@ -264,7 +266,7 @@ class Crawler:
     async def _skips(self, parts: Assembly, stop: StopReason) -> AsyncIterator[Skip]:
         async for skip in parts.frontier.skips():
             yield skip
-        if stop.kind in ("finished", "max_pages"):  # otherwise what waits is not skipped: the next session asks for it
+        if stop.kind.is_final:  # otherwise what waits is not skipped: the next session asks for it
             async for request in parts.frontier.waiting():
                 yield parts.engine.skip_for_unfetched(request, stop)
 
@@ -275,7 +277,7 @@ def _tells_the_end(path: Path) -> bool:
         told = orjson.loads(path.read_bytes())
     except (OSError, ValueError):
         return False
-    return isinstance(told, dict) and told.get("why") == "finished"
+    return isinstance(told, dict) and told.get("why") == StopKind.FINISHED
 
 
 async def crawl(

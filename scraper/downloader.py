@@ -26,9 +26,8 @@ from scraper.downloads.list_feed import ListBatch, ListFeed
 from scraper.downloads.manifest import SessionTotals
 from scraper.downloads.options import DownloadOptions
 from scraper.engine.run_state import RunState, StopReason
-from scraper.engine.signals import INTERRUPTED
 from scraper.events import Listener, Warned
-from scraper.model import ErrorKind, Failure, Request, Result
+from scraper.model import ErrorKind, Failure, Request, Result, StopKind
 from scraper.sinks.disk_errors import run_to_completion
 
 __all__ = ["DownloadOptions", "DownloadSummary", "Downloader", "download"]
@@ -118,7 +117,7 @@ class Downloader:
 
     def stop(self, reason: StopReason | None = None) -> None:
         """Ask for a clean end: what has come is kept, the rest stays for the next run."""
-        self._opened.engine.stop(reason or StopReason(INTERRUPTED, "stop was called"))
+        self._opened.engine.stop(reason or StopReason(StopKind.INTERRUPTED, "stop was called"))
 
     async def run(self) -> DownloadSummary:
         """Download to the end and return the summary; manifest.jsonl and failed.txt are written.
@@ -127,7 +126,7 @@ class Downloader:
         """
         parts = self._opened
         stop = await parts.engine.run((), self._batches(parts))
-        if stop.kind == "finished":
+        if stop.kind is StopKind.FINISHED:
             await self._give_up_the_rest(parts, stop)
         await parts.sink.finish(list(self.counts.failed_comments()))
         return DownloadSummary(self._folder, stop, self.counts, parts.sink.totals)

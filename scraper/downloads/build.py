@@ -34,7 +34,6 @@ from scraper.downloads.options import (
     transport_settings,
 )
 from scraper.engine.engine import Engine
-from scraper.engine.host_registry import HOST_STATE_GATE
 from scraper.engine.session import CLOCK_CHECKPOINT, clock_set_back_notice, session_start
 from scraper.errors import FrontierError
 from scraper.events import CrawlStarted, EventBus, Listener, Warned
@@ -43,7 +42,7 @@ from scraper.frontier.inspect import DOWNLOAD_STATE_FOLDER
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.model import Extraction, Response
 from scraper.politeness.bandwidth_gate import BandwidthLimiter
-from scraper.politeness.host_gate import HostGate
+from scraper.politeness.host_gate import HOST_STATE_GATE, HostGate
 from scraper.politeness.host_overrides import PolitenessSettings
 from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
 from scraper.rundir.lock import RunLock

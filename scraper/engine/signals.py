@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from scraper.engine.run_state import RunState, StopReason
+from scraper.model import StopKind
 
 EXIT_CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 """The exit code after each signal, by its name: 128 and its number, as shells have it."""
 STOP_SIGNALS = tuple(signal.Signals[name] for name in EXIT_CODES if name in signal.Signals.__members__)
-INTERRUPTED = "interrupted"
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def stop_on_signals(state: RunState, on_force: Callable[[], None] = lambda: None
         nonlocal first
         if first is None:
             first = number
-            state.stop(StopReason(INTERRUPTED, number.name))
+            state.stop(StopReason(StopKind.INTERRUPTED, number.name))
         elif not number.name == first.name == "SIGHUP":  # both the kernel and the shell tell of a closed terminal
             try:
                 on_force()

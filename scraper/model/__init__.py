@@ -11,9 +11,10 @@ dataclass costs four times as much to make.
 from __future__ import annotations
 
 from scraper.model.extraction import Extraction, FieldError, Item, Link, OutOfScope
-from scraper.model.request import MAX_CONTENT_BYTES, Attempt, Content, Hop, Lease, Request, RequestKind, Url
+from scraper.model.request import MAX_CONTENT_BYTES, Attempt, Content, Hop, Lease, Priority, Request, RequestKind, Url
 from scraper.model.response import Body, Denied, ErrorKind, Failure, FieldList, Headers, NotModified, Outcome, Response
 from scraper.model.settlement import Done, Drop, Release, Result, Retry, Settlement, Skip, Verdict
+from scraper.model.stop_kind import StopKind
 
 __all__ = [
     "MAX_CONTENT_BYTES",
@@ -36,6 +37,7 @@ __all__ = [
     "NotModified",
     "OutOfScope",
     "Outcome",
+    "Priority",
     "Release",
     "Request",
     "RequestKind",
@@ -44,6 +46,7 @@ __all__ = [
     "Retry",
     "Settlement",
     "Skip",
+    "StopKind",
     "Url",
     "Verdict",
 ]

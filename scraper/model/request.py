@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, Literal, NamedTuple
 
 
@@ -29,8 +30,20 @@ class Url(NamedTuple):
 RequestKind = Literal["page", "file", "sitemap", "robots"]
 
 
+class Priority(IntEnum):
+    """Where the priorities of each kind of request begin; the lowest number is requested first.
+
+    A page's priority is its depth. Each failed attempt adds one. The gaps keep the kinds apart: when the page budget
+    is spent, only requests below `SITEMAP` (files), or up to it, are still handed out.
+    """
+
+    FILE = -20
+    SITEMAP = -10
+    PAGE = 0
+
+
+# Each queued request stores its own content, so it is small. 64 KiB.
 MAX_CONTENT_BYTES = 65_536
-"""Bytes that one request may send as its content: every URL that waits keeps its own."""
 
 
 @dataclass(frozen=True, slots=True)

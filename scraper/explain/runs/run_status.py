@@ -22,7 +22,8 @@ from scraper.config_to_settings import politeness_settings
 from scraper.errors import ConfigError
 from scraper.explain.runs.record_search import PAGES_FILE, parse_record
 from scraper.frontier.inspect import RunCounts, RunInspector, running_pid
-from scraper.politeness.host_gate import GateSettings, HostGate
+from scraper.model import StopKind
+from scraper.politeness.host_gate import HOST_STATE_GATE, GateSettings, HostGate
 from scraper.report.stats import is_failure
 from scraper.report.text.eta import HostEstimate, time_left
 
@@ -32,7 +33,6 @@ TAIL_BYTES = 256 * 1024
 RATE_WINDOW_SECONDS = 60.0
 """How far back the present rate looks."""
 CONFIG_COPY_PATH = Path(".scrape") / "config.yaml"
-GATE_NOTE = "gate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ def _foremost(counts: RunCounts) -> list[str]:
 
 def _host(state: RunInspector, name: str, counts: RunCounts, config: CrawlConfig | None, now: float) -> HostStatus:
     settings = politeness_settings(config).for_host(name) if config else GateSettings()
-    note = state.host_state(name).get(GATE_NOTE)
+    note = state.host_state(name).get(HOST_STATE_GATE)
     gate = HostGate.from_json(settings, name, note) if note is not None else HostGate(settings, name)
     tally = counts.hosts.get(name, {})
     failed = sum(n for word, n in tally.items() if is_failure(word))
@@ -205,6 +205,6 @@ def _ended(folder: Path, counts: RunCounts) -> str:
         why = str(summary["why"])
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
         return "stopped without a word: the same command goes on from here"
-    if counts.queued + counts.delayed and why != "finished":
+    if counts.queued + counts.delayed and why != StopKind.FINISHED:
         return f"ended: {why}; the same command goes on from here"
     return f"ended: {why}"

@@ -15,20 +15,18 @@ from typing import NamedTuple
 
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import politeness_settings, robots_settings
-from scraper.engine.host_registry import counts_as_page
+from scraper.engine.outcomes import counts_as_page
 from scraper.explain.runs.record_search import UrlRecords, posted_text, search_records
 from scraper.frontier.inspect import STATE_FILE, QueuedRequest, RunCounts, RunInspector, running_pid
 from scraper.model import OutOfScope, Skip, Url
-from scraper.politeness.host_gate import HostGate
-from scraper.politeness.robots_cache import RobotsEntry, RobotsVerdict
+from scraper.politeness.host_gate import HOST_STATE_GATE, HostGate
+from scraper.politeness.robots_cache import HOST_STATE_ROBOTS, RobotsEntry, RobotsVerdict
 from scraper.politeness.rule import format_duration
 from scraper.report.text.formatting import instant_text
 from scraper.sinks.records import abbreviate_body
 from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import RuleVerdict, Scope
 
-GATE_NOTE = "gate"
-ROBOTS_NOTE = "robots "
 WAIVED_FOR_FILES = ("scope.allow", "scope.max_depth")
 """Rules about pages, which do not bind files fetched along the way."""
 
@@ -95,9 +93,9 @@ def read_run_facts(
     with RunInspector(folder) as state:
         notes = state.host_state(url.host)
         gate = None
-        if GATE_NOTE in notes:
-            gate = HostGate.from_json(politeness_settings(config).for_host(url.host), url.host, notes[GATE_NOTE])
-        note = notes.get(ROBOTS_NOTE + url.origin)
+        if HOST_STATE_GATE in notes:
+            gate = HostGate.from_json(politeness_settings(config).for_host(url.host), url.host, notes[HOST_STATE_GATE])
+        note = notes.get(HOST_STATE_ROBOTS + url.origin)
         robots = RobotsEntry.from_json(note, robots_settings(config).product_token) if note is not None else None
         waiting = state.find_queued(url)
         traces, queued = _meant(waiting, search_records(folder, url, keys, body), body)
