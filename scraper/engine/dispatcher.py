@@ -109,7 +109,7 @@ class Dispatcher:
         return not self._state.unsettled and not self._state.feed_open
 
     def _page_budget(self) -> int:
-        """Pages that may still be leased. Unsettled ones count: the limit is never exceeded, but may be reached late."""
+        """Pages that may still be leased. Unsettled ones count, so that the limit is never exceeded."""
         limit = self._settings.max_pages
         if limit is None:
             return self._settings.concurrency

@@ -200,7 +200,10 @@ class Engine:
                 await self._frontier.settle([Settlement(lease, Release()) for lease in unsettled.values()])
 
     async def _wait_for_workers(self) -> None:
-        """After a stop, wait for requests in flight, at most `shutdown_timeout` seconds; a resumed run repeats the rest."""
+        """After a stop, wait for requests in flight, at most `shutdown_timeout` seconds.
+
+        A resumed run repeats those that take longer.
+        """
         state = self.state
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.shutdown_timeout):
