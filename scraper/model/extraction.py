@@ -51,9 +51,9 @@ class Extraction:
     """What was found on a page.
 
     `links` holds each canonical URL once, in document order. `requests` come from extraction rules and are in scope;
-    one of them goes before a link to the same URL. `noindex` and `nofollow` are the page's own directives (meta robots and
-    X-Robots-Tag). `canonical` is its canonical URL, `charset` the encoding it was read as. `problem` is a sentence when
-    the page could not be read, or only in part.
+    one of them goes before a link to the same URL. `noindex` and `nofollow` are the page's own directives (meta robots
+    and X-Robots-Tag). `canonical` is its canonical URL, `charset` the encoding it was read as. `problem` is a sentence
+    when the page could not be read, or only in part.
     """
 
     links: tuple[Link, ...] = ()
