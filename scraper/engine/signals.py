@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from scraper.engine.run_state import RunState, StopReason
+from scraper.engine.run_state import StopReason
 from scraper.model import StopKind
 
 # The exit code after each signal: 128 plus its number, as in shells.
@@ -21,8 +21,8 @@ STOP_SIGNALS = tuple(signal.Signals[name] for name in EXIT_CODES if name in sign
 
 
 @contextmanager
-def stop_on_signals(state: RunState, on_force: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Inside, SIGINT, SIGTERM and SIGHUP stop the run of `state`; a second one exits the process at once.
+def stop_on_signals(stop: Callable[[StopReason], None], on_force: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Inside, SIGINT, SIGTERM and SIGHUP call `stop`; a second one exits the process at once.
 
     `on_force` is called before that exit, to restore the terminal. Where the event loop cannot handle signals (Windows,
     or outside the main thread) nothing is installed.
@@ -34,7 +34,7 @@ def stop_on_signals(state: RunState, on_force: Callable[[], None] = lambda: None
         nonlocal first
         if first is None:
             first = number
-            state.stop(StopReason(StopKind.INTERRUPTED, number.name))
+            stop(StopReason(StopKind.INTERRUPTED, number.name))
         # A closed terminal sends two SIGHUPs: one from the kernel, one from the shell. They count as one.
         elif not number.name == first.name == "SIGHUP":
             try:
