@@ -9,7 +9,7 @@ calls `Frontier.park`, `HostGate.on_start` or `HostGate.on_finish` (tests/engine
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from scraper.engine.gate_cache import GateCache
 from scraper.engine.mirror_routing import MirrorRouter
@@ -34,14 +34,12 @@ class HostRegistry:
         mirrors: MirrorRouter | None = None,
     ) -> None:
         self.gates = gates
+        # The same method, not a call of it: it is called several times for each request.
+        self.get_or_restore = gates.get_or_restore
         # Seconds by which the event loop runs late (measured by `Monitor`): a throttle must not take that for the
         # host's latency.
         self.loop_lag = 0.0
         self._bus, self._rng, self._park, self._mirrors = bus, rng, park, mirrors
-
-    def get_or_restore(self, host: str, host_state: Mapping[str, str] | None = None, now: float = 0.0) -> HostGate:
-        """The gate of `host`; see `GateCache.get_or_restore`."""
-        return self.gates.get_or_restore(host, host_state, now)
 
     def start(self, gate: HostGate, now: float, *, reopen: bool = True) -> None:
         """Count a request that is sent now.
@@ -54,7 +52,8 @@ class HostRegistry:
 
     def finish(self, gate: HostGate, outcome: Outcome, now: float, *, reopen: bool = True) -> None:
         """Count the end of a request, once for each `start`, also when it was cancelled. For `reopen` see `start`."""
-        self._emit(gate.host, gate.on_finish(outcome, now, self._rng, self.loop_lag))
+        if events := gate.on_finish(outcome, now, self._rng, self.loop_lag):
+            self._emit(gate.host, events)
         if reopen:
             self.hold(gate)
 
@@ -85,11 +84,11 @@ class HostRegistry:
         """
         if self._mirrors is not None:
             for host in self._mirrors.hosts_to_rescan(requests):
-                self.hold(self.gates.get_or_restore(host))
+                self.hold(self.get_or_restore(host))
 
     def _emit(self, host: str, events: tuple[Event, ...]) -> None:
-        if events:
-            if self._mirrors is not None:
-                self._mirrors.on_events(host, events)
-            for event in events:
-                self._bus.emit(event)
+        # Mirrors first: with a scan under way, the host is not closed by the `hold` that follows.
+        if self._mirrors is not None:
+            self._mirrors.on_events(host, events)
+        for event in events:
+            self._bus.emit(event)
