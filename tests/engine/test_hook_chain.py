@@ -56,10 +56,10 @@ async def test_what_a_hook_raises_is_recorded_and_the_run_goes_on(
 ) -> None:
     """One page has the error `other`; all others have their records, and the run ends by itself."""
     found: dict[str, list[str | dict[str, str]]] = {f"{A}/": [f"{A}/bad", f"{A}/1"], f"{A}/bad": [{"name": "x"}]}
-    machine = EngineHarness(FakeFetcher(default="<p>"), found, hooks=[raising_hook(method, error, asynchronous)])
-    stop = await machine.run(f"{A}/")
+    harness = EngineHarness(FakeFetcher(default="<p>"), found, hooks=[raising_hook(method, error, asynchronous)])
+    stop = await harness.run(f"{A}/")
     assert stop.kind is StopKind.FINISHED
-    errors = {result.url: result.error for result in machine.sink.flushed}
+    errors = {result.url: result.error for result in harness.sink.flushed}
     assert errors == {f"{A}/": None, f"{A}/1": None, f"{A}/bad": ErrorKind.OTHER}
 
 
@@ -82,32 +82,32 @@ class SlowHook(Hook):
 @virtual_run
 async def test_a_cancelled_run_ends_while_a_hook_waits() -> None:
     """The cancellation is the run's own: it is not recorded on a URL."""
-    machine = EngineHarness(FakeFetcher(default="<p>"), hooks=[SlowHook()])
-    run = asyncio.get_running_loop().create_task(machine.run(f"{A}/"))
+    harness = EngineHarness(FakeFetcher(default="<p>"), hooks=[SlowHook()])
+    run = asyncio.get_running_loop().create_task(harness.run(f"{A}/"))
     await asyncio.sleep(1)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    assert machine.sink.flushed == []
+    assert harness.sink.flushed == []
 
 
 @virtual_run
 async def test_a_stopped_run_does_not_wait_for_a_hook() -> None:
     """After `shutdown_timeout` its worker is cancelled, and its URL is requested by the next run."""
-    machine = EngineHarness(FakeFetcher(default="<p>"), hooks=[SlowHook()])
+    harness = EngineHarness(FakeFetcher(default="<p>"), hooks=[SlowHook()])
 
     async def interrupt() -> None:
         await asyncio.sleep(1)
-        assert machine.engine is not None
-        machine.engine.stop(StopReason(StopKind.INTERRUPTED, "SIGINT"))
+        assert harness.engine is not None
+        harness.engine.stop(StopReason(StopKind.INTERRUPTED, "SIGINT"))
 
     async with asyncio.TaskGroup() as group:
         group.create_task(interrupt())
-        stop = await machine.run(f"{A}/")
+        stop = await harness.run(f"{A}/")
     assert stop.kind is StopKind.INTERRUPTED
-    assert len(machine.events_of(CrawlEnded)) == 1
-    assert machine.sink.flushed == []
-    assert (await machine.frontier.counts()).waiting == 1
+    assert len(harness.events_of(CrawlEnded)) == 1
+    assert harness.sink.flushed == []
+    assert (await harness.frontier.counts()).waiting == 1
 
 
 @pytest.mark.parametrize("value", [1, None], ids=["a value", "None"])
