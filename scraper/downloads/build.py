@@ -53,15 +53,15 @@ from scraper.transfer.part_metadata import PartMetadataStore
 from scraper.transport.address_guard import AddressGuard
 from scraper.transport.fast_transport import FastTransport
 
+# The state of downloads inside the output folder; a crawl's lies beside it.
 STATE_FOLDER = DOWNLOAD_STATE_FOLDER
-"""The state of downloads inside the output folder; a crawl's lies beside it."""
 JOURNAL_NAME = "journal.sqlite"
 QUEUE_NAME = "queue.sqlite"
 PARTS_FOLDER = "parts"
+# Requests that wait in RAM: what is read ahead of the list, and a batch.
 WINDOW_ROWS = 2_500
-"""Requests that wait in RAM: what is read ahead of the list, and a batch."""
+# Open files of one transfer: its connection, its file, an idle connection of a host that is done.
 FILES_PER_TRANSFER = 3
-"""Open files of one transfer: its connection, its file, an idle connection of a host that is done."""
 
 
 @dataclass(frozen=True, slots=True)

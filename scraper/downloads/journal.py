@@ -25,12 +25,12 @@ from scraper.downloads.journal_schema import CHUNK_ENTRIES, chunk_row, insert_ro
 from scraper.errors import FrontierError, SinkError
 from scraper.structures.compact_map import CompactMap
 
+# Numbers asked for in one statement.
 LOOKUP_NUMBERS = 500
-"""Numbers asked for in one statement."""
+# Rows read at once.
 PAGE_ROWS = 2_000
-"""Rows read at once."""
+# Chunks read at once.
 PAGE_CHUNKS = 32
-"""Chunks read at once."""
 
 _SET_SUPERSEDED = """INSERT OR REPLACE INTO fact SELECT 'stale', '1' FROM json_each(?)
     WHERE EXISTS (SELECT 1 FROM entry WHERE n = value AND record IS NOT NULL)"""
@@ -89,8 +89,8 @@ class Journal:
         self._path = path
         self._lock = threading.Lock()
         self._numbers = CompactMap()
+        # The highest number of an entry when the journal was opened.
         self.last_number = 0
-        """The highest number of an entry when the journal was opened."""
         try:
             self._db = open_journal(path, "FULL" if fsync else "SYNCHRONOUS_NORMAL")
             try:

@@ -14,10 +14,10 @@ from scraper.structures.compact_map import pack_entries
 
 APPLICATION_ID = 0x5343524A  # "SCRJ"
 SCHEMA_VERSION = 2
+# Entries in a row of `chunk`.
 CHUNK_ENTRIES = 64
-"""Entries in a row of `chunk`."""
+# Values given to one statement: SQLite once allowed 999.
 MAX_PARAMETERS = 500
-"""Values given to one statement: SQLite once allowed 999."""
 CACHE_KIB = 4_096
 
 # `chunk` is the list as it was read: of `CHUNK_ENTRIES` entries the keys (`lists.table.packed`) and, as JSON, number,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+# Bad lines and refusals that are kept as sentences.
 MAX_PROBLEMS = 1_000
-"""Bad lines and refusals that are kept as sentences."""
 
 
 @dataclass(slots=True)
@@ -29,8 +29,8 @@ class ListCounts:
     unnamed: int = 0
     fully_read: bool = False
     expected_lines: int = 0
+    # The first bad lines and refusals, as sentences.
     problems: list[str] = field(default_factory=list)
-    """The first bad lines and refusals, as sentences."""
 
     def failed_comments(self) -> Iterator[str]:
         """Sentences about lines that brought no request, for failed.txt."""

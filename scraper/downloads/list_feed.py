@@ -30,8 +30,8 @@ from scraper.transfer.name_cache import NameCache
 from scraper.transfer.output_folder import OutputFolder
 from scraper.urls.canonicalize import canonicalize
 
+# Lines of the first batch: the first transfer should not wait for more.
 FIRST_BATCH_LINES = 32
-"""Lines of the first batch: the first transfer should not wait for more."""
 BATCH_LINES = 1_000
 _DISPOSITION_FIELD = b"content-disposition"
 

@@ -23,12 +23,12 @@ from scraper.transfer.entry_state import EntryState, entry_of
 
 MANIFEST_NAME = "manifest.jsonl"
 FAILED_NAME = "failed.txt"
+# Characters of a header's value that a record holds.
 MAX_HEADER_CHARS = 500
-"""Characters of a header's value that a record holds."""
+# Characters of a comment in failed.txt.
 MAX_COMMENT_CHARS = 600
-"""Characters of a comment in failed.txt."""
+# The status of a page whose file is in its place.
 STORED_STATUS = 200
-"""The status of a page whose file is in its place."""
 
 
 MAX_FAILURES_KEPT = 10

@@ -16,8 +16,8 @@ from scraper.model import Done, ErrorKind, Failure, Request, Response, Retry, Ur
 from scraper.structures.bloom import HostBloom
 from scraper.transfer.entry_state import EntryState, entry_of
 
+# Bytes that an attempt must have brought to be worth going on with at the same place.
 MIN_PROGRESS_BYTES = 1024 * 1024
-"""Bytes that an attempt must have brought to be worth going on with at the same place."""
 
 
 def entry_request(order: EntryState, href: str) -> Request:

@@ -20,10 +20,10 @@ from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import Scope, ScopeSettings
 
 USER_AGENT = "scraper/1.0"
+# The longest time for a connection, unless `timeout` is shorter.
 MAX_CONNECT_SECONDS = 10.0
-"""The longest time for a connection, unless `timeout` is shorter."""
+# Seconds that transfers may go on after a stop was asked for: what has come by then is kept anyway.
 SHUTDOWN_SECONDS = 1.0
-"""Seconds that transfers may go on after a stop was asked for: what has come by then is kept anyway."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,16 @@ from scraper.transfer.checksum import Checksum, checksums_from_headers
 from scraper.transfer.entry_state import EntryState
 from scraper.transport.adapter import RawResponse
 
+# Bytes of progress that make a failed attempt not count against the retries.
 MIN_PROGRESS_BYTES = 1024 * 1024
-"""Bytes of progress that make a failed attempt not count against the retries."""
+# Notes of one entry that the manifest tells, the latest ones.
 MAX_HISTORY = 8
-"""Notes of one entry that the manifest tells, the latest ones."""
 
+# Headers in which a server may state checksums: a look at the names is cheaper than a search for each.
 _CHECKSUM_FIELDS = frozenset(
     [b"repr-digest", b"digest", b"content-md5", b"x-goog-hash"]
     + [b"x-amz-checksum-" + name for name in (b"sha512", b"sha256", b"sha1", b"md5")]
 )
-"""Headers in which a server may state checksums: a look at the names is cheaper than a search for each."""
 
 
 class DownloadAttempt:

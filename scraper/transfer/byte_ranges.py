@@ -6,8 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+# Separate ranges of one file: what would leave more holes is not begun, and no note may claim more.
 MAX_RANGES = 64
-"""Separate ranges of one file: what would leave more holes is not begun, and no note may claim more."""
 MAX_OFFSET = 2**63 - 1
 
 

@@ -26,13 +26,13 @@ from scraper.model import Headers
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+# Characters of one header's value that are read.
 MAX_FIELD_CHARS = 4096
-"""Characters of one header's value that are read."""
+# Digests read from one header.
 MAX_DIGESTS = 16
-"""Digests read from one header."""
 
+# Bytes of a digest by algorithm, in hashlib's names; the strongest first.
 DIGEST_BYTES = {"sha512": 64, "blake2b": 64, "sha384": 48, "sha256": 32, "sha224": 28, "sha1": 20, "md5": 16}
-"""Bytes of a digest by algorithm, in hashlib's names; the strongest first."""
 _STRENGTH = {name: rank for rank, name in enumerate(DIGEST_BYTES)}
 _BY_HEX_LENGTH = {2 * size: name for name, size in reversed(DIGEST_BYTES.items()) if name != "blake2b"}
 _ALGORITHM_ALIASES = {

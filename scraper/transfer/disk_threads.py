@@ -23,13 +23,13 @@ from scraper.clock import monotonic
 
 T = TypeVar("T")
 
+# More only wait for each other: a file system has one journal.
 THREAD_COUNT = 2
-"""More only wait for each other: a file system has one journal."""
 
+# Seconds that a small job may take before small jobs are kept off the event loop.
 SLOW_JOB_SECONDS = 0.02
-"""Seconds that a small job may take before small jobs are kept off the event loop."""
+# Seconds until a small job is tried on the event loop again.
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.25, 60.0
-"""Seconds until a small job is tried on the event loop again."""
 
 _Job = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 

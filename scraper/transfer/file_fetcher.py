@@ -51,12 +51,12 @@ from scraper.transfer.resume_rules import (
 from scraper.transfer.stream_writer import OverlapMismatch, StreamWriter
 from scraper.transport.adapter import RawResponse, RawTransport
 
+# Bytes up to which a file is a small job (see `DiskThreads.run_small`).
 MAX_INLINE_BYTES = 64 * 1024
-"""Bytes up to which a file is a small job (see `DiskThreads.run_small`)."""
+# Requests one call may make: a resumption, what it proves, a probe, the whole.
 MAX_REQUESTS = 4
-"""Requests one call may make: a resumption, what it proves, a probe, the whole."""
+# The note of an order whose file may be there already, from a run that died before it could record it.
 ADOPT_EXISTING = "adopt"
-"""The note of an order whose file may be there already, from a run that died before it could record it."""
 
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _EMPTY_DIGEST = "sha256:"

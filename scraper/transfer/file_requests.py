@@ -16,8 +16,8 @@ from scraper.transport.cookies import CookieJar
 from scraper.transport.request_headers import RequestHeaders, add_cookie
 from scraper.transport.settings import SegmentSettings, Timeouts
 
+# Bytes of an error's or redirect's body that are read to keep the connection.
 MAX_DISCARD_BYTES = 64 * 1024
-"""Bytes of an error's or redirect's body that are read to keep the connection."""
 
 _ACCEPT_ANY = {"Accept": "*/*"}
 

@@ -18,8 +18,8 @@ from scraper.transfer.stream_writer import OverlapMismatch, StreamWriter
 from scraper.transport.adapter import RawResponse
 from scraper.transport.errors import TruncatedResponse
 
+# Sends one request for a transfer's URL.
 SendRequest = Callable[[DownloadAttempt, RangeRequest], Awaitable[RawResponse]]
-"""Sends one request for a transfer's URL."""
 
 
 class LargeFileDownload:

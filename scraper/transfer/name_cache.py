@@ -12,10 +12,10 @@ from itertools import islice
 from scraper.transfer.output_folder import OutputFolder
 from scraper.urls.filename import fold_name
 
+# Folders that are remembered.
 MAX_FOLDERS = 256
-"""Folders that are remembered."""
+# Names of one folder that are remembered; in a folder of more each name is asked for.
 MAX_NAMES_PER_FOLDER = 100
-"""Names of one folder that are remembered; in a folder of more each name is asked for."""
 
 
 class NameCache:

@@ -27,8 +27,8 @@ _OPEN_PART_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 _FATAL_ERRNOS = {errno.EROFS, errno.EIO, *_DISK_FULL_ERRNOS}
 _HAS_ACCESS_AT = os.access in os.supports_dir_fd and os.access in os.supports_follow_symlinks
+# The descriptor of an open folder, and a name in it.
 FolderAndName = tuple[int, str]
-"""The descriptor of an open folder, and a name in it."""
 RERUN_HINT = "run the same command again to go on"
 
 

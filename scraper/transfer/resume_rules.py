@@ -29,12 +29,12 @@ from scraper.model import Headers
 from scraper.politeness.http_date import parse_http_date
 from scraper.transfer.byte_ranges import ByteRange
 
+# Bytes of the part that are asked for again where no validator vouches for it.
 OVERLAP_BYTES = 64 * 1024
-"""Bytes of the part that are asked for again where no validator vouches for it."""
+# Seconds that a Last-Modified must lie before Date to tell versions apart: its clock ticks in seconds.
 STRONG_DATE_SECONDS = 60.0
-"""Seconds that a Last-Modified must lie before Date to tell versions apart: its clock ticks in seconds."""
+# Bytes of a part that are worth a probe for ETags that change with every request.
 MIN_PROBE_BYTES = 1024 * 1024
-"""Bytes of a part that are worth a probe for ETags that change with every request."""
 
 _CONTENT_RANGE = re.compile(r"bytes\s+([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
 _UNSATISFIED_RANGE = re.compile(r"bytes\s+\*/([0-9]{1,18})", re.IGNORECASE)

@@ -10,8 +10,8 @@ from scraper.transfer.file_storage import FileStorage
 from scraper.transfer.part_file import MIB, PartFile
 from scraper.transfer.resume_rules import Validators
 
+# Bytes that are read again and hashed in one go.
 HASH_BATCH_BYTES = 64 * MIB
-"""Bytes that are read again and hashed in one go."""
 
 
 class SegmentMap:

@@ -45,8 +45,8 @@ from scraper.transport.adapter import RawResponse
 from scraper.transport.errors import TruncatedResponse
 from scraper.transport.settings import SegmentSettings
 
+# Brings a share from beginning to end.
 RunStream = Callable[[], Awaitable[Outcome]]
-"""Brings a share from beginning to end."""
 
 
 class _SegmentRejected(httpx.RemoteProtocolError):

@@ -19,13 +19,13 @@ from scraper.transport.buffer_pool import POOL_BYTES, Buffer, BufferPool, buffer
 from scraper.transport.disk_buffer import DiskBuffer
 from scraper.transport.errors import TruncatedResponse
 
+# Bytes of a file of which its progress is told.
 PROGRESS_STEP_BYTES = 1024 * 1024
-"""Bytes of a file of which its progress is told."""
+# The largest buffer of a stream that is held back: it sleeps for all that came into it at once.
 MAX_THROTTLED_BUFFER_BYTES = 256 * 1024
-"""The largest buffer of a stream that is held back: it sleeps for all that came into it at once."""
 
+# Writes a batch at a byte of a file, in a thread. Raises `OSError`.
 WriteAtOffset = Callable[[memoryview, int], None]
-"""Writes a batch at a byte of a file, in a thread. Raises `OSError`."""
 
 
 class OverlapMismatch(Exception):  # noqa: N818  names what was found

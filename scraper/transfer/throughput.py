@@ -5,8 +5,8 @@ from __future__ import annotations
 from scraper.transfer.attempt import DownloadAttempt
 from scraper.transport.settings import SegmentSettings
 
+# The share of the time that our own limits on the rate may take before they are what makes a transfer slow.
 MAX_THROTTLED_SHARE = 0.1
-"""The share of the time that our own limits on the rate may take before they are what makes a transfer slow."""
 
 
 class ThroughputMonitor:

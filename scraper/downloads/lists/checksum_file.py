@@ -27,12 +27,12 @@ from scraper.errors import ConfigError, Problem
 from scraper.structures.compact_map import CompactMap, hash_key
 from scraper.transfer.checksum import DIGEST_BYTES, Checksum, checksum_from_hex, parse_checksum
 
+# Lines of one file.
 MAX_CHECKSUMS = 4_000_000
-"""Lines of one file."""
+# Bad lines that are kept to be shown; all are counted.
 MAX_PROBLEMS = 20
-"""Bad lines that are kept to be shown; all are counted."""
+# Ends of a path that are looked up.
 MAX_PATH_SUFFIXES = 64
-"""Ends of a path that are looked up."""
 
 _GNU_LINE = re.compile(r"(\\?)([0-9A-Fa-f]{32,128})(?: [ *]|[ \t]+)(.+)", re.ASCII)
 _BSD_LINE = re.compile(r"(\\?)([A-Za-z0-9/-]{2,12}) ?\((.+)\) ?= ?([0-9A-Fa-f]{32,128})", re.ASCII)

@@ -22,8 +22,8 @@ from urllib.parse import unquote_to_bytes
 from scraper.downloads.lists.file_names import usable_name
 from scraper.model import Headers
 
+# Characters of one header that are read.
 MAX_FIELD_CHARS = 8192
-"""Characters of one header that are read."""
 MAX_PARAMETERS = 50
 
 _CHARSETS = {

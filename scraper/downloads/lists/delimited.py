@@ -21,8 +21,8 @@ from scraper.downloads.lists.pipe_source import NoData
 from scraper.downloads.lists.plain import looks_like_url
 from scraper.errors import ConfigError, Problem
 
+# Lines that one record may span.
 MAX_RECORD_LINES = 50
-"""Lines that one record may span."""
 _DELIMITERS = (",", ";", "\t", "|")
 _DEFAULT_COLUMNS = ("url", "name")
 _UNCLOSED_QUOTE = "a quote is not closed"

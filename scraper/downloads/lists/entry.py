@@ -12,14 +12,14 @@ from scraper.model import OutOfScope
 from scraper.transfer.checksum import Checksum, parse_checksum
 from scraper.urls.canonicalize import HAS_CREDENTIALS, canonicalize
 
+# Addresses of one file; further ones are left out.
 MAX_MIRRORS = 32
-"""Addresses of one file; further ones are left out."""
+# Headers of one entry.
 MAX_HEADERS = 50
-"""Headers of one entry."""
+# Characters of a name or folder as a list gives it.
 MAX_NAME_CHARS = 4096
-"""Characters of a name or folder as a list gives it."""
+# Characters of a bad line that are repeated.
 MAX_SHOWN_CHARS = 200
-"""Characters of a bad line that are repeated."""
 
 _USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
 _SECOND_URL = re.compile(r"\shttps?://", re.IGNORECASE)

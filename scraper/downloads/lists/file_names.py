@@ -33,16 +33,16 @@ from scraper.urls.filename import (
 
 Collision = Literal["rename", "overwrite", "skip", "fail"]
 
+# Names and folders that are told apart (300 MB); further entries are refused.
 MAX_NAMES = 20_000_000
-"""Names and folders that are told apart (300 MB); further entries are refused."""
+# Numbers tried for one entry before it is refused.
 MAX_NUMBERS_TRIED = 100_000
-"""Numbers tried for one entry before it is refused."""
+# Numbers tried for one folder whose name a file has taken.
 MAX_FOLDER_NUMBERS = 100
-"""Numbers tried for one folder whose name a file has taken."""
+# The name of a file whose URL has none: its path ends in a slash.
 DEFAULT_NAME = "index.html"
-"""The name of a file whose URL has none: its path ends in a slash."""
+# Files of the run itself in the output folder: an entry of that name is renamed, whatever the policy.
 RESERVED_NAMES = ("manifest.jsonl", "failed.txt", "summary.json")
-"""Files of the run itself in the output folder: an entry of that name is renamed, whatever the policy."""
 
 _KIND_FILE, _KIND_FOLDER, _KIND_RESERVED = 0, 1, 2
 _FIRST_NUMBER = 2  # data.bin, data~2.bin, ...

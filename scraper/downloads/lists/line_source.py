@@ -23,19 +23,19 @@ import zstandard
 from scraper.downloads.lists.pipe_source import NoData, PipeReader, pipe_descriptor
 from scraper.errors import ConfigError, Problem
 
+# Bytes read, and unpacked from gzip, at a time.
 CHUNK_BYTES = 64 * 1024
-"""Bytes read, and unpacked from gzip, at a time."""
+# Bytes given to zstd at a time: each four of them can hold a block of 128 KiB, so 4 MiB come out at most.
 ZSTD_INPUT_BYTES = 128
-"""Bytes given to zstd at a time: each four of them can hold a block of 128 KiB, so 4 MiB come out at most."""
+# Memory in bytes that a zstd file may demand: what `zstd -19 --long=25` needs.
 ZSTD_MAX_WINDOW_BYTES = 32 * 1024 * 1024
-"""Memory in bytes that a zstd file may demand: what `zstd -19 --long=25` needs."""
+# Characters of a line; longer ones are bad lines.
 MAX_LINE_CHARS = 65_536
-"""Characters of a line; longer ones are bad lines."""
+# Bytes of a whole list, unpacked.
 MAX_LIST_BYTES = 64 * 1024**3
-"""Bytes of a whole list, unpacked."""
 
+# How the problem of a last line begins after which nothing can be read.
 CUT_OFF_PREFIX = "the list ends here"
-"""How the problem of a last line begins after which nothing can be read."""
 
 _GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _HEAD_BYTES = 4

@@ -24,10 +24,10 @@ from hashlib import sha256
 from scraper.errors import ConfigError, Problem
 from scraper.urls.filename import decode_segment, extension, safe_name
 
+# Characters of a template.
 MAX_TEMPLATE_CHARS = 1000
-"""Characters of a template."""
+# Digits to which an index is padded.
 MAX_INDEX_DIGITS = 20
-"""Digits to which an index is padded."""
 
 _URL_PARTS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?([^/?#@]*)([^?#]*)(?:\?([^#]*))?", re.ASCII)
 _INDEX_SPEC = re.compile(r"(0?)([0-9]{0,2})d?", re.ASCII)

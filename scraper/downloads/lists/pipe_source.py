@@ -13,8 +13,8 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
+# Milliseconds after which a writer counts as silent; also how long it takes to stop waiting for it.
 STALLED_MS = 200
-"""Milliseconds after which a writer counts as silent; also how long it takes to stop waiting for it."""
 
 
 class ReadStopped(Exception):  # noqa: N818  not an error: it was asked for

@@ -23,8 +23,8 @@ from scraper.errors import ConfigError, Problem
 
 ListFormat = Literal["auto", "plain", "csv", "tsv", "jsonl"]
 
+# Lines that cannot be read, before the first that can, to find out the format.
 MAX_UNREADABLE_HEAD = 100
-"""Lines that cannot be read, before the first that can, to find out the format."""
 
 _EXTENSIONS: dict[str, ListFormat] = {
     ".csv": "csv",

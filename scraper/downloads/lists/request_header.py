@@ -6,8 +6,8 @@ import re
 from typing import NamedTuple
 
 MAX_NAME_CHARS = 100
+# Characters of a header's value; servers refuse longer ones.
 MAX_VALUE_CHARS = 8192
-"""Characters of a header's value; servers refuse longer ones."""
 
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
