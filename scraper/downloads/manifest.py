@@ -15,11 +15,10 @@ import orjson
 
 from scraper.downloads.journal import EntryOutcome, EntryStatus, Journal, JournalRow
 from scraper.errors import SinkError
-from scraper.model import ErrorKind, Failure, NotModified, Response, Result
+from scraper.model import EntryState, ErrorKind, Failure, NotModified, Response, Result, entry_of
 from scraper.sinks.append_file import AppendFile
 from scraper.sinks.disk_errors import run_to_completion, sync_folder, write_error
 from scraper.sinks.records import iso_timestamp, to_json
-from scraper.transfer.entry_state import EntryState, entry_of
 
 MANIFEST_NAME = "manifest.jsonl"
 FAILED_NAME = "failed.txt"

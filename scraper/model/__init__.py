@@ -10,8 +10,19 @@ dataclass costs four times as much to make.
 
 from __future__ import annotations
 
+from scraper.model.entry_state import EntryState
 from scraper.model.extraction import Extraction, FieldError, Item, Link, OutOfScope
-from scraper.model.request import MAX_CONTENT_BYTES, Attempt, Content, Hop, Lease, Request, RequestKind, Url
+from scraper.model.request import (
+    MAX_CONTENT_BYTES,
+    Attempt,
+    Content,
+    Hop,
+    Lease,
+    Request,
+    RequestKind,
+    Url,
+    entry_of,
+)
 from scraper.model.response import Body, Denied, ErrorKind, Failure, FieldList, Headers, NotModified, Outcome, Response
 from scraper.model.settlement import Done, Drop, Release, Result, Retry, Settlement, Skip, Verdict
 
@@ -23,6 +34,7 @@ __all__ = [
     "Denied",
     "Done",
     "Drop",
+    "EntryState",
     "ErrorKind",
     "Extraction",
     "Failure",
@@ -46,4 +58,5 @@ __all__ = [
     "Skip",
     "Url",
     "Verdict",
+    "entry_of",
 ]

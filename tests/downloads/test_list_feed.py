@@ -16,10 +16,9 @@ from scraper.downloads.list_feed import ListBatch, ListFeed
 from scraper.downloads.lists.entry import BadLine, Entry
 from scraper.downloads.lists.file_names import NameSettings
 from scraper.downloads.mirrors import entry_request
-from scraper.model import OutOfScope
+from scraper.model import EntryState, OutOfScope, entry_of
 from scraper.structures.compact_map import hash_key
 from scraper.transfer import name_cache as listing
-from scraper.transfer.entry_state import EntryState, entry_of
 from scraper.transfer.name_cache import NameCache
 from scraper.transfer.output_folder import OutputFolder
 from scraper.urls.canonicalize import canonicalize

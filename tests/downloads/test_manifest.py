@@ -10,10 +10,9 @@ import pytest
 
 from scraper.downloads.journal import EntryStatus, Journal, JournalRow
 from scraper.downloads.manifest import MAX_HEADER_CHARS, ManifestSink, download_record
-from scraper.model import Body, ErrorKind, Failure, Headers, Request, Response, Result, Url
+from scraper.model import Body, EntryState, ErrorKind, Failure, Headers, Request, Response, Result, Url
 from scraper.sinks.records import to_json
 from scraper.structures.compact_map import hash_key
-from scraper.transfer.entry_state import EntryState
 
 URL = "https://h.example/a.bin"
 ORDER = EntryState(7, 9, URL, "sub/a.bin", tries=1, notes=("adopt", "began again"), checksum="md5:00")

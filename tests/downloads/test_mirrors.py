@@ -13,9 +13,8 @@ import pytest
 
 from scraper.downloads.mirrors import MIN_PROGRESS_BYTES, EntryMirrors, entry_request
 from scraper.engine.mirror_routing import HostAvailability
-from scraper.model import Body, Done, ErrorKind, Failure, Headers, Response, Retry
+from scraper.model import Body, Done, EntryState, ErrorKind, Failure, Headers, Response, Retry, entry_of
 from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply, Route
-from scraper.transfer.entry_state import EntryState, entry_of
 from tests.downloads.servers import read_files, read_manifest, run_download
 
 NOW = 1_000_000.0

@@ -22,11 +22,10 @@ from scraper.events import (
     HostParked,
     PageSettled,
 )
-from scraper.model import Headers, Request, Url
+from scraper.model import EntryState, Headers, Request, Url, entry_of
 from scraper.politeness.bandwidth import BURST_SECONDS, ByteRateLimit
 from scraper.report.terminal.download_display import DownloadDisplay
 from scraper.report.terminal.download_progress import DownloadLines, DownloadTracker, snapshot_text
-from scraper.transfer.entry_state import EntryState, entry_of
 from scraper.transfer.resume_rules import (
     MIN_PROBE_BYTES,
     WHOLE_FILE,

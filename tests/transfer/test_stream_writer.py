@@ -13,11 +13,11 @@ import pytest
 from scraper.clock import Clock
 from scraper.events import Event
 from scraper.fetch.body_writer import BodyLimitExceeded
+from scraper.model import EntryState
 from scraper.politeness.bandwidth_gate import BandwidthLimiter
 from scraper.testing.fakes import make_request
 from scraper.transfer.attempt import DownloadAttempt
 from scraper.transfer.byte_ranges import Segment
-from scraper.transfer.entry_state import EntryState
 from scraper.transfer.file_storage import FileStorage
 from scraper.transfer.output_folder import OutputFolder
 from scraper.transfer.part_metadata import PartMetadataStore
@@ -100,7 +100,7 @@ async def test_a_body_that_grows_too_large_keeps_what_may_be_kept(tmp_path: Path
         await storage.aclose()
         folder.close()
     assert written == [(0, 3 * PIECE)]
-    assert share.written == share.at == 3 * PIECE
+    assert share.written == share.position == 3 * PIECE
 
 
 async def test_a_job_that_is_awaited_cannot_be_cancelled(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from scraper.model import EntryState
 from scraper.testing.fakes import make_request
 from scraper.transfer.attempt import DownloadAttempt
-from scraper.transfer.entry_state import EntryState
 from scraper.transfer.throughput import ThroughputMonitor
 from scraper.transport.settings import SegmentSettings
 
@@ -34,7 +34,7 @@ def started() -> tuple[DownloadAttempt, ThroughputMonitor]:
 def test_what_is_slow(at: float, received: int, left: int, held: float, slow: bool) -> None:
     """After 5 s, when the rest takes more than 10 s at this rate, and not for our own limits."""
     transfer, pulse = started()
-    transfer.received, transfer.held = received, held
+    transfer.received, transfer.throttled_for = received, held
     assert pulse.is_slow(left, 1, at) is slow
 
 
