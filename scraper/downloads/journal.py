@@ -92,7 +92,7 @@ class Journal:
         # The highest number of an entry when the journal was opened.
         self.last_number = 0
         try:
-            self._db = open_journal(path, "FULL" if fsync else "SYNCHRONOUS_NORMAL")
+            self._db = open_journal(path, "FULL" if fsync else "NORMAL")
             try:
                 for (keys,) in self._db.execute("SELECT keys FROM chunk ORDER BY first"):
                     self.last_number = max(self.last_number, self._numbers.load_packed(keys))
