@@ -1,7 +1,7 @@
-"""From a list and its options to a machine that is ready to run: what `assemble.py` is for a crawl.
+"""Builds a download from a list and its options: opens every part and connects them.
 
-What is opened is put on an exit stack in order (folder, lock, journal, queue, listeners, fetcher, outputs) and closed
-in reverse, also when a later part cannot be opened.
+Parts are put on an exit stack in the order folder, lock, journal, queue, listeners, fetcher, manifest. They are closed
+in reverse order, also when a later one cannot be opened.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scraper.clock import Clock, wall_time
+from scraper.downloads.entry_namer import EntryNamer
+from scraper.downloads.entry_requests import EntryRequests
 from scraper.downloads.journal import Journal
 from scraper.downloads.list_counts import ListCounts
-from scraper.downloads.list_feed import ListFeed, entries_from_urls
+from scraper.downloads.list_feed import ListFeed, ListReader, entries_from_urls
 from scraper.downloads.lists.checksum_file import read_checksums
 from scraper.downloads.lists.count import count_lines
 from scraper.downloads.lists.entry import BadLine, Entry
@@ -53,20 +55,23 @@ from scraper.transfer.part_metadata import PartMetadataStore
 from scraper.transport.address_guard import AddressGuard
 from scraper.transport.fast_transport import FastTransport
 
-# The state of downloads inside the output folder; a crawl's lies beside it.
+# Inside the output folder, beside the state of a crawl.
 STATE_FOLDER = DOWNLOAD_STATE_FOLDER
 JOURNAL_NAME = "journal.sqlite"
 QUEUE_NAME = "queue.sqlite"
 PARTS_FOLDER = "parts"
-# Requests that wait in RAM: what is read ahead of the list, and a batch.
+# Requests in memory: the low-water mark of the feed and one batch.
 WINDOW_ROWS = 2_500
-# Open files of one transfer: its connection, its file, an idle connection of a host that is done.
+# File descriptors of one download: its connection, its file, an idle connection of a host without requests.
 FILES_PER_TRANSFER = 3
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadParts:
-    """A machine that is ready: everything is open, nothing has been asked for. `notices` fill as the list is read."""
+    """The parts of a download: all are open, no request has been sent.
+
+    `notices` are sentences for the user; reading the list adds to them.
+    """
 
     engine: Engine
     frontier: SqliteFrontier
@@ -78,7 +83,7 @@ class DownloadParts:
 
 
 class _NoExtractor:
-    """The extractor of a download."""
+    """Downloads read no links."""
 
     def extract(self, page: Response) -> Extraction:
         return Extraction()
@@ -93,21 +98,21 @@ async def build_download(
     listeners: Sequence[Listener] = (),
     counts: ListCounts | None = None,
 ) -> DownloadParts:
-    """Open everything a download into `folder` needs, on `stack`.
+    """Open the parts of a download into `folder`, and put them on `stack`.
 
     Raises `ConfigError`, `RunLockedError`, `FrontierError`, `SinkError`, `FetchError`; all before any request.
     """
     checksums = await asyncio.to_thread(read_checksums, options.checksums) if options.checksums else None
     notices: list[str] = []
-    halt = threading.Event()
-    entries = _read_entries(source, notices, halt)
+    stopped = threading.Event()
+    entries = _read_entries(source, notices, stopped)
 
     files = await asyncio.to_thread(OutputFolder, folder, fsync=options.fsync)
     stack.callback(files.close)
     stack.enter_context(RunLock(folder))
     state = folder / STATE_FOLDER
     rules = download_rules(options)
-    remains = await asyncio.to_thread(_prepare_state, folder, files, options.fresh, rules.politeness)
+    carry_over = await asyncio.to_thread(_prepare_state, folder, files, options.fresh, rules.politeness)
     journal = await asyncio.to_thread(Journal, state / JOURNAL_NAME, fsync=options.fsync)
     stack.callback(journal.close)
     frontier = await SqliteFrontier.open(
@@ -123,26 +128,22 @@ async def build_download(
         ),
     )
     stack.push_async_callback(frontier.aclose)
-    await frontier.settle([], remains.checkpoints, remains.host_state)
-    clock = Clock(session_start(wall_time(), remains.checkpoints.get(CLOCK_CHECKPOINT)))
+    await frontier.settle([], carry_over.checkpoints, carry_over.host_state)
+    clock = Clock(session_start(wall_time(), carry_over.checkpoints.get(CLOCK_CHECKPOINT)))
     concurrency = max_concurrency(options.concurrency, FILES_PER_TRANSFER)
 
     bus = await stack.enter_async_context(EventBus(list(listeners)))
     mirrors = EntryMirrors(options.retries, options.backoff)
+    namer = EntryNamer(name_settings(options), journal, files)
     feed = ListFeed(
-        entries,
-        name_settings(options),
+        ListReader(entries, stopped, lambda: _count_lines(source)),
+        namer,
+        EntryRequests(files, checksums, mirrors, refresh=options.refresh),
         journal,
-        files,
-        checksums,
-        refresh=options.refresh,
-        tally=counts,
-        halt=halt,
-        mirrors=mirrors,
-        count=lambda: _count_lines(source),
+        counts,
     )
     stack.callback(feed.close)
-    fetcher = _make_fetcher(options, concurrency, files, PartMetadataStore(state / PARTS_FOLDER), clock, bus, feed)
+    fetcher = _make_fetcher(options, concurrency, files, PartMetadataStore(state / PARTS_FOLDER), clock, bus, namer)
     stack.push_async_callback(fetcher.aclose)
     sink = ManifestSink(folder, journal, fsync=options.fsync)
     await sink.open()
@@ -169,10 +170,10 @@ async def build_download(
 
 
 def _read_entries(
-    source: str | Path | Iterable[str], notices: list[str], halt: threading.Event
+    source: str | Path | Iterable[str], notices: list[str], stopped: threading.Event
 ) -> Iterable[Entry | BadLine | NoData]:
     if isinstance(source, str | Path):
-        return read_live_list(source, halt.is_set, notice=notices.append)
+        return read_live_list(source, stopped.is_set, notice=notices.append)
     return entries_from_urls(source)
 
 
@@ -186,10 +187,10 @@ def _make_fetcher(
     options: DownloadOptions,
     concurrency: int,
     files: OutputFolder,
-    notes: PartMetadataStore,
+    part_metadata: PartMetadataStore,
     clock: Clock,
     bus: EventBus,
-    feed: ListFeed,
+    namer: EntryNamer,
 ) -> FileFetcher:
     transport = transport_settings(options, concurrency)
     return FileFetcher(
@@ -197,39 +198,40 @@ def _make_fetcher(
         FastTransport(transport, guard=AddressGuard(allow_private=True)),
         FastTransport(transport, guard=AddressGuard(allow_private=options.allow_private)),
         files,
-        notes,
+        part_metadata,
         clock=clock,
         emit=bus.emit,
         bandwidth=BandwidthLimiter(clock, options.limit_rate, options.limit_rate_per_host),
-        rename=feed.rename_from_headers,
+        rename=namer.rename_from_headers,
     )
 
 
 def _prepare_state(folder: Path, files: OutputFolder, fresh: bool, politeness: PolitenessSettings) -> CarryOver:
-    """Make the state's folder, and take the queue of an earlier session away; return what it knew of hosts in trouble.
+    """Create the state folder and delete the queue of the last session; return what it knew about unhealthy hosts.
 
-    With `fresh` all that an earlier run left is deleted.
+    The journal, not the queue, is what a download resumes from. But hosts that asked to wait must not be asked again
+    because a run was restarted. With `fresh` everything of earlier runs is deleted.
     """
     state = folder / STATE_FOLDER
     if fresh and state.is_dir():
         _delete_run(folder, files)
     now = wall_time()
 
-    def in_trouble(host: str, note: str) -> bool:
-        return HostGate.from_json(politeness.for_host(host), host, note).is_unhealthy(now)
+    def is_unhealthy(host: str, state: str) -> bool:
+        return HostGate.from_json(politeness.for_host(host), host, state).is_unhealthy(now)
 
     try:
         state.mkdir(parents=True, exist_ok=True)
-        remains = read_carry_over(state / QUEUE_NAME, HOST_STATE_GATE, in_trouble)
+        carry_over = read_carry_over(state / QUEUE_NAME, HOST_STATE_GATE, is_unhealthy)
         for name in (QUEUE_NAME, f"{QUEUE_NAME}-wal", f"{QUEUE_NAME}-shm"):
             (state / name).unlink(missing_ok=True)
     except OSError as error:
         raise FrontierError(f"cannot write {state}: {error.strerror or error}") from error
-    return remains
+    return carry_over
 
 
 def _delete_run(folder: Path, files: OutputFolder) -> None:
-    """Delete the files that the journal lists and that are as it left them, parts, records, the journal itself."""
+    """Delete part files, files that are as the journal has recorded them, the records, and the journal itself."""
     state = folder / STATE_FOLDER
     for path in PartMetadataStore(state / PARTS_FOLDER).paths():
         files.delete_part(path)

@@ -57,9 +57,7 @@ class EntryRequests:
             if not self._refresh:
                 return AlreadyComplete(found.st_size)
             etag, last_modified = record_validators(row.record)
-            return self._request(
-                entry, row.number, path, may_replace=True, etag=etag, last_modified=last_modified
-            )
+            return self._request(entry, row.number, path, may_replace=True, etag=etag, last_modified=last_modified)
         if row.state is EntryStatus.QUEUED and found is not None:
             return self._request(
                 entry,

@@ -71,9 +71,7 @@ class EntryMirrors:
             return Retry(
                 now, _with_mirror(request, entry._replace(failed_mirrors=failed, uncounted_attempts=attempts), index)
             )
-        return self._next_round(
-            request, entry._replace(failed_mirrors=failed), usable, verdict, now, availability
-        )
+        return self._next_round(request, entry._replace(failed_mirrors=failed), usable, verdict, now, availability)
 
     def alternative_for(self, request: Request, availability: Callable[[str], HostAvailability]) -> Request | None:
         """The same file at a host that is open; None when there is none.

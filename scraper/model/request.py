@@ -12,9 +12,10 @@ from scraper.model.entry_state import EntryState
 class Url(NamedTuple):
     """A canonical URL. Made only by `urls.canonicalize`.
 
-    `href` is what is fetched: absolute, no fragment. `key` is the identity for dedupe and is never fetched
-    (tracking parameters are gone from it; in a download it is `EntryState.key`). `host` is the politeness key: lower-case host name, with `:port`
-    when that is not the scheme's default. `origin` is `scheme://host[:port]`, the key for robots.txt.
+    `href` is what is fetched: absolute, no fragment. `key` is the identity for dedupe and is never fetched (tracking
+    parameters are gone from it; in a download it is `EntryState.key`). `host` is the politeness key: lower-case host
+    name, with `:port` when that is not the scheme's default. `origin` is `scheme://host[:port]`, the key for
+    robots.txt.
     """
 
     href: str

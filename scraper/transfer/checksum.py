@@ -80,8 +80,8 @@ def find_algorithm(text: str) -> str | None:
 def parse_checksum(text: str, algorithm: str | None = None) -> Checksum | None:
     """Read `sha-256=<hex>` (aria2), `sha256:<hex>` or bare hex; None if `text` is no checksum.
 
-    Also `sha256-<base64>` (SRI) and base64 after a label. `algorithm` is the name for bare hex, for example of a column;
-    without it the length decides.
+    Also `sha256-<base64>` (SRI) and base64 after a label. `algorithm` is the name for bare hex, for example that of
+    a column; without it the length decides.
     """
     text = text.strip()
     if _HEX_DIGITS.fullmatch(text):

@@ -1,4 +1,4 @@
-"""Downloads that do not fit into memory: into a new part file or behind what one holds, over one or more connections."""
+"""Downloads too large for memory: into a new part file or to the end of one, over one or more connections."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ class NameCache:
             names = self._names[parent]
         except KeyError:
             names = self._load(parent)
-        # Names that a file system takes for one are equal when fold_name. The reverse does not hold on all of them, so a
-        # hit is confirmed by `lstat`.
+        # Names that a file system takes for one are equal when folded. The reverse is not true on every file system, so
+        # `lstat` confirms a hit.
         return (names is None or fold_name(name) in names) and self._folder.lstat(path) is not None
 
     def _load(self, parent: str) -> frozenset[str] | None:

@@ -106,7 +106,7 @@ class OutputFolder:
         return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else None
 
     def lstat(self, path: str) -> os.stat_result | None:
-        """The status of what is at `path`, of a link itself; None when nothing is there or a folder cannot be opened."""
+        """The status of what is at `path`, which may be a link; None when there is nothing or it cannot be reached."""
         try:
             with self.open_parent(path, make=False) as (folder, name):
                 return os.stat(name, dir_fd=folder, follow_symlinks=False)

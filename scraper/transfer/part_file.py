@@ -2,8 +2,8 @@
 
 Everything here runs in disk threads. A part that one stream downloads grows only at its end, so whenever the process is
 killed, its length is the number of bytes that were written. Its metadata (part_metadata.py) say which version of the
-file these bytes belong to. They are written before the first byte and after the part was emptied, so they never describe
-the bytes of another version.
+file these bytes belong to. They are written before the first byte and after the part was emptied, so they never
+describe the bytes of another version.
 
 Hashes need the bytes in order and are computed by one job at a time: bytes appended at the end as they are written,
 bytes of other segments (`write_at`, by several jobs at once) when they are read back. Hashes are not saved: a part that

@@ -43,8 +43,8 @@ _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 class Validators(NamedTuple):
     """What a response says about the version of the file it sends (RFC 9110 8.8).
 
-    `etag` is set for strong ETags only. `last_modified` is the field as sent; `is_strong_date`: it identifies a version.
-    `total` is the length of the file in bytes.
+    `etag` is a strong ETag. `last_modified` is the field as sent; `is_strong_date`: it identifies a version. `total` is
+    the length of the file in bytes.
     """
 
     etag: str | None = None
@@ -142,7 +142,7 @@ Decision = Continue | Restart | RetryWith | PartComplete
 
 
 def validators_of(headers: Headers, total: int | None, now: float) -> Validators:
-    """The validators of a response; `total` is the length of its file, `now` (epoch seconds) replaces a missing Date."""
+    """The validators of a response to a file of `total` bytes; `now` (epoch seconds) replaces a missing Date."""
     etag, modified = headers.get("etag"), headers.get("last-modified")
     changed = parse_http_date(modified, now) if modified else None
     sent = parse_http_date(headers.get("date") or "", now) or now

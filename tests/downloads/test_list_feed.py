@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scraper.downloads.entry_namer import EntryNamer
+from scraper.downloads.entry_requests import EntryRequests
 from scraper.downloads.journal import EntryOutcome, EntryStatus, Journal
-from scraper.downloads.list_feed import ListBatch, ListFeed
+from scraper.downloads.list_feed import ListBatch, ListFeed, ListReader
 from scraper.downloads.lists.entry import BadLine, Entry
 from scraper.downloads.lists.file_names import NameSettings
 from scraper.downloads.mirrors import entry_request
@@ -38,16 +40,18 @@ def read(folder: Path, lines: Iterable[Entry | BadLine] = LINES, *, settle: bool
     """What one run takes from the list: killed before anything is settled, or after all of it is."""
     with closing(OutputFolder(folder)) as files, closing(Journal(folder / "journal.sqlite")) as journal:
         names = NameSettings(collision="skip" if skip else "rename")
-        feed, whole = ListFeed(lines, names, journal, files), ListBatch([], [])
+        namer = EntryNamer(names, journal, files)
+        feed = ListFeed(ListReader(lines), namer, EntryRequests(files), journal)
+        whole = ListBatch([], [])
         while batch := feed.next_batch():
             whole.requests.extend(batch.requests)
             whole.rows.extend(batch.rows)
         if settle:
-            orders = [entry_of(request) for request in whole.requests]
-            fates = [EntryOutcome(order.number, EntryStatus.DONE, order.path, 3, b"done\n") for order in orders]
-            for order in orders:
-                (folder / order.path).write_bytes(b"abc")
-            journal.settle(fates, whole.rows, 0)
+            entries = [entry_of(request) for request in whole.requests]
+            outcomes = [EntryOutcome(entry.number, EntryStatus.DONE, entry.path, 3, b"done\n") for entry in entries]
+            for entry in entries:
+                (folder / entry.path).write_bytes(b"abc")
+            journal.settle(outcomes, whole.rows, 0)
         return whole
 
 
@@ -96,7 +100,7 @@ def test_a_list_goes_on_from_a_journal_of_version_1(tmp_path: Path) -> None:
     )
     batch = read(tmp_path, settle=False)
     assert [entry_of(request) for request in batch.requests] == [
-        EntryState(4, 4, H + "b.bin", "other.bin", replace=True),
+        EntryState(4, 4, H + "b.bin", "other.bin", may_replace=True),
         EntryState(5, 5, H + "taken.bin", "taken.bin"),
     ]
     assert batch.rows == []

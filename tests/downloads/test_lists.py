@@ -238,7 +238,7 @@ async def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
     routes: dict[str, Route] = {"/a": Reply(200, b"x" * 2000), "/b": Reply(200, [b"x" * 1000] * 2, chunked=True)}
     async with LocalServer(routes) as site:
         await run_download([site.url("/a"), site.url("/b")], tmp_path, max_bytes=1500)
-    assert [record["error"] for record in read_manifest(tmp_path)] == ["too_large_message", "too_large_message"]
+    assert [record["error"] for record in read_manifest(tmp_path)] == ["too_large", "too_large"]
     assert read_files(tmp_path) == {}
 
 

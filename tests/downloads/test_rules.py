@@ -22,7 +22,7 @@ from scraper.events import (
     HostParked,
     PageSettled,
 )
-from scraper.model import EntryState, Headers, Request, Url, entry_of
+from scraper.model import EntryState, Headers
 from scraper.politeness.bandwidth import BURST_SECONDS, ByteRateLimit
 from scraper.report.terminal.download_display import DownloadDisplay
 from scraper.report.terminal.download_progress import DownloadLines, DownloadTracker, snapshot_text
@@ -175,23 +175,30 @@ def test_a_rate_of_nothing_is_refused() -> None:
         name=st.none() | TEXT,
         mirrors=st.lists(TEXT).map(tuple),
         headers=st.lists(st.tuples(TEXT, TEXT)).map(tuple),
-        replace=st.booleans(),
-        tries=st.integers(0, 99),
-        used=st.integers(0, 32),
-        notes=st.lists(TEXT).map(tuple),
-        out=st.lists(st.integers(0, 32)).map(tuple),
+        may_replace=st.booleans(),
+        uncounted_attempts=st.integers(0, 99),
+        mirror_index=st.integers(0, 32),
+        history=st.lists(TEXT).map(tuple),
+        failed_mirrors=st.lists(st.integers(0, 32)).map(tuple),
     )
 )
-def test_an_order_survives_its_label(order: EntryState) -> None:
-    """What is written into a label is read from it."""
-    assert entry_of(Request(Url("", "", "", ""), label=order.label())) == order
-    assert entry_of(Request(Url("", "", "", ""), label=str(order.label()))) == order, "read from the text alone"
+def test_an_entry_survives_json(entry: EntryState) -> None:
+    """What is written is read back, whatever fields have their defaults."""
+    assert EntryState.from_json(entry.to_json()) == entry
 
 
 def test_the_display_has_a_line_for_the_bar_and_one_for_the_words() -> None:
     """How many of how many stands below the bar, on any width."""
     goal = SimpleNamespace(
-        lines=10, complete=2, complete_bytes=500, bad=0, repeated=0, skipped=0, refused=0, ended=True, expected=0
+        lines=10,
+        complete=2,
+        complete_bytes=500,
+        bad_lines=0,
+        repeated=0,
+        skipped=0,
+        unnamed=0,
+        fully_read=True,
+        expected_lines=0,
     )
     for width in (40, 110):
         console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
@@ -216,7 +223,15 @@ def test_of_how_many(lines: int, expected: int, ended: bool, of: str) -> None:
 def test_progress_in_words() -> None:
     """How many of how many, bytes, speed, failures, time left, hosts in back-off; a line every ten seconds."""
     goal = SimpleNamespace(
-        lines=10, complete=2, complete_bytes=500, bad=1, repeated=0, skipped=0, refused=0, ended=False, expected=0
+        lines=10,
+        complete=2,
+        complete_bytes=500,
+        bad_lines=1,
+        repeated=0,
+        skipped=0,
+        unnamed=0,
+        fully_read=False,
+        expected_lines=0,
     )
     out = io.StringIO()
     lines, watch = DownloadLines(out, goal), DownloadTracker(goal)

@@ -35,14 +35,18 @@ EAGER = SegmentSettings(
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every transfer counts as slow at once."""
-    monkeypatch.setattr("scraper.downloads.options.SegmentSettings", lambda most: replace(EAGER, max_streams=most))
+    monkeypatch.setattr(
+        "scraper.downloads.options.SegmentSettings", lambda max_streams: replace(EAGER, max_streams=max_streams)
+    )
 
 
 @pytest.fixture
 def fragile(monkeypatch: pytest.MonkeyPatch) -> None:
     """After one failure there are no further streams."""
     settings = replace(EAGER, max_failures=1)
-    monkeypatch.setattr("scraper.downloads.options.SegmentSettings", lambda most: replace(settings, max_streams=most))
+    monkeypatch.setattr(
+        "scraper.downloads.options.SegmentSettings", lambda max_streams: replace(settings, max_streams=max_streams)
+    )
 
 
 def both_die(number: int, answer: RangeReply) -> RangeReply:
@@ -112,7 +116,9 @@ async def test_when_one_stream_is_all_there_is(tmp_path: Path, vault: RangeServe
 async def test_our_own_limit_is_no_slowness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
     """A transfer that --limit-rate holds back is not divided: more streams would not be faster."""
     settings = replace(EAGER, slow_after=0.1)
-    monkeypatch.setattr("scraper.downloads.options.SegmentSettings", lambda most: replace(settings, max_streams=most))
+    monkeypatch.setattr(
+        "scraper.downloads.options.SegmentSettings", lambda max_streams: replace(settings, max_streams=max_streams)
+    )
     vault = RangeServer(BODY[: 2 * MIB], head_start=2 * MIB)
     await run(vault, tmp_path, **{option: 6 * MIB})
     assert read_files(tmp_path) == {"f.bin": BODY[: 2 * MIB]}

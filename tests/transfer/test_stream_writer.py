@@ -35,7 +35,7 @@ class Body:
     def __init__(self, count: int, barrier: asyncio.Barrier) -> None:
         self._count, self._barrier = count, barrier
 
-    async def land(self, landing: DiskBuffer) -> AsyncIterator[None]:
+    async def read_into(self, landing: DiskBuffer) -> AsyncIterator[None]:
         await self._barrier.wait()
         for _ in range(self._count):
             for _ in landing.copy_from(bytes(PIECE)):

@@ -95,7 +95,7 @@ def decode_request(host: str, priority: int, columns: RequestColumns) -> Request
     entry: EntryState | None = None
     # Labels choose rules, and rules are for pages: with a file request the column holds its entry, a JSON array.
     if label is not None and kind == "file" and label.startswith("["):
-        label, entry = None, EntryState.from_json(label)
+        entry, label = EntryState.from_json(label), None
     return Request(
         url,
         depth,
