@@ -38,4 +38,4 @@ class ListCounts:
         """Sentences for failed.txt about lines without a request."""
         yield from self.problems
         if (more := self.bad_lines + self.unnamed - len(self.problems)) > 0:
-            yield f"and {more:,} more lines that name no file: manifest.jsonl has a record of each"
+            yield f"and {more:,} more lines without a download: manifest.jsonl has a record of each"

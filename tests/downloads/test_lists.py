@@ -116,7 +116,7 @@ async def test_bad_lines_are_comments_in_the_list_of_failures(tmp_path: Path) ->
     assert "secret" not in text
     assert all(line.startswith("# ") and line.isprintable() and len(line) < 700 for line in text.splitlines())
     assert text.startswith("# line 1: ftp")
-    assert text.endswith("# and 10 more lines that cannot be asked for: manifest.jsonl has a record of each\n")
+    assert text.endswith("# and 10 more lines without a download: manifest.jsonl has a record of each\n")
     again = await run_download(out / "failed.txt", out)
     assert (again.counts.lines, again.failed) == (0, 0)
     assert not (out / "failed.txt").exists()
