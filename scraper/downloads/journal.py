@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,8 @@ from scraper.downloads.journal_schema import CHUNK_ENTRIES, chunk_row, insert_ro
 from scraper.errors import FrontierError, SinkError
 from scraper.structures.compact_map import CompactMap
 
+# Facts whose names begin with this are the checkpoints of further outputs.
+CHECKPOINT_PREFIX = "checkpoint "
 # Entry numbers in one query.
 LOOKUP_NUMBERS = 500
 # Rows in one query of an iteration: the lock is free between them.
@@ -155,8 +157,17 @@ class Journal:
             [partial(insert_rows, into=into, rows=[(number, int(EntryStatus.QUEUED), path)], conflict=conflict)]
         )
 
-    def settle(self, outcomes: Sequence[EntryOutcome], rows: Sequence[JournalRow], manifest_length: int) -> None:
-        """Commit outcomes and rows, with the length of the manifest that has their records (bytes)."""
+    def settle(
+        self,
+        outcomes: Sequence[EntryOutcome],
+        rows: Sequence[JournalRow],
+        manifest_length: int,
+        checkpoints: Mapping[str, str] | None = None,
+    ) -> None:
+        """Commit outcomes and rows, with the length of the manifest that has their records (bytes).
+
+        `checkpoints` are those of further outputs, by name, in the same transaction.
+        """
         changes: list[Change] = []
         if superseding := [outcome.number for outcome in outcomes if outcome.supersedes and outcome.record is not None]:
             changes.append(lambda db: db.execute(_SET_SUPERSEDED, (orjson.dumps(superseding).decode(),)))
@@ -170,7 +181,16 @@ class Journal:
             into, conflict = _UPSERT_STATE
             changes.append(partial(insert_rows, into=into, rows=unchanged, conflict=conflict))
         changes.append(lambda db: db.execute(_SET_LENGTH, (str(manifest_length),)))
+        if checkpoints:
+            facts = [(CHECKPOINT_PREFIX + name, checkpoint) for name, checkpoint in checkpoints.items()]
+            changes.append(lambda db: db.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts))
         self._commit(changes)
+
+    @property
+    def checkpoints(self) -> dict[str, str]:
+        """The last checkpoints of further outputs, by name."""
+        rows = self._query("SELECT name, value FROM fact WHERE name LIKE ?", (CHECKPOINT_PREFIX + "%",))
+        return {name.removeprefix(CHECKPOINT_PREFIX): value for name, value in rows}
 
     def set_rewritten(self, manifest_length: int) -> None:
         """The manifest was written again, without superseded records; it is `manifest_length` bytes long."""
