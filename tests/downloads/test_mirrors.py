@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scraper.downloader import Downloader
 from scraper.downloads.mirrors import EntryMirrors, entry_request
 from scraper.engine.mirror_routing import HostAvailability
-from scraper.model import Body, Done, EntryState, ErrorKind, Failure, Headers, Response, Retry, entry_of
+from scraper.model import Body, Done, EntryState, ErrorKind, Failure, Headers, OutOfScope, Response, Retry, entry_of
 from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply, Route
 from scraper.transfer.attempt import MIN_PROGRESS_BYTES
+from scraper.urls.canonicalize import canonicalize
 from tests.downloads.servers import FAST_OPTIONS, read_files, read_manifest, run_download
 
 NOW = 1_000_000.0
@@ -201,3 +204,12 @@ def test_a_page_counts_as_a_failure() -> None:
     found = EntryMirrors(3, 1.0).next_attempt(outcome, Retry(NOW + 60, outcome.request), NOW, True, available())
     assert isinstance(found, Retry)
     assert (found.at, found.request.url.host) == (NOW, "b.example")
+
+
+@given(st.from_regex(r"https?://[a-z0-9.:\[\]@%-]{1,12}(/[!-~]{0,12})?", fullmatch=True))
+def test_a_request_has_the_parts_of_its_url(text: str) -> None:
+    """Host and origin are those that parsing finds."""
+    url = canonicalize(text)
+    if not isinstance(url, OutOfScope):
+        asked = entry_request(EntryState(1, 1, url.href, "a"), url.href).url
+        assert asked == url._replace(key="entry 1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -101,24 +100,3 @@ async def test_a_body_that_grows_too_large_keeps_what_may_be_kept(tmp_path: Path
         folder.close()
     assert written == [(0, 3 * PIECE)]
     assert share.written == share.position == 3 * PIECE
-
-
-async def test_a_job_that_is_awaited_cannot_be_cancelled(tmp_path: Path) -> None:
-    """A task that is cancelled while a thread works for it hears of that when the job is done."""
-    folder = OutputFolder(tmp_path)
-    storage = FileStorage(folder, PartMetadataStore(tmp_path / "notes"))
-    go_on = threading.Event()
-    try:
-        task = asyncio.ensure_future(storage.run(go_on.wait))
-        for _ in range(3):
-            await asyncio.wait([task], timeout=0)
-        task.cancel()
-        await asyncio.wait([task], timeout=0.01)
-        assert not task.done()
-        go_on.set()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    finally:
-        go_on.set()
-        await storage.aclose()
-        folder.close()
