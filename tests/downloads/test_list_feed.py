@@ -16,7 +16,7 @@ from scraper.downloads.lists.file_names import NameSettings
 from scraper.model import EntryState, entry_of
 from scraper.structures.compact_map import hash_key
 from scraper.transfer.output_folder import OutputFolder
-from tests.downloads.test_journal import as_1
+from tests.downloads.test_journal_schema import as_1
 
 H = "https://h.example/"
 
