@@ -237,3 +237,15 @@ async def test_a_store_that_cannot_be_made_is_an_error() -> None:
 
     with pytest.raises(FrontierError, match="explained: no"):
         await thread.open(make)
+
+
+@pytest.mark.parametrize("mirrors", [(), ("https://m.example/a",)], ids=["short", "long"])
+def test_the_entry_of_a_download_is_stored_in_the_field_of_the_label(mirrors: tuple[str, ...]) -> None:
+    """As earlier versions have stored it; also after a redirect, when the key is a URL."""
+    entry = EntryState(7, 9, "https://h.example/a", "a", mirrors=mirrors, history=("resumed at 5",) if mirrors else ())
+    for key in (entry.key, "https://elsewhere.example/a"):
+        url = Url("https://h.example/a", key, "h.example", "https://h.example")
+        request = Request(url, kind="file", entry=entry)
+        columns = encode_request(request)
+        assert json.loads(columns[-1] or "{}") == {"label": entry.to_json()}
+        assert decode_request("h.example", 0, columns) == request
