@@ -20,7 +20,7 @@ async def echo(asked: ReceivedRequest) -> Route:
 
 
 async def test_eight_urls_of_one_name_are_eight_files(tmp_path: Path) -> None:
-    """Files of one name get numbers, in the order of the list."""
+    """Files of one name get numbers, in the entry of the list."""
     async with LocalServer({"*": echo}) as site:
         await run_download([site.url(f"/{n}/data.tar.gz") for n in range(8)], tmp_path)
     found = read_files(tmp_path)

@@ -95,7 +95,7 @@ def test_an_entry_that_was_renamed_keeps_its_new_path(path: Path) -> None:
 
 
 def test_records_come_in_the_order_of_the_list(journal: Journal) -> None:
-    """Whatever the order in which the files came."""
+    """Whatever the entry in which the files came."""
     journal.add([waiting(number) for number in range(1, 6)])
     for number in (4, 1, 5):
         journal.settle([done(number)], [], number)
@@ -136,7 +136,7 @@ def test_a_change_that_fails_leaves_nothing(path: Path, journal: Journal) -> Non
 
 
 class Kept(RuleBasedStateMachine):
-    """A journal beside a dict, through any order of calls and any number of sessions."""
+    """A journal beside a dict, through any entry of calls and any number of sessions."""
 
     @initialize()
     def begin(self) -> None:

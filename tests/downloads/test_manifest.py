@@ -58,7 +58,7 @@ COMMON = b'"attempts":5,"fetched_at":"2023-11-14T22:13:20.123Z","elapsed_ms":12.
     ],
 )  # fmt: skip
 def test_a_record_to_the_byte(outcome: Response | Failure, line: bytes) -> None:
-    """Every field is there, in its order; of a header its first value, without the blanks around it."""
+    """Every field is there, in its entry; of a header its first value, without the blanks around it."""
     assert to_json(download_record(Result(REQUEST, outcome), ENTRY)) == line
 
 

@@ -16,7 +16,7 @@ from scraper.downloads.options import (
 
 @pytest.mark.parametrize(("timeout", "connect"), [(30.0, 10.0), (3.0, 3.0)], ids=["usual", "shorter"])
 def test_a_connection_takes_no_longer_than_the_timeout(timeout: float, connect: float) -> None:
-    """Ten seconds, or less. The pool has no timeout, because the engine orders the requests."""
+    """Ten seconds, or less. The pool has no timeout, because the engine entries the requests."""
     found = timeouts(DownloadOptions(timeout=timeout))
     assert (found.connect, found.read, found.write, found.pool) == (connect, timeout, timeout, None)
 

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Iterator[OutputFolder]:
 
 
 def test_bytes_may_come_in_any_order_and_are_hashed_in_theirs(folder: OutputFolder) -> None:
-    """What lies behind a gap is read back when the gap is filled."""
+    """What alters behind a gap is read back when the gap is filled."""
     part = PartFile.create(folder, "a.bin", [MD5])
     part.write_at(memoryview(BODY[6:]), 6)
     part.append(memoryview(BODY[:6]), 0)

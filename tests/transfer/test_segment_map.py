@@ -76,7 +76,7 @@ async def test_it_is_saved_no_more_often_than_asked_for(storage: FileStorage) ->
 
 
 async def test_the_rest_is_hashed_when_the_file_is_complete(storage: FileStorage) -> None:
-    """In order, read back from the disk."""
+    """In entry, read back from the disk."""
     found = segment_map(storage, Clock())
     found.part.write_at(memoryview(BODY[2:]), 2)
     await found.hash_rest()

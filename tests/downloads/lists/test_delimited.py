@@ -41,7 +41,7 @@ FULL = Entry(2, (A, B, C), "f.bin", "d", Checksum("sha256", SHA))
     ],
 )
 def test_a_list_with_columns(content: str, format: ListFormat, expected: list[Entry]) -> None:
-    """Columns are found by their names, in any order and with any delimiter."""
+    """Columns are found by their names, in any entry and with any delimiter."""
     assert read(content, format) == expected
 
 

@@ -89,7 +89,7 @@ FORMATS: list[ListFormat] = ["auto", "plain", "csv", "tsv", "jsonl"]
 
 @given(TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(), st.sampled_from(FORMATS))
 def test_no_list_raises_but_at_its_beginning(content: bytes, format: ListFormat) -> None:
-    """Any bytes are entries and bad lines in order, or a ConfigError before the first of them."""
+    """Any bytes are entries and bad lines in entry, or a ConfigError before the first of them."""
     found: list[Entry | BadLine] = []
     try:
         for one in read_list("-", format=format, stdin=io.BytesIO(content)):
