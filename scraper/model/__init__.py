@@ -10,8 +10,20 @@ takes four times as long to make.
 
 from __future__ import annotations
 
+from scraper.model.entry_state import EntryState
 from scraper.model.extraction import Extraction, FieldError, Item, Link, OutOfScope
-from scraper.model.request import MAX_CONTENT_BYTES, Attempt, Content, Hop, Lease, Priority, Request, RequestKind, Url
+from scraper.model.request import (
+    MAX_CONTENT_BYTES,
+    Attempt,
+    Content,
+    Hop,
+    Lease,
+    Priority,
+    Request,
+    RequestKind,
+    Url,
+    entry_of,
+)
 from scraper.model.response import Body, Denied, ErrorKind, Failure, FieldList, Headers, NotModified, Outcome, Response
 from scraper.model.settlement import Done, Drop, Release, Result, Retry, Settlement, Skip, Verdict
 from scraper.model.stop_kind import StopKind
@@ -24,6 +36,7 @@ __all__ = [
     "Denied",
     "Done",
     "Drop",
+    "EntryState",
     "ErrorKind",
     "Extraction",
     "Failure",
@@ -49,4 +62,5 @@ __all__ = [
     "StopKind",
     "Url",
     "Verdict",
+    "entry_of",
 ]

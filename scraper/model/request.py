@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Literal, NamedTuple
 
+from scraper.model.entry_state import EntryState
+
 
 class Url(NamedTuple):
     """A canonical URL. Made only by `urls.canonicalize`.
 
     `href` is what is fetched: absolute, no fragment. `key` identifies it among known URLs and is never fetched
-    (tracking parameters are removed from it). `host` is the key for politeness: lower-case host name, with `:port`
-    unless that is the scheme's default. `origin` is `scheme://host[:port]`, the key for robots.txt.
+    (tracking parameters are removed from it; in a download it is `EntryState.key`). `host` is the key for politeness:
+    lower-case host name, with `:port` unless that is the scheme's default. `origin` is `scheme://host[:port]`, the key
+    for robots.txt.
     """
 
     href: str
@@ -89,7 +92,8 @@ class Request:
     the extraction rules for the page, and `inherited_fields` are values (JSON) that its items begin with; both come
     from the page that led here. `sitemap_depth` counts the sitemaps above a sitemap. With `content` it is a POST, and
     `url.key` tells it from others to the same URL (`urls.post_identity`); of the `redirects`, the first ones were POSTs
-    with the keys in `posted_keys`. `failed_attempts` are the latest of them.
+    with the keys in `posted_keys`. `failed_attempts` are the latest of them. `entry` is
+    set in downloads: the entry of the list.
     """
 
     url: Url
@@ -106,6 +110,7 @@ class Request:
     content: Content | None = None
     posted_keys: tuple[str, ...] = ()
     failed_attempts: tuple[Attempt, ...] = ()
+    entry: EntryState | None = None
 
     @property
     def method(self) -> str:
@@ -116,6 +121,13 @@ class Request:
     def requested(self) -> str:
         """The URL first asked for, before any redirect."""
         return self.redirects[0].url if self.redirects else self.url.href
+
+
+def entry_of(request: Request) -> EntryState:
+    """The list entry that `request` downloads. Raises `ValueError` for a request of a crawl."""
+    if request.entry is None:
+        raise ValueError(f"{request.url.href}: the request belongs to no entry of a list")
+    return request.entry
 
 
 class Lease(NamedTuple):
