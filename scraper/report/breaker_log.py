@@ -73,7 +73,7 @@ class BreakerLog:
 
     def append_to(self, path: Path) -> None:
         """Write further steps to `path` as well, behind those of earlier sessions."""
-        self._path, self._lines = path, _count(path)
+        self._path, self._lines = path, _count_lines(path)
 
     def add(self, step: BreakerTransition) -> None:
         """Remember one step."""
@@ -93,12 +93,12 @@ class BreakerLog:
                 file.write(orjson.dumps(step.to_json_values()) + b"\n")
             self._lines += 1
             if self._lines >= 2 * MIN_TRANSITIONS_KEPT:
-                self._halve(self._path)
+                self._drop_older_half(self._path)
         except OSError:
             self._path = None
 
-    def _halve(self, path: Path) -> None:
-        kept = deque(_lines(path), maxlen=MIN_TRANSITIONS_KEPT)
+    def _drop_older_half(self, path: Path) -> None:
+        kept = deque(_read_lines(path), maxlen=MIN_TRANSITIONS_KEPT)
         part = path.with_name(path.name + ".part")
         part.write_bytes(b"".join(line.rstrip(b"\n") + b"\n" for line in kept))
         part.replace(path)
@@ -109,7 +109,7 @@ def read_transitions(path: Path) -> list[dict[str, Any]]:
     """The steps that `path` holds, the latest `2 * MIN_TRANSITIONS_KEPT`; what is no step is passed over."""
     steps: deque[dict[str, Any]] = deque(maxlen=2 * MIN_TRANSITIONS_KEPT)
     try:
-        for line in _lines(path):
+        for line in _read_lines(path):
             try:
                 step = orjson.loads(line)
             except orjson.JSONDecodeError:  # cut short by a kill
@@ -121,14 +121,14 @@ def read_transitions(path: Path) -> list[dict[str, Any]]:
     return list(steps)
 
 
-def _lines(path: Path) -> Any:
+def _read_lines(path: Path) -> Any:
     with path.open("rb") as file:
         while line := file.readline(MAX_LINE_BYTES):
             yield line
 
 
-def _count(path: Path) -> int:
+def _count_lines(path: Path) -> int:
     try:
-        return sum(1 for _ in _lines(path))
+        return sum(1 for _ in _read_lines(path))
     except OSError:
         return 0

@@ -19,16 +19,16 @@ from scraper.events import CrawlEnded, CrawlStarted, Event, QueuesSampled
 from scraper.report.terminal.safe_stream import SafeStream
 
 FLUSH_SECONDS = 0.2
-_FLUSHED_AT_ONCE = (CrawlStarted, QueuesSampled, CrawlEnded)
+_FLUSH_EVENTS = (CrawlStarted, QueuesSampled, CrawlEnded)
 
 
-def _snake(name: str) -> str:
+def _snake_case(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-EVENT_NAMES: dict[type, str] = {kind: _snake(kind.__name__) for kind in get_args(Event)}
+EVENT_NAMES: dict[type, str] = {kind: _snake_case(kind.__name__) for kind in get_args(Event)}
 """The name of every event type."""
-_FIELDS: dict[type, tuple[str, ...]] = {kind: tuple(f.name for f in fields(kind)) for kind in EVENT_NAMES}
+_FIELD_NAMES: dict[type, tuple[str, ...]] = {kind: tuple(f.name for f in fields(kind)) for kind in EVENT_NAMES}
 
 
 class JsonLines:
@@ -48,7 +48,7 @@ class JsonLines:
         name = self._wanted.get(type(event))
         if name is not None and not self._out.lost:
             self._out.write(event_line(name, event))
-        if isinstance(event, _FLUSHED_AT_ONCE) or event.at - self._flushed_at >= FLUSH_SECONDS:
+        if isinstance(event, _FLUSH_EVENTS) or event.at - self._flushed_at >= FLUSH_SECONDS:
             self._flushed_at = event.at
             self._out.flush()
 
@@ -56,7 +56,7 @@ class JsonLines:
 def event_line(name: str, event: Event) -> str:
     """`event` as one line of JSON, line end included."""
     record: dict[str, Any] = {"event": name}
-    for key in _FIELDS[type(event)]:
+    for key in _FIELD_NAMES[type(event)]:
         record[key] = getattr(event, key)
     try:
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE).decode()

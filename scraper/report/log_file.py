@@ -43,8 +43,8 @@ class LogFile:
             self._file: TextIO | None = path.open("a", encoding="utf-8", errors="replace", newline="\n")
         except OSError as error:
             raise SinkError(f"the log file {path} cannot be written: {error.strerror or error}") from error
-        self._bridge = _Bridge(self, level)
-        self._before = logging.getLogger(LOGGER_NAME).level
+        self._bridge = _LoggingBridge(self, level)
+        self._level_before = logging.getLogger(LOGGER_NAME).level
         logging.getLogger(LOGGER_NAME).addHandler(self._bridge)
         if not logging.getLogger(LOGGER_NAME).isEnabledFor(level):
             logging.getLogger(LOGGER_NAME).setLevel(level)
@@ -75,7 +75,7 @@ class LogFile:
         logger = logging.getLogger(LOGGER_NAME)
         if self._bridge in logger.handlers:
             logger.removeHandler(self._bridge)
-            logger.setLevel(self._before)
+            logger.setLevel(self._level_before)
         with self._lock:
             self._give_up(self.problem)
 
@@ -106,13 +106,13 @@ class LogFile:
         self.close()
 
 
-class _Bridge(logging.Handler):
+class _LoggingBridge(logging.Handler):
     """Takes records of the standard `logging` module into the file."""
 
     def __init__(self, file: LogFile, level: int) -> None:
         super().__init__(level)
         self._log = file
-        self._plain = logging.Formatter()
+        self._formatter = logging.Formatter()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record; a traceback follows line by line, indented."""
@@ -122,6 +122,6 @@ class _Bridge(logging.Handler):
             message = str(record.msg)
         self._log.write(wall_time(), record.levelno, f"{record.name}: {message}")
         if record.exc_info:
-            trace = self._plain.formatException(record.exc_info).splitlines()
+            trace = self._formatter.formatException(record.exc_info).splitlines()
             for line in trace[-MAX_TRACEBACK_LINES:]:
                 self._log.write(wall_time(), record.levelno, f"| {line}")

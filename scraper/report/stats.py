@@ -41,12 +41,12 @@ MAX_PARTIAL_BODIES = 10_000
 """Large bodies under way that are followed at once."""
 OTHERS_KEY = "others"
 
-_WELL = frozenset({"ok", "not_followed", "duplicate", "none"})
+_GOOD_OUTCOMES = frozenset({"ok", "not_followed", "duplicate", "none"})
 
 
 def is_failure(outcome: str) -> bool:
     """Whether a settled URL's outcome word tells of a failure."""
-    return outcome.removeprefix("sitemap_").removeprefix("file_") not in _WELL
+    return outcome.removeprefix("sitemap_").removeprefix("file_") not in _GOOD_OUTCOMES
 
 
 @dataclass(slots=True)
@@ -145,18 +145,18 @@ class Stats:
         self._host_limit = host_limit
         self._hosts: dict[str, HostCount] = {}
         self._others = HostCount()
-        self._partial: dict[str, int] = {}
-        self._single: dict[str, Any] = {}
+        self._partial_sizes: dict[str, int] = {}
+        self._run_fields: dict[str, Any] = {}
         self._last_at: float | None = None
         self._fetches = self._in_flight = self._size = self._ok = self._failed = 0
         self._retries = self._items = self._rejected = self._parked = self._openings = 0
         self._replaced = self._warnings = self._lost = 0
         self._pages_rate, self._bytes_rate = RollingRate(), RollingRate()
         self._latency = DurationHistogram()
-        self._steps = BreakerLog()
+        self._breaker_log = BreakerLog()
         self._outcomes, self._statuses, self._errors = BoundedCounter(), BoundedCounter(), BoundedCounter()
         self._skipped, self._robots, self._breakers = BoundedCounter(), BoundedCounter(), BoundedCounter(MAX_HOSTS)
-        self._counting: dict[type, Callable[[Any], None]] = {
+        self._counters: dict[type, Callable[[Any], None]] = {
             CrawlStarted: self._crawl_started,
             FetchStarted: self._fetch_started,
             BytesReceived: self._bytes_received,
@@ -181,11 +181,11 @@ class Stats:
     def log_breakers_to(self, path: Path) -> None:
         """Write the changes of breakers to `path` too, behind those of earlier sessions."""
         with self._lock:
-            self._steps.append_to(path)
+            self._breaker_log.append_to(path)
 
     def __call__(self, event: Event) -> None:
         """Count one event."""
-        count = self._counting.get(type(event))
+        count = self._counters.get(type(event))
         with self._lock:
             if self._last_at is None or event.at > self._last_at:
                 self._last_at = event.at
@@ -198,7 +198,7 @@ class Stats:
             now = self._last_at or 0.0
             latency = {f"p{share}": self._latency.quantile(share / 100) for share in (50, 90, 99)}
             return StatsSnapshot(
-                **self._single,
+                **self._run_fields,
                 last_at=self._last_at,
                 settled=self._ok + self._failed,
                 ok=self._ok,
@@ -224,13 +224,13 @@ class Stats:
                 breakers=dict(self._breakers.counts),
                 latency={**latency, "max": self._latency.largest},
                 hosts=self._host_table() if hosts else {},
-                breaker_transitions=tuple(self._steps.latest) if hosts else (),
+                breaker_transitions=tuple(self._breaker_log.latest) if hosts else (),
             )
 
     def _host_table(self) -> dict[str, HostCount]:
-        table = {host: _copied(count) for host, count in self._hosts.items()}
+        table = {host: _copy_counts(count) for host, count in self._hosts.items()}
         if self._others != HostCount():
-            table[OTHERS_KEY] = _copied(self._others)
+            table[OTHERS_KEY] = _copy_counts(self._others)
         return table
 
     def _host(self, name: str) -> HostCount:
@@ -242,8 +242,8 @@ class Stats:
         return count
 
     def _crawl_started(self, event: CrawlStarted) -> None:
-        self._steps.add_session_boundary(event.at, SESSION_BEGIN)
-        self._single |= {
+        self._breaker_log.add_session_boundary(event.at, SESSION_BEGIN)
+        self._run_fields |= {
             "name": event.name,
             "folder": event.folder,
             "resumed": event.resumed,
@@ -254,15 +254,15 @@ class Stats:
         }
 
     def _crawl_ended(self, event: CrawlEnded) -> None:
-        self._steps.add_session_boundary(event.at, SESSION_END)
-        self._single |= {"ended": True, "why": event.why, "detail": event.detail}
+        self._breaker_log.add_session_boundary(event.at, SESSION_END)
+        self._run_fields |= {"ended": True, "why": event.why, "detail": event.detail}
 
     def _fetch_started(self, event: FetchStarted) -> None:
         self._in_flight += 1
 
     def _bytes_received(self, event: BytesReceived) -> None:
-        if len(self._partial) < MAX_PARTIAL_BODIES or event.url in self._partial:
-            self._partial[event.url] = self._partial.get(event.url, 0) + event.size
+        if len(self._partial_sizes) < MAX_PARTIAL_BODIES or event.url in self._partial_sizes:
+            self._partial_sizes[event.url] = self._partial_sizes.get(event.url, 0) + event.size
             self._bytes_rate.add(event.at, event.size)
 
     def _fetch_finished(self, event: FetchFinished) -> None:
@@ -270,7 +270,7 @@ class Stats:
         self._in_flight -= 1
         self._size += event.size
         # What was told of a large body while it came is in the rate already.
-        self._bytes_rate.add(event.at, max(0, event.size - self._partial.pop(event.url, 0)))
+        self._bytes_rate.add(event.at, max(0, event.size - self._partial_sizes.pop(event.url, 0)))
         self._latency.add(event.elapsed)
         if event.status is not None:
             self._statuses.add(f"{event.status // 100}xx")
@@ -303,7 +303,7 @@ class Stats:
         self._breaker_changed(event)
 
     def _breaker_changed(self, event: BreakerOpened | BreakerHalfOpen | BreakerClosed) -> None:
-        self._steps.add(transition_of(event))
+        self._breaker_log.add(transition_of(event))
 
     def _host_parked(self, event: HostParked) -> None:
         self._parked += 1
@@ -333,5 +333,5 @@ class Stats:
         self._lost += event.count
 
 
-def _copied(count: HostCount) -> HostCount:
+def _copy_counts(count: HostCount) -> HostCount:
     return HostCount(count.fetches, count.ok, count.failed, count.items, count.retries, count.size, count.openings)

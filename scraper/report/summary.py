@@ -55,8 +55,8 @@ def build_summary(
         "pages": {
             **outcome_sums(outcomes),
             "waiting": waiting,
-            "outcomes": _by_count(outcomes),
-            "kinds": _kinds(outcomes),
+            "outcomes": _sorted_by_count(outcomes),
+            "kinds": _sums_by_kind(outcomes),
         },
         "items": items,
         "bytes": size,
@@ -64,11 +64,11 @@ def build_summary(
             "pages_per_s": round(stats.settled / duration, 2) if duration else 0.0,
             "bytes_per_s": round(stats.size / duration) if duration else 0,
         },
-        "session": _session(stats),
-        "breaker_openings": {"total": stats.openings, "hosts": dict(_top(stats.breakers))},
+        "session": _session_values(stats),
+        "breaker_openings": {"total": stats.openings, "hosts": dict(_largest(stats.breakers))},
         "breaker_steps": [step.to_json_values() for step in stats.breaker_transitions],
-        "skipped": _by_count(stats.skipped if skipped is None else skipped),
-        **_hosts(hosts),
+        "skipped": _sorted_by_count(stats.skipped if skipped is None else skipped),
+        **_host_values(hosts),
         "outputs": dict(outputs or {}),
     }
 
@@ -92,7 +92,7 @@ def outcome_sums(outcomes: Mapping[str, int]) -> dict[str, int]:
     return {"settled": settled, "ok": settled - failed, "failed": failed}
 
 
-def _kinds(outcomes: Mapping[str, int]) -> dict[str, dict[str, int]]:
+def _sums_by_kind(outcomes: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """The counts of each kind that there is: page, sitemap, file."""
     kinds: dict[str, dict[str, int]] = {}
     for word, count in outcomes.items():
@@ -101,15 +101,15 @@ def _kinds(outcomes: Mapping[str, int]) -> dict[str, dict[str, int]]:
     return {kind: outcome_sums(kinds[kind]) for kind in ("page", *OTHER_KINDS) if kind in kinds}
 
 
-def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
+def _sorted_by_count(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def _top(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+def _largest(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return heapq.nsmallest(MAX_TOP_HOSTS, counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _session(stats: StatsSnapshot) -> dict[str, Any]:
+def _session_values(stats: StatsSnapshot) -> dict[str, Any]:
     return {
         "settled": stats.settled,
         "fetches": stats.fetches,
@@ -120,22 +120,22 @@ def _session(stats: StatsSnapshot) -> dict[str, Any]:
         "hosts_parked": stats.parked,
         "fetchers_replaced": stats.replaced,
         "warnings": stats.warnings,
-        "statuses": _by_count(stats.statuses),
-        "errors": _by_count(stats.errors),
-        "robots": _by_count(stats.robots),
+        "statuses": _sorted_by_count(stats.statuses),
+        "errors": _sorted_by_count(stats.errors),
+        "robots": _sorted_by_count(stats.robots),
         "latency_s": {name: round(value, 4) for name, value in stats.latency.items()},
     }
 
 
-def _hosts(hosts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+def _host_values(hosts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     """The busiest hosts in full, the others as one sum."""
     totals = {host: sum(outcomes.values()) for host, outcomes in hosts.items()}
-    top = [host for host, _ in _top(totals)]
+    top = [host for host, _ in _largest(totals)]
     others: dict[str, int] = {}
     for host in hosts.keys() - set(top):
         for word, count in hosts[host].items():
             others[word] = others.get(word, 0) + count
     return {
-        "hosts": {host: {**outcome_sums(hosts[host]), "outcomes": _by_count(hosts[host])} for host in top},
-        "other_hosts": {"count": len(hosts) - len(top), **outcome_sums(others), "outcomes": _by_count(others)},
+        "hosts": {host: {**outcome_sums(hosts[host]), "outcomes": _sorted_by_count(hosts[host])} for host in top},
+        "other_hosts": {"count": len(hosts) - len(top), **outcome_sums(others), "outcomes": _sorted_by_count(others)},
     }

@@ -23,10 +23,10 @@ MAX_ELEMENTS = 100_000
 MAX_SIMILAR_NAMES = 3
 """Names that look alike which are proposed for one name."""
 VALUES_SHOWN = 5
-_NAME = r"-?[A-Za-z_][\w-]*"
-_SIMPLE = re.compile(rf"(?P<mark>[.#]?)(?P<name>{_NAME})")
-_DROPPED = re.compile(r"\[[^\]]*\]|::?[\w-]+(?:\([^)]*\))?|\"[^\"]*\"|'[^']*'")
-_COMBINED = re.compile(r"\s*[>+~]\s*|\s+")
+_NAME_PATTERN = r"-?[A-Za-z_][\w-]*"
+_SIMPLE_SELECTOR = re.compile(rf"(?P<mark>[.#]?)(?P<name>{_NAME_PATTERN})")
+_ATTRIBUTE_OR_PSEUDO = re.compile(r"\[[^\]]*\]|::?[\w-]+(?:\([^)]*\))?|\"[^\"]*\"|'[^']*'")
+_COMBINATOR = re.compile(r"\s*[>+~]\s*|\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,11 @@ def probe_css(document: Document, text: str, names: PageNames | None = None) -> 
 def css_misses(document: Document, selector: str, names: PageNames) -> list[str]:
     """Why `selector` finds nothing, in sentences: how far it gets, and names that look alike."""
     hints: list[str] = []
-    reached = _reached(document, selector)
+    reached = _longest_matching_prefix(document, selector)
     if reached is not None:
         head, count, rest = reached
         hints.append(f"{head!r} is there {count}x, but nothing in it is {rest!r}")
-    for match in _SIMPLE.finditer(_DROPPED.sub(" ", selector)):
+    for match in _SIMPLE_SELECTOR.finditer(_ATTRIBUTE_OR_PSEUDO.sub(" ", selector)):
         name = match["mark"] + (match["name"] if match["mark"] else match["name"].lower())
         if name in names.of_kind(match["mark"]):
             continue
@@ -131,11 +131,11 @@ def css_misses(document: Document, selector: str, names: PageNames) -> list[str]
     return hints or ["each of its names is on the page, but never together like this"]
 
 
-def _reached(document: Document, selector: str) -> tuple[str, int, str] | None:
+def _longest_matching_prefix(document: Document, selector: str) -> tuple[str, int, str] | None:
     """The longest beginning of `selector` that finds something, how often, and what comes after it."""
     if "," in selector:
         return None
-    ends = [match.start() for match in _COMBINED.finditer(selector.strip())]
+    ends = [match.start() for match in _COMBINATOR.finditer(selector.strip())]
     for end in reversed(ends):
         head = selector.strip()[:end]
         try:

@@ -47,7 +47,7 @@ def syntax_problem(kind: ExpressionKind, text: str) -> str | None:
         return f"is empty; expected {EXPRESSION_NAMES[kind]}"
     if len(text) > MAX_EXPRESSION_CHARS:
         return f"has {len(text):,} characters, at most {MAX_EXPRESSION_CHARS:,} are tried"
-    with _quiet():
+    with _without_warnings():
         try:
             _COMPILE[kind](text)
         except ExtractError as error:
@@ -60,14 +60,14 @@ def probe_expression(parsed: ParsedPage, kind: ExpressionKind, text: str) -> Pro
     try:
         if (problem := syntax_problem(kind, text)) is not None:
             return ProbeResult(text, 0, problem=f"{text[:200]}: {problem}")
-        with _quiet():
+        with _without_warnings():
             return _PROBE[kind](parsed, text)
     except MissingExtraError as error:
         return ProbeResult(text, 0, problem=str(error))
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _without_warnings() -> Iterator[None]:
     """Without the warnings of libraries about what is old or odd in an expression: the user hears what it finds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -79,15 +79,15 @@ def default_kind(parsed: ParsedPage) -> ExpressionKind:
     return "json" if parsed.kind == "JSON" else "css"
 
 
-def _css(surface: ParsedPage, text: str) -> ProbeResult:
+def _probe_css(surface: ParsedPage, text: str) -> ProbeResult:
     if surface.document is None:
-        return _other(surface, text, "--css and --xpath read HTML")
+        return _wrong_page_kind(surface, text, "--css and --xpath read HTML")
     return probe_css(surface.document, text, surface.names)
 
 
-def _xpath(surface: ParsedPage, text: str) -> ProbeResult:
+def _probe_xpath(surface: ParsedPage, text: str) -> ProbeResult:
     if surface.document is None:
-        return _other(surface, text, "--css and --xpath read HTML")
+        return _wrong_page_kind(surface, text, "--css and --xpath read HTML")
     tree = surface.xpath_tree
     if tree is None:
         return ProbeResult(text, 0, hints=("the page has no elements",))
@@ -96,12 +96,12 @@ def _xpath(surface: ParsedPage, text: str) -> ProbeResult:
         return ProbeResult(text, 0, problem=str(read))
     found = [value for value in read if value not in ("", False)]
     hints = () if found else tuple(xpath_misses(tree, text))
-    return ProbeResult(text, len(found), tuple(_said(value) for value in found[:VALUES_SHOWN]), hints)
+    return ProbeResult(text, len(found), tuple(_value_text(value) for value in found[:VALUES_SHOWN]), hints)
 
 
-def _json(surface: ParsedPage, text: str) -> ProbeResult:
+def _probe_json(surface: ParsedPage, text: str) -> ProbeResult:
     if surface.json_value is NO_JSON:
-        return _other(surface, text, "--json reads JSON")
+        return _wrong_page_kind(surface, text, "--json reads JSON")
     read = JmesPath(text, "json").read(surface.json_value)
     if isinstance(read, ParseFailure):
         return ProbeResult(text, 0, problem=str(read))
@@ -110,11 +110,11 @@ def _json(surface: ParsedPage, text: str) -> ProbeResult:
     return ProbeResult(text, len(found), tuple(as_text(value) for value in found[:VALUES_SHOWN]), hints)
 
 
-def _other(surface: ParsedPage, text: str, reads: str) -> ProbeResult:
+def _wrong_page_kind(surface: ParsedPage, text: str, reads: str) -> ProbeResult:
     return ProbeResult(text, 0, problem=f"{text[:200]}: this page is {surface.kind}; {reads}")
 
 
-def _said(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return (
         lxml_visible_text(value)
         if hasattr(value, "attrib")
@@ -129,7 +129,7 @@ def _compile_css(text: str) -> None:
     check_selector(selector, "css")
 
 
-def _up_to(right: Callable[[str], None]) -> Callable[[str, ExtractError], str]:
+def _longest_valid_prefix(right: Callable[[str], None]) -> Callable[[str, ExtractError], str]:
     """Tells how far an expression is right: the end of its longest beginning that is one itself."""
 
     def told(text: str, _: ExtractError) -> str:
@@ -189,8 +189,12 @@ _COMPILE: dict[ExpressionKind, Callable[[str], None]] = {
     "json": _compile_json,
 }
 _POSITION: dict[ExpressionKind, Callable[[str, ExtractError], str]] = {
-    "css": _up_to(_compile_css),
+    "css": _longest_valid_prefix(_compile_css),
     "xpath": _xpath_position,
     "json": _json_position,
 }
-_PROBE: dict[ExpressionKind, Callable[[ParsedPage, str], ProbeResult]] = {"css": _css, "xpath": _xpath, "json": _json}
+_PROBE: dict[ExpressionKind, Callable[[ParsedPage, str], ProbeResult]] = {
+    "css": _probe_css,
+    "xpath": _probe_xpath,
+    "json": _probe_json,
+}

@@ -48,11 +48,11 @@ class HookRunner:
                 try:
                     changed = await hooks.on_request(current)
                 except Exception as error:
-                    raise self._failed(name, "on_request", error) from error
+                    raise self._failure(name, "on_request", error) from error
                 if changed is None:
-                    self._note(name, "on_request", f"says not to ask for {request.url.href}")
+                    self._record(name, "on_request", f"says not to ask for {request.url.href}")
                     return None
-                self._note(name, "on_request", _changes(current, changed))
+                self._record(name, "on_request", _describe_changes(current, changed))
                 current = changed
         return current
 
@@ -64,11 +64,11 @@ class HookRunner:
                 try:
                     changed = await hooks.on_page(current)
                 except Exception as error:
-                    raise self._failed(name, "on_page", error) from error
+                    raise self._failure(name, "on_page", error) from error
                 if changed is None:
-                    self._note(name, "on_page", "says not to read the page: it is recorded without links and items")
+                    self._record(name, "on_page", "says not to read the page: it is recorded without links and items")
                     return None
-                self._note(name, "on_page", _changes(current, changed))
+                self._record(name, "on_page", _describe_changes(current, changed))
                 current = changed
         return current
 
@@ -84,20 +84,20 @@ class HookRunner:
                         changed = await hooks.on_item(item, page)
                         changes += isinstance(changed, Item) and changed != item
                     except Exception as error:
-                        raise self._failed(
+                        raise self._failure(
                             name, "on_item", error, f" at item {number + 1} of {len(current)}"
                         ) from error
                     if isinstance(changed, Item):
                         kept.append(changed)
                 dropped = len(current) - len(kept)
-                self._note(name, "on_item", f"changes {changes} and drops {dropped} of {len(current)} items")
+                self._record(name, "on_item", f"changes {changes} and drops {dropped} of {len(current)} items")
                 current = kept
         return tuple(current)
 
-    def _note(self, name: str, method: str, text: str) -> None:
+    def _record(self, name: str, method: str, text: str) -> None:
         self.results.append(HookResult(f"{name} {method} {text}"))
 
-    def _failed(self, name: str, method: str, error: Exception, place: str = "") -> HookFailedError:
+    def _failure(self, name: str, method: str, error: Exception, place: str = "") -> HookFailedError:
         frames = traceback.extract_tb(error.__traceback__)
         where = f" ({Path(frames[-1].filename).name} line {frames[-1].lineno})" if frames else ""
         told = f"{name} {method} raises{place}{where}: {type(error).__name__}: {error}"
@@ -105,7 +105,7 @@ class HookRunner:
         return HookFailedError(told)
 
 
-def _changes(before: Request | Response, after: Request | Response) -> str:
+def _describe_changes(before: Request | Response, after: Request | Response) -> str:
     """Which parts a hook changed."""
     if type(before) is not type(after):
         return f"returns a {type(after).__name__}"

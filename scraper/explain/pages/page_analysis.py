@@ -61,16 +61,16 @@ def analyze_page(
     checks: list[SelectorCheck] = []
     idle: list[str] = []
     for index, rule in enumerate(settings.rules):
-        if (reason := _idle(rule, surface, page)) is not None:
+        if (reason := _skip_reason(rule, surface, page)) is not None:
             idle.append(f"extract[{index}]: {reason}")
         elif surface.problem is None and surface.root is not None:
             checks += checker.check_rule(rule, index)
-    links = _judged(harvest.links, page, robots)
+    links = _with_robots_verdicts(harvest.links, page, robots)
     groups = (*group_requests(harvest.requests, max_links), *group_links(links, max_links))
     return PageAnalysis(harvest, surface, groups, tuple(checks), tuple(idle))
 
 
-def _idle(rule: RuleSettings, surface: ParsedPage, page: Response) -> str | None:
+def _skip_reason(rule: RuleSettings, surface: ParsedPage, page: Response) -> str | None:
     """Why a rule is not meant for this page; None when it is."""
     if rule.match is not None and not re.search(rule.match, page.request.url.href):
         return f"match '{rule.match}' is not in the URL"
@@ -91,7 +91,7 @@ def group_requests(requests: tuple[Request, ...], max_links: int) -> tuple[LinkG
     return tuple(LinkGroup(fate, len(urls), tuple(urls[:max_links])) for fate, urls in groups.items())
 
 
-def _judged(links: tuple[Link, ...], page: Response, robots: RobotsEntry | None) -> tuple[Link, ...]:
+def _with_robots_verdicts(links: tuple[Link, ...], page: Response, robots: RobotsEntry | None) -> tuple[Link, ...]:
     if robots is None:
         return links
     origin = page.request.url.origin

@@ -72,7 +72,7 @@ class PageFetcher:
         notify: Callable[[str], None],
         on_request: OnRequest | None = None,
     ) -> None:
-        self._config, self._rules, self._fetcher, self._clock, self._tell = config, rules, fetcher, clock, notify
+        self._config, self._rules, self._fetcher, self._clock, self._notify = config, rules, fetcher, clock, notify
         self._on_request = on_request
         self._politeness, self._robots = politeness_settings(config), robots_settings(config)
         self._gates: dict[str, HostGate] = {}
@@ -85,14 +85,14 @@ class PageFetcher:
         if entry is None:
             place = canonicalize("/robots.txt", BaseUrl.of(url))
             assert isinstance(place, Url), "an origin that was canonical stays so"
-            outcome = await self._polite(Request(place, kind="robots"))
+            outcome = await self._fetch_politely(Request(place, kind="robots"))
             while (
                 isinstance(outcome, Response)
                 and is_redirect(outcome)
                 and len(outcome.request.redirects) < MAX_ROBOTS_REDIRECTS
             ):
                 hop = redirect_request(outcome, None, self._rules.keys, MAX_ROBOTS_REDIRECTS)
-                outcome = hop if isinstance(hop, Failure) else await self._polite(hop)
+                outcome = hop if isinstance(hop, Failure) else await self._fetch_politely(hop)
             content = None
             if isinstance(outcome, Response) and outcome.body.path is not None:
                 content = await asyncio.to_thread(outcome.body.read)
@@ -117,7 +117,7 @@ class PageFetcher:
                 denied = Denied(request, ErrorKind.OTHER, "hooks.on_request")
                 return [*steps, RequestStep(request, verdict, denied, entry)]
             # As in a crawl, a hook may change how we ask, not what is asked.
-            outcome = await self._polite(replace(asked, url=request.url))
+            outcome = await self._fetch_politely(replace(asked, url=request.url))
             steps.append(RequestStep(request, verdict, outcome, entry))
             if not (isinstance(outcome, Response) and is_redirect(outcome)):
                 return steps
@@ -131,13 +131,13 @@ class PageFetcher:
             self._gates[host] = HostGate(self._politeness.for_host(host), host)
         return self._gates[host]
 
-    async def _polite(self, request: Request) -> Outcome:
+    async def _fetch_politely(self, request: Request) -> Outcome:
         gate, clock = self._gate(request.url.host), self._clock
         wait = gate.ready_at() - clock.now()
         if wait == float("inf"):
             raise ScraperError(f"{request.url.host} may not be asked: {gate.wait_reason(clock.now())}")
         if wait > 2:
-            self._tell(f"waiting {wait:.0f} s: {gate.wait_reason(clock.now())}")
+            self._notify(f"waiting {wait:.0f} s: {gate.wait_reason(clock.now())}")
         await clock.sleep_until(gate.ready_at())
         gate.on_start(clock.now())
         outcome = await self._fetcher.fetch(request)

@@ -63,7 +63,7 @@ async def try_page(
             page = read_stored_page(file, url)
         else:
             async with open_page_fetcher(config, rules, url, notify, hooks.run_on_request) as asker:
-                steps = [_kept(step) for step in await asker.fetch(url)]
+                steps = [_with_body_in_memory(step) for step in await asker.fetch(url)]
             last = steps[-1].outcome
             entry = steps[-1].robots_entry
             page = last if isinstance(last, Response) and last.status < 400 else None
@@ -79,6 +79,6 @@ async def try_page(
     return PageTrial(tuple(steps), page, reading, tuple(hooks.results))
 
 
-def _kept(step: RequestStep) -> RequestStep:
+def _with_body_in_memory(step: RequestStep) -> RequestStep:
     """`step` with its body in memory: the folder of spooled bodies goes with the fetcher."""
     return replace(step, outcome=with_body_in_memory(step.outcome)) if isinstance(step.outcome, Response) else step

@@ -25,11 +25,11 @@ def regex_misses(texts: Sequence[str], pattern: str) -> list[str]:
         return ["there is no text to look in"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # part of a pattern may look odd where the whole does not
-        return [_told(texts, pattern), *_without_case(texts, pattern)]
+        return [_explain_longest_prefix(texts, pattern), *_ignoring_case(texts, pattern)]
 
 
-def _told(texts: Sequence[str], pattern: str) -> str:
-    for beginning, compiled in _beginnings(pattern):
+def _explain_longest_prefix(texts: Sequence[str], pattern: str) -> str:
+    for beginning, compiled in _valid_prefixes(pattern):
         for text in texts:
             found = compiled.search(text)
             if found is not None and len(found[0]) >= MIN_MATCH_CHARS:
@@ -40,7 +40,7 @@ def _told(texts: Sequence[str], pattern: str) -> str:
     return f"nothing of it is found; the text begins: {begins!r}"
 
 
-def _beginnings(pattern: str) -> Iterator[tuple[str, re.Pattern[str]]]:
+def _valid_prefixes(pattern: str) -> Iterator[tuple[str, re.Pattern[str]]]:
     """Beginnings of a pattern that are patterns themselves, the longest first."""
     ends = range(len(pattern) - 1, 0, -max(1, len(pattern) // MAX_PREFIXES))
     for end in ends:
@@ -52,7 +52,7 @@ def _beginnings(pattern: str) -> Iterator[tuple[str, re.Pattern[str]]]:
             continue
 
 
-def _without_case(texts: Sequence[str], pattern: str) -> Iterator[str]:
+def _ignoring_case(texts: Sequence[str], pattern: str) -> Iterator[str]:
     if not pattern.startswith("(?"):
         for text in texts:
             if (found := re.search(pattern, text, re.IGNORECASE)) is not None and found[0]:

@@ -26,8 +26,8 @@ MAX_KEYS = 4_000
 """Keys of a JSON page that can be completed, and attributes of an HTML page."""
 MAX_VALUES_READ = 20_000
 VALUE_CHARS = 300
-_PREFIX = re.compile(r"\s*(css|xpath|json)\s*:(?!:)\s*")
-_WORD_END = re.compile(r"[^\s>+~,/@\[\](){}|=!<'\"*:&?`]*$")
+_KIND_PREFIX = re.compile(r"\s*(css|xpath|json)\s*:(?!:)\s*")
+_UNFINISHED_NAME = re.compile(r"[^\s>+~,/@\[\](){}|=!<'\"*:&?`]*$")
 """What is being typed: the name at the end of an expression."""
 LineStyle = Literal["", "miss", "hint", "bad"]
 
@@ -48,15 +48,15 @@ class ReplSession:
         show_links: Callable[[], list[StyledLine]],
         show_items: Callable[[], list[StyledLine]],
     ) -> None:
-        self._surface = surface
+        self._parsed = surface
         self._kind = default_kind(surface)
-        self._vocabulary = surface.names if surface.document is not None else None
-        self._keys = _keys(surface.json_value) if surface.json_value is not NO_JSON else []
-        self._attributes = _attributes(surface)
+        self._names = surface.names if surface.document is not None else None
+        self._keys = _keys_of(surface.json_value) if surface.json_value is not NO_JSON else []
+        self._attributes = _attribute_names(surface)
         self._commands: dict[str, Callable[[], list[StyledLine]]] = {
             ":links": show_links,
             ":items": show_items,
-            ":names": self._show_names,
+            ":names": self._name_lines,
             ":help": lambda: [StyledLine(text) for text in HELP_LINES],
         }
 
@@ -74,14 +74,14 @@ class ReplSession:
             alike = get_close_matches(line, [*self._commands, ":quit"], n=1)
             return [
                 StyledLine(f"no command {line}" + (f"; did you mean {alike[0]}?" if alike else ""), "bad"),
-                *_help(),
+                *_help_lines(),
             ]
-        kind, text = self._split(line)
-        return probe_lines(self._surface, kind, text)
+        kind, text = self._split_kind(line)
+        return probe_lines(self._parsed, kind, text)
 
-    def _split(self, line: str) -> tuple[ExpressionKind, str]:
+    def _split_kind(self, line: str) -> tuple[ExpressionKind, str]:
         """The kind of an expression and its text: `xpath: //a` says it, else the page does."""
-        said = _PREFIX.match(line)
+        said = _KIND_PREFIX.match(line)
         for kind in EXPRESSION_KINDS:
             if said is not None and said[1] == kind:
                 return kind, line[said.end() :]
@@ -91,7 +91,7 @@ class ReplSession:
         """Whole lines that continue `line` by a command or a name of the page, at most `MAX_COMPLETIONS`."""
         if (line.startswith(":") and line.lstrip(":").isalpha()) or line == ":":
             return [name for name in (*self._commands, ":quit") if name.startswith(line)]
-        kind, text = self._split(line)
+        kind, text = self._split_kind(line)
         begun = line[: len(line) - len(text)]
         if kind == "json":
             found = self._complete_json(text)
@@ -106,21 +106,21 @@ class ReplSession:
         return [begun + one for one in found[:MAX_COMPLETIONS]]
 
     def _complete_css(self, text: str) -> list[str]:
-        word = _end(text)
+        word = _unfinished_name(text)
         before = text[: len(text) - len(word)]
         if before.endswith(("@", "[")):
             return [before + name for name in self._attributes if name.startswith(word)]
         cut = max(word.rfind("."), word.rfind("#"))
         head, tail = (word[:cut], word[cut:]) if cut > 0 else ("", word)
-        names = self._vocabulary.all_names() if self._vocabulary is not None else []
+        names = self._names.all_names() if self._names is not None else []
         return [before + head + name for name in names if name.startswith(tail)]
 
     def _complete_xpath(self, text: str) -> list[str]:
-        word = _end(text)
+        word = _unfinished_name(text)
         before = text[: len(text) - len(word)]
-        if self._vocabulary is None:
+        if self._names is None:
             return []
-        v = self._vocabulary
+        v = self._names
         if before.endswith("@"):
             return [before + name for name in self._attributes if name.startswith(word)]
         if before.endswith(("'", '"')):
@@ -129,17 +129,17 @@ class ReplSession:
         return [before + name for name in v.tags if name.startswith(word)]
 
     def _complete_json(self, text: str) -> list[str]:
-        word = _end(text).rpartition(".")[2]
+        word = _unfinished_name(text).rpartition(".")[2]
         before = text[: len(text) - len(word)]
-        return [before + key for key in self._keys_at(before) if key.startswith(word)]
+        return [before + key for key in self._keys_before_dot(before) if key.startswith(word)]
 
-    def _keys_at(self, before: str) -> list[str]:
+    def _keys_before_dot(self, before: str) -> list[str]:
         """Keys of what stands before a dot; all keys of the page where that cannot be told."""
         path = re.split(r"[\s|,(&{!=<>]", before)[-1]
-        value = self._surface.json_value
+        value = self._parsed.json_value
         if path.endswith("."):
             try:
-                value = JmesPath(path[:-1], "json").read(self._surface.json_value)
+                value = JmesPath(path[:-1], "json").read(self._parsed.json_value)
             except ScraperError:
                 return self._keys
         elif path:
@@ -148,10 +148,10 @@ class ReplSession:
         keys = dict.fromkeys(key for one in members[:50] if isinstance(one, Mapping) for key in list(one)[:MAX_KEYS])
         return [key for key in keys if isinstance(key, str)] or ([] if isinstance(value, ParseFailure) else self._keys)
 
-    def _show_names(self) -> list[StyledLine]:
+    def _name_lines(self) -> list[StyledLine]:
         kinds: list[tuple[str, Mapping[str, int]]] = [("keys", dict.fromkeys(self._keys, 0))]
-        if self._vocabulary is not None:
-            v: PageNames = self._vocabulary
+        if self._names is not None:
+            v: PageNames = self._names
             kinds = [("tags", v.tags), ("classes", v.classes), ("ids", v.ids)]
         shown = []
         for title, names in kinds:
@@ -180,16 +180,16 @@ def probe_lines(parsed: ParsedPage, kind: ExpressionKind, text: str) -> list[Sty
     return [*lines, *(StyledLine(f"  ! {hint}", "hint") for hint in found.hints)]
 
 
-def _help() -> list[StyledLine]:
+def _help_lines() -> list[StyledLine]:
     return [StyledLine(text) for text in HELP_LINES]
 
 
-def _end(text: str) -> str:
-    match = _WORD_END.search(text)
+def _unfinished_name(text: str) -> str:
+    match = _UNFINISHED_NAME.search(text)
     return match[0] if match is not None else ""
 
 
-def _keys(value: Any) -> list[str]:
+def _keys_of(value: Any) -> list[str]:
     """The keys of a JSON page, those near the top first."""
     found: dict[str, None] = {}
     level, seen = [value], 0
@@ -206,7 +206,7 @@ def _keys(value: Any) -> list[str]:
     return list(found)[:MAX_KEYS]
 
 
-def _attributes(surface: ParsedPage) -> list[str]:
+def _attribute_names(surface: ParsedPage) -> list[str]:
     """The names of the attributes of an HTML page."""
     if surface.document is None:
         return []

@@ -53,7 +53,7 @@ class RuleChecker:
     """Checks the rules of a config on one page. `view` is the page as fields see it."""
 
     def __init__(self, surface: ParsedPage, view: PageContext) -> None:
-        self._surface, self._view = surface, view
+        self._parsed, self._view = surface, view
 
     def check_rule(self, rule: RuleSettings, index: int) -> Iterator[SelectorCheck]:
         """The expressions of one rule that is meant for the page. Raises `MissingExtraError`."""
@@ -63,26 +63,30 @@ class RuleChecker:
             places: Sequence[Any] = [self._view.root]
             selector = rule.each or rule.each_xpath or rule.each_json
             if selector is not None:
-                places, hints = self._each(rule)
+                places, hints = self._find_each(rule)
                 yield SelectorCheck(f"{where}.each", selector, len(places), hints=hints)
             of = len(places) if selector is not None else None
             if places:
-                yield from self._inside(rule, places[:MAX_CONTEXTS_READ], of and min(of, MAX_CONTEXTS_READ), where)
+                yield from self._check_contents(
+                    rule, places[:MAX_CONTEXTS_READ], of and min(of, MAX_CONTEXTS_READ), where
+                )
             if rule.next is not None:
-                yield from self._next(rule.next, f"{where}.next")
+                yield from self._check_next(rule.next, f"{where}.next")
         except ReadBudgetExceeded as enough:
             yield SelectorCheck(where, "all of it", 1, hints=(str(enough),))
 
-    def _inside(self, rule: RuleSettings, places: Sequence[Any], of: int | None, where: str) -> Iterator[SelectorCheck]:
+    def _check_contents(
+        self, rule: RuleSettings, places: Sequence[Any], of: int | None, where: str
+    ) -> Iterator[SelectorCheck]:
         for number, condition in enumerate(rule.when):
             if condition.field is None:
-                yield self._when(condition, places, f"{where}.when[{number}]")
+                yield self._check_condition(condition, places, f"{where}.when[{number}]")
         for field in rule.fields:
-            yield from self._field(field, places, of, f"{where}.fields.{field.name}", MAX_FIELD_DEPTH)
+            yield from self._check_field(field, places, of, f"{where}.fields.{field.name}", MAX_FIELD_DEPTH)
         for number, follow in enumerate(rule.follow):
-            yield from self._follow(follow, places, of, f"{where}.follow[{number}]")
+            yield from self._check_follow(follow, places, of, f"{where}.follow[{number}]")
 
-    def _each(self, rule: RuleSettings) -> tuple[Sequence[Any], tuple[str, ...]]:
+    def _find_each(self, rule: RuleSettings) -> tuple[Sequence[Any], tuple[str, ...]]:
         root = self._view.root
         found: Any
         if rule.each_json is not None:
@@ -94,9 +98,9 @@ class RuleChecker:
         else:
             found = root.css(rule.each)
         looked_for = FieldSettings("each", css=rule.each, xpath=rule.each_xpath, json=rule.each_json)
-        return found, () if found else self._misses(looked_for, [root])
+        return found, () if found else self._explain_miss(looked_for, [root])
 
-    def _when(self, condition: ConditionSettings, places: Sequence[Any], where: str) -> SelectorCheck:
+    def _check_condition(self, condition: ConditionSettings, places: Sequence[Any], where: str) -> SelectorCheck:
         text = condition.css or condition.xpath or condition.json or condition.regex or ""
         compiled = Condition(condition, where)
         held = sum(1 for place in places if compiled.holds_at(place, self._view))
@@ -106,37 +110,37 @@ class RuleChecker:
                 where, css=condition.css, xpath=condition.xpath, json=condition.json, regex=condition.regex
             )
             values = condition.equals or condition.matches
-            hints = ("it is there, with other values",) if values else self._misses(looked_for, places)
+            hints = ("it is there, with other values",) if values else self._explain_miss(looked_for, places)
         return SelectorCheck(where, text, held, len(places), hints)
 
-    def _field(
+    def _check_field(
         self, field: FieldSettings, places: Sequence[Any], of: int | None, where: str, depth: int
     ) -> Iterator[SelectorCheck]:
         """The steps of one field, up to the one that loses everything."""
         if field.links is not None or field.main_text is not None:
             return
-        raw, alone = self._raw(field, places, where)
+        raw, alone = self._read_source(field, places, where)
         values = [found for found in raw if not isinstance(found, ParseFailure) and found]
-        expression = _expression(field)
+        expression = _expression_of(field)
         if expression is not None:
             count = len(values) if of is not None else sum(len(found) for found in values)
             refused = next((str(found) for found in raw if isinstance(found, ParseFailure)), None)
-            hints = () if count else (refused,) if refused else self._misses(field, places)
+            hints = () if count else (refused,) if refused else self._explain_miss(field, places)
             yield SelectorCheck(where, expression, count, of, hints)
         if field.json is not None and not alone and values:
             raw = [apply_jmespath(JmesPath(field.json, where), found) for found in values]
             kept = [found for found in raw if not isinstance(found, ParseFailure) and found]
-            hints = () if kept else _misses_within(values, field.json)
+            hints = () if kept else _explain_inner_miss(values, field.json)
             yield SelectorCheck(f"{where}.json", field.json, len(kept), len(values), hints)
             values = kept
         if field.regex is not None and expression != field.regex and values:
-            yield _regex_check(field.regex, values, f"{where}.regex")
+            yield _check_regex(field.regex, values, f"{where}.regex")
         if field.fields and values and depth:
             inner = [place for found in values for place in found][:MAX_CONTEXTS_READ]
             for one in field.fields:
-                yield from self._field(one, inner, len(inner), f"{where}.{one.name}", depth - 1)
+                yield from self._check_field(one, inner, len(inner), f"{where}.{one.name}", depth - 1)
 
-    def _raw(self, field: FieldSettings, places: Sequence[Any], where: str) -> tuple[list[Any], bool]:
+    def _read_source(self, field: FieldSettings, places: Sequence[Any], where: str) -> tuple[list[Any], bool]:
         """What the source gives at each place; whether that has used the field's `json` already."""
         if field.fields and (field.css or field.xpath or not field.structured):
             if field.css is not None:
@@ -149,16 +153,16 @@ class RuleChecker:
             return [[place] for place in places], False
         source = compile_source(replace(field, many=True, fields=()), where)
         raw = [source.read(place, self._view) for place in places]
-        if field.json is not None and _expression(field) == field.json:
+        if field.json is not None and _expression_of(field) == field.json:
             path_to = JmesPath(field.json, where)
             return [apply_jmespath(path_to, found) if isinstance(found, list) else found for found in raw], True
         return raw, False
 
-    def _misses(self, field: FieldSettings, places: Sequence[Any]) -> tuple[str, ...]:
+    def _explain_miss(self, field: FieldSettings, places: Sequence[Any]) -> tuple[str, ...]:
         """Why the source of `field` finds nothing at `places`."""
         first = places[0]
         if field.css is not None:
-            return self._css_misses(field, places)
+            return self._explain_css_miss(field, places)
         if field.xpath is not None:
             tree = XPath(field.xpath, "xpath").parse(first.html or "") if hasattr(first, "html") else None
             return tuple(xpath_misses(tree, field.xpath)) if tree is not None else ("there are no elements",)
@@ -166,15 +170,17 @@ class RuleChecker:
             names = sorted({name for thing in all_objects(self._view) for name in type_names(thing)})
             return (f"the page has {', '.join(names[:TYPES_SHOWN])}" if names else "the page has nothing of the kind",)
         if field.json is not None:
-            return tuple(jmespath_misses(first if len(places) == 1 else list(places), _in_all(field.json, places)))
+            return tuple(
+                jmespath_misses(first if len(places) == 1 else list(places), _for_all_members(field.json, places))
+            )
         if field.regex is not None:
             whole = first is self._view.root
-            texts = [self._surface.text] if whole else [_markup(place) for place in places[:MAX_TEXTS_READ]]
+            texts = [self._parsed.text] if whole else [_source_text(place) for place in places[:MAX_TEXTS_READ]]
             return tuple(regex_misses(texts, field.regex))
         return (f"the element has no {field.attr!r}",) if field.attr else ()
 
-    def _css_misses(self, field: FieldSettings, places: Sequence[Any]) -> tuple[str, ...]:
-        document = self._surface.document
+    def _explain_css_miss(self, field: FieldSettings, places: Sequence[Any]) -> tuple[str, ...]:
+        document = self._parsed.document
         assert document is not None
         assert field.css is not None
         there = [found for place in places if (found := place.css_first(field.css)) is not None]
@@ -185,15 +191,15 @@ class RuleChecker:
             return (f"none of them has the attribute {field.attr!r}; they have: {', '.join(names) or 'none'}",)
         if places[0] is not self._view.root and (elsewhere := len(document.tree.css(field.css))):
             return (f"it is on the page {elsewhere}x, but not inside what `each` selects",)
-        return tuple(css_misses(document, field.css, self._surface.names))
+        return tuple(css_misses(document, field.css, self._parsed.names))
 
-    def _follow(
+    def _check_follow(
         self, follow: FollowSettings, places: Sequence[Any], of: int | None, where: str
     ) -> Iterator[SelectorCheck]:
         bare = FieldSettings("follow", css=follow.css, xpath=follow.xpath, json=follow.json, regex=follow.regex)
-        if _expression(bare) is None:
+        if _expression_of(bare) is None:
             bare = replace(bare, css="a[href]")
-        yield from self._field(replace(bare, type="url"), places, of, where, 0)
+        yield from self._check_field(replace(bare, type="url"), places, of, where, 0)
         if follow.match is not None:
             everywhere = FollowRule(replace(follow, match=None, carry=()))
             found = [href for place in places for href in everywhere.find_urls(place, self._view)]
@@ -206,19 +212,19 @@ class RuleChecker:
             if found:  # else it has been told that there are none
                 yield SelectorCheck(f"{where}.match", follow.match, count, len(found), hints)
 
-    def _next(self, way: NextSettings, where: str) -> Iterator[SelectorCheck]:
+    def _check_next(self, way: NextSettings, where: str) -> Iterator[SelectorCheck]:
         if way.page is not None or way.offset is not None:
             return  # counted in the request: there is nothing to look for on the page
         css = "link[rel~=next i], a[rel~=next i]" if way.rel else way.css
         field = FieldSettings("next", css=css, xpath=way.xpath, json=way.json or way.cursor, type="url")
-        for check in self._field(field, [self._view.root], None, where, 0):
-            linked = way.rel and any("next" in text for text in self._surface.response.headers.get_all("link"))
+        for check in self._check_field(field, [self._view.root], None, where, 0):
+            linked = way.rel and any("next" in text for text in self._parsed.response.headers.get_all("link"))
             if not check.count and linked:
                 continue
             yield replace(check, hints=(*check.hints, "on the last page that is so")) if not check.count else check
 
 
-def _expression(field: FieldSettings) -> str | None:
+def _expression_of(field: FieldSettings) -> str | None:
     """What says where the value comes from; None for the place itself."""
     if field.structured:
         return ", ".join(field.structured)
@@ -228,27 +234,29 @@ def _expression(field: FieldSettings) -> str | None:
     return field.json or (field.regex if not field.reads_element else None)
 
 
-def _in_all(path: str, places: Sequence[Any]) -> str:
+def _for_all_members(path: str, places: Sequence[Any]) -> str:
     return path if len(places) == 1 else f"[*].{path}" if path[:1] not in "[@" else path
 
 
-def _misses_within(values: Sequence[Any], path: str) -> tuple[str, ...]:
+def _explain_inner_miss(values: Sequence[Any], path: str) -> tuple[str, ...]:
     """Why `path` finds nothing in JSON that stands in texts, or in objects."""
     first = values[0][0]
     value = parse_lenient_json(first) if isinstance(first, str) else first
     return ("the text is not JSON",) if value is None else tuple(jmespath_misses(value, path))
 
 
-def _regex_check(pattern: str, values: Sequence[Any], where: str) -> SelectorCheck:
+def _check_regex(pattern: str, values: Sequence[Any], where: str) -> SelectorCheck:
     compiled = compile_regex(pattern, where)
-    count = sum(1 for found in values if any(compiled.search(_plain(value)) for value in found[:MAX_TEXTS_READ]))
-    texts = [_plain(value) for found in values[:MAX_TEXTS_READ] for value in found[:MAX_TEXTS_READ]]
+    count = sum(
+        1 for found in values if any(compiled.search(_matchable_text(value)) for value in found[:MAX_TEXTS_READ])
+    )
+    texts = [_matchable_text(value) for found in values[:MAX_TEXTS_READ] for value in found[:MAX_TEXTS_READ]]
     return SelectorCheck(where, pattern, count, len(values), () if count else tuple(regex_misses(texts, pattern)))
 
 
-def _plain(value: Any) -> str:
+def _matchable_text(value: Any) -> str:
     return value[:50_000] if isinstance(value, str) else to_text(value)[:50_000]
 
 
-def _markup(place: Any) -> str:
+def _source_text(place: Any) -> str:
     return place.html or "" if hasattr(place, "html") else orjson.dumps(place).decode()

@@ -54,13 +54,13 @@ def _cells(row: AttemptRow) -> tuple[str, str, str, str, str]:
     return (
         str(row.get("attempt") or "?"),
         str(row.get("at") or "?"),
-        _what(row),
+        _outcome_text(row),
         f"{took:g} ms" if isinstance(took, int | float) else "?",
         f"after {latency_text(wait)}" if isinstance(wait, int | float) else "-",
     )
 
 
-def _what(row: AttemptRow) -> str:
+def _outcome_text(row: AttemptRow) -> str:
     error, detail = row.get("error"), str(row.get("detail") or "")
     text = str(row.get("status") or "?") if not error else detail if error == "http" else f"{error}: {detail}"
     where = row.get("url")

@@ -134,12 +134,12 @@ def read_run_status(folder: Path, now: float) -> RunStatus:
     config = read_saved_config(folder)
     with RunInspector(folder) as state:
         counts = state.counts()
-        names = _foremost(counts)
-        hosts = tuple(_host(state, name, counts, config, now) for name in names)
+        names = _hosts_to_read(counts)
+        hosts = tuple(_host_status(state, name, counts, config, now) for name in names)
     pid = running_pid(folder)
     rate = recent_rate(folder / PAGES_FILE, now) if pid is not None else None
     limit = config.limits.max_pages if config else None
-    word = "at work" if pid is not None else _ended(folder, counts)
+    word = "at work" if pid is not None else _end_text(folder, counts)
     every = len(counts.hosts.keys() | counts.waiting.keys())
     name = config.name if config else folder.name
     left = None if limit is None else max(0, limit - sum(counts.outcomes.values()))
@@ -159,7 +159,7 @@ def recent_rate(pages: Path, now: float) -> float | None:
         return None
     instants = []
     for line in lines[1 if size > TAIL_BYTES else 0 :]:
-        at = _instant((parse_record(line) or {}).get("fetched_at"))
+        at = _parse_instant((parse_record(line) or {}).get("fetched_at"))
         if at is not None and now - at <= RATE_WINDOW_SECONDS:
             instants.append(at)
     if len(instants) < 2:
@@ -167,20 +167,22 @@ def recent_rate(pages: Path, now: float) -> float | None:
     return len(instants) / max(1.0, now - min(instants))
 
 
-def _instant(text: object) -> float | None:
+def _parse_instant(text: object) -> float | None:
     try:
         return datetime.fromisoformat(str(text)).timestamp()
     except ValueError:
         return None
 
 
-def _foremost(counts: RunCounts) -> list[str]:
+def _hosts_to_read(counts: RunCounts) -> list[str]:
     totals = {host: sum(tally.values()) for host, tally in counts.hosts.items()}
     names = counts.hosts.keys() | counts.waiting.keys()
     return heapq.nlargest(MAX_HOSTS_READ, names, key=lambda h: (counts.waiting.get(h, 0), totals.get(h, 0), h))
 
 
-def _host(state: RunInspector, name: str, counts: RunCounts, config: CrawlConfig | None, now: float) -> HostStatus:
+def _host_status(
+    state: RunInspector, name: str, counts: RunCounts, config: CrawlConfig | None, now: float
+) -> HostStatus:
     settings = politeness_settings(config).for_host(name) if config else GateSettings()
     note = state.host_state(name).get(GATE_NOTE)
     gate = HostGate.from_json(settings, name, note) if note is not None else HostGate(settings, name)
@@ -199,7 +201,7 @@ def _host(state: RunInspector, name: str, counts: RunCounts, config: CrawlConfig
     )
 
 
-def _ended(folder: Path, counts: RunCounts) -> str:
+def _end_text(folder: Path, counts: RunCounts) -> str:
     try:
         summary = orjson.loads((folder / "summary.json").read_bytes())
         why = str(summary["why"])

@@ -100,7 +100,7 @@ def read_run_facts(
         note = notes.get(ROBOTS_NOTE + url.origin)
         robots = RobotsEntry.from_json(note, robots_settings(config).product_token) if note is not None else None
         waiting = state.find_queued(url)
-        traces, queued = _meant(waiting, search_records(folder, url, keys, body), body)
+        traces, queued = _choose_request(waiting, search_records(folder, url, keys, body), body)
         return RunFacts(
             folder,
             state.counts(),
@@ -116,7 +116,7 @@ def read_run_facts(
         )
 
 
-def _meant(
+def _choose_request(
     waiting: Sequence[QueuedRequest], traces: UrlRecords, body: str | None
 ) -> tuple[UrlRecords, QueuedRequest | None]:
     """What is meant of several requests to one URL: a record or one that waits, a GET before any POST."""
@@ -159,11 +159,11 @@ def explain_scope(
 def decide(facts: UrlFacts, now: float) -> Decision:
     """The one reason that decides; `now` is epoch seconds."""
     run = facts.run
-    if run is not None and (decision := _happened(facts, run, now)) is not None:
+    if run is not None and (decision := _decide_by_run(facts, run, now)) is not None:
         return decision
     for step in facts.scope:
         if step.verdict == "rejects":
-            return Decision(_scope_word(step.rule), step.rule)
+            return Decision(_scope_reason(step.rule), step.rule)
     verdict = facts.robots.verdict if facts.robots else None
     if verdict is not None and not verdict.allowed:
         return Decision("robots" if verdict.decision == "deny" else "robots_unreachable", verdict.rule)
@@ -171,12 +171,12 @@ def decide(facts: UrlFacts, now: float) -> Decision:
         return Decision("allowed", "nothing forbids it: a crawl that finds it asks for it")
     if run.known:
         return Decision("known", "the run has taken it up; its record is not written yet")
-    if (spent := _budget(facts, run)) is not None:
+    if (spent := _budget_reason(facts, run)) is not None:
         return Decision("budget", spent)
     return Decision("not_found", "nothing forbids it, but no page, sitemap or seed of this run has named it")
 
 
-def _happened(facts: UrlFacts, run: RunFacts, now: float) -> Decision | None:
+def _decide_by_run(facts: UrlFacts, run: RunFacts, now: float) -> Decision | None:
     traces, url = run.records, facts.url
     if run.body_text is not None and run.queued is None and traces.record is None:
         return Decision("not_found", f"nothing that was posted to it holds {run.body_text!r:.60}")
@@ -192,7 +192,7 @@ def _happened(facts: UrlFacts, run: RunFacts, now: float) -> Decision | None:
     if traces.redirect_record is not None:
         return Decision("redirected", f"it is a step on the way to {traces.redirect_record['url']}")
     if run.queued is not None:
-        return _waits(run, run.queued, now)
+        return _waiting_decision(run, run.queued, now)
     if traces.same_key_urls:
         return Decision("same", f"same as {traces.same_key_urls[0]}, which was asked for: they share the key {url.key}")
     if run.skip is not None:
@@ -202,7 +202,7 @@ def _happened(facts: UrlFacts, run: RunFacts, now: float) -> Decision | None:
     return None
 
 
-def _waits(run: RunFacts, queued: QueuedRequest, now: float) -> Decision:
+def _waiting_decision(run: RunFacts, queued: QueuedRequest, now: float) -> Decision:
     left = run.records.skip_record
     if left is not None and run.pid is None:
         return Decision(str(left.get("reason")), str(left.get("rule")))
@@ -217,7 +217,7 @@ def _waits(run: RunFacts, queued: QueuedRequest, now: float) -> Decision:
     return Decision("waiting", f"it waits for {when}")
 
 
-def _budget(facts: UrlFacts, run: RunFacts) -> str | None:
+def _budget_reason(facts: UrlFacts, run: RunFacts) -> str | None:
     limits = facts.config.limits
     pages = sum(n for word, n in run.counts.outcomes.items() if counts_as_page(word))
     if limits.max_pages is not None and pages >= limits.max_pages:
@@ -227,7 +227,7 @@ def _budget(facts: UrlFacts, run: RunFacts) -> str | None:
     return None
 
 
-def _scope_word(rule: str) -> str:
+def _scope_reason(rule: str) -> str:
     return "trap" if rule.startswith("traps") else "depth" if rule.startswith("scope.max_depth") else "scope"
 
 

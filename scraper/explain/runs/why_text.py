@@ -71,19 +71,20 @@ def _run_lines(facts: UrlFacts, run: RunFacts, now: float) -> Iterator[tuple[str
         if run.skip.parent is None:
             yield "found on", "it is a seed"
         yield "skipped", f"{run.skip.reason}: {run.skip.rule}"
-    yield from _others(run)
+    yield from _other_request_lines(run)
     yield from zip(chain(["tries"], repeat("")), table_lines(attempts_of(facts)), strict=False)
     for item in traces.items:
         fields = ", ".join(f"{name}={value!r:.60}" for name, value in item.items() if name != "url")
         yield "item", fields
 
 
-def _others(run: RunFacts) -> Iterator[tuple[str, str]]:
+def _other_request_lines(run: RunFacts) -> Iterator[tuple[str, str]]:
     """Further requests to the URL: it was posted to, with other contents."""
     told = [
-        (_asked(record), f": {record.get('status') or record.get('error')}") for record in run.records.other_records
+        (_record_request_text(record), f": {record.get('status') or record.get('error')}")
+        for record in run.records.other_records
     ]
-    told += [(_ways(one.request), " waits") for one in run.other_queued]
+    told += [(_queued_request_text(one.request), " waits") for one in run.other_queued]
     for way, fate in told[:MAX_OTHERS_SHOWN]:
         yield "also asked", way + fate
     if len(told) > MAX_OTHERS_SHOWN:
@@ -93,12 +94,12 @@ def _others(run: RunFacts) -> Iterator[tuple[str, str]]:
         )
 
 
-def _asked(record: dict[str, object]) -> str:
+def _record_request_text(record: dict[str, object]) -> str:
     text = posted_text(record)
     return "GET" if text is None else f"POST {text:.{OTHER_BODY_CHARS}}".rstrip()
 
 
-def _ways(request: Request) -> str:
+def _queued_request_text(request: Request) -> str:
     return "GET" if request.content is None else f"POST {abbreviate_body(request.content):.{OTHER_BODY_CHARS}}".rstrip()
 
 
@@ -125,14 +126,14 @@ def facts_as_json(facts: UrlFacts, now: float) -> dict[str, Any]:
         "robots": None
         if robots is None or robots.verdict is None
         else {"decision": robots.verdict.decision, "rule": robots.verdict.rule, "source": robots.source},
-        "run": None if run is None else _run_values(run),
+        "run": None if run is None else _run_as_json(run),
         "tries": attempts_of(facts),
         "reason": decision.reason,
         "detail": decision.detail,
     }
 
 
-def _run_values(run: RunFacts) -> dict[str, Any]:
+def _run_as_json(run: RunFacts) -> dict[str, Any]:
     queued = run.queued
     return {
         "folder": str(run.folder),
@@ -149,14 +150,14 @@ def _run_values(run: RunFacts) -> dict[str, Any]:
             "told_to_wait": queued.request.slowdowns,
             "parent": queued.request.parent,
         },
-        "others": [_asked(record) for record in run.records.other_records]
-        + [_ways(one.request) for one in run.other_queued],
+        "others": [_record_request_text(record) for record in run.records.other_records]
+        + [_queued_request_text(one.request) for one in run.other_queued],
         "items": list(run.records.items),
     }
 
 
 def _record_lines(record: dict[str, object]) -> Iterator[tuple[str, str]]:
-    for hop in _dicts(record.get("redirects")):
+    for hop in _dict_members(record.get("redirects")):
         yield "redirect", f"{hop.get('status')} from {hop.get('url')}"
     if record.get("parent") is None:
         yield "found on", "it is a seed"
@@ -170,7 +171,7 @@ def _record_lines(record: dict[str, object]) -> Iterator[tuple[str, str]]:
     yield "attempts", str(record.get("attempts"))
     if record.get("items"):
         yield "items", str(record["items"])
-    for bad in _dicts(record.get("rejected")):
+    for bad in _dict_members(record.get("rejected")):
         yield "rejected", f"{bad.get('field')}: {bad.get('reason')}"
     for name, label in (
         ("canonical_url", "calls itself"),
@@ -182,5 +183,5 @@ def _record_lines(record: dict[str, object]) -> Iterator[tuple[str, str]]:
             yield label, str(record[name])
 
 
-def _dicts(value: object) -> Sequence[dict[str, object]]:
+def _dict_members(value: object) -> Sequence[dict[str, object]]:
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []

@@ -37,17 +37,17 @@ class SiteFacts:
 
 def write_config(proposal: Proposal, site_facts: SiteFacts) -> str:
     """The config as text. It loads, and its rules find on the page what was found."""
-    return "\n".join(_lines(proposal, site_facts)) + "\n"
+    return "\n".join(_config_lines(proposal, site_facts)) + "\n"
 
 
-def _lines(proposal: Proposal, around: SiteFacts) -> Iterator[str]:
+def _config_lines(proposal: Proposal, around: SiteFacts) -> Iterator[str]:
     shown = clean(around.url.href, 300)
     yield f"# Guessed from {shown}: read it, change it, then"
     yield f"#   scrape validate {clean(around.file_name)}"
     yield f"#   scrape try {shown} --config {clean(around.file_name)}"
     yield f"#   scrape crawl {clean(around.file_name)} --dry-run"
     yield ""
-    yield from _seeds(around)
+    yield from _seed_lines(around)
     yield ""
     yield "scope:"
     yield yaml_line("  mode: host", f"every page of {around.requested.host}; prefix stays below the seed's folder")
@@ -62,7 +62,7 @@ def _lines(proposal: Proposal, around: SiteFacts) -> Iterator[str]:
     yield ""
     if around.crawl_delay:
         yield f"# robots.txt asks for {around.crawl_delay:g} s between requests, and gets it."
-    yield from _sitemaps(around)
+    yield from _sitemap_lines(around)
     yield ""
     yield from (f"# {clean(text, 300)}" for text in proposal.comments)
     if proposal.drafts:
@@ -73,7 +73,7 @@ def _lines(proposal: Proposal, around: SiteFacts) -> Iterator[str]:
         yield "# Nothing on this page makes an item: no rules. Links are followed, pages are recorded."
 
 
-def _seeds(around: SiteFacts) -> Iterator[str]:
+def _seed_lines(around: SiteFacts) -> Iterator[str]:
     yield "seeds:"
     if around.listed_by is not None:
         address = to_yaml({"sitemap": around.requested.href})
@@ -93,7 +93,7 @@ def _seeds(around: SiteFacts) -> Iterator[str]:
             yield f"  # {clean(lead.url.href, 300)}: {clean(lead.description, 200)}"
 
 
-def _sitemaps(around: SiteFacts) -> Iterator[str]:
+def _sitemap_lines(around: SiteFacts) -> Iterator[str]:
     named = around.robots_sitemaps
     if named:
         yield yaml_line("sitemaps: auto", f"robots.txt names {len(named)}; off leaves them alone")

@@ -60,30 +60,30 @@ async def inspect_url(
     """
     if file is not None:
         page = read_stored_page(file, url)
-        named = _named_by(page)
+        named = _feed_in(page)
         if named is not None:
             return UnreadablePage(
                 f"{file} is a {named.description}; rules are made from a page: give the address of one of them"
             )
-        return _seen(page, SiteFacts(url, url))
+        return _inspect_page(page, SiteFacts(url, url))
     async with open_page_fetcher(config, rules, url) as asker:
         steps = await asker.fetch(url)
-        answer = _page_of(steps)
+        answer = _page_from(steps)
         if isinstance(answer, UnreadablePage):
             return answer
-        around = _around(answer, steps[-1])
-        named = _named_by(answer)
+        around = _site_facts(answer, steps[-1])
+        named = _feed_in(answer)
         if named is not None:
-            return await _through(asker, named, around)
-        sight = _seen(answer, around)
+            return await _inspect_listed_page(asker, named, around)
+        sight = _inspect_page(answer, around)
         return (
             sight
             if isinstance(sight, UnreadablePage)
-            else replace(sight, site_facts=await _around_more(asker, sight.site_facts))
+            else replace(sight, site_facts=await _with_feeds_read(asker, sight.site_facts))
         )
 
 
-def _page_of(steps: Sequence[RequestStep]) -> Response | UnreadablePage:
+def _page_from(steps: Sequence[RequestStep]) -> Response | UnreadablePage:
     last = steps[-1]
     if last.outcome is None:
         return UnreadablePage(f"not asked for: {last.robots_verdict.rule if last.robots_verdict else 'forbidden'}")
@@ -92,7 +92,7 @@ def _page_of(steps: Sequence[RequestStep]) -> Response | UnreadablePage:
     return with_body_in_memory(last.outcome)
 
 
-def _around(page: Response, last: RequestStep) -> SiteFacts:
+def _site_facts(page: Response, last: RequestStep) -> SiteFacts:
     entry = last.robots_entry
     return SiteFacts(
         page.request.url,
@@ -102,54 +102,54 @@ def _around(page: Response, last: RequestStep) -> SiteFacts:
     )
 
 
-async def _through(asker: PageFetcher, lead: FeedLink, around: SiteFacts) -> InspectedPage | UnreadablePage:
+async def _inspect_listed_page(asker: PageFetcher, lead: FeedLink, around: SiteFacts) -> InspectedPage | UnreadablePage:
     """Make rules from the first page that a feed or sitemap names and that can be read."""
     told, nested = lead, lead
     for _ in range(MAX_SITEMAP_DEPTH):
         if nested.kind != "sitemap of sitemaps":
             break
-        nested = await _asked(asker, replace(nested, url=_url(nested.first_urls[0])))
+        nested = await _fetch_feed(asker, replace(nested, url=_parse_url(nested.first_urls[0])))
     why = nested.problem or "it names no pages"
     for address in nested.first_urls[:MAX_ENTRIES_TRIED]:
-        answer = _page_of(await asker.fetch(_url(address)))
+        answer = _page_from(await asker.fetch(_parse_url(address)))
         if isinstance(answer, UnreadablePage):
             why = answer.reason
             continue
-        sight = _seen(answer, replace(around, url=answer.request.url, listed_by=told))
+        sight = _inspect_page(answer, replace(around, url=answer.request.url, listed_by=told))
         if isinstance(sight, InspectedPage):
             return sight
         why = sight.reason
     return UnreadablePage(f"{around.requested.href} is a {told.description}, but none of the first can be read: {why}")
 
 
-async def _around_more(asker: PageFetcher, around: SiteFacts) -> SiteFacts:
+async def _with_feeds_read(asker: PageFetcher, around: SiteFacts) -> SiteFacts:
     """What feeds and the usual place of a sitemap hold."""
     leads = [
-        await _asked(asker, lead) if lead.problem is None and lead.url.host == around.requested.host else lead
+        await _fetch_feed(asker, lead) if lead.problem is None and lead.url.host == around.requested.host else lead
         for lead in around.feeds
     ]
     sitemap = None
     if around.robots_sitemaps is not None and not around.robots_sitemaps:
         place = canonicalize(USUAL_SITEMAP_PATH, BaseUrl.of(around.requested))
         assert isinstance(place, Url), "an origin that was canonical stays so"
-        sitemap = await _asked(asker, FeedLink(place, "sitemap"))
+        sitemap = await _fetch_feed(asker, FeedLink(place, "sitemap"))
     return replace(around, feeds=tuple(leads), sitemap=sitemap)
 
 
-async def _asked(asker: PageFetcher, lead: FeedLink) -> FeedLink:
+async def _fetch_feed(asker: PageFetcher, lead: FeedLink) -> FeedLink:
     last = (await asker.fetch(lead.url))[-1]
     if last.outcome is None:
         return replace(lead, problem="robots.txt forbids it")
     return read_feed(lead, with_body_in_memory(last.outcome) if isinstance(last.outcome, Response) else None)
 
 
-def _url(address: str) -> Url:
+def _parse_url(address: str) -> Url:
     found = canonicalize(address)
     assert isinstance(found, Url), "an address that was canonical stays so"
     return found
 
 
-def _named_by(page: Response) -> FeedLink | None:
+def _feed_in(page: Response) -> FeedLink | None:
     """What `page` is when it is a feed or a sitemap; None when it is a page."""
     content_type = page.headers.get("content-type")
     if is_html(content_type, page) or is_json(content_type) or not is_text(content_type):
@@ -160,7 +160,7 @@ def _named_by(page: Response) -> FeedLink | None:
     return lead if lead.url_count else None
 
 
-def _seen(page: Response, around: SiteFacts) -> InspectedPage | UnreadablePage:
+def _inspect_page(page: Response, around: SiteFacts) -> InspectedPage | UnreadablePage:
     """What a page of some kind looks like."""
     content_type = page.headers.get("content-type")
     href = page.request.url.href
@@ -170,7 +170,7 @@ def _seen(page: Response, around: SiteFacts) -> InspectedPage | UnreadablePage:
         document = parse_document(page.body.read(), content_type, page.request.url)
         if document.problem is not None:
             return UnreadablePage(f"{href}: {document.problem}")
-        if (target := _sent_on(document)) is not None:
+        if (target := _refresh_target(document)) is not None:
             return UnreadablePage(f"{href} only sends on to {target}: give that address")
         around = replace(around, feeds=tuple(find_feeds(document)))
         return InspectedPage(page, around, ideas_for_html(document, page.headers))
@@ -186,7 +186,7 @@ def _seen(page: Response, around: SiteFacts) -> InspectedPage | UnreadablePage:
     )
 
 
-def _sent_on(document: Document) -> str | None:
+def _refresh_target(document: Document) -> str | None:
     """Where a page leads that has nothing but a refresh."""
     body = document.tree.body
     if body is not None and (body.text() or "").strip():

@@ -33,17 +33,19 @@ Path = tuple[str, ...]
 
 def draft_json_rules(value: Any, url: Url, headers: Headers) -> tuple[list[RuleDraft], list[NextPageGuess]]:
     """Rules for the JSON `value`, the richest first, and ways to the next page."""
-    drafts = [_of_list(path, members) for _, path, members in _lists(value)[:MAX_LISTS]]
+    drafts = [_list_rule(path, members) for _, path, members in _find_lists(value)[:MAX_LISTS]]
     if not drafts:
         leaves = find_properties([value], limit=MAX_FIELDS)
         if leaves:
             drafts = [
-                RuleDraft("the object", (RuleEntry("fields", _fields(leaves)),), ("The page is one object: one item.",))
+                RuleDraft(
+                    "the object", (RuleEntry("fields", _field_entries(leaves)),), ("The page is one object: one item.",)
+                )
             ]
     return [draft for draft in drafts if draft is not None], list(find_next_pages(value, url, headers, drafts))
 
 
-def _lists(value: Any) -> list[tuple[float, Path, list[Any]]]:
+def _find_lists(value: Any) -> list[tuple[float, Path, list[Any]]]:
     """Lists that may be items, the best first: many members with many values each, near the top."""
     found: list[tuple[float, Path, list[Any]]] = []
     waiting: deque[tuple[Any, Path]] = deque([(value, ())])
@@ -66,61 +68,61 @@ def _is_key(key: Any) -> bool:
     return isinstance(key, str) and 0 < len(key) <= 100
 
 
-def _of_list(path: Path, members: list[Any]) -> RuleDraft:
+def _list_rule(path: Path, members: list[Any]) -> RuleDraft:
     where = to_jmespath(path) or "@"
     if isinstance(members[0], Mapping):
-        fields = _fields(find_properties(members, limit=MAX_FIELDS))
+        fields = _field_entries(find_properties(members, limit=MAX_FIELDS))
     else:
         fields = (RuleEntry("value", {"json": "@"}, examples_text(members[:2])),)
     each = RuleEntry("each", {"json": where}, f"{len(members):,} on this page")
     return RuleDraft(f"each: {where}", (each, RuleEntry("fields", fields)))
 
 
-def _fields(leaves: tuple[ObjectProperty, ...]) -> tuple[RuleEntry, ...]:
+def _field_entries(leaves: tuple[ObjectProperty, ...]) -> tuple[RuleEntry, ...]:
     return tuple(RuleEntry(leaf.name, leaf.to_rule(), examples_text(leaf.examples)) for leaf in leaves)
 
 
 def find_next_pages(value: Any, url: Url, headers: Headers, drafts: list[RuleDraft]) -> Iterator[NextPageGuess]:
     """Ways to the next page: what the answer calls next, then what the address counts."""
     for link in parse_link_headers(headers.get_all("link")):
-        if "next" in link.rels and (target := _target(link.target, url)):
+        if "next" in link.rels and (target := _resolve(link.target, url)):
             yield NextPageGuess({"rel": True}, target, "the Link header's rel=next")
             break
-    for path, text in _texts(value):
+    for path, text in _find_texts(value):
         name = path[-1] if path[-1] not in ADDRESS_MEMBERS else path[-2] if len(path) > 1 else ""
         if NEXT_KEYS.fullmatch(name) and text.startswith(("http://", "https://", "/", "?")):
-            target = _target(text, url)
+            target = _resolve(text, url)
             if target:
                 yield NextPageGuess({"json": to_jmespath(path)}, target, "the address of the next page")
-    for path, text in _texts(value):
+    for path, text in _find_texts(value):
         if CURSOR_KEYS.fullmatch(path[-1]) and not text.startswith(("http://", "https://", "/", "?")):
-            param = next((n for n in _cursor_names(path[-1]) if query_param(url.href, n) is not None), None)
+            param = next((n for n in _cursor_params(path[-1]) if query_param(url.href, n) is not None), None)
             if param is not None:
                 told = f"the value of {path[-1]} in the parameter {param}"
                 yield NextPageGuess(
                     {"cursor": to_jmespath(path), "param": param}, with_query_param(url.href, param, text), told
                 )
-    yield from _counted(url)
+    yield from _counted_pages(url)
 
 
 def cursor_without_parameter(value: Any, url: Url) -> tuple[str, str] | None:
     """The path of a cursor whose parameter the address does not show, and a likely name of it."""
-    for path, text in _texts(value):
+    for path, text in _find_texts(value):
         if CURSOR_KEYS.fullmatch(path[-1]) and not text.startswith(("http://", "https://", "/", "?")):
-            names = _cursor_names(path[-1])
+            names = _cursor_params(path[-1])
             if all(query_param(url.href, name) is None for name in names):
                 return to_jmespath(path), names[0]
     return None
 
 
-def _cursor_names(key: str) -> list[str]:
+def _cursor_params(key: str) -> list[str]:
     """Parameters that take a cursor of this name: nextPageToken goes into pageToken."""
     bare = re.sub(r"^next_?", "", key, flags=re.IGNORECASE) or key
     bare = bare[:1].lower() + bare[1:]
     return list(dict.fromkeys((bare, key, "cursor", "after", "page_token", "pageToken")))
 
 
-def _counted(url: Url) -> Iterator[NextPageGuess]:
+def _counted_pages(url: Url) -> Iterator[NextPageGuess]:
     for name in PAGE_PARAMS:
         here = query_param(url.href, name)
         if here is not None and here.isascii() and here.isdigit() and len(here) < 10:
@@ -137,7 +139,7 @@ def _counted(url: Url) -> Iterator[NextPageGuess]:
             )
 
 
-def _texts(value: Any) -> Iterator[tuple[Path, str]]:
+def _find_texts(value: Any) -> Iterator[tuple[Path, str]]:
     """Texts that stand in mappings near the top, with their paths."""
     waiting: deque[tuple[Any, Path]] = deque([(value, ())])
     seen = 0
@@ -150,6 +152,6 @@ def _texts(value: Any) -> Iterator[tuple[Path, str]]:
             yield path, str(here)[:2_000]
 
 
-def _target(text: str, url: Url) -> str | None:
+def _resolve(text: str, url: Url) -> str | None:
     found = canonicalize(text, BaseUrl.of(url))
     return found.href if isinstance(found, Url) and found.href != url.href else None

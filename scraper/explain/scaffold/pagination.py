@@ -38,8 +38,8 @@ PAGE_PARAMS = ("page", "p", "pg", "paged", "pagenum", "pageno", "page_no", "seit
 MAX_LINKS = 2_000
 """Links of a page whose texts and numbers are looked at."""
 MAX_PAGE_NUMBER = 1_000_000
-_WORDS = re.compile(r"[\w ]{1,40}")
-_NAME = re.compile(r"-?[A-Za-z_][A-Za-z0-9_-]{0,40}")
+_PLAIN_WORDS = re.compile(r"[\w ]{1,40}")
+_CLASS_NAME = re.compile(r"-?[A-Za-z_][A-Za-z0-9_-]{0,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +56,29 @@ def find_next_pages(document: Document, headers: Headers) -> Iterator[NextPageGu
     """The ways to the next page that the page shows, the surest first."""
     own = document.url.href
     for link in parse_link_headers(headers.get_all("link")):
-        if "next" in link.rels and (target := _target(link.target, BaseUrl.of(document.url), own)):
+        if "next" in link.rels and (target := _resolve(link.target, BaseUrl.of(document.url), own)):
             yield NextPageGuess({"rel": True}, target, "the Link header's rel=next")
             break
     for css in REL_NEXT_SELECTORS:
         node = document.tree.css_first(css)
-        if node is not None and (target := _target(_href(node), document.base, own)):
+        if node is not None and (target := _resolve(_href(node), document.base, own)):
             yield NextPageGuess({"rel": True}, target, "what the page calls next, rel=next")
-    yield from _by_place(document)
-    links = list(_links(document))
-    yield from _by_word(document, links)
+    yield from _by_class(document)
+    links = list(_links_with_targets(document))
+    yield from _by_text(document, links)
     yield from _by_number(document)
-    yield from by_parameter(document.url, [target for node, target in links if _number(node) is not None])
+    yield from by_parameter(document.url, [target for node, target in links if _page_number(node) is not None])
     yield from _by_path(document.url, links)
 
 
-def _by_place(document: Document) -> Iterator[NextPageGuess]:
+def _by_class(document: Document) -> Iterator[NextPageGuess]:
     for css in NEXT_CLASS_SELECTORS:
         node = document.tree.css_first(css)
-        if node is not None and (target := _target(_href(node), document.base, document.url.href)):
-            yield NextPageGuess(css, target, f"a link that is called so: {_said(node)}")
+        if node is not None and (target := _resolve(_href(node), document.base, document.url.href)):
+            yield NextPageGuess(css, target, f"a link that is called so: {_link_text(node)}")
 
 
-def _by_word(document: Document, links: list[tuple[LexborNode, str]]) -> Iterator[NextPageGuess]:
+def _by_text(document: Document, links: list[tuple[LexborNode, str]]) -> Iterator[NextPageGuess]:
     for node, target in links:
         attributes = node.attributes
         texts = [(node.text() or "").strip()[:40], attributes.get("aria-label") or "", attributes.get("title") or ""]
@@ -86,22 +86,22 @@ def _by_word(document: Document, links: list[tuple[LexborNode, str]]) -> Iterato
             for css in _selectors(node, texts[0]):
                 first = document.tree.css_first(css)
                 if first is not None and first.mem_id == node.mem_id:
-                    yield NextPageGuess(css, target, f"a link that reads {_said(node)}")
+                    yield NextPageGuess(css, target, f"a link that reads {_link_text(node)}")
                     return
 
 
 def _selectors(node: LexborNode, text: str) -> Iterator[str]:
     """Selectors that may find one link, those that say most about it first."""
-    names = [name for name in (node.attributes.get("class") or "").split() if _NAME.fullmatch(name)]
+    names = [name for name in (node.attributes.get("class") or "").split() if _CLASS_NAME.fullmatch(name)]
     parent = node.parent
     above = (parent.attributes.get("class") or "").split() if parent is not None else []
     for key in ("aria-label", "title"):
         value = node.attributes.get(key) or ""
-        if _WORDS.fullmatch(value):
+        if _PLAIN_WORDS.fullmatch(value):
             yield f'a[{key}="{value}"]'
     yield from (f"a.{name}" for name in names[:3])
-    yield from (f".{name} > a" for name in above[:3] if _NAME.fullmatch(name))
-    if _WORDS.fullmatch(text) or NEXT_WORDS.fullmatch(text):
+    yield from (f".{name} > a" for name in above[:3] if _CLASS_NAME.fullmatch(name))
+    if _PLAIN_WORDS.fullmatch(text) or NEXT_WORDS.fullmatch(text):
         yield f'a:lexbor-contains("{text}")'
 
 
@@ -109,10 +109,10 @@ def _by_number(document: Document) -> Iterator[NextPageGuess]:
     """The link after the number of this page, where that is marked."""
     for css in AFTER_CURRENT_SELECTORS:
         node = document.tree.css_first(css)
-        if node is None or not (target := _target(_href(node), document.base, document.url.href)):
+        if node is None or not (target := _resolve(_href(node), document.base, document.url.href)):
             continue
         marked = document.tree.css_first(css.partition(" + ")[0])
-        here, after = _number(marked), _number(node)
+        here, after = _page_number(marked), _page_number(node)
         if here is not None and after == here + 1:
             yield NextPageGuess(css, target, f"the page after number {here}")
 
@@ -120,23 +120,23 @@ def _by_number(document: Document) -> Iterator[NextPageGuess]:
 def by_parameter(url: Url, targets: list[str]) -> Iterator[NextPageGuess]:
     """Parameters of links to this very address that count pages or items."""
     bare = url.href.partition("?")[0]
-    own = _query(url.href)
+    own = _query_params(url.href)
     counted: dict[str, dict[int, str]] = {}
     for target in targets:
         if target.partition("?")[0] == bare:
-            other = _query(target)
+            other = _query_params(target)
             changed = [name for name in {**own, **other} if own.get(name) != other.get(name)]
-            if len(changed) == 1 and (number := _digits(other.get(changed[0], ""))) is not None:
+            if len(changed) == 1 and (number := _parse_number(other.get(changed[0], ""))) is not None:
                 counted.setdefault(changed[0], {})[number] = target
     for name, numbers in counted.items():
-        here = _digits(own.get(name, ""))
+        here = _parse_number(own.get(name, ""))
         steps = sorted(number for number in numbers if number > (here or 0))
         if not steps or (name not in PAGE_PARAMS and len(numbers) < 2):
             continue
-        yield from _counting(url, name, here, steps)
+        yield from _counting_rules(url, name, here, steps)
 
 
-def _counting(url: Url, name: str, here: int | None, steps: list[int]) -> Iterator[NextPageGuess]:
+def _counting_rules(url: Url, name: str, here: int | None, steps: list[int]) -> Iterator[NextPageGuess]:
     """How `name` counts: by one from one or from zero, or by the same step each time."""
     step = steps[0] - (here or 0)
     if here is None and 1 not in steps and 2 in steps:
@@ -153,7 +153,7 @@ def _counting(url: Url, name: str, here: int | None, steps: list[int]) -> Iterat
 
 def _by_path(url: Url, links: list[tuple[LexborNode, str]]) -> Iterator[NextPageGuess]:
     for node, target in links:
-        if _number(node) is not None and "?" not in target and (pattern := page_pattern(url, target)):
+        if _page_number(node) is not None and "?" not in target and (pattern := page_pattern(url, target)):
             yield NextPageGuess({"match": pattern}, target, "pages are counted in the path", "follow")
             return
 
@@ -178,9 +178,9 @@ def escape_regex(text: str) -> str:
     return re.sub(r"([.?+*()\[\]{}|^$\\])", r"\\\1", text)
 
 
-def _links(document: Document) -> Iterator[tuple[LexborNode, str]]:
+def _links_with_targets(document: Document) -> Iterator[tuple[LexborNode, str]]:
     for node in document.tree.css("a[href]")[:MAX_LINKS]:
-        if target := _target(_href(node), document.base, document.url.href):
+        if target := _resolve(_href(node), document.base, document.url.href):
             yield node, target
 
 
@@ -188,24 +188,24 @@ def _href(node: LexborNode) -> str:
     return node.attributes.get("href") or ""
 
 
-def _target(text: str, base: BaseUrl, own: str) -> str | None:
+def _resolve(text: str, base: BaseUrl, own: str) -> str | None:
     found = canonicalize(text, base) if text else None
     return found.href if isinstance(found, Url) and found.href != own else None
 
 
-def _said(node: LexborNode) -> str:
+def _link_text(node: LexborNode) -> str:
     return repr(clean((node.text() or "").strip(), 20))
 
 
-def _number(node: LexborNode | None) -> int | None:
-    return None if node is None else _digits((node.text() or "").strip())
+def _page_number(node: LexborNode | None) -> int | None:
+    return None if node is None else _parse_number((node.text() or "").strip())
 
 
-def _digits(text: str) -> int | None:
+def _parse_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 8 and int(text) <= MAX_PAGE_NUMBER else None
 
 
-def _query(href: str) -> Mapping[str, str]:
+def _query_params(href: str) -> Mapping[str, str]:
     """The parameters by name; of several with one name the first."""
     names = [unquote_plus(pair.partition("=")[0]) for pair in href.partition("?")[2].split("&")[:50] if pair]
     return {name: query_param(href, name) or "" for name in names}

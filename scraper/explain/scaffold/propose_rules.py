@@ -59,7 +59,7 @@ def ideas_for_html(document: Document, headers: Headers) -> RuleIdeas:
     kinds, types = find_types(document)
     # A page about one thing often lists a few related ones: what it says of itself is then the item.
     related: list[RepeatedBlocks] = []
-    if blocks and len(blocks[0].fields) <= FEW_FIELDS and _says_more(fields, kinds, blocks[0]):
+    if blocks and len(blocks[0].fields) <= FEW_FIELDS and _describes_itself_better(fields, kinds, blocks[0]):
         blocks, related = [], blocks
     turns = tuple(find_next_pages(document, headers))
     told = []
@@ -67,12 +67,18 @@ def ideas_for_html(document: Document, headers: Headers) -> RuleIdeas:
         told.append(f"For machines it says: {', '.join(clean(name, 40) for name in types[:MAX_TYPES_SHOWN])}.")
     drafts: list[RuleDraft] = []
     if blocks:
-        drafts.append(_of_blocks(blocks, _pattern(document.url, turns)))
-        known = _said_by(blocks[0].fields, document)
-        drafts += [_of_kind(kind) for kind in kinds if len([x for x in kind.properties if not _covered(x, known)]) >= 2]
+        drafts.append(_list_rule(blocks, _page_pattern(document.url, turns)))
+        known = _normalized_values(blocks[0].fields, document)
+        drafts += [
+            _structured_rule(kind)
+            for kind in kinds
+            if len([x for x in kind.properties if not _is_covered(x, known)]) >= 2
+        ]
     else:
-        drafts.append(replace(_of_page(document, fields, kinds), comments_after=tuple(map(_or_each, related))))
-    drafts += [_of_path(turn) for turn in turns[:1] if turn.key == "follow"]
+        drafts.append(
+            replace(_page_rule(document, fields, kinds), comments_after=tuple(map(_alternative_comment, related)))
+        )
+    drafts += [_follow_rule(turn) for turn in turns[:1] if turn.key == "follow"]
     return RuleIdeas(tuple(drafts), turns, tuple(told))
 
 
@@ -96,22 +102,24 @@ def propose_rules(sketch: RuleIdeas, page: Response) -> Proposal:
     return Proposal(tuple(drafts), tuple(count_yields(drafts, page)) if drafts else (), sketch.comments)
 
 
-def _says_more(fields: Sequence[FieldGuess], kinds: Sequence[TypedObjects], blocks: RepeatedBlocks) -> bool:
+def _describes_itself_better(
+    fields: Sequence[FieldGuess], kinds: Sequence[TypedObjects], blocks: RepeatedBlocks
+) -> bool:
     """Whether the page says clearly more of itself than each of its blocks does."""
     said = max((len(kind.properties) for kind in kinds if kind.count == 1), default=0)
     return max(said, len(fields)) > len(blocks.fields) + 1
 
 
-def _or_each(blocks: RepeatedBlocks) -> str:
+def _alternative_comment(blocks: RepeatedBlocks) -> str:
     names = ", ".join(guess.name for guess in blocks.fields)
     return f"Or: each: {to_yaml(blocks.each)}, {blocks.count} on this page, with {names}"
 
 
-def _pattern(url: Url, turns: Sequence[NextPageGuess]) -> str | None:
+def _page_pattern(url: Url, turns: Sequence[NextPageGuess]) -> str | None:
     return next((pattern for turn in turns if (pattern := page_pattern(url, turn.target)) is not None), None)
 
 
-def _of_blocks(blocks: Sequence[RepeatedBlocks], pattern: str | None) -> RuleDraft:
+def _list_rule(blocks: Sequence[RepeatedBlocks], pattern: str | None) -> RuleDraft:
     best = blocks[0]
     entries = [RuleEntry("each", best.each, f"{best.count} on this page")]
     if pattern is not None:
@@ -121,15 +129,15 @@ def _of_blocks(blocks: Sequence[RepeatedBlocks], pattern: str | None) -> RuleDra
     surest = max(best.fields, key=lambda guess: guess.share)
     if surest.share < 1 and surest.css is not None:
         entries.append(RuleEntry("when", surest.css, "the others are something else: a table's head, a separator"))
-    entries.append(RuleEntry("fields", tuple(_of_guess(guess) for guess in best.fields)))
+    entries.append(RuleEntry("fields", tuple(_guess_entry(guess) for guess in best.fields)))
     below = []
     if any(guess.attr == "href" for guess in best.fields):
         below.append("Each leads to a page of its own: `scrape init` on one of those guesses a rule for them.")
-    below += [_or_each(other) for other in blocks[1:] if not other.each.startswith(best.each)]
+    below += [_alternative_comment(other) for other in blocks[1:] if not other.each.startswith(best.each)]
     return RuleDraft(f"each: {best.each}", tuple(entries), (), tuple(below))
 
 
-def _of_guess(guess: FieldGuess) -> RuleEntry:
+def _guess_entry(guess: FieldGuess) -> RuleEntry:
     value: dict[str, YamlValue] = {}
     if guess.css is not None:
         value["css"] = guess.css
@@ -143,13 +151,13 @@ def _of_guess(guess: FieldGuess) -> RuleEntry:
     return RuleEntry(guess.name, value["css"] if plain else value, share + examples_text(guess.examples))
 
 
-def _of_kind(kind: TypedObjects) -> RuleDraft:
+def _structured_rule(kind: TypedObjects) -> RuleDraft:
     """A rule for what the page says for machines beside its blocks."""
     above = f"What the page says of itself for machines ({clean(kind.type, 40)}):"
     if kind.count == 1:
-        fields = tuple(_of_leaf(kind, leaf, leaf.name) for leaf in kind.properties)
+        fields = tuple(_property_entry(kind, leaf, leaf.name) for leaf in kind.properties)
         entries = (RuleEntry("when", {"field": fields[0].key}, "only where it says so"), RuleEntry("fields", fields))
-        return RuleDraft(f"structured: {kind.type}", entries, (above,), fallback=_whole(kind, above))
+        return RuleDraft(f"structured: {kind.type}", entries, (above,), fallback=_whole_object_rule(kind, above))
     name = unique_name(f"{kind.type}s", set())
     inner = tuple(RuleEntry(leaf.name, leaf.to_rule(), examples_text(leaf.examples)) for leaf in kind.properties)
     objects = RuleEntry(
@@ -158,10 +166,10 @@ def _of_kind(kind: TypedObjects) -> RuleDraft:
         f"{kind.count} on this page, as one list",
     )
     entries = (RuleEntry("when", {"field": name}, "only where it says so"), RuleEntry("fields", (objects,)))
-    return RuleDraft(f"structured: {kind.type}", entries, (above,), fallback=_whole(kind, above))
+    return RuleDraft(f"structured: {kind.type}", entries, (above,), fallback=_whole_object_rule(kind, above))
 
 
-def _whole(kind: TypedObjects, above: str) -> RuleDraft:
+def _whole_object_rule(kind: TypedObjects, above: str) -> RuleDraft:
     """The same without JMESPath, which not everybody has installed: whole objects."""
     value: dict[str, YamlValue] = {"structured": [kind.type]}
     if kind.count > 1:
@@ -172,27 +180,27 @@ def _whole(kind: TypedObjects, above: str) -> RuleDraft:
     return RuleDraft(f"structured: {kind.type}", entries, (above, more))
 
 
-def _of_leaf(kind: TypedObjects, leaf: ObjectProperty, name: str) -> RuleEntry:
+def _property_entry(kind: TypedObjects, leaf: ObjectProperty, name: str) -> RuleEntry:
     return RuleEntry(name, {"structured": [kind.type], **leaf.to_rule()}, examples_text(leaf.examples))
 
 
-def _of_page(document: Document, guesses: Sequence[FieldGuess], kinds: Sequence[TypedObjects]) -> RuleDraft:
+def _page_rule(document: Document, guesses: Sequence[FieldGuess], kinds: Sequence[TypedObjects]) -> RuleDraft:
     """One item a page: what it says for machines, then what can be seen of it."""
     graph = find_opengraph(document) if not kinds else None
     about = [kind for kind in kinds[:1] if kind.count == 1] or ([graph] if graph is not None else [])
-    seen = _visible(document, guesses)
+    seen = _visible_fields(document, guesses)
     fields: list[RuleEntry] = []
     names: set[str] = set()
     known: set[str] = set()
     for kind in about:
         for leaf in kind.properties:
-            if not _covered(leaf, known):
-                fields.append(_of_leaf(kind, leaf, unique_name(leaf.name, names)))
-                known |= {_comparable(example) for example in leaf.examples}
+            if not _is_covered(leaf, known):
+                fields.append(_property_entry(kind, leaf, unique_name(leaf.name, names)))
+                known |= {_normalize_value(example) for example in leaf.examples}
     said = bool(fields)
     for entry, values in seen:
         named = entry.value == "title" and names & TITLE_NAMES
-        if len(fields) < MAX_FIELDS and not named and not any(_comparable(value) in known for value in values):
+        if len(fields) < MAX_FIELDS and not named and not any(_normalize_value(value) in known for value in values):
             fields.append(RuleEntry(unique_name(entry.key, names), entry.value, entry.comment))
     entries: tuple[RuleEntry, ...] = (RuleEntry("fields", tuple(fields)),)
     above = "No list of items stands out on this page: one item a page"
@@ -206,13 +214,13 @@ def _of_page(document: Document, guesses: Sequence[FieldGuess], kinds: Sequence[
         else None
     )
     if kinds:
-        instead = _whole(kinds[0], above + ".")
+        instead = _whole_object_rule(kinds[0], above + ".")
     return RuleDraft("one item a page", entries, (above + ".",), fallback=instead)
 
 
-def _visible(document: Document, guesses: Sequence[FieldGuess]) -> list[tuple[RuleEntry, tuple[str, ...]]]:
+def _visible_fields(document: Document, guesses: Sequence[FieldGuess]) -> list[tuple[RuleEntry, tuple[str, ...]]]:
     """Fields of a page about one thing that its elements show, with their values."""
-    found = [(_of_guess(guess), guess.examples) for guess in guesses]
+    found = [(_guess_entry(guess), guess.examples) for guess in guesses]
     if not any(guess.css == "h1" for guess in guesses) and (node := document.tree.css_first("title")) is not None:
         text = " ".join((node.text() or "").split())
         found.insert(0, (RuleEntry("title", "title", examples_text([text])), (text,)))
@@ -224,28 +232,28 @@ def _visible(document: Document, guesses: Sequence[FieldGuess]) -> list[tuple[Ru
     return found
 
 
-def _of_path(turn: NextPageGuess) -> RuleDraft:
+def _follow_rule(turn: NextPageGuess) -> RuleDraft:
     """A rule that goes through the pages of a list whose numbers stand in the path."""
     return RuleDraft(
         "follow", (RuleEntry("follow", turn.value, turn.comment),), ("Goes through the pages of the list:",)
     )
 
 
-def _said_by(guesses: Sequence[FieldGuess], document: Document) -> set[str]:
+def _normalized_values(guesses: Sequence[FieldGuess], document: Document) -> set[str]:
     known = set()
     for guess in guesses:
         for example in guess.examples:
-            known.add(_comparable(example))
+            known.add(_normalize_value(example))
             if guess.type == "url" and isinstance(found := canonicalize(example, document.base), Url):
-                known.add(_comparable(found.href))
+                known.add(_normalize_value(found.href))
     return known
 
 
-def _covered(leaf: ObjectProperty, known: set[str]) -> bool:
-    return any(_comparable(example) in known for example in leaf.examples)
+def _is_covered(leaf: ObjectProperty, known: set[str]) -> bool:
+    return any(_normalize_value(example) in known for example in leaf.examples)
 
 
-def _comparable(text: str) -> str:
+def _normalize_value(text: str) -> str:
     """A value without what differs between two ways to write it."""
     number = parse_decimal(text) if AMOUNT_PATTERN.fullmatch(text) else ParseFailure("")
     return " ".join(text.casefold().split())[:60] if isinstance(number, ParseFailure) else str(number.normalize())

@@ -79,7 +79,7 @@ def find_blocks(document: Document) -> list[RepeatedBlocks]:
     for group in groups.values():
         if len(group) >= MIN_BLOCKS:
             elements = [element for element in group if not is_in_menu(element)]
-            if len(elements) >= MIN_BLOCKS and (rating := _rate(elements)) > 0:
+            if len(elements) >= MIN_BLOCKS and (rating := _score(elements)) > 0:
                 rated.append((rating, elements))
     rated.sort(key=lambda entry: -entry[0])
     found: list[RepeatedBlocks] = []
@@ -100,23 +100,23 @@ def find_fields(blocks: Sequence[LexborNode]) -> tuple[FieldGuess, ...]:
     seen: Counter[tuple[str, str | None]] = Counter()
     order: dict[tuple[str, str | None], None] = {}
     for block in blocks:
-        for place in dict.fromkeys(_places(block)):
+        for place in dict.fromkeys(_value_locations(block)):
             seen[place] += 1
             order.setdefault(place)
-    guesses: list[FieldGuess] = _own_attributes(blocks)
+    guesses: list[FieldGuess] = _data_attribute_guesses(blocks)
     taken: set[tuple[str, ...]] = set()
     names = {guess.name for guess in guesses}
     common = [place for place in order if seen[place] >= MIN_FIELD_SHARE * len(blocks)]
-    found = [(place, [value for block in blocks if (value := _read(block, *place))]) for place in common]
+    found = [(place, [value for block in blocks if (value := _read_value(block, *place))]) for place in common]
     # Of two links to the same page the one without parameters: they may be a session's.
     found.sort(key=lambda entry: entry[0][1] == "href" and any("?" in value for value in entry[1]))
     for (css, attr), values in found:
         # The same values again, from an element around or inside one that is taken already; and what never changes.
         identity = tuple(value.partition("?")[0] if attr == "href" else value for value in values)
-        if not values or identity in taken or _says_nothing(css, attr, values) or len(guesses) >= MAX_FIELDS:
+        if not values or identity in taken or _is_meaningless(css, attr, values) or len(guesses) >= MAX_FIELDS:
             continue
         taken.add(identity)
-        guesses.append(_guess(css, attr, values, len(values) / len(blocks), names))
+        guesses.append(_make_guess(css, attr, values, len(values) / len(blocks), names))
     return tuple(guesses)
 
 
@@ -133,39 +133,39 @@ def find_page_fields(document: Document) -> tuple[FieldGuess, ...]:
             continue
         counts[css] += 1
         if element.tag == "h1" or "." in css or "[" in css:
-            places.update(dict.fromkeys(_places_of(element, css)))
+            places.update(dict.fromkeys(_locations_in(element, css)))
     names: set[str] = set()
     guesses: list[FieldGuess] = []
     taken: set[tuple[str, ...]] = set()
     for css, attr in places:
-        value = _read(body, css, attr)
+        value = _read_value(body, css, attr)
         if counts[css] == 1 and value and len(value) < 400 and (value,) not in taken and len(guesses) < MAX_FIELDS:
             taken.add((value,))
-            guesses.append(_guess(css, attr, [value], 1.0, names))
+            guesses.append(_make_guess(css, attr, [value], 1.0, names))
     return tuple(guesses)
 
 
-def _rate(elements: Sequence[LexborNode]) -> float:
+def _score(elements: Sequence[LexborNode]) -> float:
     some = elements[:MAX_BLOCKS_READ]
     features, letters, linked = 0, 0, 0
     for element in some:
-        places = set(_places(element))
+        places = set(_value_locations(element))
         features += min(8, len(places))
         letters += min(300, len(visible_text(element)))
         linked += any(attr == "href" for _, attr in places)
     each = features / len(some)
-    if each < 2 or letters / len(some) < 3 or _is_pairs(some) or some[0].tag in ("td", "th"):
+    if each < 2 or letters / len(some) < 3 or _are_name_value_rows(some) or some[0].tag in ("td", "th"):
         return 0.0
     rating = math.log2(len(elements) + 1) * each * (1 + letters / len(some) / 300)
     return rating if linked * 2 >= len(some) else 0.7 * rating
 
 
-def _is_pairs(rows: Sequence[LexborNode]) -> bool:
+def _are_name_value_rows(rows: Sequence[LexborNode]) -> bool:
     """Whether these are the rows of a table of names and values: one item together, not one each."""
     return all(row.tag == "tr" and len(row.css("th")) == 1 and len(row.css("td")) == 1 for row in rows)
 
 
-def _places(block: LexborNode) -> Iterable[tuple[str, str | None]]:
+def _value_locations(block: LexborNode) -> Iterable[tuple[str, str | None]]:
     """Where in a block there are values: a selector inside it, and an attribute or None for the text."""
     for number, element in enumerate(block.css("*")):
         if number >= MAX_INNER_ELEMENTS:
@@ -173,10 +173,10 @@ def _places(block: LexborNode) -> Iterable[tuple[str, str | None]]:
         if element.mem_id != block.mem_id and element.tag not in IGNORED_TAGS:
             css = local_selector(element, block)
             if css is not None:
-                yield from _places_of(element, css)
+                yield from _locations_in(element, css)
 
 
-def _places_of(element: LexborNode, css: str) -> Iterable[tuple[str, str | None]]:
+def _locations_in(element: LexborNode, css: str) -> Iterable[tuple[str, str | None]]:
     attributes = element.attributes
     if element.tag == "img":
         if attributes.get("src"):
@@ -198,14 +198,14 @@ def _has_own_text(element: LexborNode) -> bool:
     return any(child.is_text_node and (child.text_content or "").strip() for child in element.iter(include_text=True))
 
 
-def _read(block: LexborNode, css: str, attr: str | None) -> str:
+def _read_value(block: LexborNode, css: str, attr: str | None) -> str:
     element = block.css_first(css)
     if element is None:
         return ""
     return (element.attributes.get(attr) or "").strip() if attr else visible_text(element)
 
 
-def _says_nothing(css: str, attr: str | None, values: Sequence[str]) -> bool:
+def _is_meaningless(css: str, attr: str | None, values: Sequence[str]) -> bool:
     """Links within the page, signs alone, and what is written on every button."""
     if attr == "href":
         return all(value.startswith("#") for value in values)
@@ -215,7 +215,7 @@ def _says_nothing(css: str, attr: str | None, values: Sequence[str]) -> bool:
     return constant and css.split()[-1].split(".")[0] in ("a", "button", "label", "input")
 
 
-def _own_attributes(blocks: Sequence[LexborNode]) -> list[FieldGuess]:
+def _data_attribute_guesses(blocks: Sequence[LexborNode]) -> list[FieldGuess]:
     """Fields from `data-` attributes of the blocks themselves."""
     counts: Counter[str] = Counter()
     for block in blocks:
@@ -224,11 +224,11 @@ def _own_attributes(blocks: Sequence[LexborNode]) -> list[FieldGuess]:
     for name, number in counts.most_common(MAX_FIELDS // 2):
         values = [value for block in blocks if (value := (block.attributes.get(name) or "").strip())]
         if number >= MIN_FIELD_SHARE * len(blocks) and values and max(map(len, values)) < 200:
-            guesses.append(_guess(None, name, values, number / len(blocks), {g.name for g in guesses}))
+            guesses.append(_make_guess(None, name, values, number / len(blocks), {g.name for g in guesses}))
     return guesses
 
 
-def _guess(css: str | None, attr: str | None, values: Sequence[str], share: float, names: set[str]) -> FieldGuess:
+def _make_guess(css: str | None, attr: str | None, values: Sequence[str], share: float, names: set[str]) -> FieldGuess:
     name, kind = unique_name(field_name(css, attr), names), field_type(css, attr, values)
     shown = tuple(value[:EXAMPLE_CHARS] for value in list(dict.fromkeys(values))[:EXAMPLES_KEPT])
     return FieldGuess(name, css, attr, kind, shown, share)

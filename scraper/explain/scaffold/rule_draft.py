@@ -81,10 +81,10 @@ def to_yaml(value: object) -> str:
         return "{" + ", ".join(f"{to_yaml(key)}: {to_yaml(member)}" for key, member in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(to_yaml(member) for member in value) + "]"
-    return _text(str(value))
+    return _yaml_text(str(value))
 
 
-def _text(text: str) -> str:
+def _yaml_text(text: str) -> str:
     plain = r"[A-Za-z.][\w. -]*\w|[A-Za-z]"
     if re.fullmatch(plain, text, re.ASCII) and isinstance(parse_scalar(text), str):
         return text

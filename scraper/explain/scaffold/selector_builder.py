@@ -39,10 +39,10 @@ def signature(element: LexborNode) -> Signature:
         return tag, ()  # the classes of rows tell of stripes and groups
     if tag == "table" and is_readable_name(identity := element.attributes.get("id") or ""):
         return tag, (f"#{identity}",)
-    return tag, tuple(sorted(_lasting(element)[:3]))  # the first ones: labels and topics come last
+    return tag, tuple(sorted(_kind_classes(element)[:3]))  # the first ones: labels and topics come last
 
 
-def _lasting(element: LexborNode) -> list[str]:
+def _kind_classes(element: LexborNode) -> list[str]:
     """The classes of `element` that tell of its kind."""
     names = (element.attributes.get("class") or "").split()
     return [
@@ -84,23 +84,23 @@ def selector_for(document: Document, example: LexborNode) -> tuple[str, int] | N
     own, joint = selector_of(kind), " " if kind[0] == "tr" else " > "
     below = f"{selector_of(parent)}{joint}{own}"
     candidates = [own, below] if kind[1] else [below]
-    candidates += [f"{around} {own}" for around in _around(example)]
+    candidates += [f"{around} {own}" for around in _ancestor_selectors(example)]
     if held.parent is not None:
         candidates.append(f"{selector_of(signature(held.parent))} > {below}")
     for css in candidates:
         found = document.tree.css(css)
         some = found[:MAX_MATCHES_CHECKED]
-        if sum(1 for one in some if _alike(one, kind, parent)) >= 0.8 * len(some) > 0:
+        if sum(1 for one in some if _is_same_kind(one, kind, parent)) >= 0.8 * len(some) > 0:
             return css, len(found)
     return None
 
 
-def _alike(element: LexborNode, kind: Signature, parent: Signature) -> bool:
+def _is_same_kind(element: LexborNode, kind: Signature, parent: Signature) -> bool:
     held = container_of(element)
     return held is not None and signature(element) == kind and signature(held) == parent and not is_in_menu(element)
 
 
-def _around(element: LexborNode) -> Iterator[str]:
+def _ancestor_selectors(element: LexborNode) -> Iterator[str]:
     """Selectors of what `element` stands in, the nearest first, where they have an id or a class."""
     node = element.parent
     for _ in range(MAX_ANCESTORS):
@@ -124,18 +124,18 @@ def local_selector(element: LexborNode, block: LexborNode) -> str | None:
     attributes, tag = element.attributes, element.tag or ""
     if (prop := attributes.get("itemprop")) and SELECTOR_NAME.fullmatch(prop):
         return f"[itemprop={prop}]"
-    names = _lasting(element)
+    names = _kind_classes(element)
     if names:
         return f"{tag}.{names[0]}" if tag in ("img", "a") else f".{names[0]}"
     parent = element.parent
     if tag in ("td", "th") and block.tag == "tr":
-        return f"{tag}:nth-child({_place_among(element)})"
+        return f"{tag}:nth-child({_cell_number(element)})"
     if (
         parent is not None
         and parent.mem_id != block.mem_id
         and tag in ("a", "img", "span", "b", "strong", "em", "p", "i")
     ):
-        above = _lasting(parent)
+        above = _kind_classes(parent)
         if above:
             return f".{above[0]} {tag}"
         if parent.tag in NAME_BY_TAG and parent.tag != "a":
@@ -143,7 +143,7 @@ def local_selector(element: LexborNode, block: LexborNode) -> str | None:
     return tag if SELECTOR_NAME.fullmatch(tag) and "-" not in tag else None
 
 
-def _place_among(cell: LexborNode) -> int:
+def _cell_number(cell: LexborNode) -> int:
     place, before = 1, cell.prev
     while before is not None and place < MAX_INNER_ELEMENTS:
         place += before.tag in ("td", "th")

@@ -110,7 +110,7 @@ def find_properties(things: Sequence[Any], *, limit: int = MAX_FIELDS) -> tuple[
     things = [thing for thing in things[:MAX_OBJECTS_READ] if isinstance(thing, Mapping)]
     found: dict[tuple[str, ...], list[Any]] = {}
     for thing in things:
-        for path, value in _walk(thing, (), 1):
+        for path, value in _walk_values(thing, (), 1):
             found.setdefault(path, []).append(value)
     common = [(path, values) for path, values in found.items() if len(values) * 2 >= len(things)]
     common.sort(key=lambda pair: _rank(pair[0]))
@@ -118,14 +118,14 @@ def find_properties(things: Sequence[Any], *, limit: int = MAX_FIELDS) -> tuple[
     names: set[str] = set()
     leaves = []
     for path, values in taken:
-        name = unique_name(_name(path), names)
+        name = unique_name(_field_name(path), names)
         many = sum(isinstance(value, list) for value in values) * 2 > len(values)
-        shown = tuple(dict.fromkeys(str(_first(value)) for value in values))[:2]
-        leaves.append(ObjectProperty(to_jmespath(path, many), name, many, _type(path, values), shown))
+        shown = tuple(dict.fromkeys(str(_first_value(value)) for value in values))[:2]
+        leaves.append(ObjectProperty(to_jmespath(path, many), name, many, _field_type(path, values), shown))
     return tuple(leaves)
 
 
-def _walk(thing: Mapping[str, Any], above: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _walk_values(thing: Mapping[str, Any], above: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Paths to what is no mapping; of a list of mappings to those of its first, marked by `[0]`."""
     for key, value in list(thing.items())[:MAX_PROPERTIES]:
         path = (*above, key)
@@ -135,19 +135,19 @@ def _walk(thing: Mapping[str, Any], above: tuple[str, ...], depth: int) -> Itera
             path, value = (*path, "[0]"), value[0]
         if isinstance(value, Mapping):
             if depth < MAX_DEPTH:
-                yield from _walk(value, path, depth + 1)
-        elif _plain(value):
+                yield from _walk_values(value, path, depth + 1)
+        elif _is_plain_value(value):
             yield path, value
 
 
-def _plain(value: Any) -> bool:
+def _is_plain_value(value: Any) -> bool:
     """Whether it is a value that says something, or a list of such."""
     if isinstance(value, list):
         return bool(value) and all(isinstance(member, str | int | float) and member != "" for member in value[:20])
     return value is not None and value != "" and isinstance(value, str | int | float)
 
 
-def _first(value: Any) -> Any:
+def _first_value(value: Any) -> Any:
     return value[0] if isinstance(value, list) else value
 
 
@@ -168,7 +168,7 @@ def _rank(path: tuple[str, ...]) -> tuple[int, int]:
     return (min(places) if places else len(PREFERRED_PROPERTIES)), len(keys)
 
 
-def _name(path: tuple[str, ...]) -> str:
+def _field_name(path: tuple[str, ...]) -> str:
     keys = [key for key in path if key != "[0]"]
     last = keys[-1]
     if len(keys) > 1 and last in ("name", "@value", "value", "title", "login"):
@@ -178,8 +178,8 @@ def _name(path: tuple[str, ...]) -> str:
     return snake_case(last)
 
 
-def _type(path: tuple[str, ...], values: Sequence[Any]) -> str | None:
-    key, firsts = path[-1].lower(), [_first(value) for value in values]
+def _field_type(path: tuple[str, ...], values: Sequence[Any]) -> str | None:
+    key, firsts = path[-1].lower(), [_first_value(value) for value in values]
     if all(isinstance(value, str) for value in firsts):
         if all(re.match(r"https?://\S+$", value) for value in firsts):
             return "url"

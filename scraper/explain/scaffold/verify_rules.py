@@ -21,7 +21,7 @@ MAX_NEXT_PAGES_TRIED = 4
 
 def verify_rules(drafts: Sequence[RuleDraft], page: Response) -> list[RuleDraft]:
     """Those of `drafts` that can be read and give something on `page`; in place of others what stands in for them."""
-    kept = [compiled for draft in drafts if (compiled := _compiled(draft, page)) is not None]
+    kept = [compiled for draft in drafts if (compiled := _compilable(draft, page)) is not None]
     while kept:
         gives = count_yields(kept, page)
         if all(gives):
@@ -30,14 +30,14 @@ def verify_rules(drafts: Sequence[RuleDraft], page: Response) -> list[RuleDraft]
         kept = [
             better
             for draft, count in zip(kept, gives, strict=True)
-            if (better := draft if count else draft.fallback and _compiled(draft.fallback, page)) is not None
+            if (better := draft if count else draft.fallback and _compilable(draft.fallback, page)) is not None
         ]
     return kept
 
 
 def extract_with(drafts: Sequence[RuleDraft], page: Response) -> Extraction:
     """What `drafts`, which are right, find on `page`."""
-    return _extractor(drafts, page).extract(page)
+    return _build_extractor(drafts, page).extract(page)
 
 
 def count_yields(drafts: Sequence[RuleDraft], page: Response) -> list[int]:
@@ -45,7 +45,7 @@ def count_yields(drafts: Sequence[RuleDraft], page: Response) -> list[int]:
     harvest = extract_with(drafts, page)
     items = [sum(1 for item in harvest.items if item.rule == n and has_values(item)) for n in range(len(drafts))]
     return [
-        count if draft.get("fields") is not None else len(_asked(draft, harvest))
+        count if draft.get("fields") is not None else len(_followed_urls(draft, harvest))
         for draft, count in zip(drafts, items, strict=True)
     ]
 
@@ -60,14 +60,14 @@ def with_next_page(draft: RuleDraft, turns: Sequence[NextPageGuess], page: Respo
     ways = [turn for turn in turns if turn.key == "next"]
     for turn in ways[:MAX_NEXT_PAGES_TRIED]:
         tried = replace(draft, entries=(*draft.entries, RuleEntry("next", turn.value, turn.comment)))
-        if _compiled(tried, page) is not None:
+        if _compilable(tried, page) is not None:
             asked = extract_with([tried], page).requests
             if any(request.url.href == turn.target for request in asked):
                 return tried
     return draft
 
 
-def _asked(draft: RuleDraft, harvest: Extraction) -> list[str]:
+def _followed_urls(draft: RuleDraft, harvest: Extraction) -> list[str]:
     """Addresses of a harvest that the `follow` of `draft` is about."""
     follow = draft.get("follow")
     pattern = str(follow["match"]) if isinstance(follow, Mapping) else ""
@@ -75,11 +75,11 @@ def _asked(draft: RuleDraft, harvest: Extraction) -> list[str]:
     return [href for href in dict.fromkeys(found) if re.search(pattern, href)]
 
 
-def _compiled(draft: RuleDraft | None, page: Response) -> RuleDraft | None:
+def _compilable(draft: RuleDraft | None, page: Response) -> RuleDraft | None:
     """`draft`, or the first of what stands in for it, that is a right rule; None when none is."""
     while draft is not None:
         try:
-            _extractor([draft], page)
+            _build_extractor([draft], page)
         except (ConfigError, ExtractError, MissingExtraError):
             draft = draft.fallback
         else:
@@ -87,7 +87,7 @@ def _compiled(draft: RuleDraft | None, page: Response) -> RuleDraft | None:
     return None
 
 
-def _extractor(drafts: Sequence[RuleDraft], page: Response) -> PageExtractor:
+def _build_extractor(drafts: Sequence[RuleDraft], page: Response) -> PageExtractor:
     seed = to_yaml([page.request.url.href])
     text = "\n".join([f"seeds: {seed}", "extract:", *(line for draft in drafts for line in draft.lines())])
     config = parse_config(text)

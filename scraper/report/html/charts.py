@@ -102,7 +102,7 @@ def throughput_chart(timeline: Timeline) -> Markup:
     key = tag("p", legend_entry("ok", "ok"), legend_entry("failed", "failed"), class_="key")
     return tag(
         "figure",
-        tag("figcaption", f"{words}; URLs a second, one column for {_unit(width)}"),
+        tag("figcaption", f"{words}; URLs a second, one column for {_column_unit(width)}"),
         tag("div", scale, tag("div", picture, class_="plot"), class_="chart"),
         time_axis(timeline.start, timeline.start + span, class_="axis chart-axis"),
         key,
@@ -115,7 +115,7 @@ def round_up_to_tick(value: float) -> float:
     return next(step * factor for factor in (1, 2, 3, 4, 5, 6, 8, 10) if step * factor >= value * (1 - 1e-9))
 
 
-def _unit(width: int) -> str:
+def _column_unit(width: int) -> str:
     return "a second" if width == 1 else f"{width:,} seconds" if width < 120 else duration_text(width)
 
 

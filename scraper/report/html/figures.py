@@ -136,12 +136,12 @@ def gather_figures(folder: Path) -> RunFigures:
     """Read the record files of `folder`: pages, items, rejected, skipped. What is not there counts as empty."""
     figures, numbers = RunFigures(), count()
     for record in _records(folder / "pages.jsonl"):
-        _take_page(figures, record, next(numbers))
+        _add_page(figures, record, next(numbers))
     spread = EvenSample(MIN_ITEM_SAMPLES)
     for line in _lines(folder / "items.jsonl"):
         figures.items += 1
-        if spread.is_wanted() and (item := _parsed(line)) is not None:
-            spread.add({str(name): _shown(value) for name, value in list(item.items())[:MAX_FIELDS]})
+        if spread.is_wanted() and (item := _parse_record(line)) is not None:
+            spread.add({str(name): _value_text(value) for name, value in list(item.items())[:MAX_FIELDS]})
     figures.item_samples = spread.kept
     for skip in _records(folder / "skipped.jsonl"):
         reason = str(skip.get("reason"))[:60]
@@ -153,7 +153,7 @@ def gather_figures(folder: Path) -> RunFigures:
     return figures
 
 
-def _take_page(figures: RunFigures, record: dict[str, Any], number: int) -> None:
+def _add_page(figures: RunFigures, record: dict[str, Any], number: int) -> None:
     url = str(record.get("url"))[:ADDRESS_CHARS]
     error = record.get("error")
     failed = error is not None
@@ -182,8 +182,8 @@ def _take_page(figures: RunFigures, record: dict[str, Any], number: int) -> None
     host.failed += failed
     host.size += int(size)
     host.seconds += seconds
-    _keep(figures.slowest, (seconds, -number, url))
-    _keep(figures.largest, (int(size), -number, url))
+    _keep_largest(figures.slowest, (seconds, -number, url))
+    _keep_largest(figures.largest, (int(size), -number, url))
 
 
 def _count_example(counts: dict[tuple[str, str], list[Any]], words: tuple[str, str], url: object) -> None:
@@ -201,7 +201,7 @@ def _host(figures: RunFigures, url: str) -> HostFigures:
     return figures.hosts.setdefault(name, HostFigures())
 
 
-def _keep(heap: list[Any], entry: tuple[Any, ...]) -> None:
+def _keep_largest(heap: list[Any], entry: tuple[Any, ...]) -> None:
     if len(heap) < MAX_TOP_PAGES:
         heapq.heappush(heap, entry)
     elif entry > heap[0]:
@@ -218,11 +218,11 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:
     for line in _lines(path):
-        if (record := _parsed(line)) is not None:
+        if (record := _parse_record(line)) is not None:
             yield record
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _parse_record(line: bytes) -> dict[str, Any] | None:
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:  # the last line of a run that goes on
@@ -242,6 +242,6 @@ def parse_instant(text: object) -> float | None:
         return None
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return text if len(text) <= VALUE_CHARS else text[: VALUE_CHARS - 1] + "…"

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_VOID = frozenset({"meta", "br", "rect", "line"})
+_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_VOID_ELEMENTS = frozenset({"meta", "br", "rect", "line"})
 
 
 class Markup(str):
@@ -31,7 +31,7 @@ def tag(name: str, /, *children: Child | Iterable[Child], **attributes: str | fl
         if value is not None
     )
     inner = join(*children)
-    if name in _VOID and not inner:
+    if name in _VOID_ELEMENTS and not inner:
         return Markup(f"<{name}{shown}>" if name in ("meta", "br") else f"<{name}{shown}/>")
     return Markup(f"<{name}{shown}>{inner}</{name}>")
 
@@ -51,7 +51,7 @@ def join(*children: Child | Iterable[Child]) -> Markup:
 
 def escape_text(text: str) -> Markup:
     """A text, escaped; invisible characters that reorder or hide what is shown become U+FFFD."""
-    return Markup(escape(_UNSEEN.sub("\ufffd", text), quote=True))
+    return Markup(escape(_INVISIBLE.sub("\ufffd", text), quote=True))
 
 
 def link(href: str, limit: int = 300) -> Markup:

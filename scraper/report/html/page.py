@@ -208,11 +208,11 @@ def _skipped(figures: RunFigures) -> Markup:
     if not figures.skipped.counts:
         return tag("p", "Nothing was skipped, or the run has not ended.", class_="dim")
     reasons = bar_table("URLs seen and not asked for", "reason", _by_count(figures.skipped.counts), style="dimmed")
-    rules = _counted(figures.skip_rules)
+    rules = _example_rows(figures.skip_rules)
     return tag("div", reasons, table("Which rule decided", (">count", "reason", "rule", "for example"), rules))
 
 
-def _counted(counts: Mapping[tuple[str, str], Sequence[Any]]) -> list[Markup]:
+def _example_rows(counts: Mapping[tuple[str, str], Sequence[Any]]) -> list[Markup]:
     """Rows of a count, two words and an example address, the most frequent first."""
     return [
         tag(
@@ -230,7 +230,7 @@ def _items(figures: RunFigures) -> Markup:
     rejected = None
     if figures.rejected:
         heads = (">count", "field", "reason", "for example")
-        rejected = table("Values that could not be read", heads, _counted(figures.rejected))
+        rejected = table("Values that could not be read", heads, _example_rows(figures.rejected))
     if not figures.item_samples:
         return tag("div", tag("p", "No items in items.jsonl.", class_="dim"), rejected)
     shapes: dict[tuple[str, ...], list[dict[str, str]]] = {}

@@ -38,7 +38,7 @@ class CrawlDisplay:
         self._waiting_before = 0
         self._rates: OrderedDict[str, RollingRate] = OrderedDict()
         self._last_at = 0.0
-        self._heard = monotonic()
+        self._last_event_clock = monotonic()
         self._live = Live(
             console=console, get_renderable=self.render, refresh_per_second=FRAMES_PER_SECOND, transient=True
         )
@@ -49,11 +49,11 @@ class CrawlDisplay:
         problem = describe(event) if is_problem(event) else None
         with self._lock:
             if event.at > self._last_at:
-                self._last_at, self._heard = event.at, monotonic()
+                self._last_at, self._last_event_clock = event.at, monotonic()
             if problem is not None:
                 self._problems.append(problem)
             if isinstance(event, FetchFinished):
-                self._count(event)
+                self._count_fetch(event)
             elif isinstance(event, QueuesSampled):
                 self._queues = event
             elif isinstance(event, CrawlStarted):
@@ -63,14 +63,14 @@ class CrawlDisplay:
         """What is shown now."""
         stats = self._stats.snapshot(hosts=False)
         with self._lock:
-            now = self._last_at + monotonic() - self._heard
+            now = self._last_at + monotonic() - self._last_event_clock
             hosts = self._queues.hosts if self._queues is not None else ()
             rates = {h.host: rate.per_second(now) for h in hosts if (rate := self._rates.get(h.host)) is not None}
             return CrawlScreen(
                 CrawlSnapshot(stats, now, self._queues, tuple(self._problems), self._waiting_before, rates)
             )
 
-    def _count(self, event: FetchFinished) -> None:
+    def _count_fetch(self, event: FetchFinished) -> None:
         rate = self._rates.get(event.host)
         if rate is None:
             rate = self._rates[event.host] = RollingRate()

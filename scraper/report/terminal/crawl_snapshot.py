@@ -49,10 +49,10 @@ class CrawlSnapshot:
         if self.queues is None:
             return None
         limit = None if self.stats.max_pages is None else max(0, self.stats.max_pages - self.done)
-        paces = [_pace_of(host, self.now) for host in self.queues.hosts]
+        paces = [_host_estimate(host, self.now) for host in self.queues.hosts]
         return time_left(self.known - self.done, limit, self.stats.pages_per_second, paces)
 
 
-def _pace_of(host: HostSample, now: float) -> HostEstimate:
+def _host_estimate(host: HostSample, now: float) -> HostEstimate:
     given_up = host.ready_at == math.inf and not host.in_flight
     return HostEstimate(host.waiting, host.delay, host.ready_at - now, given_up)

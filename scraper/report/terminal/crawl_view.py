@@ -40,14 +40,14 @@ class CrawlScreen:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Called by rich for every frame, with the size the terminal has now."""
-        yield self._drawn(options.max_width, options.height or console.height)
+        yield self._render(options.max_width, options.height or console.height)
 
-    def _drawn(self, width: int, height: int) -> RenderableType:
+    def _render(self, width: int, height: int) -> RenderableType:
         state = self._state
         parts: list[RenderableType] = [
             _one_line(_title(state)),
             _bar(state, width),
-            _one_line(_pace(state)),
+            _one_line(_throughput(state)),
             _one_line(_queues(state)),
         ]
         room = max(0, height - _FIXED_ROWS - 1)
@@ -65,21 +65,21 @@ def hosts_to_show(hosts: Sequence[HostSample], count: int, now: float) -> list[H
     At most half of the rows go to open breakers that something waits for, and a quarter to the slowest.
     """
     ill = (h for h in hosts if h.breaker != "closed" and (h.waiting or h.in_flight))
-    troubled = heapq.nlargest((count + 1) // 2, ill, key=_business)
+    troubled = heapq.nlargest((count + 1) // 2, ill, key=_load)
     chosen = {host.host for host in troubled}
     places = count - len(troubled) - count // 4
-    busy = heapq.nlargest(places, (h for h in hosts if h.host not in chosen), key=_business)
+    busy = heapq.nlargest(places, (h for h in hosts if h.host not in chosen), key=_load)
     chosen |= {host.host for host in busy}
     rest = (h for h in hosts if h.host not in chosen)
-    return [*troubled, *busy, *heapq.nlargest(count // 4, rest, key=lambda h: _time_of(h, now))]
+    return [*troubled, *busy, *heapq.nlargest(count // 4, rest, key=lambda h: _drain_time(h, now))]
 
 
-def _time_of(host: HostSample, now: float) -> tuple[float, str]:
+def _drain_time(host: HostSample, now: float) -> tuple[float, str]:
     wait = 0.0 if host.ready_at == math.inf else max(0.0, host.ready_at - now)
     return wait + host.waiting * host.delay, host.host
 
 
-def _business(host: HostSample) -> tuple[int, int, str]:
+def _load(host: HostSample) -> tuple[int, int, str]:
     return host.in_flight, host.waiting, host.host
 
 
@@ -115,7 +115,7 @@ def _bar(state: CrawlSnapshot, width: int) -> RenderableType:
     return grid
 
 
-def _pace(state: CrawlSnapshot) -> Text:
+def _throughput(state: CrawlSnapshot) -> Text:
     stats = state.stats
     text = Text()
     text.append(f"{rate_text(stats.pages_per_second)} pages/s", style="bold")
@@ -157,19 +157,19 @@ def _host_table(hosts: Sequence[HostSample], state: CrawlSnapshot, width: int) -
             Text(clean(host.host, 100)),
             Text(f"{host.waiting:,}"),
             Text(f"{host.in_flight:,}"),
-            *(_paces(host, rate) if wide else ()),
+            *(_rate_and_delay(host, rate) if wide else ()),
             Text(next_request_text(host, state.now)),
-            Text(_until(host, state.now), style=BREAKER_STYLES.get(breaker, "")),
+            Text(_breaker_text(host, state.now), style=BREAKER_STYLES.get(breaker, "")),
         )
     return table
 
 
-def _paces(host: HostSample, rate: float) -> tuple[Text, Text]:
+def _rate_and_delay(host: HostSample, rate: float) -> tuple[Text, Text]:
     asked = Text(f"{rate_text(rate)}/s" if rate else "-")
     return asked, Text(latency_text(host.delay) if host.delay else "-")
 
 
-def _until(host: HostSample, now: float) -> str:
+def _breaker_text(host: HostSample, now: float) -> str:
     """The breaker's state; of an open one, until when."""
     state = clean(host.breaker, 12)
     if host.breaker != "open" or not now < host.ready_at < math.inf:

@@ -88,18 +88,18 @@ class DownloadTracker:
     """Gathers what there is to show; events come on a listener's thread, pictures are taken on any."""
 
     def __init__(self, list_progress: ListProgress) -> None:
-        self._goal = list_progress
+        self._list_progress = list_progress
         self._stats = Stats(host_limit=0)
         self._active: OrderedDict[str, FileProgress] = OrderedDict()
         self._backing_off: dict[str, tuple[float, str]] = {}
-        self._last = 0.0
+        self._last_at = 0.0
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
         self._stats(event)
         with self._lock:
-            self._last = max(self._last, event.at)
+            self._last_at = max(self._last_at, event.at)
             match event:
                 case FetchStarted() if len(self._active) < MAX_FILES_TRACKED:
                     self._active[event.url] = FileProgress(event.url)
@@ -120,12 +120,14 @@ class DownloadTracker:
 
     def snapshot(self) -> DownloadSnapshot:
         """How things stand."""
-        stats, goal = self._stats.snapshot(hosts=False), self._goal
+        stats, goal = self._stats.snapshot(hosts=False), self._list_progress
         settled_before = goal.complete + goal.bad_lines + goal.repeated + goal.skipped + goal.unnamed
         done = settled_before + stats.settled
         with self._lock:
             active = sorted(self._active.values(), key=lambda t: t.received, reverse=True)
-            waiting = tuple(f"{host}: {why}" for host, (until, why) in self._backing_off.items() if until > self._last)
+            waiting = tuple(
+                f"{host}: {why}" for host, (until, why) in self._backing_off.items() if until > self._last_at
+            )
         left_here = sum(max(0, (t.total or 0) - t.received) for t in active)
         mean = stats.size / stats.settled if stats.settled else 0.0
         lines = goal.lines if goal.fully_read else max(goal.lines, goal.expected_lines)
@@ -167,31 +169,31 @@ class DownloadLines:
 
     def __init__(self, stream: TextIO, list_progress: ListProgress, *, verbose: bool = False) -> None:
         self._out = SafeStream(stream)
-        self._watch = DownloadTracker(list_progress)
+        self._tracker = DownloadTracker(list_progress)
         self._verbose = verbose
         self._started: float | None = None
         self._due = 0.0
-        self._told = 0
+        self._failures_shown = 0
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
-        self._watch(event)
+        self._tracker(event)
         if self._started is None:
             self._started, self._due = event.at, event.at + INTERVAL_SECONDS
-        if self._is_told(event):
-            self._say(event.at, describe(event).text)
+        if self._is_shown(event):
+            self._write(event.at, describe(event).text)
         if isinstance(event, CrawlEnded) or event.at >= self._due:
             self._due = event.at + INTERVAL_SECONDS
-            self._say(event.at, snapshot_text(self._watch.snapshot()))
+            self._write(event.at, snapshot_text(self._tracker.snapshot()))
 
-    def _is_told(self, event: Event) -> bool:
+    def _is_shown(self, event: Event) -> bool:
         if isinstance(event, FetchFinished):
             if self._verbose:
                 return True
-            self._told += is_problem(event)
-            return is_problem(event) and self._told <= MAX_FAILURES_SHOWN
+            self._failures_shown += is_problem(event)
+            return is_problem(event) and self._failures_shown <= MAX_FAILURES_SHOWN
         return isinstance(event, Warned | HostParked | BreakerOpened | BreakerClosed)
 
-    def _say(self, at: float, text: str) -> None:
+    def _write(self, at: float, text: str) -> None:
         self._out.write(f"{clock_text(at - (self._started or at))} {text}\n")
         self._out.flush()

@@ -24,7 +24,7 @@ INTERVAL_SECONDS = 10.0
 MAX_FIRST_ERRORS = 50
 """How many failed fetches are told at once: the first of each kind at each host."""
 
-_TOLD = (CrawlStarted, CrawlEnded, BreakerHalfOpen, BreakerClosed, HostParked)
+_SHOWN_EVENTS = (CrawlStarted, CrawlEnded, BreakerHalfOpen, BreakerClosed, HostParked)
 
 
 class PlainLines:
@@ -42,7 +42,7 @@ class PlainLines:
         self._waiting_before = 0
         self._started_at: float | None = None
         self._due = 0.0
-        self._told: set[tuple[str, str]] = set()
+        self._shown_errors: set[tuple[str, str]] = set()
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
@@ -54,29 +54,29 @@ class PlainLines:
         elif isinstance(event, CrawlStarted):
             self._waiting_before = event.waiting
         if isinstance(event, CrawlEnded):
-            self._say(event.at, self._state(event.at))
-        if self._is_worth_telling(event):
+            self._write(event.at, self._progress_text(event.at))
+        if self._is_shown(event):
             line = describe(event)
-            self._say(event.at, f"warning: {line.text}" if line.level >= WARNING else line.text)
+            self._write(event.at, f"warning: {line.text}" if line.level >= WARNING else line.text)
         if event.at >= self._due and not isinstance(event, CrawlEnded):
             self._due = event.at + INTERVAL_SECONDS
-            self._say(event.at, self._state(event.at))
+            self._write(event.at, self._progress_text(event.at))
 
-    def _is_worth_telling(self, event: Event) -> bool:
+    def _is_shown(self, event: Event) -> bool:
         if isinstance(event, FetchFinished):
             return self._verbose or (is_problem(event) and self._is_first(event))
-        if isinstance(event, _TOLD):
+        if isinstance(event, _SHOWN_EVENTS):
             return True
         return is_problem(event) and describe(event).level >= WARNING
 
     def _is_first(self, event: FetchFinished) -> bool:
         key = (event.host, f"http_{event.status}" if event.error in (None, "http") else str(event.error))
-        if key in self._told or len(self._told) >= MAX_FIRST_ERRORS:
+        if key in self._shown_errors or len(self._shown_errors) >= MAX_FIRST_ERRORS:
             return False
-        self._told.add(key)
+        self._shown_errors.add(key)
         return True
 
-    def _state(self, now: float) -> str:
+    def _progress_text(self, now: float) -> str:
         stats = self._stats.snapshot(hosts=False)
         state = CrawlSnapshot(stats, now, self._queues, waiting_before=self._waiting_before)
         parts = [
@@ -91,6 +91,6 @@ class PlainLines:
             parts.append(f"ETA {duration_text(state.eta)}")
         return ", ".join(parts)
 
-    def _say(self, at: float, text: str) -> None:
+    def _write(self, at: float, text: str) -> None:
         self._out.write(f"{clock_text(at - (self._started_at or at))} {text}\n")
         self._out.flush()

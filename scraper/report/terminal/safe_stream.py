@@ -24,7 +24,7 @@ class SafeStream:
             encoding = self._stream.encoding or "ascii"
             self.write(text.encode(encoding, "replace").decode(encoding))
         except (OSError, ValueError):  # ValueError: the stream was closed
-            self._lose()
+            self._redirect_to_null()
 
     def flush(self) -> None:
         """Hand over what is buffered."""
@@ -33,9 +33,9 @@ class SafeStream:
         try:
             self._stream.flush()
         except (OSError, ValueError):
-            self._lose()
+            self._redirect_to_null()
 
-    def _lose(self) -> None:
+    def _redirect_to_null(self) -> None:
         self.lost = True
         # What is still buffered would raise again when the interpreter closes the stream: let it run into nothing.
         with contextlib.suppress(OSError, ValueError):

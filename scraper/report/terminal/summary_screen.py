@@ -17,7 +17,7 @@ from scraper.report.text.sanitize import clean
 MAX_HOSTS_SHOWN = 10
 MAX_WORDS_SHOWN = 12
 
-_MEANINGS = {
+_STOP_EXPLANATIONS = {
     "finished": "nothing was left to ask for",
     "max_pages": "the page limit was reached; a higher one goes on from here",
     "max_time": "the time limit was reached; the same command goes on from here",
@@ -33,10 +33,10 @@ def render_summary(summary: Mapping[str, Any]) -> RenderableType:
     failures = {word: count for word, count in pages["outcomes"].items() if is_failure(word)}
     for title, counts in (("failed", failures), ("skipped", summary["skipped"])):
         if counts:
-            parts.append(_words(title, counts))
+            parts.append(_counts_text(title, counts))
     openings = summary["breaker_openings"]
     if openings["total"]:
-        parts.append(_words(f"breaker openings ({openings['total']:,})", openings["hosts"]))
+        parts.append(_counts_text(f"breaker openings ({openings['total']:,})", openings["hosts"]))
     if len(summary["hosts"]) > 1:
         parts.append(_host_table(summary))
     for name, path in summary["outputs"].items():
@@ -47,7 +47,7 @@ def render_summary(summary: Mapping[str, Any]) -> RenderableType:
 def _headline(summary: Mapping[str, Any]) -> Text:
     why = clean(summary["why"], 40) or "unknown"
     text = Text.assemble((clean(summary["name"], 60) or "crawl", "bold"), ": ", (why, "bold"))
-    meaning = summary["detail"] or _MEANINGS.get(why, "")
+    meaning = summary["detail"] or _STOP_EXPLANATIONS.get(why, "")
     if meaning:
         text.append(f" ({clean(meaning, 300)})")
     return text
@@ -56,10 +56,10 @@ def _headline(summary: Mapping[str, Any]) -> Text:
 def _numbers(summary: Mapping[str, Any]) -> Table:
     pages, rate, session = summary["pages"], summary["rate"], summary["session"]
     kinds = pages.get("kinds") or {"page": pages}  # older runs did not tell them apart
-    whole = _counted(kinds.get("page") or outcome_sums({}))
+    whole = _sums_text(kinds.get("page") or outcome_sums({}))
     if pages["waiting"]:
         whole += f", {pages['waiting']:,} waiting"
-    others = [(f"{kind}s", _counted(kinds[kind])) for kind in OTHER_KINDS if kind in kinds]
+    others = [(f"{kind}s", _sums_text(kinds[kind])) for kind in OTHER_KINDS if kind in kinds]
     if others and (missing := pages["outcomes"].get("sitemap_none")):
         others[0] = ("sitemaps", f"{others[0][1]} ({missing:,} not there)")
     rejected = f", {session['items_rejected']:,} rejected" if session["items_rejected"] else ""
@@ -84,11 +84,11 @@ def _numbers(summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def _counted(sums: Mapping[str, int]) -> str:
+def _sums_text(sums: Mapping[str, int]) -> str:
     return f"{sums['settled']:,} settled, {sums['ok']:,} ok, {sums['failed']:,} failed"
 
 
-def _words(title: str, counts: Mapping[str, int]) -> Text:
+def _counts_text(title: str, counts: Mapping[str, int]) -> Text:
     shown = list(counts.items())[:MAX_WORDS_SHOWN]
     text = Text.assemble((f"{title}: ", "dim"), ", ".join(f"{clean(word, 80)} {count:,}" for word, count in shown))
     if len(counts) > MAX_WORDS_SHOWN:

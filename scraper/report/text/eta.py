@@ -52,14 +52,14 @@ def shortest_time(goal: int, hosts: Sequence[HostEstimate], known: int | None = 
     low, high = 0.0, max(host.wait + (host.waiting - 1) * host.delay for host in paces)
     for _ in range(MAX_BISECTIONS):
         middle = (low + high) / 2
-        if sum(_given(host, middle) for host in paces) >= needed:
+        if sum(_available_within(host, middle) for host in paces) >= needed:
             high = middle
         else:
             low = middle
     return high
 
 
-def _given(host: HostEstimate, seconds: float) -> int:
+def _available_within(host: HostEstimate, seconds: float) -> int:
     """URLs that may be asked of a host within `seconds`."""
     if seconds < host.wait:
         return 0

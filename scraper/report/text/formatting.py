@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-_UNITS = ("kB", "MB", "GB", "TB", "PB")
+_BYTE_UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
 def bytes_text(count: float) -> str:
@@ -13,10 +13,10 @@ def bytes_text(count: float) -> str:
     if not math.isfinite(count) or count < 1000:
         return f"{count:.0f} B"
     value, step = count / 1000, 0
-    while value >= 999.5 and step < len(_UNITS) - 1:
+    while value >= 999.5 and step < len(_BYTE_UNITS) - 1:
         value, step = value / 1000, step + 1
     digits = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:.{digits}f} {_UNITS[step]}"
+    return f"{value:.{digits}f} {_BYTE_UNITS[step]}"
 
 
 def duration_text(seconds: float) -> str:

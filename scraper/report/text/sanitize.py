@@ -10,7 +10,7 @@ import re
 
 DEFAULT_MAX_CHARS = 200
 """Characters of one shown text, unless the caller says otherwise."""
-_SCAN = 8
+_SCAN_FACTOR = 8
 """How many times its limit a text is looked at: escape sequences may fill what is cut away."""
 
 _ESCAPES = re.compile(
@@ -29,10 +29,10 @@ def clean(text: str, limit: int = DEFAULT_MAX_CHARS) -> str:
     """
     if len(text) <= limit and text.isascii() and text.isprintable():
         return text
-    seen = _ESCAPES.sub("", text[: limit * _SCAN])
+    seen = _ESCAPES.sub("", text[: limit * _SCAN_FACTOR])
     if not seen.isprintable():
         seen = "".join(c if c.isprintable() else " " if c.isspace() else "" for c in seen)
     seen = _BLANKS.sub(" ", seen)
-    if len(seen) <= limit and len(text) <= limit * _SCAN:
+    if len(seen) <= limit and len(text) <= limit * _SCAN_FACTOR:
         return seen
     return seen[: max(0, limit - 1)] + "…"[:limit]
