@@ -16,18 +16,18 @@ import orjson
 from scraper.events import BreakerClosed, BreakerHalfOpen, BreakerOpened
 from scraper.report.text.formatting import instant_text
 
+# Changes of a session that are remembered for its summary, the latest ones.
 MAX_SESSION_TRANSITIONS = 2_000
-"""Changes of a session that are remembered for its summary, the latest ones."""
+# Changes that the file holds at least, over all sessions; at twice as many the older half goes.
 MIN_TRANSITIONS_KEPT = 5_000
-"""Changes that the file holds at least, over all sessions; at twice as many the older half goes."""
 MAX_WHY_CHARS = 200
+# Largest line that is read.
 MAX_LINE_BYTES = 2_000
-"""Largest line that is read."""
 BREAKER_LOG_FILE = "breakers.jsonl"
 
 
+# States that no host has: where a session begins and ends.
 SESSION_BEGIN, SESSION_END = "begin", "end"
-"""States that no host has: where a session begins and ends."""
 
 
 class BreakerTransition(NamedTuple):

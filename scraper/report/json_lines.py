@@ -26,8 +26,8 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
+# The name of every event type.
 EVENT_NAMES: dict[type, str] = {kind: _snake_case(kind.__name__) for kind in get_args(Event)}
-"""The name of every event type."""
 _FIELD_NAMES: dict[type, tuple[str, ...]] = {kind: tuple(f.name for f in fields(kind)) for kind in EVENT_NAMES}
 
 

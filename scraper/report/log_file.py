@@ -22,8 +22,8 @@ from scraper.report.text.sanitize import clean
 
 LOGGER_NAME = "scraper"
 FLUSH_SECONDS = 1.0
+# Lines of a traceback that are kept, the last ones.
 MAX_TRACEBACK_LINES = 60
-"""Lines of a traceback that are kept, the last ones."""
 
 
 class LogFile:

@@ -33,12 +33,12 @@ from scraper.events import (
 from scraper.report.breaker_log import SESSION_BEGIN, SESSION_END, BreakerLog, BreakerTransition, transition_of
 from scraper.structures.rolling import DurationHistogram, RollingRate
 
+# Hosts with a row of their own; later ones are counted together under `OTHERS_KEY`.
 MAX_HOSTS = 10_000
-"""Hosts with a row of their own; later ones are counted together under `OTHERS_KEY`."""
+# Distinct words (outcomes, reasons) counted under their own name.
 MAX_WORDS = 500
-"""Distinct words (outcomes, reasons) counted under their own name."""
+# Large bodies under way that are followed at once.
 MAX_PARTIAL_BODIES = 10_000
-"""Large bodies under way that are followed at once."""
 OTHERS_KEY = "others"
 
 _GOOD_OUTCOMES = frozenset({"ok", "not_followed", "duplicate", "none"})

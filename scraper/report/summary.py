@@ -18,10 +18,10 @@ from scraper.errors import SinkError
 from scraper.report.stats import StatsSnapshot, is_failure
 from scraper.report.text.formatting import instant_text
 
+# Hosts with an entry of their own in summary.json; the rest is summed up.
 MAX_TOP_HOSTS = 100
-"""Hosts with an entry of their own in summary.json; the rest is summed up."""
+# Kinds of URLs beside pages: their words begin with them.
 OTHER_KINDS = ("sitemap", "file")
-"""Kinds of URLs beside pages: their words begin with them."""
 
 
 def build_summary(

@@ -17,11 +17,11 @@ from scraper.extract.links.document import Document
 from scraper.extract.links.links import parse_file_selector
 from scraper.extract.rules.css_field import check_selector, visible_text
 
+# Distinct tags, classes and ids of one page that are looked at, each.
 MAX_NAMES = 4_000
-"""Distinct tags, classes and ids of one page that are looked at, each."""
 MAX_ELEMENTS = 100_000
+# Names that look alike which are proposed for one name.
 MAX_SIMILAR_NAMES = 3
-"""Names that look alike which are proposed for one name."""
 VALUES_SHOWN = 5
 _NAME_PATTERN = r"-?[A-Za-z_][\w-]*"
 _SIMPLE_SELECTOR = re.compile(rf"(?P<mark>[.#]?)(?P<name>{_NAME_PATTERN})")

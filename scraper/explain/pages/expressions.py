@@ -29,8 +29,8 @@ EXPRESSION_NAMES: dict[ExpressionKind, str] = {
     "xpath": "an XPath expression",
     "json": "JMESPath",
 }
+# Longest expression that is tried.
 MAX_EXPRESSION_CHARS = 1_000
-"""Longest expression that is tried."""
 SHOWN_CHARS = 20
 
 

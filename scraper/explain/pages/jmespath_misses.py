@@ -9,8 +9,8 @@ from typing import Any
 from scraper.report.text.sanitize import clean
 
 KEYS_SHOWN = 8
+# Members of a list whose keys are looked at.
 MAX_MEMBERS_READ = 50
-"""Members of a list whose keys are looked at."""
 MAX_KEYS_READ = 1_000
 VALUE_CHARS = 40
 NO_EXPLANATION = "its parts may be there, but the expression as a whole gives nothing"

@@ -38,8 +38,8 @@ class PageAnalysis:
     parsed: ParsedPage
     link_groups: tuple[LinkGroup, ...]
     selector_checks: tuple[SelectorCheck, ...]
+    # Rules that are not meant for this page, and why not.
     skipped_rules: tuple[str, ...]
-    """Rules that are not meant for this page, and why not."""
 
 
 def analyze_page(

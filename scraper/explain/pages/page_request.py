@@ -28,8 +28,8 @@ from scraper.politeness.robots_cache import RobotsEntry, RobotsVerdict
 from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 from scraper.urls.scope import Scope
 
+# Largest stored page that is read.
 MAX_STORED_BYTES = 50_000_000
-"""Largest stored page that is read."""
 OnRequest = Callable[[Request], Awaitable[Request | None]]
 
 
@@ -56,8 +56,8 @@ class RequestStep:
     request: Request
     robots_verdict: RobotsVerdict | None
     outcome: Outcome | None
+    # What is known of the origin's robots.txt.
     robots_entry: RobotsEntry | None = None
-    """What is known of the origin's robots.txt."""
 
 
 class PageFetcher:

@@ -14,8 +14,8 @@ from scraper.extract.rules.optional_libraries import XPath
 from scraper.extract.text.charset import decode_as
 from scraper.model import Response
 
+# Stands for the JSON of a page that has none.
 NO_JSON = object()
-"""Stands for the JSON of a page that has none."""
 
 
 class ParsedPage:

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 
 from scraper.report.text.sanitize import clean
 
+# How far into each text beginnings are looked for. A beginning that fails costs no more than the whole pattern did,
+# which had to try it at every place.
 MAX_TEXT_CHARS = 50_000
-"""How far into each text beginnings are looked for. A beginning that fails costs no more than the whole pattern did,
-which had to try it at every place."""
 MAX_TEXTS = 20
 MAX_PREFIXES = 200
 CONTEXT_CHARS = 40
+# Characters that a beginning must find to say anything.
 MIN_MATCH_CHARS = 2
-"""Characters that a beginning must find to say anything."""
 
 
 def regex_misses(texts: Sequence[str], pattern: str) -> list[str]:

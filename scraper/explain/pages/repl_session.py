@@ -22,13 +22,13 @@ HELP_LINES = (
 EXPRESSION_KINDS: tuple[ExpressionKind, ...] = ("css", "xpath", "json")
 NAMES_SHOWN = 40
 MAX_COMPLETIONS = 200
+# Keys of a JSON page that can be completed, and attributes of an HTML page.
 MAX_KEYS = 4_000
-"""Keys of a JSON page that can be completed, and attributes of an HTML page."""
 MAX_VALUES_READ = 20_000
 VALUE_CHARS = 300
 _KIND_PREFIX = re.compile(r"\s*(css|xpath|json)\s*:(?!:)\s*")
+# What is being typed: the name at the end of an expression.
 _UNFINISHED_NAME = re.compile(r"[^\s>+~,/@\[\](){}|=!<'\"*:&?`]*$")
-"""What is being typed: the name at the end of an expression."""
 LineStyle = Literal["", "miss", "hint", "bad"]
 
 
@@ -161,10 +161,10 @@ class ReplSession:
         return shown
 
 
+# Selectors that look like commands.
 PSEUDO_CLASSES = frozenset(
     {":root", ":empty", ":checked", ":disabled", ":enabled", ":link", ":first-child", ":last-child"}
 )
-"""Selectors that look like commands."""
 
 
 def probe_lines(parsed: ParsedPage, kind: ExpressionKind, text: str) -> list[StyledLine]:

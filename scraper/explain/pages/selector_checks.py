@@ -28,11 +28,11 @@ from scraper.extract.rules.structured import all_objects, parse_lenient_json, ty
 from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.extract.rules.xpath_select import XPathSelector
 
+# Elements or members of one rule in which its fields are looked for.
 MAX_CONTEXTS_READ = 1_000
-"""Elements or members of one rule in which its fields are looked for."""
 MAX_TEXTS_READ = 50
+# Objects inside objects that are looked into.
 MAX_FIELD_DEPTH = 5
-"""Objects inside objects that are looked into."""
 TYPES_SHOWN = 8
 ADDRESSES_SHOWN = 3
 
@@ -44,8 +44,8 @@ class SelectorCheck:
     config_path: str
     selector: str
     count: int
+    # With `each`: in how many of the places it was looked for.
     searched: int | None = None
-    """With `each`: in how many of the places it was looked for."""
     hints: tuple[str, ...] = ()
 
 

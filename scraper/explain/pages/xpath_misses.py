@@ -20,10 +20,10 @@ from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.report.text.sanitize import clean
 
 MAX_STEPS = 40
+# Elements at which a step fails that are looked at.
 MAX_NODES_READ = 200
-"""Elements at which a step fails that are looked at."""
+# Elements in them that are counted by name.
 MAX_DESCENDANTS_READ = 5_000
-"""Elements in them that are counted by name."""
 NAMES_SHOWN = 8
 VALUE_CHARS = 40
 _FUNCTION_CALL = re.compile(r"\s*[\w:-]+\(\s*(?=[/.(])(.*)\)\s*", re.DOTALL)

@@ -9,8 +9,8 @@ from scraper.model import Request
 from scraper.report.text.formatting import latency_text
 from scraper.sinks.records import attempt_record
 
+# One try as in a record's `tries`: attempt, at, status, error, detail, elapsed_ms, wait_s (None: it was the last).
 AttemptRow = dict[str, Any]
-"""One try as in a record's `tries`: attempt, at, status, error, detail, elapsed_ms, wait_s (None: it was the last)."""
 
 HEADINGS = ("#", "when", "what", "took", "next")
 

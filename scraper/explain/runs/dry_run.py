@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from scraper.politeness.host_gate import GateSettings
 
 MAX_SITEMAPS_SHOWN = 20
+# Seeds that were not asked for and are named with the reason.
 MAX_REFUSED_SEEDS = 20
-"""Seeds that were not asked for and are named with the reason."""
+# Lines of robots.txt that are counted on their own.
 MAX_RULES_COUNTED = 1_000
-"""Lines of robots.txt that are counted on their own."""
+# Usual places of sitemaps: that nothing is there is not worth a line.
 USUAL_SITEMAP_PATHS = ("/sitemap.xml", "/sitemap_index.xml", "/sitemap.txt")
-"""Usual places of sitemaps: that nothing is there is not worth a line."""
 
 
 @dataclass(slots=True)
@@ -54,15 +54,15 @@ class CrawlPlan:
 
     seed_count: int = 0
     seeds: list[Result] = field(default_factory=list)
+    # Seeds that gave no answer: address, and where the redirect leads or the rule that decided.
     seeds_without_response: list[tuple[str, str]] = field(default_factory=list)
-    """Seeds that gave no answer: address, and where the redirect leads or the rule that decided."""
+    # The first `MAX_SITEMAPS_SHOWN` that answered or should have: address, and what came of it.
     sitemaps: list[tuple[str, str]] = field(default_factory=list)
-    """The first `MAX_SITEMAPS_SHOWN` that answered or should have: address, and what came of it."""
     sitemap_count: int = 0
     hosts: dict[str, HostPlan] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
+    # URLs by the origin and the line of robots.txt that refuses them.
     robots_refusals: BoundedCounter = field(default_factory=lambda: BoundedCounter(MAX_RULES_COUNTED))
-    """URLs by the origin and the line of robots.txt that refuses them."""
     robots: dict[str, RobotsFetched] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 

@@ -18,11 +18,11 @@ from scraper.model import Url
 from scraper.urls.canonicalize import KeyRules
 
 PAGES_FILE, ITEMS_FILE, SKIPPED_FILE = "pages.jsonl", "items.jsonl", "skipped.jsonl"
+# Steps back to the seed that are looked up; each is a pass over pages.jsonl.
 MAX_CHAIN_URLS = 20
-"""Steps back to the seed that are looked up; each is a pass over pages.jsonl."""
 ITEMS_SHOWN = 3
+# Records of one URL that are looked at: it may have been posted to with many contents.
 MAX_RECORDS = 100
-"""Records of one URL that are looked at: it may have been posted to with many contents."""
 
 Record = dict[str, Any]
 

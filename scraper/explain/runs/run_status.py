@@ -26,11 +26,11 @@ from scraper.politeness.host_gate import GateSettings, HostGate
 from scraper.report.stats import is_failure
 from scraper.report.text.eta import HostEstimate, time_left
 
+# Hosts whose gates are restored: those with most waiting and most settled.
 MAX_HOSTS_READ = 200
-"""Hosts whose gates are restored: those with most waiting and most settled."""
 TAIL_BYTES = 256 * 1024
+# How far back the present rate looks.
 RATE_WINDOW_SECONDS = 60.0
-"""How far back the present rate looks."""
 CONFIG_COPY_PATH = Path(".scrape") / "config.yaml"
 GATE_NOTE = "gate"
 

@@ -29,8 +29,8 @@ from scraper.urls.scope import RuleVerdict, Scope
 
 GATE_NOTE = "gate"
 ROBOTS_NOTE = "robots "
+# Rules about pages, which do not bind files fetched along the way.
 WAIVED_FOR_FILES = ("scope.allow", "scope.max_depth")
-"""Rules about pages, which do not bind files fetched along the way."""
 
 
 class Decision(NamedTuple):

@@ -14,10 +14,10 @@ from scraper.model import Request
 from scraper.report.text.formatting import bytes_text, instant_text
 from scraper.sinks.records import abbreviate_body
 
+# Further requests to one URL that are listed.
 MAX_OTHERS_SHOWN = 5
-"""Further requests to one URL that are listed."""
+# Characters of what each of them posted.
 OTHER_BODY_CHARS = 60
-"""Characters of what each of them posted."""
 
 
 def fact_lines(facts: UrlFacts, now: float) -> Iterator[tuple[str, str]]:

@@ -11,8 +11,8 @@ from scraper.explain.scaffold.rule_draft import to_yaml, yaml_line
 from scraper.model import Url
 from scraper.report.text.sanitize import clean
 
+# The page limit of a new config: a first look.
 FIRST_MAX_PAGES = 200
-"""The page limit of a new config: a first look."""
 MAX_SITEMAPS_SHOWN = 5
 
 

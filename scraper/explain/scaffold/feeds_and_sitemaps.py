@@ -14,8 +14,8 @@ from scraper.urls.canonicalize import BaseUrl, canonicalize
 FEED_TYPES = re.compile(r"application/(?:(rss|atom)\+xml|(?:feed\+)?json)(?:$|[;\s])", re.IGNORECASE)
 MAX_LINKS = 50
 MAX_FEEDS = 3
+# The usual place of a sitemap.
 USUAL_SITEMAP_PATH = "/sitemap.xml"
-"""The usual place of a sitemap."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,10 @@ from scraper.extract.page_extractor import decode_page, is_html, is_json, is_tex
 from scraper.model import Response, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 
+# Addresses of a feed or sitemap that are asked for until one answers.
 MAX_ENTRIES_TRIED = 3
-"""Addresses of a feed or sitemap that are asked for until one answers."""
+# Sitemaps of sitemaps that are gone through.
 MAX_SITEMAP_DEPTH = 2
-"""Sitemaps of sitemaps that are gone through."""
 
 
 @dataclass(frozen=True, slots=True)

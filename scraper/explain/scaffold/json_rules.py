@@ -15,8 +15,8 @@ from scraper.extract.rules.follow_links import query_param, with_query_param
 from scraper.model import Headers, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 
+# Mappings and lists of a page that are looked at for lists of objects.
 MAX_VALUES = 5_000
-"""Mappings and lists of a page that are looked at for lists of objects."""
 MAX_DEPTH = 6
 MAX_LISTS = 3
 MAX_FIELDS = 20
@@ -25,8 +25,8 @@ CURSOR_KEYS = re.compile(r"(next_?)?cursor|next_?(page)?_?(token|cursor)|continu
 PAGE_PARAMS = ("page", "p", "page_number", "pageNumber")
 OFFSET_PARAMS = ("offset", "start", "skip", "from", "startIndex")
 SIZE_PARAMS = ("limit", "per_page", "perPage", "page_size", "pageSize", "size", "count", "rows", "take", "top")
+# Where below its key the address of the next page may stand.
 ADDRESS_MEMBERS = ("", "href", "url")
-"""Where below its key the address of the next page may stand."""
 
 Path = tuple[str, ...]
 

@@ -25,6 +25,7 @@ NEXT_WORDS = re.compile(
 )
 REL_NEXT_SELECTORS = ("link[rel~=next i]", "a[rel~=next i]")
 NEXT_CLASS_SELECTORS = (".next a", "a.next", ".pagination-next a", "a.pagination-next", ".pager-next a")
+# Where the link stands that follows the number of this page.
 AFTER_CURRENT_SELECTORS = (
     ".current + a",
     ".active + a",
@@ -33,10 +34,9 @@ AFTER_CURRENT_SELECTORS = (
     ".current + li a",
     "strong + a",
 )
-"""Where the link stands that follows the number of this page."""
 PAGE_PARAMS = ("page", "p", "pg", "paged", "pagenum", "pageno", "page_no", "seite")
+# Links of a page whose texts and numbers are looked at.
 MAX_LINKS = 2_000
-"""Links of a page whose texts and numbers are looked at."""
 MAX_PAGE_NUMBER = 1_000_000
 _PLAIN_WORDS = re.compile(r"[\w ]{1,40}")
 _CLASS_NAME = re.compile(r"-?[A-Za-z_][A-Za-z0-9_-]{0,40}")

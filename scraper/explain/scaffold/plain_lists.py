@@ -11,8 +11,8 @@ from scraper.explain.scaffold.selector_builder import is_in_menu, is_readable_na
 from scraper.extract.links.document import Document
 from scraper.extract.rules.css_field import visible_text
 
+# Lists of each kind that are looked at.
 MAX_LISTS = 200
-"""Lists of each kind that are looked at."""
 MIN_MEMBERS = 3
 MAX_MEMBERS_READ = 20
 EXAMPLES_SHOWN = 2

@@ -26,12 +26,12 @@ from scraper.report.text.sanitize import clean
 from scraper.urls.canonicalize import canonicalize
 
 MAX_FIELDS = 15
+# Fields beside which what the window is called says nothing new.
 TITLE_NAMES = frozenset({"title", "name", "headline"})
-"""Fields beside which what the window is called says nothing new."""
 AMOUNT_PATTERN = re.compile(r"\W{0,3}(?:[A-Z]{3})?\s?[0-9][0-9.,]{0,20}\s?(?:[A-Z]{3}|\W)?")
 MAX_TYPES_SHOWN = 8
+# Fields up to which a list may be one of related things on a page about one thing.
 FEW_FIELDS = 3
-"""Fields up to which a list may be one of related things on a page about one thing."""
 
 
 @dataclass(frozen=True, slots=True)

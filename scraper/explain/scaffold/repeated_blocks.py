@@ -28,15 +28,15 @@ from scraper.explain.scaffold.selector_builder import (
 from scraper.extract.links.document import Document
 from scraper.extract.rules.css_field import visible_text
 
+# Elements of a page that are looked at.
 MAX_ELEMENTS = 20_000
-"""Elements of a page that are looked at."""
+# Blocks of a group whose inside is looked at.
 MAX_BLOCKS_READ = 20
-"""Blocks of a group whose inside is looked at."""
+# Blocks that make a group.
 MIN_BLOCKS = 3
-"""Blocks that make a group."""
 MAX_FIELDS = 12
+# Share of the blocks that must have a field.
 MIN_FIELD_SHARE = 0.6
-"""Share of the blocks that must have a field."""
 EXAMPLES_KEPT = 2
 EXAMPLE_CHARS = 60
 
@@ -54,8 +54,8 @@ class FieldGuess:
     attr: str | None
     type: str
     examples: tuple[str, ...]
+    # How many of the blocks have it, from 0 to 1.
     share: float
-    """How many of the blocks have it, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)

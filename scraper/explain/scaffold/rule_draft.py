@@ -10,11 +10,11 @@ from typing import NamedTuple
 from scraper.config.reading.yaml import parse_scalar
 from scraper.report.text.sanitize import clean
 
+# Column at which comments stand, where the line lets them.
 COMMENT_COLUMN = 44
-"""Column at which comments stand, where the line lets them."""
 EXAMPLE_CHARS = 40
+# What may stand in a rule.
 YamlValue = str | bool | int | Sequence["YamlValue"] | Mapping[str, "YamlValue"]
-"""What may stand in a rule."""
 
 
 class RuleEntry(NamedTuple):

@@ -10,25 +10,25 @@ from selectolax.lexbor import LexborNode
 from scraper.explain.scaffold.field_names import NAME_BY_TAG
 from scraper.extract.links.document import Document
 
+# Elements that a guessed selector finds which are compared with the group it is for.
 MAX_MATCHES_CHECKED = 500
-"""Elements that a guessed selector finds which are compared with the group it is for."""
+# Elements of one block that are looked at.
 MAX_INNER_ELEMENTS = 200
-"""Elements of one block that are looked at."""
+# How far up from an element something is looked for that has a name.
 MAX_ANCESTORS = 4
-"""How far up from an element something is looked for that has a name."""
+# Classes that tell of an element's place or state, and not of its kind.
 STATE_CLASSES = frozenset(
     {
         "odd", "even", "first", "last", "alt", "active", "current", "selected", "hidden", "visible", "open", "new",
         "unread", "sticky",
     }
 )  # fmt: skip
-"""Classes that tell of an element's place or state, and not of its kind."""
 NUMBERED_CLASS = re.compile(r"[-_][0-9]+$")
 MENU_TAGS = frozenset({"nav", "header", "footer", "aside", "form"})
 SELECTOR_NAME = re.compile(r"-?[A-Za-z_][A-Za-z0-9_-]{0,40}")
 GENERATED_NAME = re.compile(r"(?=.*[0-9].*[A-Za-z].*[0-9]|.*[A-Z].*[0-9])|^(css|sc|jsx|svelte|_)-?[a-z0-9]{4,}$")
+# What an element is: its tag, and its classes that can be read.
 Signature = tuple[str, tuple[str, ...]]
-"""What an element is: its tag, and its classes that can be read."""
 
 
 def signature(element: LexborNode) -> Signature:

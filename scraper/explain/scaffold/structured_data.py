@@ -16,6 +16,7 @@ from scraper.extract.rules.structured import all_objects, find_objects, type_nam
 from scraper.extract.rules.value_parsers import ParseFailure, parse_date, parse_decimal
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES
 
+# Types that tell of the site or the page's make, not of what it is about.
 SITE_TYPES = frozenset(
     {
         "breadcrumblist", "website", "organization", "searchaction", "webpage", "collectionpage", "itemlist",
@@ -24,7 +25,7 @@ SITE_TYPES = frozenset(
         "newsmediaorganization",
     }
 )  # fmt: skip
-"""Types that tell of the site or the page's make, not of what it is about."""
+# Properties that come first, where there are more than are taken.
 PREFERRED_PROPERTIES = (
     "name",
     "headline",
@@ -36,11 +37,10 @@ PREFERRED_PROPERTIES = (
     "brand",
     "sku",
 )
-"""Properties that come first, where there are more than are taken."""
 MAX_TYPES = 2
 MAX_FIELDS = 12
+# Properties of one object that are looked at.
 MAX_PROPERTIES = 100
-"""Properties of one object that are looked at."""
 MAX_OBJECTS_READ = 50
 MAX_DEPTH = 2
 JMESPATH_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")

@@ -15,8 +15,8 @@ from scraper.explain.scaffold.rule_draft import RuleDraft, RuleEntry, to_yaml
 from scraper.extract.page_extractor import PageExtractor
 from scraper.model import Extraction, Item, Response
 
+# Ways to the next page that are tried: each reads the whole page.
 MAX_NEXT_PAGES_TRIED = 4
-"""Ways to the next page that are tried: each reads the whole page."""
 
 
 def verify_rules(drafts: Sequence[RuleDraft], page: Response) -> list[RuleDraft]:

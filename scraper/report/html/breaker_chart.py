@@ -16,8 +16,8 @@ MAX_STRIPS = 30
 MAX_PIECES = 200
 MAX_SESSIONS = 200
 NOT_CLOSED_STATES = ("open", "half-open", "blocked")
+# States that are kept from one session to the next.
 LASTING_STATES = ("open", "blocked")
-"""States that are kept from one session to the next."""
 
 
 class Transition(NamedTuple):

@@ -15,24 +15,24 @@ import orjson
 from scraper.report.stats import OTHERS_KEY, BoundedCounter
 from scraper.structures.rolling import DurationHistogram
 
+# Columns of the chart over time; their width doubles when the run is longer.
 MAX_COLUMNS = 240
-"""Columns of the chart over time; their width doubles when the run is longer."""
 MAX_HOSTS = 10_000
+# Rows of the lists of slowest and largest pages.
 MAX_TOP_PAGES = 20
-"""Rows of the lists of slowest and largest pages."""
+# Addresses kept as examples of one kind of failure.
 MAX_EXAMPLES = 3
-"""Addresses kept as examples of one kind of failure."""
+# Items shown at least, when there are as many; twice as many are kept at most.
 MIN_ITEM_SAMPLES = 24
-"""Items shown at least, when there are as many; twice as many are kept at most."""
+# Seconds; upper edges of the latency classes. A last class holds what is slower.
 LATENCY_EDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds; upper edges of the latency classes. A last class holds what is slower."""
+# Depths counted on their own; deeper pages are counted together.
 MAX_DEPTH = 40
-"""Depths counted on their own; deeper pages are counted together."""
 ADDRESS_CHARS = 2_000
 VALUE_CHARS = 300
 MAX_FIELDS = 40
+# Pairs of a reason and a rule, or of a field and a reason, that are counted on their own.
 MAX_RULES = 300
-"""Pairs of a reason and a rule, or of a field and a reason, that are counted on their own."""
 
 
 @dataclass(slots=True)
@@ -126,10 +126,10 @@ class RunFigures:
     items: int = 0
     item_samples: list[dict[str, str]] = field(default_factory=list)
     skipped: BoundedCounter = field(default_factory=lambda: BoundedCounter(300))
+    # [count, an example] by reason and rule.
     skip_rules: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
-    """[count, an example] by reason and rule."""
+    # [count, an example] by field and reason.
     rejected: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
-    """[count, an example] by field and reason."""
 
 
 def gather_figures(folder: Path) -> RunFigures:

@@ -14,8 +14,8 @@ from scraper.report.html.markup import Markup, link, tag
 from scraper.report.html.style import STYLE
 from scraper.report.text.formatting import bytes_text, duration_text, latency_text, rate_text
 
+# What the page may load: nothing. Even if a text of a page broke out, it could not run or fetch.
 CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""What the page may load: nothing. Even if a text of a page broke out, it could not run or fetch."""
 HOSTS_SHOWN = 60
 TYPES_SHOWN = 15
 RULES_SHOWN = 40

@@ -18,8 +18,8 @@ from scraper.report.text.event_text import EventText, describe, is_problem
 from scraper.structures.rolling import RollingRate
 
 FRAMES_PER_SECOND = 4
+# Hosts whose rate is followed, those heard of last.
 MAX_RATED_HOSTS = 500
-"""Hosts whose rate is followed, those heard of last."""
 
 
 class CrawlDisplay:

@@ -21,8 +21,8 @@ class CrawlSnapshot:
     queues: QueuesSampled | None = None
     problems: tuple[EventText, ...] = ()
     waiting_before: int = 0
+    # Requests a second of late, by host.
     rates: Mapping[str, float] = field(default_factory=dict)
-    """Requests a second of late, by host."""
 
     @property
     def done(self) -> int:

@@ -23,12 +23,12 @@ from scraper.report.text.sanitize import clean
 
 MAX_HOST_ROWS = 8
 MAX_PROBLEM_ROWS = 3
+# Columns from which on a host's rate and delay are shown: without them its name has room on a narrower terminal.
 WIDE_COLUMNS = 72
-"""Columns from which on a host's rate and delay are shown: without them its name has room on a narrower terminal."""
+# Columns the hosts take at most: on a wide terminal a name should stand near its numbers.
 MAX_TABLE_COLUMNS = 110
-"""Columns the hosts take at most: on a wide terminal a name should stand near its numbers."""
+# Rows that are always there: title, bar, two lines of numbers, the table's head.
 _FIXED_ROWS = 5
-"""Rows that are always there: title, bar, two lines of numbers, the table's head."""
 BREAKER_STYLES = {"closed": "green", "half-open": "yellow", "open": "red", "blocked": "bold magenta"}
 
 

@@ -31,10 +31,10 @@ from scraper.report.text.formatting import bytes_text, clock_text, duration_text
 
 INTERVAL_SECONDS = 10.0
 MAX_FILES_SHOWN = 6
+# Transfers under way whose progress is followed.
 MAX_FILES_TRACKED = 2_000
-"""Transfers under way whose progress is followed."""
+# Failed requests that are told at once, in lines.
 MAX_FAILURES_SHOWN = 50
-"""Failed requests that are told at once, in lines."""
 
 
 class ListProgress(Protocol):

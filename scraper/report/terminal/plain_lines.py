@@ -21,8 +21,8 @@ from scraper.report.text.event_text import WARNING, describe, is_problem
 from scraper.report.text.formatting import bytes_text, clock_text, duration_text, rate_text
 
 INTERVAL_SECONDS = 10.0
+# How many failed fetches are told at once: the first of each kind at each host.
 MAX_FIRST_ERRORS = 50
-"""How many failed fetches are told at once: the first of each kind at each host."""
 
 _SHOWN_EVENTS = (CrawlStarted, CrawlEnded, BreakerHalfOpen, BreakerClosed, HostParked)
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+# Steps of the search for an instant: more than a float has digits.
 MAX_BISECTIONS = 60
-"""Steps of the search for an instant: more than a float has digits."""
 
 
 class HostEstimate(NamedTuple):

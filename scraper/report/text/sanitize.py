@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
+# Characters of one shown text, unless the caller says otherwise.
 DEFAULT_MAX_CHARS = 200
-"""Characters of one shown text, unless the caller says otherwise."""
+# How many times its limit a text is looked at: escape sequences may fill what is cut away.
 _SCAN_FACTOR = 8
-"""How many times its limit a text is looked at: escape sequences may fill what is cut away."""
 
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor
