@@ -1,4 +1,4 @@
-"""The hooks of a config around one page, called as in a crawl; what they did and what they raised is told."""
+"""Run the hooks of a config on one page as a crawl would, and record what each did or raised."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class HookResult:
 
 
 class HookFailedError(Exception):
-    """A hook raised; the note says what and where."""
+    """A hook raised an exception; the last of `HookRunner.results` says which and where."""
 
 
 class HookRunner:
-    """Calls hooks, one after the other as a run does, and notes what they do. `notes` grows as they are called."""
+    """Calls hooks one after the other as a crawl does. `results` has one entry for each call."""
 
     def __init__(self, hooks: Sequence[tuple[str, Hook]] = ()) -> None:
         self._hooks = [(name, HookChain((hook,))) for name, hook in hooks]
@@ -41,7 +41,7 @@ class HookRunner:
         return cls([(name, load_hook(name, folder)) for name in names])
 
     async def run_on_request(self, request: Request) -> Request | None:
-        """The request after every `on_request`; None when one says not to ask. Raises `HookFailedError`."""
+        """The request after every `on_request`; None when a hook skips it. Raises `HookFailedError`."""
         current = request
         for name, hooks in self._hooks:
             if hooks.has_on_request:
@@ -50,14 +50,14 @@ class HookRunner:
                 except Exception as error:
                     raise self._failure(name, "on_request", error) from error
                 if changed is None:
-                    self._record(name, "on_request", f"says not to ask for {request.url.href}")
+                    self._record(name, "on_request", f"skips {request.url.href}")
                     return None
                 self._record(name, "on_request", _describe_changes(current, changed))
                 current = changed
         return current
 
     async def run_on_page(self, page: Response) -> Response | None:
-        """The page after every `on_page`; None when one says not to read it. Raises `HookFailedError`."""
+        """The page after every `on_page`; None when a hook skips it. Raises `HookFailedError`."""
         current = page
         for name, hooks in self._hooks:
             if hooks.has_on_page:
@@ -66,14 +66,14 @@ class HookRunner:
                 except Exception as error:
                     raise self._failure(name, "on_page", error) from error
                 if changed is None:
-                    self._record(name, "on_page", "says not to read the page: it is recorded without links and items")
+                    self._record(name, "on_page", "skips the page: it is recorded without links and items")
                     return None
                 self._record(name, "on_page", _describe_changes(current, changed))
                 current = changed
         return current
 
     async def run_on_item(self, items: Sequence[Item], page: Response) -> tuple[Item, ...]:
-        """The items after every `on_item`, without those dropped. Raises `HookFailedError`."""
+        """The items after every `on_item`, without those that hooks drop. Raises `HookFailedError`."""
         current = list(items)
         for name, hooks in self._hooks:
             if hooks.has_on_item and current:
@@ -97,18 +97,19 @@ class HookRunner:
     def _record(self, name: str, method: str, text: str) -> None:
         self.results.append(HookResult(f"{name} {method} {text}"))
 
-    def _failure(self, name: str, method: str, error: Exception, place: str = "") -> HookFailedError:
+    def _failure(self, name: str, method: str, error: Exception, item: str = "") -> HookFailedError:
         frames = traceback.extract_tb(error.__traceback__)
         where = f" ({Path(frames[-1].filename).name} line {frames[-1].lineno})" if frames else ""
-        told = f"{name} {method} raises{place}{where}: {type(error).__name__}: {error}"
-        self.results.append(HookResult(f"{told}; a crawl records the page as failed", failed=True))
-        return HookFailedError(told)
+        message = f"{name} {method} raises{item}{where}: {type(error).__name__}: {error}"
+        self.results.append(HookResult(f"{message}; a crawl records the page as failed", failed=True))
+        return HookFailedError(message)
 
 
 def _describe_changes(before: Request | Response, after: Request | Response) -> str:
-    """Which parts a hook changed."""
+    """The names of the fields that a hook changed."""
     if type(before) is not type(after):
         return f"returns a {type(after).__name__}"
+    # Identity first: equality of untouched bodies and headers would compare megabytes.
     changed = [one.name for one in fields(before) if getattr(before, one.name) is not getattr(after, one.name)]
     changed = [name for name in changed if getattr(before, name) != getattr(after, name)]
     return f"changes {', '.join(changed)}" if changed else "leaves it as it is"

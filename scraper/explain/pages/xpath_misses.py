@@ -1,7 +1,7 @@
-"""Why an XPath expression finds nothing: the step that fails first, and what there is in its place.
+"""Why an XPath expression selects nothing: the first location step that fails, and what is there instead.
 
-A path is cut into its steps, and each longer beginning of it is tried. The first that finds nothing names the step;
-without its predicates it says whether the name or a condition is to blame.
+A path is split into its steps, and prefixes of one, two, three ... steps are evaluated. The first that selects nothing
+ends with the failing step. Evaluated again without its predicates, it shows whether the node test or a predicate fails.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.report.text.sanitize import clean
 
 MAX_STEPS = 40
-# Elements at which a step fails that are looked at.
+# Elements read of those from which the failing step starts.
 MAX_NODES_READ = 200
-# Elements in them that are counted by name.
+# Elements inside them whose names are counted.
 MAX_DESCENDANTS_READ = 5_000
 NAMES_SHOWN = 8
 VALUE_CHARS = 40
@@ -34,21 +34,25 @@ _COMPARISON = re.compile(
 
 
 class LocationStep(NamedTuple):
-    """One step: `lead` is `/`, `//` or nothing, `axis` with its colons, `test` the name or `text()`, `conditions`."""
+    """One location step (XPath 1.0, section 2.1): `//`, `child::`, `a`, `[@href]`.
+
+    `slashes` is `/`, `//` or empty; `axis` keeps its colons; `predicates` are without brackets.
+    """
 
     slashes: str
     axis: str
     node_test: str
     predicates: tuple[str, ...]
 
-    def to_xpath(self, conditions: int | None = None) -> str:
-        """The step as text, with as many of its conditions as asked for."""
-        return self.slashes + self.axis + self.node_test + "".join(f"[{one}]" for one in self.predicates[:conditions])
+    def to_xpath(self, predicates: int | None = None) -> str:
+        """The step as text, with its first `predicates` predicates; None for all."""
+        return self.slashes + self.axis + self.node_test + "".join(f"[{one}]" for one in self.predicates[:predicates])
 
 
 def xpath_misses(tree: Any, text: str) -> list[str]:
-    """Why `text`, which can be evaluated, finds nothing in `tree`: one sentence or two for each of its paths."""
+    """Why `text`, a valid expression, selects nothing in `tree`: one or two sentences for each path of a union."""
     inner = text
+    # `string(//h9)`: explain the path inside the call.
     while (wrapped := _FUNCTION_CALL.fullmatch(inner)) is not None:
         inner = wrapped[1]
     hints: list[str] = []
@@ -60,15 +64,15 @@ def xpath_misses(tree: Any, text: str) -> list[str]:
 
 
 def parse_steps(path: str) -> list[LocationStep] | None:
-    """The steps of a location path; None for an expression that is none."""
+    """The steps of a location path; None for any other expression."""
     pieces = list(islice(_split_steps(path), MAX_STEPS + 1))
     steps = []
-    for lead, body in pieces[:MAX_STEPS]:
-        test, *conditions = _split_predicates(body)
+    for slashes, body in pieces[:MAX_STEPS]:
+        test, *predicates = _split_predicates(body)
         axis, colons, name = test.rpartition("::")
         if not re.fullmatch(r"@?[\w.*:-]*(?:\(\))?", test.strip()) or not test.strip():
             return None
-        steps.append(LocationStep(lead, axis + colons, name.strip(), tuple(conditions)))
+        steps.append(LocationStep(slashes, axis + colons, name.strip(), tuple(predicates)))
     return steps or None
 
 
@@ -86,15 +90,15 @@ def _explain_first_failure(tree: Any, steps: Sequence[LocationStep]) -> list[str
 
 
 def _explain_step(tree: Any, before: str, nodes: Sequence[Any], step: LocationStep) -> Iterator[str]:
-    """What is there where `step` finds nothing."""
+    """What `step` could have selected from `nodes`: values that its predicate lacks, or other names."""
     bare = _select(tree, before + step.to_xpath(0))
     if bare:
         for count in range(1, len(step.predicates) + 1):
             if not _select(tree, before + step.to_xpath(count)):
                 left = _select(tree, before + step.to_xpath(count - 1)) or []
-                condition = step.predicates[count - 1]
-                yield f"{step.to_xpath(count - 1)!r} is there {len(left)}x, but none meets [{condition}]"
-                yield from _explain_predicate(left, condition)
+                predicate = step.predicates[count - 1]
+                yield f"{step.to_xpath(count - 1)!r} is there {len(left)}x, but none meets [{predicate}]"
+                yield from _explain_predicate(left, predicate)
                 return
     elements = [node for node in nodes[:MAX_NODES_READ] if hasattr(node, "attrib")]
     if step.node_test.startswith("@") or step.axis == "attribute::":
@@ -116,12 +120,12 @@ def _explain_step(tree: Any, before: str, nodes: Sequence[Any], step: LocationSt
         yield f"no {step.node_test!r} {where}" + _alternatives_text(step.node_test, there)
 
 
-def _explain_predicate(nodes: Sequence[Any], condition: str) -> Iterator[str]:
+def _explain_predicate(nodes: Sequence[Any], predicate: str) -> Iterator[str]:
     elements = [node for node in nodes[:MAX_NODES_READ] if hasattr(node, "attrib")]
-    asked = _COMPARISON.fullmatch(condition)
-    if asked is None or not elements:
+    comparison = _COMPARISON.fullmatch(predicate)
+    if comparison is None or not elements:
         return
-    name, value = asked["name"], asked["value"]
+    name, value = comparison["name"], comparison["value"]
     if name is None:
         values = Counter(text for node in elements if (text := lxml_visible_text(node)[:200]))
     else:
@@ -130,19 +134,19 @@ def _explain_predicate(nodes: Sequence[Any], condition: str) -> Iterator[str]:
         yield f"none of them has the attribute {name!r}" + _alternatives_text(name, Counter(_attribute_names(elements)))
     elif values and value is not None:
         words = Counter(word for text in values for word in [text, *text.split()])
-        alike = get_close_matches(value, list(words)[:1_000], n=3, cutoff=0.6)
-        told = f"; like it: {', '.join(_quoted(a) for a in alike)}" if alike else ""
+        similar = get_close_matches(value, list(words)[:1_000], n=3, cutoff=0.6)
+        hint = f"; similar: {', '.join(_quoted(a) for a in similar)}" if similar else ""
         shown = ", ".join(f"{_quoted(v)} {n}x" for v, n in values.most_common(4))
-        yield f"{'their text' if name is None else f'their {name!r}'} is: {shown}{told}"
+        yield f"{'their text' if name is None else f'their {name!r}'} is: {shown}{hint}"
 
 
 def _alternatives_text(name: str, there: Counter[str]) -> str:
-    """What there is in place of `name`: the names that look alike first."""
+    """The end of a sentence: the names that are there instead of `name`, then those similar to it."""
     if not there:
         return ": there is nothing"
-    alike = get_close_matches(name.lower(), list(there)[:1_000], n=3, cutoff=0.6)
-    told = f"; like it: {', '.join(clean(a, VALUE_CHARS) for a in alike)}" if alike else ""
-    return f"; there is: {_counts_text(there)}{told}"
+    similar = get_close_matches(name.lower(), list(there)[:1_000], n=3, cutoff=0.6)
+    hint = f"; similar: {', '.join(clean(a, VALUE_CHARS) for a in similar)}" if similar else ""
+    return f"; there is: {_counts_text(there)}{hint}"
 
 
 def _counts_text(names: Counter[str]) -> str:
@@ -155,7 +159,7 @@ def _quoted(text: str) -> str:
 
 
 def _select(tree: Any, text: str) -> list[Any] | None:
-    """What an expression selects; None when it cannot be evaluated."""
+    """The result of an expression; None when it cannot be evaluated."""
     try:
         found = XPath(text, "xpath").read(tree)
     except ExtractError:
@@ -176,22 +180,22 @@ def _has_own_text(node: Any) -> bool:
 
 
 def _split_steps(path: str) -> Iterator[tuple[str, str]]:
-    """Steps with the slashes before them; slashes in brackets and quotes are none."""
-    lead, body = "", ""
+    """Split a path into pairs of slashes and step; slashes in brackets and quotes do not count."""
+    slashes, body = "", ""
     for piece, nested in _characters_with_nesting(path):
         if piece != "/" or nested:
             body += piece
         elif body.strip():
-            yield lead, body
-            lead, body = "/", ""
+            yield slashes, body
+            slashes, body = "/", ""
         else:
-            lead += "/"
+            slashes += "/"
     if body.strip():
-        yield lead, body
+        yield slashes, body
 
 
 def _split_predicates(body: str) -> list[str]:
-    """A step's test, and the texts between its square brackets."""
+    """Axis and node test of a step, then the text of each predicate."""
     parts, depth, quote = [""], 0, ""
     for character in body:
         quote = ("" if character == quote else quote) if quote else character if character in "'\"" else ""
@@ -208,10 +212,10 @@ def _split_predicates(body: str) -> list[str]:
     return parts
 
 
-def _split_outside_brackets(text: str, mark: str) -> Iterator[str]:
+def _split_outside_brackets(text: str, separator: str) -> Iterator[str]:
     part = ""
     for piece, nested in _characters_with_nesting(text):
-        if piece == mark and not nested:
+        if piece == separator and not nested:
             yield part
             part = ""
         else:
@@ -220,7 +224,7 @@ def _split_outside_brackets(text: str, mark: str) -> Iterator[str]:
 
 
 def _characters_with_nesting(text: str) -> Iterator[tuple[str, bool]]:
-    """Characters, and whether each stands in brackets or quotes."""
+    """Characters, and whether each is inside brackets or quotes."""
     depth, quote = 0, ""
     for character in text:
         if quote:

@@ -1,8 +1,7 @@
-"""Which rule decides about one URL, and what became of it in a run: facts go in, one reason comes out.
+"""Decide why a URL was or was not fetched: all facts about it go in, one reason comes out.
 
-What happened outranks what the rules say now: a URL that has a record was fetched, whatever the config says today.
-Without a trace of it in a run, the rules are asked in the order in which a crawl asks them: address, scope, robots.txt,
-what is known already, budget.
+What happened outranks what the rules say now: a URL with a record was fetched, whatever the config says today. For a
+URL that the run does not know, the rules are evaluated in the order of a crawl: scope, robots.txt, known URLs, budget.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from scraper.config_to_settings import politeness_settings, robots_settings
 from scraper.engine.host_registry import counts_as_page
 from scraper.explain.runs.record_search import UrlRecords, posted_text, search_records
 from scraper.frontier.inspect import STATE_FILE, QueuedRequest, RunCounts, RunInspector, running_pid
-from scraper.model import OutOfScope, Skip, Url
+from scraper.model import Skip, Url
 from scraper.politeness.host_gate import HostGate
 from scraper.politeness.robots_cache import RobotsEntry, RobotsVerdict
 from scraper.politeness.rule import format_duration
@@ -29,12 +28,12 @@ from scraper.urls.scope import RuleVerdict, Scope
 
 GATE_NOTE = "gate"
 ROBOTS_NOTE = "robots "
-# Rules about pages, which do not bind files fetched along the way.
+# Scope rules that apply to pages only, not to files (`files.match`) that pages link to.
 WAIVED_FOR_FILES = ("scope.allow", "scope.max_depth")
 
 
 class Decision(NamedTuple):
-    """The one reason: a word, and the sentence that goes with it."""
+    """The reason (one of the words in docs/explain.md) and the details: a rule, or what happened."""
 
     reason: str
     detail: str
@@ -42,7 +41,7 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RobotsFact:
-    """What robots.txt says about the URL, and where that was read; `verdict` is None when it is not obeyed."""
+    """The verdict of robots.txt on the URL, and where robots.txt was read; `verdict` is None when it is not obeyed."""
 
     verdict: RobotsVerdict | None
     source: str
@@ -100,11 +99,11 @@ def read_run_facts(
         note = notes.get(ROBOTS_NOTE + url.origin)
         robots = RobotsEntry.from_json(note, robots_settings(config).product_token) if note is not None else None
         waiting = state.find_queued(url)
-        traces, queued = _choose_request(waiting, search_records(folder, url, keys, body), body)
+        records, queued = _choose_request(waiting, search_records(folder, url, keys, body), body)
         return RunFacts(
             folder,
             state.counts(),
-            traces,
+            records,
             running_pid(folder),
             state.find_skip(url),
             queued,
@@ -117,25 +116,31 @@ def read_run_facts(
 
 
 def _choose_request(
-    waiting: Sequence[QueuedRequest], traces: UrlRecords, body: str | None
+    waiting: Sequence[QueuedRequest], records: UrlRecords, body: str | None
 ) -> tuple[UrlRecords, QueuedRequest | None]:
-    """What is meant of several requests to one URL: a record or one that waits, a GET before any POST."""
-    record = traces.record
+    """Which of several requests to one URL is explained: the recorded or the queued one, a GET rather than a POST.
+
+    There are three cases:
+    1. `body` is given: the record or queued POST whose content contains it.
+    2. Only POSTs have a record and a GET is queued: the GET, and the record counts among the others.
+    3. Else the record, or without one the first queued request.
+    """
+    record = records.record
     if body is not None:
-        held = (
+        wait_reason = (
             one for one in waiting if one.request.content is not None and body in abbreviate_body(one.request.content)
         )
-        return traces, None if record is not None else next(held, None)
+        return records, None if record is not None else next(wait_reason, None)
     first = next(iter(waiting), None)
     if record is None:
-        return traces, first
+        return records, first
     if first is not None and first.request.content is None and posted_text(record) is not None:
-        return replace(traces, record=None, other_records=(*traces.other_records, record)), first
-    return traces, None
+        return replace(records, record=None, other_records=(*records.other_records, record)), first
+    return records, None
 
 
 def recorded_depth(run: RunFacts | None) -> int | None:
-    """How many links the run found the URL away from a seed, when it is known."""
+    """The number of links between a seed and the URL, as the run recorded it; None when unknown."""
     if run is None:
         return None
     if run.queued is not None:
@@ -147,7 +152,7 @@ def recorded_depth(run: RunFacts | None) -> int | None:
 def explain_scope(
     scope: Scope, config: CrawlConfig, url: Url, depth: int | None
 ) -> tuple[tuple[RuleVerdict, ...], bool]:
-    """What every rule of the scope says, and whether the URL counts as a file to fetch along the way."""
+    """The verdict of every scope rule, and whether the URL is a file (`files.match`), for which some are waived."""
     is_file = any(re.search(pattern, url.href) for pattern in config.files.match)
     steps = []
     for step in scope.explain(url, depth or 0):
@@ -157,7 +162,7 @@ def explain_scope(
 
 
 def decide(facts: UrlFacts, now: float) -> Decision:
-    """The one reason that decides; `now` is epoch seconds."""
+    """The one reason that decides about the URL; `now` is epoch seconds."""
     run = facts.run
     if run is not None and (decision := _decide_by_run(facts, run, now)) is not None:
         return decision
@@ -168,53 +173,55 @@ def decide(facts: UrlFacts, now: float) -> Decision:
     if verdict is not None and not verdict.allowed:
         return Decision("robots" if verdict.decision == "deny" else "robots_unreachable", verdict.rule)
     if run is None:
-        return Decision("allowed", "nothing forbids it: a crawl that finds it asks for it")
+        return Decision("allowed", "it would be fetched if discovered")
     if run.known:
-        return Decision("known", "the run has taken it up; its record is not written yet")
+        return Decision("known", "the run knows it, but its record is not written yet")
     if (spent := _budget_reason(facts, run)) is not None:
         return Decision("budget", spent)
-    return Decision("not_found", "nothing forbids it, but no page, sitemap or seed of this run has named it")
+    return Decision("not_found", "it is allowed, but no seed, page or sitemap of this run led to it")
 
 
 def _decide_by_run(facts: UrlFacts, run: RunFacts, now: float) -> Decision | None:
-    traces, url = run.records, facts.url
-    if run.body_text is not None and run.queued is None and traces.record is None:
-        return Decision("not_found", f"nothing that was posted to it holds {run.body_text!r:.60}")
-    if (record := traces.record) is not None:
+    records, url = run.records, facts.url
+    if run.body_text is not None and run.queued is None and records.record is None:
+        return Decision("not_found", f"no POST to it contains {run.body_text!r:.60}")
+    if (record := records.record) is not None:
         if record.get("duplicate_of"):
             return Decision("duplicate", f"it redirects to {record['duplicate_of']}, which has a record of its own")
         if record.get("error"):
             times = f" after {record['attempts']} attempts" if record.get("attempts", 1) > 1 else ""
             return Decision("failed", f"{record['error']}: {record.get('error_detail') or record.get('status')}{times}")
         if record.get("url") != url.href:
-            return Decision("redirected", f"it was asked for and led to {record['url']} ({record.get('status')})")
-        return Decision("fetched", f"it was asked for and answered {record.get('status')}")
-    if traces.redirect_record is not None:
-        return Decision("redirected", f"it is a step on the way to {traces.redirect_record['url']}")
+            return Decision(
+                "redirected", f"it was requested and redirected to {record['url']} ({record.get('status')})"
+            )
+        return Decision("fetched", f"it was requested, the response was {record.get('status')}")
+    if records.redirect_record is not None:
+        return Decision("redirected", f"it is part of a redirect chain to {records.redirect_record['url']}")
     if run.queued is not None:
         return _waiting_decision(run, run.queued, now)
-    if traces.same_key_urls:
-        return Decision("same", f"same as {traces.same_key_urls[0]}, which was asked for: they share the key {url.key}")
+    if records.same_key_urls:
+        same = records.same_key_urls[0]
+        return Decision("same", f"same as {same}, which was requested: they have the same key {url.key}")
     if run.skip is not None:
         return Decision(run.skip.reason, run.skip.rule)
-    if traces.skip_record is not None:
-        return Decision(str(traces.skip_record.get("reason")), str(traces.skip_record.get("rule")))
+    if records.skip_record is not None:
+        return Decision(str(records.skip_record.get("reason")), str(records.skip_record.get("rule")))
     return None
 
 
 def _waiting_decision(run: RunFacts, queued: QueuedRequest, now: float) -> Decision:
-    left = run.records.skip_record
-    if left is not None and run.pid is None:
-        return Decision(str(left.get("reason")), str(left.get("rule")))
+    skip_record = run.records.skip_record
+    if skip_record is not None and run.pid is None:
+        return Decision(str(skip_record.get("reason")), str(skip_record.get("rule")))
     if queued.due is not None and queued.due > now:
         tried = queued.request.attempt + queued.request.slowdowns
-        return Decision("waiting", f"it failed {tried} times and is asked again at {instant_text(queued.due)}")
+        return Decision("waiting", f"it failed {tried} times, the next attempt is at {instant_text(queued.due)}")
     gate = run.gate
-    held = (gate.gave_up_reason or gate.wait_reason(now)) if gate is not None else ""
-    if held:
-        return Decision("waiting", f"it waits for its host: {held}")
-    when = "its turn" if run.pid is not None else "the run to be resumed"
-    return Decision("waiting", f"it waits for {when}")
+    wait_reason = (gate.gave_up_reason or gate.wait_reason(now)) if gate is not None else ""
+    if wait_reason:
+        return Decision("waiting", f"it is queued, and its host must wait: {wait_reason}")
+    return Decision("waiting", "it is queued" if run.pid is not None else "it is queued until the run is resumed")
 
 
 def _budget_reason(facts: UrlFacts, run: RunFacts) -> str | None:
@@ -232,10 +239,5 @@ def _scope_reason(rule: str) -> str:
 
 
 def robots_source_text(entry: RobotsEntry, now: float) -> str:
-    """When the rules were read, in words."""
+    """Where a robots.txt in the run's state comes from, in words."""
     return f"the run's copy, {format_duration(max(0.0, now - entry.fetched_at))} old, {entry.detail}"
-
-
-def not_a_url(found: OutOfScope) -> Decision:
-    """The reason for a text that is no URL."""
-    return Decision(found.reason, found.rule)

@@ -1,4 +1,4 @@
-"""What is in the JSON of an API: its lists of objects, their fields, and the way to the next page."""
+"""Draft rules for the JSON of an API: its lists of objects, their fields, and the next page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scraper.extract.rules.follow_links import query_param, with_query_param
 from scraper.model import Headers, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 
-# Mappings and lists of a page that are looked at for lists of objects.
+# Values of a page that are visited in the search for lists of objects.
 MAX_VALUES = 5_000
 MAX_DEPTH = 6
 MAX_LISTS = 3
@@ -25,14 +25,14 @@ CURSOR_KEYS = re.compile(r"(next_?)?cursor|next_?(page)?_?(token|cursor)|continu
 PAGE_PARAMS = ("page", "p", "page_number", "pageNumber")
 OFFSET_PARAMS = ("offset", "start", "skip", "from", "startIndex")
 SIZE_PARAMS = ("limit", "per_page", "perPage", "page_size", "pageSize", "size", "count", "rows", "take", "top")
-# Where below its key the address of the next page may stand.
+# Keys inside the value of a "next" key that may hold the URL; "" is the value itself.
 ADDRESS_MEMBERS = ("", "href", "url")
 
 Path = tuple[str, ...]
 
 
 def draft_json_rules(value: Any, url: Url, headers: Headers) -> tuple[list[RuleDraft], list[NextPageGuess]]:
-    """Rules for the JSON `value`, the richest first, and ways to the next page."""
+    """Draft rules for the JSON `value`, the richest list first, and guesses for the next page."""
     drafts = [_list_rule(path, members) for _, path, members in _find_lists(value)[:MAX_LISTS]]
     if not drafts:
         leaves = find_properties([value], limit=MAX_FIELDS)
@@ -46,12 +46,12 @@ def draft_json_rules(value: Any, url: Url, headers: Headers) -> tuple[list[RuleD
 
 
 def _find_lists(value: Any) -> list[tuple[float, Path, list[Any]]]:
-    """Lists that may be items, the best first: many members with many values each, near the top."""
+    """Lists that may be the items, best first: many members, many values in each, and near the top of the page."""
     found: list[tuple[float, Path, list[Any]]] = []
-    waiting: deque[tuple[Any, Path]] = deque([(value, ())])
+    queue: deque[tuple[Any, Path]] = deque([(value, ())])
     seen = 0
-    while waiting and seen < MAX_VALUES:
-        here, path = waiting.popleft()
+    while queue and seen < MAX_VALUES:
+        here, path = queue.popleft()
         seen += 1
         if isinstance(here, list) and here:
             objects = isinstance(here[0], Mapping)
@@ -59,7 +59,7 @@ def _find_lists(value: Any) -> list[tuple[float, Path, list[Any]]]:
             if width and (objects or (not path and isinstance(here[0], str | int | float))):
                 found.append((min(len(here), 50) * width / (1 + len(path)), path, here))
         elif isinstance(here, Mapping) and len(path) < MAX_DEPTH:
-            waiting.extend((member, (*path, key)) for key, member in list(here.items())[:200] if _is_key(key))
+            queue.extend((member, (*path, key)) for key, member in list(here.items())[:200] if _is_key(key))
     found.sort(key=lambda entry: -entry[0])
     return found
 
@@ -83,7 +83,13 @@ def _field_entries(leaves: tuple[ObjectProperty, ...]) -> tuple[RuleEntry, ...]:
 
 
 def find_next_pages(value: Any, url: Url, headers: Headers, drafts: list[RuleDraft]) -> Iterator[NextPageGuess]:
-    """Ways to the next page: what the answer calls next, then what the address counts."""
+    """Guesses for the next page, the most reliable first.
+
+    1. The Link header's rel=next (RFC 8288).
+    2. A URL under a key like `next` or `nextLink`.
+    3. A cursor under a key like `nextPageToken`, when the URL has a parameter that takes it.
+    4. A page number or offset in the URL.
+    """
     for link in parse_link_headers(headers.get_all("link")):
         if "next" in link.rels and (target := _resolve(link.target, url)):
             yield NextPageGuess({"rel": True}, target, "the Link header's rel=next")
@@ -98,15 +104,15 @@ def find_next_pages(value: Any, url: Url, headers: Headers, drafts: list[RuleDra
         if CURSOR_KEYS.fullmatch(path[-1]) and not text.startswith(("http://", "https://", "/", "?")):
             param = next((n for n in _cursor_params(path[-1]) if query_param(url.href, n) is not None), None)
             if param is not None:
-                told = f"the value of {path[-1]} in the parameter {param}"
+                comment = f"the value of {path[-1]} in the parameter {param}"
                 yield NextPageGuess(
-                    {"cursor": to_jmespath(path), "param": param}, with_query_param(url.href, param, text), told
+                    {"cursor": to_jmespath(path), "param": param}, with_query_param(url.href, param, text), comment
                 )
     yield from _counted_pages(url)
 
 
 def cursor_without_parameter(value: Any, url: Url) -> tuple[str, str] | None:
-    """The path of a cursor whose parameter the address does not show, and a likely name of it."""
+    """The path of a cursor for which the URL has no parameter yet, and the likely name of that parameter."""
     for path, text in _find_texts(value):
         if CURSOR_KEYS.fullmatch(path[-1]) and not text.startswith(("http://", "https://", "/", "?")):
             names = _cursor_params(path[-1])
@@ -116,7 +122,7 @@ def cursor_without_parameter(value: Any, url: Url) -> tuple[str, str] | None:
 
 
 def _cursor_params(key: str) -> list[str]:
-    """Parameters that take a cursor of this name: nextPageToken goes into pageToken."""
+    """Names of parameters that may take the cursor under `key`: nextPageToken is sent as pageToken."""
     bare = re.sub(r"^next_?", "", key, flags=re.IGNORECASE) or key
     bare = bare[:1].lower() + bare[1:]
     return list(dict.fromkeys((bare, key, "cursor", "after", "page_token", "pageToken")))
@@ -124,30 +130,30 @@ def _cursor_params(key: str) -> list[str]:
 
 def _counted_pages(url: Url) -> Iterator[NextPageGuess]:
     for name in PAGE_PARAMS:
-        here = query_param(url.href, name)
-        if here is not None and here.isascii() and here.isdigit() and len(here) < 10:
-            target = with_query_param(url.href, name, str(int(here) + 1))
+        current = query_param(url.href, name)
+        if current is not None and current.isascii() and current.isdigit() and len(current) < 10:
+            target = with_query_param(url.href, name, str(int(current) + 1))
             yield NextPageGuess({"page": name}, target, f"pages are counted in {name}")
     sizes = (query_param(url.href, name) for name in SIZE_PARAMS)
     size = next((int(text) for text in sizes if text and text.isascii() and text.isdigit() and len(text) < 7), 0)
     for name in OFFSET_PARAMS:
-        here = query_param(url.href, name)
-        if size and here is not None and here.isascii() and here.isdigit() and len(here) < 10:
-            way: YamlValue = {"offset": name, "step": size}
+        current = query_param(url.href, name)
+        if size and current is not None and current.isascii() and current.isdigit() and len(current) < 10:
+            rule: YamlValue = {"offset": name, "step": size}
             yield NextPageGuess(
-                way, with_query_param(url.href, name, str(int(here) + size)), f"items are counted in {name}"
+                rule, with_query_param(url.href, name, str(int(current) + size)), f"items are counted in {name}"
             )
 
 
 def _find_texts(value: Any) -> Iterator[tuple[Path, str]]:
-    """Texts that stand in mappings near the top, with their paths."""
-    waiting: deque[tuple[Any, Path]] = deque([(value, ())])
+    """Strings and numbers in mappings near the top of the page, with their paths."""
+    queue: deque[tuple[Any, Path]] = deque([(value, ())])
     seen = 0
-    while waiting and seen < MAX_VALUES:
-        here, path = waiting.popleft()
+    while queue and seen < MAX_VALUES:
+        here, path = queue.popleft()
         seen += 1
         if isinstance(here, Mapping) and len(path) < 3:
-            waiting.extend((member, (*path, key)) for key, member in list(here.items())[:200] if _is_key(key))
+            queue.extend((member, (*path, key)) for key, member in list(here.items())[:200] if _is_key(key))
         elif path and isinstance(here, str | int) and not isinstance(here, bool) and here != "":
             yield path, str(here)[:2_000]
 

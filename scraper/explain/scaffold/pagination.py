@@ -1,6 +1,6 @@
-"""How a page of a list leads to the next one: by what it calls next, by a link that reads so, by numbers.
+"""Guess how one page of a list leads to the next: by rel=next, by class, by the link's text, or by page numbers.
 
-Every way that is found is tried as a rule's `next` before it is proposed: it must lead to the link that gave it away.
+Every guess is verified before it is written to a config: as a rule's `next` it must yield the URL it was guessed from.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NEXT_WORDS = re.compile(
 )
 REL_NEXT_SELECTORS = ("link[rel~=next i]", "a[rel~=next i]")
 NEXT_CLASS_SELECTORS = (".next a", "a.next", ".pagination-next a", "a.pagination-next", ".pager-next a")
-# Where the link stands that follows the number of this page.
+# The link after the marked number of the current page.
 AFTER_CURRENT_SELECTORS = (
     ".current + a",
     ".active + a",
@@ -35,7 +35,7 @@ AFTER_CURRENT_SELECTORS = (
     "strong + a",
 )
 PAGE_PARAMS = ("page", "p", "pg", "paged", "pagenum", "pageno", "page_no", "seite")
-# Links of a page whose texts and numbers are looked at.
+# Links of a page whose texts are read.
 MAX_LINKS = 2_000
 MAX_PAGE_NUMBER = 1_000_000
 _PLAIN_WORDS = re.compile(r"[\w ]{1,40}")
@@ -44,7 +44,7 @@ _CLASS_NAME = re.compile(r"-?[A-Za-z_][A-Za-z0-9_-]{0,40}")
 
 @dataclass(frozen=True, slots=True)
 class NextPageGuess:
-    """One way on. `key` (`next` or `follow`) and `value` are what a rule says; `target` is where it leads from here."""
+    """A guess for a rule's pagination: its `key` (`next` or `follow`) and `value`, and the URL it should lead to."""
 
     value: YamlValue
     target: str
@@ -53,7 +53,7 @@ class NextPageGuess:
 
 
 def find_next_pages(document: Document, headers: Headers) -> Iterator[NextPageGuess]:
-    """The ways to the next page that the page shows, the surest first."""
+    """Guesses for the next page, the most reliable first."""
     own = document.url.href
     for link in parse_link_headers(headers.get_all("link")):
         if "next" in link.rels and (target := _resolve(link.target, BaseUrl.of(document.url), own)):
@@ -62,7 +62,7 @@ def find_next_pages(document: Document, headers: Headers) -> Iterator[NextPageGu
     for css in REL_NEXT_SELECTORS:
         node = document.tree.css_first(css)
         if node is not None and (target := _resolve(_href(node), document.base, own)):
-            yield NextPageGuess({"rel": True}, target, "what the page calls next, rel=next")
+            yield NextPageGuess({"rel": True}, target, "rel=next")
     yield from _by_class(document)
     links = list(_links_with_targets(document))
     yield from _by_text(document, links)
@@ -75,7 +75,7 @@ def _by_class(document: Document) -> Iterator[NextPageGuess]:
     for css in NEXT_CLASS_SELECTORS:
         node = document.tree.css_first(css)
         if node is not None and (target := _resolve(_href(node), document.base, document.url.href)):
-            yield NextPageGuess(css, target, f"a link that is called so: {_link_text(node)}")
+            yield NextPageGuess(css, target, f"a link with this class: {_link_text(node)}")
 
 
 def _by_text(document: Document, links: list[tuple[LexborNode, str]]) -> Iterator[NextPageGuess]:
@@ -91,7 +91,7 @@ def _by_text(document: Document, links: list[tuple[LexborNode, str]]) -> Iterato
 
 
 def _selectors(node: LexborNode, text: str) -> Iterator[str]:
-    """Selectors that may find one link, those that say most about it first."""
+    """Selectors that may match just this link, the most meaningful first."""
     names = [name for name in (node.attributes.get("class") or "").split() if _CLASS_NAME.fullmatch(name)]
     parent = node.parent
     above = (parent.attributes.get("class") or "").split() if parent is not None else []
@@ -106,7 +106,7 @@ def _selectors(node: LexborNode, text: str) -> Iterator[str]:
 
 
 def _by_number(document: Document) -> Iterator[NextPageGuess]:
-    """The link after the number of this page, where that is marked."""
+    """The link after the current page's number, when that number is marked by a class or aria-current."""
     for css in AFTER_CURRENT_SELECTORS:
         node = document.tree.css_first(css)
         if node is None or not (target := _resolve(_href(node), document.base, document.url.href)):
@@ -118,7 +118,7 @@ def _by_number(document: Document) -> Iterator[NextPageGuess]:
 
 
 def by_parameter(url: Url, targets: list[str]) -> Iterator[NextPageGuess]:
-    """Parameters of links to this very address that count pages or items."""
+    """Query parameters that count pages or items, from the links to this same path."""
     bare = url.href.partition("?")[0]
     own = _query_params(url.href)
     counted: dict[str, dict[int, str]] = {}
@@ -137,17 +137,24 @@ def by_parameter(url: Url, targets: list[str]) -> Iterator[NextPageGuess]:
 
 
 def _counting_rules(url: Url, name: str, here: int | None, steps: list[int]) -> Iterator[NextPageGuess]:
-    """How `name` counts: by one from one or from zero, or by the same step each time."""
+    """What the parameter `name` counts, from this page's number (`here`) and the larger ones in links (`steps`).
+
+    1. This page has no number and a link has 2: pages are counted from 1.
+    2. The next number is one larger: pages, counted from 0 when this page has no number.
+    3. All numbers are multiples of one step away: items, `step` on a page.
+    """
     step = steps[0] - (here or 0)
     if here is None and 1 not in steps and 2 in steps:
         yield NextPageGuess({"page": name}, with_query_param(url.href, name, "2"), f"pages are counted in {name}")
     elif step == 1:
-        way: YamlValue = {"page": name} if here is not None else {"page": name, "first": 0}
-        yield NextPageGuess(way, with_query_param(url.href, name, str((here or 0) + 1)), f"pages are counted in {name}")
-    elif step > 1 and all((number - (here or 0)) % step == 0 for number in steps):
-        told = f"items are counted in {name}, {step} a page"
+        rule: YamlValue = {"page": name} if here is not None else {"page": name, "first": 0}
         yield NextPageGuess(
-            {"offset": name, "step": step}, with_query_param(url.href, name, str((here or 0) + step)), told
+            rule, with_query_param(url.href, name, str((here or 0) + 1)), f"pages are counted in {name}"
+        )
+    elif step > 1 and all((number - (here or 0)) % step == 0 for number in steps):
+        comment = f"items are counted in {name}, {step} a page"
+        yield NextPageGuess(
+            {"offset": name, "step": step}, with_query_param(url.href, name, str((here or 0) + step)), comment
         )
 
 
@@ -159,7 +166,10 @@ def _by_path(url: Url, links: list[tuple[LexborNode, str]]) -> Iterator[NextPage
 
 
 def page_pattern(here: Url, following: str | None) -> str | None:
-    """A regular expression for the pages of one list, from this page and the next; None when it is not a number."""
+    """A regular expression for all pages of a list, from this page's URL and the next one's.
+
+    None when the two do not differ by a number.
+    """
     if following is None or not following.startswith(here.origin + "/"):
         return None
     own, other = here.target, following[len(here.origin) :]
@@ -174,7 +184,7 @@ def page_pattern(here: Url, following: str | None) -> str | None:
 
 
 def escape_regex(text: str) -> str:
-    """`text` for a regular expression, without backslashes that nobody needs."""
+    """`text` escaped for a regular expression. Unlike `re.escape` it leaves hyphens and slashes readable."""
     return re.sub(r"([.?+*()\[\]{}|^$\\])", r"\\\1", text)
 
 
@@ -206,6 +216,6 @@ def _parse_number(text: str) -> int | None:
 
 
 def _query_params(href: str) -> Mapping[str, str]:
-    """The parameters by name; of several with one name the first."""
+    """The query parameters by name; of several with the same name the first."""
     names = [unquote_plus(pair.partition("=")[0]) for pair in href.partition("?")[2].split("&")[:50] if pair]
     return {name: query_param(href, name) or "" for name in names}

@@ -1,4 +1,4 @@
-"""Lists on a page that is one item: definitions, plain enumerations and tables, each as one field."""
+"""Fields for lists on a page that is one item: definition lists, plain lists and tables, one field each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scraper.explain.scaffold.selector_builder import is_in_menu, is_readable_na
 from scraper.extract.links.document import Document
 from scraper.extract.rules.css_field import visible_text
 
-# Lists of each kind that are looked at.
+# Lists of each kind that are compared.
 MAX_LISTS = 200
 MIN_MEMBERS = 3
 MAX_MEMBERS_READ = 20
@@ -39,7 +39,7 @@ def _largest_list(document: Document, lists: str, members: str) -> LexborNode | 
 
 
 def _list_selector(document: Document, node: LexborNode) -> str:
-    """A selector whose first match is this list: its tag, with its id or class where they can be read."""
+    """A selector whose first match is this list: its tag, with an id or class if one looks hand-written."""
     tag = node.tag or "*"
     identity = node.attributes.get("id") or ""
     names = [name for name in (node.attributes.get("class") or "").split() if is_readable_name(name)]

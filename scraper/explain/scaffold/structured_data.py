@@ -1,4 +1,4 @@
-"""What a page says about itself for machines, as the fields of a rule: JSON-LD, microdata and OpenGraph."""
+"""Fields from the structured data of a page: JSON-LD, microdata (schema.org) and OpenGraph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scraper.extract.rules.structured import all_objects, find_objects, type_nam
 from scraper.extract.rules.value_parsers import ParseFailure, parse_date, parse_decimal
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES
 
-# Types that tell of the site or the page's make, not of what it is about.
+# schema.org types that describe the site or the page's layout, not what the page is about.
 SITE_TYPES = frozenset(
     {
         "breadcrumblist", "website", "organization", "searchaction", "webpage", "collectionpage", "itemlist",
@@ -25,7 +25,7 @@ SITE_TYPES = frozenset(
         "newsmediaorganization",
     }
 )  # fmt: skip
-# Properties that come first, where there are more than are taken.
+# Properties that are preferred when an object has more than `MAX_FIELDS`.
 PREFERRED_PROPERTIES = (
     "name",
     "headline",
@@ -39,7 +39,7 @@ PREFERRED_PROPERTIES = (
 )
 MAX_TYPES = 2
 MAX_FIELDS = 12
-# Properties of one object that are looked at.
+# Properties of one object that are read.
 MAX_PROPERTIES = 100
 MAX_OBJECTS_READ = 50
 MAX_DEPTH = 2
@@ -48,7 +48,10 @@ JMESPATH_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
 
 @dataclass(frozen=True, slots=True)
 class ObjectProperty:
-    """A value inside an object: its JMESPath, a name for it, whether it is a list, its type, and examples."""
+    """A property that most objects of a type have: its JMESPath, a field name, type, and examples.
+
+    `many` says that it is a list; `type` is None for text.
+    """
 
     path: str
     name: str
@@ -57,7 +60,7 @@ class ObjectProperty:
     examples: tuple[Any, ...]
 
     def to_rule(self) -> dict[str, YamlValue]:
-        """What a field inside an object says."""
+        """The keys of a field that reads this property."""
         rule: dict[str, YamlValue] = {"json": self.path}
         if self.type is not None:
             rule["type"] = self.type
@@ -68,7 +71,7 @@ class ObjectProperty:
 
 @dataclass(frozen=True, slots=True)
 class TypedObjects:
-    """Objects of one type on a page: the type as the page writes it, how many, and what they have."""
+    """The objects of one type on a page: the type as the page writes it, their number and their properties."""
 
     type: str
     count: int
@@ -76,7 +79,7 @@ class TypedObjects:
 
 
 def find_types(document: Document) -> tuple[list[TypedObjects], list[str]]:
-    """What the page is about, the richest first, and the names of all types it has."""
+    """The types that the page is about, those with most properties first, and the names of all types on it."""
     root = document.tree.root
     if root is None:
         return [], []
@@ -88,25 +91,25 @@ def find_types(document: Document) -> tuple[list[TypedObjects], list[str]]:
     for name, things in groups.items():
         if name in SITE_TYPES or not re.fullmatch(r"[a-z][a-z0-9_.-]{0,60}", name):
             continue
-        leaves = find_properties(things)
-        if len(leaves) >= 2:
-            kinds.append(TypedObjects(name, len(things), leaves))
+        properties = find_properties(things)
+        if len(properties) >= 2:
+            kinds.append(TypedObjects(name, len(things), properties))
     kinds.sort(key=lambda kind: -len(kind.properties))
     return kinds[:MAX_TYPES], list(groups)
 
 
 def find_opengraph(document: Document) -> TypedObjects | None:
-    """The page's OpenGraph properties, when it says what it is beyond a page of a site."""
+    """The page's OpenGraph properties; None when they only name the site, the type and the URL."""
     root = document.tree.root
     found = find_objects(PageContext(root, document.base, DEFAULT_KEY_RULES), ["opengraph"]) if root is not None else []
     if len(found) != 1 or not set(found[0]) - {"@type", "url", "site_name", "locale"}:
         return None
-    leaves = find_properties(found)
-    return TypedObjects("opengraph", 1, leaves) if leaves else None
+    properties = find_properties(found)
+    return TypedObjects("opengraph", 1, properties) if properties else None
 
 
 def find_properties(things: Sequence[Any], *, limit: int = MAX_FIELDS) -> tuple[ObjectProperty, ...]:
-    """What most of `things` (mappings) hold: their values, and those of mappings inside."""
+    """The properties that at least half of `things` (mappings) have, nested mappings included; at most `limit`."""
     things = [thing for thing in things[:MAX_OBJECTS_READ] if isinstance(thing, Mapping)]
     found: dict[tuple[str, ...], list[Any]] = {}
     for thing in things:
@@ -114,21 +117,23 @@ def find_properties(things: Sequence[Any], *, limit: int = MAX_FIELDS) -> tuple[
             found.setdefault(path, []).append(value)
     common = [(path, values) for path, values in found.items() if len(values) * 2 >= len(things)]
     common.sort(key=lambda pair: _rank(pair[0]))
-    taken = sorted(common[:limit], key=lambda pair: list(found).index(pair[0]))
+    selected = sorted(common[:limit], key=lambda pair: list(found).index(pair[0]))
     names: set[str] = set()
-    leaves = []
-    for path, values in taken:
+    properties = []
+    for path, values in selected:
         name = unique_name(_field_name(path), names)
         many = sum(isinstance(value, list) for value in values) * 2 > len(values)
         shown = tuple(dict.fromkeys(str(_first_value(value)) for value in values))[:2]
-        leaves.append(ObjectProperty(to_jmespath(path, many), name, many, _field_type(path, values), shown))
-    return tuple(leaves)
+        properties.append(ObjectProperty(to_jmespath(path, many), name, many, _field_type(path, values), shown))
+    return tuple(properties)
 
 
-def _walk_values(thing: Mapping[str, Any], above: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Paths to what is no mapping; of a list of mappings to those of its first, marked by `[0]`."""
+def _walk_values(
+    thing: Mapping[str, Any], parent_path: tuple[str, ...], depth: int
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Paths to the values that are no mappings. Of a list of mappings only the first is read, as `[0]` in the path."""
     for key, value in list(thing.items())[:MAX_PROPERTIES]:
-        path = (*above, key)
+        path = (*parent_path, key)
         if not isinstance(key, str) or key.startswith("@") or not key or len(key) > 100 or "\ufffd" in key:
             continue
         if isinstance(value, list) and value and isinstance(value[0], Mapping):
@@ -141,7 +146,7 @@ def _walk_values(thing: Mapping[str, Any], above: tuple[str, ...], depth: int) -
 
 
 def _is_plain_value(value: Any) -> bool:
-    """Whether it is a value that says something, or a list of such."""
+    """Whether it is a non-empty string, a number, or a list of these."""
     if isinstance(value, list):
         return bool(value) and all(isinstance(member, str | int | float) and member != "" for member in value[:20])
     return value is not None and value != "" and isinstance(value, str | int | float)
@@ -152,7 +157,7 @@ def _first_value(value: Any) -> Any:
 
 
 def to_jmespath(path: Sequence[str], many: bool = False) -> str:
-    """A path of keys as JMESPath; with `many` all members of the list at its end."""
+    """A path of keys as JMESPath; with `many`, all members of the list that it leads to."""
     text = ""
     for key in path:
         if key == "[0]":
@@ -164,8 +169,8 @@ def to_jmespath(path: Sequence[str], many: bool = False) -> str:
 
 def _rank(path: tuple[str, ...]) -> tuple[int, int]:
     keys = [key for key in path if key != "[0]"]
-    places = [PREFERRED_PROPERTIES.index(key) for key in keys if key in PREFERRED_PROPERTIES]
-    return (min(places) if places else len(PREFERRED_PROPERTIES)), len(keys)
+    ranks = [PREFERRED_PROPERTIES.index(key) for key in keys if key in PREFERRED_PROPERTIES]
+    return (min(ranks) if ranks else len(PREFERRED_PROPERTIES)), len(keys)
 
 
 def _field_name(path: tuple[str, ...]) -> str:

@@ -44,28 +44,28 @@ def test_what_is_found_is_counted_and_shown(case: str) -> None:
 
 MISSES: dict[str, tuple[ExpressionKind, str, str]] = {
     "a typo in a name": ("xpath", "//artcle/h3", "no 'artcle' on this page; there is: article 2x"),
-    "names that look alike": ("xpath", "//artcle/h3", "like it: article"),
+    "names that look alike": ("xpath", "//artcle/h3", "similar: article"),
     "how far it gets": ("xpath", "//article/h2", "'//article' is there 2x"),
     "its children": ("xpath", "//article/h2", "no 'h2' directly in it; there is: h3 2x, span 1x, img 1x, a 1x"),
     "a level too few": ("xpath", "//table/tr", "no 'tr' directly in it; there is: tbody 1x"),
-    "no such attribute": ("xpath", "//img/@scr", "none has the attribute 'scr'; there is: src 1x; like it: src"),
+    "no such attribute": ("xpath", "//img/@scr", "none has the attribute 'scr'; there is: src 1x; similar: src"),
     "an attribute's value": ("xpath", "//article[@class='prodct']", "their 'class' is: 'product big' 1x, 'product' 1x"),
-    "a value that looks alike": ("xpath", "//article[@class='prodct']", "like it: 'product'"),
+    "a value that looks alike": ("xpath", "//article[@class='prodct']", "similar: 'product'"),
     "a condition on no attribute": ("xpath", "//article[@id='x']",
         "none of them has the attribute 'id'; there is: class 2x"),
     "the second condition": ("xpath", "//article[h3][h4]/h3", "'//article[h3]' is there 2x, but none meets [h4]"),
     "a text": ("xpath", "//th[text()='Weight']/following-sibling::td", "their text is: 'Size' 1x"),
     "text further down": ("xpath", "//td/text()", "there is no text directly in it; it is in: b 1x"),
     "a sibling": ("xpath", "//th/following-sibling::dd", "no 'dd' on its following-sibling::; there is: td 1x"),
-    "capital letters": ("xpath", "//ARTICLE", "like it: article"),
+    "capital letters": ("xpath", "//ARTICLE", "similar: article"),
     "from the top": ("xpath", "/body/div", "no 'body' at the top; there is: html 1x"),
     "inside a function": ("xpath", "string(//h9)", "no 'h9' on this page"),
     "a union": ("xpath", "//h8 | //h9", "no 'h9' on this page"),
     "too high a number": ("xpath", "//article[7]", "'//article' is there 2x, but none meets [7]"),
-    "a key": ("json", "itmes[].name", "the page has no 'itmes'; it has: items, meta, none; like it: items"),
-    "a key of the members": ("json", "items[].nmae", "items[] has no 'nmae'; it has: id, name, price; like it: name"),
+    "a key": ("json", "itmes[].name", "the page has no 'itmes'; it has: items, meta, none; similar: items"),
+    "a key of the members": ("json", "items[].nmae", "items[] has no 'nmae'; it has: id, name, price; similar: name"),
     "a key further down": ("json", "items[].price.amuont",
-        "items[].price has no 'amuont'; it has: amount; like it: amount"),
+        "items[].price has no 'amuont'; it has: amount; similar: amount"),
     "a list as an object": ("json", "items.name", "items is a list of 2: items[].name looks in its members"),
     "an object as a list": ("json", "meta[0]", "meta is an object, not a list"),
     "an index": ("json", "items[9].id", "items has 2 members, there is no [9]"),
@@ -73,7 +73,7 @@ MISSES: dict[str, tuple[ExpressionKind, str, str]] = {
     "an empty list": ("json", "none[].x", "none is an empty list"),
     "a filter": ("json", "items[?id==`7`].name",
         "the filter holds for none of the 2 members of items; there it is: 1, 2"),
-    "a filter on no key": ("json", "items[?idd==`1`]", "a member has no 'idd'; it has: id, name, price; like it: id"),
+    "a filter on no key": ("json", "items[?idd==`1`]", "a member has no 'idd'; it has: id, name, price; similar: id"),
 }  # fmt: skip
 
 
@@ -89,8 +89,8 @@ def test_what_is_not_found_gets_near_misses(case: str) -> None:
 REGEXES = {
     "how far it gets": (r"price: (\d+) EUR", "finds 'price: 12 ', but then 'EUR' does not fit what follows: 'USD"),
     "its first letters": (r"prize\((\d+)\)", "'pri' finds 'pri', but then 'ze\\((\\d+)\\)' does not fit"),
-    "other letters": (r"PRICE", "in other letters it is there: 'price'"),
-    "nothing": (r"\d{9}", "nothing of it is found; the text begins: 'var price"),
+    "other letters": (r"PRICE", "it matches when case is ignored: 'price'"),
+    "nothing": (r"\d{9}", "no prefix of it matches; the text begins: 'var price"),
 }  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def test_a_regex_that_is_not_found(case: str) -> None:
 
 
 WRONG: dict[str, tuple[ExpressionKind, str, str]] = {
-    "css": ("css", "div > > p", "not a CSS selector: it makes no sense from column 4, ' > > p'"),
+    "css": ("css", "div > > p", "not a CSS selector: invalid from column 4, ' > > p'"),
     "css with an attribute": ("css", "a..b@src", "from column 2, '..b@src'"),
     "css at once": ("css", "[", "from column 1, '['"),
     "xpath": ("xpath", "//a b", "not an XPath expression: invalid expression at column 5, 'b'"),

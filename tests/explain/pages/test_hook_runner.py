@@ -92,7 +92,7 @@ async def test_a_request_that_a_hook_forbids(tmp_path: Path) -> None:
     async with LocalServer({"/": Reply(body=PAGE)}) as site:
         trial = await tried(config, site)
         assert site.requests == []
-        assert told(trial) == [f"on_request says not to ask for {site.url('/')}"]
+        assert told(trial) == [f"on_request skips {site.url('/')}"]
     assert trial.failed
 
 
@@ -102,7 +102,7 @@ async def test_a_page_that_a_hook_leaves_unread(tmp_path: Path) -> None:
     async with LocalServer({"/": Reply(body=PAGE)}) as site:
         trial = await tried(config, site)
     assert (trial.analysis, trial.failed) == (None, False)
-    assert "says not to read the page" in told(trial)[0]
+    assert "skips the page" in told(trial)[0]
 
 
 RAISING = {

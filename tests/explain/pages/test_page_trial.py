@@ -44,7 +44,7 @@ def test_a_page_is_told_with_its_links_and_items(finished: FinishedRun, tell: Ru
     """Status, timing, charset, robots.txt with its line, links by fate, items by the config's rules."""
     item_page = finished.shop + "/catalogue/page-1.html"
     out = tell("try", item_page, "--config", str(finished.config)).output
-    for part in ("robots        allow:", "200 text/html", "to the first byte", "utf-8", "ask for as page"):
+    for part in ("robots        allow:", "200 text/html", "to the first byte", "utf-8", "fetch as page"):
         assert part in out
     assert "scope: scope.deny: '/cart'" in out
     assert "robots: robots.txt line 2: Disallow: /private/" in out

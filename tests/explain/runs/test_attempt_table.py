@@ -80,7 +80,7 @@ async def test_every_attempt_is_told_in_order_also_after_a_kill(tmp_path: Path, 
         done = (await asyncio.to_thread(tell, *why)).output
         told = json.loads((await asyncio.to_thread(tell, *why, "--json")).output)
     assert rows(done) == TRIES
-    assert done.splitlines()[-1].endswith("fetched: it was asked for and answered 200")
+    assert done.splitlines()[-1].endswith("fetched: it was requested, the response was 200")
     assert [one["attempt"] for one in told["tries"]] == [1, 2, 3]
     assert [one["status"] for one in told["tries"]] == [500, 503, 200]
     assert told["tries"][1]["wait_s"] >= 1
@@ -175,13 +175,13 @@ async def test_several_posts_of_one_url_are_named(tmp_path: Path, tell: RunComma
     told = tell(*why).output
     assert "kind          page, a seed" in told
     assert 'posted        {"page":8}' in told
-    assert told.count("also asked    POST ") == 5
-    assert "and 3 more; --body TEXT asks about" in told
+    assert told.count("also requestedPOST ") == 5
+    assert "and 3 more; --body TEXT selects" in told
     assert 'posted        {"page":3}' in tell(*why, "--body", '"page":3').output
     values = json.loads(tell(*why, "--body", '"page":3', "--json").output)
     assert values["run"]["record"]["body"] == '{"page":3}'
     assert len(values["run"]["others"]) == 8
-    assert tell(*why, "--body", "nowhere").output.strip().splitlines()[-1].endswith("holds 'nowhere'")
+    assert tell(*why, "--body", "nowhere").output.strip().splitlines()[-1].endswith("contains 'nowhere'")
 
 
 def test_a_text_that_is_no_url_is_json_too(tmp_path: Path, tell: RunCommand) -> None:

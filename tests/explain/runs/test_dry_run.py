@@ -123,8 +123,7 @@ def test_sitemaps_and_seeds_are_told_one_by_one(tell: RunCommand, tmp_path: Path
     assert f"seed http://{site}/moved: redirects to http://{site}/open/0 in 2 steps: 200" in out
     assert f"seed http://{site}/none: failed: HTTP 404" in out
     assert (
-        f"seed http://{site}/away: redirects to http://other.invalid/, not asked for: robots.txt, which cannot be"
-        in out
+        f"seed http://{site}/away: redirects to http://other.invalid/, not fetched: robots.txt, which cannot be" in out
     )
     assert f"seed http://{site}/private/0: not asked for: robots.txt line 2: Disallow: /private/" in out
     assert f"sitemap http://{site}/map.xml: 200, 10 URLs in scope" in out

@@ -19,7 +19,7 @@ def reason(out: str) -> str:
 
 
 CASES = {
-    "a page": ("/catalogue/page-1.html", "fetched: it was asked for and answered 200"),
+    "a page": ("/catalogue/page-1.html", "fetched: it was requested, the response was 200"),
     "robots": ("/cart?x=1", "scope: scope.deny: '/cart'"),
     "robots line": ("/private/staff.html", "robots: robots.txt line 2: Disallow: /private/"),
     "nofollow": ("/login.html", "nofollow: nofollow: the link's rel"),
@@ -93,7 +93,7 @@ def test_a_run_that_goes_on_is_not_disturbed(finished: FinishedRun, tell: RunCom
     with RunLock(finished.folder):
         assert running_pid(finished.folder) == os.getpid()
         said = tell("why", str(finished.config), finished.shop + "/", "--offline")
-        assert f"process {os.getpid()} is at work" in said.output
+        assert f"process {os.getpid()} is running" in said.output
     assert running_pid(finished.folder) is None
 
 

@@ -124,7 +124,7 @@ async def test_a_feed_that_cannot_be_read_is_told() -> None:
         text, _ = config_of(await seen(site, "/"))
         assert "/private/feed" not in {request.target for request in site.requests}
     assert len(parse_config(text).seeds) == 1
-    for part in ("robots.txt forbids it", "it answers 404", "it names no addresses", "robots.txt names 1"):
+    for part in ("robots.txt forbids it", "status 404", "it lists no URLs", "robots.txt names 1"):
         assert part in text
 
 

@@ -91,7 +91,7 @@ def test_a_pages_feeds_are_found() -> None:
     told = [(lead.url.target, lead.description) for lead in find_feeds(document(head))]
     json_feed = "JSON feed: `scrape init` on it writes rules for it"
     assert told == [
-        ("/feed", "RSS feed: not looked at"), ("/atom", "Atom feed: not looked at"), ("/feed.json", json_feed),
+        ("/feed", "RSS feed: not read"), ("/atom", "Atom feed: not read"), ("/feed.json", json_feed),
     ]  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def test_a_stored_page_asks_nobody(tell: RunCommand, tmp_path: Path) -> None:
 NOTHING = {
     "empty": ("", "is empty"),
     "blank": ("<html></html>", "nothing on this page makes an item"),
-    "a refresh": ("<meta http-equiv=refresh content='0;url=/start'>", "only sends on to https://shop.invalid/start"),
+    "a refresh": ("<meta http-equiv=refresh content='0;url=/start'>", "only redirects to https://shop.invalid/start"),
     "too deep": ("<div>" * 100_000, "nested too deeply"),
 }
 
