@@ -35,7 +35,7 @@ class JsonLines:
     """A listener that writes JSON lines to `stream` (standard output, as a rule).
 
     `only` names the events to write (`{"page_settled", "crawl_ended"}`); None writes all. When the reader has gone
-    (a broken pipe) it falls silent.
+    (a broken pipe) it stops writing without an error.
     """
 
     def __init__(self, stream: TextIO, only: Collection[str] | None = None) -> None:
@@ -48,6 +48,7 @@ class JsonLines:
         name = self._wanted.get(type(event))
         if name is not None and not self._out.lost:
             self._out.write(event_line(name, event))
+        # Flush at most every `FLUSH_SECONDS`: a flush for each event would cost a system call each.
         if isinstance(event, _FLUSH_EVENTS) or event.at - self._flushed_at >= FLUSH_SECONDS:
             self._flushed_at = event.at
             self._out.flush()
@@ -60,6 +61,6 @@ def event_line(name: str, event: Event) -> str:
         record[key] = getattr(event, key)
     try:
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE).decode()
-    except TypeError:  # a lone surrogate in a text
+    except TypeError:  # a lone surrogate in a string, which is not valid UTF-8
         valid = {k: v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for k, v in record.items()}
         return orjson.dumps(valid, default=str, option=orjson.OPT_APPEND_NEWLINE).decode()

@@ -1,4 +1,4 @@
-"""The numbers of this session, counted from events. Totals over all sessions of a run are the frontier's."""
+"""The numbers of this session, counted from events. Totals over all sessions of a run come from the frontier."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from scraper.events import (
 from scraper.report.breaker_log import SESSION_BEGIN, SESSION_END, BreakerLog, BreakerTransition, transition_of
 from scraper.structures.rolling import DurationHistogram, RollingRate
 
-# Hosts with a row of their own; later ones are counted together under `OTHERS_KEY`.
+# Hosts with counts of their own; further ones are counted together under `OTHERS_KEY`.
 MAX_HOSTS = 10_000
-# Distinct words (outcomes, reasons) counted under their own name.
+# Distinct words (outcomes, reasons) with counts of their own: some contain text from servers.
 MAX_WORDS = 500
-# Large bodies under way that are followed at once.
+# Bodies in flight whose received bytes are tracked.
 MAX_PARTIAL_BODIES = 10_000
 OTHERS_KEY = "others"
 
@@ -45,13 +45,13 @@ _GOOD_OUTCOMES = frozenset({"ok", "not_followed", "duplicate", "none"})
 
 
 def is_failure(outcome: str) -> bool:
-    """Whether a settled URL's outcome word tells of a failure."""
+    """Whether the outcome code of a settled URL means a failure, with or without its `sitemap_` or `file_` prefix."""
     return outcome.removeprefix("sitemap_").removeprefix("file_") not in _GOOD_OUTCOMES
 
 
 @dataclass(slots=True)
 class HostCount:
-    """What one host was asked and gave in this session; `size` is wire bytes."""
+    """Counts of one host in this session. `size` is wire bytes, `openings` of its circuit breaker."""
 
     fetches: int = 0
     ok: int = 0
@@ -66,9 +66,9 @@ class HostCount:
 class StatsSnapshot:
     """The session so far. Instants are epoch seconds, durations seconds, `size` wire bytes.
 
-    `outcomes` counts settled URLs by outcome word, `statuses` responses by class (`2xx`), `errors` failed fetches by
+    `outcomes` counts settled URLs by outcome code, `statuses` responses by class (`2xx`), `errors` failed fetches by
     kind. `latency` holds p50, p90, p99 and max of all fetches. `hosts` and `breaker_transitions` are
-    empty unless they were asked for.
+    empty unless they were requested.
     """
 
     name: str = ""
@@ -117,14 +117,14 @@ class StatsSnapshot:
 
 
 class BoundedCounter:
-    """Counts by word, with a limit on how many words."""
+    """Counts by word, for at most `limit` words; further ones are counted under `OTHERS_KEY`."""
 
     def __init__(self, limit: int = MAX_WORDS) -> None:
         self.counts: dict[str, int] = {}
         self._limit = limit
 
     def add(self, word: str) -> None:
-        """Count `word` once; a new word beyond the limit counts under `OTHERS_KEY`."""
+        """Add one to the count of `word`."""
         counts = self.counts
         if word in counts:
             counts[word] += 1
@@ -135,9 +135,9 @@ class BoundedCounter:
 
 
 class Stats:
-    """A listener that counts. Any thread may ask for a snapshot at any time.
+    """A listener that counts events. `snapshot` may be called from any thread at any time.
 
-    `host_limit` bounds the table of hosts; 0 keeps none.
+    `host_limit` limits the table of hosts; 0 keeps none.
     """
 
     def __init__(self, host_limit: int = MAX_HOSTS) -> None:
@@ -179,7 +179,7 @@ class Stats:
         }
 
     def log_breakers_to(self, path: Path) -> None:
-        """Write the changes of breakers to `path` too, behind those of earlier sessions."""
+        """Also append the transitions of circuit breakers to `path`, after those of earlier sessions."""
         with self._lock:
             self._breaker_log.append_to(path)
 
@@ -193,7 +193,7 @@ class Stats:
                 count(event)
 
     def snapshot(self, hosts: bool = True) -> StatsSnapshot:
-        """The numbers as they stand; with `hosts` also the table of hosts (copied: up to `MAX_HOSTS` rows)."""
+        """The current numbers; with `hosts` also the table of hosts, which is copied (up to `MAX_HOSTS` rows)."""
         with self._lock:
             now = self._last_at or 0.0
             latency = {f"p{share}": self._latency.quantile(share / 100) for share in (50, 90, 99)}
@@ -269,7 +269,7 @@ class Stats:
         self._fetches += 1
         self._in_flight -= 1
         self._size += event.size
-        # What was told of a large body while it came is in the rate already.
+        # Bytes that `BytesReceived` events have counted are in the rate already: add only the rest.
         self._bytes_rate.add(event.at, max(0, event.size - self._partial_sizes.pop(event.url, 0)))
         self._latency.add(event.elapsed)
         if event.status is not None:
@@ -321,7 +321,7 @@ class Stats:
         self._skipped.add(event.reason)
 
     def _queues_sampled(self, event: QueuesSampled) -> None:
-        self._in_flight = event.in_flight  # corrects what lost events have left behind
+        self._in_flight = event.in_flight  # corrects the count after lost events
 
     def _fetcher_replaced(self, event: FetcherReplaced) -> None:
         self._replaced += 1

@@ -124,7 +124,7 @@ def test_the_rendered_summary_tells_all_that_matters() -> None:
     """Why it ended, how much, how fast, what failed, which hosts, and where the outputs are, in 80 columns."""
     text = rendered(summary_of(crawl()))
     for part in (
-        "books: finished (nothing was left to ask for)",
+        "books: finished (all known URLs are settled)",
         "136 settled, 120 ok, 16 failed",
         "1 settled, 1 ok, 0 failed",
         "118, 1 rejected",
@@ -155,7 +155,10 @@ def test_many_hosts_and_words_are_cut_short() -> None:
 @pytest.mark.parametrize(
     ("ended", "words"),
     [
-        (CrawlEnded(T0 + 9, "interrupted", ""), "interrupted (it was interrupted; the same command goes on from here)"),
+        (
+            CrawlEnded(T0 + 9, "interrupted", ""),
+            "interrupted (it was interrupted; the same command continues from here)",
+        ),
         (CrawlEnded(T0 + 9, "disk", "pages.jsonl: the disk is full"), "disk (pages.jsonl: the disk is full)"),
         (CrawlEnded(T0 + 9, "other", ""), "books: other"),
     ],

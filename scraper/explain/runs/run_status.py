@@ -215,7 +215,7 @@ def _end_text(folder: Path, counts: RunCounts) -> str:
         summary = orjson.loads((folder / "summary.json").read_bytes())
         why = str(summary["why"])
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
-        return "stopped without a word: the same command goes on from here"
+        return "stopped without a summary; the same command continues from here"
     if counts.queued + counts.delayed and why != "finished":
-        return f"ended: {why}; the same command goes on from here"
+        return f"ended: {why}; the same command continues from here"
     return f"ended: {why}"

@@ -1,7 +1,7 @@
-"""What the terminal shows while a crawl runs: a state goes in, something that rich can draw comes out.
+"""What the terminal shows while a crawl runs: renders a `CrawlSnapshot` with rich.
 
 Nothing here reads a clock or keeps state, so that a test can draw any moment. Text from servers is cleaned and wrapped
-in `Text`: it is never read as rich's markup. Colour only repeats what a word says.
+in `Text`, so that rich never reads it as markup. Color only repeats what a word says.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from scraper.report.text.sanitize import clean
 
 MAX_HOST_ROWS = 8
 MAX_PROBLEM_ROWS = 3
-# Columns from which on a host's rate and delay are shown: without them its name has room on a narrower terminal.
+# Narrower terminals (in columns) do not show a host's rate and delay, to leave room for its name.
 WIDE_COLUMNS = 72
-# Columns the hosts take at most: on a wide terminal a name should stand near its numbers.
+# The table of hosts is at most this many columns wide: on a wider terminal numbers would be far from their name.
 MAX_TABLE_COLUMNS = 110
-# Rows that are always there: title, bar, two lines of numbers, the table's head.
+# Rows that are always shown: title, bar, two lines of numbers, the table's head.
 _FIXED_ROWS = 5
 BREAKER_STYLES = {"closed": "green", "half-open": "yellow", "open": "red", "blocked": "bold magenta"}
 
 
 class CrawlScreen:
-    """Draws a `CrawlSnapshot` into the space there is: fewer hosts and problems on a low terminal."""
+    """Renders a `CrawlSnapshot` into the available space: fewer hosts and problems on a terminal with few rows."""
 
     def __init__(self, state: CrawlSnapshot) -> None:
         self._state = state
@@ -60,18 +60,20 @@ class CrawlScreen:
 
 
 def hosts_to_show(hosts: Sequence[HostSample], count: int, now: float) -> list[HostSample]:
-    """The `count` hosts worth a row: troubled ones, then the busiest, and last those that will take longest.
+    """The `count` hosts to show, in this order:
 
-    At most half of the rows go to open breakers that something waits for, and a quarter to the slowest.
+    1. Hosts whose breaker is not closed and that have URLs waiting or in flight: at most half of the rows.
+    2. The hosts with most requests in flight, then most URLs waiting.
+    3. The hosts that will take longest: a quarter of the rows. They determine when the crawl ends.
     """
-    ill = (h for h in hosts if h.breaker != "closed" and (h.waiting or h.in_flight))
-    troubled = heapq.nlargest((count + 1) // 2, ill, key=_load)
-    chosen = {host.host for host in troubled}
-    places = count - len(troubled) - count // 4
-    busy = heapq.nlargest(places, (h for h in hosts if h.host not in chosen), key=_load)
+    tripped = (h for h in hosts if h.breaker != "closed" and (h.waiting or h.in_flight))
+    unhealthy = heapq.nlargest((count + 1) // 2, tripped, key=_load)
+    chosen = {host.host for host in unhealthy}
+    busy_rows = count - len(unhealthy) - count // 4
+    busy = heapq.nlargest(busy_rows, (h for h in hosts if h.host not in chosen), key=_load)
     chosen |= {host.host for host in busy}
     rest = (h for h in hosts if h.host not in chosen)
-    return [*troubled, *busy, *heapq.nlargest(count // 4, rest, key=lambda h: _drain_time(h, now))]
+    return [*unhealthy, *busy, *heapq.nlargest(count // 4, rest, key=lambda h: _drain_time(h, now))]
 
 
 def _drain_time(host: HostSample, now: float) -> tuple[float, str]:
@@ -170,7 +172,7 @@ def _rate_and_delay(host: HostSample, rate: float) -> tuple[Text, Text]:
 
 
 def _breaker_text(host: HostSample, now: float) -> str:
-    """The breaker's state; of an open one, until when."""
+    """The breaker's state, and for an open one the time left."""
     state = clean(host.breaker, 12)
     if host.breaker != "open" or not now < host.ready_at < math.inf:
         return state

@@ -1,4 +1,4 @@
-"""Progress of a download as a picture in a terminal, four times a second."""
+"""The live display of a download in a terminal: a listener that draws four times a second."""
 
 from __future__ import annotations
 
@@ -31,26 +31,28 @@ class DownloadDisplay:
         )
 
     def __call__(self, event: Event) -> None:
-        """Take one event; draws nothing itself."""
+        """Process one event; frames are drawn by rich's thread."""
         self._tracker(event)
         if is_problem(event):
             self._problem = describe(event).text
 
     def render(self) -> RenderableType:
-        """What is shown now."""
+        """The current frame."""
         picture = self._tracker.snapshot()
         rows: list[RenderableType] = [
-            Padding(ProgressBar(total=max(1, picture.lines), completed=picture.done), 0),  # a bar does not end its line
+            Padding(
+                ProgressBar(total=max(1, picture.lines), completed=picture.done), 0
+            ),  # a bar itself does not end its line
             _styled_line(f"{snapshot_text(picture)}, {duration_text(monotonic() - self._began)} so far", "bold"),
         ]
         rows += [_styled_line("  " + _file_text(transfer), "dim") for transfer in picture.active]
-        rows += [_styled_line(f"  waits: {clean(host)}", "yellow") for host in picture.waiting_hosts[:3]]
+        rows += [_styled_line(f"  paused: {clean(host)}", "yellow") for host in picture.waiting_hosts[:3]]
         if self._problem:
             rows.append(_styled_line(f"! {self._problem}", "yellow"))
         return Group(*rows)
 
     def start(self) -> None:
-        """Begin to draw."""
+        """Start drawing."""
         self._live.start()
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Progress without a terminal: one line every ten seconds, and at once what the user should know."""
+"""Progress without a terminal: one line every ten seconds, and a line at once for problems and milestones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scraper.report.text.event_text import WARNING, describe, is_problem
 from scraper.report.text.formatting import bytes_text, clock_text, duration_text, rate_text
 
 INTERVAL_SECONDS = 10.0
-# How many failed fetches are told at once: the first of each kind at each host.
+# Failed fetches that get a line at once: the first of each kind at each host, at most this many.
 MAX_FIRST_ERRORS = 50
 
 _SHOWN_EVENTS = (CrawlStarted, CrawlEnded, BreakerHalfOpen, BreakerClosed, HostParked)
@@ -45,7 +45,7 @@ class PlainLines:
         self._shown_errors: set[tuple[str, str]] = set()
 
     def __call__(self, event: Event) -> None:
-        """Take one event."""
+        """Process one event."""
         self._stats(event)
         if self._started_at is None:
             self._started_at, self._due = event.at, event.at + INTERVAL_SECONDS
@@ -56,8 +56,8 @@ class PlainLines:
         if isinstance(event, CrawlEnded):
             self._write(event.at, self._progress_text(event.at))
         if self._is_shown(event):
-            line = describe(event)
-            self._write(event.at, f"warning: {line.text}" if line.level >= WARNING else line.text)
+            text = describe(event)
+            self._write(event.at, f"warning: {text.text}" if text.level >= WARNING else text.text)
         if event.at >= self._due and not isinstance(event, CrawlEnded):
             self._due = event.at + INTERVAL_SECONDS
             self._write(event.at, self._progress_text(event.at))

@@ -1,4 +1,4 @@
-"""A run's summary on the screen."""
+"""The summary of a run, rendered for the terminal."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from scraper.report.text.sanitize import clean
 MAX_HOSTS_SHOWN = 10
 MAX_WORDS_SHOWN = 12
 
+# By the values of `CrawlEnded.why`, for those that come without a detail.
 _STOP_EXPLANATIONS = {
-    "finished": "nothing was left to ask for",
-    "max_pages": "the page limit was reached; a higher one goes on from here",
-    "max_time": "the time limit was reached; the same command goes on from here",
-    "interrupted": "it was interrupted; the same command goes on from here",
-    "disk": "an output could not be written; make room, and the same command goes on from here",
+    "finished": "all known URLs are settled",
+    "max_pages": "the page limit was reached; the same command with a higher limit continues from here",
+    "max_time": "the time limit was reached; the same command continues from here",
+    "interrupted": "it was interrupted; the same command continues from here",
+    "closed": "the program stopped it; the same command continues from here",
+    "bug": "a bug in the crawler ended it; the log has the traceback",
 }
 
 
 def render_summary(summary: Mapping[str, Any]) -> RenderableType:
-    """`summary` (of `build_summary`, or read from summary.json) for a console of any width."""
+    """Render `summary` (from `build_summary` or summary.json) for a console of any width."""
     pages = summary["pages"]
     parts: list[RenderableType] = [_headline(summary), _numbers(summary)]
     failures = {word: count for word, count in pages["outcomes"].items() if is_failure(word)}
@@ -47,25 +49,25 @@ def render_summary(summary: Mapping[str, Any]) -> RenderableType:
 def _headline(summary: Mapping[str, Any]) -> Text:
     why = clean(summary["why"], 40) or "unknown"
     text = Text.assemble((clean(summary["name"], 60) or "crawl", "bold"), ": ", (why, "bold"))
-    meaning = summary["detail"] or _STOP_EXPLANATIONS.get(why, "")
-    if meaning:
-        text.append(f" ({clean(meaning, 300)})")
+    explanation = summary["detail"] or _STOP_EXPLANATIONS.get(why, "")
+    if explanation:
+        text.append(f" ({clean(explanation, 300)})")
     return text
 
 
 def _numbers(summary: Mapping[str, Any]) -> Table:
     pages, rate, session = summary["pages"], summary["rate"], summary["session"]
-    kinds = pages.get("kinds") or {"page": pages}  # older runs did not tell them apart
-    whole = _sums_text(kinds.get("page") or outcome_sums({}))
+    kinds = pages.get("kinds") or {"page": pages}  # summaries of older versions have no kinds
+    page_text = _sums_text(kinds.get("page") or outcome_sums({}))
     if pages["waiting"]:
-        whole += f", {pages['waiting']:,} waiting"
+        page_text += f", {pages['waiting']:,} waiting"
     others = [(f"{kind}s", _sums_text(kinds[kind])) for kind in OTHER_KINDS if kind in kinds]
     if others and (missing := pages["outcomes"].get("sitemap_none")):
         others[0] = ("sitemaps", f"{others[0][1]} ({missing:,} not there)")
     rejected = f", {session['items_rejected']:,} rejected" if session["items_rejected"] else ""
     resumed = " (resumed: times and rates are of this session)" if summary["resumed"] else ""
     rows = [
-        ("pages", whole),
+        ("pages", page_text),
         *others,
         ("items", f"{summary['items']:,}{rejected}"),
         ("received", bytes_text(summary["bytes"])),

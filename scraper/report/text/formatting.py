@@ -1,4 +1,4 @@
-"""Numbers as people read them: bytes, durations, rates, instants."""
+"""Format numbers for people: bytes, durations, rates, instants."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def duration_text(seconds: float) -> str:
 
 
 def latency_text(seconds: float) -> str:
-    """A short duration in milliseconds, a longer one as `duration_text` has it."""
+    """A duration below a second in milliseconds, a longer one like `duration_text`."""
     if 0 < seconds < 0.00095:
         return "<1ms"
     return f"{seconds * 1000:.0f}ms" if 0 <= seconds < 1 else duration_text(seconds)
@@ -52,12 +52,12 @@ def clock_text(seconds: float) -> str:
 
 
 def rate_text(per_second: float) -> str:
-    """A rate with as many digits as it deserves."""
+    """A rate with one decimal below 100, else without."""
     return f"{per_second:.0f}" if per_second >= 100 else f"{per_second:.1f}"
 
 
 def instant_text(instant: float | None) -> str | None:
-    """`instant` (epoch seconds) as ISO 8601 in UTC with milliseconds; None for what is no date."""
+    """`instant` (epoch seconds) as ISO 8601 in UTC with milliseconds; None for None and for values out of range."""
     if instant is None:
         return None
     try:

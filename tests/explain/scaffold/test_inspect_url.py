@@ -164,7 +164,7 @@ def test_a_page_without_anything(tell: RunCommand, tmp_path: Path, case: str) ->
 FEED = b"<rss><channel><item><link>https://shop.invalid/1</link></item></channel></rss>"
 OTHER = {
     "binary": ("p.png", b"\x89PNG\r\n\x1a\n\0", "neither HTML nor JSON"),
-    "broken JSON": ("p.json", b"{", "cannot be read"),
+    "broken JSON": ("p.json", b"{", "cannot be parsed"),
     "a stored feed": (
         "p.xml",
         b"<rss><channel><item><link>https://shop.invalid/1</link></item></channel></rss>",

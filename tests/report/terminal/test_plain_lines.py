@@ -24,8 +24,8 @@ def test_a_crawl_is_a_few_lines() -> None:
         "00:00:20 20 of 70 known, 0.9 pages/s, 27.0 kB/s, 20 items, 0 failed, 6 in flight, ETA 1m 03s",
         f"00:00:20 404 https://{GOOD}/gone.html (30.0 kB, 0.2s)",
         f"00:00:20 timeout https://{SLOW}/: no answer in 30 s (30.0 kB, 0.2s)",
-        f"00:00:20 {SLOW} is left alone for 2m 00s: Retry-After",
-        f"00:00:20 warning: {SLOW} is not asked for 1m 00s (breaker open, no. 1): 6 failures in a row",
+        f"00:00:20 {SLOW} paused for 2m 00s: Retry-After",
+        f"00:00:20 warning: {SLOW} paused for 1m 00s (breaker open, no. 1): 6 failures in a row",
         f"00:00:20 {SLOW} gets one probe (breaker half-open)",
         f"00:00:20 {SLOW} has recovered (breaker closed)",
         "00:00:20 warning: fetcher-07 failed on https://good.example/[red]x[/red]txt.exe forged line "
