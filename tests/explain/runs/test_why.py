@@ -107,3 +107,16 @@ def test_a_folder_without_a_run_and_a_file_that_is_none(tmp_path: Path) -> None:
     (tmp_path / ".scrape" / "frontier.sqlite").write_bytes(b"not a database, and long enough to look like one" * 40)
     with pytest.raises(FrontierError, match="not a database"):
         RunInspector(tmp_path)
+
+
+def test_a_text_that_is_no_url_is_json_too(tmp_path: Path, tell: RunCommand) -> None:
+    """One object, whatever was asked about."""
+    path = tmp_path / "c.yaml"
+    path.write_text("seeds: [https://a.example/]")
+    assert json.loads(tell("why", str(path), "mailto:a@b.c", "--json").output) == {
+        "url": "mailto:a@b.c",
+        "reason": "scheme",
+        "detail": "scheme: mailto",
+    }
+    before = json.loads(tell("why", str(path), "https://a.example/x", "--offline", "--json").output)
+    assert (before["reason"], before["run"], before["tries"], before["seed"]) == ("allowed", None, [], False)

@@ -134,17 +134,6 @@ def test_a_parked_host_holds_the_end_back() -> None:
     assert "ETA 1h 30m" in shown([*running(), sampled(T0 + 21, parked)])
 
 
-def test_the_live_display_starts_stops_and_leaves_nothing_behind() -> None:
-    """It draws in a terminal, stops twice without harm, and shows the cursor again."""
-    out = io.StringIO()
-    with CrawlDisplay(Console(file=out, width=80, height=24, force_terminal=True)) as progress:
-        for event in running():
-            progress(event)
-    progress.stop()
-    assert "books" in out.getvalue()
-    assert out.getvalue().rfind("\x1b[?25h") > out.getvalue().rfind("\x1b[?25l")
-
-
 def test_an_open_breaker_that_nothing_waits_for_takes_nobodys_row() -> None:
     """It is over with that host; and it is not said to be asked `now`."""
     done = [replace(host(T0, f"done{n}", "open", waiting=0), in_flight=0) for n in range(9)]

@@ -67,22 +67,3 @@ def test_no_line_can_be_forged() -> None:
     lines = told([started(name=EVIL), Warned(T0, EVIL), CrawlEnded(T0, "finished", EVIL)])
     assert len(lines) == 4
     assert all(line.isprintable() for line in lines)
-
-
-def test_a_stream_that_went_away_ends_nothing() -> None:
-    """When nobody reads any more the listener falls silent."""
-    out = io.StringIO()
-    plain = PlainLines(out)
-    out.close()
-    for event in crawl():
-        plain(event)
-    assert plain._out.lost
-
-
-def test_an_old_encoding_shows_question_marks() -> None:
-    """A terminal that lacks a letter does not end the listener."""
-    raw = io.BytesIO()
-    out = io.TextIOWrapper(raw, encoding="ascii", errors="strict")
-    PlainLines(out)(Warned(T0, "naïve → plain"))
-    assert raw.getvalue() == b"00:00:00 warning: na?ve ? plain\n"
-    out.close()
