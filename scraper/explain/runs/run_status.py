@@ -32,7 +32,6 @@ TAIL_BYTES = 256 * 1024
 # The rate counts records of this last period.
 RATE_WINDOW_SECONDS = 60.0
 CONFIG_COPY_PATH = Path(".scrape") / "config.yaml"
-GATE_NOTE = "gate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +192,7 @@ def _host_status(
     state: RunInspector, name: str, counts: RunCounts, config: CrawlConfig | None, now: float
 ) -> HostStatus:
     settings = politeness_settings(config).for_host(name) if config else GateSettings()
-    gate_values = state.host_state(name).get(GATE_NOTE)
+    gate_values = state.host_state(name).get(HOST_STATE_GATE)
     gate = HostGate.from_json(settings, name, gate_values) if gate_values is not None else HostGate(settings, name)
     outcomes = counts.hosts.get(name, {})
     failed = sum(n for outcome, n in outcomes.items() if is_failure(outcome))

@@ -26,8 +26,7 @@ from scraper.sinks.records import abbreviate_body
 from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import RuleVerdict, Scope
 
-GATE_NOTE = "gate"
-ROBOTS_NOTE = "robots "
+
 # Scope rules that apply to pages only, not to files (`files.match`) that pages link to.
 WAIVED_FOR_FILES = ("scope.allow", "scope.max_depth")
 
@@ -49,10 +48,10 @@ class RobotsFact:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What the run in `folder` knows about the URL. `pid` is the process at work there, if one is.
+    """What the run in `folder` knows about the URL. `pid` is the process of the run, if it is running.
 
-    `body` is the text by which one of several POSTs was asked about. `queued` is the request that is meant, if it
-    waits; `also` are others to the same URL that do.
+    `body_text` is the text that the POST in question must contain. `queued` is the request in question if it is still
+    queued; `other_queued` are other queued requests to the same URL. `known` says that the run has seen the URL.
     """
 
     folder: Path
@@ -70,7 +69,7 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class UrlFacts:
-    """All that is known about one URL. `depth` is None where only the seeds' distance could tell."""
+    """All that is known about one URL. `depth` is None when no run has found it: it depends on the links to it."""
 
     url: Url
     config: CrawlConfig
@@ -92,12 +91,18 @@ def read_run_facts(
     if not (folder / STATE_FILE).is_file():
         return None
     with RunInspector(folder) as state:
-        notes = state.host_state(url.host)
+        host_state = state.host_state(url.host)
         gate = None
-        if GATE_NOTE in notes:
-            gate = HostGate.from_json(politeness_settings(config).for_host(url.host), url.host, notes[GATE_NOTE])
-        note = notes.get(ROBOTS_NOTE + url.origin)
-        robots = RobotsEntry.from_json(note, robots_settings(config).product_token) if note is not None else None
+        if HOST_STATE_GATE in host_state:
+            gate = HostGate.from_json(
+                politeness_settings(config).for_host(url.host), url.host, host_state[HOST_STATE_GATE]
+            )
+        robots_values = host_state.get(HOST_STATE_ROBOTS + url.origin)
+        robots = (
+            RobotsEntry.from_json(robots_values, robots_settings(config).product_token)
+            if robots_values is not None
+            else None
+        )
         waiting = state.find_queued(url)
         records, queued = _choose_request(waiting, search_records(folder, url, keys, body), body)
         return RunFacts(

@@ -221,7 +221,7 @@ def _page_rule(document: Document, guesses: Sequence[FieldGuess], objects_by_typ
         ):
             fields.append(RuleEntry(unique_name(entry.key, names), entry.value, entry.comment))
     entries: tuple[RuleEntry, ...] = (RuleEntry("fields", tuple(fields)),)
-    comment = "No list of items stands out on this page: one item a page"
+    comment = "No list of items was found on this page: one item per page"
     if not has_structured:
         return RuleDraft("one item a page", entries, (comment + ", on every page.",))
     entries = (RuleEntry("when", {"field": fields[0].key}, f"only where it says so ({main_objects[0].type})"), *entries)

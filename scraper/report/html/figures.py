@@ -171,7 +171,7 @@ def _add_page(figures: RunFigures, record: dict[str, Any], number: int) -> None:
     figures.latency.add(seconds)
     index = next((n for n, edge in enumerate(LATENCY_EDGES) if seconds <= edge), len(LATENCY_EDGES))
     figures.latency_classes[index] += 1
-    figures.statuses.add(str(record.get("status") or "no answer"))
+    figures.statuses.add(str(record.get("status") or "no response"))
     figures.kinds.add(str(record.get("kind"))[:20])
     if failed:
         word = str(error)[:40] if error != "http" else f"http {record.get('status')}"

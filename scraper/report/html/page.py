@@ -151,19 +151,19 @@ def _hosts(facts: ReportFacts) -> Markup:
     openings = Counter(step["host"] for step in facts.breakers if step["state"] in ("open", "blocked"))
     # Hosts that never responded have no record yet, but their state is what the reader needs to see.
     idle = HostFigures()
-    asked_of = {name: own.ok + own.failed for name, own in figures.hosts.items()}
-    names = sorted(figures.hosts.keys() | states.keys(), key=lambda host: (-asked_of.get(host, 0), host))
+    requested_of = {name: own.ok + own.failed for name, own in figures.hosts.items()}
+    names = sorted(figures.hosts.keys() | states.keys(), key=lambda host: (-requested_of.get(host, 0), host))
     rows = []
     for name in names[:HOSTS_SHOWN]:
         own, state = figures.hosts.get(name, idle), states.get(name) or {}
-        asked = own.ok + own.failed
+        requested = own.ok + own.failed
         cells = (
-            f"{asked:,}",
+            f"{requested:,}",
             f"{own.ok:,}",
             f"{own.failed:,}",
             f"{int(state['waiting']):,}" if state else "-",
             bytes_text(own.size),
-            latency_text(own.seconds / asked) if asked else "-",
+            latency_text(own.seconds / requested) if requested else "-",
             latency_text(float(state["delay_s"])) if state else "-",
             f"{openings[name]:,}",
         )

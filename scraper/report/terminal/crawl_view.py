@@ -167,8 +167,7 @@ def _host_table(hosts: Sequence[HostSample], state: CrawlSnapshot, width: int) -
 
 
 def _rate_and_delay(host: HostSample, rate: float) -> tuple[Text, Text]:
-    asked = Text(f"{rate_text(rate)}/s" if rate else "-")
-    return asked, Text(latency_text(host.delay) if host.delay else "-")
+    return Text(f"{rate_text(rate)}/s" if rate else "-"), Text(latency_text(host.delay) if host.delay else "-")
 
 
 def _breaker_text(host: HostSample, now: float) -> str:

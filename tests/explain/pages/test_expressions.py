@@ -54,12 +54,12 @@ WRONG: dict[str, tuple[ExpressionKind, str, str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_expression_is_told_with_its_column(tell: RunCommand, case: str) -> None:
+def test_a_wrong_expression_is_told_with_its_column(run_command: RunCommand, case: str) -> None:
     """Exit 2 before anything is asked for: what is wrong, and where."""
     kind, text, says = WRONG[case]
-    said = tell("try", "http://nobody.invalid/", f"--{kind}", text)
-    assert said.exit_code == 2
-    assert says in said.output, said.output
+    result = run_command("try", "http://nobody.invalid/", f"--{kind}", text)
+    assert result.exit_code == 2
+    assert says in result.output, result.output
 
 
 @settings(max_examples=150, deadline=None)
@@ -71,24 +71,26 @@ def test_whatever_is_typed_is_answered(kind: ExpressionKind, text: str) -> None:
         assert found.count or found.hints or found.problem is not None
 
 
-def test_other_kinds_of_page_are_told(tell: RunCommand, tmp_path: Path) -> None:
+def test_other_kinds_of_page_are_told(run_command: RunCommand, tmp_path: Path) -> None:
     """CSS on JSON and JMESPath on HTML: which option reads what."""
     (tmp_path / "p.json").write_text(json.dumps(API))
-    said = tell("try", "--file", str(tmp_path / "p.json"), "--css", "h1", "--json", "items[].id", "--xpath", "//a")
-    assert said.exit_code == 0
-    assert "h1: this page is JSON; --css and --xpath read HTML" in said.output
-    assert "items[].id: 2 matches" in said.output
+    result = run_command(
+        "try", "--file", str(tmp_path / "p.json"), "--css", "h1", "--json", "items[].id", "--xpath", "//a"
+    )
+    assert result.exit_code == 0
+    assert "h1: this page is JSON; --css and --xpath read HTML" in result.output
+    assert "items[].id: 2 matches" in result.output
     assert probe_expression(html(), "json", "a").problem == "a: this page is HTML; --json reads JSON"
 
 
 @pytest.mark.parametrize(("kind", "module"), [("xpath", "lxml"), ("json", "jmespath")])
 def test_a_library_that_is_not_there(
-    tell: RunCommand, monkeypatch: pytest.MonkeyPatch, kind: ExpressionKind, module: str
+    run_command: RunCommand, monkeypatch: pytest.MonkeyPatch, kind: ExpressionKind, module: str
 ) -> None:
     """Exit 2 and the command that installs it; in the session a line."""
     monkeypatch.setitem(sys.modules, module, None)
-    said = tell("try", "http://nobody.invalid/", f"--{kind}", "a")
-    assert (said.exit_code, f"--{kind} needs an optional part: pip install 'scraper[{kind}]'" in said.output) == (
+    result = run_command("try", "http://nobody.invalid/", f"--{kind}", "a")
+    assert (result.exit_code, f"--{kind} needs an optional part: pip install 'scraper[{kind}]'" in result.output) == (
         2,
         True,
     )

@@ -19,17 +19,21 @@ from tests.explain.conftest import FinishedRun, RunCommand
 from tests.explain.sample_pages import PRODUCT_CLASSES, PRODUCT_PAGE, api, html
 
 
-def test_nothing_of_a_page_moves_the_cursor(tell: RunCommand, tmp_path: Path) -> None:
+def test_nothing_of_a_page_moves_the_cursor(run_command: RunCommand, tmp_path: Path) -> None:
     """Escape sequences in titles, texts, attributes and keys are not printed."""
     (tmp_path / "p.html").write_text(
         "<title>a\x1b]0;evil\x07b\x1b[2J</title><p class='x\x1b[31m'>t\x1b[5mt</p><a href='/\x1b[1m\u202e'>l</a>"
     )
-    said = tell("try", "--file", str(tmp_path / "p.html"), "--css", "p", "--css", ".y", "--xpath", "//p[@class='x']")
-    assert "title         ab" in said.output
-    assert "\x1b" not in said.output
-    assert "\u202e" not in said.output
+    result = run_command(
+        "try", "--file", str(tmp_path / "p.html"), "--css", "p", "--css", ".y", "--xpath", "//p[@class='x']"
+    )
+    assert "title         ab" in result.output
+    assert "\x1b" not in result.output
+    assert "\u202e" not in result.output
     (tmp_path / "p.json").write_text(json.dumps({"a\x1b[2J": {"b": "\x1b[5m"}}))
-    shown = tell("try", "--file", str(tmp_path / "p.json"), "--json", "*.b", "--json", "x", "--repl", stdin=":names\n")
+    shown = run_command(
+        "try", "--file", str(tmp_path / "p.json"), "--json", "*.b", "--json", "x", "--repl", stdin=":names\n"
+    )
     assert "\x1b" not in shown.output
     assert "'a'" in shown.output or "a:" in shown.output or "it has: a" in shown.output
 
@@ -107,11 +111,11 @@ def reading() -> PageAnalysis:
     )
 
 
-def test_the_session_answers_and_completes(finished: FinishedRun, tell: RunCommand) -> None:
+def test_the_session_answers_and_completes(finished: FinishedRun, run_command: RunCommand) -> None:
     """Selectors are tried line by line; Tab completes tags, classes, also behind a tag, and commands."""
-    said = tell("try", finished.shop + "/catalogue/page-1.html", "--repl", stdin="h1\n:names\n:nope\n:quit\n")
+    result = run_command("try", finished.shop + "/catalogue/page-1.html", "--repl", stdin="h1\n:names\n:nope\n:quit\n")
     for part in ("h1: 1 match", "'Catalogue'", ".price_color 20", "no command :nope"):
-        assert part in said.output
+        assert part in result.output
     session = ReplSession(reading().parsed, lambda: [StyledLine("l")], lambda: [StyledLine("i")])
     assert session.complete("art") == ["article"]
     assert set(session.complete("span.pr")) == {f"span.{name}" for name in ("product", *PRODUCT_CLASSES)}

@@ -130,7 +130,7 @@ def test_rules_for_json_are_checked(case: str) -> None:
     assert any(says in hint for hint in check.hints), check.hints
 
 
-def test_rules_for_other_pages_are_idle(tell: RunCommand, tmp_path: Path) -> None:
+def test_rules_for_other_pages_are_idle(run_command: RunCommand, tmp_path: Path) -> None:
     """By URL, by label, by the kind of page; --label reads the page as one that a follow led to."""
     (tmp_path / "p.html").write_text(PAGE)
     (tmp_path / "c.yaml").write_text(
@@ -139,12 +139,12 @@ def test_rules_for_other_pages_are_idle(tell: RunCommand, tmp_path: Path) -> Non
         "  - {each: {json: items}, fields: {a: {json: b}}}\n  - {follow: {css: a, label: book}}\n"
     )
     call = ["try", "http://h.example/", "--file", str(tmp_path / "p.html"), "-c", str(tmp_path / "c.yaml")]
-    said = tell(*call)
-    assert "extract[0]: match '/nowhere' is not in the URL" in said.output
-    assert "extract[1]: only for pages that a follow with the label 'book' leads to" in said.output
-    assert "extract[2]: it reads JSON, this page is HTML" in said.output
-    assert "fetch by follow and next with the label book" in said.output
-    labelled = tell(*call, "--label", "book")
+    result = run_command(*call)
+    assert "extract[0]: match '/nowhere' is not in the URL" in result.output
+    assert "extract[1]: only for pages that a follow with the label 'book' leads to" in result.output
+    assert "extract[2]: it reads JSON, this page is HTML" in result.output
+    assert "fetch by follow and next with the label book" in result.output
+    labelled = run_command(*call, "--label", "book")
     assert "extract[1].fields.t: 'h3' finds 2" in labelled.output
     assert "    t: One" in labelled.output
 

@@ -39,7 +39,7 @@ def rows(out: str) -> list[list[str]]:
     return found
 
 
-async def test_every_attempt_is_told_in_order_also_after_a_kill(tmp_path: Path, tell: RunCommand) -> None:
+async def test_every_attempt_is_told_in_order_also_after_a_kill(tmp_path: Path, run_command: RunCommand) -> None:
     """500, then 503 with Retry-After and a kill, then 200 in the next session: three rows, and each with its time."""
     failing = [Reply(500), Reply(503, b"", {"Retry-After": "1"})]
     killed = asyncio.Event()
@@ -66,19 +66,19 @@ async def test_every_attempt_is_told_in_order_also_after_a_kill(tmp_path: Path, 
         await process.stdout.read()
         await process.wait()
         killed.set()
-        waiting = (await asyncio.to_thread(tell, *why)).output
+        waiting = (await asyncio.to_thread(run_command, *why)).output
         assert rows(waiting) == TRIES[:2]
         assert waiting.splitlines()[-1].startswith("reason        waiting: it ")
         assert (await scraper.crawl(settings)).ok == 1
-        done = (await asyncio.to_thread(tell, *why)).output
-        told = json.loads((await asyncio.to_thread(tell, *why, "--json")).output)
+        done = (await asyncio.to_thread(run_command, *why)).output
+        lines = json.loads((await asyncio.to_thread(run_command, *why, "--json")).output)
     assert rows(done) == TRIES
     assert done.splitlines()[-1].endswith("fetched: it was requested, the response was 200")
-    assert [one["attempt"] for one in told["tries"]] == [1, 2, 3]
-    assert [one["status"] for one in told["tries"]] == [500, 503, 200]
-    assert told["tries"][1]["wait_s"] >= 1
-    assert (told["reason"], told["run"]["record"]["tries"]) == ("fetched", told["tries"][:2])
-    instants = [one["at"] for one in told["tries"]]
+    assert [one["attempt"] for one in lines["tries"]] == [1, 2, 3]
+    assert [one["status"] for one in lines["tries"]] == [500, 503, 200]
+    assert lines["tries"][1]["wait_s"] >= 1
+    assert (lines["reason"], lines["run"]["record"]["tries"]) == ("fetched", lines["tries"][:2])
+    instants = [one["at"] for one in lines["tries"]]
     assert instants == sorted(instants)
 
 

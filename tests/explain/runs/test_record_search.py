@@ -72,7 +72,7 @@ async def test_requests_that_wait_are_found_by_their_url(tmp_path: Path) -> None
         assert state.find_queued(make_url("https://a.example/none")) == []
 
 
-async def test_several_posts_of_one_url_are_named(tmp_path: Path, tell: RunCommand) -> None:
+async def test_several_posts_of_one_url_are_named(tmp_path: Path, run_command: RunCommand) -> None:
     """Each with its answer, and --body asks about one of them."""
     async with LocalServer({"/api": Reply(200, b"{}", {"Content-Type": "application/json"})}) as site:
         seeds = [{"url": site.url("/api"), "method": "POST", "json": {"page": number}} for number in range(9)]
@@ -81,13 +81,13 @@ async def test_several_posts_of_one_url_are_named(tmp_path: Path, tell: RunComma
         path.write_text(json.dumps(settings))
         await scraper.crawl(settings)
         why = ("why", str(path), site.url("/api"), "--offline")
-    told = tell(*why).output
-    assert "kind          page, a seed" in told
-    assert 'posted        {"page":8}' in told
-    assert told.count("also requestedPOST ") == 5
-    assert "and 3 more; --body TEXT selects" in told
-    assert 'posted        {"page":3}' in tell(*why, "--body", '"page":3').output
-    values = json.loads(tell(*why, "--body", '"page":3', "--json").output)
+    lines = run_command(*why).output
+    assert "kind          page, a seed" in lines
+    assert 'posted        {"page":8}' in lines
+    assert lines.count("also requestedPOST ") == 5
+    assert "and 3 more; --body TEXT selects" in lines
+    assert 'posted        {"page":3}' in run_command(*why, "--body", '"page":3').output
+    values = json.loads(run_command(*why, "--body", '"page":3', "--json").output)
     assert values["run"]["record"]["body"] == '{"page":3}'
     assert len(values["run"]["others"]) == 8
-    assert tell(*why, "--body", "nowhere").output.strip().splitlines()[-1].endswith("contains 'nowhere'")
+    assert run_command(*why, "--body", "nowhere").output.strip().splitlines()[-1].endswith("contains 'nowhere'")

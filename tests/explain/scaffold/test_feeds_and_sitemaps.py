@@ -19,8 +19,8 @@ def test_a_pages_feeds_are_found() -> None:
             ("alternate", "text/html", "/de"),
         )
     )
-    told = [(lead.url.target, lead.description) for lead in find_feeds(document(head))]
+    lines = [(lead.url.target, lead.description) for lead in find_feeds(document(head))]
     json_feed = "JSON feed: `scrape init` on it writes rules for it"
-    assert told == [
+    assert lines == [
         ("/feed", "RSS feed: not read"), ("/atom", "Atom feed: not read"), ("/feed.json", json_feed),
     ]  # fmt: skip

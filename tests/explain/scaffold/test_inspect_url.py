@@ -12,37 +12,37 @@ from tests.explain.conftest import FinishedRun, RunCommand
 from tests.explain.scaffold.proposals import CARDS, items_of
 
 
-def test_the_command_writes_a_config_that_runs(finished: FinishedRun, tell: RunCommand, tmp_path: Path) -> None:
+def test_the_command_writes_a_config_that_runs(finished: FinishedRun, run_command: RunCommand, tmp_path: Path) -> None:
     """init, validate, try: on the bundled shop all items of a list are found; a file is not replaced unasked."""
     path = tmp_path / "shop.yaml"
     listing = finished.shop + "/catalogue/page-1.html"
-    said = tell("init", listing, "-o", str(path))
-    assert said.exit_code == 0, said.output
-    assert "extract[0] each: article.product: 20 items on this page" in said.output
+    result = run_command("init", listing, "-o", str(path))
+    assert result.exit_code == 0, result.output
+    assert "extract[0] each: article.product: 20 items on this page" in result.output
     config = load_config(path)
     assert "price" in config.extract[0].fields
-    assert tell("validate", str(path)).exit_code == 0
-    assert "items: 20" in tell("try", listing, "--config", str(path)).output
-    assert tell("init", listing, "-o", str(path)).exit_code == 2
-    assert tell("init", listing, "-o", str(path), "--force").exit_code == 0
-    assert "each: article.product" in tell("init", listing).output
+    assert run_command("validate", str(path)).exit_code == 0
+    assert "items: 20" in run_command("try", listing, "--config", str(path)).output
+    assert run_command("init", listing, "-o", str(path)).exit_code == 2
+    assert run_command("init", listing, "-o", str(path), "--force").exit_code == 0
+    assert "each: article.product" in run_command("init", listing).output
 
 
 @pytest.mark.parametrize(("path", "says"), [("/private/staff.html", "robots.txt line"), ("/missing/one.html", "404")])
-def test_a_page_that_cannot_be_read(finished: FinishedRun, tell: RunCommand, path: str, says: str) -> None:
+def test_a_page_that_cannot_be_read(finished: FinishedRun, run_command: RunCommand, path: str, says: str) -> None:
     """Exit 1 with the reason, and nothing is written."""
-    said = tell("init", finished.shop + path)
-    assert (said.exit_code, says in said.output) == (1, True)
-    assert "seeds" not in said.output
+    result = run_command("init", finished.shop + path)
+    assert (result.exit_code, says in result.output) == (1, True)
+    assert "seeds" not in result.output
 
 
-def test_a_stored_page_asks_nobody(tell: RunCommand, tmp_path: Path) -> None:
+def test_a_stored_page_asks_nobody(run_command: RunCommand, tmp_path: Path) -> None:
     """--file needs no network; the feeds of such a page were not looked at and stand in comments."""
     (tmp_path / "p.html").write_text(f"<link rel=alternate type=application/rss+xml href=/feed><body>{CARDS}")
-    said = tell("init", "https://shop.invalid/", "--file", str(tmp_path / "p.html"))
-    assert said.exit_code == 0
-    assert "  # - {sitemap: 'https://shop.invalid/feed'}" in said.output
-    loaded = parse_config(said.output.partition("extract[0] ")[0].replace("  # - {sitemap", "  - {sitemap"))
+    result = run_command("init", "https://shop.invalid/", "--file", str(tmp_path / "p.html"))
+    assert result.exit_code == 0
+    assert "  # - {sitemap: 'https://shop.invalid/feed'}" in result.output
+    loaded = parse_config(result.output.partition("extract[0] ")[0].replace("  # - {sitemap", "  - {sitemap"))
     assert loaded.seeds[1].sitemap == "https://shop.invalid/feed"
 
 
@@ -55,12 +55,12 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("case", NOTHING)
-def test_a_page_without_anything(tell: RunCommand, tmp_path: Path, case: str) -> None:
+def test_a_page_without_anything(run_command: RunCommand, tmp_path: Path, case: str) -> None:
     """Exit 1 with the reason, and no config."""
     text, says = NOTHING[case]
     (tmp_path / "p.html").write_text(text)
-    said = tell("init", "https://shop.invalid/", "--file", str(tmp_path / "p.html"))
-    assert (said.exit_code, says in said.output, "seeds" in said.output) == (1, True, False)
+    result = run_command("init", "https://shop.invalid/", "--file", str(tmp_path / "p.html"))
+    assert (result.exit_code, says in result.output, "seeds" in result.output) == (1, True, False)
 
 
 FEED = b"<rss><channel><item><link>https://shop.invalid/1</link></item></channel></rss>"
@@ -77,20 +77,20 @@ OTHER = {
 
 
 @pytest.mark.parametrize("case", OTHER)
-def test_what_is_no_page(tell: RunCommand, tmp_path: Path, case: str) -> None:
+def test_what_is_no_page(run_command: RunCommand, tmp_path: Path, case: str) -> None:
     """Exit 1: what it is instead."""
     name, content, says = OTHER[case]
     (tmp_path / name).write_bytes(content)
-    said = tell("init", "https://shop.invalid/", "--file", str(tmp_path / name))
-    assert (said.exit_code, says in said.output) == (1, True), said.output
+    result = run_command("init", "https://shop.invalid/", "--file", str(tmp_path / name))
+    assert (result.exit_code, says in result.output) == (1, True), result.output
 
 
-def test_json_needs_its_extra(tell: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_needs_its_extra(run_command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without JMESPath a JSON page is exit 2 with what to install, and structured objects are taken whole."""
     monkeypatch.setitem(sys.modules, "jmespath", None)
     (tmp_path / "p.json").write_text('[{"a": 1, "b": 2}]')
-    said = tell("init", "https://shop.invalid/", "--file", str(tmp_path / "p.json"))
-    assert (said.exit_code, "pip install 'scraper[json]'" in said.output) == (2, True)
+    result = run_command("init", "https://shop.invalid/", "--file", str(tmp_path / "p.json"))
+    assert (result.exit_code, "pip install 'scraper[json]'" in result.output) == (2, True)
     ld = '<script type="application/ld+json">{"@type": "Product", "name": "Lamp", "sku": "7"}</script>'
     items, written = items_of(f"<h1>Lamp</h1>{ld}")
     assert items[0].fields["product"] == {"@type": "Product", "name": "Lamp", "sku": "7"}

@@ -112,15 +112,15 @@ def test_it_is_accessible(big_report: str) -> None:
     )
 
 
-def test_the_command_writes_one_file(finished: FinishedRun, tell: RunCommand, tmp_path: Path) -> None:
+def test_the_command_writes_one_file(finished: FinishedRun, run_command: RunCommand, tmp_path: Path) -> None:
     """Everything the run has is in it: hosts, items, skipped reasons, config, breaker."""
     target = tmp_path / "r.html"
-    assert tell("report", str(finished.folder), "-o", str(target)).exit_code == 0
+    assert run_command("report", str(finished.folder), "-o", str(target)).exit_code == 0
     text = target.read_text()
     for part in ("max_pages", finished.shop.removeprefix("http://"), "Disallow: /private/", "strip_params", "price"):
         assert part in text
-    assert tell("report", str(tmp_path / "none")).exit_code == 3
-    assert tell("report", str(finished.folder), "-o", str(tmp_path / "no" / "folder.html")).exit_code == 3
+    assert run_command("report", str(tmp_path / "none")).exit_code == 3
+    assert run_command("report", str(finished.folder), "-o", str(tmp_path / "no" / "folder.html")).exit_code == 3
 
 
 def test_breakers_have_a_timeline() -> None:
@@ -177,9 +177,9 @@ def test_a_browser_shows_it_without_complaint(big_report: str, tmp_path: Path, w
     page, picture = tmp_path / "report.html", tmp_path / "shot.png"
     page.write_text(big_report, "utf-8")
     size = f"--window-size={width},1600"
-    said = browse(page, size, f"--blink-settings=preferredColorScheme={scheme}", f"--screenshot={picture}")
+    result = browse(page, size, f"--blink-settings=preferredColorScheme={scheme}", f"--screenshot={picture}")
     assert picture.stat().st_size > 20_000
-    assert "CONSOLE" not in said
+    assert "CONSOLE" not in result
 
 
 @pytest.mark.slow
@@ -188,6 +188,6 @@ def test_a_browser_prints_it(big_report: str, tmp_path: Path) -> None:
     """On a few sheets, whatever the run's size."""
     page, sheets = tmp_path / "report.html", tmp_path / "report.pdf"
     page.write_text(big_report, "utf-8")
-    said = browse(page, "--no-pdf-header-footer", f"--print-to-pdf={sheets}")
-    assert "CONSOLE" not in said
+    result = browse(page, "--no-pdf-header-footer", f"--print-to-pdf={sheets}")
+    assert "CONSOLE" not in result
     assert 2 <= len(re.findall(rb"/Type\s*/Page\b", sheets.read_bytes())) <= 15
