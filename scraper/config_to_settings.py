@@ -17,7 +17,7 @@ from scraper.extract.rules.css_field import FieldSettings
 from scraper.extract.rules.follow_links import FollowSettings, NextSettings
 from scraper.extract.rules.json_pointer import JsonPointer
 from scraper.extract.rules.rule import RuleSettings
-from scraper.model import OutOfScope, Request, Url
+from scraper.model import OutOfScope, Priority, Request, Url
 from scraper.politeness.circuit_breaker import BreakerSettings
 from scraper.politeness.host_gate import GateSettings
 from scraper.politeness.host_overrides import HostOverride, PolitenessSettings
@@ -48,7 +48,9 @@ def seed_requests(config: CrawlConfig, keys: KeyRules) -> Iterator[Request]:
             for url in _seed_file(seed.file, keys):
                 yield Request(url, label=seed.label)
         elif seed.sitemap is not None:
-            yield Request(_seed(seed.sitemap, keys, Problem(seed.sitemap, "seeds")), kind="sitemap", priority=-10)
+            yield Request(
+                _seed(seed.sitemap, keys, Problem(seed.sitemap, "seeds")), kind="sitemap", priority=Priority.SITEMAP
+            )
         else:
             text, content = seed.url or "", seed.content
             url = with_post_key(_seed(text, keys, Problem(text, "seeds")), content)
@@ -218,7 +220,6 @@ def engine_settings(config: CrawlConfig) -> EngineSettings:
         max_time=limits.max_time,
         max_redirects=limits.max_redirects,
         sitemaps=config.sitemaps == "auto" and config.scope.mode != "page",
-        obey_robots=config.politeness.robots.policy == "obey",
     )
 
 

@@ -8,10 +8,10 @@ A transfer that got on and was cut off goes on where it was: another place's byt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from scraper.engine.mirror_routing import HostAvailability
+from scraper.engine.mirror_routing import AvailabilityOf, HostAvailability
 from scraper.model import Done, ErrorKind, Failure, Request, Response, Retry, Url
 from scraper.structures.bloom import HostBloom
 from scraper.transfer.entry_state import EntryState, entry_of
@@ -51,13 +51,13 @@ class EntryMirrors:
         verdict: Done | Retry,
         now: float,
         retryable: bool,
-        availability: Callable[[str], HostAvailability],
+        availability: AvailabilityOf,
     ) -> Done | Retry:
         """The next place of the round, the beginning of the next round, or what was decided."""
         request, order = outcome.request, entry_of(outcome.request)
         if not order.mirrors or (isinstance(outcome, Failure) and outcome.error is ErrorKind.IO):
             return verdict
-        if retryable and _made_progress(outcome) and availability(request.url.host) == "open":
+        if retryable and _made_progress(outcome) and availability(request.url.host) is HostAvailability.OPEN:
             return verdict
         out = order.out if retryable else (*order.out, order.used)
         left = [place for place in range(len(order.mirrors) + 1) if place not in out]
@@ -66,13 +66,13 @@ class EntryMirrors:
             return Retry(now, _with_mirror(request, order._replace(out=out, tries=order.tries + 1), place))
         return self._next_round(request, order._replace(out=out), left, verdict, now, availability)
 
-    def alternative_for(self, request: Request, availability: Callable[[str], HostAvailability]) -> Request | None:
+    def alternative_for(self, request: Request, availability: AvailabilityOf) -> Request | None:
         """The entry at a place that is open; from a host that was given up also at one that will be."""
         order = entry_of(request)
         places = range(len(order.mirrors) + 1)
         others = [place for place in places if place != order.used and place not in order.out]
         place = _first_open_index(order, others, availability)
-        if place is None and availability(request.url.host) == "ended":
+        if place is None and availability(request.url.host) is HostAvailability.GIVEN_UP:
             place = _first_usable_index(order, others, availability)
         return None if place is None else _with_mirror(request, order, place)
 
@@ -83,7 +83,7 @@ class EntryMirrors:
         left: Sequence[int],
         verdict: Done | Retry,
         now: float,
-        standing: Callable[[str], HostAvailability],
+        availability: AvailabilityOf,
     ) -> Done | Retry:
         if not left:
             return Done()
@@ -93,9 +93,9 @@ class EntryMirrors:
             again = replace(request, attempt=request.attempt + 1)
         else:
             return Done()
-        place = _first_open_index(order, left, standing)
+        place = _first_open_index(order, left, availability)
         if place is None:
-            place = _first_usable_index(order, left, standing)
+            place = _first_usable_index(order, left, availability)
         if place is None:
             place = left[0]
         if isinstance(verdict, Retry) and _url_from_href(_urls_of(order)[place]).host == request.url.host:
@@ -121,16 +121,26 @@ def _with_mirror(request: Request, order: EntryState, place: int) -> Request:
     )
 
 
-def _first_open_index(
-    order: EntryState, places: Sequence[int], standing: Callable[[str], HostAvailability]
-) -> int | None:
-    return next((place for place in places if standing(_url_from_href(_urls_of(order)[place]).host) == "open"), None)
+def _first_open_index(order: EntryState, places: Sequence[int], availability: AvailabilityOf) -> int | None:
+    return next(
+        (
+            place
+            for place in places
+            if availability(_url_from_href(_urls_of(order)[place]).host) is HostAvailability.OPEN
+        ),
+        None,
+    )
 
 
-def _first_usable_index(
-    order: EntryState, places: Sequence[int], standing: Callable[[str], HostAvailability]
-) -> int | None:
-    return next((place for place in places if standing(_url_from_href(_urls_of(order)[place]).host) != "ended"), None)
+def _first_usable_index(order: EntryState, places: Sequence[int], availability: AvailabilityOf) -> int | None:
+    return next(
+        (
+            place
+            for place in places
+            if availability(_url_from_href(_urls_of(order)[place]).host) is not HostAvailability.GIVEN_UP
+        ),
+        None,
+    )
 
 
 def _made_progress(outcome: Response | Failure) -> bool:

@@ -23,8 +23,11 @@ A, B, C = "http://a.example/f", "http://b.example/f", "http://c.example/f"
 ORDER = EntryState(1, 1, A, "f", mirrors=(B, C))
 
 
+BLOCKED, GIVEN_UP = HostAvailability.BLOCKED, HostAvailability.GIVEN_UP
+
+
 def stands(**hosts: HostAvailability) -> Callable[[str], HostAvailability]:
-    return lambda host: hosts.get(host[0], "open")
+    return lambda host: hosts.get(host[0], HostAvailability.OPEN)
 
 
 def failed(order: EntryState, attempt: int = 0, **more: Any) -> Failure:
@@ -38,12 +41,12 @@ def failed(order: EntryState, attempt: int = 0, **more: Any) -> Failure:
     ("used", "attempt", "out", "may_pass", "standing", "expected"),
     [
         (0, 0, (), True, stands(), (1, 0, 0.0)),
-        (0, 0, (), True, stands(b="held"), (2, 0, 0.0)),
+        (0, 0, (), True, stands(b=BLOCKED), (2, 0, 0.0)),
         (0, 0, (), False, stands(), (1, 0, 0.0)),
         (2, 0, (), True, stands(), (0, 1, 1.0)),
         (2, 1, (), True, stands(), (0, 2, 2.0)),
-        (2, 0, (), True, stands(a="held", c="held"), (1, 1, 1.0)),
-        (2, 0, (), True, stands(a="ended", b="held", c="ended"), (1, 1, 1.0)),
+        (2, 0, (), True, stands(a=BLOCKED, c=BLOCKED), (1, 1, 1.0)),
+        (2, 0, (), True, stands(a=GIVEN_UP, b=BLOCKED, c=GIVEN_UP), (1, 1, 1.0)),
         (1, 0, (2,), True, stands(), (0, 1, 1.0)),
         (2, 0, (0, 1), True, stands(), (2, 1, 7.0)),
         (2, 0, (0, 1), False, stands(), None),
@@ -94,7 +97,7 @@ def test_a_transfer_that_got_on_stays() -> None:
     outcome = failed(ORDER, received=MIN_PROGRESS_BYTES)
     verdict = Retry(NOW + 1, outcome.request)
     assert EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, True, stands()) is verdict
-    moved = EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, True, stands(a="held"))
+    moved = EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, True, stands(a=BLOCKED))
     assert isinstance(moved, Retry)
     assert moved.request.url.host == "b.example"
 
@@ -102,11 +105,11 @@ def test_a_transfer_that_got_on_stays() -> None:
 @pytest.mark.parametrize(
     ("standing", "host"),
     [
-        (stands(a="held"), "b.example"),
-        (stands(a="held", b="held"), "c.example"),
-        (stands(a="held", b="held", c="held"), None),
-        (stands(a="ended", b="ended", c="held"), "c.example"),
-        (stands(a="ended", b="ended", c="ended"), None),
+        (stands(a=BLOCKED), "b.example"),
+        (stands(a=BLOCKED, b=BLOCKED), "c.example"),
+        (stands(a=BLOCKED, b=BLOCKED, c=BLOCKED), None),
+        (stands(a=GIVEN_UP, b=GIVEN_UP, c=BLOCKED), "c.example"),
+        (stands(a=GIVEN_UP, b=GIVEN_UP, c=GIVEN_UP), None),
     ],
 )
 def test_what_is_asked_instead_of_waiting(standing: Any, host: str | None) -> None:

@@ -32,7 +32,7 @@ LATER = Headers([(b"retry-after", b"7")])
 @pytest.mark.parametrize(
     ("outcome", "kept"),
     [
-        (Response(AGAIN, 500, Headers(), make_body(""), EPOCH, elapsed=0.5), Attempt(1, EPOCH, 500, None, "", 0.5, 3.0)),
+        (Response(AGAIN, 500, Headers(), make_body(""), EPOCH, 0, 0.5), Attempt(1, EPOCH, 500, None, "", 0.5, 3.0)),
         (Response(AGAIN, 503, LATER, make_body(""), EPOCH), Attempt(1, EPOCH, 503, None, "Retry-After: 7", 0.0, 3.0)),
         (Failure(AGAIN, ErrorKind.DNS, "no name", started_at=EPOCH), Attempt(1, EPOCH, None, "dns", "no name", 0, 3.0)),
         (Failure(AGAIN, ErrorKind.IO, "x" * 999, 200), Attempt(1, 9.0, 200, "io", "x" * MAX_DETAIL_CHARS, 0, 3.0)),

@@ -12,7 +12,7 @@ import pytest
 from scraper.engine.run_state import FetchJob, StopReason
 from scraper.engine.settings import EngineSettings
 from scraper.events import BreakerOpened
-from scraper.model import ErrorKind, Outcome, Request
+from scraper.model import ErrorKind, Outcome, Request, StopKind
 from scraper.politeness.circuit_breaker import BreakerSettings
 from scraper.politeness.host_gate import GateSettings
 from scraper.testing.fakes import FakeFetcher, fail_with, make_response, make_url
@@ -133,7 +133,7 @@ async def test_a_run_that_is_to_stop_has_no_places() -> None:
     class Stopping(GreedyFetcher):
         async def fetch(self, request: Request) -> Outcome:
             assert self.machine.engine is not None
-            self.machine.engine.stop(StopReason("interrupted", "SIGINT"))
+            self.machine.engine.stop(StopReason(StopKind.INTERRUPTED, "SIGINT"))
             places = self.machine.engine.connection_slots
             answers.append((places.acquire(request.url.host), places.renew(request.url.host, make_response(request))))
             return make_response(request)

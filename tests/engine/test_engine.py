@@ -16,7 +16,7 @@ from scraper.errors import SinkError
 from scraper.events import BreakerClosed, BreakerOpened, FetcherReplaced, HostParked, QueuesSampled, RetryPlanned
 from scraper.frontier.memory import MemoryFrontier
 from scraper.hooks.interface import Hook
-from scraper.model import ErrorKind, Failure, Item, Link, Request, Response, Result, Settlement
+from scraper.model import ErrorKind, Failure, Item, Link, Request, Response, Result, Settlement, StopKind
 from scraper.politeness.circuit_breaker import BreakerSettings
 from scraper.politeness.host_gate import GateSettings, HostGate
 from scraper.politeness.robots_cache import RobotsSettings
@@ -371,7 +371,7 @@ async def test_a_stop_gives_back_what_is_not_finished() -> None:
     async def interrupt() -> None:
         await asyncio.sleep(5)
         assert machine.engine is not None
-        machine.engine.stop(StopReason("interrupted"))
+        machine.engine.stop(StopReason(StopKind.INTERRUPTED))
 
     async with asyncio.TaskGroup() as group:
         group.create_task(interrupt())

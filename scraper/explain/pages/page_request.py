@@ -17,13 +17,14 @@ from scraper.build.crawl_fetcher import make_fetcher
 from scraper.clock import Clock
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import politeness_settings, read_seeds, robots_settings, scope_for
+from scraper.engine.gate_cache import GateCache
+from scraper.engine.host_registry import HostRegistry
 from scraper.engine.redirects import is_redirect, redirect_request
 from scraper.engine.robots_service import MAX_ROBOTS_REDIRECTS
 from scraper.errors import ScraperError
 from scraper.events import EventBus
 from scraper.fetch.page_fetcher import HttpFetcher
 from scraper.model import Body, Denied, ErrorKind, Failure, Headers, NotModified, Outcome, Request, Response, Url
-from scraper.politeness.host_gate import HostGate
 from scraper.politeness.robots_cache import RobotsEntry, RobotsVerdict
 from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 from scraper.urls.scope import Scope
@@ -77,9 +78,10 @@ class PageFetcher:
         self._config, self._rules, self._fetcher, self._clock, self._notify = config, rules, fetcher, clock, notify
         self._on_request = on_request
         self._politeness, self._robots = politeness_settings(config), robots_settings(config)
-        self._gates: dict[str, HostGate] = {}
+        # Without a frontier to park hosts in, and without listeners, the registry only counts requests on the gates.
+        gates = GateCache(self._politeness.for_host, max_active=1_000, max_dormant=10_000)
+        self._hosts = HostRegistry(gates, EventBus(), random.Random())  # noqa: S311  jitter, not secrets
         self._entries: dict[str, RobotsEntry] = {}
-        self._rng = random.Random()  # noqa: S311  jitter, not secrets
 
     async def fetch_robots(self, url: Url) -> RobotsEntry:
         """The robots.txt of the URL's origin, fetched on the first call for that origin."""
@@ -102,7 +104,7 @@ class PageFetcher:
                 content = await asyncio.to_thread(outcome.body.read)
             entry = RobotsEntry.from_outcome(outcome, self._clock.now(), self._robots, None, content)
             self._entries[url.origin] = entry
-            self._gate(url.host).set_crawl_delay(entry.crawl_delay, self._clock.now())
+            self._hosts.get_or_restore(url.host).set_crawl_delay(entry.crawl_delay, self._clock.now())
         return entry
 
     async def fetch(self, url: Url) -> list[RequestStep]:
@@ -132,22 +134,17 @@ class PageFetcher:
                 return [*steps, RequestStep(request, verdict, next_request, entry)]
             request = next_request
 
-    def _gate(self, host: str) -> HostGate:
-        if host not in self._gates:
-            self._gates[host] = HostGate(self._politeness.for_host(host), host)
-        return self._gates[host]
-
     async def _fetch_politely(self, request: Request) -> Outcome:
-        gate, clock = self._gate(request.url.host), self._clock
+        gate, clock = self._hosts.get_or_restore(request.url.host), self._clock
         wait = gate.ready_at() - clock.now()
         if wait == float("inf"):
             raise ScraperError(f"{request.url.host} must not be requested: {gate.wait_reason(clock.now())}")
         if wait > 2:  # shorter waits are normal politeness and not worth a message
             self._notify(f"waiting {wait:.0f} s: {gate.wait_reason(clock.now())}")
         await clock.sleep_until(gate.ready_at())
-        gate.on_start(clock.now())
+        self._hosts.start(gate, clock.now())
         outcome = await self._fetcher.fetch(request)
-        gate.on_finish(outcome, clock.now(), self._rng)
+        self._hosts.finish(gate, outcome, clock.now())
         return outcome
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scraper.engine.robots_service import DEFAULT_SITEMAP_PATHS
 from scraper.events import Event, RobotsFetched, Warned
 from scraper.report.stats import BoundedCounter
 
@@ -18,8 +19,6 @@ MAX_SITEMAPS_SHOWN = 20
 MAX_REFUSED_SEEDS = 20
 # Lines of robots.txt that get a count of their own; further ones are counted together.
 MAX_RULES_COUNTED = 1_000
-# Where sitemaps usually are. A crawl tries these paths unasked, so a 404 there is not reported.
-USUAL_SITEMAP_PATHS = ("/sitemap.xml", "/sitemap_index.xml", "/sitemap.txt")
 
 
 @dataclass(slots=True)
@@ -94,7 +93,8 @@ class CrawlPlan:
 
     def add_sitemap(self, result: Result) -> None:
         """Add a sitemap, and count the URLs in scope that it lists by host."""
-        if result.status == 404 and result.request.url.target in USUAL_SITEMAP_PATHS:
+        # A crawl tries the usual paths without any sign of a sitemap: a 404 there is not worth a line.
+        if result.status == 404 and result.request.url.target in DEFAULT_SITEMAP_PATHS:
             return
         listed_hosts = [
             link.url.host for link in result.extraction.links if link.denied is None and link.kind != "sitemap"

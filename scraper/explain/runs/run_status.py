@@ -22,7 +22,8 @@ from scraper.config_to_settings import politeness_settings
 from scraper.errors import ConfigError
 from scraper.explain.runs.record_search import PAGES_FILE, parse_record
 from scraper.frontier.inspect import RunCounts, RunInspector, running_pid
-from scraper.politeness.host_gate import GateSettings, HostGate
+from scraper.model import StopKind
+from scraper.politeness.host_gate import HOST_STATE_GATE, GateSettings, HostGate
 from scraper.report.stats import is_failure
 from scraper.report.text.eta import HostEstimate, time_left
 
@@ -215,6 +216,6 @@ def _end_text(folder: Path, counts: RunCounts) -> str:
         why = str(summary["why"])
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
         return "stopped without a summary; the same command continues from here"
-    if counts.queued + counts.delayed and why != "finished":
+    if counts.queued + counts.delayed and why != StopKind.FINISHED:
         return f"ended: {why}; the same command continues from here"
     return f"ended: {why}"

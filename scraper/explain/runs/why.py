@@ -14,18 +14,17 @@ from typing import NamedTuple
 
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import politeness_settings, robots_settings
-from scraper.engine.host_registry import counts_as_page
+from scraper.engine.outcomes import counts_as_page
 from scraper.explain.runs.record_search import UrlRecords, posted_text, search_records
 from scraper.frontier.inspect import STATE_FILE, QueuedRequest, RunCounts, RunInspector, running_pid
 from scraper.model import Skip, Url
-from scraper.politeness.host_gate import HostGate
-from scraper.politeness.robots_cache import RobotsEntry, RobotsVerdict
+from scraper.politeness.host_gate import HOST_STATE_GATE, HostGate
+from scraper.politeness.robots_cache import HOST_STATE_ROBOTS, RobotsEntry, RobotsVerdict
 from scraper.politeness.rule import format_duration
 from scraper.report.text.formatting import instant_text
 from scraper.sinks.records import abbreviate_body
 from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import RuleVerdict, Scope
-
 
 # Scope rules that apply to pages only, not to files (`files.match`) that pages link to.
 WAIVED_FOR_FILES = ("scope.allow", "scope.max_depth")
@@ -94,15 +93,11 @@ def read_run_facts(
         host_state = state.host_state(url.host)
         gate = None
         if HOST_STATE_GATE in host_state:
-            gate = HostGate.from_json(
-                politeness_settings(config).for_host(url.host), url.host, host_state[HOST_STATE_GATE]
-            )
+            gate_settings = politeness_settings(config).for_host(url.host)
+            gate = HostGate.from_json(gate_settings, url.host, host_state[HOST_STATE_GATE])
         robots_values = host_state.get(HOST_STATE_ROBOTS + url.origin)
-        robots = (
-            RobotsEntry.from_json(robots_values, robots_settings(config).product_token)
-            if robots_values is not None
-            else None
-        )
+        token = robots_settings(config).product_token
+        robots = RobotsEntry.from_json(robots_values, token) if robots_values is not None else None
         waiting = state.find_queued(url)
         records, queued = _choose_request(waiting, search_records(folder, url, keys, body), body)
         return RunFacts(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from typing import Any
 
-from scraper.engine.host_registry import counts_as_page
+from scraper.engine.outcomes import counts_as_page
 from scraper.explain.runs.attempt_table import AttemptRow, attempts_of_record, attempts_of_request, table_lines
 from scraper.explain.runs.record_search import posted_text
 from scraper.explain.runs.why import RunFacts, UrlFacts, decide

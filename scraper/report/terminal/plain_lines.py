@@ -30,8 +30,8 @@ _SHOWN_EVENTS = (CrawlStarted, CrawlEnded, BreakerHalfOpen, BreakerClosed, HostP
 class PlainLines:
     """A listener that writes lines to `stream` (standard error, as a rule), each with the time since the start.
 
-    The ten seconds are counted on the events' own instants. Of failed fetches only the first of a kind and host is
-    told, at most `MAX_FIRST_ERRORS`; with `verbose` every fetch is.
+    The ten seconds are measured by the events' own times. Of failed fetches only the first of each kind and host gets a
+    line, at most `MAX_FIRST_ERRORS`; with `verbose` every fetch gets one.
     """
 
     def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from scraper.model import StopKind
 from scraper.report.stats import is_failure
 from scraper.report.summary import OTHER_KINDS, outcome_sums
 from scraper.report.text.formatting import bytes_text, duration_text, latency_text, rate_text
@@ -17,14 +18,14 @@ from scraper.report.text.sanitize import clean
 MAX_HOSTS_SHOWN = 10
 MAX_WORDS_SHOWN = 12
 
-# By the values of `CrawlEnded.why`, for those that come without a detail.
-_STOP_EXPLANATIONS = {
-    "finished": "all known URLs are settled",
-    "max_pages": "the page limit was reached; the same command with a higher limit continues from here",
-    "max_time": "the time limit was reached; the same command continues from here",
-    "interrupted": "it was interrupted; the same command continues from here",
-    "closed": "the program stopped it; the same command continues from here",
-    "bug": "a bug in the crawler ended it; the log has the traceback",
+# Shown when the run ended without a detail. The words are those in summary.json, which may be older than StopKind.
+_STOP_EXPLANATIONS: dict[str, str] = {
+    StopKind.FINISHED: "all known URLs are settled",
+    StopKind.MAX_PAGES: "the page limit was reached; the same command with a higher limit continues from here",
+    StopKind.MAX_TIME: "the time limit was reached; the same command continues from here",
+    StopKind.INTERRUPTED: "it was interrupted; the same command continues from here",
+    StopKind.CLOSED: "the program stopped it; the same command continues from here",
+    StopKind.BUG: "too many unexpected errors in a row; the log has their tracebacks",
 }
 
 

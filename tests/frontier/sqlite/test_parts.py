@@ -18,7 +18,7 @@ from scraper.frontier.sqlite.db_thread import DatabaseThread, identity
 from scraper.frontier.sqlite.host_buffer import ALL_BUFFERED, HostBuffer
 from scraper.frontier.sqlite.row_codec import decode_request, encode_request
 from scraper.model import Attempt, Content, Hop, Request, Url
-from scraper.structures.seen_cache import RecentSet
+from scraper.structures.recent_set import RecentSet
 from scraper.testing.frontier_contract import make_request
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -54,7 +54,8 @@ tries = st.builds(
         content=st.none() | st.builds(Content, st.binary(max_size=20), text),
         posted_keys=st.lists(text, max_size=2).map(tuple),
         failed_attempts=st.lists(tries, max_size=2).map(tuple),
-        inherited_fields=st.none() | st.dictionaries(text, st.none() | text | st.integers(-9, 9) | st.lists(text), max_size=3),
+        inherited_fields=st.none()
+        | st.dictionaries(text, st.none() | text | st.integers(-9, 9) | st.lists(text), max_size=3),
     )
 )
 def test_a_request_survives_its_row(request_: Request) -> None:

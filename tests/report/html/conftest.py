@@ -1,5 +1,5 @@
 """The finished run that the report is made from."""
 
-from tests.explain.conftest import finished, shop, run_command
+from tests.explain.conftest import finished, run_command, shop
 
-__all__ = ["finished", "shop", "run_command"]
+__all__ = ["finished", "run_command", "shop"]
