@@ -75,6 +75,7 @@ class LogFile:
     def close(self) -> None:
         """Write what is buffered and close; calling it twice does nothing more."""
         logger = logging.getLogger(LOGGER_NAME)
+        # Restores the logger for programs that use the package as a library.
         if self._bridge in logger.handlers:
             logger.removeHandler(self._bridge)
             logger.setLevel(self._level_before)

@@ -156,6 +156,7 @@ class Stats:
         self._breaker_log = BreakerLog()
         self._outcomes, self._statuses, self._errors = BoundedCounter(), BoundedCounter(), BoundedCounter()
         self._skipped, self._robots, self._breakers = BoundedCounter(), BoundedCounter(), BoundedCounter(MAX_HOSTS)
+        # One dictionary lookup per event: this is called for every one of them.
         self._counters: dict[type, Callable[[Any], None]] = {
             CrawlStarted: self._crawl_started,
             FetchStarted: self._fetch_started,
@@ -195,6 +196,7 @@ class Stats:
     def snapshot(self, hosts: bool = True) -> StatsSnapshot:
         """The current numbers; with `hosts` also the table of hosts, which is copied (up to `MAX_HOSTS` rows)."""
         with self._lock:
+            # The clock is that of the events, so that a replay gives the same numbers.
             now = self._last_at or 0.0
             latency = {f"p{share}": self._latency.quantile(share / 100) for share in (50, 90, 99)}
             return StatsSnapshot(
@@ -236,6 +238,7 @@ class Stats:
     def _host(self, name: str) -> HostCount:
         count = self._hosts.get(name)
         if count is None:
+            # Further hosts share one row: the table must not grow with the crawl.
             if len(self._hosts) >= self._host_limit:
                 return self._others
             count = self._hosts[name] = HostCount()
@@ -261,6 +264,7 @@ class Stats:
         self._in_flight += 1
 
     def _bytes_received(self, event: BytesReceived) -> None:
+        # Bodies beyond the limit are counted when they are complete.
         if len(self._partial_sizes) < MAX_PARTIAL_BODIES or event.url in self._partial_sizes:
             self._partial_sizes[event.url] = self._partial_sizes.get(event.url, 0) + event.size
             self._bytes_rate.add(event.at, event.size)

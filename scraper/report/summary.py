@@ -96,6 +96,7 @@ def _sums_by_kind(outcomes: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """`outcome_sums` for each kind of URL that occurs: page, sitemap, file."""
     kinds: dict[str, dict[str, int]] = {}
     for outcome, count in outcomes.items():
+        # Codes without such a prefix are of pages.
         kind = next((kind for kind in OTHER_KINDS if outcome.startswith(f"{kind}_")), "page")
         kinds.setdefault(kind, {})[outcome] = count
     return {kind: outcome_sums(kinds[kind]) for kind in ("page", *OTHER_KINDS) if kind in kinds}
@@ -130,6 +131,7 @@ def _session_values(stats: StatsSnapshot) -> dict[str, Any]:
 def _host_values(hosts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     """The busiest hosts in full, the others as one sum."""
     totals = {host: sum(outcomes.values()) for host, outcomes in hosts.items()}
+    # A crawl may have a million hosts: only the largest are written one by one.
     top = [host for host, _ in _largest(totals)]
     others: dict[str, int] = {}
     for host in hosts.keys() - set(top):

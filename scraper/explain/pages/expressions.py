@@ -45,6 +45,7 @@ def syntax_problem(kind: ExpressionKind, text: str) -> str | None:
     """What is wrong with an expression, with the column; None when it is valid. Raises `MissingExtraError`."""
     if not text.strip():
         return f"is empty; expected {EXPRESSION_NAMES[kind]}"
+
     if len(text) > MAX_EXPRESSION_CHARS:
         return f"has {len(text):,} characters, at most {MAX_EXPRESSION_CHARS:,} are tried"
     with _without_warnings():
@@ -122,6 +123,7 @@ def _value_text(value: Any) -> str:
 
 
 def _compile_css(text: str) -> None:
+    # `img@src` is not CSS: it is split as file rules do, and the selector checked alone.
     selector = parse_file_selector(text)[0] if "@" in text else text
     check_selector(selector, "css")
 
@@ -160,6 +162,7 @@ def _xpath_position(text: str, _: ExtractError) -> str:
 
 def _json_position(text: str, error: ExtractError) -> str:
     cause = error.__cause__
+    # jmespath's parse errors have the position; its other errors do not.
     at = getattr(cause, "lex_position", None)
     if at is None:
         return f": {cause}"

@@ -33,6 +33,7 @@ class HookRunner:
     """Calls hooks one after the other as a crawl does. `results` has one entry for each call."""
 
     def __init__(self, hooks: Sequence[tuple[str, Hook]] = ()) -> None:
+        # One chain for each hook, so that a change or an exception can be attributed to it.
         self._hooks = [(name, HookChain((hook,))) for name, hook in hooks]
         self.results: list[HookResult] = []
 
@@ -78,6 +79,7 @@ class HookRunner:
         """The items after every `on_item`, without those that hooks drop. Raises `HookFailedError`."""
         current = list(items)
         for name, hooks in self._hooks:
+            # Without items a crawl does not call the hook either.
             if hooks.has_on_item and current:
                 kept: list[Item] = []
                 changes = 0
@@ -89,6 +91,7 @@ class HookRunner:
                         raise self._failure(
                             name, "on_item", error, f" at item {number + 1} of {len(current)}"
                         ) from error
+                    # A hook drops an item by returning None.
                     if isinstance(changed, Item):
                         kept.append(changed)
                 dropped = len(current) - len(kept)
@@ -100,6 +103,7 @@ class HookRunner:
         self.results.append(HookResult(f"{name} {method} {text}"))
 
     def _failure(self, name: str, method: str, error: Exception, item: str = "") -> HookFailedError:
+        # The last frame is where the hook itself, or what it called, raised.
         frames = traceback.extract_tb(error.__traceback__)
         where = f" ({Path(frames[-1].filename).name} line {frames[-1].lineno})" if frames else ""
         message = f"{name} {method} raises{item}{where}: {type(error).__name__}: {error}"

@@ -61,6 +61,7 @@ class _MissFinder:
     def _explain_chain(self, nodes: list[Node], value: Any, path: str) -> str | None:
         for node in nodes:
             found = self._find(node, value)
+            # This node of the chain is the first without a result: explain it in the value before it.
             if _is_nothing(found):
                 return self.explain(node, value, path) or (
                     f"{_path_text(path)} is empty" if value in ([], {}) else None
@@ -74,6 +75,7 @@ class _MissFinder:
         if members is None:
             return self.explain(left, value, path)
         path = _append_path(path, left)
+        # `*` on an object projects over its values.
         if node["type"] == "value_projection":
             members = list(members.values()) if isinstance(members, dict) else members
         if not isinstance(members, list):
@@ -84,6 +86,7 @@ class _MissFinder:
             condition = node["children"][2]
             kept = [one for one in members if not _is_nothing(self._find(condition, one), other_empties=(False,))]
             if not kept:
+                # `[?condition]` with no member left: name the values that the compared field has.
                 message = f"the filter holds for none of the {len(members)} members of {_path_text(path)}"
                 details = self._explain_filter(condition, members)
                 return f"{message}; {details}" if details else message
@@ -95,6 +98,7 @@ class _MissFinder:
         if condition["type"] != "comparator":
             return None
         left, right = condition["children"]
+        # A literal may be on either side: `7 == id` is the same as `id == 7`.
         if left["type"] == "literal":
             left, right = right, left
         values = [found for one in members[:MAX_MEMBERS_READ] if (found := self._find(left, one)) is not None]

@@ -69,6 +69,7 @@ def analyze_page(
     for index, rule in enumerate(settings.rules):
         if (reason := _skip_reason(rule, parsed, page)) is not None:
             skipped.append(f"extract[{index}]: {reason}")
+        # An unreadable page has no matches to count; its problem is reported instead.
         elif parsed.problem is None and parsed.root is not None:
             checks += checker.check_rule(rule, index)
     links = _with_robots_verdicts(extraction.links, page, robots)
@@ -103,6 +104,7 @@ def _with_robots_verdicts(links: tuple[Link, ...], page: Response, robots: Robot
     origin = page.request.url.origin
     checked = []
     for link in links:
+        # Only this origin's robots.txt is at hand; links to other hosts stay as they are.
         if link.denied is None and link.url.origin == origin:
             verdict = robots.check(link.url.target)
             if not verdict.allowed:
@@ -119,6 +121,7 @@ def group_links(links: tuple[Link, ...], max_links: int) -> tuple[LinkGroup, ...
         groups.setdefault(outcome, []).append(link.url.href)
     ordered = sorted(groups.items(), key=lambda pair: (not pair[0].startswith("fetch as"), -len(pair[1])))
     result = [LinkGroup(outcome, len(urls), tuple(urls[:max_links])) for outcome, urls in ordered[:GROUPS_SHOWN]]
+    # A page may have links refused by hundreds of rules: sum up the smaller groups.
     if rest := ordered[GROUPS_SHOWN:]:
         result.append(LinkGroup(f"{len(rest)} further reasons", sum(len(urls) for _, urls in rest), ()))
     return tuple(result)

@@ -99,10 +99,12 @@ class PageFetcher:
                 outcome = (
                     next_request if isinstance(next_request, Failure) else await self._fetch_politely(next_request)
                 )
+            # A large robots.txt is on disk: read it in a thread, so that the event loop is not blocked.
             content = None
             if isinstance(outcome, Response) and outcome.body.path is not None:
                 content = await asyncio.to_thread(outcome.body.read)
             entry = RobotsEntry.from_outcome(outcome, self._clock.now(), self._robots, None, content)
+            # Kept also when it could not be fetched, so that it is tried once per origin.
             self._entries[url.origin] = entry
             self._hosts.get_or_restore(url.host).set_crawl_delay(entry.crawl_delay, self._clock.now())
         return entry
@@ -137,6 +139,7 @@ class PageFetcher:
     async def _fetch_politely(self, request: Request) -> Outcome:
         gate, clock = self._hosts.get_or_restore(request.url.host), self._clock
         wait = gate.ready_at() - clock.now()
+        # The gate has given the host up, or its page limit is reached.
         if wait == float("inf"):
             raise ScraperError(f"{request.url.host} must not be requested: {gate.wait_reason(clock.now())}")
         if wait > 2:  # shorter waits are normal politeness and not worth a message
@@ -162,6 +165,7 @@ async def open_page_fetcher(
     a page, or return None to skip it. Raises `ScraperError` when the fetcher cannot be made.
     """
     clock = Clock()
+    # Large bodies go to a folder of this call: no state survives it.
     with tempfile.TemporaryDirectory(prefix="scrape-try-") as spool:
         async with EventBus() as bus:
             fetcher = make_fetcher(config, rules.scope, [*rules.seeds, url], clock, bus, Path(spool), concurrency=1)
@@ -187,6 +191,7 @@ def read_stored_page(path: Path, url: Url) -> Response:
         raise UnreadableFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(data) > MAX_STORED_BYTES:
         raise UnreadableFileError(f"{path}: is larger than {MAX_STORED_BYTES:,} bytes")
+    # A file has no Content-Type header: use its extension.
     guessed = mimetypes.guess_type(path.name)[0] or "text/html"
     body = Body(len(data), len(data), f"xxh3:{xxh3_128_hexdigest(data)}", data)
     return Response(Request(url), 200, Headers([(b"content-type", guessed.encode())]), body)

@@ -68,14 +68,17 @@ async def try_page(
                 steps = [_with_body_in_memory(step) for step in await fetcher.fetch(url)]
             last = steps[-1].outcome
             entry = steps[-1].robots_entry
+            # A crawl extracts nothing from error pages.
             page = last if isinstance(last, Response) and last.status < 400 else None
         if page is not None:
+            # The label selects the rules, as if a `follow` had led here.
             page = replace(page, request=replace(page.request, label=label))
             hooked_page = await hooks.run_on_page(page)
             if hooked_page is not None:
                 analysis = analyze_page(config, rules, hooked_page, max_links, entry)
                 items = await hooks.run_on_item(analysis.extraction.items, hooked_page)
                 analysis = replace(analysis, extraction=replace(analysis.extraction, items=items))
+    # The result of the hook says what it raised; the page counts as failed.
     except HookFailedError:
         analysis = None
     return PageTrial(tuple(steps), page, analysis, tuple(hooks.results))

@@ -113,6 +113,7 @@ class ReplSession:
         before = text[: len(text) - len(word)]
         if before.endswith(("@", "[")):
             return [before + name for name in self._attributes if name.startswith(word)]
+        # `article.prod`: complete `.prod`, and keep `article`.
         cut = max(word.rfind("."), word.rfind("#"))
         head, tail = (word[:cut], word[cut:]) if cut > 0 else ("", word)
         names = self._names.all_names() if self._names is not None else []
@@ -147,6 +148,7 @@ class ReplSession:
                 return self._keys
         elif path:
             return self._keys
+        # A projection gives a list: complete the keys of its members.
         members = value if isinstance(value, list) else [value]
         keys = dict.fromkeys(key for one in members[:50] if isinstance(one, Mapping) for key in list(one)[:MAX_KEYS])
         return [key for key in keys if isinstance(key, str)] or ([] if isinstance(value, ParseFailure) else self._keys)
@@ -205,6 +207,7 @@ def _keys_of(value: Any) -> list[str]:
             elif isinstance(one, list):
                 below.extend(one[:50])
         seen += len(level)
+        # The next level; the limit bounds the work on huge pages.
         level = below[:MAX_VALUES_READ]
     return list(found)[:MAX_KEYS]
 

@@ -155,11 +155,13 @@ class RuleChecker:
             if field.css is not None:
                 return [context.css(field.css) for context in contexts], False
             if field.xpath is not None:
+                # Elements, not their texts: nested fields are evaluated inside them.
                 path = XPathSelector(field.xpath, config_path)
                 return [path.find(context, self._page) for context in contexts], False
             if field.json is not None:
                 return [apply_jmespath(JmesPath(field.json, config_path), [context]) for context in contexts], True
             return [[context] for context in contexts], False
+        # `many`: all matches are wanted here, also of a field that takes the first.
         source = compile_source(replace(field, many=True, fields=()), config_path)
         raw = [source.read(context, self._page) for context in contexts]
         if field.json is not None and _expression_of(field) == field.json:
@@ -206,6 +208,7 @@ class RuleChecker:
         self, follow: FollowSettings, contexts: Sequence[Any], searched: int | None, config_path: str
     ) -> Iterator[SelectorCheck]:
         bare = FieldSettings("follow", css=follow.css, xpath=follow.xpath, json=follow.json, regex=follow.regex)
+        # A follow without an expression takes all links.
         if _expression_of(bare) is None:
             bare = replace(bare, css="a[href]")
         yield from self._check_field(replace(bare, type="url"), contexts, searched, config_path, 0)

@@ -70,6 +70,7 @@ def parse_steps(path: str) -> list[LocationStep] | None:
     for slashes, body in pieces[:MAX_STEPS]:
         test, *predicates = _split_predicates(body)
         axis, colons, name = test.rpartition("::")
+        # Function calls and operators are no steps of a path.
         if not re.fullmatch(r"@?[\w.*:-]*(?:\(\))?", test.strip()) or not test.strip():
             return None
         steps.append(LocationStep(slashes, axis + colons, name.strip(), tuple(predicates)))
@@ -80,6 +81,7 @@ def _explain_first_failure(tree: Any, steps: Sequence[LocationStep]) -> list[str
     before, nodes = "", [tree]
     for number, step in enumerate(steps):
         found = _select(tree, before + step.to_xpath())
+        # A prefix that cannot be evaluated on its own says nothing.
         if found is None:
             return []
         if not found:
@@ -92,6 +94,7 @@ def _explain_first_failure(tree: Any, steps: Sequence[LocationStep]) -> list[str
 def _explain_step(tree: Any, before: str, nodes: Sequence[Any], step: LocationStep) -> Iterator[str]:
     """What `step` could have selected from `nodes`: values that its predicate lacks, or other names."""
     bare = _select(tree, before + step.to_xpath(0))
+    # The node test matches, so a predicate fails: find the first one that leaves nothing.
     if bare:
         for count in range(1, len(step.predicates) + 1):
             if not _select(tree, before + step.to_xpath(count)):

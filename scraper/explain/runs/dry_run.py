@@ -109,6 +109,7 @@ class CrawlPlan:
     def add_waiting(self, request: Request, refused_by: str | None, delay: float) -> None:
         """Count one known URL that was not fetched; `refused_by` is the line of robots.txt that forbids it."""
         robots = self.robots.get(request.url.origin)
+        # A crawl fetches nothing from an origin whose robots.txt it cannot read (RFC 9309, section 2.3.1.4).
         if refused_by is None and robots is not None and robots.outcome == "unreachable":
             refused_by = f"robots.txt, which cannot be read: {robots.detail}"
         if request.parent is None and request.redirects and len(self.seeds_without_response) < MAX_REFUSED_SEEDS:

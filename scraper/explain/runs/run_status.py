@@ -145,6 +145,7 @@ def read_run_status(folder: Path, now: float) -> RunStatus:
         names = _hosts_to_read(counts)
         hosts = tuple(_host_status(state, name, counts, config, now) for name in names)
     pid = running_pid(folder)
+    # Rate and time left make sense only while the run is running.
     rate = recent_rate(folder / PAGES_FILE, now) if pid is not None else None
     limit = config.limits.max_pages if config else None
     state_text = "at work" if pid is not None else _end_text(folder, counts)
@@ -173,6 +174,7 @@ def recent_rate(pages: Path, now: float) -> float | None:
             instants.append(at)
     if len(instants) < 2:
         return None
+    # At least a second: a burst of records in the last milliseconds is no rate.
     return len(instants) / max(1.0, now - min(instants))
 
 
@@ -192,6 +194,7 @@ def _hosts_to_read(counts: RunCounts) -> list[str]:
 def _host_status(
     state: RunInspector, name: str, counts: RunCounts, config: CrawlConfig | None, now: float
 ) -> HostStatus:
+    # Without a readable config the defaults give at least the saved state of the gate.
     settings = politeness_settings(config).for_host(name) if config else GateSettings()
     gate_values = state.host_state(name).get(HOST_STATE_GATE)
     gate = HostGate.from_json(settings, name, gate_values) if gate_values is not None else HostGate(settings, name)
@@ -212,6 +215,7 @@ def _host_status(
 
 def _end_text(folder: Path, counts: RunCounts) -> str:
     try:
+        # summary.json is written at the end of a session; a run that was killed has none.
         summary = orjson.loads((folder / "summary.json").read_bytes())
         why = str(summary["why"])
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError):

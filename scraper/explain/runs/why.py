@@ -87,6 +87,7 @@ def read_run_facts(
 
     Raises `FrontierError`.
     """
+    # Without a state file there was no run. Opening one would fail, or create it.
     if not (folder / STATE_FILE).is_file():
         return None
     with RunInspector(folder) as state:
@@ -156,6 +157,7 @@ def explain_scope(
     is_file = any(re.search(pattern, url.href) for pattern in config.files.match)
     steps = []
     for step in scope.explain(url, depth or 0):
+        # Files are fetched from wherever pages link to, as far as other rules allow.
         waived = is_file and step.verdict == "rejects" and step.rule.startswith(WAIVED_FOR_FILES)
         steps.append(RuleVerdict(step.rule, "waived (a file)" if waived else step.verdict))
     return tuple(steps), is_file
@@ -164,14 +166,19 @@ def explain_scope(
 def decide(facts: UrlFacts, now: float) -> Decision:
     """The one reason that decides about the URL; `now` is epoch seconds."""
     run = facts.run
+    # Four questions, in this order; the first that applies decides.
+    # 1. What happened in the run.
     if run is not None and (decision := _decide_by_run(facts, run, now)) is not None:
         return decision
+    # 2. The scope.
     for step in facts.scope:
         if step.verdict == "rejects":
             return Decision(_scope_reason(step.rule), step.rule)
+    # 3. robots.txt.
     verdict = facts.robots.verdict if facts.robots else None
     if verdict is not None and not verdict.allowed:
         return Decision("robots" if verdict.decision == "deny" else "robots_unreachable", verdict.rule)
+    # 4. Nothing excludes it: is it known, is there budget left?
     if run is None:
         return Decision("allowed", "it would be fetched if discovered")
     if run.known:
@@ -186,6 +193,7 @@ def _decide_by_run(facts: UrlFacts, run: RunFacts, now: float) -> Decision | Non
     if run.body_text is not None and run.queued is None and records.record is None:
         return Decision("not_found", f"no POST to it contains {run.body_text!r:.60}")
     if (record := records.record) is not None:
+        # A redirect to a URL that has a record of its own: its page is not recorded twice.
         if record.get("duplicate_of"):
             return Decision("duplicate", f"it redirects to {record['duplicate_of']}, which has a record of its own")
         if record.get("error"):
@@ -229,6 +237,7 @@ def _budget_reason(facts: UrlFacts, run: RunFacts) -> str | None:
     pages = sum(n for word, n in run.counts.outcomes.items() if counts_as_page(word))
     if limits.max_pages is not None and pages >= limits.max_pages:
         return f"limits.max_pages: {limits.max_pages}"
+    # politeness.per_host or limits.max_pages_per_host: the gate knows which.
     if run.gate is not None and run.gate.budget_used:
         return run.gate.wait_reason(0.0)
     return None

@@ -46,6 +46,7 @@ def _run_lines(facts: UrlFacts, run: RunFacts, now: float) -> Iterator[tuple[str
     records, limits = run.records, facts.config.limits
     yield "run", f"{run.folder}" + (f", process {run.pid} is running" if run.pid else "")
     host = facts.url.host
+    # Limits count pages only, without sitemaps, files and duplicates.
     settled, here = (
         sum(count for word, count in outcomes.items() if counts_as_page(word))
         for outcomes in (run.counts.outcomes, run.counts.hosts.get(host, {}))
@@ -72,6 +73,7 @@ def _run_lines(facts: UrlFacts, run: RunFacts, now: float) -> Iterator[tuple[str
             yield "found on", "it is a seed"
         yield "skipped", f"{run.skip.reason}: {run.skip.rule}"
     yield from _other_request_lines(run)
+    # The label is printed beside the first line of the table only.
     yield from zip(chain(["tries"], repeat("")), table_lines(attempts_of(facts)), strict=False)
     for item in records.items:
         fields = ", ".join(f"{name}={value!r:.60}" for name, value in item.items() if name != "url")
@@ -107,6 +109,7 @@ def attempts_of(facts: UrlFacts) -> list[AttemptRow]:
     """Every known attempt at the URL when there was more than one, from its record or its queued request."""
     if facts.run is None:
         return []
+    # A record has all attempts of a settled URL; a queued request those so far.
     record = facts.run.records.record or facts.run.records.redirect_record
     if record is not None:
         return attempts_of_record(record)
@@ -173,6 +176,7 @@ def _record_lines(record: dict[str, object]) -> Iterator[tuple[str, str]]:
         yield "items", str(record["items"])
     for bad in _dict_members(record.get("rejected")):
         yield "rejected", f"{bad.get('field')}: {bad.get('reason')}"
+    # Fields that most records lack.
     for name, label in (
         ("canonical_url", "rel=canonical"),
         ("noindex", "noindex"),

@@ -51,6 +51,7 @@ def _config_lines(proposal: Proposal, site_facts: SiteFacts) -> Iterator[str]:
     yield ""
     yield "scope:"
     yield yaml_line("  mode: host", f"every page of {site_facts.requested.host}; prefix stays below the seed's folder")
+    # A feed on one host may list pages of another, which mode host would exclude.
     if site_facts.url.host != site_facts.requested.host:
         host = site_facts.url.host.partition(":")[0]
         yield yaml_line(f"  hosts: {to_yaml([host])}", "where its pages are")
@@ -60,6 +61,7 @@ def _config_lines(proposal: Proposal, site_facts: SiteFacts) -> Iterator[str]:
         f"  max_pages: {FIRST_MAX_PAGES}", "a first look; raise it, or leave it out, when the items are right"
     )
     yield ""
+    # For information: the crawl obeys it without any setting.
     if site_facts.crawl_delay:
         yield f"# robots.txt asks for {site_facts.crawl_delay:g} s between requests, and gets it."
     yield from _sitemap_lines(site_facts)
@@ -82,6 +84,7 @@ def _seed_lines(site_facts: SiteFacts) -> Iterator[str]:
         yield f"  - {to_yaml(site_facts.requested.href)}"
     for feed in site_facts.feeds:
         seed = to_yaml({"sitemap": feed.url.href})
+        # A feed of another host is only suggested: as a seed it would extend the scope to that host.
         usable = feed.problem is None and feed.url.host == site_facts.requested.host
         if usable and feed.url_count:
             yield yaml_line(f"  - {seed}", f"{feed.description}; its entries are fetched as pages, too")

@@ -60,6 +60,7 @@ def field_name(css: str | None, attr: str | None) -> str:
         return re.sub(r"\W+", "_", classes[0]).strip("_").lower()
     if cell := re.match(r"t[dh]:nth-child\((\d+)\)", css):
         return f"column_{cell[1]}"
+    # An inline element is named after its parent: `h3 a` is a title.
     if tag in ("a", "span", "b", "strong") and len(css.split()) > 1:
         tag = css.split()[0] if css.split()[0] in NAME_BY_TAG and css.split()[0] != "li" else tag
     if tag == "a":
@@ -75,6 +76,7 @@ def field_type(css: str | None, attr: str | None, values: Sequence[str]) -> str:
         return "text" if any(isinstance(parse_date(value), ParseFailure) for value in values) else "date"
     if all(re.fullmatch(r"[0-9]{1,9}", value) for value in values):
         return "int"
+    # Some values may be missing or read "free": 80 % must look like money.
     costs = sum(MONEY_SIGN.search(value) is not None for value in values) >= 0.8 * len(values) or "price" in (css or "")
     numbers = [value for value in values if len(value) < 40 and not isinstance(parse_decimal(value), ParseFailure)]
     return "decimal" if costs and len(numbers) >= 0.8 * len(values) else "text"

@@ -107,6 +107,7 @@ async def _inspect_listed_page(
 ) -> InspectedPage | UnreadablePage:
     """Inspect the first page that `feed` lists and that can be read."""
     nested = feed
+    # A sitemap index lists sitemaps, not pages: go down by its first entry.
     for _ in range(MAX_SITEMAP_DEPTH):
         if nested.kind != "sitemap of sitemaps":
             break
@@ -160,6 +161,7 @@ def _feed_in(page: Response) -> FeedLink | None:
     content_type = page.headers.get("content-type")
     if is_html(content_type, page) or is_json(content_type) or not is_text(content_type):
         return None
+    # The root element tells the format; it may follow comments and declarations.
     head = page.body.read()[:2_000].lower()
     kind = "RSS feed" if b"<rss" in head or b"<rdf" in head else "Atom feed" if b"<feed" in head else "sitemap"
     feed = read_feed(FeedLink(page.request.url, kind), page)
@@ -195,6 +197,7 @@ def _inspect_page(page: Response, site_facts: SiteFacts) -> InspectedPage | Unre
 def _refresh_target(document: Document) -> str | None:
     """The target of a page that has no content but a meta refresh."""
     body = document.tree.body
+    # With text of its own it is a page, whatever it refreshes to.
     if body is not None and (body.text() or "").strip():
         return None
     for attributes in document.metas:

@@ -54,9 +54,11 @@ def _find_lists(value: Any) -> list[tuple[float, Path, list[Any]]]:
         here, path = queue.popleft()
         seen += 1
         if isinstance(here, list) and here:
+            # A list of plain values is an item list only as the whole page.
             objects = isinstance(here[0], Mapping)
             width = len(find_properties(here, limit=MAX_FIELDS)) if objects else 0.5
             if width and (objects or (not path and isinstance(here[0], str | int | float))):
+                # Beyond 50 members, a longer list is no better than a richer one.
                 found.append((min(len(here), 50) * width / (1 + len(path)), path, here))
         elif isinstance(here, Mapping) and len(path) < MAX_DEPTH:
             queue.extend((member, (*path, key)) for key, member in list(here.items())[:200] if _is_key(key))
@@ -124,6 +126,7 @@ def cursor_without_parameter(value: Any, url: Url) -> tuple[str, str] | None:
 def _cursor_params(key: str) -> list[str]:
     """Names of parameters that may take the cursor under `key`: nextPageToken is sent as pageToken."""
     bare = re.sub(r"^next_?", "", key, flags=re.IGNORECASE) or key
+    # nextPageToken without `next` is PageToken: its parameter is pageToken.
     bare = bare[:1].lower() + bare[1:]
     return list(dict.fromkeys((bare, key, "cursor", "after", "page_token", "pageToken")))
 

@@ -126,11 +126,13 @@ def by_parameter(url: Url, targets: list[str]) -> Iterator[NextPageGuess]:
         if target.partition("?")[0] == bare:
             other = _query_params(target)
             changed = [name for name in {**own, **other} if own.get(name) != other.get(name)]
+            # Only a link that differs in one numeric parameter can be another page of the list.
             if len(changed) == 1 and (number := _parse_number(other.get(changed[0], ""))) is not None:
                 counted.setdefault(changed[0], {})[number] = target
     for name, numbers in counted.items():
         here = _parse_number(own.get(name, ""))
         steps = sorted(number for number in numbers if number > (here or 0))
+        # One link with a number may be anything (`?id=17`), unless the parameter's name says page.
         if not steps or (name not in PAGE_PARAMS and len(numbers) < 2):
             continue
         yield from _counting_rules(url, name, here, steps)
@@ -173,6 +175,7 @@ def page_pattern(here: Url, following: str | None) -> str | None:
     if following is None or not following.startswith(here.origin + "/"):
         return None
     own, other = here.target, following[len(here.origin) :]
+    # The last number first: earlier ones in a path are mostly years or ids.
     for number in reversed(list(re.finditer(r"[0-9]+", other))):
         pattern = f"{escape_regex(other[: number.start()])}[0-9]+{escape_regex(other[number.end() :])}$"
         if re.search(pattern, own):

@@ -141,6 +141,7 @@ def _list_rule(blocks: Sequence[RepeatedBlocks], pattern: str | None) -> RuleDra
     else:
         entries[0] = RuleEntry("each", best.each, f"{best.count} on this page; on other pages where it is found, too")
     surest = max(best.fields, key=lambda guess: guess.share)
+    # Blocks without the most common field are no items: skip them.
     if surest.share < 1 and surest.css is not None:
         entries.append(RuleEntry("when", surest.css, "the others are something else: a table's head, a separator"))
     entries.append(RuleEntry("fields", tuple(_guess_entry(guess) for guess in best.fields)))
@@ -174,6 +175,7 @@ def _structured_rule(kind: TypedObjects) -> RuleDraft:
         return RuleDraft(f"structured: {kind.type}", entries, (comment,), fallback=_whole_object_rule(kind, comment))
     name = unique_name(f"{kind.type}s", set())
     inner = tuple(RuleEntry(prop.name, prop.to_rule(), examples_text(prop.examples)) for prop in kind.properties)
+    # Several objects of one type become one item with a list, so that all items of the rule look alike.
     objects = RuleEntry(
         name,
         (RuleEntry("structured", [kind.type]), RuleEntry("many", True), RuleEntry("fields", inner)),
@@ -212,6 +214,7 @@ def _page_rule(document: Document, guesses: Sequence[FieldGuess], objects_by_typ
                 fields.append(_property_entry(kind, prop, unique_name(prop.name, names)))
                 known |= {_normalize_value(example) for example in prop.examples}
     has_structured = bool(fields)
+    # Visible fields are added only when the structured data does not have their values already.
     for entry, values in seen:
         repeats_title = entry.value == "title" and names & TITLE_NAMES
         if (

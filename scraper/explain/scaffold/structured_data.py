@@ -92,6 +92,7 @@ def find_types(document: Document) -> tuple[list[TypedObjects], list[str]]:
         if name in SITE_TYPES or not re.fullmatch(r"[a-z][a-z0-9_.-]{0,60}", name):
             continue
         properties = find_properties(things)
+        # An object with one property is mostly a reference.
         if len(properties) >= 2:
             kinds.append(TypedObjects(name, len(things), properties))
     kinds.sort(key=lambda kind: -len(kind.properties))
@@ -115,6 +116,7 @@ def find_properties(things: Sequence[Any], *, limit: int = MAX_FIELDS) -> tuple[
     for thing in things:
         for path, value in _walk_values(thing, (), 1):
             found.setdefault(path, []).append(value)
+    # Rare properties would give mostly empty fields.
     common = [(path, values) for path, values in found.items() if len(values) * 2 >= len(things)]
     common.sort(key=lambda pair: _rank(pair[0]))
     selected = sorted(common[:limit], key=lambda pair: list(found).index(pair[0]))

@@ -86,6 +86,7 @@ def _row(host: str, changes: Sequence[Transition], sessions: Sequence[TimeSpan],
     for state, piece in open_spans(changes, sessions)[:MAX_PIECES]:
         scale = 100 / (whole.end - whole.start)
         left, width = (piece.start - whole.start) * scale, (piece.end - piece.start) * scale
+        # At least 0.4 % wide, so that a short pause can be seen.
         style = f"left:{min(99.6, max(0.0, left)):.2f}%;width:{max(0.4, min(100.0, width)):.2f}%"
         tooltip = f"{state} {utc_text(piece.start)} to {utc_text(piece.end)}"
         pieces.append(tag("span", "", class_=f"piece {state}", style=style, title=tooltip))
@@ -98,6 +99,7 @@ def _row(host: str, changes: Sequence[Transition], sessions: Sequence[TimeSpan],
 def open_spans(changes: Sequence[Transition], sessions: Sequence[TimeSpan]) -> list[tuple[str, TimeSpan]]:
     """The spans in which one host's breaker was open, half-open or blocked while a session was running."""
     pieces = []
+    # The last state lasts until the end of the sessions.
     forever = Transition(float("inf"), "", "")
     for change, following in pairwise([*changes, forever]):
         if change.state not in NOT_CLOSED_STATES:

@@ -58,6 +58,7 @@ def _bar(style: str, number: int, largest: int) -> Markup | None:
 def table(caption: str, heads: Iterable[str], rows: Iterable[Markup], *, class_: str = "") -> Markup:
     """A table that scrolls horizontally when it is too wide. `>` before a head right-aligns it, for numbers."""
     head = tag("tr", [_head(name) for name in heads])
+    # tabindex and role make the scrolling region reachable by keyboard.
     inner = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", rows), class_=class_ or None)
     return tag("div", inner, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
@@ -70,6 +71,7 @@ def _head(name: str) -> Markup:
 
 def throughput_chart(timeline: Timeline) -> Markup:
     """URLs recorded per second over time, failures on top of successes."""
+    # An SVG coordinate is one column wide and `CHART_HEIGHT` high; CSS stretches it.
     columns = timeline.columns
     if timeline.start is None or not columns:
         return tag("p", "No records yet.", class_="dim")
@@ -115,6 +117,7 @@ def throughput_chart(timeline: Timeline) -> Markup:
 def round_up_to_tick(value: float) -> float:
     """The smallest round number (1, 2, 3, 4, 5, 6, 8 times a power of ten) that is not below `value`."""
     step = 10.0 ** math.floor(math.log10(value)) if value > 0 else 1.0
+    # The tolerance keeps 0.3 from becoming 0.4 by a rounding error.
     return next(step * factor for factor in (1, 2, 3, 4, 5, 6, 8, 10) if step * factor >= value * (1 - 1e-9))
 
 
@@ -125,6 +128,7 @@ def _column_unit(width: int) -> str:
 def time_axis(start: float, end: float, class_: str = "axis") -> Markup:
     """Five times from `start` to `end` (epoch seconds), with the date unless all are on one day."""
     instants = [start + (end - start) * part / 4 for part in range(5)]
+    # The date is the same for most runs: leave it out then.
     days = {utc_text(instant)[:10] for instant in instants}
     labels = [utc_text(instant)[11:] if len(days) == 1 else utc_text(instant)[5:16] for instant in instants]
     return tag("div", [tag("span", label) for label in labels], class_=class_)

@@ -57,6 +57,7 @@ def escape_text(text: str) -> Markup:
 def link(href: str, limit: int = 300) -> Markup:
     """A link to an http or https URL; any other URL (`javascript:`) as plain text."""
     shown = href if len(href) <= limit else href[: limit - 1] + "…"
+    # Browsers would run `javascript:` and open `data:` URLs.
     if not href.startswith(("http://", "https://")):
         return escape_text(shown)
     return tag("a", shown, href=href[:4_000], rel="noreferrer noopener")

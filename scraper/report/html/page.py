@@ -45,6 +45,7 @@ class ReportFacts:
 def render_report(facts: ReportFacts) -> str:
     """The whole file."""
     title = f"{facts.status.get('name') or 'crawl'}: report of a crawl"
+    # In the order of what a reader wants first: totals, rates, failures, details.
     sections = [
         ("summary", "Summary", _summary(facts)),
         ("time", "Throughput", throughput_chart(facts.figures.timeline)),
@@ -95,6 +96,7 @@ def _summary(facts: ReportFacts) -> Markup:
         ("median latency", latency_text(figures.latency.quantile(0.5)), ""),
         ("99 % within", latency_text(figures.latency.quantile(0.99)), ""),
     ]
+    # The summary is of the latest session only, while the other numbers are of the whole run.
     if took:
         which = "the latest session" if summary.get("resumed") else "it"
         tiles += [(f"{which} took", duration_text(took), "")]
@@ -148,6 +150,7 @@ def _status_style(status: str) -> str:
 
 def _hosts(facts: ReportFacts) -> Markup:
     figures, states = facts.figures, facts.status.get("hosts") or {}
+    # "blocked" is an opening without an end.
     openings = Counter(step["host"] for step in facts.breakers if step["state"] in ("open", "blocked"))
     # Hosts that never responded have no record yet, but their state is what the reader needs to see.
     idle = HostFigures()
@@ -246,6 +249,7 @@ def _items(figures: RunFigures) -> Markup:
         return tag("div", tag("p", "No items in items.jsonl.", class_="dim"), rejected)
     shapes: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for item in figures.item_samples:
+        # Items of different rules have different fields: one table for each set of columns.
         shapes.setdefault(tuple(item)[:COLUMNS_SHOWN], []).append(item)
     tables = []
     for columns, items in sorted(shapes.items(), key=lambda pair: -len(pair[1]))[:MAX_ITEM_TABLES]:
@@ -263,6 +267,7 @@ def _cell(text: str) -> Markup:
 def _config(text: str) -> Markup:
     if not text:
         return tag("p", "The run's folder holds no copy of its config.", class_="dim")
+    # A config with a long list of seeds would dwarf the report.
     cut = text if len(text) <= CONFIG_CHARS else text[:CONFIG_CHARS] + "\n..."
     return tag("pre", tag("code", cut), tabindex="0", role="region", aria_label="The effective config")
 

@@ -74,6 +74,7 @@ class CrawlDisplay:
         rate = self._rates.get(event.host)
         if rate is None:
             rate = self._rates[event.host] = RollingRate()
+            # Drop the host whose last request is the oldest.
             if len(self._rates) > MAX_RATED_HOSTS:
                 self._rates.popitem(last=False)
         else:

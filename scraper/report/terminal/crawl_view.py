@@ -50,6 +50,7 @@ class CrawlScreen:
             _one_line(_throughput(state)),
             _one_line(_queues(state)),
         ]
+        # One row less than the terminal has: rich needs it to redraw in place.
         room = max(0, height - _FIXED_ROWS - 1)
         problems = state.problems[-min(MAX_PROBLEM_ROWS, room) :] if room else ()
         rows = min(MAX_HOST_ROWS, room - len(problems))
@@ -77,6 +78,7 @@ def hosts_to_show(hosts: Sequence[HostSample], count: int, now: float) -> list[H
 
 
 def _drain_time(host: HostSample, now: float) -> tuple[float, str]:
+    # An infinite wait has no length: the host waits for a request in flight, or was given up.
     wait = 0.0 if host.ready_at == math.inf else max(0.0, host.ready_at - now)
     return wait + host.waiting * host.delay, host.host
 
@@ -139,6 +141,7 @@ def _queues(state: CrawlSnapshot) -> Text:
         f"{state.stats.in_flight:,}/{state.stats.concurrency:,} in flight",
         f"{queues.results:,} to record",
     ]
+    # Smaller lags are normal and not worth a number.
     if queues.loop_lag >= 0.01:
         parts.append(f"loop lag {queues.loop_lag * 1000:.0f} ms")
     return Text("  ".join(parts), style="dim")

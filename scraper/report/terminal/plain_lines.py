@@ -53,6 +53,7 @@ class PlainLines:
             self._queues = event
         elif isinstance(event, CrawlStarted):
             self._waiting_before = event.waiting
+        # The last state comes before the line that says why the crawl ended.
         if isinstance(event, CrawlEnded):
             self._write(event.at, self._progress_text(event.at))
         if self._is_shown(event):
@@ -70,6 +71,7 @@ class PlainLines:
         return is_problem(event) and describe(event).level >= WARNING
 
     def _is_first(self, event: FetchFinished) -> bool:
+        # Later failures of the same kind at the same host are only counted.
         key = (event.host, f"http_{event.status}" if event.error in (None, "http") else str(event.error))
         if key in self._shown_errors or len(self._shown_errors) >= MAX_FIRST_ERRORS:
             return False

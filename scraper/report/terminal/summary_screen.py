@@ -40,6 +40,7 @@ def render_summary(summary: Mapping[str, Any]) -> RenderableType:
     openings = summary["breaker_openings"]
     if openings["total"]:
         parts.append(_counts_text(f"breaker openings ({openings['total']:,})", openings["hosts"]))
+    # With one host the table would repeat the totals.
     if len(summary["hosts"]) > 1:
         parts.append(_host_table(summary))
     for name, path in summary["outputs"].items():
@@ -63,6 +64,7 @@ def _numbers(summary: Mapping[str, Any]) -> Table:
     if pages["waiting"]:
         page_text += f", {pages['waiting']:,} waiting"
     others = [(f"{kind}s", _sums_text(kinds[kind])) for kind in OTHER_KINDS if kind in kinds]
+    # Most sites have no sitemap at the usual paths: say that these were missing rather than failed.
     if others and (missing := pages["outcomes"].get("sitemap_none")):
         others[0] = ("sitemaps", f"{others[0][1]} ({missing:,} not there)")
     rejected = f", {session['items_rejected']:,} rejected" if session["items_rejected"] else ""

@@ -63,6 +63,7 @@ def _describe(event: Event) -> tuple[int, str]:
             return DEBUG, f"received {bytes_text(event.size)} more{total} of {event.url}"
         case FetchFinished():
             return (INFO if is_problem(event) else DEBUG), fetch_text(event)
+        # A settled failure is logged at INFO, a success only at DEBUG.
         case PageSettled():
             found = f"{event.items} items, {event.discovered} new links"
             return (INFO if is_failure(event.outcome) else DEBUG), f"settled {event.url} as {event.outcome}: {found}"
@@ -123,6 +124,7 @@ def _milestone(event: CrawlStarted | CrawlEnded) -> str:
 def fetch_text(event: FetchFinished) -> str:
     """The outcome of one fetch. The text is not cleaned: the caller does that."""
     took = f"{bytes_text(event.size)}, {duration_text(event.elapsed)}"
+    # An HTTP error has a status; other errors have only a name and a detail.
     if event.error is not None and event.error != "http":
         return f"{event.error} {event.url}: {event.detail} ({took})"
     return f"{event.status} {event.url} ({took})"
@@ -150,6 +152,7 @@ def next_request_text(state: HostSample, now: float) -> str:
         return "-"
     if wait <= 0.05:
         return "now"
+    # The gate gives no time while it waits for a request in flight, or after giving up.
     if wait == float("inf"):
         return "busy" if state.in_flight else "never"
     return f"in {duration_text(wait)}"
