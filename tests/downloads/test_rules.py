@@ -192,7 +192,15 @@ def test_an_order_survives_its_label(order: EntryState) -> None:
 def test_the_display_has_a_line_for_the_bar_and_one_for_the_words() -> None:
     """How many of how many stands below the bar, on any width."""
     goal = SimpleNamespace(
-        lines=10, complete=2, complete_bytes=500, bad=0, repeated=0, skipped=0, refused=0, ended=True, expected=0
+        lines=10,
+        complete=2,
+        complete_bytes=500,
+        bad_lines=0,
+        repeated=0,
+        skipped=0,
+        unnamed=0,
+        fully_read=True,
+        expected_lines=0,
     )
     for width in (40, 110):
         console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
@@ -217,7 +225,15 @@ def test_of_how_many(lines: int, expected: int, ended: bool, of: str) -> None:
 def test_progress_in_words() -> None:
     """How many of how many, bytes, speed, failures, time left, hosts in back-off; a line every ten seconds."""
     goal = SimpleNamespace(
-        lines=10, complete=2, complete_bytes=500, bad=1, repeated=0, skipped=0, refused=0, ended=False, expected=0
+        lines=10,
+        complete=2,
+        complete_bytes=500,
+        bad_lines=1,
+        repeated=0,
+        skipped=0,
+        unnamed=0,
+        fully_read=False,
+        expected_lines=0,
     )
     out = io.StringIO()
     lines, watch = DownloadLines(out, goal), DownloadTracker(goal)

@@ -65,7 +65,7 @@ def test_the_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert [entry.name for entry in tmp_path.iterdir()] == ["breakers.jsonl"]
 
 
-def test_a_file_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_does_not_end_the_crawl(tmp_path: Path) -> None:
     """The steps of the session are counted all the same."""
     stats = session(tmp_path / "none" / "x", started(), BreakerOpened(T0, SLOW, T0 + 9, "", 1))
     assert stats.snapshot().openings == 1

@@ -40,7 +40,7 @@ def test_the_summary_has_totals_of_the_run_and_numbers_of_the_session() -> None:
     assert summary["outputs"]["pages"] == "out/books/pages.jsonl"
 
 
-def test_the_changes_of_breakers_are_told_in_order() -> None:
+def test_the_changes_of_breakers_are_reported_in_order() -> None:
     """Open until when and why, half-open, closed; blocked for good has no end."""
     blocked = BreakerOpened(T0 + 30, GOOD, math.inf, "403s", 1)
     steps = summary_of([*crawl(), blocked])["breaker_steps"]
@@ -62,7 +62,7 @@ def test_only_the_busiest_hosts_have_an_entry_and_the_rest_a_sum() -> None:
 
 
 def test_skipped_of_the_whole_run_replace_those_of_the_session() -> None:
-    """When the frontier has counted what was skipped, its counts are told."""
+    """When the frontier has counted what was skipped, its counts are reported."""
     assert summary_of(crawl(), skipped={"depth": 3, "deny": 9})["skipped"] == {"deny": 9, "depth": 3}
 
 
@@ -87,7 +87,7 @@ def test_it_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_a_sitemap_that_is_not_there_is_no_page() -> None:
-    """Sitemaps and files are told beside the pages, and what was looked for in vain says so."""
+    """Sitemaps and files are reported beside the pages, and what was looked for in vain says so."""
     outcomes = {"ok": 300, "sitemap_none": 3, "file_ok": 2, "file_http_404": 1}
     text = rendered(summary_of(crawl(), outcomes=outcomes))
     assert "pages     300 settled, 300 ok, 0 failed" in text

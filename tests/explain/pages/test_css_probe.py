@@ -53,7 +53,7 @@ def test_an_attribute_that_is_not_there() -> None:
 
 
 def test_near_misses_are_bounded_on_a_huge_page() -> None:
-    """Ten thousand classes: only so many are looked at."""
+    """Ten thousand classes: only so many are inspected."""
     page = document("".join(f'<p class="c{n}">' for n in range(10_000)))
     vocabulary = PageNames.from_document(page)
     assert len(vocabulary.classes) == 4_000

@@ -54,8 +54,8 @@ WRONG: dict[str, tuple[ExpressionKind, str, str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_expression_is_told_with_its_column(run_command: RunCommand, case: str) -> None:
-    """Exit 2 before anything is asked for: what is wrong, and where."""
+def test_a_wrong_expression_is_reported_with_its_column(run_command: RunCommand, case: str) -> None:
+    """Exit 2 before anything is requested: what is wrong, and where."""
     kind, text, says = WRONG[case]
     result = run_command("try", "http://nobody.invalid/", f"--{kind}", text)
     assert result.exit_code == 2
@@ -71,7 +71,7 @@ def test_whatever_is_typed_is_answered(kind: ExpressionKind, text: str) -> None:
         assert found.count or found.hints or found.problem is not None
 
 
-def test_other_kinds_of_page_are_told(run_command: RunCommand, tmp_path: Path) -> None:
+def test_other_kinds_of_page_are_reported(run_command: RunCommand, tmp_path: Path) -> None:
     """CSS on JSON and JMESPath on HTML: which option reads what."""
     (tmp_path / "p.json").write_text(json.dumps(API))
     result = run_command(

@@ -71,7 +71,7 @@ async def test_all_three_hooks_are_called(tmp_path: Path) -> None:
 
 
 async def test_every_hop_of_a_redirect_is_a_request(tmp_path: Path) -> None:
-    """As in a crawl: on_request hears of each; another address than the one asked for is not taken from it."""
+    """As in a crawl: on_request hears of each; another address than the one requested is not taken from it."""
     config = hook(
         tmp_path,
         """
@@ -87,7 +87,7 @@ async def test_every_hop_of_a_redirect_is_a_request(tmp_path: Path) -> None:
 
 
 async def test_a_request_that_a_hook_forbids(tmp_path: Path) -> None:
-    """It is not asked for, and the hook is named."""
+    """It is not requested, and the hook is named."""
     config = hook(tmp_path, "def on_request(self, request):\n    return None")
     async with LocalServer({"/": Reply(body=PAGE)}) as site:
         trial = await tried(config, site)
@@ -122,7 +122,7 @@ RAISING = {
 
 
 @pytest.mark.parametrize("case", RAISING)
-async def test_a_hook_that_raises_is_told_with_its_line(tmp_path: Path, case: str) -> None:
+async def test_a_hook_that_raises_is_reported_with_its_line(tmp_path: Path, case: str) -> None:
     """What, where and at which item; a crawl would record the page as failed."""
     body, says = RAISING[case]
     config = hook(tmp_path, body)
@@ -152,7 +152,7 @@ def test_hooks_run_on_a_stored_page(run_command: RunCommand, tmp_path: Path) -> 
 
 
 def test_a_hook_that_cannot_be_loaded(run_command: RunCommand, tmp_path: Path) -> None:
-    """Exit 2 before anything is asked for."""
+    """Exit 2 before anything is requested."""
     config = hook(tmp_path, "x = 1")
     (tmp_path / "mine.py").write_text("import nothing_of_that_name")
     result = run_command("try", "http://nobody.invalid/", "-c", str(config))

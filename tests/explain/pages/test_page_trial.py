@@ -10,8 +10,8 @@ from tests.explain.conftest import FinishedRun, RunCommand
 from tests.explain.sample_pages import PRODUCT_PAGE
 
 
-def test_a_page_is_told_with_its_links_and_items(finished: FinishedRun, run_command: RunCommand) -> None:
-    """Status, timing, charset, robots.txt with its line, links by fate, items by the config's rules."""
+def test_a_page_is_reported_with_its_links_and_items(finished: FinishedRun, run_command: RunCommand) -> None:
+    """Status, timing, charset, robots.txt with its line, links by outcome, items by the config's rules."""
     item_page = finished.shop + "/catalogue/page-1.html"
     out = run_command("try", item_page, "--config", str(finished.config)).output
     for part in ("robots        allow:", "200 text/html", "to the first byte", "utf-8", "fetch as page"):
@@ -40,7 +40,7 @@ def test_redirects_are_followed_step_by_step(finished: FinishedRun, run_command:
     assert [line.split()[1] for line in out.splitlines() if line.startswith("answer")] == ["302", "307", "200"]
 
 
-def test_what_robots_forbids_is_not_asked_for(finished: FinishedRun, run_command: RunCommand) -> None:
+def test_what_robots_forbids_is_not_requested(finished: FinishedRun, run_command: RunCommand) -> None:
     """The line that forbids it is named and the exit code is 1; the user may ask all the same."""
     result = run_command("try", finished.shop + "/private/staff.html")
     assert result.exit_code == 1
@@ -49,13 +49,13 @@ def test_what_robots_forbids_is_not_asked_for(finished: FinishedRun, run_command
 
 
 def test_a_host_that_does_not_answer(run_command: RunCommand) -> None:
-    """An address nobody listens at is one line and exit 1."""
+    """An address no one listens at is one line and exit 1."""
     result = run_command("try", "http://127.0.0.1:9/", "--set", "politeness.robots=ignore")
     assert (result.exit_code, "connect" in result.output) == (1, True)
 
 
 def test_a_stored_page_needs_no_network(run_command: RunCommand, tmp_path: Path) -> None:
-    """With --file nothing is asked for; links resolve against --url."""
+    """With --file nothing is requested; links resolve against --url."""
     path = tmp_path / "page.html"
     path.write_text(PRODUCT_PAGE + '<a href="/next">n</a>')
     result = run_command("try", "--file", str(path), "--url", "http://nobody.invalid/x/", "--css", "img@src")
@@ -67,5 +67,5 @@ def test_a_stored_page_needs_no_network(run_command: RunCommand, tmp_path: Path)
 
 @pytest.mark.parametrize("arguments", [(), ("--file", "gone.html"), ("mailto:x",)])
 def test_a_wrong_call_is_exit_2(run_command: RunCommand, arguments: tuple[str, ...]) -> None:
-    """Told in a sentence, before anything is asked for."""
+    """Told in a sentence, before anything is requested."""
     assert run_command("try", *arguments).exit_code == 2

@@ -39,7 +39,7 @@ def rows(out: str) -> list[list[str]]:
     return found
 
 
-async def test_every_attempt_is_told_in_order_also_after_a_kill(tmp_path: Path, run_command: RunCommand) -> None:
+async def test_every_attempt_is_reported_in_order_also_after_a_kill(tmp_path: Path, run_command: RunCommand) -> None:
     """500, then 503 with Retry-After and a kill, then 200 in the next session: three rows, and each with its time."""
     failing = [Reply(500), Reply(503, b"", {"Retry-After": "1"})]
     killed = asyncio.Event()

@@ -15,7 +15,7 @@ from scraper.politeness.host_gate import GateSettings
 from tests.explain.conftest import FinishedRun, RunCommand
 
 
-def test_the_plan_tells_what_is_known_and_how_long_it_takes(
+def test_the_plan_shows_what_is_known_and_how_long_it_takes(
     finished: FinishedRun, run_command: RunCommand, tmp_path: Path
 ) -> None:
     """Seeds, rules, robots.txt, sitemaps with their URLs, hosts with their pace, an estimate; no folder is made."""
@@ -116,7 +116,7 @@ def test_what_robots_txt_refuses_is_no_part_of_the_estimate(run_command: RunComm
 
 
 @pytest.mark.slow
-def test_sitemaps_and_seeds_are_told_one_by_one(run_command: RunCommand, tmp_path: Path, site: str) -> None:
+def test_sitemaps_and_seeds_are_reported_one_by_one(run_command: RunCommand, tmp_path: Path, site: str) -> None:
     """Where a seed redirects to, why one failed or was refused; sitemaps' URLs by host, without what is refused."""
     paths = ["/moved", "/away", "/none", "/private/0"]
     out = plan_of(run_command, tmp_path, site, paths, "--set", "politeness.robots.max_crawl_delay=100ms")
@@ -142,8 +142,8 @@ def test_a_host_takes_what_its_pauses_its_answers_and_its_budget_make_it_take() 
     assert host.requestable(GateSettings(max_pages=30)) == 30
 
 
-def test_a_long_list_of_seeds_is_not_asked_for_as_a_whole(run_command: RunCommand, tmp_path: Path, site: str) -> None:
-    """The first ones are; the others are told as known."""
+def test_a_long_list_of_seeds_is_not_requested_as_a_whole(run_command: RunCommand, tmp_path: Path, site: str) -> None:
+    """The first ones are; the others are reported as known."""
     (tmp_path / "seeds.txt").write_text("".join(f"http://{site}/open/{n}\n" for n in range(MAX_SEEDS_FETCHED + 30)))
     text = "seeds: [{file: seeds.txt}]\nsitemaps: off\npoliteness: {robots: ignore, per_host: {rate: unlimited}}\n"
     (tmp_path / "c.yaml").write_text(text)

@@ -25,7 +25,7 @@ def host(name: str = "h", waiting: int = 10, delay: float = 1.0, wait: float = 0
     return HostStatus(name, waiting, 3, 1, delay, "open" if wait else "closed", NOW + wait, "", ended)
 
 
-def test_a_finished_run_is_told(finished: FinishedRun, run_command: RunCommand) -> None:
+def test_a_finished_run_is_reported(finished: FinishedRun, run_command: RunCommand) -> None:
     """Done, failed by kind, waiting, items, bytes and hosts agree with the summary."""
     summary = json.loads((finished.folder / "summary.json").read_text())
     result = json.loads(run_command("status", str(finished.folder), "--json").output)
@@ -44,7 +44,7 @@ def test_a_run_at_work_names_its_process(finished: FinishedRun, run_command: Run
         assert json.loads(run_command("status", str(finished.folder), "--json").output)["state"] == "at work"
 
 
-def test_a_folder_of_a_download_is_told_as_one(run_command: RunCommand, tmp_path: Path) -> None:
+def test_a_folder_of_a_download_is_reported_as_one(run_command: RunCommand, tmp_path: Path) -> None:
     """Where to look instead is said."""
     (tmp_path / ".scrape" / "download").mkdir(parents=True)
     result = run_command("status", str(tmp_path))
@@ -111,7 +111,7 @@ def test_numbers_are_never_cut(width: int) -> None:
 
 
 def test_hosts_in_trouble_come_first_while_something_waits_for_them() -> None:
-    """And how many breakers are not closed is told above."""
+    """And how many breakers are not closed is reported above."""
     well, idle, ill = (host(name, wait=1.0) for name in ("well", "idle", "ill"))
     hosts = (replace(well, breaker="closed"), replace(idle, waiting=0), ill)
     assert [one.host for one in hosts_by_urgency(hosts)] == ["ill", "well", "idle"]

@@ -34,14 +34,14 @@ CASES = {
 def test_one_reason_decides_and_stands_in_the_last_line(
     finished: FinishedRun, run_command: RunCommand, case: str
 ) -> None:
-    """Each fate of a URL is named by the rule or the answer that decided it."""
+    """Each outcome of a URL is named by the rule or the answer that decided it."""
     path, says = CASES[case]
     result = run_command("why", str(finished.config), finished.shop + path, "--offline")
     assert result.exit_code == 0
     assert reason(result.output).startswith(says), result.output
 
 
-def test_the_way_back_to_the_seed_is_told(finished: FinishedRun, run_command: RunCommand) -> None:
+def test_the_way_back_to_the_seed_is_reported(finished: FinishedRun, run_command: RunCommand) -> None:
     """Found on which page, and that page on which, up to the seed."""
     pages = [json.loads(line) for line in (finished.folder / "pages.jsonl").read_text().splitlines()]
     deep = max((p for p in pages if p["kind"] == "page" and "catalogue" in p["url"]), key=lambda p: p["depth"])
@@ -83,7 +83,7 @@ def test_without_a_run_the_rules_decide(finished: FinishedRun, run_command: RunC
 def test_a_text_that_is_no_url_has_its_reason(
     finished: FinishedRun, run_command: RunCommand, text: str, says: str
 ) -> None:
-    """What cannot be asked for is told with the same words as in skipped.jsonl."""
+    """What cannot be requested is reported with the same words as in skipped.jsonl."""
     result = run_command("why", str(finished.config), text)
     assert (result.exit_code, reason(result.output).startswith(says)) == (0, True)
 
@@ -105,7 +105,7 @@ def test_a_run_that_goes_on_is_not_disturbed(finished: FinishedRun, run_command:
 
 
 def test_a_folder_without_a_run_and_a_file_that_is_none(tmp_path: Path) -> None:
-    """Both are told as what they are."""
+    """Both are reported as what they are."""
     from scraper.errors import FrontierError
 
     with pytest.raises(FrontierError, match="holds no run"):

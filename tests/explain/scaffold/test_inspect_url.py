@@ -36,8 +36,8 @@ def test_a_page_that_cannot_be_read(finished: FinishedRun, run_command: RunComma
     assert "seeds" not in result.output
 
 
-def test_a_stored_page_asks_nobody(run_command: RunCommand, tmp_path: Path) -> None:
-    """--file needs no network; the feeds of such a page were not looked at and stand in comments."""
+def test_a_stored_page_makes_no_request(run_command: RunCommand, tmp_path: Path) -> None:
+    """--file needs no network; the feeds of such a page were not inspected and stand in comments."""
     (tmp_path / "p.html").write_text(f"<link rel=alternate type=application/rss+xml href=/feed><body>{CARDS}")
     result = run_command("init", "https://shop.invalid/", "--file", str(tmp_path / "p.html"))
     assert result.exit_code == 0

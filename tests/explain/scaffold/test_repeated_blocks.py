@@ -24,7 +24,7 @@ def test_repeated_blocks_become_items_with_named_and_typed_fields() -> None:
 
 
 def test_rows_of_a_table_are_items() -> None:
-    """A table without classes has rows, and its columns are told apart by their places."""
+    """A table without classes has rows, and its columns are reported apart by their places."""
     items, _ = items_of(f"<body>{MENU}{TABLE}</table>")
     assert len(items) == 9
     assert items[3].fields == {"column_1": "Row 3", "link": "https://shop.example/r3", "column_3": 3}
@@ -63,7 +63,7 @@ def test_rows_are_one_kind_whatever_their_stripes(case: str) -> None:
     assert (proposal.drafts[0].get("each"), proposal.yields) == (each, (count,))
 
 
-def test_a_huge_page_is_looked_at_in_bounds() -> None:
+def test_a_huge_page_is_inspected_in_bounds() -> None:
     """Ten thousand blocks: some of them are read."""
     proposal, _ = proposed("<body>" + CARDS * 1_300)
     assert proposal.yields == (10_000,)  # as many items as a page may have

@@ -49,7 +49,7 @@ def test_an_older_folder_without_marks_is_one_session() -> None:
 
 
 def test_nothing_is_drawn_between_sessions() -> None:
-    """An open breaker is open again in the next one; a probe that nobody awaited is not."""
+    """An open breaker is open again in the next one; a probe that no one awaited is not."""
     both = [TimeSpan(0, 10), TimeSpan(50, 60)]
     opened = [Transition(5, "a", "open"), Transition(55, "a", "half-open"), Transition(56, "a", "closed")]
     assert open_spans(opened, both) == [

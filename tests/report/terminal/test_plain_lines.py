@@ -37,7 +37,7 @@ def test_a_crawl_is_a_few_lines() -> None:
     ]
 
 
-def test_of_equal_failures_only_the_first_is_told() -> None:
+def test_of_equal_failures_only_the_first_is_reported() -> None:
     """One line for each kind of failure at each host, and never more than the limit."""
     same = [finished(T0, f"https://{GOOD}/{n}", status=404, error="http") for n in range(100)]
     assert len(told([*same])) == 1
@@ -47,7 +47,7 @@ def test_of_equal_failures_only_the_first_is_told() -> None:
     assert len(told([*many])) == MAX_FIRST_ERRORS
 
 
-def test_verbose_tells_every_fetch() -> None:
+def test_verbose_shows_every_fetch() -> None:
     """With -v each request has its line."""
     events = [event for n in range(30) for event in page(T0 + n / 100, f"https://{GOOD}/{n}")]
     assert len(told(events)) == 0

@@ -9,8 +9,8 @@ from scraper.report.terminal.plain_lines import PlainLines
 from tests.report.sample_crawl import T0, crawl
 
 
-def test_a_stream_that_went_away_ends_nothing() -> None:
-    """When nobody reads any more the listener falls silent."""
+def test_a_stream_that_went_away_does_not_end_the_crawl() -> None:
+    """When no one reads any more the listener falls silent."""
     out = io.StringIO()
     plain = PlainLines(out)
     out.close()

@@ -9,7 +9,7 @@ from tests.report.sample_crawl import EVIL, GOOD, SLOW, T0, crawl, page, started
 from tests.report.summaries import rendered, summary_of
 
 
-def test_the_rendered_summary_tells_all_that_matters() -> None:
+def test_the_rendered_summary_shows_all_that_matters() -> None:
     """Why it ended, how much, how fast, what failed, which hosts, and where the outputs are, in 80 columns."""
     text = rendered(summary_of(crawl()))
     for part in (
@@ -53,7 +53,7 @@ def test_many_hosts_and_words_are_cut_short() -> None:
     ],
 )
 def test_the_headline_says_why_it_ended(ended: CrawlEnded, words: str) -> None:
-    """The reason is told with its meaning, or with the detail that came with it."""
+    """The reason is reported with its meaning, or with the detail that came with it."""
     text = rendered(summary_of([started(), *page(T0, f"https://{GOOD}/"), ended], waiting=40), 120)
     assert words in text
     assert "40 waiting" in text

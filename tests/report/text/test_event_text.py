@@ -76,5 +76,5 @@ def test_what_is_a_problem(event: Event, problem: bool) -> None:
 
 @pytest.mark.parametrize(("wait", "words"), [(-5.0, "now"), (0.0, "now"), (12.0, "in 12s"), (float("inf"), "busy")])
 def test_when_a_host_is_next(wait: float, words: str) -> None:
-    """The next instant of a host is told from now on."""
+    """The next instant of a host is reported from now on."""
     assert next_request_text(host(T0, GOOD, wait=wait), T0) == words
