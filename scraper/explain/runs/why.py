@@ -83,7 +83,7 @@ class UrlFacts:
 def read_run_facts(
     folder: Path, url: Url, config: CrawlConfig, keys: KeyRules, body: str | None = None
 ) -> RunFacts | None:
-    """What the run in `folder` knows about `url`, or None when there is no run; `body` as for `trace`.
+    """What the run in `folder` knows about `url`, or None when there is no run; `body` as for `search_records`.
 
     Raises `FrontierError`.
     """

@@ -74,7 +74,7 @@ def config_of(sight: InspectedPage | UnreadablePage) -> tuple[str, tuple[int, ..
 
 
 async def test_a_blog_with_a_feed_and_a_sitemap(tmp_path: Path) -> None:
-    """The feed is a seed, the sitemap at the usual place is reported, rel=next is a rule; a crawl by it finds it all."""
+    """The feed is a seed, the sitemap at the usual place is reported, rel=next is a rule; a crawl finds it all."""
     pages: Pages = {
         "/blog/": (HEAD + POSTS + '<a rel="next" href="/blog/page/2/">Older</a>', {}),
         "/blog/page/2/": (POSTS, {}),
