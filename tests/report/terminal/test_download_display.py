@@ -88,7 +88,7 @@ def test_progress_in_words() -> None:
         lines(event)
         watch(event)
     words = snapshot_text(watch.snapshot())
-    for part in ("4 of 10+", "1 failed", "1 under way", "1 hosts in back-off", "ETA "):
+    for part in ("4 of 10+", "1 failed", "1 in flight", "1 hosts in back-off", "ETA "):
         assert part in words
     told = out.getvalue().splitlines()
     assert sum(" of 10+" in line for line in told) == 2
