@@ -5,7 +5,7 @@ from __future__ import annotations
 from scraper.frontier.sqlite.messages import Requeue, SkipUpdate, WriteBatch
 from scraper.frontier.sqlite.write_batch import WriteBatchBuilder
 from scraper.model import Done, Drop, Retry, Skip
-from scraper.structures.seen_cache import RecentSet
+from scraper.structures.recent_set import RecentSet
 from scraper.testing.frontier_contract import make_request
 from scraper.urls.fingerprint import fingerprint
 
