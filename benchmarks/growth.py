@@ -40,8 +40,8 @@ FILLER_TEXT = (
     "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore "
 )
 SAMPLE_SECONDS = 0.2
+# The share of the whole crawl's pages over which CPU a page is averaged, at each end.
 WINDOW_SHARE = 0.02
-"""The share of the whole crawl's pages over which CPU a page is averaged, at each end."""
 START_COUNT = 5
 CONFIG_TEMPLATE = """
 name: growth

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.text import Text
 
 WIDTH_COLUMNS, HEIGHT_ROWS = 100, 24
+# How far the crawl is when its screen is taken.
 PAGES_BEFORE_SNAPSHOT = 190
-"""How far the crawl is when its screen is taken."""
 FONT_FACE_PATTERN = re.compile(r"@font-face\s*\{[^}]*\}\s*")
 SLOW_OVERRIDES = ("politeness.per_host.rate=60/s", "politeness.per_host.concurrency=6", "politeness.breaker.open=5s")
 

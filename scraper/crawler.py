@@ -256,7 +256,7 @@ class Crawler:
             skipped=skipped,
         )
         values["why"], values["detail"] = stop.kind, stop.detail
-        values["seeds_without_response"] = refused
+        values["seeds_refused"] = refused
         if not (idle and _tells_the_end(parts.folder / SUMMARY)):
             await asyncio.to_thread(write_summary, parts.folder / SUMMARY, values)
         return values

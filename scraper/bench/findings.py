@@ -9,20 +9,20 @@ from enum import StrEnum
 from scraper.bench.measure.result import Row
 from scraper.bench.measure.statistics import find_knee
 
+# Share of a core, or of the server's ceiling, from which it is the limit.
 BUSY_CORE_SHARE = 0.85
-"""Share of a core, or of the server's ceiling, from which it is the limit."""
+# Share of a core from which another doubling would not find enough of it.
 NEARLY_BUSY_CORE_SHARE = 0.7
-"""Share of a core from which another doubling would not find enough of it."""
+# Share of failed pages from which failures are the limit.
 FAILED_PAGE_SHARE = 0.01
-"""Share of failed pages from which failures are the limit."""
+# Share of the concurrency below which fetchers were waiting for leave to start.
 MIN_IN_FLIGHT_SHARE = 0.8
-"""Share of the concurrency below which fetchers were waiting for leave to start."""
+# How many times slower answers must be to say that the server slowed down.
 SLOWDOWN_FACTOR = 1.3
-"""How many times slower answers must be to say that the server slowed down."""
+# Share of the time without a core, though ready to run, that is worth a warning.
 CPU_WAIT_WARNING_SHARE = 0.1
-"""Share of the time without a core, though ready to run, that is worth a warning."""
+# Share of Little's law that counts as reaching it.
 LITTLES_LAW_REACHED_SHARE = 0.95
-"""Share of Little's law that counts as reaching it."""
 
 
 class Limit(StrEnum):

@@ -30,19 +30,19 @@ from scraper.clock import Clock, wall_time
 from scraper.report.text.formatting import instant_text
 
 WARM_UP_PAGES = 64
+# How much faster than the level before a level is expected to be at most: it decides how many pages it fetches.
 MAX_SPEEDUP_PER_LEVEL = 2.2
-"""How much faster than the level before a level is expected to be at most: it decides how many pages it fetches."""
 FIRST_GUESS_RATE = 200.0
 POLITE_SECONDS = 2.5
+# Key, label, requests at once and requests per second for a host.
 POLITE_CASES: tuple[tuple[str, str, int, float | None], ...] = (
     ("polite-8", "8 at once", 8, None),
     ("polite-20", "20/s", 8, 20.0),
     ("polite-2", "2/s, 4 at once (default)", 4, 2.0),
 )
-"""Key, label, requests at once and requests per second for a host."""
 
+# Takes the function that breaks the benchmark off cleanly.
 RegisterStop = Callable[[Callable[[], None]], None]
-"""Takes the function that breaks the benchmark off cleanly."""
 
 
 async def bench_bundled(plan: BenchPlan, on_progress: OnProgress, register_stop: RegisterStop) -> Report:

@@ -30,11 +30,11 @@ MAX_URLS = 2_000
 MAX_LINE_CHARS = 65_536
 MAX_HOSTS = 200
 CONFIRM_ABOVE_REQUESTS = 200
+# Requests per second to one host from which the user is asked first.
 CONFIRM_ABOVE_RATE = 1.0
-"""Requests per second to one host from which the user is asked first."""
 MAX_REMOTE_RATE = 10.0
+# What is refused to be exceeded at a host that is not this machine.
 MAX_REMOTE_PER_HOST = 8
-"""What is refused to be exceeded at a host that is not this machine."""
 CONNECT_TIMEOUT_SECONDS = 5.0
 REQUEST_TIMEOUT_SECONDS = 10.0
 

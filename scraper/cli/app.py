@@ -16,6 +16,7 @@ from scraper import __version__
 from scraper.cli.exit_codes import EXIT_INTERRUPTED, report_error
 from scraper.cli.fast_args import FastCommand
 
+# The module and the function of every command, in the order of the help.
 COMMANDS = {
     "crawl": ("scraper.cli.crawl", "crawl"),
     "download": ("scraper.cli.download", "download"),
@@ -30,7 +31,6 @@ COMMANDS = {
     "report": ("scraper.cli.report", "report"),
     "init": ("scraper.cli.init", "init"),
 }
-"""The module and the function of every command, in the order of the help."""
 
 
 def _print_version(requested: bool) -> None:

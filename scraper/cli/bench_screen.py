@@ -24,12 +24,12 @@ from scraper.bench.measure.rounds import BenchProgress, OnProgress
 from scraper.cli.display_mode import ProgressMode
 from scraper.cli.exit_codes import echo_err
 
+# Columns from which the whole table is shown.
 WIDE_COLUMNS = 110
-"""Columns from which the whole table is shown."""
 MAX_LABEL_COLUMNS = 30
 MAX_BAR_COLUMNS = 60
+# Ratio of the largest to the smallest bar from which the chart is logarithmic.
 LOG_SCALE_RATIO = 20.0
-"""Ratio of the largest to the smallest bar from which the chart is logarithmic."""
 
 
 @contextmanager

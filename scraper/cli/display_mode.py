@@ -33,8 +33,8 @@ class ProgressMode(StrEnum):
     NONE = "none"
 
 
+# Variables that make rich write as to a terminal where there is none.
 TERMINAL_VARIABLES = ("FORCE_COLOR", "TTY_COMPATIBLE")
-"""Variables that make rich write as to a terminal where there is none."""
 
 
 @dataclass(slots=True)

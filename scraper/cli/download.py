@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from scraper.downloads.options import DownloadOptions
 
 
+# Bad lines of a list that the summary names.
 MAX_PROBLEMS_SHOWN = 20
-"""Bad lines of a list that the summary names."""
 
 
 class CollisionMode(StrEnum):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from scraper.config.schema.crawl import CrawlConfig
     from scraper.crawler import Crawler
 
+# Seeds that are asked for; of more only the first ones, for a plan should not take as long as the run.
 MAX_SEEDS_FETCHED = 50
-"""Seeds that are asked for; of more only the first ones, for a plan should not take as long as the run."""
 
 
 def dry_run(path: Path, overrides: Sequence[str], console: Console) -> int:

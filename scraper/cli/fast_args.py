@@ -18,6 +18,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 _PLAIN_NUMBER_PATTERN = re.compile(r"[0-9]{1,9}", re.ASCII)
+# The declaration of a path of which nothing is asked but that it can be read where there is one: typer's default.
 _DEFAULT_PATH_DECLARATION = {
     "exists": False,
     "file_okay": True,
@@ -28,7 +29,6 @@ _DEFAULT_PATH_DECLARATION = {
     "allow_dash": False,
     "path_type": None,
 }
-"""The declaration of a path of which nothing is asked but that it can be read where there is one: typer's default."""
 
 
 class NeedsTyper(Exception):  # noqa: N818  not an error: typer reads it

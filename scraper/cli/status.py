@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from scraper.explain.runs.run_status import HostStatus, RunStatus
 
+# Between two looks of --watch.
 REFRESH_SECONDS = 2.0
-"""Between two looks of --watch."""
+# How often the terminal's size is looked at between them.
 RESIZE_CHECKS_PER_REFRESH = 10
-"""How often the terminal's size is looked at between them."""
+# Rows that are not hosts.
 NON_HOST_ROWS = 9
-"""Rows that are not hosts."""
 MAX_HOSTS_SHOWN = 30
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from scraper.explain.pages.page_analysis import PageAnalysis
     from scraper.explain.pages.page_trial import PageTrial
 
+# Where a stored page is taken to come from when nobody says.
 DEFAULT_STORED_URL = "http://localhost/"
-"""Where a stored page is taken to come from when nobody says."""
 
 
 def try_(

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 MAX_ITEMS_SHOWN = 10
 MAX_VALUE_CHARS = 200
 MAX_LINE_CHARS = 2_000
+# Columns of the labels.
 LABEL_COLUMNS = 14
-"""Columns of the labels."""
 TONE_STYLES = {"": "", "miss": "bold red", "bad": "red", "hint": "yellow"}
 
 

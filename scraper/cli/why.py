@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from scraper.explain.runs.why import RobotsFact, RunFacts, UrlFacts
     from scraper.model import Url
 
+# Columns of the labels.
 LABEL_COLUMNS = 14
-"""Columns of the labels."""
 
 
 def why(

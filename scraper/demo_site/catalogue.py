@@ -7,10 +7,10 @@ import random
 from dataclasses import dataclass
 from decimal import Decimal
 
+# Products on one listing page.
 PRODUCTS_PER_LISTING = 20
-"""Products on one listing page."""
+# How many pages the shop has beside products and their listings.
 NON_PRODUCT_PAGES = 14
-"""How many pages the shop has beside products and their listings."""
 
 CATEGORIES = (
     "Lamps", "Chairs", "Tables", "Shelves", "Rugs", "Clocks", "Mirrors", "Pottery", "Textiles", "Tools", "Books",

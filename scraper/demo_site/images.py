@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 import zlib
 
+# Width and height of a picture, in pixels.
 PICTURE_SIDE_PX = 48
-"""Width and height of a picture, in pixels."""
 
 
 def make_png(number: int) -> bytes:

@@ -18,10 +18,10 @@ from typing import Literal, cast
 
 from scraper.clock import Clock
 
+# Longest request head, in bytes; also how much may wait behind a request that is being answered.
 MAX_HEAD_BYTES = 16 * 1024
-"""Longest request head, in bytes; also how much may wait behind a request that is being answered."""
+# Most connections at once; further ones are closed.
 MAX_CONNECTIONS = 4096
-"""Most connections at once; further ones are closed."""
 
 
 class SiteRequest:
@@ -47,8 +47,8 @@ class SiteResponse:
     delay: float = 0.0
     fault: Literal["none", "truncate", "reset"] = "none"
     etag: str = ""
+    # The status line and headers but for Date, made once.
     head: bytes = b""
-    """The status line and headers but for Date, made once."""
 
     def __post_init__(self) -> None:
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", "Server: shop"]

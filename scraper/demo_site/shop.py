@@ -13,22 +13,22 @@ from scraper.demo_site.images import make_pdf, make_png
 from scraper.demo_site.server import SiteResponse
 from scraper.demo_site.templates import breadcrumbs, link_list, page_html, pagination, product_card, stock_text
 
+# How many rendered pages are kept.
 MAX_CACHED_RESPONSES = 2048
-"""How many rendered pages are kept."""
 SUPPLIER_PART_COUNT = 12
 LIMITED_OFFER_COUNT = 6
 SLOW_PAGE_COUNT = 3
 MISSING_PATHS = ("/missing/one.html", "/missing/two.html", "/missing/three.html")
 DOWNLOAD_PATHS = ("/downloads/catalogue.pdf", "/downloads/warranty.pdf")
+# Pages that nothing links to: only the sitemap names them.
 SITEMAP_ONLY_PATHS = ("/notes/opening-hours.html", "/notes/repairs.html")
-"""Pages that nothing links to: only the sitemap names them."""
 PRIVATE_PATH = "/private/staff.html"
+# Redirects that end well. `/old/product-N.html` is a further one, permanently to that product.
 REDIRECTS = {
     "/old/home.html": (301, "/"),
     "/old/one.html": (302, "/old/two.html"),
     "/old/two.html": (307, "/about.html"),
 }
-"""Redirects that end well. `/old/product-N.html` is a further one, permanently to that product."""
 REDIRECT_LOOPS = {"/old/left.html": (302, "/old/right.html"), "/old/right.html": (302, "/old/left.html")}
 
 ROBOTS_TXT = "User-agent: *\nDisallow: /private/\nDisallow: /cart\n\nSitemap: {shop}/sitemap.xml\n"

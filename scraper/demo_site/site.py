@@ -32,8 +32,8 @@ from scraper.demo_site.shop import (
 from scraper.demo_site.supplier import Supplier
 from scraper.demo_site.templates import page_html
 
+# Requests the limited area answers at once before its rate holds.
 LIMITED_BURST = 3
-"""Requests the limited area answers at once before its rate holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,8 @@ def make_result(href: str, content: bytes | str = "", status: int = 200, *items:
     return Result(page.request, page, Extraction(items=tuple(Item(fields) for fields in items)))
 
 
+# What a script answers: HTML, an outcome (its request is filled in), an exception to raise, or a function.
 ScriptedOutcome: TypeAlias = "str | Outcome | BaseException | Callable[[Request], Outcome]"
-"""What a script answers: HTML, an outcome (its request is filled in), an exception to raise, or a function."""
 
 
 def with_status(code: int, content: str = "", **headers: str) -> Callable[[Request], Response]:

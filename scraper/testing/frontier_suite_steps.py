@@ -11,8 +11,8 @@ from scraper.frontier.interface import Frontier, FrontierView, Granted
 from scraper.model import Attempt, Content, Done, Hop, Lease, Request, RequestKind, Settlement, Url, Verdict
 from scraper.urls.post_identity import with_post_key
 
+# The instant at which the suite begins (epoch seconds).
 NOW = 1_000_000.0
-"""The instant at which the suite begins (epoch seconds)."""
 
 
 class InspectableFrontier(Frontier, FrontierView, Protocol):
@@ -90,8 +90,8 @@ async def drain_host(frontier: Frontier, host: str, now: float = NOW) -> list[st
 class FrontierSuite:
     """What every suite needs to know."""
 
+    # Whether several processes may be at work on one store: such a store never answers an endless Wait.
     shared = False
-    """Whether several processes may be at work on one store: such a store never answers an endless Wait."""
 
     def open_frontier(self, folder: Path) -> AbstractAsyncContextManager[Any]:
         """Open the store kept in `folder`, making it when it is not there; close it on exit."""

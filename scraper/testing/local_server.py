@@ -101,11 +101,11 @@ async def _never_respond(_: ReceivedRequest, reader: asyncio.StreamReader, __: a
     await reader.read(1)  # until the client gives up or the site closes
 
 
+# Resets the connection instead of answering.
 reset_connection = RawHandler(_reset_connection)
-"""Resets the connection instead of answering."""
 
+# Reads the request and never answers.
 never_respond = RawHandler(_never_respond)
-"""Reads the request and never answers."""
 
 
 def send_raw(*pieces: bytes, pause: float = 0.0, then: RawHandler | None = None) -> RawHandler:

@@ -23,6 +23,7 @@ from scraper.sinks import files
 from scraper.sinks.fanout import Fanout
 from scraper.sinks.sqlite import SqliteSink
 
+# Where to die, and the function that is about it.
 CRASH_POINTS: dict[str, tuple[Any, str]] = {
     "before the sinks": (Fanout, "flush"),
     "before settling": (SqliteFrontier, "settle"),
@@ -39,7 +40,6 @@ CRASH_POINTS: dict[str, tuple[Any, str]] = {
     "after a redirect": (Recorder, "_follow"),
     "before the summary": (crawler, "write_summary"),
 }
-"""Where to die, and the function that is about it."""
 
 
 def kill_self() -> None:

@@ -22,8 +22,8 @@ from tests.faults.web import ITEMS_PER_PAGE, SiteContent, logged_requests
 ROOT = Path(__file__).parents[2]
 CONCURRENCY = 8
 RECORDER_BATCH = 64
+# What a kill may cost: requests under way, answers that wait for the recorder, and its group.
 MAX_REFETCHED_PER_KILL = 3 * CONCURRENCY + RECORDER_BATCH
-"""What a kill may cost: requests under way, answers that wait for the recorder, and its group."""
 EXIT_TIMEOUT_SECONDS = 60.0
 
 

@@ -24,8 +24,8 @@ from tests.faults.runs import (
 )
 from tests.faults.web import SiteContent
 
+# Set it to the seed that a failed test printed, to repeat its kill points.
 SEED_VARIABLE = "SCRAPER_FAULT_SEED"
-"""Set it to the seed that a failed test printed, to repeat its kill points."""
 
 
 @pytest.fixture

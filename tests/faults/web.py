@@ -24,12 +24,12 @@ from pathlib import Path
 
 from scraper.demo_site.server import SiteRequest, SiteResponse, SiteServer
 
+# Items on every page.
 ITEMS_PER_PAGE = 3
-"""Items on every page."""
 LARGE_PAGE_BYTES = 2_300_000
 FOREVER_SECONDS = 3600.0
+# One that stays in memory on its way, one that goes through a file.
 FILE_SIZES_BYTES = (20_000, 1_400_000)
-"""One that stays in memory on its way, one that goes through a file."""
 
 
 @dataclass(frozen=True)

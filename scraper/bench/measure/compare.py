@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from scraper.bench.measure.result import Report, Row
 
+# Relative change below which rounds of the same program differ too.
 MIN_SIGNIFICANT_CHANGE = 0.05
-"""Relative change below which rounds of the same program differ too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from scraper.engine.run_state import StopReason
 from scraper.engine.signals import INTERRUPTED
 from scraper.events import Event, FetchFinished, PageSettled, RetryPlanned, Skipped
 
+# Politeness that never holds a request back; the rate and the concurrency of hosts are set beside it.
 UNLIMITED_POLITENESS: Mapping[str, Any] = {"robots": "ignore", "adaptive": False}
-"""Politeness that never holds a request back; the rate and the concurrency of hosts are set beside it."""
 
 
 @dataclass(slots=True)
@@ -34,10 +34,10 @@ class MeasurementListener:
     fetched_at: list[float] = field(default_factory=list)
     fetch_seconds: list[float] = field(default_factory=list)
     causes: dict[str, int] = field(default_factory=dict)
+    # URLs that robots.txt keeps from us, with the rule.
     refused_by_robots: dict[str, str] = field(default_factory=dict)
-    """URLs that robots.txt keeps from us, with the rule."""
+    # When a host's latest page was settled.
     last_settled_at: dict[str, float] = field(default_factory=dict)
-    """When a host's latest page was settled."""
     retries: int = 0
 
     def __call__(self, event: Event) -> None:
@@ -65,12 +65,12 @@ class EngineRun:
     events: MeasurementListener
     interrupted: bool
     started_at: float = 0.0
+    # Bytes of memory that the run took beside what the process had before.
     memory_growth_bytes: int = 0
-    """Bytes of memory that the run took beside what the process had before."""
     refused_requests: tuple[int, ...] = ()
     received_requests: tuple[int, ...] = ()
+    # What each of our hosts counted: requests turned away, requests, and most of them in a tenth of a second.
     max_bursts: tuple[int, ...] = ()
-    """What each of our hosts counted: requests turned away, requests, and most of them in a tenth of a second."""
 
 
 def bench_config(

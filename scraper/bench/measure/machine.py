@@ -15,8 +15,8 @@ from typing import Any
 from scraper.clock import Clock
 
 REPORTED_PACKAGES = ("scraper", "httpx", "httptools", "uvloop", "selectolax")
+# Share of the machine used by others from which figures cannot be trusted.
 BUSY_SHARE = 0.25
-"""Share of the machine used by others from which figures cannot be trusted."""
 LOAD_SAMPLE_SECONDS = 0.4
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from scraper.errors import ConfigError
 
 DEFAULT_LEVELS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+# The highest concurrency: above it the open files of many systems end.
 MAX_LEVEL = 1024
-"""The highest concurrency: above it the open files of many systems end."""
 MAX_LEVELS = 16
 MAX_REPEAT = 50
 MAX_LATENCY_SECONDS = 10.0
+# Waves of `concurrency` requests that a measurement has at least: two of them are ramps.
 MIN_WAVES = 6
-"""Waves of `concurrency` requests that a measurement has at least: two of them are ramps."""
+# Pages of one measurement.
 MAX_PAGES = 20_000
-"""Pages of one measurement."""
+# The latency varies by so much of itself, to both sides.
 LATENCY_JITTER_SHARE = 0.1
-"""The latency varies by so much of itself, to both sides."""
 
 _DURATION_PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s)?")
 

@@ -10,12 +10,12 @@ from scraper.bench.measure.machine import cpu_wait_seconds, resident_bytes
 from scraper.bench.measure.statistics import SteadyPart, interpolate, percentile
 from scraper.clock import Clock, cpu_seconds, monotonic
 
+# Seconds between two samples.
 SAMPLE_SECONDS = 0.01
-"""Seconds between two samples."""
+# Samples that are kept: ten minutes.
 MAX_SAMPLES = 60_000
-"""Samples that are kept: ten minutes."""
+# Memory is read at every so many ticks.
 SAMPLES_PER_MEMORY_READ = 5
-"""Memory is read at every so many ticks."""
 IDLE_SAMPLES = 25
 
 

@@ -17,10 +17,10 @@ import orjson
 from scraper.bench.measure.statistics import Spread, spread
 from scraper.errors import ConfigError, Problem, SinkError
 
+# The version of the JSON form.
 FORMAT_VERSION = 1
-"""The version of the JSON form."""
+# Bytes of a report that is read back.
 MAX_REPORT_BYTES = 16 * 1024 * 1024
-"""Bytes of a report that is read back."""
 
 
 @dataclass(frozen=True, slots=True)

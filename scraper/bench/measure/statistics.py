@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+# The largest share of a run, at either end, that is left out as its ramp.
 MAX_RAMP_SHARE = 0.25
-"""The largest share of a run, at either end, that is left out as its ramp."""
+# Completions that a steady part needs; a shorter run is taken whole.
 MIN_STEADY_COMPLETIONS = 4
-"""Completions that a steady part needs; a shorter run is taken whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ from scraper.demo_site.shop import Shop
 
 SHOP_PAGES = 200
 RANDOM_SEED = 7
+# Seconds over which a burst is counted.
 BURST_WINDOW_SECONDS = 0.1
-"""Seconds over which a burst is counted."""
 LARGE_FILE_BYTES = 2_000_000
 LARGE_FILE_COUNT = 24
 TIMER_TRIALS = 15

@@ -65,6 +65,7 @@ def _error_hosts(plan: BenchPlan) -> list[HostSpec]:
     ]
 
 
+# For each scenario its hosts, how many cases it measures, and what it does.
 SCENARIOS: dict[
     Scenario, tuple[Callable[[BenchPlan], list[HostSpec]], int, Callable[[ScenarioContext], Awaitable[None]]]
 ] = {
@@ -90,4 +91,3 @@ SCENARIOS: dict[
         many_hosts,
     ),
 }
-"""For each scenario its hosts, how many cases it measures, and what it does."""
