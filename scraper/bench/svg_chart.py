@@ -1,4 +1,4 @@
-"""Line charts as inline SVG: no script, no style sheet from elsewhere, colours from the page's own variables."""
+"""Line charts as inline SVG, without scripts or external style sheets. Colors are CSS variables of the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MARGIN_LEFT_PX, MARGIN_RIGHT_PX, MARGIN_TOP_PX, MARGIN_BOTTOM_PX = 64, 16, 16, 4
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line of a chart: its name, its points, the CSS variable of its colour, and whether it is a prediction."""
+    """One curve of a chart. `color` is the name of a CSS variable; predictions are `dashed`."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -23,9 +23,9 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart over concurrency. `x` is logarithmic to base 2; `log_y` makes the other axis logarithmic too.
+    """A chart over concurrency. The x axis is logarithmic; with `log_y` the y axis is, too.
 
-    `mark` draws an upright line at a concurrency, with a word.
+    `marker` is a concurrency and a label: a vertical line is drawn there.
     """
 
     title: str
@@ -37,7 +37,7 @@ class Chart:
 
 
 def draw_chart(chart: Chart) -> str:
-    """The chart as an `<svg>` element; nothing without points."""
+    """The chart as an `<svg>` element; an empty string if it has no points."""
     points = [p for line in chart.series for p in line.points if p[1] > 0 or not chart.log_y]
     if not points:
         return ""
@@ -69,9 +69,8 @@ def _draw_grid(
     for tick in ticks:
         if not MARGIN_TOP_PX - 1 <= y(tick) <= floor + 1:
             continue
-        parts.append(
-            f'<line class="grid" x1="{MARGIN_LEFT_PX}" x2="{WIDTH_PX - MARGIN_RIGHT_PX}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
-        )
+        left, right = MARGIN_LEFT_PX, WIDTH_PX - MARGIN_RIGHT_PX
+        parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
         parts.append(f'<text class="tick" x="{MARGIN_LEFT_PX - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">')
         parts.append(f"{escape(chart.format_tick(tick))}</text>")
     parts += [
@@ -123,7 +122,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 
 def _linear_ticks(high: float) -> list[float]:
-    """Round values from zero to `high` or a little more, four or five of them."""
+    """Four or five round values, evenly spaced from zero to at least `high`."""
     rough = (high or 1.0) / 4
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(size * m for m in (1, 2, 2.5, 5, 10) if size * m >= rough)

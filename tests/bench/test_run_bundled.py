@@ -35,8 +35,8 @@ async def test_a_short_run_end_to_end() -> None:
     assert all(row.share_of_expected is not None and row.share_of_expected < 1.15 for row in main.rows)
     assert 0 < polite.rows[-1].sample.rate < 5
     assert report.complete
-    assert report.ceiling is not None
-    assert report.ceiling > most.sample.rate
+    assert report.max_server_rate is not None
+    assert report.max_server_rate > most.sample.rate
     assert [progress.done for progress in told] == sorted(progress.done for progress in told)
     assert told[-1].done <= told[-1].total
 

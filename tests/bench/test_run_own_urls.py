@@ -58,9 +58,9 @@ def test_much_is_not_asked_without_leave(urls: int, values: dict[str, float], as
 
 
 @pytest.mark.parametrize("values", [{"rate": 50.0}, {"per_host": 30}], ids=["rate", "connections"])
-def test_others_are_never_hammered(values: dict[str, float]) -> None:
+def test_servers_of_others_are_never_overloaded(values: dict[str, float]) -> None:
     """Not even with leave; one's own machine may be."""
-    with pytest.raises(ConfigError, match="must not hammer"):
+    with pytest.raises(ConfigError, match="must not overload"):
         plan("https://a.example/", **values)
     assert plan("http://127.0.0.1:8000/", "http://localhost/", **values).hosts == 2
 

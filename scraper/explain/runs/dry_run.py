@@ -110,7 +110,7 @@ class CrawlPlan:
         if request.parent is None and request.redirects and len(self.seeds_without_response) < MAX_REFUSED_SEEDS:
             why = f": {refused_by}" if refused_by else ""
             self.seeds_without_response.append(
-                (request.requested, f"redirects to {request.url.href}, not asked for{why}")
+                (request.requested, f"redirects to {request.url.href}, not fetched{why}")
             )
         host = self.host(request.url.host)
         host.delay = delay

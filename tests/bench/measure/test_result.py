@@ -19,7 +19,7 @@ WHOLE = report(
     *ladder(row(128, 1400, cpu_share=0.97, cpu_ms=0.7)),
     knee=64,
     recommended="limits:\n  concurrency: 64\n",
-    ceiling=9000.0,
+    max_server_rate=9000.0,
     warnings=("The machine was busy.",),
 )
 
@@ -94,7 +94,12 @@ def test_results_that_cannot_be_compared_are_cautioned() -> None:
     """Other machines, other settings and broken runs are named."""
     other = replace(WHOLE, machine={**WHOLE.machine, "cores": 8}, settings={"latency": 0.2}, complete=False)
     cautions = " ".join(compare(WHOLE, other).warnings)
-    for words in ("differ in cores: 2 and 8", "differ in latency: 0.05 and 0.2", "second was broken off", "was busy"):
+    for words in (
+        "differ in cores: 2 and 8",
+        "differ in latency: 0.05 and 0.2",
+        "second was stopped early",
+        "was busy",
+    ):
         assert words in cautions
 
 
@@ -129,5 +134,5 @@ def test_a_comparison_is_shown() -> None:
     text = StringIO()
     found = compare(report(row(4, 80)), report(row(4, 120), complete=False))
     render_comparison(found, ("a.json", "b.json"), Console(file=text, width=80))
-    for words in ("a.json", "80.0", "120", "+50%", "broken off"):
+    for words in ("a.json", "80.0", "120", "+50%", "stopped early"):
         assert words in text.getvalue()

@@ -146,7 +146,7 @@ def test_a_stored_page_asks_nobody(tell: RunCommand, tmp_path: Path) -> None:
 
 NOTHING = {
     "empty": ("", "is empty"),
-    "blank": ("<html></html>", "nothing on this page makes an item"),
+    "blank": ("<html></html>", "nothing on this page can be extracted as an item"),
     "a refresh": ("<meta http-equiv=refresh content='0;url=/start'>", "only sends on to https://shop.invalid/start"),
     "too deep": ("<div>" * 100_000, "nested too deeply"),
 }
