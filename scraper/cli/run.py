@@ -28,7 +28,7 @@ from scraper.report.text.sanitize import clean
 if TYPE_CHECKING:
     from scraper.config.schema.crawl import CrawlConfig
     from scraper.crawler import Summary
-    from scraper.engine.run_state import RunState, StopReason
+    from scraper.engine.run_state import StopReason
     from scraper.report.terminal.download_progress import ListProgress
 
 S = TypeVar("S")
@@ -56,9 +56,8 @@ class RunOptions:
 class Runnable(Protocol[S_co]):
     """An opened `Crawler` or `Downloader`."""
 
-    @property
-    def run_state(self) -> RunState:
-        """The running engine's shared state."""
+    def stop(self, reason: StopReason | None = None) -> None:
+        """Stop cleanly: requests in flight are finished and settled."""
         ...
 
     async def run(self) -> S_co:
@@ -105,7 +104,7 @@ async def run_until_done(runnable: Runnable[S], shown: Display, debug: bool) -> 
     from scraper.engine.signals import stop_on_signals
 
     # The handlers stay installed while closing: otherwise Ctrl-C would raise KeyboardInterrupt inside `aclose`.
-    with stop_on_signals(runnable.run_state, shown.restore_terminal), task_dump_on_signal(debug):
+    with stop_on_signals(runnable.stop, shown.restore_terminal), task_dump_on_signal(debug):
         async with aclosing(runnable):
             # All modules and parsed settings live until exit; the garbage collector need not scan them again.
             gc.freeze()
