@@ -56,12 +56,12 @@ output: {{folder: "{folder}"}}
 
 def make_page(number: int) -> bytes:
     """Page `number` of the site, some 10 KB."""
-    dice = random.Random(number)
+    rng = random.Random(number)
     known = NEW_LINKS * number + 1
     targets = [NEW_LINKS * number + 1 + i for i in range(NEW_LINKS)]
     targets += range(MENU_LINKS)
     targets += [max(0, number + i - NEAR_LINKS // 2) for i in range(NEAR_LINKS)]
-    targets += [dice.randrange(known) for _ in range(RANDOM_LINKS)]
+    targets += [rng.randrange(known) for _ in range(RANDOM_LINKS)]
     links = "\n".join(f'<li><a class="entry" href="/{target}">Page {target}</a></li>' for target in targets)
     return (
         f"<!doctype html><html><head><meta charset=utf-8><title>Page {number}</title></head><body>"

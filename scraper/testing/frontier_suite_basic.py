@@ -1,4 +1,4 @@
-"""The suite for every frontier."""
+"""The conformance suite for every frontier."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POST_URL = "https://a.example/api"
 
 
 class FrontierContract(FrontierSuite):
-    """What every frontier does."""
+    """The rules for every frontier."""
 
     async def test_an_empty_frontier_is_drained(self, tmp_path: Path) -> None:
         """Nothing waiting and nothing leased: `Drained`."""

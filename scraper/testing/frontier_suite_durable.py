@@ -1,4 +1,4 @@
-"""The suites for frontiers that survive their process, and for those that answer questions about the run."""
+"""The conformance suites for frontiers that survive a restart, and for those that implement `FrontierView`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from scraper.testing.frontier_suite_steps import (
 
 
 class DurableFrontierContract(FrontierContract):
-    """What a frontier does that survives its process: opened again in the same folder it goes on."""
+    """The rules for a frontier on disk: reopened in the same folder, it continues where it was."""
 
     async def test_what_was_added_waits_after_a_reopen(self, tmp_path: Path) -> None:
         """Requests keep their order and their fields, keys stay known."""
@@ -111,7 +111,7 @@ class DurableFrontierContract(FrontierContract):
 
 
 class FrontierViewContract(FrontierSuite):
-    """What a frontier does that answers questions about the run."""
+    """The rules of `FrontierView`: read-only queries about the run."""
 
     async def test_skips_are_kept_once_in_order(self, tmp_path: Path) -> None:
         """Each URL that was skipped or dropped appears once, in the order found."""

@@ -1,7 +1,7 @@
-"""The conformance suite of the sink port: a sink is finished when it passes.
+"""The conformance suite for sinks.
 
-Derive a test class, say how the sink is made and how its output is read, and pytest (with pytest-asyncio in auto mode)
-runs every rule of the port:
+Derive a test class that makes the sink and reads its output; pytest (with pytest-asyncio in auto mode) then runs a test
+for every rule of the interface:
 
     class TestMySink(SinkContract):
         def make(self, folder: Path) -> Sink:
@@ -10,8 +10,8 @@ runs every rule of the port:
         def stored(self, folder: Path) -> list[str]:
             return [line.split()[0] for line in (folder / "my.txt").read_text().splitlines()]
 
-A kill of the process is played by copying the folder as it stands: the copy holds what the operating system had been
-given at that instant, and nothing that was still in the sink's memory.
+A kill of the process is simulated by copying the folder: the copy has what was handed to the operating system so far,
+and nothing that was still buffered in the sink.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FOLDER_NAME = "out"
 
 
 class Unprintable:
-    """A value that cannot be shown: what a hook might put into an item."""
+    """A value whose `str()` fails, as a hook might put into an item."""
 
     def __str__(self) -> str:
         raise ValueError("no text")
@@ -42,7 +42,8 @@ class Unprintable:
 class SinkContract(ABC):
     """The rules of `Sink`, as tests. `kind` is the kind of result the sink stores.
 
-    `forgets` is False for a sink that may keep what it wrote after the mark, because a repeat only replaces it.
+    `forgets` is False for a sink that may keep records written after the checkpoint, because writing them again
+    replaces them.
     """
 
     kind: RequestKind = "page"
@@ -54,13 +55,13 @@ class SinkContract(ABC):
 
     @abstractmethod
     def stored(self, folder: Path) -> list[str]:
-        """The URL of every record in the output below `folder`, each as often as it is there.
+        """The URL of every record in the output below `folder`, repeated if the record is.
 
-        A sink that stores bodies finds its URL there: the body of each result is its URL.
+        For a sink that stores bodies: the body of each result is its URL.
         """
 
     def result(self, number: int) -> Result:
-        """The result with this number: a page (or file) that was fetched, with one item."""
+        """The result with this number: a fetched page (or file) with one item."""
         href = f"https://contract.example/page-{number}.html"
         request = make_request(href, kind=self.kind)
         return Result(request, make_response(request, href), Extraction(items=(Item({"title": f"Title {number}"}),)))
@@ -163,7 +164,7 @@ class SinkContract(ABC):
         assert str(folder) in await self._error_of(self.make(folder), None)
 
     async def test_writing_raises_nothing_for_any_result(self, tmp_path: Path) -> None:
-        """Whatever a page or a hook brings, `write` takes it, and the records around it are whole."""
+        """`write` accepts any value that a page or a hook may produce, and the other records stay intact."""
         sink = await self._open_sink(tmp_path)
         sink.write(self.result(1))
         for result in self.odd_results():
@@ -176,7 +177,7 @@ class SinkContract(ABC):
         assert stored.count(self.result(2).url) == 1
 
     def odd_results(self) -> list[Result]:
-        """Results with values that no format likes."""
+        """Results with values that are hard to serialize."""
         deep: list[object] = []
         for _ in range(2000):
             deep = [deep]
@@ -239,4 +240,4 @@ class SinkContract(ABC):
         try:
             await sink.aclose()
         except SinkError:
-            return  # what it could not write before it cannot write now
+            return  # the output still cannot be written

@@ -96,16 +96,16 @@ class TargetHost:
     def respond(self, request: SiteRequest) -> SiteResponse:
         """The response to one request. The query is ignored, so every page has any number of distinct URLs."""
         path = request.target.partition("?")[0]
-        reply = self.pages.get(path, NOT_FOUND_RESPONSE)
+        response = self.pages.get(path, NOT_FOUND_RESPONSE)
         if path == "/robots.txt":
-            return reply
+            return response
         in_window = self.counts.count(self.clock.now())
         if self.spec.kind == "silent":
-            return replace(reply, delay=NEVER_SECONDS)
+            return replace(response, delay=NEVER_SECONDS)
         if self.spec.kind == "fragile" and in_window > self.spec.limit:
             self.counts.refused += 1
             return OVERLOADED_RESPONSE
-        return reply
+        return response
 
 
 NOT_FOUND_RESPONSE = SiteResponse(404, b"not found\n", "text/plain")
@@ -163,8 +163,8 @@ async def serve(specs: list[HostSpec]) -> None:
             host = TargetHost(spec, contents[spec.kind], clock)
             # The lateness of timers is subtracted, so that the mean response time is the requested latency.
             shortest = max(0.0, spec.latency * (1 - spec.jitter) - lateness)
-            dice = random.Random(RANDOM_SEED + number).random  # noqa: S311  latencies, not secrets
-            server = SiteServer(host.respond, shortest, 2 * spec.latency * spec.jitter, dice)
+            random_share = random.Random(RANDOM_SEED + number).random  # noqa: S311  latencies, not secrets
+            server = SiteServer(host.respond, shortest, 2 * spec.latency * spec.jitter, random_share)
             servers.append(server)
             ports.append(await server.listen(spec.port))
             hosts.append(host)
