@@ -76,7 +76,7 @@ def test_a_run_that_died_before_its_summary_gets_it_later(tmp_path: Path) -> Non
         run_interrupted(server, tmp_path, settings)
         assert json.loads((tmp_path / "out" / "summary.json").read_text())["why"] == "interrupted"
         with killed_on_exit(
-            start_crawl(tmp_path, settings, module=("tests.faults.die", "before the summary", "0"))
+            start_crawl(tmp_path, settings, module=("tests.faults.crash_at", "before the summary", "0"))
         ) as crawl:
             assert crawl.wait_for_exit() == -9, crawl.output()
         asked = len(server.requested_paths())
