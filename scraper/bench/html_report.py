@@ -72,7 +72,7 @@ def _charts(report: Report, section: Section) -> str:
     rows = [row for row in section.rows if row.concurrency > 0]
     if report.scenario not in ("site", "urls") or len(rows) < 2:
         return ""
-    mark = (report.knee, "knee") if report.knee else None
+    marker = (report.knee, "knee") if report.knee else None
     loop = [row for row in section.rows if row.concurrency == 0]
     speed = [Series("engine", [(r.concurrency, r.sample.rate) for r in rows], "--one")]
     if law := [(float(r.concurrency), r.expected) for r in rows if r.expected]:
@@ -90,10 +90,10 @@ def _charts(report: Report, section: Section) -> str:
         Series("share of one core", [(r.concurrency, r.sample.cpu_share * 100) for r in rows], "--two"),
     ]
     charts = (
-        Chart("Throughput", "pages/s", speed, log_y=True, marker=mark, format_tick=lambda v: f"{v:,.0f}"),
-        Chart("Response time", "ms", waits, marker=mark, format_tick=lambda v: f"{v:,.0f}"),
-        Chart("Efficiency, and the core's load", "%", share, marker=mark, format_tick=lambda v: f"{v:.0f}"),
-        Chart("CPU for a page", "ms", cpu, marker=mark),
+        Chart("Throughput", "pages/s", speed, log_y=True, marker=marker, format_tick=lambda v: f"{v:,.0f}"),
+        Chart("Response time", "ms", waits, marker=marker, format_tick=lambda v: f"{v:,.0f}"),
+        Chart("Efficiency, and the core's load", "%", share, marker=marker, format_tick=lambda v: f"{v:.0f}"),
+        Chart("CPU for a page", "ms", cpu, marker=marker),
     )
     return f'<div class="charts">{"".join(_figure(chart) for chart in charts)}</div>'
 

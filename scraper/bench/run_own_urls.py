@@ -245,7 +245,7 @@ async def _connect_error(origin: str) -> str:
         async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
             _, writer = await asyncio.open_connection(parts.hostname, port)
     except TimeoutError:
-        return f"no answer within {CONNECT_TIMEOUT_SECONDS:g} s"
+        return f"no connection within {CONNECT_TIMEOUT_SECONDS:g} s"
     except (OSError, UnicodeError) as error:
         return "connection refused" if isinstance(error, ConnectionRefusedError) else str(error)
     writer.close()
@@ -254,7 +254,7 @@ async def _connect_error(origin: str) -> str:
 
 def _failure_causes(rows: Sequence[Row], refused: dict[str, str]) -> str:
     words = sorted({word for row in rows for word in row.sample.causes})
-    return ", ".join(words) or next(iter(refused.values()), "no answer")
+    return ", ".join(words) or next(iter(refused.values()), "no response")
 
 
 def _add_expected(plan: OwnUrlsPlan, rows: Sequence[Row]) -> tuple[Row, ...]:

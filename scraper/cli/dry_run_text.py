@@ -33,8 +33,8 @@ def render(plan: CrawlPlan, config: CrawlConfig) -> Iterator[RenderableType]:
     for origin, robots in plan.robots.items():
         pause = f", crawl-delay {robots.crawl_delay:g} s" if robots.crawl_delay else ""
         yield f"robots.txt {clean(origin)}: {clean(robots.detail)}{pause}"
-    for address, answer in plan.sitemaps:
-        yield f"sitemap {clean(address)}: {answer}"
+    for address, outcome in plan.sitemaps:
+        yield f"sitemap {clean(address)}: {outcome}"
     if plan.sitemap_count > len(plan.sitemaps):
         yield f"and {plan.sitemap_count - len(plan.sitemaps):,} more sitemaps"
     for warning in plan.warnings:

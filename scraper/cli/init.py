@@ -89,14 +89,14 @@ def _print_findings(proposal: Proposal, page: Response, requested_url: str) -> N
     from scraper.explain.scaffold.verify_rules import extract_with
     from scraper.report.text.sanitize import clean
 
-    place = "this page" if page.request.requested == requested_url else clean(page.request.url.href)
+    page_name = "this page" if page.request.requested == requested_url else clean(page.request.url.href)
     firsts: dict[int, Item] = {}
     for item in extract_with(proposal.drafts, page).items:
         firsts.setdefault(item.rule, item)
     for number, (draft, count) in enumerate(zip(proposal.drafts, proposal.yields, strict=True)):
         unit = "item" if draft.get("fields") is not None else "address"
         plural = "" if count == 1 else "es" if unit == "address" else "s"
-        found = f"{count:,} {unit}{plural} on {place}{_first_item_text(firsts.get(number))}"
+        found = f"{count:,} {unit}{plural} on {page_name}{_first_item_text(firsts.get(number))}"
         echo_err(f"extract[{number}] {clean(draft.title, 60)}: {found}")
 
 

@@ -87,9 +87,9 @@ class Shop:
             return plain()
         if moved := REDIRECTS.get(path) or REDIRECT_LOOPS.get(path):
             return _redirect_response(*moved)
-        for pattern, answer in self._page_patterns:
+        for pattern, make_response in self._page_patterns:
             if found := pattern.fullmatch(path):
-                response = answer(found)
+                response = make_response(found)
                 if response is not None:
                     return response
         body = page_html("Not found", "<h1>Not found</h1><p>There is nothing at this address.</p>")

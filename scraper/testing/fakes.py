@@ -108,7 +108,7 @@ class FetchCall(NamedTuple):
 class FakeFetcher:
     """A `Fetcher` that answers from `script`: URL -> outcome, or a list of outcomes for the first, second ... fetch.
 
-    The last answer of a list stays. A URL that is not in the script gets `default` (a 404 page). Each fetch takes
+    The last outcome of a list is repeated. A URL that is not in the script gets `default` (404). Each fetch takes
     `latency` seconds of the loop's clock, or what `latency(request)` says. `calls` holds every call by its start;
     `peak` is the largest number of fetches at one time, `peaks` the same for each host.
     """
@@ -139,16 +139,16 @@ class FakeFetcher:
 
     async def fetch(self, request: Request) -> Outcome:
         """Return the next scripted outcome after the latency."""
-        loop, place = asyncio.get_running_loop(), len(self.calls)
+        loop, index = asyncio.get_running_loop(), len(self.calls)
         self.calls.append(FetchCall(request, loop.time(), None))
-        answer, began = self._next_scripted(request.url.href), loop.time()
+        scripted, began = self._next_scripted(request.url.href), loop.time()
         self._count(request.url.host, 1)
         try:
             await asyncio.sleep(self.latency(request) if callable(self.latency) else self.latency)
         finally:
             self._count(request.url.host, -1)
-            self.calls[place] = FetchCall(request, began, loop.time())
-        return _to_outcome(answer, request)
+            self.calls[index] = FetchCall(request, began, loop.time())
+        return _to_outcome(scripted, request)
 
     async def aclose(self) -> None:
         """Set `closed`."""
@@ -171,14 +171,14 @@ class FakeFetcher:
             del active[host]
 
 
-def _to_outcome(answer: ScriptedOutcome, request: Request) -> Outcome:
-    if isinstance(answer, BaseException):
-        raise answer
-    if isinstance(answer, str):
-        return make_response(request, answer)
-    if callable(answer):
-        return answer(request)
-    return replace(answer, request=request)
+def _to_outcome(scripted: ScriptedOutcome, request: Request) -> Outcome:
+    if isinstance(scripted, BaseException):
+        raise scripted
+    if isinstance(scripted, str):
+        return make_response(request, scripted)
+    if callable(scripted):
+        return scripted(request)
+    return replace(scripted, request=request)
 
 
 class FakeExtractor:
@@ -198,7 +198,7 @@ class FakeExtractor:
 
 
 class FakeSink:
-    """A `Sink` in memory. Its mark is how many results were flushed; `open` forgets those after the mark.
+    """A `Sink` in memory. Its checkpoint is the number of flushed results; `open` drops those after it.
 
     `flushed` is what would be on the disk, `buffer` what a crash would lose. With `fail_after` the flush that would
     pass
@@ -218,7 +218,7 @@ class FakeSink:
         return [result.url for result in self.flushed]
 
     async def open(self, checkpoint: str | None) -> None:
-        """Begin anew, or after the result that `mark` names."""
+        """Start over (None), or keep the first `checkpoint` results."""
         del self.flushed[int(checkpoint or 0) :]
         self.buffer.clear()
         self.is_open = True

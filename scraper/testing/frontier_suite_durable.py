@@ -105,9 +105,9 @@ class DurableFrontierContract(FrontierContract):
             await frontier.add([make_request("https://b.example/file", -1)])
         async with self.open_frontier(tmp_path) as frontier:
             assert await take_hrefs(frontier, below=0) == ["https://b.example/file"]
-            answer = await frontier.lease(1, NOW, 0)
-            assert isinstance(answer, Wait)
-            assert (answer.until == NEVER) is not self.shared
+            result = await frontier.lease(1, NOW, 0)
+            assert isinstance(result, Wait)
+            assert (result.until == NEVER) is not self.shared
 
 
 class FrontierViewContract(FrontierSuite):
@@ -127,7 +127,7 @@ class FrontierViewContract(FrontierSuite):
             assert [skip async for skip in frontier.skips()] == [dropped, skip, other]
 
     async def test_a_skip_is_forgotten_when_its_url_is_queued(self, tmp_path: Path) -> None:
-        """What is asked for after all is no skip, and what is queued already does not become one."""
+        """A URL that gets queued later is no longer a skip, and a queued URL does not become one."""
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request("https://a.example/")])
             (lease,) = await take_leases(frontier)

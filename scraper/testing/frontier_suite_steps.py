@@ -64,8 +64,8 @@ def make_settlement(lease: Lease, verdict: Verdict | None = None, outcome: str =
 
 async def take_leases(frontier: Frontier, count: int = 10, now: float = NOW, below: int | None = None) -> list[Lease]:
     """The leases that are granted; empty if the frontier returns `Wait` or `Drained`."""
-    answer = await frontier.lease(count, now, below)
-    return list(answer.leases) if isinstance(answer, Granted) else []
+    result = await frontier.lease(count, now, below)
+    return list(result.leases) if isinstance(result, Granted) else []
 
 
 async def take_hrefs(frontier: Frontier, count: int = 10, now: float = NOW, below: int | None = None) -> list[str]:

@@ -81,18 +81,20 @@ class SinkContract(ABC):
         await sink.aclose()
         self._assert_stored(survived, [1, 2, 3])
 
-    async def test_a_reopened_output_holds_what_was_marked_and_then_each_record_once(self, tmp_path: Path) -> None:
-        """What came after the mark is forgotten; asked for again, it is there once."""
+    async def test_a_reopened_output_holds_what_was_checkpointed_and_then_each_record_once(
+        self, tmp_path: Path
+    ) -> None:
+        """Records after the checkpoint are dropped; written again, they are there once."""
         sink = await self._open_sink(tmp_path)
         await self._write(sink, 1, 2)
-        mark = await self._write(sink, 3)
+        checkpoint = await self._write(sink, 3)
         await self._write(sink, 4, 5)
         sink.write(self.result(6))
         survived = self._copy_after_kill(tmp_path)
         await sink.aclose()
 
         again = self.make(survived)
-        await again.open(mark)
+        await again.open(checkpoint)
         if self.forgets:
             self._assert_stored(survived, [1, 2, 3])
         await self._write(again, 4, 5)
@@ -100,21 +102,21 @@ class SinkContract(ABC):
         await again.aclose()
         self._assert_stored(survived, [1, 2, 3, 4, 5, 6, 7])
 
-    async def test_marks_stay_valid_over_many_sessions(self, tmp_path: Path) -> None:
-        """A mark of a session that was itself resumed is as good as any."""
-        folder, mark = tmp_path / FOLDER_NAME, None
+    async def test_checkpoints_stay_valid_over_many_sessions(self, tmp_path: Path) -> None:
+        """A checkpoint of a resumed session is as valid as any other."""
+        folder, checkpoint = tmp_path / FOLDER_NAME, None
         for number in range(5):
             sink = self.make(folder)
-            await sink.open(mark)
-            mark = await self._write(sink, number)
+            await sink.open(checkpoint)
+            checkpoint = await self._write(sink, number)
             await sink.aclose()
         self._assert_stored(folder, list(range(5)))
 
-    async def test_a_flush_without_news_gives_the_same_mark(self, tmp_path: Path) -> None:
-        """A mark names a state: nothing written, nothing changed."""
+    async def test_a_flush_without_news_gives_the_same_checkpoint(self, tmp_path: Path) -> None:
+        """If nothing was written, the checkpoint does not change."""
         sink = await self._open_sink(tmp_path)
-        mark = await self._write(sink, 1)
-        assert await sink.flush() == mark
+        checkpoint = await self._write(sink, 1)
+        assert await sink.flush() == checkpoint
         await sink.aclose()
         self._assert_stored(tmp_path / FOLDER_NAME, [1])
 
@@ -132,7 +134,7 @@ class SinkContract(ABC):
         assert not (tmp_path / FOLDER_NAME).exists()
 
     async def test_a_new_output_starts_from_nothing(self, tmp_path: Path) -> None:
-        """`open(None)` over an old output forgets it; a sink that only replaces has each record once."""
+        """`open(None)` on an old output starts over; a sink that replaces records has each of them once."""
         sink = await self._open_sink(tmp_path)
         await self._write(sink, 1, 2)
         await sink.aclose()
@@ -142,20 +144,20 @@ class SinkContract(ABC):
         self._assert_stored(tmp_path / FOLDER_NAME, [2] if self.forgets else [1, 2])
 
     async def test_an_output_that_is_gone_is_an_error_that_names_fresh(self, tmp_path: Path) -> None:
-        """A mark without its output cannot be continued; the message says what to do."""
+        """A checkpoint without its output cannot be continued; the message says what to do."""
         sink = await self._open_sink(tmp_path)
-        mark = await self._write(sink, 1)
+        checkpoint = await self._write(sink, 1)
         await sink.aclose()
         shutil.rmtree(tmp_path / FOLDER_NAME)
-        message = await self._error_of(self.make(tmp_path / FOLDER_NAME), mark)
+        message = await self._error_of(self.make(tmp_path / FOLDER_NAME), checkpoint)
         assert "--fresh" in message
 
-    async def test_a_mark_of_something_else_is_an_error(self, tmp_path: Path) -> None:
-        """A mark that this sink never gave is refused, not guessed at."""
+    async def test_a_checkpoint_of_something_else_is_an_error(self, tmp_path: Path) -> None:
+        """A checkpoint that this sink did not return is refused."""
         sink = await self._open_sink(tmp_path)
         await self._write(sink, 1)
         await sink.aclose()
-        assert "--fresh" in await self._error_of(self.make(tmp_path / FOLDER_NAME), "no mark of ours")
+        assert "--fresh" in await self._error_of(self.make(tmp_path / FOLDER_NAME), "not a checkpoint")
 
     async def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(self, tmp_path: Path) -> None:
         """What the disk refuses becomes a `SinkError` with the path, at the latest with the first flush."""
@@ -225,10 +227,10 @@ class SinkContract(ABC):
     def _assert_stored(self, folder: Path, numbers: Sequence[int]) -> None:
         assert sorted(self.stored(folder)) == sorted(self.result(number).url for number in numbers)
 
-    async def _error_of(self, sink: Sink, mark: str | None) -> str:
+    async def _error_of(self, sink: Sink, checkpoint: str | None) -> str:
         """Open, write and flush; return what the `SinkError` says."""
         try:
-            await sink.open(mark)
+            await sink.open(checkpoint)
             await self._write(sink, 1)
         except SinkError as error:
             return str(error)

@@ -99,7 +99,7 @@ def test_the_recommended_block_is_a_valid_config() -> None:
     assert "# the knee: 1,280 pages/s" in block
 
 
-def test_the_price_of_politeness_is_told() -> None:
+def test_the_cost_of_politeness_is_shown() -> None:
     """Each kind of politeness is set against none."""
     sentence = polite_sentences([row(64, 1280), row(4, 2)])[0]
     assert "2.0 pages/s, 640 times slower" in sentence

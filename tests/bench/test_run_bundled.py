@@ -14,8 +14,8 @@ SHORT = BenchPlan(levels=(1, 4, 16), latency=0.01, repeat=1, seconds=0.2)
 
 async def test_a_short_run_end_to_end() -> None:
     """The loop and every level are measured against the real server, and each figure is a possible one."""
-    told: list[BenchProgress] = []
-    report = await bench_bundled(SHORT, told.append, lambda _: None)
+    reported: list[BenchProgress] = []
+    report = await bench_bundled(SHORT, reported.append, lambda _: None)
     main, polite = report.sections
     assert [row.key for row in main.rows] == ["sequential", "engine-1", "engine-4", "engine-16"]
     assert all(row.sample.errors == 0 and row.sample.pages >= 12 for row in main.rows)
@@ -26,8 +26,8 @@ async def test_a_short_run_end_to_end() -> None:
     assert report.complete
     assert report.max_server_rate is not None
     assert report.max_server_rate > most.sample.rate
-    assert [progress.done for progress in told] == sorted(progress.done for progress in told)
-    assert told[-1].done <= told[-1].total
+    assert [progress.done for progress in reported] == sorted(progress.done for progress in reported)
+    assert reported[-1].done <= reported[-1].total
 
 
 async def test_stopping_keeps_what_was_measured() -> None:

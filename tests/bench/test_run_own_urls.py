@@ -63,7 +63,7 @@ def test_servers_of_others_are_never_overloaded(values: dict[str, float]) -> Non
     assert plan("http://127.0.0.1:8000/", "http://localhost/", **values).hosts == 2
 
 
-def test_the_budget_is_told() -> None:
+def test_the_number_of_requests_is_shown() -> None:
     """Every URL once at each level and once by the loop, robots.txt once a run; the fullest host decides how long."""
     found = plan("https://a.example/1", "https://a.example/2", "https://b.example/", levels=(1, 4), rate=2.0)  # type: ignore[arg-type]
     assert found.requests == 3 * 3 + 2 * 2
