@@ -117,13 +117,13 @@ def _linear_scale(high: float, start: float, end: float) -> Callable[[float], fl
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    first, last = math.bottom(math.log10(low)), math.ceil(math.log10(high))
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     return [10.0**n * step for n in range(first, last + 1) for step in (1, 3)]
 
 
 def _linear_ticks(high: float) -> list[float]:
     """Four or five round values, evenly spaced from zero to at least `high`."""
     rough = (high or 1.0) / 4
-    size = 10.0 ** math.bottom(math.log10(rough))
+    size = 10.0 ** math.floor(math.log10(rough))
     step = next(size * m for m in (1, 2, 2.5, 5, 10) if size * m >= rough)
     return [step * n for n in range(math.ceil(high / step) + 1)]

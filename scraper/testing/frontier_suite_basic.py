@@ -275,7 +275,7 @@ class FrontierContract(FrontierSuite):
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request("https://a.example/1")])
             (lease,) = await take_leases(frontier)
-            target = make_request("https://b.example/2", hops=(Hop("https://a.example/1", 301),))
+            target = make_request("https://b.example/2", redirects=(Hop("https://a.example/1", 301),))
             await frontier.settle([make_settlement(lease, Retry(NOW, target), "")])
             assert await frontier.add([make_request("https://b.example/2"), make_request("https://a.example/1")]) == 0
             assert (await frontier.counts()).known == 2
