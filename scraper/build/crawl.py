@@ -14,7 +14,6 @@ from scraper.build.crawl_sinks import make_sinks, output_paths
 from scraper.build.parts import CustomParts, OnResult, Ports, RunParts, announce, wire
 from scraper.build.plugin_context import make_hooks, plugin_context
 from scraper.build.run_folder import SPOOL, STATE, delete_run, make_folder, write_config_copy
-
 from scraper.clock import Clock, wall_time
 from scraper.config.reading.effective import changed_sections, section_hashes
 from scraper.config.schema.crawl import CrawlConfig
@@ -111,7 +110,7 @@ def _translate(config: CrawlConfig, custom: CustomParts, base: Path, all_sitemap
     )
     concurrency = max_concurrency(config.limits.concurrency)
     settings = replace(engine_settings(config), concurrency=concurrency, all_sitemaps=all_sitemaps)
-    hooks = (*make_hooks(config, base), *custom.hooks)
+    hooks = make_hooks(config, base, custom.hooks)
     extractor = custom.extractor or PageExtractor(extract_settings(config, scope, keys))
     return _Plan(settings, rules, seeds, extractor, hooks)
 
