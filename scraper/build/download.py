@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scraper.build.parts import CustomParts, OnResult, Ports, RunParts, announce, wire
-
 from scraper.clock import Clock, wall_time
 from scraper.downloads.entry_namer import EntryNamer
 from scraper.downloads.entry_requests import EntryRequests
@@ -55,14 +54,14 @@ from scraper.transfer.part_metadata import PartMetadataStore
 from scraper.transport.address_guard import AddressGuard
 from scraper.transport.fast_transport import FastTransport
 
-# The state of downloads inside the output folder; a crawl's lies beside it.
+# Inside the output folder, beside the state of a crawl.
 STATE_FOLDER = DOWNLOAD_STATE_FOLDER
 JOURNAL_NAME = "journal.sqlite"
 QUEUE_NAME = "queue.sqlite"
 PARTS_FOLDER = "parts"
-# Requests that wait in RAM: what is read ahead of the list, and a batch.
+# Requests in memory: the low-water mark of the feed and one batch.
 WINDOW_ROWS = 2_500
-# Open files of one transfer: its connection, its file, an idle connection of a host that is done.
+# File descriptors of one download: its connection, its file, an idle connection of a host without requests.
 FILES_PER_TRANSFER = 3
 
 
