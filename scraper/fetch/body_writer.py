@@ -28,8 +28,8 @@ from scraper.model import Body
 
 MIB = 1024 * 1024
 WRITE_BATCH_BYTES = MIB
+# Bodies up to this many bytes are hashed where they are; sha256 of more would be felt on the event loop.
 MAX_BYTES_HASHED_ON_LOOP = 128 * 1024
-"""Bodies up to this many bytes are hashed where they are; sha256 of more would be felt on the event loop."""
 
 _DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 

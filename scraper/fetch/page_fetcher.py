@@ -31,16 +31,15 @@ from scraper.transport.errors import TruncatedResponse
 from scraper.transport.request_headers import BasicAuth, BearerAuth, RequestHeaders, add_cookie
 from scraper.transport.settings import Timeouts
 
+# Bytes read of a redirect's body, and kept of an error page and a robots.txt, as sent or as decoded.
+#
+# Of a robots.txt 512 KiB count; the rest shows its reader that there was more, so that a last line may be cut in two.
 MAX_REDIRECT_BODY_BYTES = 64 * 1024
 MAX_ERROR_BODY_BYTES = 256 * 1024
 MAX_ROBOTS_BODY_BYTES = 516 * 1024
-"""Bytes read of a redirect's body, and kept of an error page and a robots.txt, as sent or as decoded.
 
-Of a robots.txt 512 KiB count; the rest shows its reader that there was more, so that a last line may be cut in two.
-"""
-
+# Bodies larger than the spool's memory limit that are decoded at once from codings which take megabytes each.
 MAX_LARGE_DECODERS = 3
-"""Bodies larger than the spool's memory limit that are decoded at once from codings which take megabytes each."""
 
 _EMPTY_DIGEST = f"xxh3:{xxhash.xxh3_128_hexdigest(b'')}"
 # Files that are themselves in a coding, by suffix and type: undoing it would change the file under its name.

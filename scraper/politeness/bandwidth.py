@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from scraper.errors import ConfigError
 
+# What was not used is saved up for so long: enough to even out the loop's own unevenness.
 BURST_SECONDS = 0.1
-"""What was not used is saved up for so long: enough to even out the loop's own unevenness."""
 
 
 class ByteRateLimit:

@@ -7,8 +7,8 @@ from collections import OrderedDict
 from scraper.clock import Clock
 from scraper.politeness.bandwidth import ByteRateLimit
 
+# Hosts whose rate is remembered, those used last.
 MAX_HOSTS = 10_000
-"""Hosts whose rate is remembered, those used last."""
 
 
 class BandwidthLimiter:
@@ -22,8 +22,8 @@ class BandwidthLimiter:
         self._overall = None if overall is None else ByteRateLimit(overall)
         self._per_host = None if per_host is None else ByteRateLimit(per_host).rate
         self._hosts: OrderedDict[str, ByteRateLimit] = OrderedDict()
+        # Whether there is nothing to keep to.
         self.unlimited = overall is None and per_host is None
-        """Whether there is nothing to keep to."""
 
     async def throttle(self, host: str, size: int) -> float:
         """Return when more may be read, after `size` bytes have come from `host`: how long that took (seconds)."""

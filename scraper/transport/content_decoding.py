@@ -26,11 +26,11 @@ import zstandard
 MAX_PIECE_BYTES = 64 * 1024
 INPUT_SLICE_BYTES = 16 * 1024
 MAX_CODINGS = 3
+# Codings whose decoders look back on up to 16 MB and so hold as much: gzip and deflate hold 32 KiB.
 LARGE_WINDOW_CODINGS = frozenset({"br", "zstd"})
-"""Codings whose decoders look back on up to 16 MB and so hold as much: gzip and deflate hold 32 KiB."""
 ZSTD_MAX_BLOCK_BYTES = 128 * 1024
+# RFC 9659: a zstd content-coding uses a window of at most 8 MB.
 ZSTD_MAX_WINDOW_BYTES = 8 * 1024 * 1024
-"""RFC 9659: a zstd content-coding uses a window of at most 8 MB."""
 
 
 class DecodeError(Exception):

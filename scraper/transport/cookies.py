@@ -20,20 +20,20 @@ from math import inf
 from scraper.model import FieldList, Url
 from scraper.urls.scope_modes import registrable_domain
 
+# Bytes of a cookie's name and value together.
 MAX_COOKIE_BYTES = 4096
-"""Bytes of a cookie's name and value together."""
+# Bytes of an attribute's value; a longer attribute is passed over.
 MAX_ATTRIBUTE_BYTES = 1024
-"""Bytes of an attribute's value; a longer attribute is passed over."""
+# Cookies of one domain.
 MAX_COOKIES_PER_DOMAIN = 50
-"""Cookies of one domain."""
+# Cookies in all.
 MAX_COOKIES = 3000
-"""Cookies in all."""
+# Set-Cookie fields of one response that are looked at.
 MAX_SET_COOKIE_FIELDS = 100
-"""Set-Cookie fields of one response that are looked at."""
+# Bytes of a Cookie header: servers refuse longer ones. What does not fit is left out, shortest paths first.
 MAX_COOKIE_HEADER_BYTES = 8 * 1024
-"""Bytes of a Cookie header: servers refuse longer ones. What does not fit is left out, shortest paths first."""
+# Seconds a cookie may live (section 5.5).
 MAX_AGE_SECONDS = 400 * 86_400
-"""Seconds a cookie may live (section 5.5)."""
 
 _CONTROL_CHARACTERS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _IP_LITERAL = re.compile(r"\[.*\]|[\d.]+")

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# MB that no process of a crawl may ever need, whatever a server sends.
 MAX_MEMORY_MB = 300
-"""MB that no process of a crawl may ever need, whatever a server sends."""
+# Seconds after which a crawl hangs.
 CRAWL_TIMEOUT_SECONDS = 100.0
-"""Seconds after which a crawl hangs."""
 
 # A process keeps the peak of the one it was forked from: so a small one starts the crawl and reads its peak.
 _LAUNCHER = """
