@@ -221,15 +221,15 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """asyncio: `nbytes` were received."""
-        landing, self._direct_exchange = self._direct_exchange, None
-        data = self._receive_buffer.consume(self, nbytes) if landing is None else None
+        direct, self._direct_exchange = self._direct_exchange, None
+        data = self._receive_buffer.consume(self, nbytes) if direct is None else None
         read = self._timeouts.read
         if read is not None and not self._sending and not self._reading_paused:
             # The read timeout restarts with every byte. Assigning is enough, since the expiry only moves later.
             due = self._loop.time() + read
             self._timeout.expires_at = due if due < self._deadline else self._deadline
         exchange = self._exchange
-        if landing is not None and landing is not exchange:
+        if direct is not None and direct is not exchange:
             raise RuntimeError("the event loop ended an exchange while it was filling its buffer")
         if exchange is None:
             self._close_idle()

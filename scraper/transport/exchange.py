@@ -243,8 +243,8 @@ class Exchange:
 
     def direct_buffer(self, remaining: int) -> memoryview | None:
         """Where the next of `remaining` body bytes can be received; None when they must go through `on_body`."""
-        landing = self._disk_buffer
-        return None if landing is None or self._pieces else landing.receive_view(remaining)
+        buffer = self._disk_buffer
+        return None if buffer is None or self._pieces else buffer.receive_view(remaining)
 
     def on_direct_read(self, size: int) -> None:
         """`size` body bytes were received into the last `direct_buffer`."""

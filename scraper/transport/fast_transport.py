@@ -155,8 +155,9 @@ class FastTransport(httpx.AsyncBaseTransport):
                 if content is not None:
                     await _send_content(connection, exchange, content, length)
                 await exchange.wait_for_head()
-            # The server closed a kept-alive connection as we wrote. Repeat once, on a new connection: see `acquire_slot`.
             except StaleConnection:
+                # The server closed a kept-alive connection as we wrote. Repeat once, on a connection that
+                # `acquire_slot` opens: other idle ones may be just as stale.
                 if not may_repeat:
                     raise
                 may_repeat = False

@@ -162,7 +162,7 @@ class ResponseParser:
         """An interim response (1xx, RFC 9110 15.2): the final one follows."""
         self._interim_count += 1
         if head.status == 101:
-            raise httpx.RemoteProtocolError("the server switched protocols without being asked")
+            raise httpx.RemoteProtocolError("the server switched protocols without a request")
         if self._interim_count > self._settings.max_interim_responses:
             raise httpx.RemoteProtocolError(f"more than {self._settings.max_interim_responses} interim responses")
 

@@ -22,7 +22,7 @@ EAGER = """
 import runpy, sys
 import scraper.downloads.options as options
 from scraper.transport.settings import SegmentSettings
-options.SegmentSettings = lambda most: SegmentSettings(
+options.SegmentSettings = lambda max_streams: SegmentSettings(
     most, smallest=1 << 20, least=1 << 19, slow_after=0.05, check_interval=0.02, patience=0.0, gain=0.0,
     save_interval=0.02
 )
