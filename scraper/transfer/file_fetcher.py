@@ -21,7 +21,7 @@ from scraper.events import Event
 from scraper.fetch.error_mapping import classify_error
 from scraper.fetch.interface import SlotProvider
 from scraper.model import Body, ErrorKind, Failure, Headers, NotModified, Outcome, Request
-from scraper.politeness.bandwidth_gate import BandwidthLimiter
+from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.transfer.attempt import DownloadAttempt
 from scraper.transfer.entry_state import EntryState, entry_of
 from scraper.transfer.file_requests import (

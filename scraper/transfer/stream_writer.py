@@ -10,7 +10,7 @@ from typing import cast
 from scraper.events import BytesReceived, Event
 from scraper.fetch.body_writer import BodyLimitExceeded
 from scraper.model import Request
-from scraper.politeness.bandwidth_gate import BandwidthLimiter
+from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.transfer.attempt import DownloadAttempt
 from scraper.transfer.byte_ranges import Segment
 from scraper.transfer.file_storage import FileStorage

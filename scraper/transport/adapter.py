@@ -8,7 +8,7 @@ respx) is wrapped in `HttpxAdapter`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from typing import Protocol, TypedDict, Unpack, cast
 
@@ -60,12 +60,12 @@ class RawResponse(Protocol):
         """The rest of the body, content-codings not decoded."""
         ...
 
-    def aiter_raw(self) -> AsyncIterator[bytes]:
+    def aiter_raw(self) -> AsyncGenerator[bytes, None]:
         """Iterate over the body as it arrives. Raises the exceptions of httpx and errors.py."""
         ...
 
-    def read_into(self, buffer: DiskBuffer) -> AsyncIterator[None]:
-        """Receive the body into `buffer`; yield when `unread` has grown. The reader makes room. Errors as `aiter_raw`."""
+    def read_into(self, buffer: DiskBuffer) -> AsyncGenerator[None, None]:
+        """Receive the body into `buffer`; yield when `unread` has grown; the reader makes room. Errors: `aiter_raw`."""
         ...
 
     def close(self) -> Awaitable[None] | None:
@@ -167,7 +167,7 @@ class _HttpxResponse:
     async def read(self) -> bytes:
         return b"".join([piece async for piece in self.aiter_raw()])
 
-    async def aiter_raw(self) -> AsyncIterator[bytes]:
+    async def aiter_raw(self) -> AsyncGenerator[bytes, None]:
         stream = cast(httpx.AsyncByteStream, self._response.stream).__aiter__()
         while True:
             # Around each piece and not around the loop: the timeout must not fire while the reader processes a piece.
@@ -182,8 +182,8 @@ class _HttpxResponse:
                 raise
             yield piece
 
-    async def read_into(self, buffer: DiskBuffer) -> AsyncIterator[None]:
-        async with aclosing(cast("AsyncGenerator[bytes, None]", self.aiter_raw())) as pieces:
+    async def read_into(self, buffer: DiskBuffer) -> AsyncGenerator[None, None]:
+        async with aclosing(self.aiter_raw()) as pieces:
             async for piece in pieces:
                 for _ in buffer.copy_from(piece):
                     yield

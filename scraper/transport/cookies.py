@@ -142,7 +142,7 @@ class CookieJar:
         self._count -= before is not None
         if cookie.expires > now:
             self._created_count += 1
-            # A cookie that is set again keeps its position in the Cookie header (section 5.7, step 23).
+            # A cookie that is set again keeps its position in the Cookie header.
             cookies[cookie.key] = replace(
                 cookie, creation_number=self._created_count if before is None else before.creation_number
             )

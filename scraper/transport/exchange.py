@@ -11,7 +11,7 @@ the call (eager_wakeup.py), so the connection calls one of these last.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 import httpx
@@ -137,7 +137,7 @@ class Exchange:
             return self._take_buffered()
         return b"".join([piece async for piece in self.aiter_raw()])
 
-    async def aiter_raw(self) -> AsyncIterator[bytes]:
+    async def aiter_raw(self) -> AsyncGenerator[bytes, None]:
         """Iterate over the body as it arrives, like `httpx.Response.aiter_raw`.
 
         Raises `TruncatedResponse`, `BodyTooLarge`, `httpx.RemoteProtocolError`, `httpx.ReadError`, `httpx.ReadTimeout`
@@ -156,7 +156,7 @@ class Exchange:
         finally:
             self.close()
 
-    async def read_into(self, buffer: DiskBuffer) -> AsyncIterator[None]:
+    async def read_into(self, buffer: DiskBuffer) -> AsyncGenerator[None, None]:
         """Receive the body into `buffer`, without a copy where possible; yield whenever `buffer.unread` has grown.
 
         The reader must make room (`DiskBuffer.swap`) before it asks for more. Errors and closing as `aiter_raw`.

@@ -123,6 +123,7 @@ def _repair(raw: bytes) -> bytes:
 
 
 def _interpret_head(raw: bytes, fields: _HeadEvents, status: int, repaired: bool) -> ResponseHead:
+    # Fast path: without repeated names the index is all that is needed.
     by_name = fields.index_by_name()
     if len(by_name) < len(fields):
         by_name = _merge_repeated(fields)

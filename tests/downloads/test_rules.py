@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from scraper.downloads.list_counts import ListCounts
-from scraper.errors import ConfigError
 from scraper.events import (
     BytesReceived,
     CrawlEnded,
@@ -23,7 +22,6 @@ from scraper.events import (
     PageSettled,
 )
 from scraper.model import Headers, Request, Url
-from scraper.politeness.bandwidth import BURST_SECONDS, ByteRateLimit
 from scraper.report.terminal.download_display import DownloadDisplay
 from scraper.report.terminal.download_progress import DownloadLines, DownloadTracker, snapshot_text
 from scraper.transfer.entry_state import EntryState, entry_of
@@ -147,23 +145,6 @@ def test_asking_again_ends(status: int, fields: dict[str, str], length: int | No
         ask = found.request
     else:
         pytest.fail("it goes on for ever")
-
-
-@given(st.lists(st.tuples(st.integers(1, 10**6), st.floats(0, 5)), min_size=1, max_size=50))
-def test_a_rate_is_never_exceeded(charges: list[tuple[int, float]]) -> None:
-    """Over any time, no more than the rate and what was saved up comes through."""
-    budget, now, total = ByteRateLimit(100_000), 1000.0, 0
-    begin = now
-    for size, pause in charges:
-        now = max(now + pause, budget.charge(size, now + pause))
-        total += size
-        assert total <= 100_000 * (now - begin + BURST_SECONDS) + 1
-
-
-def test_a_rate_of_nothing_is_refused() -> None:
-    """A limit of zero would never end."""
-    with pytest.raises(ConfigError):
-        ByteRateLimit(0)
 
 
 @given(

@@ -23,8 +23,8 @@ import runpy, sys
 import scraper.downloads.options as options
 from scraper.transport.settings import SegmentSettings
 options.SegmentSettings = lambda max_streams: SegmentSettings(
-    most, smallest=1 << 20, least=1 << 19, slow_after=0.05, check_interval=0.02, patience=0.0, gain=0.0,
-    save_interval=0.02
+    max_streams, min_file_bytes=1 << 20, min_segment_bytes=1 << 19, slow_after=0.05, check_interval=0.02,
+    max_remaining_seconds=0.0, min_speedup=0.0, save_interval=0.02
 )
 runpy.run_module("scraper", run_name="__main__")
 """

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.clock import Clock
-from scraper.politeness.bandwidth_gate import BandwidthLimiter
+from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.testing.fakes import make_request
 from scraper.transfer import stream_writer as pouring_module
 from scraper.transfer.attempt import DownloadAttempt
@@ -71,7 +71,7 @@ class DownloadHarness:
         storage = cast("FileStorage", self)
         self.pouring = StreamWriter(storage, BandwidthLimiter(Clock()), None, emit=lambda _: None, now=lambda: 0.0)
 
-    async def translated(self, job: asyncio.Future[Any], path: str) -> Any:
+    async def with_disk_errors(self, job: asyncio.Future[Any], path: str) -> Any:
         return await job
 
     async def begin(self) -> None:
@@ -113,11 +113,11 @@ def small_pool() -> Iterator[None]:
     """Few and small buffers, so that they go from hand to hand."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
-            "CELL": ROOM,
+            "BLOCK_BYTES": ROOM,
             "_BLOCK_COUNT": 8,
-            "LARGEST": 2 * ROOM,
+            "MAX_BUFFER_BYTES": 2 * ROOM,
             "MIN_DOUBLE_BUFFER_BYTES": ROOM,
-            "LEAST": ROOM,
+            "FALLBACK_BUFFER_BYTES": ROOM,
         }.items():
             patch.setattr(stock_module, name, value)
         patch.setattr(stock_module, "POOL_BYTES", 8 * ROOM)
