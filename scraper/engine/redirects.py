@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scraper.fetch.response_body import REDIRECT_STATUSES
 from scraper.model import ErrorKind, Failure, Hop, OutOfScope, Request, Response
 from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 from scraper.urls.post_identity import with_post_key
 from scraper.urls.scope import Scope
 
-REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 METHOD_KEEPING_STATUSES = frozenset({307, 308})
 """Redirects that repeat the request as it was, its method and content too."""
 

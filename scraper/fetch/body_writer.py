@@ -107,7 +107,7 @@ class BodyWriter:
             raise BodyLimitExceeded(self.max_bytes, decoded=False)
 
     def write(self, piece: bytes) -> bool:
-        """Add `piece`; return whether `flush` is due before the next one. Raises `BodyLimitExceeded` above the limit."""
+        """Add `piece`; return whether `flush` is due before the next one. Raises `BodyLimitExceeded`."""
         self.size += len(piece)
         if self.max_bytes is not None and self.size > self.max_bytes:
             raise BodyLimitExceeded(self.max_bytes, decoded=True)

@@ -20,6 +20,7 @@ from scraper.errors import FetchError, SinkError
 from scraper.events import Event
 from scraper.fetch.error_mapping import classify_error
 from scraper.fetch.interface import SlotProvider
+from scraper.fetch.response_body import REDIRECT_STATUSES, close_quietly, discard_body
 from scraper.model import Body, ErrorKind, Failure, Headers, NotModified, Outcome, Request
 from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.transfer.attempt import DownloadAttempt
@@ -27,9 +28,7 @@ from scraper.transfer.entry_state import EntryState, entry_of
 from scraper.transfer.file_requests import (
     DownloadHeaders,
     DownloadSettings,
-    close_quietly,
     conditional_headers,
-    discard_body,
     is_listed_origin,
 )
 from scraper.transfer.file_storage import FileStorage, FileWriteError
@@ -58,7 +57,6 @@ MAX_REQUESTS = 4
 ADOPT_EXISTING = "adopt"
 """The note of an order whose file may be there already, from a run that died before it could record it."""
 
-_REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _EMPTY_DIGEST = "sha256:"
 
 
@@ -261,7 +259,7 @@ class FileFetcher:
         """An answer that brings no file: a redirect, an error, something odd."""
         status = answer.status
         size = await discard_body(answer)
-        if status >= 400 or (status in _REDIRECT_STATUSES and transfer.headers.get("location") is not None):
+        if status >= 400 or (status in REDIRECT_STATUSES and transfer.headers.get("location") is not None):
             return transfer.success(status, self._now(), Body(0, size, _EMPTY_DIGEST, b""))
         detail = f"the server answered {status}, which brings no file"
         return transfer.failure(ErrorKind.HTTP, detail, self._now(), permanent=True)

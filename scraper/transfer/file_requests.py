@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
-
-import httpx
 
 from scraper.model import Request, Url
 from scraper.transfer.entry_state import EntryState
-from scraper.transport.adapter import RawHeaders, RawResponse
 from scraper.transport.cookies import CookieJar
-from scraper.transport.request_headers import RequestHeaders, add_cookie
+from scraper.transport.request_headers import RawHeaders, RequestHeaders, add_cookie
 from scraper.transport.settings import SegmentSettings, Timeouts
-
-MAX_DISCARD_BYTES = 64 * 1024
-"""Bytes of an error's or redirect's body that are read to keep the connection."""
 
 _ACCEPT_ANY = {"Accept": "*/*"}
 
@@ -83,21 +75,3 @@ def conditional_headers(order: EntryState) -> Sequence[tuple[bytes, bytes]]:
     if order.modified:
         fields.append((b"If-Modified-Since", order.modified.encode("latin-1", "replace")))
     return fields
-
-
-async def close_quietly(closing: Awaitable[None]) -> None:
-    """Await the end of an answer whose outcome is known: how the goodbye goes is not part of it."""
-    with suppress(httpx.HTTPError, OSError):
-        await closing
-
-
-async def discard_body(response: RawResponse) -> int:
-    """The body of an answer that brings no file, read to its end if that is near, to keep the connection."""
-    size = 0
-    with suppress(httpx.HTTPError, OSError):  # the status is known; how its body fares is nobody's concern
-        async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as pieces:
-            async for piece in pieces:
-                size += len(piece)
-                if size > MAX_DISCARD_BYTES:
-                    break
-    return size

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import cast
 
-from scraper.events import BytesReceived, Event
+from scraper.events import Event
 from scraper.fetch.body_writer import BodyLimitExceeded
-from scraper.model import Request
+from scraper.fetch.response_body import ProgressReporter
 from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.transfer.attempt import DownloadAttempt
 from scraper.transfer.byte_ranges import Segment
@@ -19,8 +19,6 @@ from scraper.transport.buffer_pool import POOL_BYTES, Buffer, BufferPool, buffer
 from scraper.transport.disk_buffer import DiskBuffer
 from scraper.transport.errors import TruncatedResponse
 
-PROGRESS_STEP_BYTES = 1024 * 1024
-"""Bytes of a file of which its progress is told."""
 MAX_THROTTLED_BUFFER_BYTES = 256 * 1024
 """The largest buffer of a stream that is held back: it sleeps for all that came into it at once."""
 
@@ -72,7 +70,7 @@ class StreamWriter:
         `Storage.translated`.
         """
         pace, host = self._bandwidth, transfer.request.url.host
-        progress = _ProgressReporter(transfer.request, total, self._emit, self._now)
+        progress = ProgressReporter(transfer.request.url, total, self._emit, self._now)
         self._stream_count += 1
         landing = DiskBuffer(self._acquire_buffer() or unpooled_buffer())
         writer = _BatchWriter(self._storage, self._buffer_pool, transfer.order.path, write, segment)
@@ -168,26 +166,6 @@ class _BatchWriter:
         if self._buffer is not None:
             self._stock.release(self._buffer)
             self._buffer = None
-
-
-class _ProgressReporter:
-    """Tells of every further MiB of a large file."""
-
-    __slots__ = ("_emit", "_now", "_told", "_total", "_url")
-
-    def __init__(
-        self, request: Request, total: int | None, emit: Callable[[Event], None], now: Callable[[], float]
-    ) -> None:
-        self._url, self._emit, self._now = request.url, emit, now
-        self._total = total
-        self._told = 0
-
-    def report(self, received: int, last: bool = False) -> None:
-        """`received` bytes have come in this answer so far."""
-        new = received - self._told
-        if new >= PROGRESS_STEP_BYTES or (last and self._told and new):
-            self._told = received
-            self._emit(BytesReceived(self._now(), self._url.href, self._url.host, new, self._total))
 
 
 def _drop_overlap(landing: DiskBuffer, seen: bytes) -> bytes:

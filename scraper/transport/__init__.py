@@ -1,4 +1,7 @@
-"""An HTTP/1.1 transport for httpx, of use on its own: `httpx.AsyncClient(transport=scraper.transport.FastTransport())`."""
+"""An HTTP/1.1 transport for httpx.
+
+It is of use on its own: `httpx.AsyncClient(transport=scraper.transport.FastTransport())`.
+"""
 
 from __future__ import annotations
 

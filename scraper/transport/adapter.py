@@ -65,7 +65,7 @@ class RawResponse(Protocol):
         ...
 
     def read_into(self, buffer: DiskBuffer) -> AsyncGenerator[None, None]:
-        """Receive the body into `buffer`; yield when `unread` has grown; the reader makes room. Errors: `aiter_raw`."""
+        """Receive the body into `buffer`; yield when `unread` has grown; the reader makes room."""
         ...
 
     def close(self) -> Awaitable[None] | None:

@@ -119,6 +119,9 @@ class Connection(asyncio.BufferedProtocol):
         self._deadline = math.inf
         self._timeout = MovingTimeout(self._loop, self._on_timeout)
 
+    def __repr__(self) -> str:
+        return f"<Connection {self.origin} {self.state.value}, {self.responses_completed} responses completed>"
+
     @property
     def is_available(self) -> bool:
         """Whether it is idle and can carry an exchange."""

@@ -108,6 +108,18 @@ class Exchange:
         self._wakeup = InlineFuture(loop)
         self._source: ByteSource | None = None
 
+    def __repr__(self) -> str:
+        if self.complete:
+            state = "complete"
+        elif self._error is not None:
+            state = f"failed with {type(self._error).__name__}"
+        elif self._head is None:
+            state = "waiting for the head"
+        else:
+            state = "streaming" if self.streaming else "collecting"
+        of_length = "" if self.content_length is None else f" of {self.content_length}"
+        return f"<Exchange {self.method} {self.status or '-'} {state}, {self.received}{of_length} bytes received>"
+
     # -- for the task that reads
 
     @property

@@ -82,6 +82,12 @@ class ConnectionPool(Generic[ConnectionT]):
         self._waiting_origins: OrderedDict[str, None] = OrderedDict()  # those that wait for the total limit
         self._arrival_count = 0
 
+    def __repr__(self) -> str:
+        return (
+            f"<ConnectionPool {self.slots_used} of {self._total} slots used, "
+            f"{self.idle_count} idle, {self.waiting_count} waiting>"
+        )
+
     @property
     def slots_used(self) -> int:
         """Slots in use: connections being opened, busy or idle."""

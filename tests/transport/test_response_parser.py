@@ -151,15 +151,3 @@ def test_a_body_without_framing_is_complete_when_the_connection_ends(loop: async
     reader.receive(OK_LINE + b"\r\nall of it")
     assert reader.incoming.on_connection_lost(None, responses_completed=0) is None
     assert (reader.body, reader.incoming.persistent) == (b"all of it", False)
-
-
-def test_a_loop_that_mixes_up_turns_is_found_out() -> None:
-    """Bytes are taken by whom the buffer was lent to last, once."""
-    inbox = SharedReceiveBuffer()
-    inbox.acquire("one")
-    inbox.acquire("two")
-    with pytest.raises(RuntimeError, match="event loop"):
-        inbox.consume("one", 3)
-    assert len(inbox.consume("two", 3)) == 3
-    with pytest.raises(RuntimeError, match="event loop"):
-        inbox.consume("two", 3)
