@@ -178,8 +178,8 @@ class HttpFetcher:
                 async with aclosing(response.aiter_raw()) as pieces:
                     async for piece in pieces:
                         await _decode_into(piece, decoder, writer, permit)
-                        progress.update(writer.wire_bytes)
-                progress.update(writer.wire_bytes, last=True)
+                        progress.report(writer.wire_bytes)
+                progress.report(writer.wire_bytes, last=True)
         if length is not None and writer.wire_bytes != length:
             raise TruncatedResponse(f"{writer.wire_bytes} bytes came of {length} announced")
         if decoder is not None:

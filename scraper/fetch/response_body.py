@@ -31,7 +31,7 @@ class ProgressReporter:
         self._url, self._total, self._emit, self._now = url, total, emit, now
         self._reported = 0
 
-    def update(self, received: int, last: bool = False) -> None:
+    def report(self, received: int, last: bool = False) -> None:
         """`received` bytes have come so far; with `last` the rest is reported, too, if anything was before."""
         new = received - self._reported
         if new >= PROGRESS_STEP_BYTES or (last and self._reported and new):

@@ -120,7 +120,7 @@ class Connection(asyncio.BufferedProtocol):
         self._timeout = MovingTimeout(self._loop, self._on_timeout)
 
     def __repr__(self) -> str:
-        return f"<Connection {self.origin} {self.state.value}, {self.responses_completed} responses completed>"
+        return f"<Connection {self.origin} {self.state.value}, {self.responses_completed} completed>"
 
     @property
     def is_available(self) -> bool:

@@ -36,8 +36,8 @@ def test_progress_is_reported_in_steps(received: list[int], sizes: list[int]) ->
     events: list[Event] = []
     reporter = ProgressReporter(make_request("http://a.example/f").url, 9, events.append, lambda: 1.5)
     for count in received:
-        reporter.update(count)
-    reporter.update(received[-1] if received else 0, last=True)
+        reporter.report(count)
+    reporter.report(received[-1] if received else 0, last=True)
     assert events == [BytesReceived(1.5, "http://a.example/f", "a.example", size, 9) for size in sizes]
 
 

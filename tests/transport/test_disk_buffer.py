@@ -301,7 +301,7 @@ async def test_a_loop_that_ends_an_exchange_while_it_fills_its_buffer_is_found_o
     def badly() -> None:
         connection.get_buffer(-1)
         connection.close()
-        with pytest.raises(RuntimeError, match="while it fills"):
+        with pytest.raises(RuntimeError, match="while it was filling"):
             connection.buffer_updated(5)
 
     await call_outside_tasks(badly)

@@ -162,7 +162,7 @@ async def test_an_answer_that_ends_too_early_is_truncated(said: bytes) -> None:
 async def test_a_server_that_hangs_up_without_a_word() -> None:
     """On a fresh connection this is the server's answer: a protocol error, not repeated."""
     async with raw_server(responding(b"", then_close=True)) as server, FastTransport() as transport:
-        with pytest.raises(httpx.RemoteProtocolError, match="without answering"):
+        with pytest.raises(httpx.RemoteProtocolError, match="without a response"):
             await fetch(transport, server.origin)
         assert server.connections == 1
 

@@ -7,13 +7,13 @@ import pytest
 from scraper.transport.receive_buffer import SharedReceiveBuffer
 
 
-def test_a_loop_that_mixes_up_turns_is_found_out() -> None:
-    """Bytes are taken by whom the buffer was lent to last, once."""
-    inbox = SharedReceiveBuffer()
-    inbox.acquire("one")
-    inbox.acquire("two")
+def test_only_the_last_to_acquire_may_consume() -> None:
+    """And only once: an event loop with another order of callbacks would mix up connections."""
+    buffer = SharedReceiveBuffer()
+    buffer.acquire("one")
+    buffer.acquire("two")
     with pytest.raises(RuntimeError, match="event loop"):
-        inbox.consume("one", 3)
-    assert len(inbox.consume("two", 3)) == 3
+        buffer.consume("one", 3)
+    assert len(buffer.consume("two", 3)) == 3
     with pytest.raises(RuntimeError, match="event loop"):
-        inbox.consume("two", 3)
+        buffer.consume("two", 3)
