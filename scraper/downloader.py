@@ -1,9 +1,9 @@
 """Downloading lists: `download()` for a whole list, `Downloader` for whoever wants to stop it or watch.
 
-It is the crawl's machine with an extractor that finds nothing and files in place of pages: the same frontier, hosts,
-retries and events. What is different is known in this room alone:
+It is the engine of a crawl with an extractor that finds nothing and files in place of pages: the same frontier, hosts,
+retries and events. What is different:
 
-- Requests come from a list that is read while the first files are on their way (feed.py), and each carries its
+- Requests come from a list that is read while the first files are on their way (downloads/list_feed.py), and each carries its
   `EntryState`. robots.txt is not read: the user names every URL himself.
 - The journal, not the frontier, is what a run resumes from. The frontier is made anew in every session and filled with
   what the list asks for and the journal does not have, so a list may change between two runs.
@@ -17,26 +17,30 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from scraper.downloads.build import DownloadParts, build_download
+from scraper.build.download import DownloadParts, build_download
+from scraper.build.parts import CustomParts, RunParts
 from scraper.downloads.list_counts import ListCounts
 from scraper.downloads.list_feed import ListBatch, ListFeed
 from scraper.downloads.manifest import SessionTotals
 from scraper.downloads.options import DownloadOptions
-from scraper.engine.run_state import RunState, StopReason
-from scraper.engine.signals import INTERRUPTED
+from scraper.engine.run_state import StopReason
 from scraper.events import Listener, Warned
+from scraper.fetch.interface import Fetcher
+from scraper.frontier.interface import InspectableFrontier
+from scraper.hooks.interface import Hook
 from scraper.model import ErrorKind, Failure, Request, Result
+from scraper.run import Run
 from scraper.sinks.disk_errors import run_to_completion
+from scraper.sinks.interface import Sink
 
 __all__ = ["DownloadOptions", "DownloadSummary", "Downloader", "download"]
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadSummary:
-    """How a download ended: what the list held (`tally`), what this session recorded (`totals`), why it ended."""
+    """How a download ended: what the list held (`counts`), what this session recorded (`totals`), why it ended."""
 
     folder: Path
     stop: StopReason
@@ -69,10 +73,15 @@ class DownloadSummary:
         return self.counts.requested == 0
 
 
-class Downloader:
-    """One run over one list. Use it once, as an async context manager.
+class Downloader(Run[DownloadSummary]):
+    """One run over one list. Use it once, as an async context manager or by `await Downloader.open(...)`.
 
-    `source` is the path of a list (`-` for stdin), or URLs. `tally` is filled while the list is read.
+    `source` is the path of a list (`-` for stdin), or URLs. `counts` is filled while the list is read.
+
+    `sinks` get every result beside manifest.jsonl, `hooks` may change requests and responses, `listeners` watch;
+    `fetcher` and `frontier` take the place of our own. The run opens and closes what it is given; each object can be
+    used for one run. See docs/extending.md.
+
     Entering raises `ConfigError`, `RunLockedError`, `FrontierError`, `SinkError`, `FetchError`; all before any
     request.
     """
@@ -83,79 +92,72 @@ class Downloader:
         into: str | Path,
         options: DownloadOptions | None = None,
         *,
+        sinks: Sequence[Sink] = (),
+        fetcher: Fetcher | None = None,
+        frontier: InspectableFrontier | None = None,
+        hooks: Sequence[Hook] = (),
         listeners: Sequence[Listener] = (),
         counts: ListCounts | None = None,
     ) -> None:
+        super().__init__()
         self._source = source
         self._folder = Path(into)
         self._options = options or DownloadOptions()
-        self._listeners = listeners
-        self._stack = AsyncExitStack()
+        self._custom = CustomParts(sinks, fetcher, None, frontier, hooks, listeners)
         self._parts: DownloadParts | None = None
         self.counts = counts or ListCounts()
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            self._parts = await build_download(
-                self._source, self._folder, self._options, stack, listeners=self._listeners, counts=self.counts
-            )
-            self._stack = stack.pop_all()
-        return self
+    @classmethod
+    async def open(
+        cls,
+        source: str | Path | Iterable[str],
+        into: str | Path,
+        options: DownloadOptions | None = None,
+        **more: Any,
+    ) -> Self:
+        """A downloader that is ready to run; `more` are the other parameters of the class. Close it with `aclose`."""
+        downloader = cls(source, into, options, **more)
+        return await downloader.__aenter__()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
+    async def _build(self, stack: AsyncExitStack) -> RunParts:
+        self._parts = await build_download(
+            self._source,
+            self._folder,
+            self._options,
+            stack,
+            self._custom,
+            counts=self.counts,
+            on_result=self._channel.put,
+        )
+        return self._parts.run
 
-    async def aclose(self) -> None:
-        """Close everything. May be called again."""
-        await self._stack.aclose()
-
-    @property
-    def run_state(self) -> RunState:
-        """The running engine's shared state, for whoever handles signals."""
-        return self._opened.engine.state
-
-    def stop(self, reason: StopReason | None = None) -> None:
-        """Ask for a clean end: what has come is kept, the rest stays for the next run."""
-        self._opened.engine.stop(reason or StopReason(INTERRUPTED, "stop was called"))
-
-    async def run(self) -> DownloadSummary:
-        """Download to the end and return the summary; manifest.jsonl and failed.txt are written.
-
-        Raises `SinkError` or `FrontierError` when something cannot be written; the run can then be resumed.
-        """
-        parts = self._opened
-        stop = await parts.engine.run((), self._batches(parts))
+    async def _run(self, parts: RunParts) -> DownloadSummary:
+        download_parts = self._parts
+        assert download_parts is not None
+        stop = await parts.engine.run((), self._batches(download_parts))
         if stop.kind == "finished":
-            await self._give_up_the_rest(parts, stop)
-        await parts.sink.finish(list(self.counts.failed_comments()))
-        return DownloadSummary(self._folder, stop, self.counts, parts.sink.totals)
-
-    @property
-    def _opened(self) -> DownloadParts:
-        if self._parts is None:
-            raise RuntimeError("open the downloader first: async with Downloader(...) as downloader")
-        return self._parts
+            await self._give_up_the_rest(download_parts, stop)
+        await download_parts.manifest.finish(list(self.counts.failed_comments()))
+        return DownloadSummary(self._folder, stop, self.counts, download_parts.manifest.totals)
 
     async def _batches(self, parts: DownloadParts) -> AsyncIterator[list[Request]]:
         """What is to be asked for, as the list is read."""
         while (batch := await _next_batch(parts.feed)) is not None:
             for row in batch.rows:
-                parts.sink.add_row(row)
+                parts.manifest.add_row(row)
             while parts.notices:
-                parts.bus.emit(Warned(parts.clock.now(), parts.notices.pop(0)))
+                parts.run.ports.bus.emit(Warned(parts.run.ports.clock.now(), parts.notices.pop(0)))
             if batch.requests:
                 yield batch.requests
             elif batch.rows:
-                await parts.sink.flush()
+                await parts.manifest.flush()
 
     async def _give_up_the_rest(self, parts: DownloadParts, stop: StopReason) -> None:
         """Record what still waits at hosts that were given up."""
-        async for request in parts.frontier.waiting():
-            why = parts.engine.skip_for_unfetched(request, stop).rule
-            failure = Failure(request, ErrorKind.CONNECT, why, started_at=parts.clock.now(), permanent=True)
-            parts.sink.write(Result(request, failure))
+        async for request in parts.run.ports.frontier.waiting():
+            why = parts.run.engine.skip_for_unfetched(request, stop).rule
+            failure = Failure(request, ErrorKind.CONNECT, why, started_at=parts.run.ports.clock.now(), permanent=True)
+            parts.manifest.write(Result(request, failure))
 
 
 async def _next_batch(feed: ListFeed) -> ListBatch | None:
@@ -174,11 +176,24 @@ async def download(
     into: str | Path,
     options: DownloadOptions | None = None,
     *,
+    sinks: Sequence[Sink] = (),
+    fetcher: Fetcher | None = None,
+    frontier: InspectableFrontier | None = None,
+    hooks: Sequence[Hook] = (),
     listeners: Sequence[Listener] = (),
 ) -> DownloadSummary:
     """Download a list of URLs, or the list in a file, into the folder `into`; see `Downloader`.
 
     Failures of single files are in the summary, manifest.jsonl and failed.txt; nothing is raised for them.
     """
-    async with Downloader(urls, into, options, listeners=listeners) as downloader:
+    async with Downloader(
+        urls,
+        into,
+        options,
+        sinks=sinks,
+        fetcher=fetcher,
+        frontier=frontier,
+        hooks=hooks,
+        listeners=listeners,
+    ) as downloader:
         return await downloader.run()

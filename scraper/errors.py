@@ -8,6 +8,7 @@
     +-- ExtractError            extraction rules cannot be compiled or applied
     +-- SinkError               an output cannot be written: disk full, read-only
     +-- HookError               a hook cannot be loaded
+    +-- PluginError             a plug-in cannot be found, imported or made
     +-- MissingExtraError            an optional part is not installed; names the extra
 
 What one URL does wrong is never raised: it is a `model.Failure` on that URL's record.
@@ -92,6 +93,12 @@ class SinkError(ScraperError):
 
 class HookError(ScraperError):
     """A hook cannot be imported or is not a hook."""
+
+    exit_code = 2
+
+
+class PluginError(ScraperError):
+    """A plug-in is not installed, cannot be imported, or does not make what it should."""
 
     exit_code = 2
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from scraper.build import STATE, make_folder, make_item_sinks, output_paths
+from scraper.build.crawl_sinks import make_item_sinks, output_paths
+from scraper.build.plugin_context import make_hooks
+from scraper.build.run_folder import STATE, make_folder
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import extract_settings, read_seeds, scope_for
 from scraper.engine.hook_chain import HookChain
@@ -22,7 +24,6 @@ from scraper.errors import ConfigError, FrontierError, SinkError
 from scraper.extract.page_extractor import PageExtractor
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.hooks.interface import Hook
-from scraper.hooks.load import load_hook
 from scraper.model import Item, Response, Result
 from scraper.rundir.lock import RunLock
 from scraper.sinks.disk_errors import sync_folder
@@ -65,7 +66,7 @@ async def reextract(
         raise SinkError(f"{output} is the folder of a run; choose another --output, or none to change its own items")
     keys = KeyRules(config.scope.strip_params, config.scope.sort_query)
     extractor = PageExtractor(extract_settings(config, scope_for(config, read_seeds(config, keys)), keys))
-    run_hooks = HookChain((*(load_hook(name, base) for name in config.hooks), *hooks))
+    run_hooks = HookChain((*make_hooks(config, base), *hooks))
     async with AsyncExitStack() as stack:
         stack.enter_context(RunLock(folder))
         frontier = await SqliteFrontier.open(state / "frontier.sqlite", SqliteSettings(config.durability))

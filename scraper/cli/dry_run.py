@@ -51,7 +51,7 @@ async def _explore(config: CrawlConfig, base: Path) -> CrawlPlan:
 
     plan = CrawlPlan()
     async with Crawler(config, listeners=[plan.on_event], base=base, all_sitemaps=True) as crawler:
-        with stop_on_signals(crawler.run_state):
+        with stop_on_signals(crawler.stop):
             async for result in crawler.results():
                 plan.add_response_time(result)
                 if result.request.kind == "page":

@@ -28,7 +28,7 @@ from scraper.report.text.sanitize import clean
 if TYPE_CHECKING:
     from scraper.config.schema.crawl import CrawlConfig
     from scraper.crawler import Summary
-    from scraper.engine.run_state import RunState, StopReason
+    from scraper.engine.run_state import StopReason
     from scraper.report.terminal.download_progress import ListProgress
 
 S = TypeVar("S")
@@ -56,9 +56,8 @@ class RunOptions:
 class Runnable(Protocol[S_co]):
     """What is open and can be run: a crawler, a downloader."""
 
-    @property
-    def run_state(self) -> RunState:
-        """The running engine's shared state."""
+    def stop(self, reason: StopReason | None = None) -> None:
+        """Ask for a clean end."""
         ...
 
     async def run(self) -> S_co:
@@ -103,7 +102,7 @@ async def run_until_done(runnable: Runnable[S], shown: Display, debug: bool) -> 
     from scraper.engine.signals import stop_on_signals
 
     # Around the closing, too: an interrupt in the middle of it must not tear it apart.
-    with stop_on_signals(runnable.run_state, shown.restore_terminal), task_dump_on_signal(debug):
+    with stop_on_signals(runnable.stop, shown.restore_terminal), task_dump_on_signal(debug):
         async with aclosing(runnable):
             gc.freeze()
             return await runnable.run()

@@ -89,7 +89,7 @@ def try_(
     found = canonicalize(address, None, rules.keys)
     if isinstance(found, OutOfScope):
         raise ConfigError(f"{address!r}: {found.rule}")
-    hooks = HookRunner.load(loaded.hooks, config.parent if config is not None else Path())
+    hooks = HookRunner.load(loaded, config.parent if config is not None else Path())
     trial = asyncio.run(try_page(loaded, rules, found, hooks, file=file, label=label, max_links=links, notify=echo_err))
     console = Console(highlight=False, soft_wrap=True)
     _print_requests(console, loaded, trial, file)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,8 @@ from scraper.downloads.journal_schema import CHUNK_ENTRIES, chunk_row, insert_ro
 from scraper.errors import FrontierError, SinkError
 from scraper.structures.compact_map import CompactMap
 
+# Before the names of facts that are checkpoints of further outputs.
+CHECKPOINT_PREFIX = "checkpoint "
 LOOKUP_NUMBERS = 500
 """Numbers asked for in one statement."""
 PAGE_ROWS = 2_000
@@ -92,7 +94,7 @@ class Journal:
         self.last_number = 0
         """The highest number of an entry when the journal was opened."""
         try:
-            self._db = open_journal(path, "FULL" if fsync else "SYNCHRONOUS_NORMAL")
+            self._db = open_journal(path, "FULL" if fsync else "NORMAL")
             try:
                 for (keys,) in self._db.execute("SELECT keys FROM chunk ORDER BY first"):
                     self.last_number = max(self.last_number, self._numbers.load_packed(keys))
@@ -153,8 +155,17 @@ class Journal:
             [partial(insert_rows, into=into, rows=[(number, int(EntryStatus.QUEUED), path)], conflict=conflict)]
         )
 
-    def settle(self, outcomes: Sequence[EntryOutcome], rows: Sequence[JournalRow], manifest_length: int) -> None:
-        """Store what became of entries, together with the length of the manifest that holds their records."""
+    def settle(
+        self,
+        outcomes: Sequence[EntryOutcome],
+        rows: Sequence[JournalRow],
+        manifest_length: int,
+        checkpoints: Mapping[str, str] | None = None,
+    ) -> None:
+        """Store what became of entries, together with the length of the manifest that holds their records.
+
+        `checkpoints` are those of further outputs, by name, stored in the same transaction.
+        """
         changes: list[Change] = []
         if again := [fate.number for fate in outcomes if fate.supersedes and fate.record is not None]:
             changes.append(lambda db: db.execute(_SET_SUPERSEDED, (orjson.dumps(again).decode(),)))
@@ -166,7 +177,16 @@ class Journal:
             into, conflict = _UPSERT_STATE
             changes.append(partial(insert_rows, into=into, rows=unchanged, conflict=conflict))
         changes.append(lambda db: db.execute(_SET_LENGTH, (str(manifest_length),)))
+        if checkpoints:
+            facts = [(CHECKPOINT_PREFIX + name, checkpoint) for name, checkpoint in checkpoints.items()]
+            changes.append(lambda db: db.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts))
         self._commit(changes)
+
+    @property
+    def checkpoints(self) -> dict[str, str]:
+        """The last checkpoints of further outputs, by name."""
+        rows = self._query("SELECT name, value FROM fact WHERE name LIKE ?", (CHECKPOINT_PREFIX + "%",))
+        return {name.removeprefix(CHECKPOINT_PREFIX): value for name, value in rows}
 
     def set_rewritten(self, manifest_length: int) -> None:
         """The manifest was written anew and is `length` bytes long."""

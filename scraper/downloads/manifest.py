@@ -18,6 +18,7 @@ from scraper.errors import SinkError
 from scraper.model import ErrorKind, Failure, NotModified, Response, Result
 from scraper.sinks.append_file import AppendFile
 from scraper.sinks.disk_errors import run_to_completion, sync_folder, write_error
+from scraper.sinks.fanout import Fanout
 from scraper.sinks.records import iso_timestamp, to_json
 from scraper.transfer.entry_state import EntryState, entry_of
 
@@ -64,7 +65,7 @@ class ManifestSink:
     With `power` what was flushed is on the disk.
     """
 
-    def __init__(self, folder: Path, journal: Journal, *, fsync: bool = False) -> None:
+    def __init__(self, folder: Path, journal: Journal, *, fsync: bool = False, also: Fanout | None = None) -> None:
         self._path = folder / MANIFEST_NAME
         self._failed_path = folder / FAILED_NAME
         self._journal = journal
@@ -73,15 +74,22 @@ class ManifestSink:
         self._outcomes: list[EntryOutcome] = []
         self._rows: list[JournalRow] = []
         self._flushing = asyncio.Lock()
+        # Further outputs. They get their results within `flush`, so that the checkpoints which go into the journal
+        # speak of exactly the results whose entries go into it.
+        self._also = also or Fanout(())
+        self._also_pending: list[Result] = []
         self.totals = SessionTotals()
 
     async def open(self) -> None:
         """Open the manifest where the journal says. Raises `SinkError`."""
         await run_to_completion(asyncio.to_thread(self._repair))
         await self._file.open(str(self._journal.manifest_length) if self._path.exists() else None)
+        await self._also.open(self._journal.checkpoints)
 
     def write(self, result: Result) -> None:
         """Take one result into the buffer."""
+        if self._also.names:
+            self._also_pending.append(result)
         order = entry_of(result.request)
         if isinstance(result.outcome, NotModified):
             self._outcomes.append(EntryOutcome(order.number, EntryStatus.DONE, order.path, None, None))
@@ -114,8 +122,9 @@ class ManifestSink:
             # Taken at once: the list is read beside the recorder, and what it notes meanwhile is for the next flush.
             lines, fates, noted = self._file.take_pending(), self._outcomes, self._rows
             self._outcomes, self._rows = [], []
+            checkpoints = await self._flush_also()
             if lines or fates or noted:
-                await run_to_completion(asyncio.to_thread(self._commit, lines, fates, noted))
+                await run_to_completion(asyncio.to_thread(self._commit, lines, fates, noted, checkpoints))
         return {}
 
     async def aclose(self) -> None:
@@ -123,7 +132,10 @@ class ManifestSink:
         try:
             await self.flush()
         finally:
-            await self._file.aclose()
+            try:
+                await self._file.aclose()
+            finally:
+                await self._also.aclose()
 
     async def finish(self, comments: Sequence[str] = ()) -> None:
         """Close, write the manifest anew if it holds superseded records, and write failed.txt. Raises `SinkError`.
@@ -133,9 +145,24 @@ class ManifestSink:
         await self.aclose()
         await run_to_completion(asyncio.to_thread(self._finish, comments))
 
-    def _commit(self, lines: Sequence[bytes], fates: Sequence[EntryOutcome], noted: Sequence[JournalRow]) -> None:
+    async def _flush_also(self) -> Mapping[str, str]:
+        """Hand the further outputs what was taken with the entries that are being flushed; return their checkpoints."""
+        if not self._also.names:
+            return {}
+        results, self._also_pending = self._also_pending, []
+        for result in results:
+            self._also.write(result)
+        return await self._also.flush()
+
+    def _commit(
+        self,
+        lines: Sequence[bytes],
+        fates: Sequence[EntryOutcome],
+        noted: Sequence[JournalRow],
+        checkpoints: Mapping[str, str],
+    ) -> None:
         self._file.append_blocking(lines)
-        self._journal.settle(fates, noted, self._file.offset)
+        self._journal.settle(fates, noted, self._file.offset, checkpoints)
 
     def _repair(self) -> None:
         try:

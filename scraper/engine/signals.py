@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from scraper.engine.run_state import RunState, StopReason
+from scraper.engine.run_state import StopReason
 
 EXIT_CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 """The exit code after each signal, by its name: 128 and its number, as shells have it."""
@@ -22,8 +22,8 @@ INTERRUPTED = "interrupted"
 
 
 @contextmanager
-def stop_on_signals(state: RunState, on_force: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """While inside, SIGINT, SIGTERM and SIGHUP stop the run on `floor`; a second one ends the process at once.
+def stop_on_signals(stop: Callable[[StopReason], None], on_force: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """While inside, SIGINT, SIGTERM and SIGHUP call `stop`; a second one ends the process at once.
 
     `on_force` is called before that, to leave the terminal as it was found. Where the event loop cannot take signals
     (Windows, or outside the main thread) nothing is installed.
@@ -35,7 +35,7 @@ def stop_on_signals(state: RunState, on_force: Callable[[], None] = lambda: None
         nonlocal first
         if first is None:
             first = number
-            state.stop(StopReason(INTERRUPTED, number.name))
+            stop(StopReason(INTERRUPTED, number.name))
         elif not number.name == first.name == "SIGHUP":  # both the kernel and the shell tell of a closed terminal
             try:
                 on_force()

@@ -170,3 +170,7 @@ class FrontierView(Protocol):
     async def host_state(self, host: str) -> Mapping[str, str]:
         """What `settle` was told to remember of `host`; empty when nothing was."""
         ...
+
+
+class InspectableFrontier(Frontier, FrontierView, Protocol):
+    """A frontier that also answers questions about itself: what a run on one machine works with."""

@@ -27,6 +27,11 @@ class Fanout:
         self._opened_sinks: list[Sink] = []
 
     @property
+    def sinks(self) -> tuple[Sink, ...]:
+        """The sinks, in order."""
+        return self._sinks
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names of the sinks, in order."""
         return tuple(sink.name for sink in self._sinks)

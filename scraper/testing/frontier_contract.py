@@ -22,7 +22,6 @@ from scraper.testing.frontier_suite_durable import DurableFrontierContract, Fron
 from scraper.testing.frontier_suite_steps import (
     NOW,
     FrontierSuite,
-    InspectableFrontier,
     drain_host,
     full_request,
     make_post,
@@ -39,7 +38,6 @@ __all__ = [
     "FrontierContract",
     "FrontierSuite",
     "FrontierViewContract",
-    "InspectableFrontier",
     "drain_host",
     "full_request",
     "make_post",

@@ -354,7 +354,9 @@ class FrontierContract(FrontierSuite):
         """The first lease of a host in a process brings notes, if only empty ones; the next ones do not."""
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request(f"https://a.example/{n}") for n in range(3)])
-            await frontier.settle([], host_state={"a.example": {"gate": "1", "robots": "x"}, "b.example": {"gate": "b"}})
+            await frontier.settle(
+                [], host_state={"a.example": {"gate": "1", "robots": "x"}, "b.example": {"gate": "b"}}
+            )
             await frontier.settle([], host_state={"a.example": {"gate": "2"}})
             (first,) = await take_leases(frontier)
             assert first.host_state == {"gate": "2", "robots": "x"}

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
-from scraper.frontier.interface import Frontier, FrontierView, Granted
+from scraper.frontier.interface import Frontier, Granted
 from scraper.model import Attempt, Content, Done, Hop, Lease, Request, RequestKind, Settlement, Url, Verdict
 from scraper.urls.post_identity import with_post_key
 
 NOW = 1_000_000.0
 """The instant at which the suite begins (epoch seconds)."""
-
-
-class InspectableFrontier(Frontier, FrontierView, Protocol):
-    """A frontier that answers the ledger's questions too."""
 
 
 def make_url(href: str, key: str | None = None) -> Url:

@@ -175,19 +175,19 @@ async def test_a_clock_set_back_by_a_day_makes_no_wait_longer(tmp_path: Path, mo
             "output": {"folder": str(tmp_path / "out")},
         }
         crawler = await scraper.Crawler.open(settings)
-        running_on = crawler._assembly.frontier.settle
+        running_on = crawler._opened.ports.frontier.settle
 
         async def stop_after(*arguments: Any) -> int:
             new = await running_on(*arguments)
             crawler.stop()
             return new
 
-        monkeypatch.setattr(crawler._assembly.frontier, "settle", stop_after)
+        monkeypatch.setattr(crawler._opened.ports.frontier, "settle", stop_after)
         assert (await crawler.run()).why == "interrupted"
-        marks = (await crawler._assembly.frontier.counts()).checkpoints
+        marks = (await crawler._opened.ports.frontier.counts()).checkpoints
         await crawler.aclose()
         day_before = float(marks[CLOCK_CHECKPOINT]) - 86_400
-        monkeypatch.setattr("scraper.build.wall_time", lambda: day_before)
+        monkeypatch.setattr("scraper.build.crawl.wall_time", lambda: day_before)
         summary = await scraper.crawl(settings)
         assert (summary.ok, len(site.requests)) == (1, 2)
         assert 1.9 < site.requests[1].at - site.requests[0].at < 10

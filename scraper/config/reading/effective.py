@@ -17,6 +17,7 @@ from scraper.config.reading.yaml import parse_scalar
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config.schema.section import Section
 from scraper.config.types.secret import Secret
+from scraper.plugins import PluginUse
 
 CHANGEABLE_ON_RESUME = frozenset({"limits", "politeness", "network", "headers", "auth", "durability", "name"})
 """Sections that a run may change when it is resumed: they say how to crawl, not what."""
@@ -52,6 +53,8 @@ def _value(value: Any, field: FieldInfo) -> Any:
             return {key: _value(member, field) for key, member in value.items()}
         case list() | tuple():
             return [_value(member, field) for member in value]
+        case PluginUse():
+            return dict(value.written)
         case Secret() | Path():
             return str(value)
         case _:

@@ -81,10 +81,10 @@ def problems_from(error: ValidationError, origins: ValueSources) -> list[Problem
         known = isinstance(value, RejectedValue) or entry["loc"] in bad_keys or (entry["type"] == "too_short" and value)
         if known:
             continue
-        problem = _problem(entry, path, source, origins)
+        problems = _problems(entry, path, source, origins)
         if entry["type"] == "missing" and any(f"did you mean {key_path(path)}?" == other.hint for other in found):
             continue  # it is there, under another name
-        found.append(problem)
+        found += problems
         if len(found) > MAX_PROBLEMS:
             break
     return found
@@ -99,18 +99,22 @@ def sorted_error(problems: list[Problem]) -> ConfigError:
     return ConfigError(ordered)
 
 
-def _problem(entry: Any, path: KeyPath, source: KeyPath, origins: ValueSources) -> Problem:
+def _problems(entry: Any, path: KeyPath, source: KeyPath, origins: ValueSources) -> list[Problem]:
     kind, context = entry["type"], entry.get("ctx", {})
     if kind == "value_error" and isinstance(error := context.get("error"), InvalidValueError):
-        if error.key is not None:
-            return origins.problem_at(origins.existing_part((*source, error.key)), error.message, error.hint)
         is_key = entry["loc"][-1:] == ("[key]",)
-        return origins.problem_at(source, error.message, error.hint, at_key=is_key)
+        return [_invalid_value(one, source, origins, at_key=is_key) for one in error.problems]
     if kind == "missing":
-        return origins.problem_at(path, "is missing", "", at_key=False)
+        return [origins.problem_at(path, "is missing", "", at_key=False)]
     if kind == "extra_forbidden":
-        return _unknown(path, origins)
-    return origins.problem_at(source, *_mismatch(kind, path, source, origins))
+        return [_unknown(path, origins)]
+    return [origins.problem_at(source, *_mismatch(kind, path, source, origins))]
+
+
+def _invalid_value(error: InvalidValueError, source: KeyPath, origins: ValueSources, *, at_key: bool) -> Problem:
+    if error.path:
+        return origins.problem_at(origins.existing_part((*source, *error.path)), error.message, error.hint)
+    return origins.problem_at(source, error.message, error.hint, at_key=at_key)
 
 
 def _unknown(path: KeyPath, origins: ValueSources) -> Problem:

@@ -7,6 +7,7 @@ second (None for unlimited), passwords `Secret`. Models are frozen; treat the ma
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -35,6 +36,7 @@ from scraper.config.types.checks import (
     PARAM_PATTERN_FORMAT,
     canonical_host,
 )
+from scraper.config.types.plugin_use import OrPlugin, plugin_format
 from scraper.config.types.secret import (
     BASIC_AUTH_FORMAT,
     BEARER_TOKEN_FORMAT,
@@ -45,6 +47,7 @@ from scraper.config.types.secret import (
 )
 from scraper.config.types.units import duration_range, size_range
 from scraper.config.types.value_format import DistinctKeys, InvalidValueError, Shorthand, int_range
+from scraper.plugins import PluginUse
 
 
 class TrapsSection(Section):
@@ -154,6 +157,11 @@ class NetworkSection(Section):
     )
     http2: Flag = Field(default=False, description="Whether HTTP/2 is offered to servers.")
     verify_tls: Flag = Field(default=True, description="Whether certificates are checked. Turn it off for tests alone.")
+    fetcher: Annotated[PluginUse, plugin_format("fetcher")] | None = Field(
+        default=None,
+        description="A plug-in that fetches in place of the built-in fetcher: {use: NAME, ...}. The other keys of this "
+        "section do not reach it.",
+    )
 
 
 class CredentialsSection(Section):
@@ -186,10 +194,11 @@ class OutputSection(Section):
         default=Path("out/crawl"),
         description="The run's folder, relative to the current directory. Without it: out/ and the crawl's name.",
     )
-    sinks: tuple[SinkName, ...] = Field(
+    sinks: tuple[Annotated[SinkName | PluginUse, OrPlugin("sink")], ...] = Field(
         default=("jsonl",),
         min_length=1,
-        description="How items are written, one or several: parquet needs scraper[parquet], stdout prints JSON lines. "
+        description="How items are written, one or several: parquet needs scraper[parquet], stdout prints JSON lines, "
+        "{use: NAME, ...} is an installed plug-in with its options. "
         "Page records are always written as JSON lines.",
     )
 
@@ -201,14 +210,15 @@ class OutputSection(Section):
 
     @field_validator("sinks")
     @classmethod
-    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if twice := sorted({name for name in value if value.count(name) > 1}):
+    def _once(cls, value: tuple[str | PluginUse, ...]) -> tuple[str | PluginUse, ...]:
+        names = [name for name in value if isinstance(name, str)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InvalidValueError(f"{twice[0]} is listed twice")
         return value
 
 
 def _expand_list(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
+    return (value,) if isinstance(value, str | Mapping) else value
 
 
 class CrawlConfig(Section):
@@ -239,11 +249,11 @@ class CrawlConfig(Section):
     extract: tuple[ExtractRule, ...] = Field(default=(), description="What to take from pages.")
     files: FilesSection = Field(default_factory=FilesSection, description="Files to fetch along the way.")
     hooks: Annotated[
-        tuple[Annotated[str, HOOK_FORMAT], ...], Shorthand("a module or module:Class", None, _expand_list)
+        tuple[Annotated[str | PluginUse, HOOK_FORMAT], ...], Shorthand("a module or module:Class", None, _expand_list)
     ] = Field(
         default=(),
         description="Python code that may change requests, pages and items: a module or a .py file beside the "
-        "config, with :Class when it holds several.",
+        "config, with :Class when it holds several, or {use: NAME, ...}, an installed plug-in with its options.",
     )
     output: OutputSection = Field(default_factory=OutputSection, description="Where results go.")
     durability: Literal["process", "power"] = Field(

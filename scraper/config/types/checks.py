@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import can_ada
 
+from scraper.config.types.plugin_use import PLUGIN_SCHEMA, parse_plugin
 from scraper.config.types.value_format import (
     MAX_TEXT_CHARS,
     InvalidValueError,
@@ -22,6 +24,7 @@ from scraper.config.types.value_format import (
     describe_value,
     wrong_kind_error,
 )
+from scraper.plugins import PluginUse
 
 MAX_URL_CHARS = 8_192
 MAX_PATTERN_CHARS = 1_000
@@ -244,8 +247,10 @@ def check_user_agent(value: Any, _: ParseContext) -> str:
 _HOOK = re.compile(r"(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*|[^:]+\.py)(?::[^\W\d]\w*)?")
 
 
-def check_hook(value: Any, _: ParseContext) -> str:
-    """A module or a `.py` file, with `:Class` when it holds several hooks; raises `InvalidValueError`."""
+def check_hook(value: Any, context: ParseContext) -> str | PluginUse:
+    """A module or a `.py` file, with `:Class` when it holds several hooks, or a plug-in; raises `InvalidValueError`."""
+    if isinstance(value, Mapping):
+        return parse_plugin("hook", value, context)
     text = check_plain_text(value, "a module or module:Class")
     if not _HOOK.fullmatch(text):
         raise wrong_kind_error("a module or module:Class, such as mypackage.hooks:Prices or hooks.py", value)
@@ -359,7 +364,9 @@ FILE_SOURCE_FORMAT = ValueFormat("a selector, @ and an attribute", _text(example
 ATTRIBUTE_FORMAT = ValueFormat("an attribute's name", _text(example="href"), check_attribute)
 HEADER_NAME_FORMAT = ValueFormat("a header's name", _text(), check_header_name)
 USER_AGENT_FORMAT = ValueFormat("a User-Agent", _text(example="mybot/1.0 (+https://example.org/bot)"), check_user_agent)
-HOOK_FORMAT = ValueFormat("a module or module:Class", _text(example="myhooks:Prices"), check_hook)
+HOOK_FORMAT = ValueFormat(
+    "a module or module:Class", {"anyOf": [_text(example="myhooks:Prices"), dict(PLUGIN_SCHEMA)]}, check_hook
+)
 NAME_FORMAT = ValueFormat("a name", _text(maxLength=MAX_NAME_CHARS), check_name)
 FIELD_NAME_FORMAT = ValueFormat("a name", _text(maxLength=MAX_NAME_CHARS), check_field_name)
 LABEL_FORMAT = ValueFormat("a label", _text(maxLength=MAX_NAME_CHARS, example="product"), check_label)

@@ -86,7 +86,7 @@ def _read_text(value: Any, around: ParseContext, words: str) -> str:
     return text
 
 
-def _only_refers(text: str) -> bool:
+def only_refers(text: str) -> bool:
     """Whether nothing of `text` is secret in itself: it only names variables, or is a mask already."""
     left = _REFERENCE.sub("", text)
     return text == SECRET_MASK or (left != text and not re.search(r"[A-Za-z0-9]", left))
@@ -96,7 +96,7 @@ def _shown(value: Any, mask: str) -> str:
     """What may be shown for `value`: a text that only refers to the environment as it stands, otherwise `mask`."""
     if isinstance(value, Secret):
         return value.masked
-    return value if _only_refers(value) else mask
+    return value if only_refers(value) else mask
 
 
 def _read_basic(value: Any, around: ParseContext) -> Secret:
@@ -125,7 +125,7 @@ _SCHEME = re.compile(r"^\s*(bearer|basic|token|digest)\s+", re.IGNORECASE)
 
 def mask_header(name: str, value: Secret) -> Secret:
     """`value`, hidden when the header's name says that it is a secret and text of it stands in the config itself."""
-    if not _TELLING.search(name) or _only_refers(_SCHEME.sub("", value.masked)):
+    if not _TELLING.search(name) or only_refers(_SCHEME.sub("", value.masked)):
         return value
     return Secret(value.reveal(), SECRET_MASK)
 
@@ -141,7 +141,7 @@ def _read_proxy(value: Any, around: ParseContext) -> Secret:
         raise InvalidValueError(f"expected {words}", "http, https, socks5 and socks5h are known")
     if isinstance(value, Secret):
         return value
-    if not (url.username or url.password) or _only_refers(value.partition("//")[2].rpartition("@")[0] or value):
+    if not (url.username or url.password) or only_refers(value.partition("//")[2].rpartition("@")[0] or value):
         return Secret(text, value)
     return Secret(text, f"{url.protocol}//{SECRET_MASK}:{SECRET_MASK}@{url.host}")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +23,24 @@ MAX_TEXT_CHARS = 2_000
 
 
 class InvalidValueError(ValueError):
-    """A value that cannot be used. `key` names the member of a mapping that is at fault, when it is one."""
+    """A value that cannot be used.
 
-    def __init__(self, message: str, hint: str = "", key: str | None = None) -> None:
+    `key` names the member of a mapping that is at fault, when it is one; `path` leads further in, from the value.
+    """
+
+    def __init__(self, message: str, hint: str = "", key: str | None = None, path: tuple[str | int, ...] = ()) -> None:
         super().__init__(message)
-        self.message, self.hint, self.key = message, hint, key
+        self.message, self.hint = message, hint
+        self.path = (key,) if key is not None else path
+        # Every problem, where one value has several.
+        self.problems: tuple[InvalidValueError, ...] = (self,)
+
+    @classmethod
+    def combined(cls, problems: Sequence[InvalidValueError]) -> InvalidValueError:
+        """One error that carries several."""
+        error = cls("; ".join(problem.message for problem in problems))
+        error.problems = tuple(problems)
+        return error
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
+from scraper.build.plugin_context import make_hooks
+from scraper.config.schema.crawl import CrawlConfig
 from scraper.engine.hook_chain import HookChain
 from scraper.hooks.interface import Hook
-from scraper.hooks.load import load_hook
 from scraper.model import Item, Request, Response
 
 T = TypeVar("T")
@@ -36,9 +37,10 @@ class HookRunner:
         self.results: list[HookResult] = []
 
     @classmethod
-    def load(cls, names: Sequence[str], folder: Path) -> HookRunner:
-        """The hooks that a config names, relative to its `folder`. Raises `HookError`."""
-        return cls([(name, load_hook(name, folder)) for name in names])
+    def load(cls, config: CrawlConfig, folder: Path) -> HookRunner:
+        """The hooks that `config` names, those of files relative to `folder`. Raises `HookError`, `PluginError`."""
+        names = [named if isinstance(named, str) else named.name for named in config.hooks]
+        return cls(list(zip(names, make_hooks(config, folder), strict=True)))
 
     async def run_on_request(self, request: Request) -> Request | None:
         """The request after every `on_request`; None when one says not to ask. Raises `HookFailedError`."""

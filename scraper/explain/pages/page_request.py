@@ -13,7 +13,7 @@ from pathlib import Path
 
 from xxhash import xxh3_128_hexdigest
 
-from scraper.build import make_fetcher
+from scraper.build.crawl_fetcher import make_fetcher
 from scraper.clock import Clock
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import politeness_settings, read_seeds, robots_settings, scope_for

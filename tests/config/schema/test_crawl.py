@@ -243,7 +243,7 @@ AROUND: dict[str, dict[str, Any]] = {
 """What a key's section needs beside it."""
 ODD: list[Any] = [
     None, True, False, 0, 1, 3, 1.5, 20_000.0, -1, 10**13, "", " ", "h1", "a", "//h1", "1", "0.5", "30s",
-    " 1H 30M ", "500MS", "1d2h", "20MB", "1 kib", "5 B", "1000.5", "2/s", "1 / 10 S", "7/d", "UNLIMITED_RATE",
+    " 1H 30M ", "500MS", "1d2h", "20MB", "1 kib", "5 B", "1000.5", "2/s", "1 / 10 S", "7/d", "unlimited",
     " Unlimited ", "obey", "off", "auto", "allow", "slow", "all", "process", "strip", "product", "a.example",
     "*.A.example:8080", "Bücher.example", "x-a", "utm_*", ";sid", "https://a.example/", " HTTPS://A.example ",
     "http:a.example", "ada:open", "m.n:O", "img@src", "out/é", "${PRESS_USER}:${PRESS_PASS}", "Über 2", "rows",

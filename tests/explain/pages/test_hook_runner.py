@@ -31,7 +31,7 @@ def hook(folder: Path, body: str) -> Path:
 async def tried(config: Path, site: LocalServer, target: str = "/") -> PageTrial:
     loaded = load_config(config, [f"seeds=['{site.url(target)}']"])
     rules = UrlRules.from_config(loaded)
-    return await try_page(loaded, rules, rules.seeds[0], HookRunner.load(loaded.hooks, config.parent))
+    return await try_page(loaded, rules, rules.seeds[0], HookRunner.load(loaded, config.parent))
 
 
 def told(trial: PageTrial) -> list[str]:

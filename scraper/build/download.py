@@ -1,24 +1,21 @@
-"""From a list and its options to a machine that is ready to run: what `assemble.py` is for a crawl.
-
-What is opened is put on an exit stack in order (folder, lock, journal, queue, listeners, fetcher, outputs) and closed
-in reverse, also when a later part cannot be opened.
-"""
+"""The recipe of a download: a list and its options become a run that is ready. The phases are described in parts.py."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 import threading
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from scraper.build.parts import CustomParts, OnResult, Ports, RunParts, announce, wire
 from scraper.clock import Clock, wall_time
 from scraper.downloads.journal import Journal
 from scraper.downloads.list_counts import ListCounts
 from scraper.downloads.list_feed import ListFeed, entries_from_urls
-from scraper.downloads.lists.checksum_file import read_checksums
+from scraper.downloads.lists.checksum_file import Checksums, read_checksums
 from scraper.downloads.lists.count import count_lines
 from scraper.downloads.lists.entry import BadLine, Entry
 from scraper.downloads.lists.pipe_source import NoData
@@ -33,13 +30,15 @@ from scraper.downloads.options import (
     name_settings,
     transport_settings,
 )
-from scraper.engine.engine import Engine
 from scraper.engine.host_registry import HOST_STATE_GATE
+from scraper.engine.run_context import RunRules
 from scraper.engine.session import CLOCK_CHECKPOINT, clock_set_back_notice, session_start
+from scraper.engine.settings import EngineSettings
 from scraper.errors import FrontierError
-from scraper.events import CrawlStarted, EventBus, Listener, Warned
+from scraper.events import CrawlStarted, EventBus
 from scraper.frontier.carryover import CarryOver, read_carry_over
 from scraper.frontier.inspect import DOWNLOAD_STATE_FOLDER
+from scraper.frontier.interface import InspectableFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.model import Extraction, Response
 from scraper.politeness.bandwidth import BandwidthLimiter
@@ -47,6 +46,7 @@ from scraper.politeness.host_gate import HostGate
 from scraper.politeness.host_overrides import PolitenessSettings
 from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
 from scraper.rundir.lock import RunLock
+from scraper.sinks.fanout import Fanout
 from scraper.transfer.file_fetcher import FileFetcher
 from scraper.transfer.output_folder import OutputFolder
 from scraper.transfer.part_metadata import PartMetadataStore
@@ -66,15 +66,34 @@ FILES_PER_TRANSFER = 3
 
 @dataclass(frozen=True, slots=True)
 class DownloadParts:
-    """A machine that is ready: everything is open, nothing has been asked for. `notices` fill as the list is read."""
+    """A download that is ready to run. `notices` fill as the list is read: sentences for the user."""
 
-    engine: Engine
-    frontier: SqliteFrontier
-    sink: ManifestSink
+    run: RunParts
+    manifest: ManifestSink
     feed: ListFeed
-    bus: EventBus
-    clock: Clock
     notices: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A list's options in the words of the rooms; `notices` and `stop_reading` belong to the reading of `entries`."""
+
+    settings: EngineSettings
+    rules: RunRules
+    checksums: Checksums | None
+    entries: Iterable[Entry | BadLine | NoData]
+    notices: list[str]
+    stop_reading: threading.Event
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What lies on the disk: the files, the journal of the list, and the queue of this session."""
+
+    files: OutputFolder
+    journal: Journal
+    frontier: InspectableFrontier
+    clock: Clock
 
 
 class _NoExtractor:
@@ -89,83 +108,92 @@ async def build_download(
     folder: Path,
     options: DownloadOptions,
     stack: AsyncExitStack,
+    custom: CustomParts,
     *,
-    listeners: Sequence[Listener] = (),
     counts: ListCounts | None = None,
+    on_result: OnResult | None = None,
 ) -> DownloadParts:
     """Open everything a download into `folder` needs, on `stack`.
 
     Raises `ConfigError`, `RunLockedError`, `FrontierError`, `SinkError`, `FetchError`; all before any request.
     """
-    checksums = await asyncio.to_thread(read_checksums, options.checksums) if options.checksums else None
-    notices: list[str] = []
-    halt = threading.Event()
-    entries = _read_entries(source, notices, halt)
-
-    files = await asyncio.to_thread(OutputFolder, folder, fsync=options.fsync)
-    stack.callback(files.close)
-    stack.enter_context(RunLock(folder))
-    state = folder / STATE_FOLDER
-    rules = download_rules(options)
-    remains = await asyncio.to_thread(_prepare_state, folder, files, options.fresh, rules.politeness)
-    journal = await asyncio.to_thread(Journal, state / JOURNAL_NAME, fsync=options.fsync)
-    stack.callback(journal.close)
-    frontier = await SqliteFrontier.open(
-        state / QUEUE_NAME,
-        SqliteSettings(
-            "power" if options.fsync else "process",
-            known_cache_keys=20_000,
-            skipped_cache_keys=1_000,
-            max_host_rows=WINDOW_ROWS,
-            max_buffered_rows=WINDOW_ROWS,
-            cache_kib=2_048,
-            write_only_on_evict=True,
-        ),
-    )
-    stack.push_async_callback(frontier.aclose)
-    await frontier.settle([], remains.checkpoints, remains.host_state)
-    clock = Clock(session_start(wall_time(), remains.checkpoints.get(CLOCK_CHECKPOINT)))
-    concurrency = max_concurrency(options.concurrency, FILES_PER_TRANSFER)
-
-    bus = await stack.enter_async_context(EventBus(list(listeners)))
+    plan = await _translate(source, options)
+    opened = await _open_state(folder, options, stack, custom, plan.rules.politeness)
+    bus = await stack.enter_async_context(EventBus(list(custom.listeners)))
     mirrors = EntryMirrors(options.retries, options.backoff)
     feed = ListFeed(
-        entries,
+        plan.entries,
         name_settings(options),
-        journal,
-        files,
-        checksums,
+        opened.journal,
+        opened.files,
+        plan.checksums,
         refresh=options.refresh,
         tally=counts,
-        halt=halt,
+        halt=plan.stop_reading,
         mirrors=mirrors,
         count=lambda: _count_lines(source),
     )
     stack.callback(feed.close)
-    fetcher = _make_fetcher(options, concurrency, files, PartMetadataStore(state / PARTS_FOLDER), clock, bus, feed)
+    file_fetcher = _make_fetcher(options, plan, folder, opened, bus, feed)
+    fetcher = custom.fetcher or file_fetcher
     stack.push_async_callback(fetcher.aclose)
-    sink = ManifestSink(folder, journal, fsync=options.fsync)
-    await sink.open()
-    stack.push_async_callback(sink.aclose)
+    manifest = ManifestSink(folder, opened.journal, fsync=options.fsync, also=Fanout(custom.sinks))
+    await manifest.open()
+    stack.push_async_callback(manifest.aclose)
 
-    engine = Engine(
-        engine_settings(options, concurrency),
-        rules,
-        frontier,
-        fetcher,
-        _NoExtractor(),
-        sink,
-        bus,
-        clock,
-        frontier_view=frontier,
-        mirror_policy=mirrors,
+    ports = Ports(opened.frontier, fetcher, _NoExtractor(), manifest, bus, opened.clock)
+    run = wire(plan.settings, plan.rules, ports, hooks=custom.hooks, on_result=on_result, mirror_policy=mirrors)
+    file_fetcher.use_slots(run.engine.connection_slots)
+    resumed, concurrency = opened.journal.last_number > 0, plan.settings.concurrency
+    started = CrawlStarted(opened.clock.now(), "download", str(folder), resumed, 0, 0, concurrency, None)
+    announce(ports, started, _warnings(options, concurrency, opened.clock))
+    return DownloadParts(run, manifest, feed, plan.notices)
+
+
+async def _translate(source: str | Path | Iterable[str], options: DownloadOptions) -> _Plan:
+    checksums = await asyncio.to_thread(read_checksums, options.checksums) if options.checksums else None
+    notices: list[str] = []
+    stop_reading = threading.Event()
+    entries = _read_entries(source, notices, stop_reading)
+    concurrency = max_concurrency(options.concurrency, FILES_PER_TRANSFER)
+    settings = engine_settings(options, concurrency)
+    return _Plan(settings, download_rules(options), checksums, entries, notices, stop_reading)
+
+
+async def _open_state(
+    folder: Path, options: DownloadOptions, stack: AsyncExitStack, custom: CustomParts, politeness: PolitenessSettings
+) -> _Opened:
+    files = await asyncio.to_thread(OutputFolder, folder, fsync=options.fsync)
+    stack.callback(files.close)
+    stack.enter_context(RunLock(folder))
+    state = folder / STATE_FOLDER
+    carried = await asyncio.to_thread(_prepare_state, folder, files, options.fresh, politeness)
+    journal = await asyncio.to_thread(Journal, state / JOURNAL_NAME, fsync=options.fsync)
+    stack.callback(journal.close)
+    frontier = custom.frontier or await SqliteFrontier.open(state / QUEUE_NAME, _queue_settings(options))
+    stack.push_async_callback(frontier.aclose)
+    await frontier.settle([], carried.checkpoints, carried.host_state)
+    clock = Clock(session_start(wall_time(), carried.checkpoints.get(CLOCK_CHECKPOINT)))
+    return _Opened(files, journal, frontier, clock)
+
+
+def _queue_settings(options: DownloadOptions) -> SqliteSettings:
+    """A queue that is made anew in every session: what is in it and not in the journal comes from the list again."""
+    return SqliteSettings(
+        "power" if options.fsync else "process",
+        known_cache_keys=20_000,
+        skipped_cache_keys=1_000,
+        max_host_rows=WINDOW_ROWS,
+        max_buffered_rows=WINDOW_ROWS,
+        cache_kib=2_048,
+        write_only_on_evict=True,
     )
-    fetcher.use_slots(engine.connection_slots)
-    bus.emit(CrawlStarted(clock.now(), "download", str(folder), journal.last_number > 0, 0, 0, concurrency, None))
-    behind = clock_set_back_notice(wall_time(), clock.now())
-    for sentence in (*few_files_warnings(options.concurrency, concurrency), *filter(None, [behind])):
-        bus.emit(Warned(clock.now(), sentence))
-    return DownloadParts(engine, frontier, sink, feed, bus, clock, notices)
+
+
+def _warnings(options: DownloadOptions, concurrency: int, clock: Clock) -> Iterator[str]:
+    yield from few_files_warnings(options.concurrency, concurrency)
+    if notice := clock_set_back_notice(wall_time(), clock.now()):
+        yield notice
 
 
 def _read_entries(
@@ -183,24 +211,19 @@ def _count_lines(source: str | Path | Iterable[str]) -> int | None:
 
 
 def _make_fetcher(
-    options: DownloadOptions,
-    concurrency: int,
-    files: OutputFolder,
-    notes: PartMetadataStore,
-    clock: Clock,
-    bus: EventBus,
-    feed: ListFeed,
+    options: DownloadOptions, plan: _Plan, folder: Path, opened: _Opened, bus: EventBus, feed: ListFeed
 ) -> FileFetcher:
-    transport = transport_settings(options, concurrency)
+    transport = transport_settings(options, plan.settings.concurrency)
     return FileFetcher(
         fetch_settings(options),
+        # The user named the URLs of the list, so they may be on this machine; where redirects lead, nobody named.
         FastTransport(transport, guard=AddressGuard(allow_private=True)),
         FastTransport(transport, guard=AddressGuard(allow_private=options.allow_private)),
-        files,
-        notes,
-        clock=clock,
+        opened.files,
+        PartMetadataStore(folder / STATE_FOLDER / PARTS_FOLDER),
+        clock=opened.clock,
         emit=bus.emit,
-        bandwidth=BandwidthLimiter(clock, options.limit_rate, options.limit_rate_per_host),
+        bandwidth=BandwidthLimiter(opened.clock, options.limit_rate, options.limit_rate_per_host),
         rename=feed.rename_from_headers,
     )
 
@@ -220,12 +243,12 @@ def _prepare_state(folder: Path, files: OutputFolder, fresh: bool, politeness: P
 
     try:
         state.mkdir(parents=True, exist_ok=True)
-        remains = read_carry_over(state / QUEUE_NAME, HOST_STATE_GATE, in_trouble)
+        carried = read_carry_over(state / QUEUE_NAME, HOST_STATE_GATE, in_trouble)
         for name in (QUEUE_NAME, f"{QUEUE_NAME}-wal", f"{QUEUE_NAME}-shm"):
             (state / name).unlink(missing_ok=True)
     except OSError as error:
         raise FrontierError(f"cannot write {state}: {error.strerror or error}") from error
-    return remains
+    return carried
 
 
 def _delete_run(folder: Path, files: OutputFolder) -> None:
