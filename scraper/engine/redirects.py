@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scraper.fetch.response_body import REDIRECT_STATUSES
-from scraper.model import ErrorKind, Failure, Hop, OutOfScope, Request, Response
+from scraper.model import REDIRECT_STATUSES, ErrorKind, Failure, Hop, OutOfScope, Request, Response
 from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 from scraper.urls.post_identity import with_post_key
 from scraper.urls.scope import Scope

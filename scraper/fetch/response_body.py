@@ -11,8 +11,6 @@ from scraper.events import BytesReceived, Event
 from scraper.model import Url
 from scraper.transport.adapter import RawResponse
 
-# RFC 9110 15.4: the redirects that are followed. 300 and 304 are none of them.
-REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 # Bytes read of a body that is dropped. Reading a short body to its end costs less than a new connection.
 MAX_DISCARD_BYTES = 64 * 1024
 # A large body is reported each time so many more bytes of it have come.

@@ -12,11 +12,23 @@ from __future__ import annotations
 
 from scraper.model.extraction import Extraction, FieldError, Item, Link, OutOfScope
 from scraper.model.request import MAX_CONTENT_BYTES, Attempt, Content, Hop, Lease, Request, RequestKind, Url
-from scraper.model.response import Body, Denied, ErrorKind, Failure, FieldList, Headers, NotModified, Outcome, Response
+from scraper.model.response import (
+    REDIRECT_STATUSES,
+    Body,
+    Denied,
+    ErrorKind,
+    Failure,
+    FieldList,
+    Headers,
+    NotModified,
+    Outcome,
+    Response,
+)
 from scraper.model.settlement import Done, Drop, Release, Result, Retry, Settlement, Skip, Verdict
 
 __all__ = [
     "MAX_CONTENT_BYTES",
+    "REDIRECT_STATUSES",
     "Attempt",
     "Body",
     "Content",

@@ -20,8 +20,8 @@ from scraper.errors import FetchError, SinkError
 from scraper.events import Event
 from scraper.fetch.error_mapping import classify_error
 from scraper.fetch.interface import SlotProvider
-from scraper.fetch.response_body import REDIRECT_STATUSES, close_quietly, discard_body
-from scraper.model import Body, ErrorKind, Failure, Headers, NotModified, Outcome, Request
+from scraper.fetch.response_body import close_quietly, discard_body
+from scraper.model import REDIRECT_STATUSES, Body, ErrorKind, Failure, Headers, NotModified, Outcome, Request
 from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.transfer.attempt import DownloadAttempt
 from scraper.transfer.entry_state import EntryState, entry_of
