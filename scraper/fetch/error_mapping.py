@@ -59,10 +59,10 @@ def sanitize_detail(text: str) -> str:
 
 def classify_error(error: Exception) -> FailureReason:
     """What `error` means for the requested URL. A refused address has kind `address` and the rule as its detail."""
-    trouble = _classify_own(error) or _classify_httpx(error) or _classify_system(error)
-    if trouble is None:
+    reason = _classify_own(error) or _classify_httpx(error) or _classify_system(error)
+    if reason is None:
         return FailureReason(ErrorKind.OTHER, sanitize_detail(f"unexpected {type(error).__name__}: {error}"))
-    return trouble._replace(detail=sanitize_detail(trouble.detail))
+    return reason._replace(detail=sanitize_detail(reason.detail))
 
 
 def _classify_own(error: Exception) -> FailureReason | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
-from typing import cast
 
 from scraper.events import Event
 from scraper.fetch.body_writer import BodyLimitExceeded
@@ -75,7 +74,7 @@ class StreamWriter:
         landing = DiskBuffer(self._acquire_buffer() or unpooled_buffer())
         writer = _BatchWriter(self._storage, self._buffer_pool, transfer.order.path, write, segment)
         try:
-            async with aclosing(cast("AsyncGenerator[None, None]", response.read_into(landing))) as arrivals:
+            async with aclosing(response.read_into(landing)) as arrivals:
                 async for _ in arrivals:
                     if overlap:
                         overlap = _drop_overlap(landing, overlap)

@@ -27,8 +27,9 @@ from scraper.transport.errors import (
     TruncatedResponse,
 )
 from scraper.transport.exchange import Exchange
-from scraper.transport.http1_framing import RawHeaders, encode_request_head, frame_content
+from scraper.transport.http1_framing import encode_request_head, frame_content
 from scraper.transport.pool import ConnectionPool
+from scraper.transport.request_headers import RawHeaders
 from scraper.transport.resolver import Resolver, SystemResolver
 from scraper.transport.settings import Timeouts, TransportSettings
 

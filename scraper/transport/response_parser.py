@@ -61,13 +61,14 @@ class ResponseParser:
     def __repr__(self) -> str:
         if self._exchange is None:
             state = "between responses"
+        elif self._read_step is ResponseParser._read_head:
+            state = f"in a head, {len(self._pending_head)} bytes pending"
+        elif self._read_step is ResponseParser._read_chunked_body:
+            state = "in a chunked body"
         elif self._read_step is ResponseParser._read_sized_body:
             state = f"in a body, {self._body_left} bytes left"
         else:
-            state = {
-                ResponseParser._read_head: f"in a head, {len(self._pending_head)} bytes pending",
-                ResponseParser._read_chunked_body: "in a chunked body",
-            }.get(self._read_step, "in a body that ends with the connection")
+            state = "in a body that ends with the connection"
         return f"<ResponseParser {state}>"
 
     def start_response(self, exchange: Exchange) -> None:

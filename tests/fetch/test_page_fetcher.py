@@ -1,4 +1,4 @@
-"""The fetcher makes one outcome of whatever a server does, and leaves no file and no connection behind."""
+"""The fetcher turns whatever a server does into one outcome, and leaks no file and no connection."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def router() -> Iterator[respx.MockRouter]:
 
 
 class FetcherHarness:
-    """Makes fetchers, keeps their events, knows what is in the spool folder."""
+    """Makes fetchers, and records their events and spooled files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -106,7 +106,7 @@ def harness(tmp_path: Path) -> FetcherHarness:
 
 
 class Stream(httpx.AsyncByteStream):
-    """A response body in pieces, which httpx does not look into; raises `error` at its end."""
+    """A response body in pieces, which httpx does not decode; raises `error` at its end."""
 
     def __init__(self, *pieces: bytes, error: Exception | None = None) -> None:
         self.pieces, self.error, self.closed, self.read = pieces, error, False, 0
@@ -132,7 +132,7 @@ def failure_in(outcome: Outcome) -> Failure:
     return outcome
 
 
-# -- what becomes of an answer
+# -- outcomes of responses
 
 
 async def test_a_complete_response_is_a_page(harness: FetcherHarness, router: respx.MockRouter) -> None:
@@ -148,21 +148,21 @@ async def test_a_complete_response_is_a_page(harness: FetcherHarness, router: re
 
 @pytest.mark.parametrize("status", [200, 201, 204, 301, 404, 410, 429, 500, 503, 599])
 async def test_every_status_is_a_page(harness: FetcherHarness, router: respx.MockRouter, status: int) -> None:
-    """Whether a status is good or bad is not the fetcher's to judge."""
+    """The fetcher does not judge the status."""
     router.get(URL).respond(status, headers={"Retry-After": "7"})
     page = page_of(await harness.fetch(router))
     assert (page.status, page.headers.get("retry-after")) == (status, "7")
 
 
 async def test_304_is_not_modified(harness: FetcherHarness, router: respx.MockRouter) -> None:
-    """What we hold is current: there is no body to look at."""
+    """The stored copy is current; there is no body."""
     router.get(URL).respond(304, headers={"ETag": '"x"'})
     outcome = await harness.fetch(router)
     assert isinstance(outcome, NotModified)
     assert outcome.headers.get("etag") == '"x"'
 
 
-async def test_an_unasked_part_is_a_failure(harness: FetcherHarness, router: respx.MockRouter) -> None:
+async def test_a_part_that_was_not_requested_is_a_failure(harness: FetcherHarness, router: respx.MockRouter) -> None:
     """206 without a Range is never stored as if it were the whole."""
     router.get(URL).respond(206, content=b"part")
     failure = failure_in(await harness.fetch(router))
@@ -171,7 +171,7 @@ async def test_an_unasked_part_is_a_failure(harness: FetcherHarness, router: res
 
 @pytest.mark.parametrize("size", [10, MAX_DISCARD_BYTES + 1], ids=["small", "large"])
 async def test_a_redirects_body_is_dropped(harness: FetcherHarness, router: respx.MockRouter, size: int) -> None:
-    """Where it leads is all that matters: a little is read for the connection's sake, nothing is kept."""
+    """A short body is read to reuse the connection; nothing is kept."""
     stream = Stream(*[bytes(size)] * 5)
     router.get(URL).mock(httpx.Response(302, headers={"Location": "/x", "Content-Encoding": "br"}, stream=stream))
     page = page_of(await harness.fetch(router))
@@ -180,14 +180,14 @@ async def test_a_redirects_body_is_dropped(harness: FetcherHarness, router: resp
 
 
 async def test_a_redirect_with_a_broken_body_still_leads_on(harness: FetcherHarness, router: respx.MockRouter) -> None:
-    """A flaw in a body that nobody reads is no failure."""
+    """An error in a body that is dropped is no failure."""
     stream = Stream(b"x", error=httpx.ReadError("reset"))
     router.get(URL).mock(httpx.Response(301, headers={"Location": "/x"}, stream=stream))
     assert page_of(await harness.fetch(router)).status == 301
 
 
 @pytest.mark.parametrize("coding", [None, "gzip"], ids=["plain", "gzip"])
-async def test_of_an_error_page_the_beginning_is_kept(
+async def test_the_beginning_of_an_error_page_is_kept(
     harness: FetcherHarness, router: respx.MockRouter, coding: str | None
 ) -> None:
     """An endless error page costs a bounded amount."""
@@ -205,7 +205,7 @@ async def test_of_an_error_page_the_beginning_is_kept(
     [("gzip", b"not gzip", b""), ("snappy", b"?", b""), ("gzip", gzip.compress(HTML)[:-4], HTML)],
     ids=["garbage", "unknown", "cut"],
 )
-async def test_bad_encoding_of_an_error_page_is_forgiven(
+async def test_decoding_errors_of_an_error_page_are_ignored(
     harness: FetcherHarness, router: respx.MockRouter, coding: str, sent: bytes, kept: bytes
 ) -> None:
     """A 404 is a 404 even if its page cannot be read."""
@@ -215,10 +215,10 @@ async def test_bad_encoding_of_an_error_page_is_forgiven(
 
 
 @pytest.mark.parametrize("is_cut", [False, True], ids=["announced", "endless"])
-async def test_of_a_robots_txt_the_beginning_counts(
+async def test_the_beginning_of_a_robots_txt_is_kept(
     harness: FetcherHarness, router: respx.MockRouter, is_cut: bool
 ) -> None:
-    """A robots.txt larger than any cap is read as far as the standard asks, and a little further."""
+    """A robots.txt larger than any cap is read as far as RFC 9309 requires, and a little further."""
     content = b"Disallow: /x\n" * 100_000
     headers = {} if is_cut else {"Content-Length": str(len(content))}
     router.get(URL).mock(httpx.Response(200, headers=headers, stream=Stream(content[:300_000], content[300_000:])))
@@ -343,8 +343,10 @@ async def test_both_sizes_are_capped(
     assert (stream.closed, harness.files()) == (True, [])
 
 
-async def test_a_large_body_is_spooled_and_its_progress_told(harness: FetcherHarness, router: respx.MockRouter) -> None:
-    """Beyond the memory limit the body is in a file; every further MiB is told, and so is the rest."""
+async def test_a_large_body_is_spooled_and_its_progress_reported(
+    harness: FetcherHarness, router: respx.MockRouter
+) -> None:
+    """Beyond the memory limit the body is in a file; every further MiB is reported, and the rest."""
     content = bytes(range(256)) * 4096 * 3 + b"end"
     pieces = [content[at : at + 65_536] for at in range(0, len(content), 65_536)]
     router.get(URL).mock(httpx.Response(200, headers={"Content-Length": str(len(content))}, stream=Stream(*pieces)))
@@ -355,10 +357,10 @@ async def test_a_large_body_is_spooled_and_its_progress_told(harness: FetcherHar
     told = [event for event in harness.events if isinstance(event, BytesReceived)]
     assert [event.size for event in told] == [MIB, MIB, MIB, 3]
     assert {(event.url, event.host, event.total) for event in told} == {(URL, "books.example", len(content))}
-    assert harness.files() == []  # closing the fetcher deletes what nobody took
+    assert harness.files() == []  # closing the fetcher deletes what was not moved away
 
 
-async def test_a_small_body_is_not_told_of(harness: FetcherHarness, router: respx.MockRouter) -> None:
+async def test_a_small_body_is_not_reported(harness: FetcherHarness, router: respx.MockRouter) -> None:
     """A page of usual size makes no progress events."""
     router.get(URL).mock(httpx.Response(200, stream=Stream(HTML)))
     page_of(await harness.fetch(router))
@@ -375,7 +377,7 @@ async def test_a_spool_that_cannot_be_written_ends_the_run(harness: FetcherHarne
     assert stream.closed
 
 
-# -- what is asked
+# -- requests
 
 
 async def sent_headers(
@@ -387,8 +389,8 @@ async def sent_headers(
     return headers
 
 
-async def test_what_is_asked(harness: FetcherHarness, router: respx.MockRouter) -> None:
-    """A GET of exactly the canonical target, with our name and the codings we can undo."""
+async def test_a_request_has_our_headers(harness: FetcherHarness, router: respx.MockRouter) -> None:
+    """A GET of exactly the canonical target, with our user agent and the codings we can decode."""
     headers = await sent_headers(harness, router, user_agent="scraper/1.0 (+https://example.org/bot)")
     assert headers["user-agent"] == "scraper/1.0 (+https://example.org/bot)"
     assert (headers["host"], headers["accept-encoding"]) == ("books.example", "gzip, deflate, br, zstd")
@@ -396,7 +398,7 @@ async def test_what_is_asked(harness: FetcherHarness, router: respx.MockRouter) 
     assert (request.method, str(request.url), request.extensions["target"]) == ("GET", URL, b"/shelf?page=2")
 
 
-async def test_files_are_asked_for_as_they_are(harness: FetcherHarness, router: respx.MockRouter) -> None:
+async def test_files_are_requested_without_coding(harness: FetcherHarness, router: respx.MockRouter) -> None:
     """No coding is accepted for a file, whatever the configured headers say."""
     configured = {"accept-encoding": "gzip"}
     headers = await sent_headers(harness, router, kind="file", headers=configured, in_scope=lambda _: True)
@@ -404,7 +406,7 @@ async def test_files_are_asked_for_as_they_are(harness: FetcherHarness, router: 
 
 
 async def test_phase_timeouts_reach_httpx(harness: FetcherHarness, router: respx.MockRouter) -> None:
-    """Each phase has its own patience."""
+    """Each phase has its own timeout."""
     await sent_headers(harness, router, timeouts=Timeouts(connect=1, read=2, write=3, pool=4))
     timeout = router.calls.last.request.extensions["timeout"]
     assert timeout == {"connect": 1, "read": 2, "write": 3, "pool": 4}
@@ -438,7 +440,7 @@ async def test_secrets_go_only_where_they_belong(
     assert headers.get_list("user-agent") == ["mine" if cookie else "scraper"]
 
 
-# -- what goes wrong before an answer
+# -- failures without a response
 
 
 @pytest.mark.parametrize(
@@ -463,7 +465,7 @@ async def test_an_exception_becomes_a_failure(
 
 
 async def test_a_refused_address_is_denied(harness: FetcherHarness, router: respx.MockRouter) -> None:
-    """The guard's answer is a rule, not a failure."""
+    """The guard's decision is a rule, not a failure."""
     router.get(URL).mock(side_effect=AddressRefused("it is at 127.0.0.1", rule="loopback"))
     outcome = await harness.fetch(router)
     assert isinstance(outcome, Denied)
@@ -501,8 +503,8 @@ async def test_a_page_over_a_real_connection(harness: FetcherHarness, transport:
 
 
 @over_real_sockets
-async def test_the_target_is_sent_as_it_stands(harness: FetcherHarness, transport: Transport) -> None:
-    """Nothing between the frontier and the wire spells a URL anew."""
+async def test_the_target_is_sent_as_given(harness: FetcherHarness, transport: Transport) -> None:
+    """Nothing between frontier and network changes a URL."""
     target = "/a|b/%7Ex/[1]?q={a}&r='%20'&&s=%zz"
     async with visit(harness, transport, {"*": Reply()}) as (site, fetcher):
         page_of(await fetcher.fetch(make_request(site.url(target))))
@@ -527,7 +529,7 @@ async def test_the_target_is_sent_as_it_stands(harness: FetcherHarness, transpor
 async def test_misbehaving_servers_make_failures(
     harness: FetcherHarness, transport: Transport, route: RawHandler, kind: set[ErrorKind]
 ) -> None:
-    """Every way a connection goes wrong has its word, and a sentence that is safe to print."""
+    """Every error of a connection has a kind, and a message that is safe to print."""
     timeouts = Timeouts(connect=5, read=0.2, write=5, pool=5, deadline=10)
     async with visit(harness, transport, {"/": route}, timeouts=timeouts) as (site, fetcher):
         failure = failure_in(await fetcher.fetch(make_request(site.url())))
@@ -538,7 +540,7 @@ async def test_misbehaving_servers_make_failures(
 
 @over_real_sockets
 async def test_a_dripping_server_meets_the_deadline(harness: FetcherHarness, transport: Transport) -> None:
-    """A server that never falls silent long enough for a phase's patience is stopped by the total."""
+    """A server that sends often enough for the read timeout is stopped by the deadline."""
     drip = Reply(body=[b"x"] * 1000, chunked=True, pause=0.02)
     timeouts = Timeouts(connect=5, read=5, write=5, pool=5, deadline=0.2)
     async with visit(harness, transport, {"/": drip}, timeouts=timeouts) as (site, fetcher):
@@ -559,7 +561,7 @@ async def test_a_closed_port_is_a_failure_to_connect(harness: FetcherHarness, tr
 
 @over_real_sockets
 async def test_an_untrusted_certificate_is_a_tls_failure(harness: FetcherHarness, transport: Transport) -> None:
-    """A certificate that nobody vouches for ends the fetch, for good."""
+    """An untrusted certificate is a permanent failure."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     async with LocalServer({}, tls=context) as site, harness.fetcher(transport()) as fetcher:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import cast
 
@@ -202,7 +202,7 @@ async def test_a_task_may_close_the_response_within_the_callback() -> None:
     network = FakeNetwork(TransportSettings(buffer_limit=100))
 
     async def first_piece() -> bytes:
-        pieces = cast("AsyncGenerator[bytes, None]", (await network.request()).aiter_raw())
+        pieces = (await network.request()).aiter_raw()
         async with aclosing(pieces):
             return await anext(pieces)
 
