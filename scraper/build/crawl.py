@@ -14,6 +14,7 @@ from scraper.build.crawl_sinks import make_sinks, output_paths
 from scraper.build.parts import CustomParts, OnResult, Ports, RunParts, announce, wire
 from scraper.build.plugin_context import make_hooks, plugin_context
 from scraper.build.run_folder import SPOOL, STATE, delete_run, make_folder, write_config_copy
+
 from scraper.clock import Clock, wall_time
 from scraper.config.reading.effective import changed_sections, section_hashes
 from scraper.config.schema.crawl import CrawlConfig

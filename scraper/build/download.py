@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scraper.build.parts import CustomParts, OnResult, Ports, RunParts, announce, wire
+
 from scraper.clock import Clock, wall_time
+from scraper.downloads.entry_namer import EntryNamer
+from scraper.downloads.entry_requests import EntryRequests
 from scraper.downloads.journal import Journal
 from scraper.downloads.list_counts import ListCounts
-from scraper.downloads.list_feed import ListFeed, entries_from_urls
+from scraper.downloads.list_feed import ListFeed, ListReader, entries_from_urls
 from scraper.downloads.lists.checksum_file import Checksums, read_checksums
 from scraper.downloads.lists.count import count_lines
 from scraper.downloads.lists.entry import BadLine, Entry
@@ -53,20 +56,23 @@ from scraper.transfer.part_metadata import PartMetadataStore
 from scraper.transport.address_guard import AddressGuard
 from scraper.transport.fast_transport import FastTransport
 
+# The state of downloads inside the output folder; a crawl's lies beside it.
 STATE_FOLDER = DOWNLOAD_STATE_FOLDER
-"""The state of downloads inside the output folder; a crawl's lies beside it."""
 JOURNAL_NAME = "journal.sqlite"
 QUEUE_NAME = "queue.sqlite"
 PARTS_FOLDER = "parts"
+# Requests that wait in RAM: what is read ahead of the list, and a batch.
 WINDOW_ROWS = 2_500
-"""Requests that wait in RAM: what is read ahead of the list, and a batch."""
+# Open files of one transfer: its connection, its file, an idle connection of a host that is done.
 FILES_PER_TRANSFER = 3
-"""Open files of one transfer: its connection, its file, an idle connection of a host that is done."""
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadParts:
-    """A download that is ready to run. `notices` fill as the list is read: sentences for the user."""
+    """The parts of a download: all are open, no request has been sent.
+
+    `notices` are sentences for the user; reading the list adds to them.
+    """
 
     run: RunParts
     manifest: ManifestSink
@@ -76,7 +82,7 @@ class DownloadParts:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A list's options in the words of the rooms; `notices` and `stop_reading` belong to the reading of `entries`."""
+    """The settings that follow from the options. Reading `entries` adds to `notices`; `stop_reading` ends it."""
 
     settings: EngineSettings
     rules: RunRules
@@ -88,7 +94,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """What lies on the disk: the files, the journal of the list, and the queue of this session."""
+    """What is on the disk: the output folder, the journal, and the queue of this session."""
 
     files: OutputFolder
     journal: Journal
@@ -97,7 +103,7 @@ class _Opened:
 
 
 class _NoExtractor:
-    """The extractor of a download."""
+    """Downloads read no links."""
 
     def extract(self, page: Response) -> Extraction:
         return Extraction()
@@ -113,7 +119,7 @@ async def build_download(
     counts: ListCounts | None = None,
     on_result: OnResult | None = None,
 ) -> DownloadParts:
-    """Open everything a download into `folder` needs, on `stack`.
+    """Open the parts of a download into `folder`, and put them on `stack`.
 
     Raises `ConfigError`, `RunLockedError`, `FrontierError`, `SinkError`, `FetchError`; all before any request.
     """
@@ -121,20 +127,16 @@ async def build_download(
     opened = await _open_state(folder, options, stack, custom, plan.rules.politeness)
     bus = await stack.enter_async_context(EventBus(list(custom.listeners)))
     mirrors = EntryMirrors(options.retries, options.backoff)
+    namer = EntryNamer(name_settings(options), opened.journal, opened.files)
     feed = ListFeed(
-        plan.entries,
-        name_settings(options),
+        ListReader(plan.entries, plan.stop_reading, lambda: _count_lines(source)),
+        namer,
+        EntryRequests(opened.files, plan.checksums, mirrors, refresh=options.refresh),
         opened.journal,
-        opened.files,
-        plan.checksums,
-        refresh=options.refresh,
-        tally=counts,
-        halt=plan.stop_reading,
-        mirrors=mirrors,
-        count=lambda: _count_lines(source),
+        counts,
     )
     stack.callback(feed.close)
-    file_fetcher = _make_fetcher(options, plan, folder, opened, bus, feed)
+    file_fetcher = _make_fetcher(options, plan, folder, opened, bus, namer)
     fetcher = custom.fetcher or file_fetcher
     stack.push_async_callback(fetcher.aclose)
     manifest = ManifestSink(folder, opened.journal, fsync=options.fsync, also=Fanout(custom.sinks))
@@ -178,7 +180,7 @@ async def _open_state(
 
 
 def _queue_settings(options: DownloadOptions) -> SqliteSettings:
-    """A queue that is made anew in every session: what is in it and not in the journal comes from the list again."""
+    """The settings of a queue that is created again in each session, from the list and the journal."""
     return SqliteSettings(
         "power" if options.fsync else "process",
         known_cache_keys=20_000,
@@ -211,7 +213,7 @@ def _count_lines(source: str | Path | Iterable[str]) -> int | None:
 
 
 def _make_fetcher(
-    options: DownloadOptions, plan: _Plan, folder: Path, opened: _Opened, bus: EventBus, feed: ListFeed
+    options: DownloadOptions, plan: _Plan, folder: Path, opened: _Opened, bus: EventBus, namer: EntryNamer
 ) -> FileFetcher:
     transport = transport_settings(options, plan.settings.concurrency)
     return FileFetcher(
@@ -224,26 +226,27 @@ def _make_fetcher(
         clock=opened.clock,
         emit=bus.emit,
         bandwidth=BandwidthLimiter(opened.clock, options.limit_rate, options.limit_rate_per_host),
-        rename=feed.rename_from_headers,
+        rename=namer.rename_from_headers,
     )
 
 
 def _prepare_state(folder: Path, files: OutputFolder, fresh: bool, politeness: PolitenessSettings) -> CarryOver:
-    """Make the state's folder, and take the queue of an earlier session away; return what it knew of hosts in trouble.
+    """Create the state folder and delete the queue of the last session; return what it knew about unhealthy hosts.
 
-    With `fresh` all that an earlier run left is deleted.
+    The journal, not the queue, is what a download resumes from. But hosts that asked to wait must not be asked again
+    because a run was restarted. With `fresh` everything of earlier runs is deleted.
     """
     state = folder / STATE_FOLDER
     if fresh and state.is_dir():
         _delete_run(folder, files)
     now = wall_time()
 
-    def in_trouble(host: str, note: str) -> bool:
-        return HostGate.from_json(politeness.for_host(host), host, note).is_unhealthy(now)
+    def is_unhealthy(host: str, state: str) -> bool:
+        return HostGate.from_json(politeness.for_host(host), host, state).is_unhealthy(now)
 
     try:
         state.mkdir(parents=True, exist_ok=True)
-        carried = read_carry_over(state / QUEUE_NAME, HOST_STATE_GATE, in_trouble)
+        carried = read_carry_over(state / QUEUE_NAME, HOST_STATE_GATE, is_unhealthy)
         for name in (QUEUE_NAME, f"{QUEUE_NAME}-wal", f"{QUEUE_NAME}-shm"):
             (state / name).unlink(missing_ok=True)
     except OSError as error:
@@ -252,7 +255,7 @@ def _prepare_state(folder: Path, files: OutputFolder, fresh: bool, politeness: P
 
 
 def _delete_run(folder: Path, files: OutputFolder) -> None:
-    """Delete the files that the journal lists and that are as it left them, parts, records, the journal itself."""
+    """Delete part files, files that are as the journal has recorded them, the records, and the journal itself."""
     state = folder / STATE_FOLDER
     for path in PartMetadataStore(state / PARTS_FOLDER).paths():
         files.delete_part(path)

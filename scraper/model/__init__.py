@@ -10,8 +10,19 @@ dataclass costs four times as much to make.
 
 from __future__ import annotations
 
+from scraper.model.entry_state import EntryState
 from scraper.model.extraction import Extraction, FieldError, Item, Link, OutOfScope
-from scraper.model.request import MAX_CONTENT_BYTES, Attempt, Content, Hop, Lease, Request, RequestKind, Url
+from scraper.model.request import (
+    MAX_CONTENT_BYTES,
+    Attempt,
+    Content,
+    Hop,
+    Lease,
+    Request,
+    RequestKind,
+    Url,
+    entry_of,
+)
 from scraper.model.response import (
     REDIRECT_STATUSES,
     Body,
@@ -35,6 +46,7 @@ __all__ = [
     "Denied",
     "Done",
     "Drop",
+    "EntryState",
     "ErrorKind",
     "Extraction",
     "Failure",
@@ -58,4 +70,5 @@ __all__ = [
     "Skip",
     "Url",
     "Verdict",
+    "entry_of",
 ]

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from scraper.model.entry_state import EntryState
+
 
 class Url(NamedTuple):
     """A canonical URL. Made only by `urls.canonicalize`.
 
-    `href` is what is fetched: absolute, no fragment. `key` is the identity for dedupe and is never fetched
-    (tracking parameters are gone from it). `host` is the politeness key: lower-case host name, with `:port`
-    when that is not the scheme's default. `origin` is `scheme://host[:port]`, the key for robots.txt.
+    `href` is what is fetched: absolute, no fragment. `key` is the identity for dedupe and is never fetched (tracking
+    parameters are gone from it; in a download it is `EntryState.key`). `host` is the politeness key: lower-case host
+    name, with `:port` when that is not the scheme's default. `origin` is `scheme://host[:port]`, the key for
+    robots.txt.
     """
 
     href: str
@@ -76,7 +79,7 @@ class Request:
     chooses the extraction rules for the page, and `carried` are values (as JSON has them) that its items begin with;
     both come from the page that led here. `nesting` counts the sitemaps above a sitemap. With `content` it is a POST,
     and `url.key` tells it from others to its URL (`urls.posting`); of the `hops`, the first were POSTs with the keys in
-    `posts`. `tries` are the latest that failed.
+    `posts`. `tries` are the latest that failed. `entry` is set in downloads: the entry of the list that is requested.
     """
 
     url: Url
@@ -93,6 +96,7 @@ class Request:
     content: Content | None = None
     posted_keys: tuple[str, ...] = ()
     failed_attempts: tuple[Attempt, ...] = ()
+    entry: EntryState | None = None
 
     @property
     def method(self) -> str:
@@ -103,6 +107,13 @@ class Request:
     def requested(self) -> str:
         """The URL first asked for, before any redirect."""
         return self.redirects[0].url if self.redirects else self.url.href
+
+
+def entry_of(request: Request) -> EntryState:
+    """The list entry that `request` downloads. Raises `ValueError` for a request of a crawl."""
+    if request.entry is None:
+        raise ValueError(f"{request.url.href}: the request belongs to no entry of a list")
+    return request.entry
 
 
 class Lease(NamedTuple):

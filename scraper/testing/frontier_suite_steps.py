@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scraper.frontier.interface import Frontier, Granted
-from scraper.model import Attempt, Content, Done, Hop, Lease, Request, RequestKind, Settlement, Url, Verdict
+from scraper.model import Attempt, Content, Done, EntryState, Hop, Lease, Request, RequestKind, Settlement, Url, Verdict
 from scraper.urls.post_identity import with_post_key
 
 NOW = 1_000_000.0
@@ -45,7 +45,7 @@ def full_request(host: str, kind: RequestKind = "page") -> Request:
         attempt=2,
         slowdowns=1,
         redirects=(Hop("https://x.example/", 301), Hop("http://y.example/", 307)),
-        label="a 'label'",
+        label=None if kind == "file" else "a 'label'",
         sitemap_depth=2,
         inherited_fields={"price": "1.50", "tags": ["ä", None]},
         content=content,
@@ -54,6 +54,7 @@ def full_request(host: str, kind: RequestKind = "page") -> Request:
             Attempt(7, NOW + 0.25, 503, None, "Retry-After: 1", 0.125, 1.5),
             Attempt(8, NOW, None, "dns", "ä", 9.5, 0.0, 2),
         ),
+        entry=EntryState(1, 2, "https://h.example/", "f", mirrors=("https://m.example/",)) if kind == "file" else None,
     )
 
 

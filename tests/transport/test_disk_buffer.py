@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.clock import Clock
+from scraper.model import EntryState
 from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.testing.fakes import make_request
 from scraper.transfer import stream_writer as stream_writer_module
 from scraper.transfer.attempt import DownloadAttempt
 from scraper.transfer.byte_ranges import Segment
-from scraper.transfer.entry_state import EntryState
 from scraper.transfer.file_storage import FileStorage
 from scraper.transfer.stream_writer import StreamWriter
 from scraper.transport import buffer_pool as buffer_pool_module

@@ -6,7 +6,7 @@ import json
 from itertools import zip_longest
 from typing import Any, cast
 
-from scraper.model import Attempt, Content, Hop, Request, RequestKind, Url
+from scraper.model import Attempt, Content, EntryState, Hop, Request, RequestKind, Url
 
 REQUEST_COLUMNS = "depth, kind, href, key, parent, extra"
 RequestColumns = tuple[int, str | None, str, str | None, str | None, str | None]
@@ -32,6 +32,7 @@ def encode_request(request: Request) -> RequestColumns:
         or request.slowdowns
         or request.redirects
         or request.label is not None
+        or request.entry is not None
         or request.sitemap_depth
         or request.inherited_fields is not None
         or request.content is not None
@@ -64,6 +65,9 @@ def _encode_extra(request: Request) -> str:
         fields["hops"] = request.redirects
     if request.label is not None:
         fields["label"] = request.label
+    if request.entry is not None:
+        # A download has no labels; its entries are stored in their field.
+        fields["label"] = request.entry.to_json()
     if request.sitemap_depth:
         fields["nesting"] = request.sitemap_depth
     if request.inherited_fields is not None:
@@ -87,6 +91,11 @@ def decode_request(host: str, priority: int, columns: RequestColumns) -> Request
     extra: dict[str, Any] = json.loads(text)
     origin = extra["origin"] if "origin" in extra else _default_origin(href, host)
     url = Url(href, href if key is None else key, host, origin)
+    label: str | None = extra.get("label")
+    entry: EntryState | None = None
+    # Labels choose rules, and rules are for pages: with a file request the column holds its entry, a JSON array.
+    if label is not None and kind == "file" and label.startswith("["):
+        entry, label = EntryState.from_json(label), None
     return Request(
         url,
         depth,
@@ -96,12 +105,13 @@ def decode_request(host: str, priority: int, columns: RequestColumns) -> Request
         extra.get("attempt", 0),
         extra.get("slowdowns", 0),
         tuple(Hop(*hop) for hop in extra.get("hops", ())),
-        extra.get("label"),
+        label,
         extra.get("nesting", 0),
         extra.get("carried"),
         Content(extra["content"][0].encode("latin-1"), extra["content"][1]) if "content" in extra else None,
         tuple(extra.get("posts", ())),
         tuple(Attempt(*one) for one in extra.get("tries", ())),
+        entry,
     )
 
 

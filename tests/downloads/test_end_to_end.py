@@ -20,7 +20,7 @@ async def echo(asked: ReceivedRequest) -> Route:
 
 
 async def test_eight_urls_of_one_name_are_eight_files(tmp_path: Path) -> None:
-    """Files of one name get numbers, in the order of the list."""
+    """Files of one name get numbers, in the entry of the list."""
     async with LocalServer({"*": echo}) as site:
         await run_download([site.url(f"/{n}/data.tar.gz") for n in range(8)], tmp_path)
     found = read_files(tmp_path)
@@ -116,7 +116,7 @@ async def test_bad_lines_are_comments_in_the_list_of_failures(tmp_path: Path) ->
     assert "secret" not in text
     assert all(line.startswith("# ") and line.isprintable() and len(line) < 700 for line in text.splitlines())
     assert text.startswith("# line 1: ftp")
-    assert text.endswith("# and 10 more lines that cannot be asked for: manifest.jsonl has a record of each\n")
+    assert text.endswith("# and 10 more lines without a download: manifest.jsonl has a record of each\n")
     again = await run_download(out / "failed.txt", out)
     assert (again.counts.lines, again.failed) == (0, 0)
     assert not (out / "failed.txt").exists()
@@ -238,7 +238,7 @@ async def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
     routes: dict[str, Route] = {"/a": Reply(200, b"x" * 2000), "/b": Reply(200, [b"x" * 1000] * 2, chunked=True)}
     async with LocalServer(routes) as site:
         await run_download([site.url("/a"), site.url("/b")], tmp_path, max_bytes=1500)
-    assert [record["error"] for record in read_manifest(tmp_path)] == ["too_large_message", "too_large_message"]
+    assert [record["error"] for record in read_manifest(tmp_path)] == ["too_large", "too_large"]
     assert read_files(tmp_path) == {}
 
 

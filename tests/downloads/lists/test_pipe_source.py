@@ -14,7 +14,7 @@ import pytest
 from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply, Route
 from tests.downloads.servers import read_files, read_manifest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PATIENCE = 20.0
 
 
