@@ -13,9 +13,10 @@ from scraper.engine.settings import EngineSettings
 from scraper.errors import ConfigError, Problem
 from scraper.extract.page_extractor import ExtractSettings, FileSettings
 from scraper.extract.rules.conditions import ConditionSettings
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.follow_links import FollowSettings, NextSettings
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.follow_links import FollowSettings
 from scraper.extract.rules.json_pointer import JsonPointer
+from scraper.extract.rules.next_page import NextSettings
 from scraper.extract.rules.rule import RuleSettings
 from scraper.model import OutOfScope, Request, Url
 from scraper.politeness.circuit_breaker import BreakerSettings

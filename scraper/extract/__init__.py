@@ -1,1 +1,1 @@
-"""Reading pages: links, sitemaps, fields."""
+"""From a page to its links and items."""

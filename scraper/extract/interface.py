@@ -1,4 +1,4 @@
-"""The port for reading a page: bytes in, links and items out."""
+"""The port for reading pages: a response in, links and items out."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from scraper.model import Extraction, Response
 
 
 class Extractor(Protocol):
-    """Finds links and items on a page. Synchronous, deterministic, without I/O but the page's own body."""
+    """Finds links and items on a page. Synchronous, deterministic, and without I/O except reading the page's body."""
 
     def extract(self, page: Response) -> Extraction:
-        """Read `page`; return what it holds.
+        """Read `page` and return its links and items.
 
-        What is wrong with the page or its values is in the harvest (`rejected`, `problem`), never raised.
-        Must be picklable as an object, so that large pages can be read in another process.
+        Never raises: what is wrong with the page or its values is in the result (`problem`, `field_errors`). The
+        extractor must be picklable, because large pages are read in another process.
         """
         ...

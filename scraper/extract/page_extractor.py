@@ -1,19 +1,18 @@
-"""The extractor of the crawl: from a page to its links, items and directives, with one parse.
+"""Reads a page once for its links, its items and its directives.
 
-A hot path: a page of 30 KB with a hundred links takes well under a millisecond. Every link is judged here, because
-the page's own rules (nofollow, what counts as a file) are known only here; the engine asks for what is not `denied`.
+A hot path: a page of 30 KB with a hundred links takes well under a millisecond. Every link gets its verdict here,
+because what it depends on (nofollow, which links are files) is known only here; the engine fetches those not `denied`.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple, get_args
 
 import orjson
 
 from scraper.extract.links.document import (
-    ROBOTS_PRODUCT_TOKEN,
+    ROBOTS_PRODUCT,
     Document,
     find_canonical,
     parse_document,
@@ -21,42 +20,40 @@ from scraper.extract.links.document import (
 )
 from scraper.extract.links.links import collect_links, parse_file_selector, select_file_urls
 from scraper.extract.links.sitemap import SitemapReader
-from scraper.extract.rules.css_field import PageContext, compile_regex
-from scraper.extract.rules.follow_links import FollowUps
+from scraper.extract.rules.compile import compile_regex
+from scraper.extract.rules.follow_links import NOFOLLOW_LINK, FollowUps
+from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.rule import ExtractionRule, PageFormat, RuleSettings
-from scraper.extract.text.charset import decode_as, sniff_encoding
+from scraper.extract.text.charset import decode_as
+from scraper.extract.text.content_type import decode_page, is_html, is_json, is_text
 from scraper.model import Extraction, FieldError, Item, Link, OutOfScope, RequestKind, Response, Url
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES, BaseUrl, KeyRules, canonicalize
 from scraper.urls.scope import Scope
 from scraper.urls.scope_modes import strip_www
 
-HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
-OTHER_TEXT_TYPES = frozenset({"application/xml", "application/javascript", "application/x-ndjson"})
-UNKNOWN_TYPES = frozenset({"", "unknown/unknown", "application/unknown", "*/*"})
-"""Content types that say nothing (WHATWG MIME Sniffing, section 7): the body is looked at instead."""
-SNIFF_BYTES = 1445
-"""Bytes of a body without a type that are looked at (WHATWG MIME Sniffing, section 5.2)."""
-HTML_START_REGEX = re.compile(
-    rb"(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*(?:<!--|<(?:!doctype\x20html|html|head|script|iframe|h1|div|font|table|a|style|"
-    rb"title|b|body|br|p)[\x20>])",
-    re.IGNORECASE,
-)
-
 DENIED_BY_RULES = OutOfScope("rules", "scope.links: rules")
-NOFOLLOW_LINK = OutOfScope("nofollow", "nofollow: the link's rel")
 NOFOLLOW_PAGE = OutOfScope("nofollow", "nofollow: the page's robots directive")
 
-RuleResults = tuple[tuple[Item, ...], tuple[FieldError, ...], list[str], FollowUps | None]
-"""Items, rejections, a sentence for each rule that broke, and where the rules lead."""
+_new_tuple = tuple.__new__  # makes a `Link` in half the time of calling the class
 
-_new = tuple.__new__  # half the time of calling a named tuple's class
+
+class RuleResults(NamedTuple):
+    """What the rules made of a page.
+
+    `problems`: a sentence for each rule that failed. `follow_ups`: None if there is nothing to follow or inherit.
+    """
+
+    items: tuple[Item, ...] = ()
+    field_errors: tuple[FieldError, ...] = ()
+    problems: tuple[str, ...] = ()
+    follow_ups: FollowUps | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FileSettings:
-    """Which files to fetch along the way.
+    """Which files of a page to fetch.
 
-    `match`: regexes; a link in whose URL one is found leads to a file. `css`: selectors with an attribute
+    `match`: regular expressions; a link in whose URL one is found is a file. `css`: selectors with an attribute
     (`img.cover@src`) whose values are the URLs of files.
     """
 
@@ -66,11 +63,11 @@ class FileSettings:
 
 @dataclass(frozen=True, slots=True)
 class ExtractSettings:
-    """What to find on pages. `scope` judges what was found, `keys` make the identity of URLs.
+    """What to read from pages. `scope` gives links their verdict, `keys` their keys.
 
-    Without `follow_links` only what the rules name is followed. With `nofollow: respect` a link with rel nofollow, ugc
-    or sponsored, and every link of a page whose directive says nofollow, is denied. `product` is our name in robots
-    directives.
+    `follow_links`: without it, only links that the rules name are followed. `nofollow`: with `respect`, links with rel
+    nofollow, ugc or sponsored are denied, and all links of a page whose robots directive says nofollow. `product`: the
+    name by which robots directives may address this crawler.
     """
 
     scope: Scope
@@ -78,35 +75,34 @@ class ExtractSettings:
     keys: KeyRules = DEFAULT_KEY_RULES
     nofollow: Literal["respect", "ignore"] = "respect"
     files: FileSettings = field(default_factory=FileSettings)
-    product: str = ROBOTS_PRODUCT_TOKEN
+    product: str = ROBOTS_PRODUCT
     follow_links: bool = True
 
 
 class PageExtractor:
-    """Implements the port `Extractor` for HTML, XHTML, sitemaps and, where rules ask for it, JSON and texts.
+    """Implements the port `Extractor` for HTML, XHTML, sitemaps and, if a rule reads them, JSON and text.
 
-    Every other page has an empty harvest.
-    Raises `ExtractError` when a rule or a file selector cannot be compiled, `MissingExtraError` when a rule needs a
-    library
-    that is not installed. Pickled as its settings.
+    Any other page gives an empty `Extraction`. Raises `ExtractError` if a rule or a file selector cannot be compiled,
+    `MissingExtraError` if a rule needs a library that is not installed. A pickle holds only the settings.
     """
 
     def __init__(self, settings: ExtractSettings) -> None:
         self._settings = settings
         rules = [ExtractionRule(rule, index) for index, rule in enumerate(settings.rules)]
         self._rules: dict[PageFormat, tuple[ExtractionRule, ...]] = {
-            media: tuple(rule for rule in rules if media in rule.formats) for media in get_args(PageFormat)
+            page_format: tuple(rule for rule in rules if page_format in rule.formats)
+            for page_format in get_args(PageFormat)
         }
-        self._leads = any(rule.follows_links for rule in rules)
-        self._file_match = tuple(compile_regex(text, "files.match") for text in settings.files.match)
-        self._file_sources = tuple(parse_file_selector(text) for text in settings.files.css)
-        self._respect = settings.nofollow == "respect"
+        self._follows_links = any(rule.follows_links for rule in rules)
+        self._file_patterns = tuple(compile_regex(text, "files.match") for text in settings.files.match)
+        self._file_selectors = tuple(parse_file_selector(text) for text in settings.files.css)
+        self._respects_nofollow = settings.nofollow == "respect"
 
     def __reduce__(self) -> tuple[type[PageExtractor], tuple[ExtractSettings]]:
         return PageExtractor, (self._settings,)
 
     def extract(self, page: Response) -> Extraction:
-        """Read `page`; see the port. Only complete answers (200 to 299) are read, and files are not."""
+        """Read `page`; see the port. Only responses with status 200 to 299 are read, and no files."""
         kind = page.request.kind
         if not 200 <= page.status < 300 or kind == "file":
             return Extraction()
@@ -117,171 +113,159 @@ class PageExtractor:
             if is_html(content_type, page):
                 return self._read_html(page, content_type)
             return self._read_other(page, content_type)
-        except Exception as error:  # noqa: BLE001  the port promises that an odd page ends no crawl
+        except Exception as error:  # noqa: BLE001  the port never raises: no page may end a crawl
             return Extraction(problem=f"not read: {type(error).__name__}: {error}")
 
     def _read_html(self, page: Response, content_type: str | None) -> Extraction:
         url, headers = page.request.url, page.headers
         document = parse_document(page.body.read(), content_type, url)
-        asked = robots_directives(document, headers, self._settings.product)
-        links = self._links(document, page, asked.nofollow)
-        items, rejected, problems, trail = self._items(document, page, links, asked.nofollow)
-        if document.problem is not None:
-            problems.insert(0, document.problem)
-        if trail is not None and trail.denied:
-            known = {link.url.key for link in links}
-            links += tuple(link for key, link in trail.denied.items() if key not in known)
+        directives = robots_directives(document, headers, self._settings.product)
+        links = self._extract_links(document, page, directives.nofollow)
+        results = self._extract_items(document, page, links, directives.nofollow)
+        problems = results.problems if document.problem is None else (document.problem, *results.problems)
+        follow_ups = results.follow_ups
+        if follow_ups is not None and follow_ups.denied:
+            # What the rules would follow, but scope denies, is reported like a link; not twice if it is one.
+            linked = {link.url.key for link in links}
+            links += tuple(link for key, link in follow_ups.denied.items() if key not in linked)
         return Extraction(
             links=links,
-            items=items,
-            field_errors=rejected,
+            items=results.items,
+            field_errors=results.field_errors,
             canonical=find_canonical(document, headers, url),
-            noindex=asked.noindex,
-            nofollow=asked.nofollow,
+            noindex=directives.noindex,
+            nofollow=directives.nofollow,
             charset=document.charset,
             problem="; ".join(problems) or None,
-            requests=tuple(trail.requests.values()) if trail is not None else (),
+            requests=tuple(follow_ups.requests.values()) if follow_ups is not None else (),
         )
 
-    def _links(self, document: Document, page: Response, page_nofollow: bool) -> tuple[Link, ...]:
-        """The page's links, judged. Files come after links, except those that are linked as well."""
-        judge, depth, file_match = self._settings.scope.check, page.request.depth + 1, self._file_match
+    def _extract_links(self, document: Document, page: Response, page_nofollow: bool) -> tuple[Link, ...]:
+        """The page's links with their verdicts, in document order; then files that are embedded and not linked."""
+        check, depth, has_file_patterns = self._settings.scope.check, page.request.depth + 1, bool(self._file_patterns)
         found: list[Link] = []
         for url, nofollow in collect_links(document, page.headers, self._settings.keys):
             kind: RequestKind = "page"
-            if file_match and self._is_file(url):
-                kind, denied = "file", self._judge_along(url, page)
+            if has_file_patterns and self._is_file(url):
+                kind, denied = "file", self._check_file(url, page)
             else:
-                denied = judge(url, depth)
-            if denied is None and self._respect and (nofollow or page_nofollow):
+                denied = check(url, depth)
+            if denied is None and self._respects_nofollow and (nofollow or page_nofollow):
                 denied = NOFOLLOW_PAGE if page_nofollow else NOFOLLOW_LINK
-            found.append(_new(Link, (url, denied, kind, nofollow or page_nofollow)))
+            found.append(_new_tuple(Link, (url, denied, kind, nofollow or page_nofollow)))
+        # Done last: a link out of scope is reported as such, not as left to the rules.
         if not self._settings.follow_links:
             found = [
                 link._replace(denied=DENIED_BY_RULES) if link.denied is None and link.kind == "page" else link
                 for link in found
             ]
-        if not self._file_sources:
+        if not self._file_selectors:
             return tuple(found)
+        # A picture that is also a link is one link, of kind file.
         by_key = {link.url.key: link for link in found}
-        for text in select_file_urls(document, self._file_sources):
-            target = canonicalize(text, document.base, self._settings.keys)
-            if isinstance(target, Url):
-                by_key[target.key] = Link(target, self._judge_along(target, page), "file")
+        for text in select_file_urls(document, self._file_selectors):
+            url_or_none = canonicalize(text, document.base, self._settings.keys)
+            if isinstance(url_or_none, Url):
+                by_key[url_or_none.key] = Link(url_or_none, self._check_file(url_or_none, page), "file")
         return tuple(by_key.values())
 
     def _read_sitemap(self, page: Response) -> Extraction:
-        """The addresses a sitemap names. Whoever named the sitemap is trusted for all of them; scope alone judges."""
+        """The URLs of a sitemap.
+
+        Only scope decides on them, not `may_list`: the sitemap is in the config, in robots.txt or in another sitemap,
+        each of which may name one for any host.
+        """
         reader, base, keys = SitemapReader(), BaseUrl.of(page.request.url), self._settings.keys
-        judge, depth = self._settings.scope.check, page.request.depth + 1
+        check, depth = self._settings.scope.check, page.request.depth + 1
         found: dict[str, Link] = {}
         for loc, _, kind in [*reader.feed(page.body.read()), *reader.close()]:
             url = canonicalize(loc, base, keys)
             if not isinstance(url, Url) or url.key in found:
                 continue
             if kind == "sitemap":
-                found[url.key] = Link(url, self._judge_along(url, page), "sitemap")
+                found[url.key] = Link(url, self._check_file(url, page), "sitemap")
             elif self._is_file(url):
-                found[url.key] = Link(url, self._judge_along(url, page), "file")
+                found[url.key] = Link(url, self._check_file(url, page), "file")
             else:
-                found[url.key] = Link(url, judge(url, depth))
+                found[url.key] = Link(url, check(url, depth))
         return Extraction(links=tuple(found.values()), problem=reader.problem)
 
     def _is_file(self, url: Url) -> bool:
-        return any(pattern.search(url.href) for pattern in self._file_match)
+        return any(pattern.search(url.href) for pattern in self._file_patterns)
 
-    def _judge_along(self, url: Url, page: Response) -> OutOfScope | None:
-        """The verdict on a file or a sitemap: asked for along the way, it is no step of the crawl.
+    def _check_file(self, url: Url, page: Response) -> OutOfScope | None:
+        """The verdict on a file or a nested sitemap. Fewer rules apply than to a page, as no links are followed from
+        it.
 
-        `scope.allow` and `scope.max_depth` are about pages and do not bind it; nor does the mode where it lies on
-        the page's own host. What `deny` and the traps say holds, and a foreign host must be in scope.
+        `scope.allow` and `scope.max_depth` never apply. `scope.mode` does not apply on the page's own host; a file on
+        another host must be in scope. `scope.deny` and the traps always apply.
         """
         scope, depth = self._settings.scope, page.request.depth
         verdict = scope.check(url, depth)
         if verdict is None:
             return None
-        waived = ["scope.allow", "scope.max_depth"]
+        ignored = ["scope.allow", "scope.max_depth"]
         if strip_www(url.host) == strip_www(page.request.url.host):
-            waived.append("scope.mode")
+            ignored.append("scope.mode")
         for step in scope.explain(url, depth):
-            if step.verdict == "rejects" and not step.rule.startswith(tuple(waived)):
+            if step.verdict == "rejects" and not step.rule.startswith(tuple(ignored)):
                 return OutOfScope("scope" if step.rule.startswith("scope.") else "trap", step.rule)
         return None
 
     def _read_other(self, page: Response, content_type: str | None) -> Extraction:
-        """A page that is not HTML: JSON and texts are read by the rules that say so, anything else has no items."""
-        asked = robots_directives(None, page.headers, self._settings.product)
-        media: PageFormat | None = "json" if is_json(content_type) else "text" if is_text(content_type) else None
-        if media is None or not self._rules[media]:
-            return Extraction(noindex=asked.noindex, nofollow=asked.nofollow)
+        """A page that is not HTML. JSON and text are read if there is a rule for them; anything else has no items."""
+        directives = robots_directives(None, page.headers, self._settings.product)
+        nothing = Extraction(noindex=directives.noindex, nofollow=directives.nofollow)
+        page_format: PageFormat | None = "json" if is_json(content_type) else "text" if is_text(content_type) else None
+        if page_format is None or not self._rules[page_format]:
+            return nothing
         text = decode_page(page, content_type)
         root: Any = text
-        if media == "json":
+        if page_format == "json":
             try:
                 root = orjson.loads(text)
             except orjson.JSONDecodeError as error:
-                return Extraction(noindex=asked.noindex, nofollow=asked.nofollow, problem=f"not read as JSON: {error}")
-        view = PageContext(root, BaseUrl.of(page.request.url), self._settings.keys, (), lambda: text)
-        items, rejected, problems, trail = self._apply(media, view, page, asked.nofollow)
-        return Extraction(
-            links=tuple(trail.denied.values()) if trail is not None else (),
-            requests=tuple(trail.requests.values()) if trail is not None else (),
-            items=items,
-            field_errors=rejected,
-            noindex=asked.noindex,
-            nofollow=asked.nofollow,
-            problem="; ".join(problems) or None,
+                return replace(nothing, problem=f"not read as JSON: {error}")
+        context = PageContext(root, BaseUrl.of(page.request.url), self._settings.keys, (), lambda: text)
+        results = self._apply_rules(page_format, context, page, directives.nofollow)
+        follow_ups = results.follow_ups
+        return replace(
+            nothing,
+            links=tuple(follow_ups.denied.values()) if follow_ups is not None else (),
+            requests=tuple(follow_ups.requests.values()) if follow_ups is not None else (),
+            items=results.items,
+            field_errors=results.field_errors,
+            problem="; ".join(results.problems) or None,
         )
 
-    def _items(self, document: Document, page: Response, links: tuple[Link, ...], nofollow: bool) -> RuleResults:
+    def _extract_items(
+        self, document: Document, page: Response, links: tuple[Link, ...], nofollow: bool
+    ) -> RuleResults:
         root = document.tree.root
         if not self._rules["html"] or root is None:
-            return (), (), [], None
-        view = PageContext(
+            return RuleResults()
+        # The text is decoded only if a regex searches the page: the parser has taken UTF-8 as bytes.
+        context = PageContext(
             root, document.base, self._settings.keys, links, lambda: decode_as(page.body.read(), document.charset)
         )
-        return self._apply("html", view, page, nofollow)
+        return self._apply_rules("html", context, page, nofollow)
 
-    def _apply(self, media: PageFormat, view: PageContext, page: Response, nofollow: bool) -> RuleResults:
-        """What the rules for this page find."""
+    def _apply_rules(
+        self, page_format: PageFormat, context: PageContext, page: Response, nofollow: bool
+    ) -> RuleResults:
         items: list[Item] = []
-        rejected: list[FieldError] = []
+        field_errors: list[FieldError] = []
         problems: list[str] = []
         request = page.request
-        trail = None
-        if self._leads or request.inherited_fields:
-            judge = (lambda *_: NOFOLLOW_PAGE) if nofollow and self._respect else self._settings.scope.check
-            trail = FollowUps(page, judge, view, view.links if self._respect else ())
-        for rule in self._rules[media]:
+        follow_ups = None
+        if self._follows_links or request.inherited_fields:
+            # On a page that says nofollow the rules follow nothing either.
+            check = (lambda *_: NOFOLLOW_PAGE) if nofollow and self._respects_nofollow else self._settings.scope.check
+            follow_ups = FollowUps(page, check, context, context.links if self._respects_nofollow else ())
+        for rule in self._rules[page_format]:
             if rule.matches(request.url.href, request.label):
                 try:
-                    rule.read(view, items, rejected, trail)
-                except Exception as error:  # noqa: BLE001  one rule's trouble must not cost the page's links
+                    rule.read(context, items, field_errors, follow_ups)
+                except Exception as error:  # noqa: BLE001  a failing rule must cost neither links nor other rules
                     problems.append(f"rule {rule.index}: {type(error).__name__}: {error}")
-        return tuple(items), tuple(rejected), problems, trail
-
-
-def is_json(content_type: str | None) -> bool:
-    """Whether a type says JSON (WHATWG MIME Sniffing, section 4.6)."""
-    essence = (content_type or "").partition(";")[0].strip().lower()
-    return essence in ("application/json", "text/json") or essence.endswith("+json")
-
-
-def is_text(content_type: str | None) -> bool:
-    """Whether a type says some other text: `text/*`, XML and scripts."""
-    essence = (content_type or "").partition(";")[0].strip().lower()
-    return essence.startswith("text/") or essence.endswith("+xml") or essence in OTHER_TEXT_TYPES
-
-
-def decode_page(page: Response, content_type: str | None) -> str:
-    """The body as text, without a byte order mark."""
-    body = page.body.read()
-    return decode_as(body, sniff_encoding(body, content_type)).removeprefix("\ufeff")
-
-
-def is_html(content_type: str | None, page: Response) -> bool:
-    """Whether `page` is to be read as HTML: by its type, or by its first bytes when no type says anything."""
-    essence = (content_type or "").partition(";")[0].strip().lower()
-    if essence in HTML_TYPES:
-        return True
-    return essence in UNKNOWN_TYPES and HTML_START_REGEX.match(page.body.read()[:SNIFF_BYTES]) is not None
+        return RuleResults(tuple(items), tuple(field_errors), tuple(problems), follow_ups)

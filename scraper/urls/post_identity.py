@@ -1,8 +1,8 @@
-"""The identity of a POST: its URL's key, what it is called for short, and its content.
+"""Keys of POST requests: `POST <digest of the content> <key of the URL>`.
 
-Two POSTs of different contents to one URL are two questions, and neither is the GET of that URL. So the key of a POST
-begins with a word that no URL begins with, and everything that compares keys (what is known, what is skipped, what was
-passed on) tells them apart without knowing about methods.
+Two POSTs with different contents to one URL are different requests, and neither is the GET of that URL. Their keys
+begin with `POST `, which no URL does, so everything that compares keys (the seen set, the skipped file, redirects)
+keeps them apart without knowing about methods.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from xxhash import xxh3_128_hexdigest
 from scraper.model import Content, Url
 
 POST_KEY_PREFIX = "POST "
+# Index of the URL in such a key: behind the prefix, 32 hexadecimal digits and a space.
 POST_KEY_URL_START = len(POST_KEY_PREFIX) + 32 + 1
-"""Where the URL's part of such a key begins: behind the digest and a space."""
 
 
 def with_post_key(url: Url, content: Content | None) -> Url:
-    """`url` as it is known when `content` is posted to it; without content as it is known to a GET."""
+    """`url` with the key of a POST of `content`; without content, with the key of a GET."""
     plain = strip_post_prefix(url.key)
     if content is None:
         return url if plain == url.key else url._replace(key=plain)
@@ -29,19 +29,19 @@ def with_post_key(url: Url, content: Content | None) -> Url:
 
 
 def strip_post_prefix(key: str) -> str:
-    """The URL's part of a key, whatever the method."""
+    """The URL's part of a key of any method."""
     return key[POST_KEY_URL_START:] if key.startswith(POST_KEY_PREFIX) else key
 
 
 def post_key_or_none(key: str | None) -> str | None:
-    """`key` if it is that of a POST, else None."""
+    """`key` if it is the key of a POST, else None."""
     return key if key is not None and key.startswith(POST_KEY_PREFIX) else None
 
 
 def json_bytes(value: Any) -> bytes:
-    """`value` as compact JSON, members in their order: one question is always written alike, so it has one key.
+    """`value` as compact JSON with members in their order: equal requests give equal bytes, so they have one key.
 
-    Raises `ValueError` for what JSON lacks (NaN, infinity, half of a surrogate pair), `TypeError` for what is no value
-    of JSON, `RecursionError` for what is nested too deeply.
+    Raises `ValueError` for numbers and texts that JSON lacks (NaN, infinity, half a surrogate pair), `TypeError` for
+    objects that are no JSON values, `RecursionError` for values nested too deeply.
     """
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

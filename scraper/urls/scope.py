@@ -1,14 +1,14 @@
-"""Which URLs a crawl asks for.
+"""Which URLs a crawl fetches.
 
-The rules are asked in this order, and the first one that rejects decides:
+The rules are checked in this order; the first one that rejects a URL decides:
 
-1. `scope.mode`: the URL is near enough to a seed, or its host is among `scope.hosts`;
-2. `traps.*`: its shape is not one that sites make without end (this also bounds what the expressions below read);
+1. `scope.mode`: the URL is within reach of a seed, or its host is among `scope.hosts`;
+2. `traps.*`: its shape is not that of a crawler trap (this also limits the length of what 3 and 4 search);
 3. `scope.deny`: none of these expressions is found in it;
-4. `scope.allow`: when there are any, one of these expressions is found in it;
+4. `scope.allow`: if there are any, one of these expressions is found in it;
 5. `scope.max_depth`: it is not too many links away from a seed.
 
-Seeds are exempt from 2 and 4: they were asked for by name. Each refusal names the rule that decided.
+Seeds are exempt from 2 and 4, because the user named them. Each rejection names the rule that decided.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from scraper.urls.fingerprint import fingerprint
 from scraper.urls.scope_modes import AnyHost, ExtraHosts, ModeMatcher, SameDomain, SameHost, SamePage, SamePrefix
 from scraper.urls.traps import TrapSettings, find_trap
 
-_UNKNOWN = OutOfScope("", "")
+_NOT_CACHED = OutOfScope("", "")
 
 ScopeMode = Literal["page", "prefix", "host", "domain", "any"]
 
+# URLs whose verdict is cached: a site's menu and footer bring the same links on every page.
 MAX_CACHED_VERDICTS = 20_000
-"""URLs whose verdict is remembered: the links that stand on every page of a site."""
+# Longest URL whose verdict is cached, in characters.
 MAX_CACHED_URL_CHARS = 512
-"""Longest URL whose verdict is remembered."""
+# Seeds that are exempt from rules 2 and 4 (8 bytes each); further ones are checked like any URL.
 MAX_EXEMPT_SEEDS = 1_000_000
-"""Seeds that are recognised as such (8 bytes of identity each); further ones are judged like any URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeSettings:
     """What is in scope.
 
-    `mode`: the seeds alone (`page`), what lies below their directory (`prefix`), their `host`, their registrable
-    `domain`, or `any`. `hosts` are further hosts, with `*` for any characters. `allow` and `deny` are regular
-    expressions, searched for in the URL as it is fetched. `max_depth` counts links from a seed, None is no limit.
+    `mode`: only the seeds (`page`), URLs at or below their directories (`prefix`), their hosts (`host`), their
+    registrable domains (`domain`), or `any`. `hosts`: further hosts, with `*` for any characters. `allow`, `deny`:
+    regular expressions, searched for in the URL as it is fetched. `max_depth`: links from a seed, None for no limit.
     """
 
     mode: ScopeMode = "host"
@@ -55,14 +55,18 @@ class ScopeSettings:
 
 
 class RuleVerdict(NamedTuple):
-    """One line of an explanation: a rule, and whether it `passes`, `rejection_of` or `spares` (a seed) the URL."""
+    """What one rule says of a URL. `verdict` is `passes`, `rejects`, or `spares` (it would reject, but not a seed)."""
 
     rule: str
     verdict: str
 
 
-class _Rule(NamedTuple):
-    """`rejection_of` returns what to write as the deciding rule, or None. `name` is written when it does not reject."""
+class _ScopeRule(NamedTuple):
+    """One of the rules 1 to 4.
+
+    `rejection_of` returns None for a URL that passes, else the rule with its value for the user (`scope.deny: 'x'`).
+    `name` is shown for URLs that pass, `reason` is that of the `OutOfScope`.
+    """
 
     name: str
     reason: str
@@ -71,98 +75,107 @@ class _Rule(NamedTuple):
 
 
 class Scope:
-    """Judges URLs. `seeds` set the centre of the modes.
+    """Decides which URLs a crawl fetches. The modes measure from the `seeds`.
 
-    Raises `ConfigError` when an expression cannot be compiled or the mode is unknown. Can be pickled.
+    Raises `ConfigError` if an expression cannot be compiled or the mode is unknown. Can be pickled.
     """
 
     def __init__(self, settings: ScopeSettings, seeds: Sequence[Url]) -> None:
         self.settings = settings
-        reach = _reach(settings.mode, seeds)
+        in_reach = _mode_matcher(settings.mode, seeds)
         patterns, problems = {}, []
         for key, texts in (("allow", settings.allow), ("deny", settings.deny), ("traps", settings.traps.allow)):
-            patterns[key], found = _compile(texts, f"scope.{key}" if key != "traps" else "traps.allow")
+            patterns[key], found = _compile_patterns(texts, f"scope.{key}" if key != "traps" else "traps.allow")
             problems += found
         if problems:
             raise ConfigError(problems)
         self._rules = (
-            _Rule(f"scope.mode: {reach.description}", "scope", False, _Reachable(reach, ExtraHosts(settings.hosts))),
-            _Rule("traps", "trap", True, _Trapped(settings.traps, patterns["traps"])),
-            _Rule("scope.deny", "scope", False, _Denied(patterns["deny"])),
-            _Rule("scope.allow", "scope", True, _NotAllowed(patterns["allow"])),
+            _ScopeRule(
+                f"scope.mode: {in_reach.description}", "scope", False, _ModeRule(in_reach, ExtraHosts(settings.hosts))
+            ),
+            _ScopeRule("traps", "trap", True, _TrapRule(settings.traps, patterns["traps"])),
+            _ScopeRule("scope.deny", "scope", False, _DenyRule(patterns["deny"])),
+            _ScopeRule("scope.allow", "scope", True, _AllowRule(patterns["allow"])),
         )
-        idle = {"scope.deny": not settings.deny, "scope.allow": not settings.allow}
-        self._active = tuple(rule for rule in self._rules if not idle.get(rule.name))
+        # `explain` shows all rules, `check` skips those without expressions.
+        unset = {"scope.deny": not settings.deny, "scope.allow": not settings.allow}
+        self._enabled_rules = tuple(rule for rule in self._rules if not unset.get(rule.name))
         self._seeds = frozenset(fingerprint(seed) for seed in islice(seeds, MAX_EXEMPT_SEEDS))
-        self._too_deep = OutOfScope("depth", f"scope.max_depth: {settings.max_depth}")
-        self._memo: dict[str, OutOfScope | None] = {}
+        self._depth_exceeded = OutOfScope("depth", f"scope.max_depth: {settings.max_depth}")
+        self._verdict_cache: dict[str, OutOfScope | None] = {}
 
     def check(self, url: Url, depth: int) -> OutOfScope | None:
-        """None when `url`, found `depth` links away from a seed, is in scope; otherwise why not.
+        """None if `url`, found `depth` links away from a seed, is in scope; else why it is not.
 
         The reason is `scope`, `trap` or `depth`.
         """
-        memo = self._memo
-        verdict = memo.get(url.href, _UNKNOWN)
-        if verdict is _UNKNOWN:
-            verdict = self._decide(url)
+        # The depth is no part of the cached verdict: the same URL may be found at several depths.
+        cache = self._verdict_cache
+        verdict = cache.get(url.href, _NOT_CACHED)
+        if verdict is _NOT_CACHED:
+            verdict = self._first_rejection(url)
             if len(url.href) <= MAX_CACHED_URL_CHARS:
-                if len(memo) >= MAX_CACHED_VERDICTS:
-                    memo.clear()
-                memo[url.href] = verdict
+                if len(cache) >= MAX_CACHED_VERDICTS:  # rare, and the links of every page are back at once
+                    cache.clear()
+                cache[url.href] = verdict
         if verdict is None and (limit := self.settings.max_depth) is not None and depth > limit:
-            return self._too_deep
+            return self._depth_exceeded
         return verdict
 
     def explain(self, url: Url, depth: int) -> tuple[RuleVerdict, ...]:
-        """What every rule says, in order; the first one that `rejection_of` is the one that decides."""
-        steps = []
+        """What every rule says, in order. The first one that `rejects` decides."""
+        verdicts = []
         for rule in self._rules:
-            named = rule.rejection_of(url)
-            spared = named is not None and rule.exempts_seeds and self._is_seed(url)
-            verdict = "passes" if named is None else "spares" if spared else "rejects"
-            steps.append(RuleVerdict(named or rule.name, verdict))
+            rejection = rule.rejection_of(url)
+            exempt = rejection is not None and rule.exempts_seeds and self._is_seed(url)
+            verdict = "passes" if rejection is None else "spares" if exempt else "rejects"
+            verdicts.append(RuleVerdict(rejection or rule.name, verdict))
         limit = self.settings.max_depth
-        deep = limit is not None and depth > limit
-        steps.append(
-            RuleVerdict(f"scope.max_depth: {'none' if limit is None else limit}", "rejects" if deep else "passes")
+        too_deep = limit is not None and depth > limit
+        verdicts.append(
+            RuleVerdict(f"scope.max_depth: {'none' if limit is None else limit}", "rejects" if too_deep else "passes")
         )
-        return tuple(steps)
+        return tuple(verdicts)
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_memo": {}}
+        # A pickle goes to each process of the extraction pool, and a full cache would be megabytes.
+        return {**self.__dict__, "_verdict_cache": {}}
 
-    def _decide(self, url: Url) -> OutOfScope | None:
-        for rule in self._active:
-            named = rule.rejection_of(url)
-            if named is not None and not (rule.exempts_seeds and self._is_seed(url)):
-                return OutOfScope(rule.reason, named)
+    def _first_rejection(self, url: Url) -> OutOfScope | None:
+        for rule in self._enabled_rules:
+            rejection = rule.rejection_of(url)
+            if rejection is not None and not (rule.exempts_seeds and self._is_seed(url)):
+                return OutOfScope(rule.reason, rejection)
         return None
 
     def _is_seed(self, url: Url) -> bool:
         return fingerprint(url) in self._seeds
 
 
-class _Reachable:
-    def __init__(self, reach: ModeMatcher, more: ExtraHosts) -> None:
-        self._reach, self._more = reach, more
+# The rules are classes with `__call__` and not closures, because a scope must be picklable.
+
+
+class _ModeRule:
+    def __init__(self, in_reach: ModeMatcher, extra_hosts: ExtraHosts) -> None:
+        self._in_reach, self._extra_hosts = in_reach, extra_hosts
+        self._rejection = f"scope.mode: {in_reach.description}"
 
     def __call__(self, url: Url) -> str | None:
-        return None if self._reach(url) or self._more(url.host) else f"scope.mode: {self._reach.description}"
+        return None if self._in_reach(url) or self._extra_hosts(url.host) else self._rejection
 
 
-class _Trapped:
+class _TrapRule:
     def __init__(self, settings: TrapSettings, allow: list[re.Pattern[str]]) -> None:
         self._settings, self._allow = settings, allow
 
     def __call__(self, url: Url) -> str | None:
-        named = find_trap(url.href, self._settings)
-        if named is not None and any(pattern.search(url.href) for pattern in self._allow):
+        limit = find_trap(url.href, self._settings)
+        if limit is not None and any(pattern.search(url.href) for pattern in self._allow):
             return None
-        return named
+        return limit
 
 
-class _Denied:
+class _DenyRule:
     def __init__(self, patterns: list[re.Pattern[str]]) -> None:
         self._patterns = patterns
 
@@ -173,10 +186,10 @@ class _Denied:
         return None
 
 
-class _NotAllowed:
+class _AllowRule:
     def __init__(self, patterns: list[re.Pattern[str]]) -> None:
         self._patterns = patterns
-        self._text = "scope.allow: " + ", ".join(f"'{pattern.pattern}'" for pattern in patterns)
+        self._rejection = "scope.allow: " + ", ".join(f"'{pattern.pattern}'" for pattern in patterns)
 
     def __call__(self, url: Url) -> str | None:
         if not self._patterns:
@@ -184,10 +197,10 @@ class _NotAllowed:
         for pattern in self._patterns:
             if pattern.search(url.href):
                 return None
-        return self._text
+        return self._rejection
 
 
-def _reach(mode: ScopeMode, seeds: Sequence[Url]) -> ModeMatcher:
+def _mode_matcher(mode: ScopeMode, seeds: Sequence[Url]) -> ModeMatcher:
     match mode:
         case "page":
             return SamePage(seeds)
@@ -203,7 +216,7 @@ def _reach(mode: ScopeMode, seeds: Sequence[Url]) -> ModeMatcher:
             raise ConfigError([Problem(f"unknown mode {mode!r}", "scope.mode", hint="page, prefix, host, domain, any")])
 
 
-def _compile(texts: Iterable[str], key: str) -> tuple[list[re.Pattern[str]], list[Problem]]:
+def _compile_patterns(texts: Iterable[str], key: str) -> tuple[list[re.Pattern[str]], list[Problem]]:
     patterns, problems = [], []
     for text in texts:
         try:

@@ -1,23 +1,24 @@
-"""Shapes of URLs that a site makes without end: calendars, relative links that pile up, filters that multiply.
+"""Crawler traps, recognized by the shape of a URL: too long, too deep, repeating, too many parameters.
 
-Every limit can be set or turned off, every refusal names its limit, and a pattern can spare URLs that only look so.
+Such URLs come from calendars, broken relative links and combined filters, which produce them without end. Every limit
+can be changed or turned off, the rejection names the limit, and `allow` patterns exempt URLs that are no traps.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Longest repeated sequence of path segments that is searched for.
 MAX_CYCLE_SEGMENTS = 8
-"""Longest repeating group of path segments that is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrapSettings:
-    """When a discovered URL counts as a trap; 0 or None turns a limit off.
+    """Limits beyond which a discovered URL is a trap; 0 or None turns a limit off.
 
-    `max_length` is characters of the URL, `max_segments` parts of its path, `max_params` parts of its query.
-    `max_repeats` is how often a group of segments may stand in the path one after the other (`/a/b/a/b/` is two).
-    URLs in which one of the regular expressions `allow` is found are never traps.
+    `max_length`: characters of the URL. `max_segments`: segments of its path. `max_params`: parameters of its query.
+    `max_repeats`: how often the same sequence of segments may follow itself (`/a/b/a/b/` is two). `allow`: regular
+    expressions; URLs in which one is found are never traps.
     """
 
     max_length: int | None = 2048
@@ -28,18 +29,19 @@ class TrapSettings:
 
 
 def find_trap(href: str, settings: TrapSettings) -> str | None:
-    """The limit that `href` (canonical) exceeds, as `traps.max_segments: 16`, or None. Does not look at `allow`.
+    """The limit that the canonical `href` exceeds, such as `traps.max_segments: 16`, or None. Ignores `allow`.
 
-    The order is length, segments, repeats, params; the first one exceeded is named.
+    Of several, the first in the order length, segments, repeats, params.
     """
     if settings.max_length and len(href) > settings.max_length:
         return f"traps.max_length: {settings.max_length}"
     address, _, query = href.partition("?")
     segments = address.split("/")[3:]
-    if segments and segments[-1] == "":  # a closing slash is not a segment
+    if segments and segments[-1] == "":  # a final slash is no segment
         segments.pop()
     if settings.max_segments and len(segments) > settings.max_segments:
         return f"traps.max_segments: {settings.max_segments}"
+    # Without two equal segments nothing repeats: this spares most URLs the search.
     if (
         settings.max_repeats
         and len(set(segments)) < len(segments)
@@ -52,15 +54,16 @@ def find_trap(href: str, settings: TrapSettings) -> str | None:
 
 
 def has_repeated_cycle(segments: list[str], limit: int) -> bool:
-    """Whether a group of at most `MAX_CYCLE_SEGMENTS` segments stands more than `limit` times in a row.
+    """Whether a sequence of at most `MAX_CYCLE_SEGMENTS` segments occurs more than `limit` times in a row.
 
-    Time is `MAX_CYCLE_SEGMENTS` steps a segment at most. The idea is Heritrix's PathologicalPathDecideRule.
+    Takes at most `MAX_CYCLE_SEGMENTS` steps a segment. After Heritrix's PathologicalPathDecideRule.
     """
     count = len(segments)
     for cycle in range(1, min(MAX_CYCLE_SEGMENTS, count // (limit + 1)) + 1):
-        run = 0
-        for at in range(cycle, count):
-            run = run + 1 if segments[at] == segments[at - cycle] else 0
-            if run >= cycle * limit:
+        # `limit` + 1 occurrences of a sequence are `cycle * limit` segments that equal the one `cycle` before them.
+        equal_in_a_row = 0
+        for index in range(cycle, count):
+            equal_in_a_row = equal_in_a_row + 1 if segments[index] == segments[index - cycle] else 0
+            if equal_in_a_row >= cycle * limit:
                 return True
     return False

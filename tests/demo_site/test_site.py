@@ -18,9 +18,9 @@ from scraper.demo_site.catalogue import Catalogue
 from scraper.demo_site.server import MAX_HEAD_BYTES, parse_head
 from scraper.demo_site.site import LIMITED_BURST, ShopSite, SiteSettings, main
 from scraper.extract.page_extractor import ExtractSettings, FileSettings, PageExtractor
-from scraper.extract.rules.css_field import FieldSettings
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.number_parser import parse_decimal
 from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.value_parsers import parse_decimal
 from scraper.model import Body, Headers, Request, Response, Url
 from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 from scraper.urls.scope import Scope, ScopeSettings

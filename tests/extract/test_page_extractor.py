@@ -1,4 +1,4 @@
-"""The extractor: which pages are read, how links are judged, and that nothing it meets makes it raise."""
+"""The extractor: which pages are read, how links are checked, and that nothing it meets makes it raise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scraper.errors import ExtractError
 from scraper.extract.interface import Extractor
 from scraper.extract.page_extractor import ExtractSettings, FileSettings, PageExtractor
-from scraper.extract.rules.css_field import FieldSettings
+from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.rule import ExtractionRule, RuleSettings
 from scraper.model import Body, Extraction, Headers, Link, OutOfScope, Request, RequestKind, Response, Url
 from scraper.urls.canonicalize import KeyRules, canonicalize
@@ -52,38 +52,43 @@ def extractor(*rules: RuleSettings, scope: ScopeSettings | None = None, **settin
     return PageExtractor(ExtractSettings(Scope(scope or ScopeSettings(), [SEED]), rules, **settings))
 
 
-def fates(harvest: Extraction) -> dict[str, str | None]:
+def denials(extraction: Extraction) -> dict[str, str | None]:
     """Why each link is denied, by its URL without the shop's origin."""
     return {
         link.url.href.removeprefix("http://shop.example"): link.denied.rule if link.denied else None
-        for link in harvest.links
+        for link in extraction.links
     }
 
 
 def test_one_page_gives_links_items_and_what_it_says_of_itself() -> None:
-    """Links are canonical, distinct, in document order and judged; fields come from the same tree."""
+    """Links are canonical, distinct, in document order and checked; fields come from the same tree."""
     rule = RuleSettings(match="/a/", fields=(FieldSettings("title", "h1"), FieldSettings("links", links="in_scope")))
-    harvest: Extraction = extractor(rule, RuleSettings(match="/b/", fields=(FieldSettings("x", "h1"),))).extract(
+    extraction: Extraction = extractor(rule, RuleSettings(match="/b/", fields=(FieldSettings("x", "h1"),))).extract(
         page_of(
             '<link rel="canonical" href="/a"><h1>Hi</h1><a href="b#x">1</a><a href="/c">2</a><a href="b">3</a>'
             '<a href="http://other.example/">4</a><a href="mailto:x@y.example">5</a>'
         )
     )
-    assert fates(harvest) == {"/a/b": None, "/c": None, "http://other.example/": "scope.mode: host (shop.example)"}
-    assert [(dict(item.fields), item.rule) for item in harvest.items] == [
+    assert denials(extraction) == {"/a/b": None, "/c": None, "http://other.example/": "scope.mode: host (shop.example)"}
+    assert [(dict(item.fields), item.rule) for item in extraction.items] == [
         ({"title": "Hi", "links": ["http://shop.example/a/b", "http://shop.example/c"]}, 0)
     ]
-    assert harvest.canonical == "http://shop.example/a"
-    assert (harvest.noindex, harvest.nofollow, harvest.charset, harvest.problem) == (False, False, "utf-8", None)
+    assert extraction.canonical == "http://shop.example/a"
+    assert (extraction.noindex, extraction.nofollow, extraction.charset, extraction.problem) == (
+        False,
+        False,
+        "utf-8",
+        None,
+    )
 
 
-def test_rejected_fields_are_in_the_harvest() -> None:
-    """An item that could not be made is told, and costs no links."""
+def test_rejected_fields_are_in_the_extraction() -> None:
+    """An item that could not be made is reported, and costs no links."""
     rule = RuleSettings(fields=(FieldSettings("price", ".price", type="decimal", required=True),))
-    harvest = extractor(rule).extract(page_of('<a href="/b">x</a>'))
-    assert harvest.items == ()
-    assert [(entry.field, entry.rule) for entry in harvest.field_errors] == [("price", 0)]
-    assert len(harvest.links) == 1
+    extraction = extractor(rule).extract(page_of('<a href="/b">x</a>'))
+    assert extraction.items == ()
+    assert [(entry.field, entry.rule) for entry in extraction.field_errors] == [("price", 0)]
+    assert len(extraction.links) == 1
 
 
 LINKED = '<a href="/b">x</a>'
@@ -110,10 +115,10 @@ LINKED = '<a href="/b">x</a>'
     ],
 )
 def test_only_html_is_read(body: bytes | str, content_type: str | None, links: int) -> None:
-    """The type decides; without one the first bytes do. Other types give an empty harvest and no complaint."""
-    harvest = extractor().extract(page_of(body, content_type))
-    assert len(harvest.links) == links
-    assert harvest.problem is None
+    """The type decides; without one the first bytes do. Other types give an empty extraction and no complaint."""
+    extraction = extractor().extract(page_of(body, content_type))
+    assert len(extraction.links) == links
+    assert extraction.problem is None
 
 
 @pytest.mark.parametrize("status", [199, 301, 304, 404, 429, 500])
@@ -124,12 +129,12 @@ def test_only_answers_of_success_are_read(status: int) -> None:
 
 
 def test_a_file_is_not_read() -> None:
-    """What was asked for as a file is kept as it is, HTML or not."""
+    """What was requested as a file is not read, HTML or not."""
     assert extractor().extract(page_of(LINKED, kind="file")) == Extraction()
 
 
 def test_robots_directives_of_other_types_are_kept() -> None:
-    """X-Robots-Tag speaks for a PDF as well."""
+    """X-Robots-Tag applies to a PDF as well."""
     page = page_of(b"%PDF", "application/pdf", headers=((b"X-Robots-Tag", b"noindex"),))
     assert extractor().extract(page) == Extraction(noindex=True)
 
@@ -174,18 +179,18 @@ def test_scope_is_named_before_nofollow() -> None:
     assert link.denied == OutOfScope("scope", "scope.mode: host (shop.example)")
 
 
-def test_links_are_judged_one_step_further() -> None:
-    """A page at the depth limit leads nowhere; one before it does."""
+def test_links_are_checked_one_step_further() -> None:
+    """A page at the depth limit follows nothing; one before it does."""
     scope = ScopeSettings(max_depth=2)
-    assert fates(extractor(scope=scope).extract(page_of(LINKED, depth=1))) == {"/b": None}
-    assert fates(extractor(scope=scope).extract(page_of(LINKED, depth=2))) == {"/b": "scope.max_depth: 2"}
+    assert denials(extractor(scope=scope).extract(page_of(LINKED, depth=1))) == {"/b": None}
+    assert denials(extractor(scope=scope).extract(page_of(LINKED, depth=2))) == {"/b": "scope.max_depth: 2"}
 
 
 def test_urls_with_one_key_are_one_link() -> None:
     """Tracking parameters make no second link; what is fetched is the first form found."""
     page = page_of('<a href="/b?utm_source=x"><a href="/b">')
-    harvest = extractor(keys=KeyRules(("utm_*",))).extract(page)
-    assert [link.url.href for link in harvest.links] == ["http://shop.example/b?utm_source=x"]
+    extraction = extractor(keys=KeyRules(("utm_*",))).extract(page)
+    assert [link.url.href for link in extraction.links] == ["http://shop.example/b?utm_source=x"]
 
 
 FILES = FileSettings(match=(r"\.pdf$",), css=("img.cover@src", "video"))
@@ -209,7 +214,7 @@ FILES = FileSettings(match=(r"\.pdf$",), css=("img.cover@src", "video"))
     ],
 )
 def test_files_are_fetched_along_the_way(markup: str, kind: str, rule: str | None) -> None:
-    """A file may lie anywhere on the page's host or on a host in scope; deny, traps and foreign hosts refuse it."""
+    """A file may lie anywhere on the page's host or on a host in scope; deny, traps and foreign hosts reject it."""
     scope = ScopeSettings(mode="prefix", hosts=("cdn.example",), allow=("/a/",), deny=("secret",), max_depth=0)
     reads = PageExtractor(ExtractSettings(Scope(scope, [url_of("http://shop.example/a/")]), files=FILES))
     (link,) = reads.extract(page_of(markup)).links
@@ -231,18 +236,18 @@ SITEMAP = """<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 def test_a_sitemap_gives_pages(packed: bool) -> None:
-    """Addresses are judged like links, each once; gzip is told by its bytes, whatever the type."""
+    """Addresses are checked like links, each once; gzip is recognized by its bytes, whatever the type."""
     raw = gzip.compress(SITEMAP.encode()) if packed else SITEMAP.encode()
     page = page_of(raw, "application/octet-stream", at="http://shop.example/maps/a.xml", kind="sitemap")
-    harvest = extractor(files=FILES).extract(page)
-    assert fates(harvest) == {
+    extraction = extractor(files=FILES).extract(page)
+    assert denials(extraction) == {
         "/p/1?a=1&b=2": None,
         "http://other.example/": "scope.mode: host (shop.example)",
         "/x.pdf": None,
         "/maps/no": None,
     }
-    assert [link.kind for link in harvest.links][:3] == ["page", "page", "file"]
-    assert harvest.items == ()
+    assert [link.kind for link in extraction.links][:3] == ["page", "page", "file"]
+    assert extraction.items == ()
 
 
 def test_a_sitemap_index_gives_sitemaps() -> None:
@@ -253,19 +258,19 @@ def test_a_sitemap_index_gives_sitemaps() -> None:
     )
     scope = ScopeSettings(mode="prefix", allow=("/p/",), max_depth=0)
     reads = PageExtractor(ExtractSettings(Scope(scope, [url_of("http://shop.example/p/")])))
-    harvest = reads.extract(page_of(index, "text/xml", at="http://shop.example/sitemap.xml", kind="sitemap"))
-    assert [(link.kind, link.denied is None) for link in harvest.links] == [("sitemap", True), ("sitemap", False)]
+    extraction = reads.extract(page_of(index, "text/xml", at="http://shop.example/sitemap.xml", kind="sitemap"))
+    assert [(link.kind, link.denied is None) for link in extraction.links] == [("sitemap", True), ("sitemap", False)]
 
 
 def test_a_sitemap_that_is_none_is_a_problem() -> None:
-    """An HTML page in a sitemap's place is told, and gives no links."""
-    harvest = extractor().extract(page_of(f"<html>{LINKED}</html>", kind="sitemap"))
-    assert harvest.links == ()
-    assert harvest.problem is not None
+    """An HTML page instead of a sitemap is a problem and gives no links."""
+    extraction = extractor().extract(page_of(f"<html>{LINKED}</html>", kind="sitemap"))
+    assert extraction.links == ()
+    assert extraction.problem is not None
 
 
 def test_a_rule_that_breaks_costs_neither_links_nor_other_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exception inside a rule is the harvest's problem, with the rule's number."""
+    """An exception inside a rule is the extraction's problem, with the rule's number."""
     whole = ExtractionRule.read
 
     def read(rule: ExtractionRule, *rest: Any) -> None:
@@ -273,29 +278,29 @@ def test_a_rule_that_breaks_costs_neither_links_nor_other_rules(monkeypatch: pyt
             raise ZeroDivisionError("oops")
         whole(rule, *rest)
 
-    monkeypatch.setattr(ExtractionRule, "extract", read)
+    monkeypatch.setattr(ExtractionRule, "read", read)
     rule = RuleSettings(fields=(FieldSettings("a", "a"),))
-    harvest = extractor(rule, rule).extract(page_of(LINKED))
-    assert [item.rule for item in harvest.items] == [1]
-    assert len(harvest.links) == 1
-    assert harvest.problem == "rule 0: ZeroDivisionError: oops"
+    extraction = extractor(rule, rule).extract(page_of(LINKED))
+    assert [item.rule for item in extraction.items] == [1]
+    assert len(extraction.links) == 1
+    assert extraction.problem == "rule 0: ZeroDivisionError: oops"
 
 
 def test_what_nobody_foresaw_is_a_problem_and_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even a page whose body cannot be read ends nothing."""
     page = page_of(LINKED)
     gone = Response(page.request, 200, page.headers, Body(5, 5, "xxh3:0", path=Path("/nowhere/at/all")))
-    harvest = extractor().extract(gone)
-    assert harvest.links == ()
-    assert harvest.problem is not None
-    assert harvest.problem.startswith("not read: FileNotFoundError")
+    extraction = extractor().extract(gone)
+    assert extraction.links == ()
+    assert extraction.problem is not None
+    assert extraction.problem.startswith("not read: FileNotFoundError")
 
 
 def test_a_page_nested_too_deeply_is_a_problem() -> None:
     """A page that would take seconds to parse is given up and says so."""
-    harvest = extractor().extract(page_of("<div>" * 30_000))
-    assert harvest.problem is not None
-    assert "nested" in harvest.problem
+    extraction = extractor().extract(page_of("<div>" * 30_000))
+    assert extraction.problem is not None
+    assert "nested" in extraction.problem
 
 
 def test_the_extractor_survives_pickling() -> None:
@@ -312,7 +317,7 @@ def test_the_extractor_survives_pickling() -> None:
     [{"files": FileSettings(match=("(",))}, {"files": FileSettings(css=("img[@src",))}],
     ids=["match", "css"],
 )
-def test_file_settings_that_cannot_work_are_told_at_once(settings: dict[str, Any]) -> None:
+def test_file_settings_that_cannot_work_are_errors_at_once(settings: dict[str, Any]) -> None:
     """A bad regex or selector is an ExtractError, before any page."""
     with pytest.raises(ExtractError):
         extractor(**settings)
@@ -320,9 +325,9 @@ def test_file_settings_that_cannot_work_are_told_at_once(settings: dict[str, Any
 
 @given(st.binary(max_size=400), st.sampled_from([HTML, None, "text/html; charset=utf-16", "text/xml"]), st.booleans())
 def test_no_bytes_make_the_extractor_raise(body: bytes, content_type: str | None, is_sitemap: bool) -> None:
-    """Whatever came, the answer is a harvest of links that are absolute."""
+    """Whatever the bytes, the links are absolute."""
     rule = RuleSettings(each="*", fields=(FieldSettings("t", many=True), FieldSettings("u", "a", type="url")))
     page = page_of(b"<a href='" + body, content_type, kind="sitemap" if is_sitemap else "page")
-    harvest = extractor(rule, files=FILES).extract(page)
-    assert all(isinstance(link, Link) and link.url.href.startswith("http") for link in harvest.links)
-    assert harvest.problem is None or not harvest.problem.startswith("not read")
+    extraction = extractor(rule, files=FILES).extract(page)
+    assert all(isinstance(link, Link) and link.url.href.startswith("http") for link in extraction.links)
+    assert extraction.problem is None or not extraction.problem.startswith("not read")

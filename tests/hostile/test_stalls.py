@@ -10,7 +10,7 @@ from scraper.clock import Clock
 from scraper.engine.extraction_pool import ExtractionPool
 from scraper.engine.settings import EngineSettings
 from scraper.extract.page_extractor import ExtractSettings, PageExtractor
-from scraper.extract.rules.css_field import FieldSettings
+from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.rule import RuleSettings
 from scraper.model import Body, Headers, Response, Url
 from scraper.testing.fakes import make_request

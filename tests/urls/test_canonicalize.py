@@ -1,4 +1,4 @@
-"""canonicalise: one form for every URL, and what is no URL for us."""
+"""canonicalize: one form for every URL, and what is no URL for us."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_json_is_written_alike_when_it_was_read_again(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, "\ud800"], ids=["nan", "infinity", "half a pair"])
-def test_what_json_lacks_is_refused(value: Any) -> None:
+def test_what_json_lacks_is_rejected(value: Any) -> None:
     """Also where it is deep inside."""
     with pytest.raises(ValueError, match=r"JSON compliant|surrogates"):
         json_bytes({"a": [value]})

@@ -15,7 +15,8 @@ from difflib import get_close_matches
 from scraper.errors import ExtractError
 from scraper.extract.links.document import Document
 from scraper.extract.links.links import parse_file_selector
-from scraper.extract.rules.css_field import check_selector, visible_text
+from scraper.extract.rules.compile import check_selector
+from scraper.extract.rules.visible_text import visible_text
 
 MAX_NAMES = 4_000
 """Distinct tags, classes and ids of one page that are looked at, each."""

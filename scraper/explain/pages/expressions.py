@@ -16,11 +16,11 @@ from scraper.explain.pages.jmespath_misses import jmespath_misses
 from scraper.explain.pages.parsed_page import NO_JSON, ParsedPage
 from scraper.explain.pages.xpath_misses import xpath_misses
 from scraper.extract.links.links import parse_file_selector
-from scraper.extract.rules.css_field import check_selector
+from scraper.extract.rules.compile import check_selector
 from scraper.extract.rules.field_pipeline import to_text
 from scraper.extract.rules.field_sources import lxml_visible_text
 from scraper.extract.rules.optional_libraries import EXSLT_NAMESPACES, JmesPath, XPath
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.sinks.records import as_text
 
 ExpressionKind = Literal["css", "xpath", "json"]

@@ -12,7 +12,7 @@ from scraper.explain.pages.page_request import UrlRules
 from scraper.explain.pages.parsed_page import ParsedPage
 from scraper.explain.pages.selector_checks import RuleChecker, SelectorCheck
 from scraper.extract.page_extractor import PageExtractor
-from scraper.extract.rules.css_field import PageContext
+from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.rule import RuleSettings, formats_of
 from scraper.model import Extraction, Link, OutOfScope, Request, Response
 from scraper.politeness.robots_cache import RobotsEntry

@@ -9,9 +9,9 @@ import orjson
 
 from scraper.explain.pages.css_probe import PageNames
 from scraper.extract.links.document import Document, parse_document
-from scraper.extract.page_extractor import decode_page, is_html, is_json, is_text
 from scraper.extract.rules.optional_libraries import XPath
 from scraper.extract.text.charset import decode_as
+from scraper.extract.text.content_type import decode_page, is_html, is_json, is_text
 from scraper.model import Response
 
 NO_JSON = object()

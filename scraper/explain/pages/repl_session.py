@@ -12,7 +12,7 @@ from scraper.explain.pages.css_probe import PageNames
 from scraper.explain.pages.expressions import ExpressionKind, default_kind, probe_expression
 from scraper.explain.pages.parsed_page import NO_JSON, ParsedPage
 from scraper.extract.rules.optional_libraries import JmesPath
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 
 HELP_LINES = (
     "a CSS selector (h1, img.cover@src), on a JSON page JMESPath: what it finds",

@@ -17,15 +17,18 @@ from scraper.explain.pages.jmespath_misses import jmespath_misses
 from scraper.explain.pages.parsed_page import ParsedPage
 from scraper.explain.pages.regex_misses import regex_misses
 from scraper.explain.pages.xpath_misses import xpath_misses
+from scraper.extract.rules.compile import compile_regex
 from scraper.extract.rules.conditions import Condition, ConditionSettings
-from scraper.extract.rules.css_field import FieldSettings, PageContext, ReadBudgetExceeded, compile_regex
 from scraper.extract.rules.field_pipeline import to_text
+from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.field_sources import apply_jmespath, compile_source
-from scraper.extract.rules.follow_links import FollowRule, FollowSettings, NextSettings
+from scraper.extract.rules.follow_links import FollowRule, FollowSettings
+from scraper.extract.rules.next_page import NextSettings
 from scraper.extract.rules.optional_libraries import JmesPath, XPath
+from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.rule import RuleSettings
 from scraper.extract.rules.structured import all_objects, parse_lenient_json, type_names
-from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.extract.rules.xpath_select import XPathSelector
 
 MAX_CONTEXTS_READ = 1_000

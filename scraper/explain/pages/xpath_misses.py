@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from scraper.errors import ExtractError
 from scraper.extract.rules.field_sources import lxml_visible_text
 from scraper.extract.rules.optional_libraries import XPath
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.report.text.sanitize import clean
 
 MAX_STEPS = 40

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from scraper.extract.rules.value_parsers import ParseFailure, parse_date, parse_decimal
+from scraper.extract.rules.date_parser import parse_date
+from scraper.extract.rules.number_parser import parse_decimal
+from scraper.extract.rules.parse_failure import ParseFailure
 
 MONEY_SIGN = re.compile(r"[€£$¥]|\b(?:EUR|GBP|USD|CHF|JPY)\b")
 FIELD_WORDS = (

@@ -25,7 +25,7 @@ from scraper.explain.scaffold.config_writer import SiteFacts
 from scraper.explain.scaffold.feeds_and_sitemaps import USUAL_SITEMAP_PATH, FeedLink, find_feeds, read_feed
 from scraper.explain.scaffold.propose_rules import RuleIdeas, ideas_for_html, ideas_for_json
 from scraper.extract.links.document import Document, parse_document, refresh_target
-from scraper.extract.page_extractor import decode_page, is_html, is_json, is_text
+from scraper.extract.text.content_type import decode_page, is_html, is_json, is_text
 from scraper.model import Response, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 

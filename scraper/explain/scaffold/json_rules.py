@@ -11,7 +11,7 @@ from scraper.explain.scaffold.pagination import NextPageGuess
 from scraper.explain.scaffold.rule_draft import RuleDraft, RuleEntry, YamlValue, examples_text
 from scraper.explain.scaffold.structured_data import ObjectProperty, find_properties, to_jmespath
 from scraper.extract.links.link_header import parse_link_headers
-from scraper.extract.rules.follow_links import query_param, with_query_param
+from scraper.extract.rules.next_page import query_param, with_query_param
 from scraper.model import Headers, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 

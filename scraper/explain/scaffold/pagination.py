@@ -15,7 +15,7 @@ from selectolax.lexbor import LexborNode
 from scraper.explain.scaffold.rule_draft import YamlValue
 from scraper.extract.links.document import Document
 from scraper.extract.links.link_header import parse_link_headers
-from scraper.extract.rules.follow_links import query_param, with_query_param
+from scraper.extract.rules.next_page import query_param, with_query_param
 from scraper.model import Headers, Url
 from scraper.report.text.sanitize import clean
 from scraper.urls.canonicalize import BaseUrl, canonicalize

@@ -9,7 +9,7 @@ from selectolax.lexbor import LexborNode
 from scraper.explain.scaffold.rule_draft import RuleEntry, YamlValue, examples_text
 from scraper.explain.scaffold.selector_builder import is_in_menu, is_readable_name
 from scraper.extract.links.document import Document
-from scraper.extract.rules.css_field import visible_text
+from scraper.extract.rules.visible_text import visible_text
 
 MAX_LISTS = 200
 """Lists of each kind that are looked at."""

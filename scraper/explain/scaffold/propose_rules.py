@@ -19,8 +19,9 @@ from scraper.explain.scaffold.rule_draft import RuleDraft, RuleEntry, YamlValue,
 from scraper.explain.scaffold.structured_data import ObjectProperty, TypedObjects, find_opengraph, find_types
 from scraper.explain.scaffold.verify_rules import count_yields, verify_rules, with_next_page
 from scraper.extract.links.document import Document
+from scraper.extract.rules.number_parser import parse_decimal
 from scraper.extract.rules.optional_libraries import JmesPath
-from scraper.extract.rules.value_parsers import ParseFailure, parse_decimal
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.model import Headers, Response, Url
 from scraper.report.text.sanitize import clean
 from scraper.urls.canonicalize import canonicalize

@@ -26,7 +26,7 @@ from scraper.explain.scaffold.selector_builder import (
     signature,
 )
 from scraper.extract.links.document import Document
-from scraper.extract.rules.css_field import visible_text
+from scraper.extract.rules.visible_text import visible_text
 
 MAX_ELEMENTS = 20_000
 """Elements of a page that are looked at."""

@@ -11,9 +11,11 @@ from typing import Any
 from scraper.explain.scaffold.field_names import snake_case, unique_name
 from scraper.explain.scaffold.rule_draft import YamlValue
 from scraper.extract.links.document import Document
-from scraper.extract.rules.css_field import PageContext
+from scraper.extract.rules.date_parser import parse_date
+from scraper.extract.rules.number_parser import parse_decimal
+from scraper.extract.rules.page_context import PageContext
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.structured import all_objects, find_objects, type_names
-from scraper.extract.rules.value_parsers import ParseFailure, parse_date, parse_decimal
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES
 
 SITE_TYPES = frozenset(

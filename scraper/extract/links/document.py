@@ -1,4 +1,4 @@
-"""Parses a page and reads what it says about itself: its base, its directives for robots, its canonical address."""
+"""A parsed HTML page and what it says about itself: its base, its robots directives, its canonical URL."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from scraper.extract.text.encodings import python_codec
 from scraper.model import Headers, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 
-ROBOTS_PRODUCT_TOKEN = "scraper"
-"""Our name in robots directives, beside `robots` and `*`."""
+# The name by which robots directives may address this crawler, besides `robots` and `*`.
+ROBOTS_PRODUCT = "scraper"
 TOO_DEEP_PROBLEM = "not parsed: its elements are nested too deeply"
 
-# Without mutation events: a page of 16,000 <option> takes 9 ms to parse and not 1,242.
-_OPTIONS = LexborDocumentOptions.WO_EVENTS
-# One walk over the tree for all that a page says about itself and of others: a walk costs a third of the parse.
-_SPEAKING = "[href],meta,iframe,frame"
-_UTF8_MARK = b"\xef\xbb\xbf"
-_UNICODE = frozenset({"utf-8", "utf-16le", "utf-16be"})
-_SEPARATOR = re.compile(r"[\s,]+")
-_REFRESH = re.compile(r"\s*[0-9.]+\s*[;,\s]\s*(?:url\s*=\s*)?(.*)", re.IGNORECASE | re.DOTALL)
-# Directives that carry a value, so that a colon after them does not end a robot's name.
-_VALUED = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
+# Without mutation events: a page with 16,000 <option> takes 9 ms to parse instead of 1,242.
+_PARSER_OPTIONS = LexborDocumentOptions.WO_EVENTS
+# All elements that links, base and directives are read from. One walk over the tree collects them, because a walk takes
+# a third of the time of parsing.
+_COLLECTED_SELECTOR = "[href],meta,iframe,frame"
+_UTF8_BOM = b"\xef\xbb\xbf"
+_UNICODE_ENCODINGS = frozenset({"utf-8", "utf-16le", "utf-16be"})
+_DIRECTIVE_SEPARATOR = re.compile(r"[\s,]+")
+_REFRESH_REGEX = re.compile(r"\s*[0-9.]+\s*[;,\s]\s*(?:url\s*=\s*)?(.*)", re.IGNORECASE | re.DOTALL)
+# Directives with a value: a colon behind any other word of X-Robots-Tag ends a robot's name.
+_DIRECTIVES_WITH_VALUE = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 
-
+# An element's attributes by name; None for one without a value.
 Attributes = dict[str, str | None]
-"""An element's attributes by name; None for one without a value."""
 
 
 class RobotsDirectives(NamedTuple):
-    """What a page asks of robots: not to keep it, not to follow its links."""
+    """What a page asks of robots: not to index it (`noindex`), not to follow its links (`nofollow`)."""
 
     noindex: bool = False
     nofollow: bool = False
@@ -45,10 +45,10 @@ class RobotsDirectives(NamedTuple):
 class Document:
     """A parsed page.
 
-    `tree` is selectolax's parser, `charset` the encoding's WHATWG name, `url` where the page was found (after
-    redirects), `page` that address and `base` the declared one, for resolving links. `nodes` are the elements with an
-    href, the frames and the metas, in document order, and `tags` their tags; `metas` are the attributes of each meta.
-    `problem` says why the tree is empty although the page is not.
+    `tree`: selectolax's parser. `charset`: WHATWG name of the encoding. `url`: the URL of the page, after redirects.
+    `page_base`: that URL as a base; `base`: the declared base, or else `page_base`. `nodes`: elements with an href,
+    frames and metas in document order; `tags`: their tag names; `metas`: the attributes of each meta. `problem`: why
+    the page was not parsed, and the tree is empty; None if it was.
     """
 
     __slots__ = ("base", "charset", "metas", "nodes", "page_base", "problem", "tags", "tree", "url")
@@ -58,9 +58,9 @@ class Document:
         self.charset = charset
         self.url = url
         self.problem = problem
-        # Browsers write the query of a link in the page's own encoding, unless that is a form of Unicode.
-        self.page_base = BaseUrl(url, None if charset in _UNICODE else python_codec(charset))
-        self.nodes = tree.css(_SPEAKING)
+        # Browsers encode the query of a link in the page's encoding, unless that is a form of Unicode.
+        self.page_base = BaseUrl(url, None if charset in _UNICODE_ENCODINGS else python_codec(charset))
+        self.nodes = tree.css(_COLLECTED_SELECTOR)
         self.tags = [node.tag for node in self.nodes]
         self.base = self._declared_base() if "base" in self.tags else self.page_base
         self.metas: list[Attributes] = [
@@ -68,50 +68,48 @@ class Document:
         ]
 
     def _declared_base(self) -> BaseUrl:
-        # Only the first one with an href counts, even when it is useless; those without are not among the nodes.
+        # Only the first <base> with an href counts, even if it cannot be used. `nodes` has none without.
         first = self.nodes[self.tags.index("base")]
         return self.page_base.join(first.attributes["href"] or "") or self.page_base
 
 
 def parse_document(data: bytes, content_type: str | None, url: Url) -> Document:
-    """Parse the page `data` that was found at `url`; `content_type` is the header's value.
+    """Parse the page `data` of the URL `url`; `content_type` is the value of that header.
 
-    Takes any bytes and never raises; the caller bounds their number. Bytes that are no characters become U+FFFD.
+    Takes any bytes and never raises; the caller limits their number. Bytes that are no characters become U+FFFD.
     """
     charset = sniff_encoding(data, content_type)
     if charset == "utf-8":
-        markup = data[3:] if data.startswith(_UTF8_MARK) else data
+        markup = data[3:] if data.startswith(_UTF8_BOM) else data
     else:
         markup = decode_as(data, charset).encode("utf-8", "replace")
     if is_too_deep(markup):
-        return Document(LexborHTMLParser(b"", options=_OPTIONS), charset, url, TOO_DEEP_PROBLEM)
-    return Document(LexborHTMLParser(markup, options=_OPTIONS), charset, url)
+        return Document(LexborHTMLParser(b"", options=_PARSER_OPTIONS), charset, url, TOO_DEEP_PROBLEM)
+    return Document(LexborHTMLParser(markup, options=_PARSER_OPTIONS), charset, url)
 
 
-def robots_directives(
-    document: Document | None, headers: Headers, product: str = ROBOTS_PRODUCT_TOKEN
-) -> RobotsDirectives:
-    """What the page's `<meta name=robots>` and `X-Robots-Tag` headers ask for: the union of all that apply to us.
+def robots_directives(document: Document | None, headers: Headers, product: str = ROBOTS_PRODUCT) -> RobotsDirectives:
+    """The directives of `<meta name=robots>` and of `X-Robots-Tag` headers: the union of all that apply to `product`.
 
-    `product` is our name, which both may use instead of the general one. `document` is None for what is not HTML.
+    Both may name one robot instead of all. `document` is None for a page that is not HTML.
     """
-    asked: set[str] = set()
+    words: set[str] = set()
     names = {"robots", product.lower()}
     for attributes in document.metas if document is not None else ():
         if (attributes.get("name") or "").strip().lower() in names:
-            asked.update(_SEPARATOR.split((attributes.get("content") or "").lower()))
+            words.update(_DIRECTIVE_SEPARATOR.split((attributes.get("content") or "").lower()))
     for value in headers.get_all("x-robots-tag"):
-        asked.update(_from_header(value.lower(), names | {"*"}))
-    return RobotsDirectives("noindex" in asked or "none" in asked, "nofollow" in asked or "none" in asked)
+        words.update(_header_directives(value.lower(), names | {"*"}))
+    return RobotsDirectives("noindex" in words or "none" in words, "nofollow" in words or "none" in words)
 
 
 def find_canonical(document: Document | None, headers: Headers, url: Url) -> str | None:
-    """The page's canonical address (RFC 6596) from `<link rel=canonical>` in its head and the `Link` header.
+    """The page's canonical URL (RFC 6596), from `<link rel=canonical>` in the head and from the `Link` header.
 
-    None when it has none, when it cannot be fetched, and when the page names several that differ.
+    None if there is none, if it is not an http URL, and if the page names several that differ.
     """
     found: set[str] = set()
-    for text, base in _canonical_texts(document, headers, url):
+    for text, base in _canonical_candidates(document, headers, url):
         target = canonicalize(text, base)
         if isinstance(target, Url):
             found.add(target.href)
@@ -119,8 +117,8 @@ def find_canonical(document: Document | None, headers: Headers, url: Url) -> str
 
 
 def refresh_target(content: str) -> str | None:
-    """Where a `<meta http-equiv=refresh>` with this `content` leads, or None (HTML standard, 4.2.5.3)."""
-    match = _REFRESH.match(content)
+    """The URL, as written, in the `content` of a `<meta http-equiv=refresh>`, or None (HTML standard, 4.2.5.3)."""
+    match = _REFRESH_REGEX.match(content)
     if match is None:
         return None
     target = match[1].strip()
@@ -129,7 +127,7 @@ def refresh_target(content: str) -> str | None:
     return target or None
 
 
-def _canonical_texts(document: Document | None, headers: Headers, url: Url) -> Iterator[tuple[str, BaseUrl]]:
+def _canonical_candidates(document: Document | None, headers: Headers, url: Url) -> Iterator[tuple[str, BaseUrl]]:
     if document is not None and document.tree.head is not None:
         for node in document.tree.head.css("link"):
             attributes = node.attributes
@@ -140,12 +138,13 @@ def _canonical_texts(document: Document | None, headers: Headers, url: Url) -> I
             yield link.target, BaseUrl.of(url)
 
 
-def _from_header(value: str, names: Iterable[str]) -> Iterator[str]:
-    ours = True
+def _header_directives(value: str, names: Iterable[str]) -> Iterator[str]:
+    # `noindex, otherbot: nofollow, noarchive`: a robot's name applies to all directives behind it.
+    applies = True
     for part in value.split(","):
         name, colon, rest = part.strip().partition(":")
-        if colon and name.strip() not in _VALUED:
-            ours = name.strip() in names  # a robot's name holds for the rest of its header
+        if colon and name.strip() not in _DIRECTIVES_WITH_VALUE:
+            applies = name.strip() in names
             part = rest
-        if ours:
+        if applies:
             yield part.strip()

@@ -1,4 +1,4 @@
-"""Reads the `Link` response header, RFC 8288 section 3."""
+"""Parses the `Link` response header (RFC 8288, section 3)."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+# Links taken from the headers of one response.
 MAX_HEADER_LINKS = 200
-"""Links taken from the headers of one response."""
 
-_TARGET = re.compile(r"<([^<>]*)>")
-_PARAMETER = re.compile(r"""\s*;\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]*)(?:\s*=\s*("(?:[^"\\]|\\.)*+"?|[^\s",;]*))?""")
-_ESCAPE = re.compile(r"\\(.)")
+_TARGET_REGEX = re.compile(r"<([^<>]*)>")
+_PARAMETER_REGEX = re.compile(r"""\s*;\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]*)(?:\s*=\s*("(?:[^"\\]|\\.)*+"?|[^\s",;]*))?""")
+_QUOTED_PAIR_REGEX = re.compile(r"\\(.)")
 
 
 class HeaderLink(NamedTuple):
-    """One link: its target as written, and its relation types in lower case."""
+    """One link: its target as written, and its relation types (`rel`) in lower case."""
 
     target: str
     rels: frozenset[str]
 
 
 def parse_link_headers(values: Iterable[str]) -> list[HeaderLink]:
-    """The links in all `Link` headers of a response, in order, at most `MAX_HEADER_LINKS`.
+    """The links of all `Link` headers of a response, in order, at most `MAX_HEADER_LINKS`.
 
-    Links with an `anchor` are about another resource and left out. Malformed parts are skipped; never raises.
+    Links with an `anchor` are left out: they start from another resource. Malformed parts are skipped; never raises.
     """
     found: list[HeaderLink] = []
     for value in values:
         at = 0
-        while len(found) < MAX_HEADER_LINKS and (target := _TARGET.search(value, at)) is not None:
-            parameters, at = _parameters(value, target.end())
+        while len(found) < MAX_HEADER_LINKS and (target := _TARGET_REGEX.search(value, at)) is not None:
+            parameters, at = _parse_parameters(value, target.end())
             if not parameters.get("anchor"):
                 found.append(HeaderLink(target[1].strip(), frozenset(parameters.get("rel", "").lower().split())))
     return found
 
 
-def _parameters(value: str, at: int) -> tuple[dict[str, str], int]:
-    """The parameters that follow a target (of a repeated one the first counts), and where they end."""
+def _parse_parameters(value: str, at: int) -> tuple[dict[str, str], int]:
+    """The parameters behind a target (the first of equal names counts, section 3.3), and where they end."""
     found: dict[str, str] = {}
-    while (match := _PARAMETER.match(value, at)) is not None:
+    while (match := _PARAMETER_REGEX.match(value, at)) is not None:
         at = match.end()
         text = match[2] or ""
         if text.startswith('"'):
-            text = _ESCAPE.sub(r"\1", text[1:].removesuffix('"'))
+            text = _QUOTED_PAIR_REGEX.sub(r"\1", text[1:].removesuffix('"'))
         found.setdefault(match[1].lower(), text)
     return found, at

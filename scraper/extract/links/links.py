@@ -1,7 +1,6 @@
-"""Collects the links of a page.
+"""Collects the links of a page, as texts and as URLs.
 
-A hot path: everything is done once for each distinct text of a link, and links that repeat (a site's menu, its
-footer) are known by their text before they are parsed.
+A hot path. Links are first collected by their text, so that a link that occurs several times on a page is parsed once.
 """
 
 from __future__ import annotations
@@ -16,39 +15,40 @@ from scraper.extract.links.link_header import parse_link_headers
 from scraper.model import Headers, Url
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES, KeyRules, canonicalize
 
+# Distinct links collected from one page; further ones are ignored.
 MAX_LINKS = 20_000
-"""Distinct links taken from one page; the rest is passed over."""
 
+# Relation types by which `<link>` and the `Link` header name pages.
 FOLLOWED_RELS = frozenset({"next", "prev", "alternate"})
-"""Relation types of `<link>` and the `Link` header that lead to pages."""
+# Relation types of links that robots should not follow.
 NOFOLLOW_RELS = frozenset({"nofollow", "ugc", "sponsored"})
-"""Relation types by which a page asks robots not to follow a link."""
 
-_ANCHORS = frozenset({"a", "area"})
-_FRAMES = frozenset({"iframe", "frame"})
+_ANCHOR_TAGS = frozenset({"a", "area"})
+_FRAME_TAGS = frozenset({"iframe", "frame"})
 
 
 def collect_link_texts(document: Document, headers: Headers | None = None, limit: int = MAX_LINKS) -> dict[str, bool]:
-    """The distinct link texts of a page in document order, without their fragments, and whether each is nofollow.
+    """The distinct links of a page as written, without fragments, in document order; each with whether it is nofollow.
 
-    Sources: `a area[href]`, `link[rel~=next|prev|alternate]`, `iframe frame[src]`, `meta[http-equiv=refresh]`, and
-    the `Link` header, whose targets are made absolute because a declared base is not theirs. A text is nofollow
-    when every link with it is. Links within the page (`#top`) are none.
+    Read from `a[href]`, `area[href]`, `link[href]` with rel next, prev or alternate, `iframe[src]`, `frame[src]`,
+    `meta[http-equiv=refresh]` and the `Link` header. Targets of the header are made absolute here, because a declared
+    base does not apply to them. A text is nofollow if every link with it is. Links within the page (`#top`) are left
+    out. At most `limit`.
     """
     found: dict[str, bool] = {}
     for tag, node in zip(document.tags, document.nodes, strict=True):
-        attributes = node.attributes  # a dict: asking `attrs` for what is not there takes three times as long
-        if tag in _ANCHORS:
+        attributes = node.attributes  # as a dict: `node.attrs` takes three times as long for a missing name
+        if tag in _ANCHOR_TAGS:
             text, rel = attributes.get("href") or "", attributes.get("rel")
-        elif tag in _FRAMES and "src" in attributes:
+        elif tag in _FRAME_TAGS and "src" in attributes:
             text, rel = attributes["src"] or "", None
-        elif tag == "link" and _leads_to_a_page(attributes.get("rel")):
+        elif tag == "link" and _is_page_rel(attributes.get("rel")):
             text, rel = attributes.get("href") or "", attributes.get("rel")
         else:
             continue
-        cut = text.find("#")
-        if cut >= 0:
-            text = text[:cut]
+        fragment_start = text.find("#")
+        if fragment_start >= 0:
+            text = text[:fragment_start]
             if not text or text.isspace():
                 continue
         nofollow = rel is not None and not NOFOLLOW_RELS.isdisjoint(rel.lower().split())
@@ -58,7 +58,7 @@ def collect_link_texts(document: Document, headers: Headers | None = None, limit
             found[text] = nofollow
         elif not nofollow:
             found[text] = False
-    for text, nofollow in _beside_the_body(document, headers):
+    for text, nofollow in _meta_and_header_links(document, headers):
         if len(found) < limit:
             found[text] = nofollow and found.get(text, True)
     return found
@@ -67,10 +67,10 @@ def collect_link_texts(document: Document, headers: Headers | None = None, limit
 def collect_links(
     document: Document, headers: Headers | None = None, rules: KeyRules = DEFAULT_KEY_RULES, limit: int = MAX_LINKS
 ) -> list[tuple[Url, bool]]:
-    """The distinct URLs that a page links to, in document order, and whether each is nofollow.
+    """The distinct URLs that a page links to, in document order; each with whether it is nofollow.
 
-    URLs with the same key are one, as `rules` say; it is nofollow when every link to it is. What cannot be fetched
-    (`mailto:`, junk) is left out. At most `limit` links are looked at.
+    URLs with the same key by `rules` are one; it is nofollow if every link to it is. Links that are no http URLs
+    (`mailto:`, malformed) are left out. At most `limit` links are parsed.
     """
     base = document.base
     found: dict[str, tuple[Url, bool]] = {}
@@ -78,18 +78,18 @@ def collect_links(
         url = canonicalize(text, base, rules)
         if not isinstance(url, Url):
             continue
-        known = found.get(url.key)
-        if known is None:
+        same_key = found.get(url.key)
+        if same_key is None:
             found[url.key] = (url, nofollow)
-        elif known[1] and not nofollow:
-            found[url.key] = (known[0], False)
+        elif same_key[1] and not nofollow:
+            found[url.key] = (same_key[0], False)
     return list(found.values())
 
 
 def parse_file_selector(text: str) -> tuple[str, str]:
-    """Split `img.cover@src` into a CSS selector and an attribute; without one it is empty: `src`, else `href`.
+    """Split `img.cover@src` into a CSS selector and an attribute, which is empty if none is given.
 
-    Raises `ExtractError` when the selector cannot be used.
+    Raises `ExtractError` if the selector is none.
     """
     selector, _, attribute = text.partition("@")
     try:
@@ -100,7 +100,10 @@ def parse_file_selector(text: str) -> tuple[str, str]:
 
 
 def select_file_urls(document: Document, sources: Iterable[tuple[str, str]], limit: int = MAX_LINKS) -> list[str]:
-    """The distinct addresses, as written, in the attributes that `sources` (see `parse_file_selector`) name."""
+    """The distinct URLs, as written, in the attributes that `sources` (see `parse_file_selector`) select.
+
+    Without an attribute in the source, `src` is read, or else `href`. At most `limit`.
+    """
     found: dict[str, None] = {}
     for selector, attribute in sources:
         for node in document.tree.css(selector):
@@ -111,7 +114,7 @@ def select_file_urls(document: Document, sources: Iterable[tuple[str, str]], lim
     return list(found)
 
 
-def _beside_the_body(document: Document, headers: Headers | None) -> Iterator[tuple[str, bool]]:
+def _meta_and_header_links(document: Document, headers: Headers | None) -> Iterator[tuple[str, bool]]:
     for attributes in document.metas:
         if (attributes.get("http-equiv") or "").strip().lower() == "refresh":
             target = refresh_target(attributes.get("content") or "")
@@ -124,6 +127,6 @@ def _beside_the_body(document: Document, headers: Headers | None) -> Iterator[tu
                 yield url.href, not NOFOLLOW_RELS.isdisjoint(link.rels)
 
 
-def _leads_to_a_page(rel: str | None) -> bool:
+def _is_page_rel(rel: str | None) -> bool:
     rels = (rel or "").lower().split()
     return not FOLLOWED_RELS.isdisjoint(rels) and "stylesheet" not in rels

@@ -1,7 +1,8 @@
-"""The formats of sitemaps: plain text, and XML with its five vocabularies.
+"""Parsers for the formats of sitemaps: plain text, and five kinds of XML.
 
-Each takes bytes and gathers entries. XML goes through expat, never into a tree: no entity is ever declared (which
-ends "billion laughs" and external entities alike) and nothing outside the file is loaded.
+A parser takes bytes and collects entries. XML is read by expat as a stream, never as a tree. A file that declares
+entities is rejected, which rules out exponential expansion ("billion laughs") and external entities; nothing outside
+the file is loaded.
 """
 
 from __future__ import annotations
@@ -10,28 +11,29 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 from xml.parsers import expat
 
+# Bytes given to a parser at a time. Not fewer, because expat starts an unfinished tag again with each chunk.
 INPUT_CHUNK_BYTES = 1024 * 1024
-"""Bytes given to a parser at a time: expat reads an unfinished tag anew with each."""
+# Longest tag, comment or the like, in bytes: longer ones end the reading.
 MAX_TAG_BYTES = 1024 * 1024
-"""Bytes of one tag, comment or the like, beyond which a file is given up."""
+# Longest date, in characters: longer ones are ignored.
 MAX_LASTMOD_CHARS = 64
-"""Characters of a date that are kept."""
 
-# Where the entries of each format are: by root element, the path to an entry and to its parts, in local names.
-_ENTRIES: dict[str, tuple[str, ...]] = {
+# By root element, the path of local names that leads from it to an entry.
+_ENTRY_PATHS: dict[str, tuple[str, ...]] = {
     "urlset": ("url",),
     "sitemapindex": ("sitemap",),
     "rss": ("channel", "item"),
     "RDF": ("item",),
     "feed": ("entry",),
 }
-_LOCATIONS = frozenset({"loc", "link"})
-_DATES = frozenset({"lastmod", "pubDate", "updated", "date"})
+# The children of an entry that are read.
+_LOCATION_TAGS = frozenset({"loc", "link"})
+_DATE_TAGS = frozenset({"lastmod", "pubDate", "updated", "date"})
 
 
 @dataclass(frozen=True, slots=True)
 class SitemapLimits:
-    """`max_entries` of one file, `max_bytes` of it uncompressed, `max_loc` characters of a location (exclusive)."""
+    """Limits of one file: entries, bytes uncompressed, characters of a location (one less than `max_loc`)."""
 
     max_entries: int = 50_000
     max_bytes: int = 50 * 1024 * 1024
@@ -39,10 +41,7 @@ class SitemapLimits:
 
 
 class SitemapEntry(NamedTuple):
-    """One location as written, with the date it was last changed as written, if any.
-
-    `kind` is `sitemap` for an entry of an index.
-    """
+    """One entry: location and date of the last change, both as written. `kind` is `sitemap` in an index."""
 
     loc: str
     lastmod: str | None
@@ -50,55 +49,58 @@ class SitemapEntry(NamedTuple):
 
 
 class SitemapParser(Protocol):
-    """What gathers `entries` until they are taken away, and says what ended it (`problem`) or was `left_out`."""
+    """Parses a file into `entries`, which the caller takes out.
+
+    `problem` says why reading ended early, else None. `skipped_entries` counts entries without a usable location.
+    """
 
     entries: list[SitemapEntry]
     problem: str | None
     skipped_entries: int
 
     def feed(self, data: bytes) -> None:
-        """Read on; the first bytes are neither white space nor a mark of UTF-8. Never raises."""
+        """Parse `data`, the next bytes; the first are neither white space nor a byte order mark. Never raises."""
         ...
 
     def close(self) -> None:
-        """Nothing follows. Never raises."""
+        """Parse the end of the file. Never raises."""
         ...
 
 
 class TextSitemapParser:
-    """Plain text: one address a line, UTF-8."""
+    """Plain text in UTF-8: one URL a line."""
 
     def __init__(self, limits: SitemapLimits) -> None:
         self._limits = limits
-        self._rest = b""
-        self._skipping = False
+        self._unfinished_line = b""
+        self._skipping_line = False  # the line is too long, and its rest is thrown away
         self._count = 0
         self.entries: list[SitemapEntry] = []
         self.problem: str | None = None
         self.skipped_entries = 0
 
     def feed(self, data: bytes) -> None:
-        """Read on."""
-        *lines, rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        """Parse `data`, the next bytes."""
+        *lines, rest = (self._unfinished_line + data).replace(b"\r", b"\n").split(b"\n")
         for line in lines:
-            if self._skipping:
-                self._skipping = False
+            if self._skipping_line:
+                self._skipping_line = False
             else:
-                self._line(line)
-        # A line that is too long already is counted once and not kept until its end.
+                self._parse_line(line)
+        # A line that is already too long is counted once, and not kept in memory until its end.
         if len(rest) > self._limits.max_loc * 4:
-            if not self._skipping:
+            if not self._skipping_line:
                 self.skipped_entries += 1
-            self._skipping, rest = True, b""
-        self._rest = rest
+            self._skipping_line, rest = True, b""
+        self._unfinished_line = rest
 
     def close(self) -> None:
-        """Read the last line, which need not end."""
-        if not self._skipping:
-            self._line(self._rest)
-        self._rest = b""
+        """Parse the last line, which may lack its end."""
+        if not self._skipping_line:
+            self._parse_line(self._unfinished_line)
+        self._unfinished_line = b""
 
-    def _line(self, line: bytes) -> None:
+    def _parse_line(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace").strip("\ufeff\t ")
         if not text or self._count > self._limits.max_entries:
             return
@@ -109,26 +111,26 @@ class TextSitemapParser:
             self.skipped_entries += 1
 
 
-class _Refused(Exception):  # noqa: N818  leaves expat from inside a callback; never leaves this file
+class _StopParsing(Exception):  # noqa: N818  no error, but the way out of expat's callbacks
     pass
 
 
 class XmlSitemapParser:
-    """XML of any of the formats, told apart by the root element."""
+    """XML of any of the five kinds, told apart by the root element."""
 
     def __init__(self, limits: SitemapLimits) -> None:
         self._limits = limits
         self._depth = 0
-        self._path: tuple[str, ...] = ()
-        self._inside = 0  # how many elements of the path to an entry are open
+        self._path: tuple[str, ...] = ()  # from the root to an entry, see `_ENTRY_PATHS`
+        self._matched_path = 0  # how many elements of that path are open
         self._root = ""
-        self._part: str | None = None
+        self._part: str | None = None  # the child of an entry that is being read: "loc" or "date"
         self._text: list[str] = []
-        self._length = 0
+        self._text_chars = 0
         self._loc: str | None = None
         self._lastmod: str | None = None
         self._count = 0
-        self._fed = 0
+        self._fed_bytes = 0
         self.entries: list[SitemapEntry] = []
         self.problem: str | None = None
         self.skipped_entries = 0
@@ -139,77 +141,80 @@ class XmlSitemapParser:
         self._parser.EntityDeclHandler = self._entity
 
     def feed(self, data: bytes) -> None:
-        """Read on."""
+        """Parse `data`, the next bytes."""
         self._parse(data, False)
-        self._fed += len(data)
-        if self.problem is None and self._fed - self._parser.CurrentByteIndex > MAX_TAG_BYTES + INPUT_CHUNK_BYTES:
+        self._fed_bytes += len(data)
+        # `CurrentByteIndex` is the start of the tag that expat cannot finish yet.
+        if self.problem is None and self._fed_bytes - self._parser.CurrentByteIndex > MAX_TAG_BYTES + INPUT_CHUNK_BYTES:
             self.problem = f"one tag is longer than {MAX_TAG_BYTES} bytes: the rest was not read"
 
     def close(self) -> None:
-        """Say whether the document is whole."""
+        """Parse the end of the file; sets `problem` if elements are left open."""
         self._parse(b"", True)
 
     def _parse(self, data: bytes, final: bool) -> None:
         try:
             self._parser.Parse(data, final)
-        except _Refused as refused:
-            self.problem = str(refused)
+        except _StopParsing as stop:
+            self.problem = str(stop)
         except expat.ExpatError as error:
             what = expat.ErrorString(error.code)
             self.problem = f"broken XML in line {error.lineno}: {what}: the rest was not read"
-        except (ValueError, LookupError) as error:  # an encoding that Python lacks or that is not for text
+        except (ValueError, LookupError) as error:  # an encoding that Python lacks, or that is none of text
             self.problem = f"unreadable XML: {error}"
         if self.problem is not None:
             self._finish_entry()
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        # Either the root, or an element of the path to an entry, or a child of an entry; others are ignored.
         self._depth += 1
         local = name.rpartition(":")[2]
         if self._depth == 1:
-            if local not in _ENTRIES:
-                raise _Refused(f"not a sitemap: its root element is <{local[:40]}>")
-            self._root, self._path = local, _ENTRIES[local]
-        elif self._depth == self._inside + 2 and self._inside < len(self._path):
-            if local == self._path[self._inside]:
-                self._inside += 1
-        elif self._inside == len(self._path) and self._depth == len(self._path) + 2:
+            if local not in _ENTRY_PATHS:
+                raise _StopParsing(f"not a sitemap: its root element is <{local[:40]}>")
+            self._root, self._path = local, _ENTRY_PATHS[local]
+        elif self._depth == self._matched_path + 2 and self._matched_path < len(self._path):
+            if local == self._path[self._matched_path]:
+                self._matched_path += 1
+        elif self._matched_path == len(self._path) and self._depth == len(self._path) + 2:
             self._start_part(local, attributes)
 
     def _start_part(self, local: str, attributes: dict[str, str]) -> None:
-        if local in _LOCATIONS:
+        if local in _LOCATION_TAGS:
             if self._root == "feed":
-                # In Atom the address is an attribute, and other relations (self, enclosure) are other things.
+                # In Atom the URL is an attribute. Links with another relation (self, enclosure) are not the entry's.
                 if attributes.get("rel", "alternate") == "alternate" and self._loc is None:
                     self._loc = attributes.get("href", "")
                 return
             self._part = "loc"
-        elif local in _DATES:
+        elif local in _DATE_TAGS:
             self._part = "date"
         else:
             return
-        self._text, self._length = [], 0
+        self._text, self._text_chars = [], 0
+        # Only now: a callback for every other text of the file would be most of the time.
         self._parser.CharacterDataHandler = self._characters
 
     def _characters(self, text: str) -> None:
-        self._length += len(text)
-        if self._length <= self._limits.max_loc * 2:
+        self._text_chars += len(text)
+        if self._text_chars <= self._limits.max_loc * 2:
             self._text.append(text)
 
     def _end(self, _name: str) -> None:
         if self._part is not None and self._depth == len(self._path) + 2:
             text = "".join(self._text).strip()
-            if self._length > self._limits.max_loc * 2:
-                text = " " * self._limits.max_loc  # too long, whatever it was
+            if self._text_chars > self._limits.max_loc * 2:
+                text = " " * self._limits.max_loc  # it was not kept; this counts as too long, too
             if self._part == "loc":
                 self._loc = self._loc or text
             elif self._lastmod is None and 0 < len(text) <= MAX_LASTMOD_CHARS:
                 self._lastmod = text
             self._part = None
             self._parser.CharacterDataHandler = None
-        elif self._inside > 0 and self._depth == self._inside + 1:
-            if self._inside == len(self._path):
+        elif self._matched_path > 0 and self._depth == self._matched_path + 1:
+            if self._matched_path == len(self._path):
                 self._finish_entry()
-            self._inside -= 1
+            self._matched_path -= 1
         self._depth -= 1
 
     def _finish_entry(self) -> None:
@@ -223,7 +228,7 @@ class XmlSitemapParser:
         self._count += 1
         self.entries.append(SitemapEntry(loc, lastmod, "sitemap" if self._root == "sitemapindex" else "url"))
         if self._count > self._limits.max_entries and self.problem is None:
-            raise _Refused(f"more than {self._limits.max_entries} entries: the rest was not read")
+            raise _StopParsing(f"more than {self._limits.max_entries} entries: the rest was not read")
 
     def _entity(self, *_: object) -> None:
-        raise _Refused("it declares entities, which sitemaps have no use for: not read")
+        raise _StopParsing("it declares entities, which no sitemap needs: not read")

@@ -1,1 +1,1 @@
-"""rules."""
+"""Extraction rules: fields, conditions, and which pages to fetch next."""

@@ -1,8 +1,4 @@
-"""Where a field's raw values come from, beside plain CSS: one class a source, all with one method.
-
-`read(place, view)` gives raw values in document order: texts, or values as JSON has them. `place` is the item's element
-or, on a JSON page, its value. A `ParseFailure` says why a source could not be read at all.
-"""
+"""The sources of a field: one class for each, all with the method `read` of `FieldSource`."""
 
 from __future__ import annotations
 
@@ -12,105 +8,102 @@ from typing import Any, Protocol
 import orjson
 from selectolax.lexbor import LexborNode
 
-from scraper.extract.rules.css_field import (
-    BLOCK_TAGS,
-    INVISIBLE_TAGS,
-    MAX_VALUE_CHARS,
-    MAX_VALUES,
-    URL_ATTRIBUTES,
-    CssField,
-    FieldSettings,
-    PageContext,
-    check_selector,
-    compile_regex,
-)
+from scraper.extract.rules.compile import check_selector, compile_regex
+from scraper.extract.rules.css_field import URL_ATTRIBUTES, CssField
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.limits import MAX_VALUE_CHARS, MAX_VALUES
 from scraper.extract.rules.optional_libraries import JmesPath, XPath, load_main_text_reader, lxml_markup
+from scraper.extract.rules.page_context import PageContext
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.structured import find_objects, parse_lenient_json
 from scraper.extract.rules.tables import read_table
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.visible_text import BLOCK_TAGS, INVISIBLE_TAGS
 
 
 class FieldSource(Protocol):
-    """Gives raw values. `described` is what stands in messages."""
+    """Gives the raw values of a field. `description` names the source in messages."""
 
     description: str
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
-        """The raw values at `place`; at most `MAX_VALUES` are needed."""
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
+        """The raw values at `node`, in document order: texts, or JSON values. At most `MAX_VALUES` are needed.
+
+        `node` is the item's element or, on a JSON page, its value. A `ParseFailure` says why nothing can be read.
+        """
         ...
 
 
-def compile_source(settings: FieldSettings, where: str) -> FieldSource:
-    """The source that a field names. Raises `ExtractError`, `MissingExtraError`."""
+def compile_source(settings: FieldSettings, key_path: str) -> FieldSource:
+    """The source that a field's settings name. Raises `ExtractError`, `MissingExtraError`."""
     if settings.xpath is not None:
-        return XPathSource(settings, where)
+        return XPathSource(settings, key_path)
     if settings.structured:
         return StructuredSource(settings)
     if settings.main_text is not None:
-        return MainTextSource(settings.main_text, where)
+        return MainTextSource(settings.main_text, key_path)
     if settings.table is not None:
-        return TableSource(settings, where)
+        return TableSource(settings, key_path)
     if settings.reads_element:
-        return CssSource(settings, where)
+        return CssSource(settings, key_path)
     if settings.json is not None:
         return JsonSource()
     assert settings.regex is not None
-    return RegexSource(settings.regex, where, settings.many)
+    return RegexSource(settings.regex, key_path, settings.many)
 
 
 class CssSource:
-    """Elements by CSS, or the item's own element."""
+    """Elements selected by CSS, or the item's own element."""
 
-    def __init__(self, settings: FieldSettings, where: str) -> None:
-        self._css = check_selector(settings.css, where) if settings.css is not None else None
-        # What an element's text is, is decided in one place.
+    def __init__(self, settings: FieldSettings, key_path: str) -> None:
+        self._css = check_selector(settings.css, key_path) if settings.css is not None else None
+        # `CssField` alone decides what the text of an element is.
         self._field = CssField(FieldSettings(settings.name, attr=settings.attr, type=settings.type))
         self._one = not settings.many
-        self._raw = settings.json is not None and settings.attr is None
+        self._keeps_white_space = settings.json is not None and settings.attr is None
         self.description = settings.css or "the element"
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         """The texts of the elements."""
         if self._css is None:
-            found = [place]
+            found = [node]
         elif self._one:
-            first = place.css_first(self._css)
+            first = node.css_first(self._css)
             found = [] if first is None else [first]
         else:
-            found = place.css(self._css)[:MAX_VALUES]
-        if self._raw:  # a script's JSON has white space that means something
+            found = node.css(self._css)[:MAX_VALUES]
+        if self._keeps_white_space:  # JSON in a script
             return [element.text(deep=True) for element in found]
-        return [text for element in found if (text := self._field.source_text(element, view)) is not None]
+        return [text for element in found if (text := self._field.source_text(element, context)) is not None]
 
 
 class XPathSource:
-    """Elements, attributes and other values by XPath, in the item's element."""
+    """Elements, attributes and values selected by XPath in the item's element."""
 
-    def __init__(self, settings: FieldSettings, where: str) -> None:
+    def __init__(self, settings: FieldSettings, key_path: str) -> None:
         assert settings.xpath is not None
-        self._path = XPath(settings.xpath, where)
+        self._path = XPath(settings.xpath, key_path)
         self._settings = settings
         self.description = settings.xpath
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
-        """What the expression gives: texts of elements, texts, numbers and truths."""
-        tree = self._tree(place, view)
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
+        """What the expression gives: the texts of elements, or texts, numbers and booleans."""
+        tree = self._tree(node, context)
         found = self._path.read(tree) if tree is not None else []
         if isinstance(found, ParseFailure):
             return found
-        values = (self._value(value, view) for value in found[:MAX_VALUES])
+        values = (self._value(value, context) for value in found[:MAX_VALUES])
         return [value for value in values if value is not None]
 
-    def _tree(self, place: Any, view: PageContext) -> Any:
-        """The item's element for lxml, which has a tree of its own; made once for all fields of an item."""
-        kept = view.cache.get("xpath")
-        if kept is None or kept[0] is not place:
-            markup = place.html or ""
-            view.charge(len(markup))
-            kept = view.cache["xpath"] = (place, self._path.parse(markup))
-        return kept[1]
+    def _tree(self, node: Any, context: PageContext) -> Any:
+        """The item's element as a tree of lxml, parsed once for all fields of an item."""
+        cached = context.cache.get("xpath")
+        if cached is None or cached[0] is not node:
+            markup = node.html or ""
+            context.charge(len(markup))
+            cached = context.cache["xpath"] = (node, self._path.parse(markup))
+        return cached[1]
 
-    def _value(self, value: Any, view: PageContext) -> Any:
+    def _value(self, value: Any, context: PageContext) -> Any:
         if isinstance(value, str):
             text = " ".join(value.split())
         elif isinstance(value, bool | int):
@@ -120,8 +113,8 @@ class XPathSource:
         elif hasattr(value, "attrib"):
             text = self._text(value) or ""
         else:
-            return None  # a namespace, which is a pair of names
-        view.charge(len(text))
+            return None  # a namespace, which lxml gives as a pair of names
+        context.charge(len(text))
         return text or None
 
     def _text(self, element: Any) -> str | None:
@@ -138,14 +131,15 @@ class XPathSource:
 
 
 def lxml_visible_text(element: Any) -> str:
-    """`visible_text` for an element of lxml."""
+    """`visible_text` of an element of lxml."""
     parts: list[str] = []
-    for event, node in _walk(element):
+    # A node's text is in front of its first child, its tail behind its end tag, in the parent.
+    for event, node in _iterwalk(element):
         breaks = node.tag in BLOCK_TAGS
         if event == "start":
-            silent = node.tag in INVISIBLE_TAGS or not isinstance(node.tag, str)
+            invisible = node.tag in INVISIBLE_TAGS or not isinstance(node.tag, str)
             parts.append(" " if breaks else "")
-            if node.text and not silent:
+            if node.text and not invisible:
                 parts.append(node.text)
         elif node is not element:
             parts.append(" " if breaks else "")
@@ -155,95 +149,96 @@ def lxml_visible_text(element: Any) -> str:
     return " ".join("".join(parts).split())
 
 
-def _walk(element: Any) -> Any:
+def _iterwalk(element: Any) -> Any:
+    # Comments and processing instructions too: the text behind one is its tail.
     from lxml import etree
 
     return etree.iterwalk(element, events=("start", "end", "comment", "pi"))
 
 
 class JsonSource:
-    """The item's value on a JSON page; the field's `json` says what of it."""
+    """The item's value on a JSON page, from which the field's `json` selects."""
 
     description = "the page's JSON"
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
-        """The value itself."""
-        return [place]
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
+        """The value itself, as the only one."""
+        return [node]
 
 
 class StructuredSource:
-    """Objects of JSON-LD, microdata and OpenGraph, of the whole page."""
+    """Objects of JSON-LD, microdata and OpenGraph of the whole page, whatever the item's element is."""
 
     def __init__(self, settings: FieldSettings) -> None:
         self._names = settings.structured
         self.description = f"structured: {', '.join(settings.structured)}"
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         """The objects as mappings."""
-        return list(find_objects(view, self._names))
+        return list(find_objects(context, self._names))
 
 
 class MainTextSource:
-    """The page's main text, without navigation and advertisements."""
+    """The main text of the page, without navigation and advertisements."""
 
-    def __init__(self, form: str, where: str) -> None:
+    def __init__(self, form: str, key_path: str) -> None:
         self._form = form
-        self._read = load_main_text_reader(where)
+        self._read = load_main_text_reader(key_path)
         self.description = "main text"
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
-        """The text of the item's element."""
-        markup = place.html or ""
-        view.charge(len(markup))
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
+        """The main text of the item's element."""
+        markup = node.html or ""
+        context.charge(len(markup))
         try:
-            text = self._read(markup, self._form, view.base.href)
-        except Exception as error:  # noqa: BLE001  a library of a thousand guesses; an odd page must not cost the item
+            text = self._read(markup, self._form, context.base.href)
+        except Exception as error:  # noqa: BLE001  it may raise anything for odd markup; that must not cost the item
             return ParseFailure(f"main text: {type(error).__name__}: {error}")
         return [text] if text else []
 
 
 class TableSource:
-    """Tables as rows: the element that `css` selects, or the item's own."""
+    """Tables as lists of rows: the tables that `css` selects, or the item's own element."""
 
-    def __init__(self, settings: FieldSettings, where: str) -> None:
-        self._css = check_selector(settings.css, where) if settings.css is not None else None
+    def __init__(self, settings: FieldSettings, key_path: str) -> None:
+        self._css = check_selector(settings.css, key_path) if settings.css is not None else None
         self._one = not settings.many
         self.description = settings.css or "the element"
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
-        """One list of rows for each table."""
-        found = [place] if self._css is None else place.css(self._css)[: 1 if self._one else MAX_VALUES]
-        return [rows for table in found if table.tag == "table" and (rows := read_table(table, view))]
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
+        """One list of rows for each table; elements that are no tables are left out."""
+        found = [node] if self._css is None else node.css(self._css)[: 1 if self._one else MAX_VALUES]
+        return [rows for table in found if table.tag == "table" and (rows := read_table(table, context))]
 
 
 class RegexSource:
-    """What a regex finds in the page's text as it came, or in the markup of the item's own element."""
+    """What a regex finds in the page's text as it came, or in the markup of the item's element."""
 
-    def __init__(self, pattern: str, where: str, many: bool) -> None:
-        self._pattern = compile_regex(pattern, where)
-        self._most = MAX_VALUES if many else 1
+    def __init__(self, pattern: str, key_path: str, many: bool) -> None:
+        self._pattern = compile_regex(pattern, key_path)
+        self._max_matches = MAX_VALUES if many else 1
         self.description = f"regex {pattern}"
 
-    def read(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
-        """The first group of each match, or the whole of it; only the first `TEXT_CHARS` characters are searched."""
-        if place is view.root:
-            text = view.text()
+    def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
+        """The first group of each match, or the whole match if it has none. Searches the first `MAX_VALUE_CHARS`."""
+        if node is context.root:
+            text = context.text()
         else:
-            text = place.html or "" if isinstance(place, LexborNode) else orjson.dumps(place).decode()
-            view.charge(len(text))
-        found = islice(self._pattern.finditer(text, 0, MAX_VALUE_CHARS), self._most)
-        grouped = self._pattern.groups > 0
-        return [text for match in found if (text := ((match[1] or "") if grouped else match[0]).strip())]
+            text = node.html or "" if isinstance(node, LexborNode) else orjson.dumps(node).decode()
+            context.charge(len(text))
+        found = islice(self._pattern.finditer(text, 0, MAX_VALUE_CHARS), self._max_matches)
+        has_group = self._pattern.groups > 0
+        return [text for match in found if (text := ((match[1] or "") if has_group else match[0]).strip())]
 
 
 def apply_jmespath(path: JmesPath, values: list[Any]) -> list[Any] | ParseFailure:
-    """What `path` finds in each of `values`; texts are read as JSON first."""
+    """What `path` finds in each of `values`; texts are parsed as JSON first."""
     found: list[Any] = []
     for value in values:
         if isinstance(value, str) and (value := parse_lenient_json(value)) is None:
             return ParseFailure("the text is not JSON")
-        part = path.read(value)
-        if isinstance(part, ParseFailure):
-            return part
-        found.extend(part if isinstance(part, list) else [part] if part is not None else [])
+        selected = path.read(value)
+        if isinstance(selected, ParseFailure):
+            return selected
+        found.extend(selected if isinstance(selected, list) else [selected] if selected is not None else [])
     return found

@@ -1,4 +1,4 @@
-"""Places in the JSON that a request sends, by JSON Pointer (RFC 6901): read a value there, or put another one in."""
+"""JSON Pointers (RFC 6901) into the JSON that a request posts: read a value, or replace it."""
 
 from __future__ import annotations
 
@@ -8,51 +8,55 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scraper.errors import ExtractError
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.model import MAX_CONTENT_BYTES, Content
 from scraper.urls.post_identity import json_bytes
 
+# Reference tokens of a pointer: more levels than any API needs, few enough to recurse.
 MAX_POINTER_TOKENS = 32
-"""Longest pointer, in steps."""
-_BAD_ESCAPE = re.compile(r"~(?![01])")
-_INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
+_BAD_ESCAPE_REGEX = re.compile(r"~(?![01])")
+_ARRAY_INDEX_REGEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class JsonPointer:
-    """A JSON Pointer to a member: `/variables/page`, `/sort/0`. Raises `ExtractError` for what is none."""
+    """A JSON Pointer: `/variables/page`, `/sort/0`. Raises `ExtractError` if `text` is none."""
 
     text: str
 
     def __post_init__(self) -> None:
-        if not self.text.startswith("/") or _BAD_ESCAPE.search(self.text) or self.text.count("/") > MAX_POINTER_TOKENS:
+        if (
+            not self.text.startswith("/")
+            or _BAD_ESCAPE_REGEX.search(self.text)
+            or self.text.count("/") > MAX_POINTER_TOKENS
+        ):
             raise ExtractError(f"next: not a JSON Pointer such as /page: {self.text!r}")
 
     @property
     def tokens(self) -> list[str]:
-        """Names of members and numbers of elements, from the outside in."""
-        return [step.replace("~1", "/").replace("~0", "~") for step in self.text.split("/")[1:]]
+        """Its reference tokens, unescaped: names of members and indexes of elements, from the outside in."""
+        return [token.replace("~1", "/").replace("~0", "~") for token in self.text.split("/")[1:]]
 
     def read(self, document: Any) -> Any:
-        """The value there, None when there is none."""
-        for step in self.tokens:
+        """The value at the pointer; None if there is none."""
+        for token in self.tokens:
             if isinstance(document, dict):
-                document = document.get(step)
-            elif isinstance(document, list) and _INDEX.fullmatch(step) and int(step) < len(document):
-                document = document[int(step)]
+                document = document.get(token)
+            elif isinstance(document, list) and _ARRAY_INDEX_REGEX.fullmatch(token) and int(token) < len(document):
+                document = document[int(token)]
             else:
                 return None
         return document
 
     def with_value(self, document: Any, value: Any) -> Any:
-        """`document`, which stays as it is, with `value` there; a `ParseFailure` when that is no place in it.
+        """A copy of `document` with `value` at the pointer; a `ParseFailure` if the pointer leads nowhere.
 
-        Objects that are missing on the way are made, elements of lists are not.
+        Missing objects on the way are created, missing elements of lists are not.
         """
-        return _put(document, self.tokens, value, self.text)
+        return _with_value_at(document, self.tokens, value, self.text)
 
     def update_content(self, content: Content, value: Any) -> Content | ParseFailure:
-        """`content` with `value` there."""
+        """A copy of `content` with `value` at the pointer; a `ParseFailure` if that cannot be made."""
         document = parse_content(content)
         if isinstance(document, ParseFailure):
             return document
@@ -60,7 +64,7 @@ class JsonPointer:
         if isinstance(changed, ParseFailure):
             return changed
         try:
-            data = json_bytes(changed)
+            data = json_bytes(changed)  # NaN, surrogates and deep nesting can come from the page's own JSON
         except (ValueError, RecursionError) as error:
             return ParseFailure(f"the body cannot be written: {error}")
         if len(data) > MAX_CONTENT_BYTES:
@@ -69,22 +73,22 @@ class JsonPointer:
 
 
 def parse_content(content: Content) -> Any:
-    """What `content` says as JSON; a `ParseFailure` when it is none."""
+    """`content` parsed as JSON; a `ParseFailure` if it is none."""
     try:
         return json.loads(content.data)
     except (ValueError, RecursionError):
         return ParseFailure("what was posted is not JSON")
 
 
-def _put(document: Any, steps: list[str], value: Any, where: str) -> Any:
-    if not steps:
+def _with_value_at(document: Any, tokens: list[str], value: Any, pointer: str) -> Any:
+    if not tokens:
         return value
-    step, rest = steps[0], steps[1:]
+    token, rest = tokens[0], tokens[1:]
     if isinstance(document, dict):
-        inner = _put(document.get(step, {} if rest else None), rest, value, where)
-        return inner if isinstance(inner, ParseFailure) else {**document, step: inner}
-    if isinstance(document, list) and _INDEX.fullmatch(step) and int(step) < len(document):
-        inner = _put(document[int(step)], rest, value, where)
-        at = int(step)
-        return inner if isinstance(inner, ParseFailure) else [*document[:at], inner, *document[at + 1 :]]
-    return ParseFailure(f"there is no place {where} in what was posted")
+        inner = _with_value_at(document.get(token, {} if rest else None), rest, value, pointer)
+        return inner if isinstance(inner, ParseFailure) else {**document, token: inner}
+    if isinstance(document, list) and _ARRAY_INDEX_REGEX.fullmatch(token) and int(token) < len(document):
+        index = int(token)
+        inner = _with_value_at(document[index], rest, value, pointer)
+        return inner if isinstance(inner, ParseFailure) else [*document[:index], inner, *document[index + 1 :]]
+    return ParseFailure(f"what was posted has nothing at {pointer}")

@@ -1,7 +1,7 @@
-"""The doors to libraries that only some configs need: imported when a rule is compiled that uses them.
+"""Libraries that only some configs need, imported when a rule that uses them is compiled.
 
-Their own errors stop here: an expression that cannot be compiled is an `ExtractError`, one that fails on a page's
-values is a `ParseFailure`, a library that is not there a `MissingExtraError`.
+Their errors are translated here: an expression that cannot be compiled is an `ExtractError`, one that fails on the
+values of a page is a `ParseFailure`, and a library that is not installed is a `MissingExtraError`.
 """
 
 from __future__ import annotations
@@ -10,42 +10,41 @@ from collections.abc import Callable
 from typing import Any
 
 from scraper.errors import ExtractError, MissingExtraError
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.parse_failure import ParseFailure
 
+# Prefixes that XPath expressions may use: `re:test(@class, 'a+')`.
 EXSLT_NAMESPACES = {"re": "http://exslt.org/regular-expressions"}
-"""Names that stand for namespaces in XPath expressions: `re:test(@class, 'a+')`."""
 
 
 class JmesPath:
-    """A JMESPath expression. Raises `ExtractError` with `where` (a key path) when it is none."""
+    """A compiled JMESPath expression. Raises `ExtractError`, which names `key_path`, if `text` is none."""
 
     __slots__ = ("_search", "text")
 
-    def __init__(self, text: str, where: str) -> None:
+    def __init__(self, text: str, key_path: str) -> None:
         try:
             import jmespath
             from jmespath.exceptions import JMESPathError
         except ImportError:
-            raise MissingExtraError("json", where) from None
+            raise MissingExtraError("json", key_path) from None
         self.text = text
         try:
             self._search: Callable[[Any], Any] = jmespath.compile(text).search
         except (JMESPathError, RecursionError, ValueError) as error:
-            raise ExtractError(f"{where}: not a JMESPath expression: {text!r}: {_first_line(error)}") from error
+            raise ExtractError(f"{key_path}: not a JMESPath expression: {text!r}: {_first_line(error)}") from error
 
     def read(self, value: Any) -> Any:
-        """What the expression finds in `value`: a JSON value, None when nothing; a `ParseFailure` when it cannot be
-        applied.
+        """What the expression selects from `value`; None if nothing, a `ParseFailure` if it fails.
 
-        The expression's functions may not take what the page holds, and a value may be nested too deeply to be walked.
+        It fails if a function gets a value of the wrong type, or if the value is nested too deeply.
         """
         try:
             return self._search(value)
-        except Exception as error:  # noqa: BLE001  functions raise what they like for what they cannot take
+        except Exception as error:  # noqa: BLE001  its functions raise errors of many kinds
             return ParseFailure(f"json: {self.text}: {_first_line(error)}")
 
     def read_list(self, value: Any) -> list[Any]:
-        """What is found as a list: its members when it is one, else itself, nothing when nothing is there."""
+        """What the expression selects, as a list: lists as they are, another value as the only member."""
         found = self.read(value)
         if found is None or isinstance(found, ParseFailure):
             return []
@@ -53,25 +52,25 @@ class JmesPath:
 
 
 class XPath:
-    """An XPath 1.0 expression with EXSLT's regular expressions (`re:test`). Errors as of `JmesPath`."""
+    """A compiled XPath 1.0 expression, with EXSLT's regular expressions (`re:test`). Errors as of `JmesPath`."""
 
     __slots__ = ("_evaluate", "_parse", "text")
 
-    def __init__(self, text: str, where: str) -> None:
+    def __init__(self, text: str, key_path: str) -> None:
         try:
             from lxml import etree, html
         except ImportError:
-            raise MissingExtraError("xpath", where) from None
+            raise MissingExtraError("xpath", key_path) from None
         self.text = text
         try:
-            # Plain strings: lxml's own would keep the whole tree alive as long as a value.
+            # lxml's "smart strings" would keep the whole tree in memory as long as a value.
             self._evaluate = etree.XPath(text, namespaces=EXSLT_NAMESPACES, smart_strings=False)
         except (etree.XPathError, ValueError, UnicodeError) as error:
-            raise ExtractError(f"{where}: not an XPath expression: {text!r}: {_first_line(error)}") from error
+            raise ExtractError(f"{key_path}: not an XPath expression: {text!r}: {_first_line(error)}") from error
         self._parse = html.fromstring
 
     def parse(self, markup: str) -> Any:
-        """`markup` as a tree that `read` takes, or None when it holds no element."""
+        """`markup` as a tree for `read`; None if it has no element."""
         from lxml import etree
 
         try:
@@ -80,7 +79,7 @@ class XPath:
             return None
 
     def read(self, tree: Any) -> list[Any] | ParseFailure:
-        """Elements and values that the expression finds, in document order."""
+        """The elements and values that the expression selects, in document order."""
         from lxml import etree
 
         try:
@@ -91,22 +90,22 @@ class XPath:
 
 
 def lxml_markup(element: Any) -> str:
-    """An lxml element's own markup."""
+    """The markup of an lxml element, with its own tags."""
     from lxml import html
 
     text: str = html.tostring(element, encoding="unicode", with_tail=False)
     return text
 
 
-def load_main_text_reader(where: str) -> Callable[[str, str, str], str | None]:
-    """The function that finds a page's main text: markup, form (`markdown` or `text`) and address to text, or None.
+def load_main_text_reader(key_path: str) -> Callable[[str, str, str], str | None]:
+    """A function that extracts the main text of a page; its parameters are markup, `markdown` or `text`, and the URL.
 
-    Raises `MissingExtraError`.
+    It returns None for a page without main text. Raises `MissingExtraError`, which names `key_path`.
     """
     try:
         import trafilatura
     except ImportError:
-        raise MissingExtraError("markdown", where) from None
+        raise MissingExtraError("markdown", key_path) from None
 
     def read(markup: str, form: str, href: str) -> str | None:
         found: str | None = trafilatura.extract(

@@ -1,11 +1,9 @@
 """Extraction rules: which pages a rule is for, and how its fields become items.
 
-A rule makes one item a page, or one for each element that `each` selects. A missing field has its default: None or,
-with `many` and `links`, an empty list, unless one is set. A text that is not of the field's type gives the default too,
-and is told as `FieldError`. If the field is `required`, both mean that there is no item.
+A rule makes one item a page, or one for each element that `each` selects. What becomes of missing fields and of texts
+that cannot be parsed is in field.py.
 
-A rule reads one kind of page: JSON when it says so by `json`, otherwise HTML. One that consists of regexes alone reads
-any text.
+A rule reads one format of page: JSON if it uses `json`, otherwise HTML. A rule of regexes alone reads any text.
 """
 
 from __future__ import annotations
@@ -14,38 +12,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.conditions import Condition, ConditionSettings
-from scraper.extract.rules.css_field import (
-    MAX_ITEMS,
-    FieldSettings,
-    PageContext,
-    ReadBudgetExceeded,
-    check_selector,
-    compile_regex,
-)
 from scraper.extract.rules.field_pipeline import compile_fields, read_fields
-from scraper.extract.rules.follow_links import (
-    FollowRule,
-    FollowSettings,
-    FollowUps,
-    NextPageRule,
-    NextRequest,
-    NextSettings,
-    merge_inherited,
-)
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.follow_links import FollowRule, FollowSettings, FollowUps, merge_inherited
+from scraper.extract.rules.limits import MAX_ITEMS
+from scraper.extract.rules.next_page import NextPageRule, NextRequest, NextSettings
 from scraper.extract.rules.optional_libraries import JmesPath
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.xpath_select import XPathSelector
 from scraper.model import FieldError, Item
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSettings:
-    """One extraction rule. `match` is a regex searched in the page's URL (None: every page).
+    """One extraction rule.
 
-    `each` (a CSS selector), `each_xpath` or `each_json` (JMESPath, on JSON pages) selects what becomes one item each.
-    What does not meet all of `when`, or meets one of `unless`, is no item, and nobody is told. With a `label` the rule
-    is for requests that have it, without one for those that have none. Without `keep` its items only serve `follow`.
+    `match`: a regular expression that the page's URL must contain (None: any page). `label`: the rule is for requests
+    with this label; None, for those without one. `each` (CSS), `each_xpath`, `each_json` (JMESPath, on JSON pages):
+    select the elements or objects that become one item each. `when`, `unless`: an element that fails one of `when` or
+    meets one of `unless` is silently left out. `keep`: if False, the items are not recorded and only serve `follow`.
     """
 
     match: str | None = None
@@ -61,30 +49,30 @@ class RuleSettings:
     unless: tuple[ConditionSettings, ...] = ()
 
 
+# The format in which a rule reads a page.
 PageFormat = Literal["html", "json", "text"]
-"""What a page is, to a rule."""
 
 
 class ExtractionRule:
-    """A compiled rule. `index` is its place in the config, `reads` the kinds of page it is for.
+    """A compiled rule.
 
-    `leads` says that it goes on to other pages.
-
-    Raises `ExtractError` for a bad selector or pattern, `MissingExtraError` when a field needs what is not installed.
+    `index`: its number in the config, from 0. `formats`: the formats of page it reads. `follows_links`: whether it has
+    `follow` or `next`. Raises `ExtractError` for a selector or pattern that cannot be compiled, `MissingExtraError` if
+    a field needs a library that is not installed.
     """
 
     __slots__ = (
-        "_at_place",
         "_each",
         "_each_json",
         "_each_xpath",
+        "_field_conditions",
         "_fields",
-        "_follow",
-        "_keep",
+        "_follow_rules",
+        "_keeps_items",
         "_label",
         "_match",
-        "_next",
-        "_of_values",
+        "_next_page_rule",
+        "_node_conditions",
         "follows_links",
         "formats",
         "index",
@@ -99,110 +87,134 @@ class ExtractionRule:
         self._each_xpath = XPathSelector(settings.each_xpath, "each.xpath") if settings.each_xpath is not None else None
         self._fields = compile_fields(settings.fields)
         self._label = settings.label
-        self._keep = settings.keep and bool(settings.fields)
-        self._follow = tuple(FollowRule(follow) for follow in settings.follow)
-        self._next = NextPageRule(settings.next) if settings.next is not None else None
-        self.follows_links = bool(self._follow) or self._next is not None
+        self._keeps_items = settings.keep and bool(settings.fields)
+        self._follow_rules = tuple(FollowRule(follow) for follow in settings.follow)
+        self._next_page_rule = NextPageRule(settings.next) if settings.next is not None else None
+        self.follows_links = bool(self._follow_rules) or self._next_page_rule is not None
+        # Conditions on the element are checked before its fields are read, those on fields afterwards.
         conditions = [(Condition(one, "when"), True) for one in settings.when]
         conditions += [(Condition(one, "unless"), False) for one in settings.unless]
-        self._at_place = [pair for pair in conditions if pair[0].field is None]
-        self._of_values = [pair for pair in conditions if pair[0].field is not None]
+        self._node_conditions = [pair for pair in conditions if pair[0].field is None]
+        self._field_conditions = [pair for pair in conditions if pair[0].field is not None]
 
     def matches(self, href: str, label: str | None = None) -> bool:
-        """Whether the rule is meant for the page at `href` that was asked for under `label`."""
+        """Whether the rule is for the page `href` that was requested with `label`."""
         return self._label == label and (self._match is None or self._match.search(href) is not None)
 
     def read(
-        self, view: PageContext, items: list[Item], rejected: list[FieldError], trail: FollowUps | None = None
+        self,
+        context: PageContext,
+        items: list[Item],
+        field_errors: list[FieldError],
+        follow_ups: FollowUps | None = None,
     ) -> None:
-        """Read the page: what is found goes to `items`, what could not be read to `rejected`, where to go to `trail`.
+        """Read the page. Items go to `items`, fields that cannot be read to `field_errors`, requests to `follow_ups`.
 
-        A rule that leads needs a trail.
+        Without `follow_ups` the rule only makes items.
         """
-        view.reset_budget()
-        made = 0
+        context.reset_budget()
+        item_count = 0
+        # Items read before the budget is exceeded are kept; `next` is then not followed.
         try:
-            for place in self._places(view, rejected):
-                made += self._read_one(place, view, items, rejected, trail)
-            if self._next is not None and trail is not None:
-                self._turn(self._next.next_request(view, trail.page, made), trail, rejected)
-        except ReadBudgetExceeded as enough:
-            rejected.append(FieldError("each", str(enough), self.index, False))
+            for node in self._select_nodes(context, field_errors):
+                item_count += self._read_one(node, context, items, field_errors, follow_ups)
+            if self._next_page_rule is not None and follow_ups is not None:
+                self._add_next_page(
+                    self._next_page_rule.next_request(context, follow_ups.page, item_count), follow_ups, field_errors
+                )
+        except ReadBudgetExceeded as exceeded:
+            field_errors.append(FieldError("each", str(exceeded), self.index, False))
 
-    def _turn(self, to: NextRequest | ParseFailure | None, trail: FollowUps, rejected: list[FieldError]) -> None:
+    def _add_next_page(
+        self, to: NextRequest | ParseFailure | None, follow_ups: FollowUps, field_errors: list[FieldError]
+    ) -> None:
         if isinstance(to, ParseFailure):
-            rejected.append(FieldError("next", to, self.index))
+            field_errors.append(FieldError("next", to, self.index))
         elif to is not None:
-            trail.add_next_page(to)
+            follow_ups.add_next_page(to)
 
-    def _places(self, view: PageContext, rejected: list[FieldError]) -> Sequence[Any]:
+    def _select_nodes(self, context: PageContext, field_errors: list[FieldError]) -> Sequence[Any]:
         if self._each is not None:
-            found = view.root.css(self._each)
+            found = context.root.css(self._each)
         elif self._each_json is not None:
-            found = self._each_json.read_list(view.root)
+            found = self._each_json.read_list(context.root)
         elif self._each_xpath is not None:
-            found = self._each_xpath.find(view.root, view)
+            found = self._each_xpath.find(context.root, context)
             if isinstance(found, ParseFailure):
-                rejected.append(FieldError("each", found, self.index, False))
+                field_errors.append(FieldError("each", found, self.index, False))
                 return ()
         else:
-            return (view.root,)
+            return (context.root,)
         if len(found) > MAX_ITEMS:
             reason = f"{len(found)} elements on one page, only the first {MAX_ITEMS} were read"
-            rejected.append(FieldError("each", reason, self.index, False))
+            field_errors.append(FieldError("each", reason, self.index, False))
         return found[:MAX_ITEMS]  # type: ignore[no-any-return]
 
     def _read_one(
-        self, place: Any, view: PageContext, items: list[Item], rejected: list[FieldError], trail: FollowUps | None
+        self,
+        node: Any,
+        context: PageContext,
+        items: list[Item],
+        field_errors: list[FieldError],
+        follow_ups: FollowUps | None,
     ) -> bool:
-        """Read one item; whether there was one."""
-        if self._at_place and not self._wanted(place, view):
+        """Read one item. Returns whether there was one, recorded or not: `next` goes on while pages have items."""
+        if self._node_conditions and not self._node_conditions_met(node, context):
             return False
-        told: list[tuple[str, str]] = []
-        values = read_fields(self._fields, place, view, told)
-        if values is not None and self._of_values and not self._wanted_with(values):
+        errors: list[tuple[str, str]] = []
+        values = read_fields(self._fields, node, context, errors)
+        if values is not None and self._field_conditions and not self._field_conditions_met(values):
             return False
-        if told:
-            kept = values is not None
-            rejected.extend(FieldError(name, reason, self.index, kept) for name, reason in told)
-        if trail is not None:
-            values = self._lead(place, values, trail, rejected)
-        if values is not None and self._keep:
+        # Errors of elements that the conditions exclude are not reported, so this comes after them.
+        if errors:
+            item_kept = values is not None
+            field_errors.extend(FieldError(name, reason, self.index, item_kept) for name, reason in errors)
+        if follow_ups is not None:
+            values = self._follow_from(node, values, follow_ups, field_errors)
+        if values is not None and self._keeps_items:
             items.append(Item(values, self.index))
         return values is not None
 
-    def _lead(
-        self, place: Any, values: dict[str, Any] | None, trail: FollowUps, rejected: list[FieldError]
+    def _follow_from(
+        self, node: Any, values: dict[str, Any] | None, follow_ups: FollowUps, field_errors: list[FieldError]
     ) -> dict[str, Any] | None:
-        """Go on from an item; return it with what was carried to its page. Without the item nothing is carried on."""
-        if values is not None and trail.page.request.inherited_fields:
-            values = merge_inherited(values, trail.page.request.inherited_fields)
-        for rule in self._follow:
+        """Add the requests of `follow` for one item. Returns its fields with those inherited from the page before.
+
+        If the item could not be read (`values` is None), only a `follow` without `carry` is used.
+        """
+        if values is not None and follow_ups.page.request.inherited_fields:
+            values = merge_inherited(values, follow_ups.page.request.inherited_fields)
+        for rule in self._follow_rules:
             if values is not None or not rule.settings.carry:
-                problem = trail.add_followed(rule, place, values or {})
+                problem = follow_ups.add_followed(rule, node, values or {})
                 if problem is not None:
-                    rejected.append(FieldError("follow", problem, self.index))
+                    field_errors.append(FieldError("follow", problem, self.index))
         return values
 
-    def _wanted(self, place: Any, view: PageContext) -> bool:
-        return all(condition.holds_at(place, view) is wanted for condition, wanted in self._at_place)
+    def _node_conditions_met(self, node: Any, context: PageContext) -> bool:
+        return all(condition.holds_at(node, context) is wanted for condition, wanted in self._node_conditions)
 
-    def _wanted_with(self, values: dict[str, Any]) -> bool:
-        return all(condition.holds_for_fields(values) is wanted for condition, wanted in self._of_values)
+    def _field_conditions_met(self, values: dict[str, Any]) -> bool:
+        return all(condition.holds_for_fields(values) is wanted for condition, wanted in self._field_conditions)
 
 
 def formats_of(settings: RuleSettings) -> frozenset[PageFormat]:
-    """The kinds of page that a rule is for."""
-    leads: list[FollowSettings | NextSettings] = [*settings.follow]
-    leads += [settings.next] if settings.next is not None else []
-    by_json = any(lead.json is not None for lead in leads) or (settings.next is not None and settings.next.cursor)
+    """The formats of page that a rule reads.
+
+    1. Only JSON, if anything in it is JMESPath on the page itself.
+    2. Any format, if it consists of fields by regex alone.
+    3. Otherwise only HTML.
+    """
+    targets: list[FollowSettings | NextSettings] = [*settings.follow]
+    targets += [settings.next] if settings.next is not None else []
+    by_json = any(target.json is not None for target in targets) or (settings.next is not None and settings.next.cursor)
     if settings.each_json is not None or by_json or any(_reads_json(field) for field in settings.fields):
         return frozenset({"json"})
-    by_markup = any(lead.css is not None or lead.xpath is not None for lead in leads) or any(
-        lead.regex is None for lead in settings.follow
+    by_markup = any(target.css is not None or target.xpath is not None for target in targets) or any(
+        target.regex is None for target in settings.follow
     )
     by_markup = by_markup or settings.each is not None or settings.each_xpath is not None
-    if settings.fields and not by_markup and all(_reads_any(field) for field in settings.fields):
+    if settings.fields and not by_markup and all(_reads_any_format(field) for field in settings.fields):
         return frozenset({"html", "json", "text"})
     return frozenset({"html"})
 
@@ -213,7 +225,7 @@ def _reads_json(field: FieldSettings) -> bool:
     return field.json is not None or any(_reads_json(inner) for inner in field.fields)
 
 
-def _reads_any(field: FieldSettings) -> bool:
+def _reads_any_format(field: FieldSettings) -> bool:
     return (
         field.regex is not None
         and not field.fields

@@ -1,9 +1,8 @@
-"""What a page says about itself for machines: JSON-LD, microdata and OpenGraph, as mappings with an `@type`.
+"""Structured data of a page: JSON-LD, microdata and OpenGraph, as mappings with an `@type`.
 
-Objects come in this order: JSON-LD first, then microdata, then OpenGraph, each in document order and objects before
-what they contain. Keys are the source's own; values of microdata are read as the HTML standard says (5.2.4), with
-addresses made absolute; of OpenGraph the prefix `og:` is left out. What is repeated is a list. `itemref` is not
-followed.
+Order: first JSON-LD, then microdata, then OpenGraph; each in document order, and an object before those inside it. Keys
+are those of the page, except that OpenGraph's prefix `og:` is left out. Values of microdata are read as the HTML
+standard says (5.2.4), with URLs made absolute. A repeated property is a list. Microdata's `itemref` is not supported.
 """
 
 from __future__ import annotations
@@ -16,26 +15,28 @@ from typing import Any
 import orjson
 from selectolax.lexbor import LexborNode
 
-from scraper.extract.rules.css_field import PageContext, absolute_url, visible_text
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.page_context import PageContext, absolute_url
+from scraper.extract.rules.parse_failure import ParseFailure
+from scraper.extract.rules.visible_text import visible_text
 
+# Objects of one kind of markup that are read from one page.
 MAX_OBJECTS = 1_000
-"""Most objects of one kind of markup that are read of one page."""
+# Properties of one kind of markup that are read from one page.
 MAX_PROPERTIES = 10_000
-"""Most properties of one kind of markup that are read of one page."""
+# Characters of JSON-LD that are read from one page.
 MAX_JSON_LD_CHARS = 4_000_000
-"""Most characters of JSON-LD that are read of one page."""
+# In a field's `structured`: the page's OpenGraph properties, whatever their og:type.
 OPENGRAPH = "opengraph"
-"""The name that asks for a page's OpenGraph properties whatever their og:type."""
 
-_CONTAINERS = ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "item")
-"""Where in JSON-LD the objects stand that a page is about; elsewhere are their parts."""
+# Properties of JSON-LD whose values are objects in their own right; those of other properties are parts of an object.
+_CONTAINER_PROPERTIES = ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "item")
 _OPENGRAPH_PREFIXES = ("og:", "article:", "product:", "book:", "profile:", "music:", "video:")
-_URLS = {
+_URL_ATTRIBUTE_BY_TAG = {
     "a": "href", "area": "href", "link": "href", "audio": "src", "embed": "src", "iframe": "src", "img": "src",
     "source": "src", "track": "src", "video": "src", "object": "data",
 }  # fmt: skip
-_KINDS = {
+# Subtypes of schema.org types: a field with `structured: [article]` takes a NewsArticle, too.
+_SUBTYPES = {
     "article": {
         "newsarticle", "blogposting", "techarticle", "scholarlyarticle", "report", "reportagenewsarticle",
         "opinionnewsarticle", "analysisnewsarticle", "reviewnewsarticle", "liveblogposting", "socialmediaposting",
@@ -53,75 +54,76 @@ _KINDS = {
     "offer": {"aggregateoffer"},
     "rating": {"aggregaterating"},
 }  # fmt: skip
-"""Types that are special cases of another (schema.org): who asks for an article means a NewsArticle, too."""
 
 
-def find_objects(view: PageContext, names: Iterable[str]) -> list[dict[str, Any]]:
-    """The page's objects whose type is one of `names`, or a special case of one; case does not matter."""
-    wanted = {name.lower() for name in names}
-    for name in tuple(wanted):
-        wanted |= _KINDS.get(name, set())
-    found = [thing for thing in _all(view) if not wanted.isdisjoint(type_names(thing))]
-    if OPENGRAPH in wanted and (graph := _kept(view, "og", lambda: _opengraph(view))) and graph not in found:
-        found.append(graph)
+def find_objects(context: PageContext, names: Iterable[str]) -> list[dict[str, Any]]:
+    """The page's objects whose type is one of `names` or a subtype of one, ignoring case."""
+    wanted_types = {name.lower() for name in names}
+    for name in tuple(wanted_types):
+        wanted_types |= _SUBTYPES.get(name, set())
+    found = [obj for obj in _read_all(context) if not wanted_types.isdisjoint(type_names(obj))]
+    if OPENGRAPH in wanted_types:
+        opengraph = _cached(context, "og", lambda: _opengraph(context))
+        if opengraph and opengraph not in found:
+            found.append(opengraph)
     return found
 
 
-def all_objects(view: PageContext) -> list[dict[str, Any]]:
-    """All the page's objects, whatever their types."""
-    return list(_all(view))
+def all_objects(context: PageContext) -> list[dict[str, Any]]:
+    """All objects of the page, whatever their types."""
+    return list(_read_all(context))
 
 
-def type_names(thing: dict[str, Any]) -> set[str]:
-    """The object's types: their last part, in lower case."""
-    types = thing.get("@type")
-    return {_bare(name) for name in (types if isinstance(types, list) else [types]) if isinstance(name, str)}
+def type_names(obj: dict[str, Any]) -> set[str]:
+    """The types of an object: the last part of each, in lower case (`product` for https://schema.org/Product)."""
+    types = obj.get("@type")
+    return {_short_type(name) for name in (types if isinstance(types, list) else [types]) if isinstance(name, str)}
 
 
-def _all(view: PageContext) -> list[dict[str, Any]]:
-    graph = _kept(view, "og", lambda: _opengraph(view))
-    things: list[dict[str, Any]] = _kept(
-        view, "structured", lambda: [*_json_ld(view.root), *_microdata(view), *([graph] if graph else [])]
+def _read_all(context: PageContext) -> list[dict[str, Any]]:
+    opengraph = _cached(context, "og", lambda: _opengraph(context))
+    objects: list[dict[str, Any]] = _cached(
+        context,
+        "structured",
+        lambda: [*_json_ld(context.root), *_microdata(context), *([opengraph] if opengraph else [])],
     )
-    return things
+    return objects
 
 
-def _kept(view: PageContext, name: str, make: Any) -> Any:
-    if name not in view.cache:
-        view.cache[name] = make()
-    return view.cache[name]
+def _cached(context: PageContext, name: str, make: Any) -> Any:
+    if name not in context.cache:
+        context.cache[name] = make()
+    return context.cache[name]
 
 
-def _bare(name: str) -> str:
+def _short_type(name: str) -> str:
     return name.rstrip("/#").replace("#", "/").rpartition("/")[2].rpartition(":")[2].lower()
 
 
 def _json_ld(root: LexborNode) -> Iterator[dict[str, Any]]:
-    room = MAX_JSON_LD_CHARS
-    waiting: deque[Any] = deque()
+    chars_left = MAX_JSON_LD_CHARS
+    queue: deque[Any] = deque()
     for script in root.css('script[type="application/ld+json" i]'):
         text = script.text(deep=True)
-        room -= len(text)
-        if room < 0:
+        chars_left -= len(text)
+        if chars_left < 0:
             break
-        waiting.append(parse_lenient_json(text))
-    seen = 0
-    while waiting and seen < MAX_OBJECTS:
-        value = waiting.popleft()
-        seen += 1
+        queue.append(parse_lenient_json(text))
+    # Breadth first, so that the objects a page is about come before those inside them.
+    visited = 0
+    while queue and visited < MAX_OBJECTS:
+        value = queue.popleft()
+        visited += 1
         if isinstance(value, list):
-            waiting.extend(value[:MAX_OBJECTS])
+            queue.extend(value[:MAX_OBJECTS])
         elif isinstance(value, dict):
             if "@type" in value:
                 yield value
-            waiting.extend(value[name] for name in _CONTAINERS if isinstance(value.get(name), dict | list))
+            queue.extend(value[name] for name in _CONTAINER_PROPERTIES if isinstance(value.get(name), dict | list))
 
 
 def parse_lenient_json(text: str) -> Any:
-    """The JSON in a script, as lenient as browsers' users need: comments around it, raw line breaks in its texts.
-
-    None when it is none.
-    """
+    """The JSON of a script; None if it is none. Allows comment marks around it and raw line breaks in texts."""
     text = text.strip().removeprefix("<!--").removesuffix("-->").strip()
     text = (
         text.removeprefix("//<![CDATA[").removeprefix("<![CDATA[").removesuffix("]]>").removesuffix("//").strip(" ;\n")
@@ -135,71 +137,73 @@ def parse_lenient_json(text: str) -> Any:
             return None
 
 
-def _microdata(view: PageContext) -> list[dict[str, Any]]:
-    scopes: dict[int, dict[str, Any]] = {}
-    tops: list[dict[str, Any]] = []
-    for node in view.root.css("[itemscope]")[:MAX_OBJECTS]:
+def _microdata(context: PageContext) -> list[dict[str, Any]]:
+    # 1. Each itemscope is an object. 2. Each itemprop is a property of the object that encloses it. If it has an
+    # itemscope too, its value is that object, otherwise a text.
+    object_by_node: dict[int, dict[str, Any]] = {}
+    top_objects: list[dict[str, Any]] = []
+    for node in context.root.css("[itemscope]")[:MAX_OBJECTS]:
         attributes = node.attributes
-        thing: dict[str, Any] = {}
+        obj: dict[str, Any] = {}
         if types := (attributes.get("itemtype") or "").split():
-            thing["@type"] = _named(types[0])
-        scopes[node.mem_id] = thing
-        if "itemprop" not in attributes and "@type" in thing:
-            tops.append(thing)
-    if scopes:
-        for node in view.root.css("[itemprop]")[:MAX_PROPERTIES]:
-            owner = _owner(node, scopes)
-            if owner is not None:
-                value = scopes.get(node.mem_id)
+            obj["@type"] = _type_name(types[0])
+        object_by_node[node.mem_id] = obj
+        if "itemprop" not in attributes and "@type" in obj:
+            top_objects.append(obj)
+    if object_by_node:
+        for node in context.root.css("[itemprop]")[:MAX_PROPERTIES]:
+            parent_object = _enclosing_object(node, object_by_node)
+            if parent_object is not None:
+                value = object_by_node.get(node.mem_id)
                 for name in (node.attributes.get("itemprop") or "").split():
-                    _put(owner, name, _value_of(node, view) if value is None else value)
-    return tops
+                    _add_property(parent_object, name, _property_value(node, context) if value is None else value)
+    return top_objects
 
 
-def _named(address: str) -> str:
+def _type_name(address: str) -> str:
     return address.rstrip("/#").replace("#", "/").rpartition("/")[2]
 
 
-def _owner(node: LexborNode, scopes: dict[int, dict[str, Any]]) -> dict[str, Any] | None:
-    above = node.parent
-    while above is not None:
-        if (thing := scopes.get(above.mem_id)) is not None:
-            return thing
-        above = above.parent
+def _enclosing_object(node: LexborNode, object_by_node: dict[int, dict[str, Any]]) -> dict[str, Any] | None:
+    ancestor = node.parent
+    while ancestor is not None:
+        if (obj := object_by_node.get(ancestor.mem_id)) is not None:
+            return obj
+        ancestor = ancestor.parent
     return None
 
 
-def _value_of(node: LexborNode, view: PageContext) -> str:
+def _property_value(node: LexborNode, context: PageContext) -> str:
     attributes, tag = node.attributes, node.tag or ""
-    if "content" in attributes:  # the standard says meta alone; the web says all
+    if "content" in attributes:  # the standard says so of `meta` only, but pages use it on any element
         return attributes["content"] or ""
-    if attribute := _URLS.get(tag):
+    if attribute := _URL_ATTRIBUTE_BY_TAG.get(tag):
         text = attributes.get(attribute) or ""
-        address = absolute_url(text, view)
+        address = absolute_url(text, context)
         return text if isinstance(address, ParseFailure) else address
     if tag in ("data", "meter") and "value" in attributes:
         return attributes["value"] or ""
     if tag == "time" and "datetime" in attributes:
         return attributes["datetime"] or ""
-    return visible_text(node, view.charge)
+    return visible_text(node, context.charge)
 
 
-def _opengraph(view: PageContext) -> dict[str, Any] | None:
-    thing: dict[str, Any] = {}
-    for node in view.root.css("meta[property][content]")[:MAX_PROPERTIES]:
+def _opengraph(context: PageContext) -> dict[str, Any] | None:
+    obj: dict[str, Any] = {}
+    for node in context.root.css("meta[property][content]")[:MAX_PROPERTIES]:
         attributes = node.attributes
         name, value = (attributes.get("property") or "").strip().lower(), (attributes.get("content") or "").strip()
         if value and name.startswith(_OPENGRAPH_PREFIXES):
             name = name.removeprefix("og:")
-            _put(thing, "@type" if name == "type" and "@type" not in thing else name, value)
-    return thing or None
+            _add_property(obj, "@type" if name == "type" and "@type" not in obj else name, value)
+    return obj or None
 
 
-def _put(thing: dict[str, Any], name: str, value: Any) -> None:
-    """Add a property; the second one of a name makes a list."""
-    if name not in thing:
-        thing[name] = value
-    elif isinstance(thing[name], list):
-        thing[name].append(value)
+def _add_property(obj: dict[str, Any], name: str, value: Any) -> None:
+    """Add a property. The second one with the same name makes a list."""
+    if name not in obj:
+        obj[name] = value
+    elif isinstance(obj[name], list):
+        obj[name].append(value)
     else:
-        thing[name] = [thing[name], value]
+        obj[name] = [obj[name], value]

@@ -1,7 +1,7 @@
-"""An HTML table as rows: mappings by the header's texts where it has a header, else lists of texts.
+"""HTML tables as rows: mappings with the texts of the header as keys, or lists of texts if there is no header.
 
-The header is the first row when all of its cells are `th`, or the first row of `thead`. A cell that spans columns or
-rows stands in each place it covers. A header text that is empty or was there before gets its column's number.
+The header is the first row, if it is in `thead` or all its cells are `th`. The text of a cell that spans several
+columns or rows is repeated in each. An empty or repeated header text gets the number of its column.
 """
 
 from __future__ import annotations
@@ -10,94 +10,99 @@ from typing import Any
 
 from selectolax.lexbor import LexborNode
 
-from scraper.extract.rules.css_field import PageContext, visible_text
+from scraper.extract.rules.page_context import PageContext
+from scraper.extract.rules.visible_text import visible_text
 
+# Cells of one table; a cell that spans several counts as several.
 MAX_CELLS = 100_000
-"""Most cells of one table, spans counted."""
+# Columns or rows that one cell may span. The HTML standard has this limit for columns.
 MAX_SPAN = 1_000
-"""Most columns a cell may span (the HTML standard's own bound)."""
 
 
-def read_table(table: LexborNode, view: PageContext) -> list[Any]:
-    """The rows of `table`, without those of tables inside it; cut at `MAX_CELLS`."""
-    rows = [row for row in table.css("tr") if _is_own(row, table)]
+def read_table(table: LexborNode, context: PageContext) -> list[Any]:
+    """The rows of `table`, without those of tables inside it, up to `MAX_CELLS`."""
+    rows = [row for row in table.css("tr") if _belongs_to(row, table)]
     grid: list[list[str]] = []
-    headed = False
-    below: dict[int, tuple[int, str]] = {}  # column: rows still covered from above, text
-    room = MAX_CELLS
+    has_header = False
+    spanning: dict[int, tuple[int, str]] = {}  # column: (rows still to fill, text)
+    cells_left = MAX_CELLS
     for number, row in enumerate(rows):
         cells = [cell for cell in row.iter() if cell.tag in ("td", "th")]
         if number == 0:
             parent = row.parent
-            headed = bool(cells) and (
+            has_header = bool(cells) and (
                 (parent is not None and parent.tag == "thead") or all(cell.tag == "th" for cell in cells)
             )
-        line = _line(cells, below, room, view)
-        room -= len(line)
-        if room <= 0:
+        texts = _read_row(cells, spanning, cells_left, context)
+        cells_left -= len(texts)
+        if cells_left <= 0:
             break
-        if line:
-            grid.append(line)
-    if headed and grid:
-        names = _names(grid[0])
-        return [_by_name(names, line) for line in grid[1:]]
+        if texts:
+            grid.append(texts)
+    if has_header and grid:
+        names = _column_names(grid[0])
+        return [_row_as_mapping(names, texts) for texts in grid[1:]]
     return list(grid)
 
 
-def _is_own(row: LexborNode, table: LexborNode) -> bool:
-    above = row.parent
-    while above is not None and above.tag != "table":
-        above = above.parent
-    return above is not None and above.mem_id == table.mem_id
+def _belongs_to(row: LexborNode, table: LexborNode) -> bool:
+    ancestor = row.parent
+    while ancestor is not None and ancestor.tag != "table":
+        ancestor = ancestor.parent
+    return ancestor is not None and ancestor.mem_id == table.mem_id
 
 
-def _line(cells: list[LexborNode], below: dict[int, tuple[int, str]], room: int, view: PageContext) -> list[str]:
-    line: list[str] = []
-    waiting = iter(cells)
-    while len(line) < room:
-        column = len(line)
-        if (covered := below.pop(column, None)) is not None:
-            rows, text = covered
-            line.append(text)
+def _read_row(
+    cells: list[LexborNode], spanning: dict[int, tuple[int, str]], cells_left: int, context: PageContext
+) -> list[str]:
+    texts: list[str] = []
+    remaining = iter(cells)
+    while len(texts) < cells_left:
+        column = len(texts)
+        # A cell from above takes this column, and the row's own cells move to the right.
+        if (span := spanning.pop(column, None)) is not None:
+            rows, text = span
+            texts.append(text)
             if rows > 1:
-                below[column] = (rows - 1, text)
+                spanning[column] = (rows - 1, text)
             continue
-        cell = next(waiting, None)
+        cell = next(remaining, None)
         if cell is None:
-            if not any(place > column for place in below):
+            # The row goes on only where cells from above still span; gaps before them are empty.
+            if not any(spanned > column for spanned in spanning):
                 break
-            line.append("")
+            texts.append("")
             continue
         attributes = cell.attributes
-        text = visible_text(cell, view.charge)
-        rows = _span(attributes.get("rowspan"))
-        for _ in range(min(_span(attributes.get("colspan")), room - len(line))):
+        text = visible_text(cell, context.charge)
+        rows = _parse_span(attributes.get("rowspan"))
+        for _ in range(min(_parse_span(attributes.get("colspan")), cells_left - len(texts))):
             if rows > 1:
-                below[len(line)] = (rows - 1, text)
-            line.append(text)
-    return line
+                spanning[len(texts)] = (rows - 1, text)
+            texts.append(text)
+    return texts
 
 
-def _span(text: str | None) -> int:
+def _parse_span(text: str | None) -> int:
     text = (text or "").strip()
     return max(1, min(int(text), MAX_SPAN)) if text.isascii() and text.isdigit() and len(text) < 10 else 1
 
 
-def _names(header: list[str]) -> list[str]:
+def _column_names(header: list[str]) -> list[str]:
     names: list[str] = []
-    taken: set[str] = set()
+    used: set[str] = set()
     for number, text in enumerate(header, 1):
-        name = text if text and text not in taken else f"{text} {number}".strip()
-        while name in taken:
+        name = text if text and text not in used else f"{text} {number}".strip()
+        while name in used:
             name += "_"
-        taken.add(name)
+        used.add(name)
         names.append(name)
     return names
 
 
-def _by_name(names: list[str], line: list[str]) -> dict[str, str]:
-    """A row as a mapping. What stands beyond the header is named by its column's number, what is missing is empty."""
+def _row_as_mapping(names: list[str], texts: list[str]) -> dict[str, str]:
+    """A row as a mapping. Cells beyond the header have their column's number as key; missing cells are empty."""
     row = dict.fromkeys(names, "")
-    for number, text in enumerate(line):
+    for number, text in enumerate(texts):
         row[names[number] if number < len(names) else str(number + 1)] = text
     return row

@@ -1,59 +1,64 @@
-"""Elements by XPath, given as elements of the tree that every other source reads.
+"""Selects elements by XPath, as elements of selectolax's tree, which all other sources read.
 
-XPath is evaluated by lxml, which parses a page anew and not quite as the HTML standard says; everything else works on
-the first tree. So each element of the first tree is numbered by an attribute before its markup is written for lxml;
-there the number is taken off again, before the expression could see it, and leads back from what is found.
+XPath needs lxml, which has a tree of its own, and builds it a little differently. The elements of the two trees are
+matched by a number:
+
+1. Each element of selectolax's tree gets a number as an attribute.
+2. The markup is written, parsed by lxml, and the numbers are removed from both trees.
+3. The expression is evaluated. The number of an element that it selects gives the element of selectolax's tree.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from scraper.extract.rules.css_field import PageContext
 from scraper.extract.rules.optional_libraries import XPath
-from scraper.extract.rules.value_parsers import ParseFailure
+from scraper.extract.rules.page_context import PageContext
+from scraper.extract.rules.parse_failure import ParseFailure
 
+# An attribute that pages do not use. A page that does loses it.
 NUMBER_ATTRIBUTE = "data-scraper-number"
-"""A name that no page has a use for; one that has it loses it."""
 
 
 class XPathSelector:
-    """A compiled expression that selects elements. Errors as of `XPath`."""
+    """A compiled XPath expression that selects elements. Errors as of `XPath`."""
 
     __slots__ = ("_path",)
 
-    def __init__(self, text: str, where: str) -> None:
-        self._path = XPath(text, where)
+    def __init__(self, text: str, key_path: str) -> None:
+        self._path = XPath(text, key_path)
 
-    def find(self, place: Any, view: PageContext) -> list[Any] | ParseFailure:
-        """The elements in `place` that the expression selects, in document order; a `ParseFailure` when it gives
-        others.
+    def find(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
+        """The elements in `node` that the expression selects, in document order.
 
-        Raises `ReadBudgetExceeded`.
+        A `ParseFailure` if it selects anything but elements. Raises `ReadBudgetExceeded`.
         """
-        elements = place.css("*")
+        elements = node.css("*")
         by_number = {str(number): element for number, element in enumerate(elements)}
-        tree = self._path.parse(_numbered(place, by_number, view))
+        tree = self._path.parse(_numbered_markup(node, by_number, context))
         if tree is None:
             return []
-        # The mapping also keeps lxml's elements alive: what is found is the same object, not another for the same node.
-        origins = {one: by_number.get(one.attrib.pop(NUMBER_ATTRIBUTE, "")) for one in tree.iter("*")}
+        # As keys, lxml's Python objects stay alive. Otherwise `read` could return new ones, which would not be found.
+        element_of = {
+            lxml_element: by_number.get(lxml_element.attrib.pop(NUMBER_ATTRIBUTE, ""))
+            for lxml_element in tree.iter("*")
+        }
         found = self._path.read(tree)
         if isinstance(found, ParseFailure):
             return found
         if any(not hasattr(value, "attrib") for value in found):
             return ParseFailure(f"xpath: {self._path.text}: selects texts or values, not elements")
-        return [element for value in found if (element := origins.get(value)) is not None]
+        return [element for value in found if (element := element_of.get(value)) is not None]
 
 
-def _numbered(place: Any, by_number: dict[str, Any], view: PageContext) -> str:
-    """The markup of `place` with its elements numbered; the tree itself is left without the numbers."""
+def _numbered_markup(node: Any, by_number: dict[str, Any], context: PageContext) -> str:
+    """The markup of `node` with numbers on its elements. The tree itself is unchanged afterwards."""
     for number, element in by_number.items():
         element.attrs[NUMBER_ATTRIBUTE] = number
     try:
-        markup = place.html or ""
+        markup = node.html or ""
     finally:
         for element in by_number.values():
             del element.attrs[NUMBER_ATTRIBUTE]
-    view.charge(len(markup))
+    context.charge(len(markup))
     return markup

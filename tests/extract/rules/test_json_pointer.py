@@ -10,15 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.errors import ExtractError
-from scraper.extract.rules.css_field import FieldSettings
-from scraper.extract.rules.follow_links import NextSettings
 from scraper.extract.rules.json_pointer import JsonPointer
-from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.value_parsers import ParseFailure
-from scraper.model import MAX_CONTENT_BYTES, Content, Extraction, Request
-from scraper.urls.post_identity import json_bytes, with_post_key
-from tests.extract.rules.test_field_sources import ADDRESS, url_of
-from tests.extract.rules.test_follow_links import harvest
+from scraper.extract.rules.parse_failure import ParseFailure
+from scraper.model import Content
 
 DOCUMENT = {"foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "m~n": 8, " ": 7, "deep": {"er": {"x": 1}}}
 
@@ -65,108 +59,14 @@ def test_what_was_put_in_is_read_again(steps: list[str], value: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "page", "a.b", "/a~b", "/a~", "/x" * 40])
-def test_what_is_no_pointer_is_told(text: str) -> None:
+def test_what_is_no_pointer_is_an_error(text: str) -> None:
     """And one that is too long."""
     with pytest.raises(ExtractError, match="JSON Pointer"):
         JsonPointer(text)
 
 
 @given(st.binary(max_size=60), st.text(max_size=10))
-def test_any_content_is_changed_or_refused(data: bytes, value: str) -> None:
+def test_any_content_is_changed_or_rejected(data: bytes, value: str) -> None:
     """Nothing is raised, also for what is no JSON and for half of a surrogate pair."""
     found = JsonPointer("/a").update_content(Content(data, "t"), value)
     assert isinstance(found, ParseFailure) or (json.loads(found.data)["a"], found.type) == (value, "t")
-
-
-JSON = "application/json"
-ID = FieldSettings("id", json="id", required=True)
-PAGE, AFTER = JsonPointer("/page"), JsonPointer("/after")
-
-
-def lead(settings: NextSettings, body: Any, answer: Any, address: str = ADDRESS) -> Extraction:
-    content = Content(body if isinstance(body, bytes) else json_bytes(body), JSON)
-    request = Request(with_post_key(url_of(address), content), 2, label="l", inherited_fields={"a": 1}, content=content)
-    rule = RuleSettings(label="l", each_json="items", fields=(ID,), next=settings)
-    return harvest(rule, text=json.dumps(answer), kind=JSON, request=request)
-
-
-SOME = {"items": [{"id": 1}], "next": "n2", "number": 7, "list": ["a", 1], "none": None, "empty": []}
-
-
-@pytest.mark.parametrize(
-    ("settings", "body", "after"),
-    [
-        (NextSettings(page=PAGE), {"q": "ü", "page": 1}, {"q": "ü", "page": 2}),
-        (NextSettings(page=PAGE), {"page": "1"}, {"page": "2"}),
-        (NextSettings(page=PAGE), {"q": 1}, {"q": 1, "page": 2}),
-        (NextSettings(page=PAGE, first=0), {"page": "many"}, {"page": "1"}),
-        (NextSettings(page=PAGE, last=1), {"page": 1}, None),
-        (NextSettings(page=JsonPointer("/v/p")), {"v": {"p": 4, "x": 1}}, {"v": {"p": 5, "x": 1}}),
-        (NextSettings(page=PAGE), {"page": True}, {"page": 2}),
-        (NextSettings(offset=PAGE, step=20, first=0), {}, {"page": 20}),
-        (NextSettings(cursor="next", param=AFTER), {"after": None}, {"after": "n2"}),
-        (NextSettings(cursor="number", param=AFTER), {}, {"after": 7}),
-        (NextSettings(cursor="list", param=AFTER), {}, {"after": ["a", 1]}),
-        (NextSettings(cursor="none", param=AFTER), {}, None),
-        (NextSettings(cursor="empty", param=AFTER), {}, None),
-        (NextSettings(cursor="missing", param=AFTER), {}, None),
-    ],
-    ids=str,
-)
-def test_the_next_page_is_posted(settings: NextSettings, body: Any, after: Any) -> None:
-    """One value differs, of the kind it was or of the kind the answer has; all else of the request stays."""
-    pytest.importorskip("jmespath")
-    found = lead(settings, body, SOME)
-    assert [json.loads(request.content.data) for request in found.requests if request.content] == (
-        [] if after is None else [after]
-    )
-    for request in found.requests:
-        assert (request.url.href, request.depth, request.label, request.inherited_fields) == (ADDRESS, 2, "l", {"a": 1})
-        assert request.url == with_post_key(request.url, request.content)
-        assert request.content is not None
-        assert request.content.type == JSON
-
-
-def test_a_parameter_of_the_address_keeps_what_is_posted() -> None:
-    """The query may count the pages of a POST as well."""
-    pytest.importorskip("jmespath")
-    (request,) = lead(NextSettings(page="p"), {"q": 1}, SOME).requests
-    assert request.url.target == "/a/index.html?p=2"
-    assert request.content == Content(b'{"q":1}', JSON)
-
-
-def test_counting_ends_with_the_items() -> None:
-    """As it does for pages that are asked for by GET."""
-    pytest.importorskip("jmespath")
-    assert lead(NextSettings(page=PAGE), {"page": 3}, {"items": []}).requests == ()
-
-
-@pytest.mark.parametrize(
-    ("settings", "body", "says"),
-    [
-        (NextSettings(page=PAGE), b"q=1", "not JSON"),
-        (NextSettings(page=PAGE), [1], "no place /page"),
-        (NextSettings(cursor="next", param=AFTER), b'{"a":1e999}', "cannot be written"),
-        (NextSettings(cursor="next", param=AFTER), {"q": "x" * (MAX_CONTENT_BYTES - 10)}, "longer than"),
-    ],
-    ids=["no JSON", "no place", "no number", "too long"],
-)
-def test_what_cannot_be_posted_is_told(settings: NextSettings, body: Any, says: str) -> None:
-    """The list ends there, its items stay, and rejected.jsonl has the reason."""
-    pytest.importorskip("jmespath")
-    found = lead(settings, body, SOME)
-    assert found.requests == ()
-    assert len(found.items) == 1
-    (lost,) = found.field_errors
-    assert (lost.field, lost.item_kept) == ("next", True)
-    assert says in lost.reason
-
-
-def test_a_get_has_no_body_to_change() -> None:
-    """A rule for POSTs that reads the answer of a GET says so, and leads nowhere."""
-    pytest.importorskip("jmespath")
-    for settings in (NextSettings(page=PAGE), NextSettings(cursor="next", param=AFTER)):
-        rule = RuleSettings(each_json="items", fields=(ID,), next=settings)
-        found = harvest(rule, text=json.dumps(SOME), kind=JSON)
-        assert found.requests == ()
-        assert "asked for by GET" in found.field_errors[0].reason

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from scraper.extract.page_extractor import ExtractSettings, PageExtractor
-from scraper.extract.rules.css_field import FieldSettings, PageContext, ReadBudgetExceeded
+from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
+from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.value_parsers import ParseFailure
 from scraper.extract.rules.xpath_select import NUMBER_ATTRIBUTE, XPathSelector
 from scraper.model import Body, Extraction, Headers, Request, Response, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
@@ -76,11 +77,11 @@ def test_what_xpath_finds_are_elements_of_the_page(path: str, texts: list[str]) 
 
 
 @pytest.mark.parametrize("path", ["//a/@href", "//h2/text()", "count(//a)", "//h2/@id | //h2/text()"])
-def test_what_is_no_element_is_refused(path: str) -> None:
+def test_what_is_no_element_is_rejected(path: str) -> None:
     """Texts and numbers are no places to look in."""
-    refusal = found(path)
-    assert isinstance(refusal, ParseFailure)
-    assert path in str(refusal)
+    failure = found(path)
+    assert isinstance(failure, ParseFailure)
+    assert path in str(failure)
 
 
 def test_fields_of_all_kinds_read_inside() -> None:
@@ -92,8 +93,8 @@ def test_fields_of_all_kinds_read_inside() -> None:
         FieldSettings("id", attr="id"),
         FieldSettings("sale", regex="class=.(sale)"),
     )
-    harvest = read(RuleSettings(each_xpath="//article[starts-with(@class, 'p')]", fields=fields))
-    assert [item.fields for item in harvest.items] == [
+    extraction = read(RuleSettings(each_xpath="//article[starts-with(@class, 'p')]", fields=fields))
+    assert [item.fields for item in extraction.items] == [
         {"name": "Amber", "price": 5, "to": "http://shop.example/amber", "id": "1", "sale": "sale"},
         {"name": "Birch", "price": None, "to": "http://shop.example/birch", "id": "2", "sale": None},
     ]
@@ -102,15 +103,15 @@ def test_fields_of_all_kinds_read_inside() -> None:
 def test_objects_inside_an_item_have_places_by_xpath_too() -> None:
     """`each` of a field: its expression begins at the item's element."""
     rows = FieldSettings("rows", xpath=".//tr", many=True, fields=(FieldSettings("cell", css="td"),))
-    harvest = read(RuleSettings(each="table", fields=(rows,)))
-    assert [item.fields for item in harvest.items] == [{"rows": [{"cell": "Cup"}, {"cell": "Jug"}]}]
+    extraction = read(RuleSettings(each="table", fields=(rows,)))
+    assert [item.fields for item in extraction.items] == [{"rows": [{"cell": "Cup"}, {"cell": "Jug"}]}]
 
 
-def test_a_rule_whose_expression_gives_texts_is_told() -> None:
+def test_a_rule_whose_expression_gives_texts_is_reported() -> None:
     """No items, and a reason among the rejected."""
-    harvest = read(RuleSettings(each_xpath="//a/@href", fields=(FieldSettings("t", css="a"),)))
-    assert harvest.items == ()
-    (rejected,) = harvest.field_errors
+    extraction = read(RuleSettings(each_xpath="//a/@href", fields=(FieldSettings("t", css="a"),)))
+    assert extraction.items == ()
+    (rejected,) = extraction.field_errors
     assert (rejected.field, rejected.item_kept) == ("each", False)
     assert "not elements" in rejected.reason
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.extract.text.charset import PRESCAN_BYTES, declared_encoding, decode_as, sniff_and_decode, sniff_encoding
-from scraper.extract.text.encodings import encoding_for_codec, encoding_for_label, python_codec
 
 HTML = "text/html"
 
@@ -98,52 +95,16 @@ JAPANESE = "これは日本語のテキストです。今日は天気がいい�
     ],
 )
 def test_undeclared_text_is_detected(text: str, codec: str, name: str) -> None:
-    """What is not UTF-8 and declares nothing is told by a sample, wherever on the page its letters begin."""
+    """What is not UTF-8 and declares nothing is detected from a sample, wherever on the page its letters begin."""
     data = b"<p>plain ASCII</p>" * 1000 + (text * 40).encode(codec)
     found, used = sniff_and_decode(data, HTML)
     assert used == name
     assert text in found
 
 
-def test_what_cannot_be_told_is_windows_1252() -> None:
+def test_what_cannot_be_detected_is_windows_1252() -> None:
     """The web's own fallback."""
     assert sniff_encoding(b"caf\xe9", None) == "windows-1252"
-
-
-@pytest.mark.parametrize(
-    ("label", "name"),
-    [
-        ("UTF8", "utf-8"),
-        (" latin1\n", "windows-1252"),
-        ("us-ascii", "windows-1252"),
-        ("iso_8859-9:1989", "windows-1254"),
-        ("iso-ir-138", "iso-8859-8"),
-        ("logical", "iso-8859-8-i"),
-        ("gb2312", "gbk"),
-        ("x-sjis", "shift_jis"),
-        ("ks_c_5601-1987", "euc-kr"),
-        ("tis-620", "windows-874"),
-        ("unicode", "utf-16le"),
-        ("hz-gb-2312", None),
-        ("utf-7", None),
-        ("base64", None),
-        ("", None),
-    ],
-)
-def test_labels(label: str, name: str | None) -> None:
-    """Labels mean what the WHATWG Encoding standard says, and Python's other codecs cannot be reached."""
-    assert encoding_for_label(label) == name
-
-
-def test_every_encoding_can_be_read() -> None:
-    """Each name has a codec for text, and detection can name what it finds."""
-    for label in ("utf-8", "866", "mac", "koi8-ru", "gbk", "gb18030", "big5", "ucs-2", "l6", "iso-8859-16", "visual"):
-        name = encoding_for_label(label)
-        assert name is not None
-        assert codecs.lookup(python_codec(name)).encode("a")[0]
-        assert decode_as(b"a\0" if name == "utf-16le" else b"a", name) == "a"
-    assert encoding_for_codec("cp949") == "euc-kr"
-    assert encoding_for_codec("utf-7") is None
 
 
 @given(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scraper.extract.page_extractor import SNIFF_BYTES, is_html
+from scraper.extract.text.content_type import SNIFF_BYTES, is_html
 from scraper.model import Body, Headers, Response
 from scraper.testing.fakes import make_request
 

@@ -1,0 +1,26 @@
+"""Compiles the selectors and regexes of a config, with errors that name the key."""
+
+from __future__ import annotations
+
+import re
+
+from selectolax.lexbor import LexborHTMLParser, SelectolaxError
+
+from scraper.errors import ExtractError
+
+
+def check_selector(css: str, key_path: str) -> str:
+    """Return `css` if it is a CSS selector; else raise `ExtractError`, which names `key_path`."""
+    try:
+        LexborHTMLParser("<p>").css_first(css)
+    except (SelectolaxError, UnicodeError) as error:
+        raise ExtractError(f"{key_path}: not a CSS selector: {css!r}") from error
+    return css
+
+
+def compile_regex(pattern: str, key_path: str) -> re.Pattern[str]:
+    """`pattern` compiled. Raises `ExtractError`, which names `key_path`, if it is no regular expression."""
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ExtractError(f"{key_path}: not a regular expression: {pattern!r}: {error}") from error
