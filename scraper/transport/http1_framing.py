@@ -39,7 +39,7 @@ BODILESS_STATUSES = frozenset((204, 304))
 
 
 class ResponseHead(NamedTuple):
-    """The head of a response. `content_length` is the size of the body in bytes, None when the head does not tell.
+    """The head of a response. `content_length` is the size of the body in bytes, None when unknown.
 
     `persistent` says whether the server accepts another request on the connection, `keepalive_timeout` for how many
     seconds it promised to (`Keep-Alive: timeout=`).
