@@ -35,7 +35,7 @@ ENTRY_POINT_GROUPS: Mapping[PluginKind, str] = {
 _REQUIRED_ATTRIBUTES: Mapping[PluginKind, tuple[str, ...]] = {
     "sink": ("name", "open", "write", "flush", "aclose"),
     "fetcher": ("fetch", "aclose"),
-    "hook": ("on_request", "on_item"),
+    "hook": ("on_request", "on_response", "on_item"),
 }
 
 

@@ -53,9 +53,9 @@ async def reextract(
 ) -> ReextractResult:
     """Read the rules of `config` over the pages kept in the run `folder`.
 
-    Outputs go to `output`, a folder that is no run's, or without one take the place of the run's own. Hooks `on_page`
-    and `on_item` are called as in a run; `base` is the folder that hooks named by file are relative to. Raises
-    `ConfigError`, `HookError`, `RunLockedError`, `FrontierError`, `SinkError`, `MissingExtraError`.
+    Outputs go to `output`, a folder that is no run's, or without one take the place of the run's own. The hooks'
+    `on_response` and `on_item` are called as in a run; `base` is the folder that hooks named by file are relative to.
+    Raises `ConfigError`, `HookError`, `RunLockedError`, `FrontierError`, `SinkError`, `MissingExtraError`.
     """
     if not config.extract:
         raise ConfigError("the config has no extract: there is nothing to read pages for")
@@ -66,7 +66,7 @@ async def reextract(
         raise SinkError(f"{output} is the folder of a run; choose another --output, or none to change its own items")
     keys = KeyRules(config.scope.strip_params, config.scope.sort_query)
     extractor = PageExtractor(extract_settings(config, scope_for(config, read_seeds(config, keys)), keys))
-    run_hooks = HookChain((*make_hooks(config, base), *hooks))
+    run_hooks = HookChain(make_hooks(config, base, hooks))
     async with AsyncExitStack() as stack:
         stack.enter_context(RunLock(folder))
         frontier = await SqliteFrontier.open(state / "frontier.sqlite", SqliteSettings(config.durability))
@@ -118,7 +118,7 @@ def _next_batch(pages: Iterator[Response]) -> list[Response]:
 
 
 async def _extract_page(page: Response, extractor: PageExtractor, hooks: HookChain) -> Result:
-    seen = await hooks.on_page(page) if hooks.has_on_page else page
+    seen = await hooks.on_response(page) if hooks.has_on_response else page
     if seen is None:
         return Result(page.request, page)
     harvest = await asyncio.to_thread(extractor.extract, seen)

@@ -111,7 +111,7 @@ def _translate(config: CrawlConfig, custom: CustomParts, base: Path, all_sitemap
     )
     concurrency = max_concurrency(config.limits.concurrency)
     settings = replace(engine_settings(config), concurrency=concurrency, all_sitemaps=all_sitemaps)
-    hooks = (*make_hooks(config, base), *custom.hooks)
+    hooks = make_hooks(config, base, custom.hooks)
     extractor = custom.extractor or PageExtractor(extract_settings(config, scope, keys))
     return _Plan(settings, rules, seeds, extractor, hooks)
 

@@ -101,7 +101,6 @@ def engine_settings(options: DownloadOptions, concurrency: int) -> EngineSetting
         shutdown_timeout=SHUTDOWN_SECONDS,
         redirect_keeps_entry=True,
         sitemaps=False,
-        obey_robots=False,
     )
 
 

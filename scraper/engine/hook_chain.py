@@ -13,23 +13,23 @@ T = TypeVar("T")
 
 
 class HookChain:
-    """All hooks of a run. `on_request`, `on_page` and `on_item` say whether any hook overrides that method."""
+    """All hooks of a run. `on_request`, `on_response` and `on_item` say whether any hook overrides that method."""
 
     def __init__(self, hooks: Sequence[Hook] = ()) -> None:
         self._request_methods = _overridden_methods(hooks, "on_request")
-        self._page_methods = _overridden_methods(hooks, "on_page")
+        self._response_methods = _overridden_methods(hooks, "on_response")
         self._item_methods = _overridden_methods(hooks, "on_item")
         self.has_on_request = bool(self._request_methods)
-        self.has_on_page = bool(self._page_methods)
+        self.has_on_response = bool(self._response_methods)
         self.has_on_item = bool(self._item_methods)
 
     async def on_request(self, request: Request) -> Request | None:
         """The request after every hook; None when one of them said not to ask."""
         return await _run_chain(self._request_methods, request)
 
-    async def on_page(self, page: Response) -> Response | None:
+    async def on_response(self, page: Response) -> Response | None:
         """The page after every hook; None when one of them said not to read it."""
-        return await _run_chain(self._page_methods, page)
+        return await _run_chain(self._response_methods, page)
 
     async def on_item(self, item: Item, page: Response) -> Item | None:
         """The item after every hook; None when one of them dropped it."""

@@ -259,7 +259,7 @@ class Recorder:
         """Read a page, with the hooks around it. A hook that raises makes the page a failure of kind `other`."""
         hooks = self._hooks
         try:
-            seen = await hooks.on_page(page) if hooks.has_on_page else page
+            seen = await hooks.on_response(page) if hooks.has_on_response else page
             if seen is None:
                 return page, Extraction()
             harvest = await self._extraction.extract(seen)

@@ -123,7 +123,7 @@ class RobotsService:
             content = await asyncio.to_thread(outcome.body.read)
             outcome.body.discard()
         now = self._clock.now()
-        previous = self._cache.get_expired(url.origin)
+        previous = self._cache.peek(url.origin)
         entry = RobotsEntry.from_outcome(outcome, now, self._robots, previous, content)
         entry = _retry_soon(entry, outcome, now)
         self._cache.put(url.origin, entry)

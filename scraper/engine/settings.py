@@ -28,7 +28,6 @@ class EngineSettings:
     sitemaps: bool = True
     all_sitemaps: bool = False
     """Sitemaps are read to the last also when the page budget is spent: for who counts URLs and does not fetch them."""
-    obey_robots: bool = True
     robots_attempts: int = 3
     max_consecutive_crashes: int = 20
     batch_size: int = 64

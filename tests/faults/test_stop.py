@@ -23,7 +23,7 @@ SETTINGS = EngineSettings(sitemaps=False, concurrency=8, shutdown_timeout=10.0, 
 class SlowHook(Hook):
     """A hook that takes an hour for a page."""
 
-    async def on_page(self, page: Response) -> Response:
+    async def on_response(self, page: Response) -> Response:
         await asyncio.sleep(3600.0)
         return page
 

@@ -38,7 +38,10 @@ class HookRunner:
 
     @classmethod
     def load(cls, config: CrawlConfig, folder: Path) -> HookRunner:
-        """The hooks that `config` names, those of files relative to `folder`. Raises `HookError`, `PluginError`."""
+        """The hooks that `config` names, those of files relative to `folder`.
+
+        Raises `HookError`, `PluginError`, `ConfigError`.
+        """
         names = [named if isinstance(named, str) else named.name for named in config.hooks]
         return cls(list(zip(names, make_hooks(config, folder), strict=True)))
 
@@ -58,19 +61,19 @@ class HookRunner:
                 current = changed
         return current
 
-    async def run_on_page(self, page: Response) -> Response | None:
-        """The page after every `on_page`; None when one says not to read it. Raises `HookFailedError`."""
+    async def run_on_response(self, page: Response) -> Response | None:
+        """The page after every `on_response`; None when one says not to read it. Raises `HookFailedError`."""
         current = page
         for name, hooks in self._hooks:
-            if hooks.has_on_page:
+            if hooks.has_on_response:
                 try:
-                    changed = await hooks.on_page(current)
+                    changed = await hooks.on_response(current)
                 except Exception as error:
-                    raise self._failed(name, "on_page", error) from error
+                    raise self._failed(name, "on_response", error) from error
                 if changed is None:
-                    self._note(name, "on_page", "says not to read the page: it is recorded without links and items")
+                    self._note(name, "on_response", "says not to read the page: it is recorded without links and items")
                     return None
-                self._note(name, "on_page", _changes(current, changed))
+                self._note(name, "on_response", _changes(current, changed))
                 current = changed
         return current
 

@@ -69,7 +69,7 @@ async def try_page(
             page = last if isinstance(last, Response) and last.status < 400 else None
         if page is not None:
             page = replace(page, request=replace(page.request, label=label))
-            seen = await hooks.run_on_page(page)
+            seen = await hooks.run_on_response(page)
             if seen is not None:
                 reading = analyze_page(config, rules, seen, max_links, entry)
                 items = await hooks.run_on_item(reading.extraction.items, seen)

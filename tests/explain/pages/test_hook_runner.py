@@ -47,7 +47,7 @@ async def test_all_three_hooks_are_called(tmp_path: Path) -> None:
             self.loop = asyncio.get_running_loop()
             return request
 
-        async def on_page(self, page):
+        async def on_response(self, page):
             assert self.loop is asyncio.get_running_loop()
             data = page.body.read().replace(b"One", b"Eins")
             return replace(page, body=replace(page.body, data=data))
@@ -65,7 +65,7 @@ async def test_all_three_hooks_are_called(tmp_path: Path) -> None:
         {"name": "Eins", "size": 4}, {"name": "Three", "size": 5},
     ]  # fmt: skip
     assert told(trial) == [
-        "on_request leaves it as it is", "on_page changes body", "on_item changes 2 and drops 1 of 3 items",
+        "on_request leaves it as it is", "on_response changes body", "on_item changes 2 and drops 1 of 3 items",
     ]  # fmt: skip
     assert not trial.failed
 
@@ -98,7 +98,7 @@ async def test_a_request_that_a_hook_forbids(tmp_path: Path) -> None:
 
 async def test_a_page_that_a_hook_leaves_unread(tmp_path: Path) -> None:
     """It is recorded without links and items, which is no failure."""
-    config = hook(tmp_path, "def on_page(self, page):\n    return None")
+    config = hook(tmp_path, "def on_response(self, page):\n    return None")
     async with LocalServer({"/": Reply(body=PAGE)}) as site:
         trial = await tried(config, site)
     assert (trial.analysis, trial.failed) == (None, False)
@@ -110,9 +110,9 @@ RAISING = {
         "def on_request(self, request):\n    return request.nope",
         "on_request raises (mine.py line 8): AttributeError",
     ),
-    "on_page": (
-        "async def on_page(self, page):\n    raise ValueError('bad page')",
-        "on_page raises (mine.py line 8): ValueError: bad page",
+    "on_response": (
+        "async def on_response(self, page):\n    raise ValueError('bad page')",
+        "on_response raises (mine.py line 8): ValueError: bad page",
     ),
     "on_item": (
         "def on_item(self, item, page):\n    return 1 / (item.fields['name'] != 'Two') and item",
