@@ -23,7 +23,7 @@ from scraper.extract.interface import Extractor
 from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import InspectableFrontier
 from scraper.hooks.interface import Hook
-from scraper.model import Request, Skip
+from scraper.model import Request, Skip, StopKind
 from scraper.report.breaker_log import BREAKER_LOG_FILE
 from scraper.report.stats import Stats
 from scraper.report.summary import build_summary, write_summary
@@ -132,7 +132,7 @@ class Crawler(Run[Summary]):
         crawl_parts = self._crawl_parts
         idle = await _nothing_to_do(crawl_parts)
         if idle:
-            stop = StopReason("finished", "an earlier session had finished this run")
+            stop = StopReason(StopKind.FINISHED, "an earlier session had finished this run")
         else:
             stop = await parts.engine.run(crawl_parts.seeds)
         values = await self._write_summary(crawl_parts, stop, idle)
@@ -190,7 +190,7 @@ class Crawler(Run[Summary]):
     async def _skips(self, parts: CrawlParts, stop: StopReason) -> AsyncIterator[Skip]:
         async for skip in parts.run.ports.frontier.skips():
             yield skip
-        if stop.kind in ("finished", "max_pages"):  # otherwise what waits is not skipped: the next session asks for it
+        if stop.kind.is_final:  # otherwise what waits is not skipped: the next session asks for it
             async for request in parts.run.ports.frontier.waiting():
                 yield parts.run.engine.skip_for_unfetched(request, stop)
 
@@ -208,7 +208,7 @@ def _tells_the_end(path: Path) -> bool:
         told = orjson.loads(path.read_bytes())
     except (OSError, ValueError):
         return False
-    return isinstance(told, dict) and told.get("why") == "finished"
+    return isinstance(told, dict) and told.get("why") == StopKind.FINISHED
 
 
 async def crawl(

@@ -30,7 +30,7 @@ from scraper.events import Listener, Warned
 from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import InspectableFrontier
 from scraper.hooks.interface import Hook
-from scraper.model import ErrorKind, Failure, Request, Result
+from scraper.model import ErrorKind, Failure, Request, Result, StopKind
 from scraper.run import Run
 from scraper.sinks.disk_errors import run_to_completion
 from scraper.sinks.interface import Sink
@@ -135,7 +135,7 @@ class Downloader(Run[DownloadSummary]):
         download_parts = self._parts
         assert download_parts is not None
         stop = await parts.engine.run((), self._batches(download_parts))
-        if stop.kind == "finished":
+        if stop.kind is StopKind.FINISHED:
             await self._give_up_the_rest(download_parts, stop)
         await download_parts.manifest.finish(list(self.counts.failed_comments()))
         return DownloadSummary(self._folder, stop, self.counts, download_parts.manifest.totals)

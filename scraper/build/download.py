@@ -33,7 +33,6 @@ from scraper.downloads.options import (
     name_settings,
     transport_settings,
 )
-from scraper.engine.host_registry import HOST_STATE_GATE
 from scraper.engine.run_context import RunRules
 from scraper.engine.session import CLOCK_CHECKPOINT, clock_set_back_notice, session_start
 from scraper.engine.settings import EngineSettings
@@ -45,7 +44,7 @@ from scraper.frontier.interface import InspectableFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.model import Extraction, Response
 from scraper.politeness.bandwidth import BandwidthLimiter
-from scraper.politeness.host_gate import HostGate
+from scraper.politeness.host_gate import HOST_STATE_GATE, HostGate
 from scraper.politeness.host_overrides import PolitenessSettings
 from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
 from scraper.rundir.lock import RunLock

@@ -154,6 +154,7 @@ def exit_code(summary: DownloadSummary) -> int:
 
 
 def _print_summary(summary: DownloadSummary) -> None:
+    from scraper.model import StopKind
     from scraper.report.text.formatting import bytes_text
     from scraper.report.text.sanitize import clean
 
@@ -161,7 +162,7 @@ def _print_summary(summary: DownloadSummary) -> None:
     if not tally.lines:
         echo_err("the list is empty: nothing to do")
         return
-    if summary.idle and not summary.failed and summary.why == "finished":
+    if summary.idle and not summary.failed and summary.why == StopKind.FINISHED:
         echo_err(f"{summary.folder}: all {tally.lines:,} lines are done; nothing to do (--refresh asks for changes)")
         return
     counts = {

@@ -111,12 +111,13 @@ async def run_until_done(runnable: Runnable[S], shown: Display, debug: bool) -> 
 def exit_code_for_stop(stop: StopReason, kept: str) -> int | None:
     """The exit code of a run that did not end by itself, after a sentence about what is `kept`; None when it did."""
     from scraper.engine.signals import EXIT_CODES
+    from scraper.model import StopKind
 
     match stop.kind:
-        case "interrupted":
+        case StopKind.INTERRUPTED:
             echo_err(f"interrupted: {kept}; the same command goes on from there")
             return EXIT_CODES.get(stop.detail, EXIT_INTERRUPTED)
-        case "bug":
+        case StopKind.BUG:
             echo_err(f"error: {stop.detail}")
             echo_err(BUG_MESSAGE)
             return EXIT_BUG

@@ -54,11 +54,11 @@ class EntryRequests:
         """
         found = self._folder.lstat(path)
         if row.state is EntryStatus.DONE and found is not None and found.st_size == row.size:
-            if not self._refresh:
+            if not self._refresh:  # case 1
                 return AlreadyComplete(found.st_size)
             etag, last_modified = record_validators(row.record)
             return self._request(entry, row.number, path, may_replace=True, etag=etag, last_modified=last_modified)
-        if row.state is EntryStatus.QUEUED and found is not None:
+        if row.state is EntryStatus.QUEUED and found is not None:  # case 2
             return self._request(
                 entry,
                 row.number,
@@ -67,6 +67,7 @@ class EntryRequests:
                 last_modified=_http_date(found.st_mtime),
                 history=(ADOPT_EXISTING,),
             )
+        # Case 3. A file at `path` is the entry's own, of another size than recorded: it may be replaced.
         return self._request(entry, row.number, path, may_replace=True)
 
     def _request(self, entry: Entry, number: int, path: str, **state: Any) -> Request:

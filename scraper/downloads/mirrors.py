@@ -12,10 +12,10 @@ The URL of the entry and its mirrors are tried in rounds:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from scraper.engine.mirror_routing import HostAvailability
+from scraper.engine.mirror_routing import AvailabilityOf, HostAvailability
 from scraper.model import Done, EntryState, ErrorKind, Failure, Request, Response, Retry, Url, entry_of
 from scraper.structures.bloom import HostBloom
 from scraper.transfer.attempt import MIN_PROGRESS_BYTES
@@ -54,14 +54,14 @@ class EntryMirrors:
         verdict: Done | Retry,
         now: float,
         retryable: bool,
-        availability: Callable[[str], HostAvailability],
+        availability: AvailabilityOf,
     ) -> Done | Retry:
         """What follows a failure: the next URL of the round, the next round, or `verdict`, the retry policy's word."""
         request, entry = outcome.request, entry_of(outcome.request)
         # An error of our own disk would come with each URL.
         if not entry.mirrors or (isinstance(outcome, Failure) and outcome.error is ErrorKind.IO):
             return verdict
-        if retryable and _made_progress(outcome) and availability(request.url.host) == "open":
+        if retryable and _made_progress(outcome) and availability(request.url.host) is HostAvailability.OPEN:
             return verdict
         failed = entry.failed_mirrors if retryable else (*entry.failed_mirrors, entry.mirror_index)
         usable = [index for index in range(len(entry.urls)) if index not in failed]
@@ -73,7 +73,7 @@ class EntryMirrors:
             )
         return self._next_round(request, entry._replace(failed_mirrors=failed), usable, verdict, now, availability)
 
-    def alternative_for(self, request: Request, availability: Callable[[str], HostAvailability]) -> Request | None:
+    def alternative_for(self, request: Request, availability: AvailabilityOf) -> Request | None:
         """The same file at a host that is open; None when there is none.
 
         If the host of `request` was given up, also at a host that is blocked now and will be open later.
@@ -85,7 +85,7 @@ class EntryMirrors:
             if index != entry.mirror_index and index not in entry.failed_mirrors
         ]
         index = _first_open(entry, others, availability)
-        if index is None and availability(request.url.host) == "ended":
+        if index is None and availability(request.url.host) is HostAvailability.GIVEN_UP:
             index = _first_not_given_up(entry, others, availability)
         return None if index is None else _with_mirror(request, entry, index)
 
@@ -96,7 +96,7 @@ class EntryMirrors:
         usable: Sequence[int],
         verdict: Done | Retry,
         now: float,
-        availability: Callable[[str], HostAvailability],
+        availability: AvailabilityOf,
     ) -> Done | Retry:
         if not usable:
             return Done()
@@ -133,16 +133,14 @@ def _with_mirror(request: Request, entry: EntryState, index: int) -> Request:
     )
 
 
-def _first_open(
-    entry: EntryState, indexes: Sequence[int], availability: Callable[[str], HostAvailability]
-) -> int | None:
-    return next((i for i in indexes if availability(_url_from_href(entry.urls[i]).host) == "open"), None)
+def _first_open(entry: EntryState, indexes: Sequence[int], availability: AvailabilityOf) -> int | None:
+    return next((i for i in indexes if availability(_url_from_href(entry.urls[i]).host) is HostAvailability.OPEN), None)
 
 
-def _first_not_given_up(
-    entry: EntryState, indexes: Sequence[int], availability: Callable[[str], HostAvailability]
-) -> int | None:
-    return next((i for i in indexes if availability(_url_from_href(entry.urls[i]).host) != "ended"), None)
+def _first_not_given_up(entry: EntryState, indexes: Sequence[int], availability: AvailabilityOf) -> int | None:
+    return next(
+        (i for i in indexes if availability(_url_from_href(entry.urls[i]).host) is not HostAvailability.GIVEN_UP), None
+    )
 
 
 def _made_progress(outcome: Response | Failure) -> bool:

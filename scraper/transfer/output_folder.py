@@ -23,9 +23,12 @@ BAD_SUFFIX = ".bad"
 
 _OPEN_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: opening a FIFO that somebody has put there must not wait for its writer.
 _OPEN_PART_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
+# Errors that every other file would have, too.
 _FATAL_ERRNOS = {errno.EROFS, errno.EIO, *_DISK_FULL_ERRNOS}
+# Whether `os.access` can look into an open folder without following links; not on every system.
 _HAS_ACCESS_AT = os.access in os.supports_dir_fd and os.access in os.supports_follow_symlinks
 # The descriptor of an open folder, and a name in that folder.
 FolderAndName = tuple[int, str]
@@ -161,6 +164,7 @@ class OutputFolder:
         if not replace and name_exists(name, folder):
             os.unlink(name + PART_SUFFIX, dir_fd=folder)
             return False
+        # The bytes before the name: after a loss of power there is no file with a name and without its content.
         if self._fsync:
             _fsync_file(name + PART_SUFFIX, folder)
         os.rename(name + PART_SUFFIX, name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -237,6 +241,7 @@ def _open_subfolder(name: str, parent: int, make: bool, fsync: bool) -> int:
     except FileNotFoundError:
         if not make:
             raise
+    # Another disk thread may have created it in the meantime.
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, dir_fd=parent)
         if fsync:

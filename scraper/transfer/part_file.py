@@ -53,6 +53,7 @@ class PartFile:
         self._descriptor = descriptor
         self._expected = list(expected)
         self._sha256 = hashlib.sha256()
+        # SHA-256 goes into the manifest, whatever checksums are expected.
         self._hashes: dict[str, _Hash] = {"sha256": self._sha256}
         for checksum in expected:
             if checksum.algorithm not in self._hashes:
@@ -91,6 +92,7 @@ class PartFile:
     def append(self, batch: memoryview, offset: int) -> None:
         """Write and hash `batch` at the end, which is at `offset`. Raises `OSError`; `size` counts what was written."""
         assert offset == self.size, "a part grows at its end"
+        # pwrite may write less than it was given, for example when the disk becomes full.
         while batch:
             written = os.pwrite(self._descriptor, batch, self.size)
             self.size += written
@@ -132,6 +134,7 @@ class PartFile:
         """
         digest = self._sha256.hexdigest()
         mismatch = next((c for c in self._expected if self._hashes[c.algorithm].hexdigest() != c.hexdigest), None)
+        # Before the rename: a run that is killed in between finds the file by this time (entry_requests.py, case 2).
         if mismatch is None and modified is not None:
             set_mtime(self._descriptor, modified)
         self.close()

@@ -50,6 +50,7 @@ class PartMetadataStore:
             size = os.fstat(descriptor).st_size
         finally:
             os.close(descriptor)
+        # The first kind: the length of the part counts. The second kind: its ranges do, up to the first gap.
         if raw_ranges is None:
             return PartState(origin, validators, size)
         if validators.total is None or size > validators.total:
@@ -68,6 +69,7 @@ class PartMetadataStore:
         Raises `OSError`; the metadata before are unchanged then.
         """
         target = self._metadata_path(path)
+        # Written beside it and renamed: a killed run leaves the old metadata or the new ones.
         draft = target.with_suffix(".new")
         try:
             draft.write_bytes(_encode(path, origin, validators, ranges))
@@ -93,6 +95,7 @@ class PartMetadataStore:
 
 
 def _encode(path: str, origin: str, validators: Validators, ranges: RangeSet | None) -> bytes:
+    # The keys are those of earlier versions, so that their part files can be continued.
     fields: dict[str, object] = {
         "path": path,
         "origin": origin,

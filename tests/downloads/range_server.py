@@ -1,4 +1,4 @@
-"""A server of one large file that is slow on purpose, answers bounded ranges, and responds as wrongly as a test wants."""
+"""A server of one large file that is slow on purpose, answers bounded ranges, and sends wrong responses if a test wants."""
 
 from __future__ import annotations
 

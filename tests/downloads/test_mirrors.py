@@ -26,10 +26,11 @@ from tests.downloads.servers import FAST_OPTIONS, read_files, read_manifest, run
 NOW = 1_000_000.0
 A, B, C = "http://a.example/f", "http://b.example/f", "http://c.example/f"
 ENTRY = EntryState(1, 1, A, "f", mirrors=(B, C))
+BLOCKED, GIVEN_UP = HostAvailability.BLOCKED, HostAvailability.GIVEN_UP
 
 
 def available(**hosts: HostAvailability) -> Callable[[str], HostAvailability]:
-    return lambda host: hosts.get(host[0], "open")
+    return lambda host: hosts.get(host[0], HostAvailability.OPEN)
 
 
 def failed(entry: EntryState, attempt: int = 0, **more: Any) -> Failure:
@@ -41,12 +42,12 @@ def failed(entry: EntryState, attempt: int = 0, **more: Any) -> Failure:
     ("mirror_index", "attempt", "failed_mirrors", "retryable", "availability", "expected"),
     [
         (0, 0, (), True, available(), (1, 0, 0.0)),
-        (0, 0, (), True, available(b="held"), (2, 0, 0.0)),
+        (0, 0, (), True, available(b=BLOCKED), (2, 0, 0.0)),
         (0, 0, (), False, available(), (1, 0, 0.0)),
         (2, 0, (), True, available(), (0, 1, 1.0)),
         (2, 1, (), True, available(), (0, 2, 2.0)),
-        (2, 0, (), True, available(a="held", c="held"), (1, 1, 1.0)),
-        (2, 0, (), True, available(a="ended", b="held", c="ended"), (1, 1, 1.0)),
+        (2, 0, (), True, available(a=BLOCKED, c=BLOCKED), (1, 1, 1.0)),
+        (2, 0, (), True, available(a=GIVEN_UP, b=BLOCKED, c=GIVEN_UP), (1, 1, 1.0)),
         (1, 0, (2,), True, available(), (0, 1, 1.0)),
         (2, 0, (0, 1), True, available(), (2, 1, 7.0)),
         (2, 0, (0, 1), False, available(), None),
@@ -95,7 +96,7 @@ def test_a_transfer_that_got_on_stays() -> None:
     outcome = failed(ENTRY, received=MIN_PROGRESS_BYTES)
     verdict = Retry(NOW + 1, outcome.request)
     assert EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, True, available()) is verdict
-    moved = EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, True, available(a="held"))
+    moved = EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, True, available(a=BLOCKED))
     assert isinstance(moved, Retry)
     assert moved.request.url.host == "b.example"
 
@@ -103,11 +104,11 @@ def test_a_transfer_that_got_on_stays() -> None:
 @pytest.mark.parametrize(
     ("availability", "host"),
     [
-        (available(a="held"), "b.example"),
-        (available(a="held", b="held"), "c.example"),
-        (available(a="held", b="held", c="held"), None),
-        (available(a="ended", b="ended", c="held"), "c.example"),
-        (available(a="ended", b="ended", c="ended"), None),
+        (available(a=BLOCKED), "b.example"),
+        (available(a=BLOCKED, b=BLOCKED), "c.example"),
+        (available(a=BLOCKED, b=BLOCKED, c=BLOCKED), None),
+        (available(a=GIVEN_UP, b=GIVEN_UP, c=BLOCKED), "c.example"),
+        (available(a=GIVEN_UP, b=GIVEN_UP, c=GIVEN_UP), None),
     ],
 )
 def test_what_is_asked_instead_of_waiting(availability: Any, host: str | None) -> None:

@@ -43,7 +43,7 @@ class SingleSink:
 
 @dataclass
 class EngineHarness:
-    """What a run needs; `run` makes the engine anew each time, as a new process would."""
+    """What a run needs; `run` makes a new engine each time, as a new process would."""
 
     fetcher: FakeFetcher
     found: Mapping[str, Sequence[str | Mapping[str, Any] | Link]] = field(default_factory=dict)
@@ -65,8 +65,8 @@ class EngineHarness:
         feed: AsyncIterator[Sequence[Request]] | None = None,
     ) -> StopReason:
         """Crawl from `seeds`, and what `feed` brings, on what is left of earlier runs."""
-        marks = (await self.frontier.counts()).checkpoints
-        await self.sink.open(marks.get(self.sink.name))
+        checkpoints = (await self.frontier.counts()).checkpoints
+        await self.sink.open(checkpoints.get(self.sink.name))
         urls = [make_url(seed) for seed in seeds]
         rules = RunRules(Scope(self.scope, urls), KeyRules(), PolitenessSettings(self.gate), self.retry, self.robots)
 

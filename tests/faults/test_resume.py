@@ -46,7 +46,7 @@ def test_a_changed_config_is_told_with_what_follows(tmp_path: Path) -> None:
         assert code == 0, text
         told = [line for line in text.splitlines() if "has changed since the last session" in line]
         assert len(told) == 2, text
-        assert "what was skipped is not looked at again" in " ".join(told)
+        assert "what was skipped stays skipped" in " ".join(told)
         assert "headers: they are sent from the next request on" in " ".join(told)
         verify_complete_crawl(server, tmp_path / "out")
 

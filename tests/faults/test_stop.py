@@ -9,9 +9,8 @@ import pytest
 
 from scraper.engine.run_state import StopReason
 from scraper.engine.settings import EngineSettings
-from scraper.engine.signals import INTERRUPTED
 from scraper.hooks.interface import Hook
-from scraper.model import Request, Response
+from scraper.model import Request, Response, StopKind
 from scraper.testing.fakes import FakeFetcher
 from scraper.testing.virtual_loop import virtual_run
 from tests.engine.harness import EngineHarness
@@ -57,12 +56,12 @@ async def test_an_end_that_was_asked_for_comes_in_time(
     async def interrupt() -> float:
         await asyncio.sleep(2.0)
         assert machine.engine is not None
-        machine.engine.stop(StopReason(INTERRUPTED, "SIGINT"))
+        machine.engine.stop(StopReason(StopKind.INTERRUPTED, "SIGINT"))
         return loop.time()
 
     asked_at = asyncio.ensure_future(interrupt())
     stop = await machine.run(f"{HOST}/0")
-    assert stop.kind == INTERRUPTED
+    assert stop.kind == StopKind.INTERRUPTED
     assert loop.time() - await asked_at <= longest + 1e-6
     recorded = machine.sink.urls()
     again = EngineHarness(FakeFetcher(default="<p>"), machine.found, frontier=machine.frontier, sink=machine.sink)

@@ -19,8 +19,8 @@ from scraper.bench.measure.target_process import TargetProcess
 from scraper.clock import Clock
 from scraper.crawler import Crawler
 from scraper.engine.run_state import StopReason
-from scraper.engine.signals import INTERRUPTED
 from scraper.events import Event, FetchFinished, PageSettled, RetryPlanned, Skipped
+from scraper.model import StopKind
 
 UNLIMITED_POLITENESS: Mapping[str, Any] = {"robots": "ignore", "adaptive": False}
 """Politeness that never holds a request back; the rate and the concurrency of hosts are set beside it."""
@@ -112,7 +112,7 @@ class EngineBench:
         """End the run under way cleanly."""
         self.stopped = True
         if self._crawler is not None:
-            self._crawler.stop(StopReason(INTERRUPTED, "stopped"))
+            self._crawler.stop(StopReason(StopKind.INTERRUPTED, "stopped"))
 
     async def measure(self, values: Mapping[str, Any], ramp: int) -> EngineRun:
         """Run `values` as a config and measure it; the first and last `ramp` pages are its ramps.
@@ -160,5 +160,5 @@ class EngineBench:
             causes=tally.causes,
         )
         counts = (after.refused, after.requests, after.burst) if after else ((), (), ())
-        broken_off = self.stopped or summary.why == INTERRUPTED
+        broken_off = self.stopped or summary.why == StopKind.INTERRUPTED
         return EngineRun(sample, tally, broken_off, started, meter.peak_bytes - meter.base_bytes, *counts)

@@ -21,7 +21,7 @@ from scraper.frontier.sqlite.settings import SqliteSettings
 from scraper.frontier.sqlite.statements import FrontierDatabase
 from scraper.frontier.sqlite.write_batch import WriteBatchBuilder
 from scraper.model import Lease, Release, Request, Settlement, Skip
-from scraper.structures.seen_cache import RecentSet
+from scraper.structures.recent_set import RecentSet
 
 __all__ = ["SqliteFrontier", "SqliteSettings"]
 

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from scraper.frontier.sqlite.messages import Requeue, SkipUpdate, WriteBatch
 from scraper.model import Done, Drop, Request, Retry, Skip
-from scraper.structures.seen_cache import RecentSet
+from scraper.structures.recent_set import RecentSet
 from scraper.urls.fingerprint import fingerprint
 
 

@@ -19,7 +19,7 @@ from scraper.frontier.sqlite.db_thread import DatabaseThread, identity
 from scraper.frontier.sqlite.host_buffer import ALL_BUFFERED, HostBuffer
 from scraper.frontier.sqlite.row_codec import decode_request, encode_request
 from scraper.model import Attempt, Content, EntryState, Hop, Request, Url
-from scraper.structures.seen_cache import RecentSet
+from scraper.structures.recent_set import RecentSet
 from scraper.testing.frontier_contract import make_request
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)

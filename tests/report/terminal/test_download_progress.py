@@ -1,95 +1,60 @@
-"""The progress of a download, in words and as a display."""
+"""Progress of a download, from its events and the counts of its list."""
 
 from __future__ import annotations
 
 import io
-from types import SimpleNamespace
-
-import pytest
-from rich.console import Console
 
 from scraper.downloads.list_counts import ListCounts
-from scraper.events import (
-    BytesReceived,
-    CrawlEnded,
-    CrawlStarted,
-    Event,
-    FetchFinished,
-    FetchStarted,
-    HostParked,
-    PageSettled,
+from scraper.events import BreakerClosed, BytesReceived, FetchFinished, FetchStarted, HostParked, QueuesSampled
+from scraper.report.terminal.download_progress import (
+    MAX_FAILURES_SHOWN,
+    DownloadLines,
+    DownloadTracker,
+    snapshot_text,
 )
-from scraper.report.terminal.download_display import DownloadDisplay
-from scraper.report.terminal.download_progress import DownloadLines, DownloadTracker, snapshot_text
-
-NOW = 1_700_000_000.0
+from tests.report.sample_crawl import SLOW, T0
 
 
-def test_the_display_has_a_line_for_the_bar_and_one_for_the_words() -> None:
-    """How many of how many stands below the bar, on any width."""
-    goal = SimpleNamespace(
-        lines=10,
-        complete=2,
-        complete_bytes=500,
-        bad_lines=0,
-        repeated=0,
-        skipped=0,
-        unnamed=0,
-        fully_read=True,
-        expected_lines=0,
-    )
-    for width in (40, 110):
-        console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
-        console.print(DownloadDisplay(console, goal).render())
-        assert isinstance(console.file, io.StringIO)
-        bar, words = console.file.getvalue().splitlines()[:2]
-        assert "of 10" not in bar
-        assert words.startswith("2 of 10")
+def failed(at: float, n: int) -> FetchFinished:
+    return FetchFinished(at, f"https://h/{n}", "h", 404, "http", "", 0.1, 0, "file")
 
 
-@pytest.mark.parametrize(
-    ("lines", "expected", "ended", "of"),
-    [(10, 0, False, "10+"), (10, 500, False, "500"), (600, 500, False, "600+"), (498, 500, True, "498")],
-    ids=["of unknown length", "counted", "longer than it was counted", "read to its end"],
-)
-def test_of_how_many(lines: int, expected: int, ended: bool, of: str) -> None:
-    """The list's length is what was counted, until reading it knows better."""
-    goal = ListCounts(lines=lines, expected_lines=expected, fully_read=ended)
-    assert DownloadTracker(goal).snapshot().lines_text == of
+def test_files_in_flight_have_their_bytes() -> None:
+    """The one with most bytes first; a finished file is not in flight any more."""
+    tracker = DownloadTracker(ListCounts(lines=3, fully_read=True))
+    for name in "abc":
+        tracker(FetchStarted(T0, name, "h", 0, "f"))
+    tracker(BytesReceived(T0 + 1, "b", "h", 100, 400))
+    tracker(FetchFinished(T0 + 1, "c", "h", 200, None, "", 1.0, 10, "file"))
+    snapshot = tracker.snapshot()
+    assert [(file.url, file.received, file.total) for file in snapshot.active] == [("b", 100, 400), ("a", 0, None)]
+    assert snapshot.in_flight == 2
 
 
-def test_progress_in_words() -> None:
-    """How many of how many, bytes, speed, failures, time left, hosts in back-off; a line every ten seconds."""
-    goal = SimpleNamespace(
-        lines=10,
-        complete=2,
-        complete_bytes=500,
-        bad_lines=1,
-        repeated=0,
-        skipped=0,
-        unnamed=0,
-        fully_read=False,
-        expected_lines=0,
-    )
+def test_a_host_is_in_back_off_until_its_time_is_over() -> None:
+    """Or until its breaker closes."""
+    tracker = DownloadTracker(ListCounts())
+    tracker(HostParked(T0, SLOW, T0 + 10, "Retry-After"))
+    tracker(HostParked(T0, "other", T0 + 60, "Retry-After"))
+    assert tracker.snapshot().waiting_hosts == (f"{SLOW}: Retry-After", "other: Retry-After")
+    tracker(QueuesSampled(T0 + 11, 0, 0, 0, 0, 0.0, ()))
+    assert tracker.snapshot().waiting_hosts == ("other: Retry-After",)
+    tracker(BreakerClosed(T0 + 12, "other"))
+    assert tracker.snapshot().waiting_hosts == ()
+
+
+def test_entries_without_a_request_are_done() -> None:
+    """Complete, bad, repeated, skipped and unnamed ones; bad and unnamed ones count as failed."""
+    counts = ListCounts(lines=9, complete=1, bad_lines=2, repeated=1, skipped=1, unnamed=1, fully_read=True)
+    snapshot = DownloadTracker(counts).snapshot()
+    assert (snapshot.done, snapshot.failed) == (6, 3)
+    assert snapshot_text(snapshot).startswith("6 of 9, ")
+
+
+def test_only_the_first_failures_have_a_line() -> None:
+    """The others are counted in the summary lines."""
     out = io.StringIO()
-    lines, watch = DownloadLines(out, goal), DownloadTracker(goal)
-    story: list[Event] = [
-        CrawlStarted(NOW, "download", "out", False, 0, 0, 4, None),
-        FetchStarted(NOW + 1, "https://h/a", "h", 0, "f"),
-        FetchFinished(NOW + 2, "https://h/a", "h", 200, None, "", 1.0, 1000, "file"),
-        PageSettled(NOW + 2, "https://h/a", "h", "ok", 0, 0, 0),
-        FetchStarted(NOW + 3, "https://h/b", "h", 0, "f"),
-        BytesReceived(NOW + 4, "https://h/b", "h", 2_000_000, 4_000_000),
-        HostParked(NOW + 5, "slow", NOW + 60, "asked to wait"),
-        FetchFinished(NOW + 11, "https://h/c", "h", 404, "http", "", 1.0, 0, "file"),
-        CrawlEnded(NOW + 12, "finished", ""),
-    ]
-    for event in story:
-        lines(event)
-        watch(event)
-    words = snapshot_text(watch.snapshot())
-    for part in ("4 of 10+", "1 failed", "1 under way", "1 hosts in back-off", "ETA "):
-        assert part in words
-    told = out.getvalue().splitlines()
-    assert sum(" of 10+" in line for line in told) == 2
-    assert any("https://h/c" in line for line in told)
+    lines = DownloadLines(out, ListCounts())
+    for n in range(2 * MAX_FAILURES_SHOWN):
+        lines(failed(T0, n))
+    assert len(out.getvalue().splitlines()) == MAX_FAILURES_SHOWN
