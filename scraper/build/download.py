@@ -42,7 +42,7 @@ from scraper.frontier.inspect import DOWNLOAD_STATE_FOLDER
 from scraper.frontier.interface import InspectableFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.model import Extraction, Response
-from scraper.politeness.bandwidth_gate import BandwidthLimiter
+from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.politeness.host_gate import HOST_STATE_GATE, HostGate
 from scraper.politeness.host_overrides import PolitenessSettings
 from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
