@@ -41,7 +41,7 @@ from scraper.frontier.carryover import CarryOver, read_carry_over
 from scraper.frontier.interface import InspectableFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.model import Extraction, Response
-from scraper.politeness.bandwidth_gate import BandwidthLimiter
+from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.politeness.host_gate import HOST_STATE_GATE, HostGate
 from scraper.politeness.host_overrides import PolitenessSettings
 from scraper.rundir.disk_errors import cause_text
@@ -55,9 +55,9 @@ from scraper.transfer.part_metadata import PartMetadataStore
 from scraper.transport.address_guard import AddressGuard
 from scraper.transport.fast_transport import FastTransport
 
-# Requests that wait in RAM: what is read ahead of the list, and a batch.
+# Requests in memory: the low-water mark of the feed and one batch.
 WINDOW_ROWS = 2_500
-# Open files of one transfer: its connection, its file, an idle connection of a host that is done.
+# File descriptors of one download: its connection, its file, an idle connection of a host without requests.
 FILES_PER_TRANSFER = 3
 
 

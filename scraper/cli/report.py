@@ -1,4 +1,4 @@
-"""`scrape report FOLDER`: a run as one HTML file."""
+"""`scrape report FOLDER`: writes a report of a run as one HTML file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def report(
     folder: Annotated[Path, typer.Argument(help="The output folder of a run.", show_default=False)],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help=f"The file to write; FOLDER/{REPORT_FILE}.", show_default=False),
+        typer.Option("--output", "-o", help=f"The file to write (default: FOLDER/{REPORT_FILE}).", show_default=False),
     ] = None,
 ) -> None:
-    """Write a report of a run: one HTML file to look at, to print, to send. It needs no network and runs no scripts.
+    """Write a report of a run as one HTML file without scripts or external resources.
 
     Exit codes: 0 written, 3 the folder holds no run or the file cannot be written.
     """
@@ -61,7 +61,7 @@ def _read_text(path: Path) -> str:
 
 
 def _write_atomically(path: Path, text: str) -> None:
-    """Write the file at once or not at all."""
+    """Write to a `.part` file and rename it, so that `path` is never half written. Raises `SinkError`."""
     part = path.with_name(path.name + ".part")
     try:
         part.write_text(text, encoding="utf-8")
