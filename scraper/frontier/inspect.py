@@ -62,8 +62,8 @@ class RunCounts:
     def outcomes(self) -> dict[str, int]:
         """Settled URLs by outcome."""
         sums: dict[str, int] = {}
-        for tally in self.hosts.values():
-            for word, count in tally.items():
+        for host_counts in self.hosts.values():
+            for word, count in host_counts.items():
                 sums[word] = sums.get(word, 0) + count
         return sums
 

@@ -135,8 +135,8 @@ class MemoryFrontier:
         """The figures of this moment."""
         self._require_open()
         outcomes: Counter[str] = Counter()
-        for tally in self._outcome_counts.values():
-            outcomes.update(tally)
+        for host_counts in self._outcome_counts.values():
+            outcomes.update(host_counts)
         return FrontierCounts(
             waiting=sum(queue.waiting for queue in self._schedule.queues()),
             delayed=len(self._delayed),
@@ -145,7 +145,7 @@ class MemoryFrontier:
             items=self._items,
             wire_size=self._wire_size,
             outcomes=dict(outcomes),
-            hosts={host: dict(tally) for host, tally in self._outcome_counts.items()},
+            hosts={host: dict(host_counts) for host, host_counts in self._outcome_counts.items()},
             checkpoints=dict(self._checkpoints),
         )
 
