@@ -18,7 +18,7 @@ from scraper.extract.rules.follow_links import FollowSettings
 from scraper.extract.rules.json_pointer import JsonPointer
 from scraper.extract.rules.next_page import NextSettings
 from scraper.extract.rules.rule import RuleSettings
-from scraper.model import OutOfScope, Request, Url
+from scraper.model import OutOfScope, Priority, Request, Url
 from scraper.politeness.circuit_breaker import BreakerSettings
 from scraper.politeness.host_gate import GateSettings
 from scraper.politeness.host_overrides import HostOverride, PolitenessSettings
@@ -50,7 +50,11 @@ def seed_requests(config: CrawlConfig, keys: KeyRules) -> Iterator[Request]:
             for url in _read_seed_file(seed.file, keys):
                 yield Request(url, label=seed.label)
         elif seed.sitemap is not None:
-            yield Request(_parse_seed(seed.sitemap, keys, Problem(seed.sitemap, "seeds")), kind="sitemap", priority=-10)
+            yield Request(
+                _parse_seed(seed.sitemap, keys, Problem(seed.sitemap, "seeds")),
+                kind="sitemap",
+                priority=Priority.SITEMAP,
+            )
         else:
             text, content = seed.url or "", seed.content
             url = with_post_key(_parse_seed(text, keys, Problem(text, "seeds")), content)

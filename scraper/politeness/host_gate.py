@@ -24,6 +24,8 @@ from scraper.politeness.retry_after import HostBackoff
 from scraper.politeness.rule import HostRule, format_duration
 from scraper.politeness.throttle import Throttle
 
+# Name under which the frontier stores a gate (`HostGate.to_json`) among the state of its host.
+HOST_STATE_GATE = "gate"
 # The version of the stored state: a state of another version is ignored.
 STATE_VERSION = 1
 

@@ -27,6 +27,7 @@ from scraper.politeness.robots_parser import MAX_ROBOTS_BYTES, RobotsRule, Robot
 from scraper.politeness.rule import format_duration, parse_numbers
 
 __all__ = [
+    "HOST_STATE_ROBOTS",
     "MAX_ROBOTS_BYTES",
     "RobotsCache",
     "RobotsEntry",
@@ -37,6 +38,8 @@ __all__ = [
     "product_token",
 ]
 
+# With the origin behind it: name under which the frontier stores a `RobotsEntry` among the state of the origin's host.
+HOST_STATE_ROBOTS = "robots "
 HOUR_SECONDS, DAY_SECONDS = 3600.0, 86400.0
 # How long rules are valid, whatever Cache-Control says; without it the maximum (RFC 9309 section 2.4 says 24 h).
 MIN_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS = HOUR_SECONDS, DAY_SECONDS
