@@ -199,6 +199,8 @@ def _field(name: str, rule: FieldRule) -> FieldSettings:
         structured=rule.structured,
         main_text=rule.main_text,
         table=rule.table,
+        several_numbers=rule.several_numbers,
+        plain_text=rule.plain_text,
         transform=tuple((step.name, step.argument) for step in rule.transform),
         fields=tuple(_field(inner, field) for inner, field in rule.fields.items()),
     )

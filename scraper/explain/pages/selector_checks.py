@@ -107,7 +107,7 @@ class RuleChecker:
             if isinstance(found, ParseFailure):
                 return (), (str(found),)
         else:
-            found = select(root, rule.each)
+            found = select(root, rule.each or "")
         looked_for = FieldSettings("each", css=rule.each, xpath=rule.each_xpath, json=rule.each_json)
         return found, () if found else self._explain_miss(looked_for, [root])
 

@@ -11,7 +11,7 @@ from scraper.errors import ExtractError
 
 
 def check_selector(css: str, key_path: str) -> str:
-    """Return `css` if it is a CSS selector that selects what it says; else raise `ExtractError`, which names `key_path`."""
+    """Return `css` if it is a selector that selects what it says; else raise `ExtractError`, which names `key_path`."""
     try:
         LexborHTMLParser("<p>").css_first(css)
     except (SelectolaxError, UnicodeError) as error:

@@ -21,8 +21,8 @@ from scraper.extract.rules.field_settings import FieldSettings, FieldType
 from scraper.extract.rules.limits import MAX_REGEX_CHARS, MAX_VALUE_CHARS, MAX_VALUES
 from scraper.extract.rules.page_context import PageContext, absolute_url
 from scraper.extract.rules.parse_failure import ParseFailure
-from scraper.extract.rules.value_parsers import VALUE_PARSERS
-from scraper.extract.rules.visible_text import visible_text
+from scraper.extract.rules.value_parsers import NUMBER_TYPES, value_parser
+from scraper.extract.rules.visible_text import ELEMENT_JOINT, visible_text
 
 # Where `type: url` looks for a URL, in this order.
 URL_ATTRIBUTES = ("href", "src", "content", "data")
@@ -35,6 +35,7 @@ class CssField:
         "_attr",
         "_css",
         "_default",
+        "_joint",
         "_links",
         "_many",
         "_parse",
@@ -62,7 +63,10 @@ class CssField:
         self._regex = compile_regex(settings.regex, key_path) if settings.regex is not None else None
         self._many = settings.many
         self._default = settings.default
-        self._parse: Callable[[str], Any] | None = VALUE_PARSERS.get(settings.type)
+        # Between the digits of two elements; a regex of the config sees the text as a page shows it.
+        reads_numbers = settings.type in NUMBER_TYPES and settings.regex is None
+        self._joint = ELEMENT_JOINT if reads_numbers else ""
+        self._parse: Callable[[str], Any] | None = value_parser(settings.type, settings.number_options)
         source = f"links: {settings.links}" if settings.links else settings.css or "the element"
         source = f"{source}{f' @{settings.attr}' if settings.attr else ''}"
         self.missing_reason = f"nothing found for {source}{' that matches the regex' if settings.regex else ''}"
@@ -148,4 +152,4 @@ class CssField:
             for name in URL_ATTRIBUTES:
                 if value := attributes.get(name):
                     return value
-        return visible_text(element, context.charge)
+        return visible_text(element, context.charge, self._joint)

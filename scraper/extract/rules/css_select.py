@@ -3,8 +3,8 @@
 The engine differs in three ways:
 
 1. A selector list gives an element once for each selector that matches. Here: once, in document order.
-2. `[href]` matches an `xlink:href`, and so do the other attributes that SVG and MathML write with a prefix. Here it does
-   not, unless a compound of an ancestor or a pseudo-class asks for it.
+2. `[href]` matches an `xlink:href`, and so do the other attributes that SVG and MathML write with a prefix. Here it
+   does not, unless a compound of an ancestor or a pseudo-class asks for it.
 3. Some pseudo-classes match what they should not. Those are refused: see css_support.py.
 """
 

@@ -18,7 +18,8 @@ from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.structured import find_objects, parse_lenient_json
 from scraper.extract.rules.tables import read_table
-from scraper.extract.rules.visible_text import BLOCK_TAGS, INVISIBLE_TAGS
+from scraper.extract.rules.value_parsers import NUMBER_TYPES
+from scraper.extract.rules.visible_text import BLOCK_TAGS, ELEMENT_JOINT, INVISIBLE_TAGS, digits_meet
 
 
 class FieldSource(Protocol):
@@ -58,7 +59,9 @@ class CssSource:
     def __init__(self, settings: FieldSettings, key_path: str) -> None:
         self._css = check_selector(settings.css, key_path) if settings.css is not None else None
         # `CssField` alone decides what the text of an element is.
-        self._field = CssField(FieldSettings(settings.name, attr=settings.attr, type=settings.type))
+        self._field = CssField(
+            FieldSettings(settings.name, attr=settings.attr, type=settings.type, regex=settings.regex)
+        )
         self._one = not settings.many
         self._keeps_white_space = settings.json is not None and settings.attr is None
         self.description = settings.css or "the element"
@@ -128,12 +131,14 @@ class XPathSource:
             for name in URL_ATTRIBUTES:
                 if value := attributes.get(name):
                     return str(value)
-        return lxml_visible_text(element)
+        reads_numbers = self._settings.type in NUMBER_TYPES and self._settings.regex is None
+        return lxml_visible_text(element, ELEMENT_JOINT if reads_numbers else "")
 
 
-def lxml_visible_text(element: Any) -> str:
+def lxml_visible_text(element: Any, joint: str = "") -> str:
     """`visible_text` of an element of lxml."""
     parts: list[str] = []
+    text_parent: Any = None  # of the text before
     # A node's text is in front of its first child, its tail behind its end tag, in the parent.
     for event, node in _iterwalk(element):
         breaks = node.tag in BLOCK_TAGS
@@ -141,12 +146,18 @@ def lxml_visible_text(element: Any) -> str:
             invisible = node.tag in INVISIBLE_TAGS or not isinstance(node.tag, str)
             parts.append(" " if breaks else "")
             if node.text and not invisible:
+                if joint and text_parent is not node and digits_meet(parts, node.text):
+                    parts.append(joint)
                 parts.append(node.text)
+                text_parent = node
         elif node is not element:
             parts.append(" " if breaks else "")
             parent = node.getparent()
             if node.tail and (parent is None or parent.tag not in INVISIBLE_TAGS):
+                if joint and text_parent is not parent and digits_meet(parts, node.tail):
+                    parts.append(joint)
                 parts.append(node.tail)
+                text_parent = parent
     return " ".join("".join(parts).split())
 
 

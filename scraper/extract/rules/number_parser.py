@@ -44,6 +44,7 @@ from scraper.extract.rules.number_words import (
     words_of,
 )
 from scraper.extract.rules.parse_failure import ParseFailure, quote
+from scraper.extract.rules.visible_text import ELEMENT_JOINT
 
 # Longest text that is searched for a number, in characters.
 MAX_NUMBER_CHARS = 200
@@ -124,6 +125,9 @@ def _parse_number(text: str, options: NumberOptions, *, whole: bool) -> Decimal 
 # Texts repeat in listings ("In stock", "5 stars"), and all the questions take some 20 microseconds.
 @lru_cache(maxsize=2048)
 def _parse_written(text: str, several: NumberChoice, whole: bool) -> Decimal | ParseFailure:
+    if ELEMENT_JOINT in text:
+        shown = quote(text.replace(ELEMENT_JOINT, "|"))
+        return ParseFailure(f"digits of two elements beside each other: {shown}")
     text = normalize_text(text)
     if (price := _special_price(text, whole=whole)) is not None:
         return price

@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from scraper.extract.rules.number_words import PERCENT_OFF_REGEX, is_currency, words_of
 
-# Stands between the digits of two elements, where a page may show 19 and a raised 99. See visible_text.py.
-ELEMENT_JOINT = "\u2063"
 # Digits with marks between them.
 NUMBER_REGEX = re.compile(r"(?:[0-9]+|(?<![\w.,])[.,][0-9]+)(?:[.,][0-9]+|[' ][0-9]{3}(?![0-9]))*")
 # A minus belongs to the number it touches, or to the currency between: -5, -£5, -EUR 5; not the one of A-5 or 3-5.
@@ -87,8 +85,6 @@ def why_unclear_before(before: str, match: NumberMatch) -> str | None:
     stripped = before.rstrip()
     if stripped.endswith(("<", ">", "≤", "≥", "±", "⩽", "⩾", "≠")):
         return "a bound, no value"
-    if before.endswith(ELEMENT_JOINT):
-        return "digits of two elements beside each other"
     if before[-1:].isnumeric():
         return "a number in two scripts"
     if (
@@ -105,8 +101,6 @@ def why_unclear_before(before: str, match: NumberMatch) -> str | None:
 
 def why_unclear_after(after: str, before: str, *, alone: bool) -> str | None:
     """What behind a number makes its value unclear."""
-    if after.startswith(ELEMENT_JOINT):
-        return "digits of two elements beside each other"
     if after.startswith("+") or (after.strip() == "+"):
         return "a bound, no value"
     if alone and re.match(r"[-–—](?!\w)", after):

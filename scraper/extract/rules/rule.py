@@ -135,6 +135,7 @@ class ExtractionRule:
             follow_ups.add_next_page(to)
 
     def _select_nodes(self, context: PageContext, field_errors: list[FieldError]) -> Sequence[Any]:
+        found: Any
         if self._each is not None:
             found = select(context.root, self._each)
         elif self._each_json is not None:
