@@ -15,6 +15,8 @@ SIGN_REGEX = re.compile(r"(?<![\w.,)])(?P<sign>[-+])(?:[^\W\d_]{1,3}[^\w\s.,+-]{
 DASH_AND_SPACE_REGEX = re.compile(r"- [^\w\s]?[^\W\d_]{0,3}[^\w\s.,+-]{0,2} ?$")
 # A long dash is a minus, or a dash: –5. Not behind a word, and a space on both sides: Price – 5
 LONG_DASH_REGEX = re.compile(r"(?:^|[^\w\s]|(?<=\s))[–—][^\w\s]{0,2}$|^[–—] ?[^\w\s]{0,2} ?$")
+# 99¢ is no price of 99; ct are carats, too, and 1080p are lines.
+CENTS_REGEX = re.compile(r" ?(?:¢|cts?\b|cents?\b)|p\b", re.IGNORECASE)
 INVISIBLE_REGEX = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 SPACE_REGEX = re.compile(r"\s")
 # Characters that are written for an ASCII one: minus signs, apostrophes, marks of full width and of Arabic.
@@ -105,6 +107,8 @@ def why_unclear_after(after: str, before: str, *, alone: bool) -> str | None:
         return "a bound, no value"
     if alone and re.match(r"[-–—](?!\w)", after):
         return "a minus behind it, or a dash"
+    if CENTS_REGEX.match(after):
+        return "cents, or another unit"
     if PERCENT_OFF_REGEX.match(after):
         return "a discount, no price"
     # Accounts write a loss in parentheses: ($5.00)

@@ -176,7 +176,7 @@ def test_what_stands_around_a_number_counts(text: str, value: str) -> None:
         "5.00-", "499- €", "- 5", "–5", "– 5 €", "- $44.99", "Price - 5 €", "($5.00)", "(1,234.50 €)",
         "50+ available", "$49+", "<5", "≥ 5", "±5",
         "2 x 2", "3:3", "12:30", "35€ 999", "12·50", "1_000", "192.168.100.200", "0.123.456", "12.34.567",
-        "40% OFF", "20 % Rabatt", "smoke-free", "１２－３４", "Was 10 now 8",
+        "40% OFF", "20 % Rabatt", "99¢", "99 ct", "50p", "12 cents", "smoke-free", "１２－３４", "Was 10 now 8",
     ],
 )  # fmt: skip
 def test_a_number_with_two_meanings_is_rejected(text: str) -> None:
