@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +116,50 @@ LINKED = '<a href="/b">x</a>'
     ],
 )
 def test_only_html_is_read(body: bytes | str, content_type: str | None, links: int) -> None:
-    """The type decides; without one the first bytes do. Other types give an empty extraction and no complaint."""
+    """The type decides; without one the first bytes do. A page of another type that has content says that it is none."""
     extraction = extractor().extract(page_of(body, content_type))
     assert len(extraction.links) == links
+    assert (extraction.problem is None) is (links == 1 or not body)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "problem"),
+    [
+        (LINKED, "text/plain", "not read: text/plain, and no rule reads text; it begins like HTML, which read_as: "),
+        ("body {}", "text/css", "not read: text/css, and no rule reads text"),
+        ("{}", "application/json", "not read: application/json, and no rule reads JSON"),
+        (b"\x89PNG\0", "image/png", "not read: image/png, neither HTML nor JSON nor text"),
+        (b"\x89PNG\0", "png", "not read: without a usable Content-Type, neither HTML nor JSON nor text"),
+    ],
+)
+def test_a_page_that_is_taken_for_nothing_says_so(body: bytes | str, content_type: str, problem: str) -> None:
+    """Its record has a problem that names the type."""
+    assert (extractor().extract(page_of(body, content_type)).problem or "").startswith(problem)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", "application/json", None])
+def test_a_rule_may_say_what_its_pages_are(content_type: str | None) -> None:
+    """`read_as` beats the Content-Type, on the pages that the rule is for."""
+    rule = RuleSettings(match="/a/", fields=(FieldSettings("t", "h9"),), read_as="html")
+    extraction = extractor(rule).extract(page_of("<h9>x</h9><a href=/b>", content_type))
+    assert [item.fields for item in extraction.items] == [{"t": "x"}]
+    assert len(extraction.links) == 1
     assert extraction.problem is None
+    assert not extractor(rule).extract(page_of(LINKED, "text/plain", at="http://shop.example/b")).items
+
+
+def test_a_rule_may_read_html_as_text() -> None:
+    """`read_as: text` searches no links."""
+    rule = RuleSettings(fields=(FieldSettings("t", regex="b(.)"),), read_as="text")
+    extraction = extractor(rule).extract(page_of("<a href=/b1>", "text/html"))
+    assert [item.fields for item in extraction.items] == [{"t": "1"}]
+    assert not extraction.links
+
+
+def test_a_content_type_that_was_sent_twice_is_one_list() -> None:
+    """The last one that is a MIME type counts."""
+    page = page_of(LINKED, "text/plain", headers=((b"Content-Type", b"text/html"), (b"content-type", b"html")))
+    assert len(extractor().extract(page).links) == 1
 
 
 @pytest.mark.parametrize("status", [199, 301, 304, 404, 429, 500])
@@ -136,7 +177,7 @@ def test_a_file_is_not_read() -> None:
 def test_robots_directives_of_other_types_are_kept() -> None:
     """X-Robots-Tag applies to a PDF as well."""
     page = page_of(b"%PDF", "application/pdf", headers=((b"X-Robots-Tag", b"noindex"),))
-    assert extractor().extract(page) == Extraction(noindex=True)
+    assert extractor().extract(page).noindex
 
 
 @pytest.mark.parametrize(
@@ -330,4 +371,4 @@ def test_no_bytes_make_the_extractor_raise(body: bytes, content_type: str | None
     page = page_of(b"<a href='" + body, content_type, kind="sitemap" if is_sitemap else "page")
     extraction = extractor(rule, files=FILES).extract(page)
     assert all(isinstance(link, Link) and link.url.href.startswith("http") for link in extraction.links)
-    assert extraction.problem is None or not extraction.problem.startswith("not read")
+    assert not re.match(r"not read: \w+:", extraction.problem or "")

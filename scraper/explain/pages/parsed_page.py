@@ -11,7 +11,7 @@ from scraper.explain.pages.css_probe import PageNames
 from scraper.extract.links.document import Document, parse_document
 from scraper.extract.rules.optional_libraries import XPath
 from scraper.extract.text.charset import decode_as
-from scraper.extract.text.content_type import decode_page, is_html, is_json, is_text
+from scraper.extract.text.content_type import content_type_of, decode_page, is_html, is_json, is_text
 from scraper.model import Response
 
 NO_JSON = object()
@@ -25,7 +25,7 @@ class ParsedPage:
     """
 
     def __init__(self, page: Response) -> None:
-        content_type = page.headers.get("content-type")
+        content_type = content_type_of(page)
         self.response = page
         self.document: Document | None = None
         self.json_value: Any = NO_JSON
@@ -56,7 +56,7 @@ class ParsedPage:
         """The page as it came."""
         if self.document is not None:
             return decode_as(self.response.body.read(), self.document.charset)
-        return decode_page(self.response, self.response.headers.get("content-type"))
+        return decode_page(self.response, content_type_of(self.response))
 
     @cached_property
     def names(self) -> PageNames:

@@ -25,7 +25,7 @@ from scraper.explain.scaffold.config_writer import SiteFacts
 from scraper.explain.scaffold.feeds_and_sitemaps import USUAL_SITEMAP_PATH, FeedLink, find_feeds, read_feed
 from scraper.explain.scaffold.propose_rules import RuleIdeas, ideas_for_html, ideas_for_json
 from scraper.extract.links.document import Document, parse_document, refresh_target
-from scraper.extract.text.content_type import decode_page, is_html, is_json, is_text
+from scraper.extract.text.content_type import content_type_of, decode_page, is_html, is_json, is_text
 from scraper.model import Response, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 
@@ -151,7 +151,7 @@ def _url(address: str) -> Url:
 
 def _named_by(page: Response) -> FeedLink | None:
     """What `page` is when it is a feed or a sitemap; None when it is a page."""
-    content_type = page.headers.get("content-type")
+    content_type = content_type_of(page)
     if is_html(content_type, page) or is_json(content_type) or not is_text(content_type):
         return None
     head = page.body.read()[:2_000].lower()
@@ -162,7 +162,7 @@ def _named_by(page: Response) -> FeedLink | None:
 
 def _seen(page: Response, around: SiteFacts) -> InspectedPage | UnreadablePage:
     """What a page of some kind looks like."""
-    content_type = page.headers.get("content-type")
+    content_type = content_type_of(page)
     href = page.request.url.href
     if not page.body.size:
         return UnreadablePage(f"{href} is empty: there is nothing to guess from")
