@@ -34,7 +34,9 @@ from scraper.extract.text.content_type import (
     looks_like_html,
     media_type,
 )
+from scraper.extract.text.encodings import encoding_for_label
 from scraper.model import Extraction, FieldError, Item, Link, OutOfScope, RequestKind, Response, Url
+from scraper.transport.content_decoding import unknown_codings
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES, BaseUrl, KeyRules, canonicalize
 from scraper.urls.scope import Scope
 from scraper.urls.scope_modes import strip_www
@@ -121,8 +123,10 @@ class PageExtractor:
             content_type = content_type_of(page)
             page_format = self._page_format(page, content_type)
             if page_format == "html":
-                return self._read_html(page, content_type)
-            return self._read_other(page, content_type, page_format)
+                found = self._read_html(page, content_type)
+            else:
+                found = self._read_other(page, content_type, page_format)
+            return found if page.headers.get("content-encoding") is None else _with_coding_problem(found, page)
         except Exception as error:  # noqa: BLE001  the port never raises: no page may end a crawl
             return Extraction(problem=f"not read: {type(error).__name__}: {error}")
 
@@ -298,3 +302,16 @@ def _unread_problem(page: Response, content_type: str | None, page_format: PageF
         return f"not read: {declared}, neither HTML nor JSON nor text"
     reason = f"not read: {declared}, and no rule reads {page_format if page_format == 'text' else 'JSON'}"
     return f"{reason}; it begins like HTML, which read_as: html reads" if looks_like_html(page) else reason
+
+
+def _with_coding_problem(found: Extraction, page: Response) -> Extraction:
+    """`found`, with a problem if there is nothing in it and the body had a content-coding that could not be undone."""
+    if found.links or found.items or not page.body.size:
+        return found
+    unknown = unknown_codings(page.headers.get_all("content-encoding"))
+    # Many servers name a charset there; then the body is not encoded.
+    names = ", ".join(repr(name[:40]) for name in unknown if encoding_for_label(name) is None)
+    if not names:
+        return found
+    problem = f"read as it came: there is no content-coding {names}"
+    return replace(found, problem=problem if found.problem is None else f"{problem}; {found.problem}")

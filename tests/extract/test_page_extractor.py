@@ -116,7 +116,7 @@ LINKED = '<a href="/b">x</a>'
     ],
 )
 def test_only_html_is_read(body: bytes | str, content_type: str | None, links: int) -> None:
-    """The type decides; without one the first bytes do. A page of another type that has content says that it is none."""
+    """The type decides; without one the first bytes do. Pages of other types say that they are not read."""
     extraction = extractor().extract(page_of(body, content_type))
     assert len(extraction.links) == links
     assert (extraction.problem is None) is (links == 1 or not body)
@@ -154,6 +154,17 @@ def test_a_rule_may_read_html_as_text() -> None:
     extraction = extractor(rule).extract(page_of("<a href=/b1>", "text/html"))
     assert [item.fields for item in extraction.items] == [{"t": "1"}]
     assert not extraction.links
+
+
+@pytest.mark.parametrize(
+    ("coding", "told"), [(b"snappy", True), (b"gzip, x-snappy", True), (b"UTF-8", False), (b"gzip", False)]
+)
+def test_a_page_of_an_unknown_coding_that_gave_nothing_says_so(coding: bytes, told: bool) -> None:
+    """A charset's name in its place is no coding, and what could be read is no problem."""
+    headers = ((b"Content-Encoding", coding),)
+    problem = extractor().extract(page_of(b"\x01\x02", headers=headers)).problem
+    assert problem == ("read as it came: there is no content-coding 'snappy'" if told else None)
+    assert extractor().extract(page_of(LINKED, headers=headers)).problem is None
 
 
 def test_a_content_type_that_was_sent_twice_is_one_list() -> None:

@@ -229,9 +229,7 @@ def test_what_was_posted_is_told() -> None:
 def test_a_post_that_was_redirected_is_told_at_its_hop() -> None:
     """The answer may be that of a GET; then the record is a GET's."""
     hops = (Hop("https://a.example/1", 307), Hop("https://a.example/2", 303), Hop("https://a.example/3", 302))
-    request = make_request(
-        URL, redirects=hops, posted_keys=("POST 0 https://a.example/1", "POST 0 https://a.example/2")
-    )
+    request = make_request(URL, redirects=hops, posted_keys=("POST 0 https://a.example/1", "POST 0 https://a.example/2"))
     record = page_record(Result(request, Response(request, 200, HEADERS, BODY)))
     assert [hop.get("method") for hop in record["redirects"]] == ["POST", "POST", None]
     assert not {"method", "body"} & record.keys()

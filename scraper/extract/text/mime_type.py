@@ -1,7 +1,7 @@
 """Parses Content-Type fields: MIME Sniffing, section 4.4, and "extract a MIME type" of the Fetch standard.
 
-A field may be sent twice, or be a list that a proxy has joined. The last member that is a MIME type counts; a member that
-is none (`html`, `"text/html"`) says nothing.
+A field may be sent twice, or be a list that a proxy has joined. The last member that is a MIME type counts; a member
+that is none (`html`, `"text/html"`) says nothing.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ MAX_VALUE_CHARS = 1_000
 # Distinct values that are remembered: a site sends few.
 CACHE_SIZE = 256
 
-_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_ESSENCE_REGEX = re.compile(rf"[\t\n\r ]*({_TOKEN}/{_TOKEN})[\t\n\r ]*(?:;|\Z)")
+_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_ESSENCE_REGEX = re.compile(rf"[\t\n\r ]*({_NAME}/{_NAME})[\t\n\r ]*(?:;|\Z)")
 # A parameter: its name, and a value in quotes (what follows up to the next `;` is ignored) or without.
 _PARAMETER_REGEX = re.compile(
     r"""[\t\n\r ]*([^;=]*?)[\t\n\r ]*(?:=[\t\n\r ]*(?:"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)[^;]*|([^;]*)))?(?:;|\Z)""",
     re.DOTALL,
 )
-_TOKEN_REGEX = re.compile(_TOKEN)
 _QUOTED_PAIR_REGEX = re.compile(r"\\(.)", re.DOTALL)
 # A member of a list: commas inside quotes do not end it.
 _MEMBER_REGEX = re.compile(r"""((?:[^",]|"(?:[^"\\]|\\.)*+(?:"|\\?\Z))*+)(?:,|\Z)""", re.DOTALL)

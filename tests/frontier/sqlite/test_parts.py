@@ -54,8 +54,7 @@ tries = st.builds(
         content=st.none() | st.builds(Content, st.binary(max_size=20), text),
         posted_keys=st.lists(text, max_size=2).map(tuple),
         failed_attempts=st.lists(tries, max_size=2).map(tuple),
-        inherited_fields=st.none()
-        | st.dictionaries(text, st.none() | text | st.integers(-9, 9) | st.lists(text), max_size=3),
+        inherited_fields=st.none() | st.dictionaries(text, st.none() | text | st.integers(-9, 9) | st.lists(text), max_size=3),
     )
 )
 def test_a_request_survives_its_row(request_: Request) -> None:
