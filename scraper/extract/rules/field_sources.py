@@ -206,9 +206,16 @@ class TableSource:
         self.description = settings.css or "the element"
 
     def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
-        """One list of rows for each table; elements that are no tables are left out."""
+        """One list of rows for each table; elements that are no tables are left out. A failure if one is too large."""
         found = [node] if self._css is None else node.css(self._css)[: 1 if self._one else MAX_VALUES]
-        return [rows for table in found if table.tag == "table" and (rows := read_table(table, context))]
+        values: list[Any] = []
+        for table in found:
+            rows = read_table(table, context) if table.tag == "table" else []
+            if isinstance(rows, ParseFailure):
+                return rows
+            if rows:
+                values.append(rows)
+        return values
 
 
 class RegexSource:
