@@ -1,9 +1,8 @@
-"""The time: the one place of the package that reads a clock or sleeps.
+"""Time: the one module of the package that reads a clock or sleeps.
 
-Rules receive `now` as an argument; the engine asks a `Clock`. `now()` is in epoch seconds, so that an instant
-means something after a resume and on another machine, but it is anchored once to the event loop's monotonic
-time, so it never steps back while a process runs. On `testing.virtual_loop` the same class runs on virtual
-time, because it only ever asks the loop.
+Rules receive `now` as an argument; the engine has a `Clock`. `now()` is in epoch seconds, so that an instant keeps its
+meaning after a resume and on another machine. It is anchored once to the event loop's monotonic time, so it never
+steps back while a process runs. On `testing.virtual_loop` the same class runs on virtual time: it only reads the loop.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ import time
 class Clock:
     """Epoch seconds that never step back, and the sleep that goes with them.
 
-    Must be made inside a running event loop. `epoch` sets the instant that "now" means at creation (seconds
-    since 1970-01-01 UTC); without it the system's clock is asked once.
+    Must be made inside a running event loop. `epoch` is the instant of its creation (seconds since 1970-01-01 UTC);
+    without it the system clock is read once.
     """
 
     __slots__ = ("_anchor", "_loop_time")

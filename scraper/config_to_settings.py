@@ -1,4 +1,4 @@
-"""A configuration in the words of each room: every room gets its own small settings, never the whole config."""
+"""Translates a config into the settings of each package: none of them sees the whole config."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scraper.extract.rules.follow_links import FollowSettings
 from scraper.extract.rules.json_pointer import JsonPointer
 from scraper.extract.rules.next_page import NextSettings
 from scraper.extract.rules.rule import RuleSettings
-from scraper.model import OutOfScope, Request, Url
+from scraper.model import OutOfScope, Priority, Request, Url
 from scraper.politeness.circuit_breaker import BreakerSettings
 from scraper.politeness.host_gate import GateSettings
 from scraper.politeness.host_overrides import HostOverride, PolitenessSettings
@@ -29,9 +29,10 @@ from scraper.urls.post_identity import with_post_key
 from scraper.urls.scope import Scope, ScopeSettings
 from scraper.urls.traps import TrapSettings
 
+# The rest of a longer line in a seed file is cut off, and what is left fails as no URL.
 MAX_SEED_LINE_CHARS = 65_536
+# Lines of one seed file.
 MAX_SEEDS = 10_000_000
-"""Seeds of one run, over all of its seed files."""
 
 
 def read_seeds(config: CrawlConfig, keys: KeyRules) -> list[Url]:
@@ -40,23 +41,27 @@ def read_seeds(config: CrawlConfig, keys: KeyRules) -> list[Url]:
 
 
 def seed_requests(config: CrawlConfig, keys: KeyRules) -> Iterator[Request]:
-    """Seeds as they enter the frontier, in the order given; sitemaps are asked for before pages.
+    """Seeds as they enter the frontier, in the order given; sitemaps are fetched before pages.
 
     Raises `ConfigError` naming file and line.
     """
     for seed in config.seeds:
         if seed.file is not None:
-            for url in _seed_file(seed.file, keys):
+            for url in _read_seed_file(seed.file, keys):
                 yield Request(url, label=seed.label)
         elif seed.sitemap is not None:
-            yield Request(_seed(seed.sitemap, keys, Problem(seed.sitemap, "seeds")), kind="sitemap", priority=-10)
+            yield Request(
+                _parse_seed(seed.sitemap, keys, Problem(seed.sitemap, "seeds")),
+                kind="sitemap",
+                priority=Priority.SITEMAP,
+            )
         else:
             text, content = seed.url or "", seed.content
-            url = with_post_key(_seed(text, keys, Problem(text, "seeds")), content)
+            url = with_post_key(_parse_seed(text, keys, Problem(text, "seeds")), content)
             yield Request(url, label=seed.label, content=content)
 
 
-def _seed_file(path: Path, keys: KeyRules) -> Iterator[Url]:
+def _read_seed_file(path: Path, keys: KeyRules) -> Iterator[Url]:
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
@@ -64,23 +69,23 @@ def _seed_file(path: Path, keys: KeyRules) -> Iterator[Url]:
                 if number > MAX_SEEDS:
                     raise ConfigError([Problem(f"more than {MAX_SEEDS} lines", "seeds", str(path), number)])
                 if text and not text.startswith("#"):
-                    yield _seed(text[:MAX_SEED_LINE_CHARS], keys, Problem(text[:200], "seeds", str(path), number))
+                    yield _parse_seed(text[:MAX_SEED_LINE_CHARS], keys, Problem(text[:200], "seeds", str(path), number))
     except OSError as error:
         raise ConfigError([Problem(f"cannot be read: {error.strerror or error}", "seeds", str(path))]) from error
     except UnicodeDecodeError as error:
         raise ConfigError([Problem("is not UTF-8 text", "seeds", str(path))]) from error
 
 
-def _seed(text: str, keys: KeyRules, place: Problem) -> Url:
+def _parse_seed(text: str, keys: KeyRules, at: Problem) -> Url:
     found = canonicalize(text, None, keys)
     if isinstance(found, OutOfScope):
         hint = "a seed is a whole URL such as https://books.example/"
-        raise ConfigError([Problem(f"{text!r}: {found.rule}", place.key, place.file, place.line, hint=hint)])
+        raise ConfigError([Problem(f"{text!r}: {found.rule}", at.key, at.file, at.line, hint=hint)])
     return found
 
 
 def scope_for(config: CrawlConfig, seeds: Sequence[Url]) -> Scope:
-    """The scope that the config describes around its seeds."""
+    """The scope that the config describes for its seeds."""
     scope, traps = config.scope, config.scope.traps
     return Scope(
         ScopeSettings(
@@ -102,7 +107,7 @@ def scope_for(config: CrawlConfig, seeds: Sequence[Url]) -> Scope:
 
 
 def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> ExtractSettings:
-    """What the extractor must know."""
+    """The settings of the page extractor."""
     return ExtractSettings(
         scope=scope,
         rules=tuple(
@@ -131,37 +136,54 @@ def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> Extra
 
 
 def _follow(follow: FollowSection) -> FollowSettings:
-    f = follow
-    return FollowSettings(f.css, f.xpath, f.json, f.regex, f.match, f.label, f.priority, f.carry)
-
-
-def _next(way: NextSection) -> NextSettings:
-    first = way.first if way.first is not None else 0 if way.offset else 1
-    return NextSettings(
-        way.css,
-        way.xpath,
-        way.json,
-        way.rel,
-        _place(way.page),
-        _place(way.offset),
-        first,
-        way.step or 1,
-        way.last,
-        way.cursor,
-        _place(way.param),
+    return FollowSettings(
+        css=follow.css,
+        xpath=follow.xpath,
+        json=follow.json,
+        regex=follow.regex,
+        match=follow.match,
+        label=follow.label,
+        priority=follow.priority,
+        carry=follow.carry,
     )
 
 
-def _place(place: str | JsonPointerParam | None) -> str | JsonPointer | None:
-    return JsonPointer(place.pointer) if isinstance(place, JsonPointerParam) else place
+def _next(way: NextSection) -> NextSettings:
+    # Pages are counted from 1 and offsets from 0, unless the config says otherwise.
+    default_first = 0 if way.offset else 1
+    return NextSettings(
+        css=way.css,
+        xpath=way.xpath,
+        json=way.json,
+        rel=way.rel,
+        page=_request_param(way.page),
+        offset=_request_param(way.offset),
+        first=way.first if way.first is not None else default_first,
+        step=way.step or 1,
+        last=way.last,
+        cursor=way.cursor,
+        param=_request_param(way.param),
+    )
+
+
+def _request_param(param: str | JsonPointerParam | None) -> str | JsonPointer | None:
+    return JsonPointer(param.pointer) if isinstance(param, JsonPointerParam) else param
 
 
 def _condition(condition: ConditionSection) -> ConditionSettings:
-    c = condition
-    return ConditionSettings(c.css, c.xpath, c.json, c.regex, c.field, c.equals, c.matches)
+    return ConditionSettings(
+        css=condition.css,
+        xpath=condition.xpath,
+        json=condition.json,
+        regex=condition.regex,
+        field=condition.field,
+        equals=condition.equals,
+        matches=condition.matches,
+    )
 
 
 def _field(name: str, rule: FieldRule) -> FieldSettings:
+    # With `each` the field's own selector is that of its elements, and it is a list of them.
     each = rule.each
     return FieldSettings(
         name=name,
@@ -184,7 +206,7 @@ def _field(name: str, rule: FieldRule) -> FieldSettings:
 
 
 def column_kinds(config: CrawlConfig) -> dict[str, ColumnKind]:
-    """What each field's column holds; a field that rules read differently is JSON."""
+    """The type of each field's column; a field that rules read differently is JSON."""
     kinds: dict[str, ColumnKind] = {}
     for rule in config.extract:
         for name, field in rule.fields.items():
@@ -194,6 +216,7 @@ def column_kinds(config: CrawlConfig) -> dict[str, ColumnKind]:
 
 
 def _column_kind(field: FieldRule) -> ColumnKind:
+    # Values whose shape may differ from item to item have no column type of their own.
     changes_shape = any(step.name in ("split", "join") for step in field.transform)
     if field.fields or changes_shape or field.table or (field.reads_json_values and field.type is None):
         return "json"
@@ -211,7 +234,7 @@ def _column_kind(field: FieldRule) -> ColumnKind:
 
 
 def engine_settings(config: CrawlConfig) -> EngineSettings:
-    """What the engine must know."""
+    """The settings of the engine."""
     limits = config.limits
     return EngineSettings(
         name=config.name,
@@ -220,7 +243,6 @@ def engine_settings(config: CrawlConfig) -> EngineSettings:
         max_time=limits.max_time,
         max_redirects=limits.max_redirects,
         sitemaps=config.sitemaps == "auto" and config.scope.mode != "page",
-        obey_robots=config.politeness.robots.policy == "obey",
     )
 
 
@@ -231,7 +253,7 @@ def robots_settings(config: CrawlConfig) -> RobotsSettings:
 
 
 def politeness_settings(config: CrawlConfig) -> PolitenessSettings:
-    """The rules for hosts: defaults and overlays."""
+    """The rules for hosts: defaults and overrides."""
     polite, breaker, robots = config.politeness, config.politeness.breaker, config.politeness.robots
     defaults = GateSettings(
         rate=polite.per_host.rate,
@@ -249,5 +271,5 @@ def politeness_settings(config: CrawlConfig) -> PolitenessSettings:
         long_crawl_delay=robots.above,
         max_pages=config.limits.max_pages_per_host,
     )
-    overlays = {pattern: HostOverride(**overlay.given_keys()) for pattern, overlay in polite.hosts.items()}
-    return PolitenessSettings(defaults, overlays)
+    overrides = {pattern: HostOverride(**override.given_keys()) for pattern, override in polite.hosts.items()}
+    return PolitenessSettings(defaults, overrides)

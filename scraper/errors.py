@@ -1,17 +1,18 @@
-"""The exceptions of this package: bugs, and what ends a run.
+"""The exceptions of this package: what ends a run, or keeps it from starting.
 
-    ScraperError                what every error of ours is
+    ScraperError                base of all of them
     +-- ConfigError             a config or an option is wrong; carries every problem found
     +-- FrontierError           the run folder's state cannot be opened, read or written
-    |   +-- RunLockedError           another process is at work in this folder
+    |   +-- RunLockedError      another process is using this folder
     +-- FetchError              a fetcher cannot be set up (one URL's failure is a value, `model.Failure`)
     +-- ExtractError            extraction rules cannot be compiled or applied
     +-- SinkError               an output cannot be written: disk full, read-only
     +-- HookError               a hook cannot be loaded
     +-- PluginError             a plug-in cannot be found, imported or made
-    +-- MissingExtraError            an optional part is not installed; names the extra
+    +-- MissingExtraError       an optional part is not installed; names the extra
 
-What one URL does wrong is never raised: it is a `model.Failure` on that URL's record.
+What goes wrong with one URL is never raised: it is a `model.Failure` on that URL's record. `exit_code` is that of the
+command line.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class ScraperError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a config: where it stands and what to do.
+    """One thing wrong with a config: where it is and what to do.
 
     `line` and `column` count from 1 and are None where the value did not come from a file.
     """
@@ -41,8 +42,8 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        place = ":".join(str(p) for p in (self.file, self.line, self.column) if p not in ("", None))
-        parts = [p for p in (place, self.key, self.message) if p]
+        position = ":".join(str(p) for p in (self.file, self.line, self.column) if p not in ("", None))
+        parts = [p for p in (position, self.key, self.message) if p]
         return ": ".join(parts) + (f" ({self.hint})" if self.hint else "")
 
 
@@ -63,7 +64,7 @@ class FrontierError(ScraperError):
 
 
 class RunLockedError(FrontierError):
-    """Another process is at work in this output folder; `pid` names it when it is known."""
+    """Another process is using this output folder; `pid` is None when it is not known."""
 
     exit_code = 2
 

@@ -1,10 +1,12 @@
-"""What happened, as frozen values, and the bus that hands them to those who watch.
+"""Events, as frozen values, and the bus that delivers them to listeners.
 
-Listeners only watch: they cannot change, slow or end a crawl. `EventBus.emit` appends to a list; what
-gathers is handed to each listener's own thread every `DELIVERY_SECONDS` seconds. A listener that raises is
-reported once and dismissed; one that falls behind by more than `MAX_BACKLOG_EVENTS` events loses the oldest and is
-told how
-many (`EventsLost`). With no listener an `emit` costs an attribute check.
+Listeners cannot change, slow or end a crawl. `EventBus.emit` appends to a list, and every `DELIVERY_SECONDS` the list
+goes to each listener's own thread. A listener that raises is reported once and gets no more events. One that is more
+than `MAX_BACKLOG_EVENTS` behind loses the oldest events and is told how many (`EventsLost`). Without listeners, `emit`
+costs an attribute check.
+
+Names and fields of events are an interface: `--progress json` writes them. `at` is the instant of the event, in epoch
+seconds.
 """
 
 from __future__ import annotations
@@ -75,7 +77,7 @@ class FetchFinished:
 
 @dataclass(frozen=True, slots=True)
 class PageSettled:
-    """A URL is finished for good and its record written; `outcome` is `ok`, `http_404`, `timeout` ..."""
+    """A URL is finished and its record written; `outcome` is `ok`, `http_404`, `timeout` ..."""
 
     at: float
     url: str
@@ -88,7 +90,7 @@ class PageSettled:
 
 @dataclass(frozen=True, slots=True)
 class RetryPlanned:
-    """A URL failed and will be asked again at `due` (epoch seconds)."""
+    """A URL failed and will be requested again at `due` (epoch seconds)."""
 
     at: float
     url: str
@@ -100,7 +102,7 @@ class RetryPlanned:
 
 @dataclass(frozen=True, slots=True)
 class HostParked:
-    """A host may not be asked again before `until` (epoch seconds) because of `why`; only for waits worth telling."""
+    """A host may not be requested before `until` (epoch seconds) because of `why`; short waits have no event."""
 
     at: float
     host: str
@@ -110,7 +112,7 @@ class HostParked:
 
 @dataclass(frozen=True, slots=True)
 class HostSample:
-    """How a host stands, sampled by the monitor.
+    """The state of one host, in a sample of the monitor.
 
     `delay` is seconds between starts; `breaker` is closed, open, half-open or blocked.
     """
@@ -137,7 +139,7 @@ class BreakerOpened:
 
 @dataclass(frozen=True, slots=True)
 class BreakerHalfOpen:
-    """The cool-down is over: one probe goes out."""
+    """The pause of a host's circuit breaker is over: one probe is sent."""
 
     at: float
     host: str
@@ -145,7 +147,7 @@ class BreakerHalfOpen:
 
 @dataclass(frozen=True, slots=True)
 class BreakerClosed:
-    """A host has recovered."""
+    """A host's circuit breaker closed: the host has recovered."""
 
     at: float
     host: str
@@ -153,7 +155,7 @@ class BreakerClosed:
 
 @dataclass(frozen=True, slots=True)
 class RobotsFetched:
-    """robots.txt of an origin was read; `outcome` is `rules`, `none` (allow all) or `robots_unreachable`."""
+    """robots.txt of an origin was read; `outcome` is `rules`, `none` (allow all) or `unreachable`."""
 
     at: float
     origin: str
@@ -164,7 +166,7 @@ class RobotsFetched:
 
 @dataclass(frozen=True, slots=True)
 class ItemWritten:
-    """An item reached the sinks."""
+    """An item was written to the outputs."""
 
     at: float
     url: str
@@ -173,7 +175,7 @@ class ItemWritten:
 
 @dataclass(frozen=True, slots=True)
 class ItemRejected:
-    """An item lacked a required field, or a value had the wrong type."""
+    """A field of an item was missing although required, or its value had the wrong type."""
 
     at: float
     url: str
@@ -183,7 +185,7 @@ class ItemRejected:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A URL was seen and will not be asked for."""
+    """A URL was found and will not be requested."""
 
     at: float
     url: str
@@ -193,7 +195,10 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class QueuesSampled:
-    """The monitor's view: URLs waiting and delayed in the frontier, fetchers at work, results awaiting the recorder."""
+    """A sample: URLs queued and delayed in the frontier, requests in flight, results queued for the recorder.
+
+    `loop_lag` is how late the event loop runs, in seconds.
+    """
 
     at: float
     waiting: int
@@ -206,7 +211,7 @@ class QueuesSampled:
 
 @dataclass(frozen=True, slots=True)
 class FetcherReplaced:
-    """A fetcher died of an unexpected error; its URL has a record and a new fetcher took its place."""
+    """A worker crashed with an unexpected error; its URL gets a record, and a new worker took its place."""
 
     at: float
     fetcher: str
@@ -216,7 +221,7 @@ class FetcherReplaced:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something the user should know and that did not end the run."""
+    """Something that the user should know and that did not end the run."""
 
     at: float
     message: str
@@ -224,7 +229,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class EventsLost:
-    """This listener fell behind; `count` events were not handed to it."""
+    """This listener was too slow; `count` events were not delivered to it."""
 
     at: float
     count: int
@@ -232,7 +237,7 @@ class EventsLost:
 
 @dataclass(frozen=True, slots=True)
 class CrawlEnded:
-    """The run ended because of `why`: finished, max_pages, max_time, interrupted, disk ..."""
+    """The run ended; `why` is one of `model.StopKind`."""
 
     at: float
     why: str
@@ -302,8 +307,8 @@ class _ListenerThread:
             while (batch := self._next_batch()) is not None:
                 for event in batch:
                     self.listener(event)
-        except Exception:  # a listener is foreign code: it may fail in any way and must not end the crawl
-            log.exception("listener %s failed and was dismissed", _listener_name(self.listener))
+        except BaseException:  # code of others: it may fail in any way, SystemExit too, and must not end the crawl
+            log.exception("listener %s failed and gets no more events", _listener_name(self.listener))
             self._discard_until_closed()
 
     def _next_batch(self) -> list[Event] | None:
@@ -323,7 +328,7 @@ class _ListenerThread:
             return batch
 
     def _discard_until_closed(self) -> None:
-        # Keep taking batches so that a dismissed listener never fills its backlog.
+        # Keep taking batches, so that the backlog of a listener that failed does not fill up.
         while self._next_batch() is not None:
             pass
 
@@ -333,10 +338,10 @@ def _listener_name(listener: Listener) -> str:
 
 
 class EventBus:
-    """Hands events to listeners, in order, each on its own thread.
+    """Delivers events to listeners, in order, each on its own thread.
 
-    Use as an async context manager: leaving it delivers what is left (waiting at most `GRACE` seconds for each
-    listener). `listening` is False when nobody would hear: callers may then skip making the event.
+    Use as an async context manager: leaving it delivers what is left, and waits at most `CLOSE_TIMEOUT_SECONDS` for
+    each listener. While `listening` is False there are no listeners, and callers need not make events.
     """
 
     CLOSE_TIMEOUT_SECONDS = 5.0
@@ -348,7 +353,7 @@ class EventBus:
         self.listening = bool(self._listener_threads)
 
     def emit(self, event: Event) -> None:
-        """Tell the listeners; never blocks, never raises. Call it inside the running event loop."""
+        """Deliver `event` soon; never blocks, never raises. Call it inside the running event loop."""
         if not self.listening:
             return
         self._pending.append(event)
@@ -356,25 +361,25 @@ class EventBus:
             self._timer = asyncio.get_running_loop().call_later(DELIVERY_SECONDS, self.flush)
 
     def flush(self) -> None:
-        """Hand over what has gathered, now."""
+        """Deliver what has gathered, now."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._pending:
             batch, self._pending = self._pending, []
-            for box in self._listener_threads:
-                box.deliver(batch)
+            for thread in self._listener_threads:
+                thread.deliver(batch)
 
     def wait_delivered(self) -> None:
-        """Block until every listener has taken what was handed over, at most `GRACE` seconds for each."""
-        for box in self._listener_threads:
-            box.wait_idle(self.CLOSE_TIMEOUT_SECONDS)
+        """Block until every listener has taken what was delivered, at most `CLOSE_TIMEOUT_SECONDS` for each."""
+        for thread in self._listener_threads:
+            thread.wait_idle(self.CLOSE_TIMEOUT_SECONDS)
 
     async def __aenter__(self) -> EventBus:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.flush()
-        for box in self._listener_threads:
-            await asyncio.to_thread(box.close, self.CLOSE_TIMEOUT_SECONDS)
+        for thread in self._listener_threads:
+            await asyncio.to_thread(thread.close, self.CLOSE_TIMEOUT_SECONDS)
         self.listening = False

@@ -12,8 +12,7 @@ from typing import Generic, Self, TypeVar
 
 from scraper.build.parts import RunParts
 from scraper.engine.run_state import StopReason
-from scraper.engine.signals import INTERRUPTED
-from scraper.model import Result
+from scraper.model import Result, StopKind
 
 # Results that wait for a slow consumer before the run is slowed down with it.
 MAX_WAITING_RESULTS = 128
@@ -75,7 +74,7 @@ class Run(ABC, Generic[SummaryT]):
     async def aclose(self) -> None:
         """End the run if it is still going (cleanly: it can be resumed), and close everything. May be called again."""
         if self._task is not None and not self._task.done():
-            self.stop(StopReason("closed", "the caller left"))
+            self.stop(StopReason(StopKind.CLOSED, "the caller left"))
             self._channel.close()
             await asyncio.wait([self._task])
         await self._stack.aclose()
@@ -85,7 +84,7 @@ class Run(ABC, Generic[SummaryT]):
 
         Raises `RuntimeError` before the run is open.
         """
-        self._opened.engine.stop(reason or StopReason(INTERRUPTED, "stop was called"))
+        self._opened.engine.stop(reason or StopReason(StopKind.INTERRUPTED, "stop was called"))
 
     async def run(self) -> SummaryT:
         """Run to the end and return the summary; its files are written.

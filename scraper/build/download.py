@@ -12,15 +12,17 @@ from pathlib import Path
 
 from scraper.build.parts import CustomParts, OnResult, Ports, RunParts, announce, wire
 from scraper.clock import Clock, wall_time
+from scraper.downloads.entry_namer import EntryNamer
+from scraper.downloads.entry_requests import EntryRequests
 from scraper.downloads.journal import Journal
 from scraper.downloads.list_counts import ListCounts
-from scraper.downloads.list_feed import ListFeed, entries_from_urls
+from scraper.downloads.list_feed import ListFeed, ListReader, entries_from_urls
 from scraper.downloads.lists.checksum_file import Checksums, read_checksums
 from scraper.downloads.lists.count import count_lines
 from scraper.downloads.lists.entry import BadLine, Entry
 from scraper.downloads.lists.pipe_source import NoData
 from scraper.downloads.lists.read import read_live_list
-from scraper.downloads.manifest import FAILED_NAME, MANIFEST_NAME, ManifestSink
+from scraper.downloads.manifest import ManifestSink
 from scraper.downloads.mirrors import EntryMirrors
 from scraper.downloads.options import (
     DownloadOptions,
@@ -30,21 +32,21 @@ from scraper.downloads.options import (
     name_settings,
     transport_settings,
 )
-from scraper.engine.host_registry import HOST_STATE_GATE
 from scraper.engine.run_context import RunRules
 from scraper.engine.session import CLOCK_CHECKPOINT, clock_set_back_notice, session_start
 from scraper.engine.settings import EngineSettings
 from scraper.errors import FrontierError
 from scraper.events import CrawlStarted, EventBus
 from scraper.frontier.carryover import CarryOver, read_carry_over
-from scraper.frontier.inspect import DOWNLOAD_STATE_FOLDER
 from scraper.frontier.interface import InspectableFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.model import Extraction, Response
-from scraper.politeness.bandwidth_gate import BandwidthLimiter
-from scraper.politeness.host_gate import HostGate
+from scraper.politeness.bandwidth import BandwidthLimiter
+from scraper.politeness.host_gate import HOST_STATE_GATE, HostGate
 from scraper.politeness.host_overrides import PolitenessSettings
+from scraper.rundir.disk_errors import cause_text
 from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
+from scraper.rundir.layout import RunLayout, with_sqlite_files
 from scraper.rundir.lock import RunLock
 from scraper.sinks.fanout import Fanout
 from scraper.transfer.file_fetcher import FileFetcher
@@ -53,20 +55,18 @@ from scraper.transfer.part_metadata import PartMetadataStore
 from scraper.transport.address_guard import AddressGuard
 from scraper.transport.fast_transport import FastTransport
 
-STATE_FOLDER = DOWNLOAD_STATE_FOLDER
-"""The state of downloads inside the output folder; a crawl's lies beside it."""
-JOURNAL_NAME = "journal.sqlite"
-QUEUE_NAME = "queue.sqlite"
-PARTS_FOLDER = "parts"
+# Requests in memory: the low-water mark of the feed and one batch.
 WINDOW_ROWS = 2_500
-"""Requests that wait in RAM: what is read ahead of the list, and a batch."""
+# File descriptors of one download: its connection, its file, an idle connection of a host without requests.
 FILES_PER_TRANSFER = 3
-"""Open files of one transfer: its connection, its file, an idle connection of a host that is done."""
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadParts:
-    """A download that is ready to run. `notices` fill as the list is read: sentences for the user."""
+    """The parts of a download: all are open, no request has been sent.
+
+    `notices` are sentences for the user; reading the list adds to them.
+    """
 
     run: RunParts
     manifest: ManifestSink
@@ -76,7 +76,7 @@ class DownloadParts:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A list's options in the words of the rooms; `notices` and `stop_reading` belong to the reading of `entries`."""
+    """The settings that follow from the options. Reading `entries` adds to `notices`; `stop_reading` ends it."""
 
     settings: EngineSettings
     rules: RunRules
@@ -88,7 +88,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """What lies on the disk: the files, the journal of the list, and the queue of this session."""
+    """What is on the disk: the output folder, the journal, and the queue of this session."""
 
     files: OutputFolder
     journal: Journal
@@ -97,7 +97,7 @@ class _Opened:
 
 
 class _NoExtractor:
-    """The extractor of a download."""
+    """Downloads read no links."""
 
     def extract(self, page: Response) -> Extraction:
         return Extraction()
@@ -113,7 +113,7 @@ async def build_download(
     counts: ListCounts | None = None,
     on_result: OnResult | None = None,
 ) -> DownloadParts:
-    """Open everything a download into `folder` needs, on `stack`.
+    """Open the parts of a download into `folder`, and put them on `stack`.
 
     Raises `ConfigError`, `RunLockedError`, `FrontierError`, `SinkError`, `FetchError`; all before any request.
     """
@@ -121,20 +121,16 @@ async def build_download(
     opened = await _open_state(folder, options, stack, custom, plan.rules.politeness)
     bus = await stack.enter_async_context(EventBus(list(custom.listeners)))
     mirrors = EntryMirrors(options.retries, options.backoff)
+    namer = EntryNamer(name_settings(options), opened.journal, opened.files)
     feed = ListFeed(
-        plan.entries,
-        name_settings(options),
+        ListReader(plan.entries, plan.stop_reading, lambda: _count_lines(source)),
+        namer,
+        EntryRequests(opened.files, plan.checksums, mirrors, refresh=options.refresh),
         opened.journal,
-        opened.files,
-        plan.checksums,
-        refresh=options.refresh,
-        tally=counts,
-        halt=plan.stop_reading,
-        mirrors=mirrors,
-        count=lambda: _count_lines(source),
+        counts,
     )
     stack.callback(feed.close)
-    file_fetcher = _make_fetcher(options, plan, folder, opened, bus, feed)
+    file_fetcher = _make_fetcher(options, plan, folder, opened, bus, namer)
     fetcher = custom.fetcher or file_fetcher
     stack.push_async_callback(fetcher.aclose)
     manifest = ManifestSink(folder, opened.journal, fsync=options.fsync, also=Fanout(custom.sinks))
@@ -166,11 +162,11 @@ async def _open_state(
     files = await asyncio.to_thread(OutputFolder, folder, fsync=options.fsync)
     stack.callback(files.close)
     stack.enter_context(RunLock(folder))
-    state = folder / STATE_FOLDER
-    carried = await asyncio.to_thread(_prepare_state, folder, files, options.fresh, politeness)
-    journal = await asyncio.to_thread(Journal, state / JOURNAL_NAME, fsync=options.fsync)
+    layout = RunLayout(folder)
+    carried = await asyncio.to_thread(_prepare_state, layout, files, options.fresh, politeness)
+    journal = await asyncio.to_thread(Journal, layout.download_journal, fsync=options.fsync)
     stack.callback(journal.close)
-    frontier = custom.frontier or await SqliteFrontier.open(state / QUEUE_NAME, _queue_settings(options))
+    frontier = custom.frontier or await SqliteFrontier.open(layout.download_queue, _queue_settings(options))
     stack.push_async_callback(frontier.aclose)
     await frontier.settle([], carried.checkpoints, carried.host_state)
     clock = Clock(session_start(wall_time(), carried.checkpoints.get(CLOCK_CHECKPOINT)))
@@ -178,7 +174,7 @@ async def _open_state(
 
 
 def _queue_settings(options: DownloadOptions) -> SqliteSettings:
-    """A queue that is made anew in every session: what is in it and not in the journal comes from the list again."""
+    """The settings of a queue that is created again in each session, from the list and the journal."""
     return SqliteSettings(
         "power" if options.fsync else "process",
         known_cache_keys=20_000,
@@ -211,7 +207,7 @@ def _count_lines(source: str | Path | Iterable[str]) -> int | None:
 
 
 def _make_fetcher(
-    options: DownloadOptions, plan: _Plan, folder: Path, opened: _Opened, bus: EventBus, feed: ListFeed
+    options: DownloadOptions, plan: _Plan, folder: Path, opened: _Opened, bus: EventBus, namer: EntryNamer
 ) -> FileFetcher:
     transport = transport_settings(options, plan.settings.concurrency)
     return FileFetcher(
@@ -220,47 +216,47 @@ def _make_fetcher(
         FastTransport(transport, guard=AddressGuard(allow_private=True)),
         FastTransport(transport, guard=AddressGuard(allow_private=options.allow_private)),
         opened.files,
-        PartMetadataStore(folder / STATE_FOLDER / PARTS_FOLDER),
+        PartMetadataStore(RunLayout(folder).download_parts),
         clock=opened.clock,
         emit=bus.emit,
         bandwidth=BandwidthLimiter(opened.clock, options.limit_rate, options.limit_rate_per_host),
-        rename=feed.rename_from_headers,
+        rename=namer.rename_from_headers,
     )
 
 
-def _prepare_state(folder: Path, files: OutputFolder, fresh: bool, politeness: PolitenessSettings) -> CarryOver:
-    """Make the state's folder, and take the queue of an earlier session away; return what it knew of hosts in trouble.
+def _prepare_state(layout: RunLayout, files: OutputFolder, fresh: bool, politeness: PolitenessSettings) -> CarryOver:
+    """Create the state folder and delete the queue of the last session; return what it knew about unhealthy hosts.
 
-    With `fresh` all that an earlier run left is deleted.
+    The journal, not the queue, is what a download resumes from. But hosts that asked to wait must not be asked again
+    because a run was restarted. With `fresh` everything of earlier runs is deleted.
     """
-    state = folder / STATE_FOLDER
+    state = layout.download_state
     if fresh and state.is_dir():
-        _delete_run(folder, files)
+        _delete_run(layout, files)
     now = wall_time()
 
-    def in_trouble(host: str, note: str) -> bool:
-        return HostGate.from_json(politeness.for_host(host), host, note).is_unhealthy(now)
+    def is_unhealthy(host: str, state: str) -> bool:
+        return HostGate.from_json(politeness.for_host(host), host, state).is_unhealthy(now)
 
     try:
         state.mkdir(parents=True, exist_ok=True)
-        carried = read_carry_over(state / QUEUE_NAME, HOST_STATE_GATE, in_trouble)
-        for name in (QUEUE_NAME, f"{QUEUE_NAME}-wal", f"{QUEUE_NAME}-shm"):
-            (state / name).unlink(missing_ok=True)
+        carried = read_carry_over(layout.download_queue, HOST_STATE_GATE, is_unhealthy)
+        for path in with_sqlite_files(layout.download_queue):
+            path.unlink(missing_ok=True)
     except OSError as error:
-        raise FrontierError(f"cannot write {state}: {error.strerror or error}") from error
+        raise FrontierError(f"cannot write {state}: {cause_text(error)}") from error
     return carried
 
 
-def _delete_run(folder: Path, files: OutputFolder) -> None:
-    """Delete the files that the journal lists and that are as it left them, parts, records, the journal itself."""
-    state = folder / STATE_FOLDER
-    for path in PartMetadataStore(state / PARTS_FOLDER).paths():
+def _delete_run(layout: RunLayout, files: OutputFolder) -> None:
+    """Delete part files, files that are as the journal has recorded them, the records, and the journal itself."""
+    for path in PartMetadataStore(layout.download_parts).paths():
         files.delete_part(path)
-    if (state / JOURNAL_NAME).exists():
-        with suppress(FrontierError), closing(Journal(state / JOURNAL_NAME)) as journal:
+    if layout.download_journal.exists():
+        with suppress(FrontierError), closing(Journal(layout.download_journal)) as journal:
             for path, size in journal.completed():
                 if files.file_size(path) == size:
                     files.delete_file(path)
-    shutil.rmtree(state, ignore_errors=True)
-    for name in (MANIFEST_NAME, FAILED_NAME):
-        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(layout.download_state, ignore_errors=True)
+    for record in (layout.manifest, layout.failed):
+        record.unlink(missing_ok=True)

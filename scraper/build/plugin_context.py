@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.hooks.interface import Hook
 from scraper.hooks.load import load_hook
+from scraper.hooks.method_names import check_methods
 from scraper.plugins import PluginContext, PluginUse
 
 
@@ -27,12 +29,18 @@ def plugin_context(config: CrawlConfig, folder: Path) -> PluginContext:
     )
 
 
-def make_hooks(config: CrawlConfig, base: Path) -> tuple[Hook, ...]:
-    """The hooks that the config names; those of files are relative to `base`.
+def make_hooks(config: CrawlConfig, base: Path, passed: Sequence[Hook] = ()) -> tuple[Hook, ...]:
+    """The hooks that the config names, those of files relative to `base`, then those `passed` as objects.
 
-    Raises `HookError` and `PluginError`.
+    Raises `HookError` and `PluginError`, and `ConfigError` with all methods that look like hook methods and are not.
     """
     context = plugin_context(config, config.output.folder)
-    return tuple(
-        named.create(context) if isinstance(named, PluginUse) else load_hook(named, base) for named in config.hooks
-    )
+    hooks: list[tuple[str, Hook]] = []
+    for named in config.hooks:
+        if isinstance(named, PluginUse):
+            hooks.append((named.name, named.create(context)))
+        else:
+            hooks.append((named, load_hook(named, base)))
+    hooks += [(type(hook).__qualname__, hook) for hook in passed]
+    check_methods(hooks)
+    return tuple(hook for _, hook in hooks)

@@ -1,12 +1,12 @@
-"""The journal of a download: what became of every entry of its lists, in one SQLite file.
+"""The journal of a download: the state of every entry of its lists, in one SQLite file.
 
-It is the truth about the folder. `manifest.jsonl` follows it: a record is appended there first and committed here with
-the manifest's new length, so a record that is not committed is cut off at the next start, and its entry is looked at
-again. When an entry is recorded a second time (a failure tried again, a file refreshed) its earlier line in the
-manifest is stale; the journal remembers that, and the manifest is written anew from here when the run ends.
+A run resumes from the journal. `manifest.jsonl` follows it: a record is appended there first, and committed here with
+the new length of the manifest. A record that was not committed is cut off at the next start, and its entry is done
+again. When an entry gets a second record (a failure that was retried, a file that was refreshed), the first one is
+superseded; the journal remembers that, and the manifest is written again when the run ends.
 
-An entry is written down twice, each time once for many: when it is read, so that a run that is killed knows the names
-it gave, and when its fate is known (see journal_file.py).
+Each entry is written twice, together with many others: when it is read, so that a run that is killed knows the names it
+has given, and when its outcome is known (journal_schema.py).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from scraper.downloads.journal_schema import CHUNK_ENTRIES, chunk_row, insert_ro
 from scraper.errors import FrontierError, SinkError
 from scraper.structures.compact_map import CompactMap
 
-# Before the names of facts that are checkpoints of further outputs.
+# Facts whose names begin with this are the checkpoints of further outputs.
 CHECKPOINT_PREFIX = "checkpoint "
+# Entry numbers in one query.
 LOOKUP_NUMBERS = 500
-"""Numbers asked for in one statement."""
+# Rows in one query of an iteration: the lock is free between them.
 PAGE_ROWS = 2_000
-"""Rows read at once."""
+# The same for chunks.
 PAGE_CHUNKS = 32
-"""Chunks read at once."""
 
 _SET_SUPERSEDED = """INSERT OR REPLACE INTO fact SELECT 'stale', '1' FROM json_each(?)
     WHERE EXISTS (SELECT 1 FROM entry WHERE n = value AND record IS NOT NULL)"""
@@ -41,12 +41,14 @@ _UPSERT_STATE = "INTO entry(n, state, path)", "ON CONFLICT(n) DO UPDATE SET stat
 _UPSERT_PATH = "INTO entry(n, state, path)", "ON CONFLICT(n) DO UPDATE SET path = excluded.path"
 _SET_LENGTH = "INSERT OR REPLACE INTO fact VALUES ('manifest', ?)"
 
+# One step of a transaction.
 Change = Callable[[sqlite3.Connection], object]
 
 
 class EntryStatus(IntEnum):
-    """How an entry stands. `NOTED` is a line that asks for no file of its own: a repetition, a bad line."""
+    """The state of an entry. `NO_FILE` is a line without a file of its own: a bad, repeated or unnamed one."""
 
+    # The numbers are on disk.
     QUEUED = 0
     DONE = 1
     FAILED = 2
@@ -54,7 +56,7 @@ class EntryStatus(IntEnum):
 
 
 class JournalRow(NamedTuple):
-    """One entry. `key` tells it from others, `size` is its file's, `record` its line in the manifest."""
+    """One entry. `key` identifies it over several runs, `size` is that of its file, `record` its manifest line."""
 
     number: int
     key: bytes
@@ -66,9 +68,9 @@ class JournalRow(NamedTuple):
 
 
 class EntryOutcome(NamedTuple):
-    """What became of entry `number`. `again` is how a list would ask for it once more, when it failed.
+    """The end of entry `number`. `retry_lines` are its lines in a list, if it failed.
 
-    With `record` None the earlier one stands. `supersedes`: it may have an earlier one, which this replaces.
+    With `record` None the entry keeps its earlier record. `supersedes`: an earlier record may exist and is replaced.
     """
 
     number: int
@@ -81,18 +83,18 @@ class EntryOutcome(NamedTuple):
 
 
 class Journal:
-    """The journal in the file at `path`, made if it is missing. Its methods block; they may be called in any thread.
+    """The journal in the file at `path`, created if it is missing. Its methods block and may be called from any thread.
 
-    With `power` each change is on the disk when its method returns. Memory: the keys of all entries, see `Table`.
-    Raises `FrontierError` when the file cannot be opened or is not a journal, later `SinkError`.
+    With `fsync` a change is on the disk when its method returns. Memory: the keys of all entries (`CompactMap`), 14
+    bytes each. Raises `FrontierError` when the file cannot be opened or is not a journal, later `SinkError`.
     """
 
     def __init__(self, path: Path, *, fsync: bool = False) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._numbers = CompactMap()
+        # The highest number of an entry when the journal was opened.
         self.last_number = 0
-        """The highest number of an entry when the journal was opened."""
         try:
             self._db = open_journal(path, "FULL" if fsync else "NORMAL")
             try:
@@ -105,40 +107,40 @@ class Journal:
             raise FrontierError(f"cannot open {path}: {error}; start over with --fresh") from error
 
     def close(self) -> None:
-        """Close the file. May be called again."""
+        """Close the file; a second call does nothing."""
         with self._lock:
             self._db.close()
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, JournalRow]:
-        """The entries that have these keys, by key; without those that have neither name nor record.
+        """The entries with these keys, by key; without those that have neither path nor record.
 
-        Those are of lines that asked for no file, when the run was killed before their record was there.
+        These are lines without a file whose run was killed before their record was written: they are new again.
         """
         with self._lock:
             known = sorted((number, key) for key in keys if (number := self._numbers.get(key)) is not None)
         if not known:
             return {}
-        fates: dict[int, tuple[Any, ...]] = {}
+        outcomes: dict[int, tuple[Any, ...]] = {}
         for at in range(0, len(known), LOOKUP_NUMBERS):
             some = orjson.dumps([number for number, _ in known[at : at + LOOKUP_NUMBERS]]).decode()
             rows = self._query(
                 "SELECT n, state, path, size, record FROM entry WHERE n IN (SELECT value FROM json_each(?))", (some,)
             )
-            fates.update((number, fate) for number, *fate in rows)
+            outcomes.update((number, outcome) for number, *outcome in rows)
         found = {}
-        told: dict[int, tuple[int, str | None]] = {}
+        chunk: dict[int, tuple[int, str | None]] = {}
         for number, key in known:
-            if number not in told:
-                told = self._read_chunk(number)
-            line, path = told[number]
-            if (fate := fates.get(number)) is not None:
-                found[key] = JournalRow(number, key, line, EntryStatus(fate[0]), *fate[1:])
+            if number not in chunk:
+                chunk = self._read_chunk(number)
+            line, path = chunk[number]
+            if (outcome := outcomes.get(number)) is not None:
+                found[key] = JournalRow(number, key, line, EntryStatus(outcome[0]), *outcome[1:])
             elif path is not None:
                 found[key] = JournalRow(number, key, line, EntryStatus.QUEUED, path)
         return found
 
     def add(self, rows: Sequence[JournalRow]) -> None:
-        """Take in new entries, in the order of their numbers; of those that are noted the record comes later."""
+        """Add new entries, in the order of their numbers. Records of `NO_FILE` rows are stored later, by `settle`."""
         if not rows:
             return
         entries = [(row.number, row.key, row.line, row.path) for row in rows]
@@ -149,7 +151,7 @@ class Journal:
                 self._numbers.put(row.key, row.number)
 
     def set_path(self, number: int, path: str) -> None:
-        """Entry `number`, which is waiting, gets another path."""
+        """Give the queued entry `number` another path."""
         into, conflict = _UPSERT_PATH
         self._commit(
             [partial(insert_rows, into=into, rows=[(number, int(EntryStatus.QUEUED), path)], conflict=conflict)]
@@ -162,18 +164,20 @@ class Journal:
         manifest_length: int,
         checkpoints: Mapping[str, str] | None = None,
     ) -> None:
-        """Store what became of entries, together with the length of the manifest that holds their records.
+        """Commit outcomes and rows, with the length of the manifest that has their records (bytes).
 
-        `checkpoints` are those of further outputs, by name, stored in the same transaction.
+        `checkpoints` are those of further outputs, by name, in the same transaction.
         """
         changes: list[Change] = []
-        if again := [fate.number for fate in outcomes if fate.supersedes and fate.record is not None]:
-            changes.append(lambda db: db.execute(_SET_SUPERSEDED, (orjson.dumps(again).decode(),)))
-        settled: list[tuple[object, ...]] = [_entry_values(fate) for fate in outcomes if fate.record is not None]
+        if superseding := [outcome.number for outcome in outcomes if outcome.supersedes and outcome.record is not None]:
+            changes.append(lambda db: db.execute(_SET_SUPERSEDED, (orjson.dumps(superseding).decode(),)))
+        settled: list[tuple[object, ...]] = [
+            _entry_values(outcome) for outcome in outcomes if outcome.record is not None
+        ]
         settled += [(row.number, int(row.state), row.path, row.size, row.record, None) for row in rows]
         if settled:
             changes.append(partial(insert_rows, into=_UPSERT_ENTRY, rows=settled))
-        if unchanged := [_entry_values(fate)[:3] for fate in outcomes if fate.record is None]:
+        if unchanged := [_entry_values(outcome)[:3] for outcome in outcomes if outcome.record is None]:
             into, conflict = _UPSERT_STATE
             changes.append(partial(insert_rows, into=into, rows=unchanged, conflict=conflict))
         changes.append(lambda db: db.execute(_SET_LENGTH, (str(manifest_length),)))
@@ -189,7 +193,7 @@ class Journal:
         return {name.removeprefix(CHECKPOINT_PREFIX): value for name, value in rows}
 
     def set_rewritten(self, manifest_length: int) -> None:
-        """The manifest was written anew and is `length` bytes long."""
+        """The manifest was written again, without superseded records; it is `manifest_length` bytes long."""
         self._commit(
             [
                 lambda db: db.execute("DELETE FROM fact WHERE name = 'stale'"),
@@ -199,21 +203,21 @@ class Journal:
 
     @property
     def has_superseded(self) -> bool:
-        """Whether the manifest holds records that are superseded."""
+        """Whether the manifest has superseded records."""
         return bool(self._query_value("SELECT count(*) FROM fact WHERE name = 'stale'"))
 
     @property
     def manifest_length(self) -> int:
-        """Bytes of the manifest that are committed."""
+        """The committed length of the manifest, in bytes."""
         return int(self._query_value("SELECT coalesce((SELECT value FROM fact WHERE name = 'manifest'), '0')"))
 
     def records(self) -> Iterator[bytes]:
-        """Every record, in the order of the entries."""
+        """All records, in the order of the entries."""
         for (record,) in self._pages("record IS NOT NULL", "record"):
             yield record
 
     def paths(self) -> Iterator[str]:
-        """Every path that was given to an entry."""
+        """All paths that were given to entries."""
         after = 0
         while page := self._query(
             "SELECT first, entries FROM chunk WHERE first > ? ORDER BY first LIMIT ?", (after, PAGE_CHUNKS)
@@ -225,15 +229,15 @@ class Journal:
             yield from filter(None, paths.values())
 
     def completed(self) -> Iterator[tuple[Any, ...]]:
-        """Path and size of every file that is complete."""
+        """Path and size of every complete file."""
         yield from self._pages(f"state = {EntryStatus.DONE:d} AND path IS NOT NULL", "path, size")
 
     def failed(self) -> Iterator[tuple[Any, ...]]:
-        """Of every entry that failed: how a list would ask for it again, and its record."""
+        """`retry_lines` and record of every entry that failed."""
         yield from self._pages(f"state = {EntryStatus.FAILED:d}", "again, record")
 
     def _read_chunk(self, number: int) -> dict[int, tuple[int, str | None]]:
-        """Line and path of entry `number` and of its neighbours."""
+        """Line and path of entry `number` and of the others in its chunk, by number."""
         entries = self._query_value("SELECT entries FROM chunk WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,))
         return {number: (line, path) for number, line, path in orjson.loads(entries)}
 
@@ -269,6 +273,6 @@ class Journal:
                 raise SinkError(f"{self._path} cannot be written: {cause}") from error
 
 
-def _entry_values(fate: EntryOutcome) -> tuple[object, ...]:
-    # As an integer: sqlite3 looks for an adapter for whatever is of another type, an enumeration's too.
-    return fate.number, int(fate.state), fate.path, fate.size, fate.record, fate.retry_lines
+def _entry_values(outcome: EntryOutcome) -> tuple[object, ...]:
+    # int(): for any other type, also an enumeration, sqlite3 searches for an adapter.
+    return outcome.number, int(outcome.state), outcome.path, outcome.size, outcome.record, outcome.retry_lines

@@ -1,4 +1,4 @@
-"""The file of a journal: its tables, and how one of an earlier version becomes one of this."""
+"""The SQLite file of a journal: its tables, and the migration from an earlier version."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from scraper.structures.compact_map import pack_entries
 
 APPLICATION_ID = 0x5343524A  # "SCRJ"
 SCHEMA_VERSION = 2
+# Entries in one row of `chunk`.
 CHUNK_ENTRIES = 64
-"""Entries in a row of `chunk`."""
+# Parameters of one statement: SQLite before 3.32 allows 999.
 MAX_PARAMETERS = 500
-"""Values given to one statement: SQLite once allowed 999."""
 CACHE_KIB = 4_096
 
-# `chunk` is the list as it was read: of `CHUNK_ENTRIES` entries the keys (`lists.table.packed`) and, as JSON, number,
-# line and
-# path of each. A row of `entry` is what became of one; while it waits it has none, but for one that was renamed. So
-# each is written once and in the order of its numbers: an index of keys, which are random, would cost more pages than
-# all the rest, and is built in memory instead, from twelve bytes an entry.
+# `chunk` has the list as it was read: of `CHUNK_ENTRIES` entries the keys (`compact_map.py`) and, as JSON, number, line
+# and path of each. `entry` has one row for each outcome; a queued entry has none, unless it was renamed. So each entry
+# is written once into either table, in the order of numbers. An index of the keys, which are random, would write more
+# pages than all the rest: it is built in memory instead, from twelve bytes an entry.
 _CREATE_TABLES = """
 CREATE TABLE chunk(first INTEGER PRIMARY KEY, keys BLOB NOT NULL, entries TEXT NOT NULL);
 CREATE TABLE entry(n INTEGER PRIMARY KEY, state INTEGER NOT NULL, path TEXT, size INTEGER, record BLOB, again TEXT);
@@ -36,9 +35,9 @@ _COPY_FROM_V1 = (
 
 
 def open_journal(path: Path, synchronous: str) -> sqlite3.Connection:
-    """The journal at `path`, made if it is missing, brought to this version if it is older.
+    """Open the journal at `path`; create it if it is missing, migrate it if it is older.
 
-    Raises `FrontierError` when it is none, or newer, and `sqlite3.Error`.
+    `synchronous` is SQLite's setting. Raises `FrontierError` for another file or a newer version, and `sqlite3.Error`.
     """
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30.0)
     try:
@@ -57,7 +56,7 @@ def open_journal(path: Path, synchronous: str) -> sqlite3.Connection:
 
 
 def _read_version(db: sqlite3.Connection, path: Path) -> int | None:
-    """The version of a journal; None when the file is empty."""
+    """The version of the journal; None for an empty file."""
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -76,7 +75,7 @@ def _create(db: sqlite3.Connection) -> None:
 
 
 def _migrate_from_v1(db: sqlite3.Connection) -> None:
-    """Version 1 had one table of all, with an index of keys. In one transaction: a kill leaves the one or the other."""
+    """Version 1 had one table with an index of keys. One transaction: a kill leaves version 1 or version 2."""
     db.execute("BEGIN IMMEDIATE")
     try:
         db.execute("ALTER TABLE entry RENAME TO former")
@@ -99,7 +98,7 @@ def _chunks_from_v1(db: sqlite3.Connection) -> Iterator[tuple[int, bytes, str]]:
 
 
 def chunk_row(entries: list[tuple[int, bytes, int, str | None]]) -> tuple[int, bytes, str]:
-    """Numbers, keys, lines and paths of some entries, in order, as a row of `chunk`."""
+    """A row of `chunk`. Each entry is number, key, line, path; they are in the order of their numbers."""
     keys = pack_entries([(key, number) for number, key, _, _ in entries])
     return entries[0][0], keys, orjson.dumps([(number, line, path) for number, _, line, path in entries]).decode()
 
@@ -107,14 +106,14 @@ def chunk_row(entries: list[tuple[int, bytes, int, str | None]]) -> tuple[int, b
 def insert_rows(db: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]], conflict: str = "") -> None:
     """Insert `rows`, many with each statement.
 
-    Python's sqlite3 lets go of the interpreter lock at every step of a statement. With a statement a row, as
-    `executemany` has it, the event loop's thread and this one would change places for each file.
+    Python's sqlite3 releases the interpreter lock at each step of a statement. With one statement a row, as in
+    `executemany`, this thread and the event loop would switch for each file.
     """
     width = len(rows[0])
     most = MAX_PARAMETERS // width
     at = 0
     while at < len(rows):
-        # Powers of two: few statements to compile, whatever the number of rows.
+        # Only powers of two: sqlite3 caches the few statements that result.
         count = min(1 << (len(rows) - at).bit_length() - 1, 1 << most.bit_length() - 1)
         row = f"({', '.join('?' * width)})"
         values = tuple(chain.from_iterable(rows[at : at + count]))

@@ -1,4 +1,4 @@
-"""manifest.jsonl and failed.txt: a record for every line of a list, and the failed lines as a list of their own."""
+"""manifest.jsonl, a record for each line of a list, and failed.txt, the failed entries as a list to download again."""
 
 from __future__ import annotations
 
@@ -15,31 +15,30 @@ import orjson
 
 from scraper.downloads.journal import EntryOutcome, EntryStatus, Journal, JournalRow
 from scraper.errors import SinkError
-from scraper.model import ErrorKind, Failure, NotModified, Response, Result
+from scraper.model import EntryState, ErrorKind, Failure, NotModified, Response, Result, entry_of
+from scraper.rundir.disk_errors import sync_folder, write_error
+from scraper.rundir.layout import RunLayout
 from scraper.sinks.append_file import AppendFile
-from scraper.sinks.disk_errors import run_to_completion, sync_folder, write_error
 from scraper.sinks.fanout import Fanout
 from scraper.sinks.records import iso_timestamp, to_json
-from scraper.transfer.entry_state import EntryState, entry_of
+from scraper.sinks.run_to_completion import run_to_completion
+from scraper.transfer.checksum import parse_checksum
 
-MANIFEST_NAME = "manifest.jsonl"
-FAILED_NAME = "failed.txt"
+# Characters of one header field in a record.
 MAX_HEADER_CHARS = 500
-"""Characters of a header's value that a record holds."""
+# Characters of a comment in failed.txt.
 MAX_COMMENT_CHARS = 600
-"""Characters of a comment in failed.txt."""
+# `FileFetcher` gives this status to a response only when the file is complete and has its name.
 STORED_STATUS = 200
-"""The status of a page whose file is in its place."""
-
-
+# Messages of failures for the summary.
 MAX_FAILURES_KEPT = 10
 
 
 @dataclass(slots=True)
 class SessionTotals:
-    """What this session has recorded: files that came (`size` bytes), were `unchanged`, or failed.
+    """What this session has recorded: `done` files of `total_bytes`, `unchanged` and `failed` ones.
 
-    `errors` counts failures by kind, `failures` are the first of them as sentences.
+    `errors` counts the failures by kind, `first_failures` are messages about the first ones.
     """
 
     done: int = 0
@@ -58,16 +57,16 @@ class SessionTotals:
 
 
 class ManifestSink:
-    """Records the entries of a download in FOLDER/manifest.jsonl and in its journal, exactly once.
+    """Records the entries of a download in FOLDER/manifest.jsonl and in the journal, exactly once.
 
-    What the engine writes to (`engine.recorder.Outputs`). Its mark is in the journal: `open` cuts off what was not
-    committed there, or writes the file anew when the journal says that it is stale or when it was tampered with.
-    With `power` what was flushed is on the disk.
+    The output of the engine (`engine.recorder.Outputs`). The committed length of the file is in the journal. `open`
+    cuts off what is behind it, or writes the file again when it is shorter or has superseded records. With `fsync`
+    flushed records are on the disk.
     """
 
     def __init__(self, folder: Path, journal: Journal, *, fsync: bool = False, also: Fanout | None = None) -> None:
-        self._path = folder / MANIFEST_NAME
-        self._failed_path = folder / FAILED_NAME
+        self._path = RunLayout(folder).manifest
+        self._failed_path = RunLayout(folder).failed
         self._journal = journal
         self._fsync = fsync
         self._file = AppendFile(self._path, fsync=fsync)
@@ -81,54 +80,59 @@ class ManifestSink:
         self.totals = SessionTotals()
 
     async def open(self) -> None:
-        """Open the manifest where the journal says. Raises `SinkError`."""
+        """Open the manifest at its committed length. Raises `SinkError`."""
         await run_to_completion(asyncio.to_thread(self._repair))
         await self._file.open(str(self._journal.manifest_length) if self._path.exists() else None)
         await self._also.open(self._journal.checkpoints)
 
     def write(self, result: Result) -> None:
-        """Take one result into the buffer."""
+        """Put one result into the buffer."""
         if self._also.names:
             self._also_pending.append(result)
-        order = entry_of(result.request)
+        entry = entry_of(result.request)
         if isinstance(result.outcome, NotModified):
-            self._outcomes.append(EntryOutcome(order.number, EntryStatus.DONE, order.path, None, None))
+            self._outcomes.append(EntryOutcome(entry.number, EntryStatus.DONE, entry.path, None, None))
             self.totals.unchanged += 1
             return
-        record = download_record(result, order)
+        record = download_record(result, entry)
         line = to_json(record)
         self._file.add(line)
         if record["path"] is not None:
-            fate = EntryOutcome(order.number, EntryStatus.DONE, order.path, record["bytes"], line, None, order.replace)
-            self._outcomes.append(fate)
+            outcome = EntryOutcome(
+                entry.number, EntryStatus.DONE, entry.path, record["bytes"], line, None, entry.may_replace
+            )
+            self._outcomes.append(outcome)
             self.totals.done += 1
             self.totals.total_bytes += record["bytes"]
         else:
-            again = to_aria2_input(order)
+            retry_lines = to_aria2_input(entry)
             self._outcomes.append(
-                EntryOutcome(order.number, EntryStatus.FAILED, order.path, None, line, again, order.replace)
+                EntryOutcome(entry.number, EntryStatus.FAILED, entry.path, None, line, retry_lines, entry.may_replace)
             )
             self.totals.add_failure(record)
 
     def add_row(self, row: JournalRow) -> None:
-        """Take a line that asks for no file of its own; its record is in `row`."""
+        """Put a line without a file of its own into the buffer; its record is in `row`."""
         if row.record is not None:
             self._file.add(row.record)
         self._rows.append(row)
 
     async def flush(self) -> Mapping[str, str]:
-        """Bring the buffer to the disk, the manifest first. Raises `SinkError`: what was in it is not recorded then."""
+        """Write the buffer to the manifest, then commit it in the journal.
+
+        Raises `SinkError`; the content of the buffer is not recorded then, and the next run does it again.
+        """
         async with self._flushing:
-            # Taken at once: the list is read beside the recorder, and what it notes meanwhile is for the next flush.
-            lines, fates, noted = self._file.take_pending(), self._outcomes, self._rows
+            # Take all three before the first await: what comes during the flush belongs to the next one.
+            lines, outcomes, rows = self._file.take_pending(), self._outcomes, self._rows
             self._outcomes, self._rows = [], []
             checkpoints = await self._flush_also()
-            if lines or fates or noted:
-                await run_to_completion(asyncio.to_thread(self._commit, lines, fates, noted, checkpoints))
+            if lines or outcomes or rows:
+                await run_to_completion(asyncio.to_thread(self._commit, lines, outcomes, rows, checkpoints))
         return {}
 
     async def aclose(self) -> None:
-        """Flush and close; raises `SinkError`."""
+        """Flush and close. Raises `SinkError`."""
         try:
             await self.flush()
         finally:
@@ -138,15 +142,15 @@ class ManifestSink:
                 await self._also.aclose()
 
     async def finish(self, comments: Sequence[str] = ()) -> None:
-        """Close, write the manifest anew if it holds superseded records, and write failed.txt. Raises `SinkError`.
+        """Close, write the manifest again if it has superseded records, and write failed.txt. Raises `SinkError`.
 
-        `remarks` are sentences about lines that cannot be asked for again; they go there as comments.
+        `comments` are sentences about lines that cannot be retried; they become comments there.
         """
         await self.aclose()
         await run_to_completion(asyncio.to_thread(self._finish, comments))
 
     async def _flush_also(self) -> Mapping[str, str]:
-        """Hand the further outputs what was taken with the entries that are being flushed; return their checkpoints."""
+        """Write the results of the entries that are being flushed to the further outputs; return their checkpoints."""
         if not self._also.names:
             return {}
         results, self._also_pending = self._also_pending, []
@@ -157,12 +161,12 @@ class ManifestSink:
     def _commit(
         self,
         lines: Sequence[bytes],
-        fates: Sequence[EntryOutcome],
-        noted: Sequence[JournalRow],
+        outcomes: Sequence[EntryOutcome],
+        rows: Sequence[JournalRow],
         checkpoints: Mapping[str, str],
     ) -> None:
         self._file.append_blocking(lines)
-        self._journal.settle(fates, noted, self._file.offset, checkpoints)
+        self._journal.settle(outcomes, rows, self._file.offset, checkpoints)
 
     def _repair(self) -> None:
         try:
@@ -174,31 +178,31 @@ class ManifestSink:
         if size < self._journal.manifest_length or self._journal.has_superseded:
             self._rewrite()
 
-    def _finish(self, remarks: Sequence[str]) -> None:
+    def _finish(self, comments: Sequence[str]) -> None:
         if self._journal.has_superseded:
             self._rewrite()
-        _replace_file(self._failed_path, self._failed_lines(remarks), self._fsync)
+        _replace_file(self._failed_path, self._failed_lines(comments), self._fsync)
 
     def _rewrite(self) -> None:
         self._journal.set_rewritten(_replace_file(self._path, self._journal.records(), self._fsync))
 
-    def _failed_lines(self, remarks: Sequence[str]) -> Iterator[bytes]:
-        for again, record in self._journal.failed():
-            if again is not None:
-                yield again.encode("utf-8", "replace")
+    def _failed_lines(self, comments: Sequence[str]) -> Iterator[bytes]:
+        for retry_lines, record in self._journal.failed():
+            if retry_lines is not None:
+                yield retry_lines.encode("utf-8", "replace")
             elif record is not None:
                 yield b"# " + record
-        for remark in remarks:
-            yield f"# {comment_text(remark)}\n".encode("utf-8", "replace")
+        for comment in comments:
+            yield f"# {comment_text(comment)}\n".encode("utf-8", "replace")
 
 
 def download_record(result: Result, entry: EntryState) -> dict[str, Any]:
     """The record of one entry in manifest.jsonl.
 
-    `line` of the list, `path` of the file below the output folder (null when there is none), `url` as the list has it,
-    `status`, `error` and `error_detail` (null when the file is there), `bytes`, `sha256`, `etag`, `last_modified`,
-    `content_type`, `attempts` in this session, `fetched_at` (ISO 8601), `elapsed_ms`. Only when they say something:
-    `final_url`, `redirects`, `checksum` (what the list gave), `content_encoding`, `notes` about resumptions.
+    Always: `line` of the list, `path` of the file below the output folder (null without a file), `url` of the list,
+    `status`, `error` and `error_detail` (null with a file), `bytes`, `sha256`, `etag`, `last_modified`, `content_type`,
+    `attempts` in this session, `fetched_at` (ISO 8601), `elapsed_ms`. When they are not empty: `final_url`,
+    `redirects`, `checksum` of the list, `content_encoding`, `notes` (what happened on the way, such as a resumption).
     """
     request, outcome = result.request, result.outcome
     status, headers = result.status, outcome.headers.by_name
@@ -224,7 +228,7 @@ def download_record(result: Result, entry: EntryState) -> dict[str, Any]:
         "etag": _header_text(headers.get(b"etag")),
         "last_modified": _header_text(headers.get(b"last-modified")),
         "content_type": _header_text(headers.get(b"content-type")),
-        "attempts": request.attempt + request.slowdowns + 1 + entry.tries,
+        "attempts": request.attempt + request.slowdowns + 1 + entry.uncounted_attempts,
         "fetched_at": iso_timestamp(outcome.started_at),
         "elapsed_ms": round(outcome.elapsed * 1000.0, 1),
     }
@@ -236,19 +240,20 @@ def download_record(result: Result, entry: EntryState) -> dict[str, Any]:
         record["checksum"] = entry.checksum
     if coding := _header_text(headers.get(b"content-encoding")):
         record["content_encoding"] = coding
-    if entry.notes and (notes := [note for note in entry.notes if " " in note]):
-        record["notes"] = notes
+    # Texts of one word are flags for the fetcher (`ADOPT_EXISTING`).
+    if entry.history and (history := [text for text in entry.history if " " in text]):
+        record["notes"] = history
     return record
 
 
 def record_validators(record: bytes | None) -> tuple[str | None, str | None]:
-    """ETag and Last-Modified of the file, as its record has them."""
+    """ETag and Last-Modified of the file in its record."""
     found = _parse_record(record)
     return found.get("etag"), found.get("last_modified")
 
 
 def record_detail(record: bytes | None) -> str:
-    """Why there is no file, as the entry's record has it."""
+    """The reason in a record why there is no file."""
     return str(_parse_record(record).get("error_detail"))
 
 
@@ -260,20 +265,20 @@ def _parse_record(record: bytes | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def to_aria2_input(order: EntryState) -> str:
-    """The entry as aria2's input files write it: what failed.txt holds, and this program reads again."""
-    lines = ["\t".join((order.url, *order.mirrors))]
-    options = {"dir": order.folder, "out": order.name}
+def to_aria2_input(entry: EntryState) -> str:
+    """The entry in the format of aria2's input files, which `scrape download` reads, too."""
+    lines = ["\t".join(entry.urls)]
+    options = {"dir": entry.folder, "out": entry.name}
     lines += [f"  {name}={value}" for name, value in options.items() if value and value.isprintable()]
-    if (checksum := order.expected) is not None:
+    if entry.checksum and (checksum := parse_checksum(entry.checksum)) is not None:
         name = checksum.algorithm
         lines.append(f"  checksum={'sha-' + name[3:] if name.startswith('sha') else name}={checksum.hexdigest}")
-    lines += [f"  header={name}: {value}" for name, value in order.headers]
+    lines += [f"  header={name}: {value}" for name, value in entry.headers]
     return "\n".join(lines) + "\n"
 
 
 def comment_text(text: str) -> str:
-    """`text` as one line that a list can hold: what cannot be printed is escaped, at most `MAX_COMMENT_CHARS` stay."""
+    """`text` as one printable line of at most `MAX_COMMENT_CHARS`; other characters are escaped."""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:MAX_COMMENT_CHARS])
     return shown[:MAX_COMMENT_CHARS]
 
@@ -282,16 +287,16 @@ def _header_text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1").strip()[:MAX_HEADER_CHARS]
 
 
-def _replace_file(path: Path, pieces: Iterator[bytes], power: bool) -> int:
-    """Write a file in one piece, so that the old one or the new one has its name; with nothing to write, delete it."""
+def _replace_file(path: Path, pieces: Iterator[bytes], fsync: bool) -> int:
+    """Replace a file atomically and return its size in bytes; without any `pieces`, delete it."""
     draft = path.with_name(path.name + ".part")
     size = 0
     try:
-        # May hold headers of the list, and so credentials: for its owner alone.
+        # It may hold header fields of the list, with credentials: readable for the owner only.
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
             for piece in pieces:
                 size += file.write(piece)
-            if power:
+            if fsync:
                 file.flush()
                 os.fsync(file.fileno())
         if size:
@@ -299,7 +304,7 @@ def _replace_file(path: Path, pieces: Iterator[bytes], power: bool) -> int:
         else:
             draft.unlink()
             path.unlink(missing_ok=True)
-        if power:
+        if fsync:
             sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):

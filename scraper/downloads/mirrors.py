@@ -1,48 +1,51 @@
-"""The places of one entry of a list: its URL and its mirrors, and which of them is asked next.
+"""The mirrors of one entry of a list, and which of its URLs is requested next.
 
-A round goes through all of them. The first failure of any kind turns to the next at once, for a place that is in
-trouble is no reason to wait while there is another; one that failed for good (404, wrong bytes) is left out from then
-on. When a round has brought nothing, the retry policy's pause is kept before the next one, and it counts as one try.
-A transfer that got on and was cut off goes on where it was: another place's bytes would have to be compared first.
+The URL of the entry and its mirrors are tried in rounds:
+
+1. The first failure of any kind moves on to the next URL at once: waiting for one host makes no sense while another
+   may have the file. A URL that failed for good (404, wrong bytes) is left out from then on.
+2. When all URLs of a round have failed, the pause of the retry policy comes before the next round, and one round counts
+   as one attempt.
+3. A download that made progress and was cut off continues at the same URL. Another host's bytes would have to be
+   compared with those that are present.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from scraper.engine.mirror_routing import HostAvailability
-from scraper.model import Done, ErrorKind, Failure, Request, Response, Retry, Url
+from scraper.engine.mirror_routing import AvailabilityOf, HostAvailability
+from scraper.model import Done, EntryState, ErrorKind, Failure, Request, Response, Retry, Url, entry_of
 from scraper.structures.bloom import HostBloom
-from scraper.transfer.entry_state import EntryState, entry_of
-
-MIN_PROGRESS_BYTES = 1024 * 1024
-"""Bytes that an attempt must have brought to be worth going on with at the same place."""
+from scraper.transfer.attempt import MIN_PROGRESS_BYTES
 
 
-def entry_request(order: EntryState, href: str) -> Request:
-    """The request for one URL of an order. Its key is the entry's: entries are told apart by more than their URL."""
+def entry_request(entry: EntryState, href: str) -> Request:
+    """The request for one URL of an entry. `href` must be canonical."""
     url = _url_from_href(href)
-    return Request(Url(url.href, f"entry {order.number}", url.host, url.origin), kind="file", label=order.label())
+    return Request(Url(url.href, entry.key, url.host, url.origin), kind="file", entry=entry)
 
 
 class EntryMirrors:
-    """`engine.detours.MirrorPolicy` for requests with an `EntryState`.
+    """The `MirrorPolicy` (engine/mirror_routing.py) of a download.
 
-    `retries` are the rounds after the first, `backoff` the seconds before the second, doubled for each further one.
+    `retries` is the number of rounds after the first one, `backoff` the seconds before the second, doubled for each
+    further one.
     """
 
     def __init__(self, retries: int, backoff: float) -> None:
         self._retries, self._backoff = retries, backoff
-        self._hosts_with_mirrors = HostBloom()  # two hosts of one bit cost a look too many
+        # A false positive costs one needless scan of a host's queue.
+        self._hosts_with_mirrors = HostBloom()
 
-    def add_hosts(self, order: EntryState) -> None:
-        """Mark the hosts of an entry that has mirrors. Called from any thread."""
-        for href in _urls_of(order):
+    def add_hosts(self, entry: EntryState) -> None:
+        """Remember the hosts of an entry that has mirrors. Called from any thread."""
+        for href in entry.urls:
             self._hosts_with_mirrors.add(_url_from_href(href).host)
 
     def has_mirror(self, host: str) -> bool:
-        """Whether requests for `host` may have another place."""
+        """Whether requests for `host` may have another URL."""
         return host in self._hosts_with_mirrors
 
     def next_attempt(
@@ -51,67 +54,76 @@ class EntryMirrors:
         verdict: Done | Retry,
         now: float,
         retryable: bool,
-        availability: Callable[[str], HostAvailability],
+        availability: AvailabilityOf,
     ) -> Done | Retry:
-        """The next place of the round, the beginning of the next round, or what was decided."""
-        request, order = outcome.request, entry_of(outcome.request)
-        if not order.mirrors or (isinstance(outcome, Failure) and outcome.error is ErrorKind.IO):
+        """What follows a failure: the next URL of the round, the next round, or `verdict`, the retry policy's word."""
+        request, entry = outcome.request, entry_of(outcome.request)
+        # An error of our own disk would come with each URL.
+        if not entry.mirrors or (isinstance(outcome, Failure) and outcome.error is ErrorKind.IO):
             return verdict
-        if retryable and _made_progress(outcome) and availability(request.url.host) == "open":
+        if retryable and _made_progress(outcome) and availability(request.url.host) is HostAvailability.OPEN:
             return verdict
-        out = order.out if retryable else (*order.out, order.used)
-        left = [place for place in range(len(order.mirrors) + 1) if place not in out]
-        place = _first_open_index(order, [place for place in left if place > order.used], availability)
-        if place is not None:
-            return Retry(now, _with_mirror(request, order._replace(out=out, tries=order.tries + 1), place))
-        return self._next_round(request, order._replace(out=out), left, verdict, now, availability)
+        failed = entry.failed_mirrors if retryable else (*entry.failed_mirrors, entry.mirror_index)
+        usable = [index for index in range(len(entry.urls)) if index not in failed]
+        index = _first_open(entry, [index for index in usable if index > entry.mirror_index], availability)
+        if index is not None:
+            attempts = entry.uncounted_attempts + 1
+            return Retry(
+                now, _with_mirror(request, entry._replace(failed_mirrors=failed, uncounted_attempts=attempts), index)
+            )
+        return self._next_round(request, entry._replace(failed_mirrors=failed), usable, verdict, now, availability)
 
-    def alternative_for(self, request: Request, availability: Callable[[str], HostAvailability]) -> Request | None:
-        """The entry at a place that is open; from a host that was given up also at one that will be."""
-        order = entry_of(request)
-        places = range(len(order.mirrors) + 1)
-        others = [place for place in places if place != order.used and place not in order.out]
-        place = _first_open_index(order, others, availability)
-        if place is None and availability(request.url.host) == "ended":
-            place = _first_usable_index(order, others, availability)
-        return None if place is None else _with_mirror(request, order, place)
+    def alternative_for(self, request: Request, availability: AvailabilityOf) -> Request | None:
+        """The same file at a host that is open; None when there is none.
+
+        If the host of `request` was given up, also at a host that is blocked now and will be open later.
+        """
+        entry = entry_of(request)
+        others = [
+            index
+            for index in range(len(entry.urls))
+            if index != entry.mirror_index and index not in entry.failed_mirrors
+        ]
+        index = _first_open(entry, others, availability)
+        if index is None and availability(request.url.host) is HostAvailability.GIVEN_UP:
+            index = _first_not_given_up(entry, others, availability)
+        return None if index is None else _with_mirror(request, entry, index)
 
     def _next_round(
         self,
         request: Request,
-        order: EntryState,
-        left: Sequence[int],
+        entry: EntryState,
+        usable: Sequence[int],
         verdict: Done | Retry,
         now: float,
-        standing: Callable[[str], HostAvailability],
+        availability: AvailabilityOf,
     ) -> Done | Retry:
-        if not left:
+        if not usable:
             return Done()
         if isinstance(verdict, Retry):
             again = verdict.request
         elif request.attempt < self._retries:
+            # The last URL failed for good, so the retry policy gives up; the others may still have the file.
             again = replace(request, attempt=request.attempt + 1)
         else:
             return Done()
-        place = _first_open_index(order, left, standing)
-        if place is None:
-            place = _first_usable_index(order, left, standing)
-        if place is None:
-            place = left[0]
-        if isinstance(verdict, Retry) and _url_from_href(_urls_of(order)[place]).host == request.url.host:
+        index = _first_open(entry, usable, availability)
+        if index is None:
+            index = _first_not_given_up(entry, usable, availability)
+        if index is None:
+            index = usable[0]
+        # The policy's pause was made for the host that failed (Retry-After): it does not hold for another.
+        if isinstance(verdict, Retry) and _url_from_href(entry.urls[index]).host == request.url.host:
             at = verdict.at
         else:
             at = now + self._backoff * 2.0 ** min(request.attempt, 10)
-        return Retry(at, _with_mirror(again, order, place))
+        return Retry(at, _with_mirror(again, entry, index))
 
 
-def _urls_of(order: EntryState) -> tuple[str, ...]:
-    return (order.url, *order.mirrors)
-
-
-def _with_mirror(request: Request, order: EntryState, place: int) -> Request:
-    order = order._replace(used=place)
-    fresh = entry_request(order, _urls_of(order)[place])
+def _with_mirror(request: Request, entry: EntryState, index: int) -> Request:
+    """`request` at another URL: without its redirects, with the counts and history of its attempts."""
+    entry = entry._replace(mirror_index=index)
+    fresh = entry_request(entry, entry.urls[index])
     return replace(
         fresh,
         attempt=request.attempt,
@@ -121,16 +133,14 @@ def _with_mirror(request: Request, order: EntryState, place: int) -> Request:
     )
 
 
-def _first_open_index(
-    order: EntryState, places: Sequence[int], standing: Callable[[str], HostAvailability]
-) -> int | None:
-    return next((place for place in places if standing(_url_from_href(_urls_of(order)[place]).host) == "open"), None)
+def _first_open(entry: EntryState, indexes: Sequence[int], availability: AvailabilityOf) -> int | None:
+    return next((i for i in indexes if availability(_url_from_href(entry.urls[i]).host) is HostAvailability.OPEN), None)
 
 
-def _first_usable_index(
-    order: EntryState, places: Sequence[int], standing: Callable[[str], HostAvailability]
-) -> int | None:
-    return next((place for place in places if standing(_url_from_href(_urls_of(order)[place]).host) != "ended"), None)
+def _first_not_given_up(entry: EntryState, indexes: Sequence[int], availability: AvailabilityOf) -> int | None:
+    return next(
+        (i for i in indexes if availability(_url_from_href(entry.urls[i]).host) is not HostAvailability.GIVEN_UP), None
+    )
 
 
 def _made_progress(outcome: Response | Failure) -> bool:
@@ -138,6 +148,6 @@ def _made_progress(outcome: Response | Failure) -> bool:
 
 
 def _url_from_href(href: str) -> Url:
-    """A list's URL in its parts, without parsing it again: it is canonical, and so they stand in it as they are."""
+    """Split a canonical URL by position. Parsing a million URLs of a list a second time would take seconds."""
     origin = href[: href.index("/", len("https://"))]
     return Url(href, href, origin.partition("//")[2], origin)

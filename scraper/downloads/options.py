@@ -1,4 +1,4 @@
-"""How a list is downloaded, and what that means to each room: what `translate.py` is for a crawl."""
+"""The options of a download, and the settings of each package that follow from them."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import Scope, ScopeSettings
 
 USER_AGENT = "scraper/1.0"
+# The limit for opening a connection, unless `timeout` is shorter.
 MAX_CONNECT_SECONDS = 10.0
-"""The longest time for a connection, unless `timeout` is shorter."""
+# Seconds that downloads may go on after a stop. What has arrived is kept anyway, so there is no need to wait longer.
 SHUTDOWN_SECONDS = 1.0
-"""Seconds that transfers may go on after a stop was asked for: what has come by then is kept anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadOptions:
-    """How a list is downloaded. Times are seconds, sizes bytes, None is no limit.
+    """How a list is downloaded. Times are seconds, sizes are bytes, None is no limit.
 
-    `concurrency` transfers at once, `per_host` to one host; `rate` starts a second at one host;
-    `limit_rate` bytes a second in all, `limit_rate_per_host` from one. The pause
-    before a retry doubles from `backoff`. `timeout` is the
-    longest silence, `deadline` the longest time of one transfer. `name` is a template (see `lists.template`),
-    `checksums` a file such as SHA256SUMS. `refresh` asks for complete files again, conditionally; `fresh` deletes
-    what an earlier run left. `fsync`: what is complete outlives a loss of power. `allow_private`: redirects may lead
-    to private addresses, too; listed URLs always may.
-    `segments` connections at most bring one large file that comes slowly, where `per_host` leaves room for them.
+    `concurrency` downloads at once, `per_host` of them from one host; `rate` requests a second to one host.
+    `limit_rate` bytes a second in all, `limit_rate_per_host` from one host. `retries` attempts after the first; the
+    pause before them doubles from `backoff`. `timeout` is the longest time without a byte, `deadline` the longest time
+    of one attempt. `max_bytes` bounds one file.
+
+    `name` is a template (lists/name_template.py), `collision` what to do when a name is taken, `checksums` a file such
+    as SHA256SUMS. `refresh` requests complete files again with their validators; `fresh` deletes what earlier runs
+    left. `fsync`: complete files survive a loss of power. `allow_private`: redirects may lead to private addresses;
+    listed URLs always may. `segments` is the largest number of connections for one large file; `per_host` bounds them,
+    too.
     """
 
     concurrency: int = 64
@@ -64,12 +66,12 @@ class DownloadOptions:
 
 
 def name_settings(options: DownloadOptions) -> NameSettings:
-    """How files are called. Raises nothing: the template is read by the `NameAssigner`."""
+    """The settings of the names. Does not check the template; `NameAssigner` does."""
     return NameSettings(options.name, options.collision)
 
 
 def timeouts(options: DownloadOptions) -> Timeouts:
-    """How long a server may take. Waiting for a connection has no bound: the run's own order decides who is next."""
+    """The timeouts of a request. None for the pool: the engine decides which request is next."""
     return Timeouts(
         connect=min(MAX_CONNECT_SECONDS, options.timeout),
         read=options.timeout,
@@ -80,18 +82,18 @@ def timeouts(options: DownloadOptions) -> Timeouts:
 
 
 def transport_settings(options: DownloadOptions, concurrency: int) -> TransportSettings:
-    """The connections of `concurrency` transfers; how many one host gets is the gates' business."""
+    """The connections of `concurrency` downloads. The gates of the hosts limit how many one host gets."""
     return TransportSettings(max_connections=concurrency, max_per_host=concurrency, timeouts=timeouts(options))
 
 
 def fetch_settings(options: DownloadOptions) -> DownloadSettings:
-    """What the fetcher is told."""
+    """The settings of the fetcher."""
     segments = SegmentSettings(max_streams=options.segments)
     return DownloadSettings(options.user_agent, options.headers, options.max_bytes, timeouts(options), segments)
 
 
 def engine_settings(options: DownloadOptions, concurrency: int) -> EngineSettings:
-    """The engine as a downloader: no robots.txt, no sitemaps, redirects stay with their entry."""
+    """The settings of the engine: no robots.txt, no sitemaps, and a redirect stays the request of its entry."""
     return EngineSettings(
         name="download",
         concurrency=concurrency,
@@ -99,16 +101,17 @@ def engine_settings(options: DownloadOptions, concurrency: int) -> EngineSetting
         shutdown_timeout=SHUTDOWN_SECONDS,
         redirect_keeps_entry=True,
         sitemaps=False,
-        obey_robots=False,
     )
 
 
 def download_rules(options: DownloadOptions) -> RunRules:
-    """The rules of a crawl, for URLs that the user names: nothing is out of scope, and nothing is a slow page."""
+    """The rules for URLs that the user has listed: all are in scope, and slow responses do not slow down a host."""
     gate = GateSettings(
         rate=options.rate,
         concurrency=options.per_host,
+        # No slowing down by response times: large files are slow because they are large.
         adaptive=False,
+        # After four openings without a lasting recovery a host is given up: its entries fail or go to their mirrors.
         breaker=BreakerSettings(open=10.0, max_open=300.0, give_up=4),
     )
     return RunRules(

@@ -1,77 +1,51 @@
-"""Places for the segments of large files: requests beside those that were leased, under the same rules.
+"""Slots for further requests to a host, for the segments of large files: under the same rules as leased requests.
 
-A fetcher that brings a file over several connections asks here before it opens one. The answer is the host's gate's, so
-rate, cap, breaker and Retry-After hold over leased and claimed requests alike. A claimed request takes the seat of an
-idle fetcher, so all connections of the run together stay within its concurrency; and whatever waits in the frontier
-goes first.
+A worker that fetches a file over several connections asks here before it opens one. The host's gate decides, so rate,
+cap, breaker and Retry-After hold over leased requests and segments together. A slot takes the place of an idle worker,
+so all connections of the run stay within its concurrency; and requests that are queued go first.
 """
 
 from __future__ import annotations
 
-from scraper.engine.run_context import RunContext
-from scraper.events import Event
+from scraper.clock import Clock
+from scraper.engine.host_registry import HostRegistry
+from scraper.engine.run_state import RunState
+from scraper.frontier.interface import FrontierView
 from scraper.model import Outcome
-from scraper.politeness.host_gate import HostGate
 
 
 class ConnectionSlots:
     """The run's `SlotProvider`; see `fetch.interface`."""
 
-    def __init__(self, premises: RunContext) -> None:
-        self._state = premises.state
-        self._frontier = premises.frontier
-        self._frontier_view = premises.frontier_view
-        self._hosts = premises.hosts
-        self._bus = premises.bus
-        self._clock = premises.clock
-        self._dice = premises.dice
-        self._mirrors = premises.mirrors
+    def __init__(self, state: RunState, hosts: HostRegistry, frontier_view: FrontierView, clock: Clock) -> None:
+        self._state, self._hosts, self._frontier_view, self._clock = state, hosts, frontier_view, clock
 
     def acquire(self, host: str) -> bool:
-        """Whether one more request may be sent to `host` now; it counts as under way until `release`."""
-        floor, now = self._state, self._clock.now()
-        # A lease that lies in the queue is not charged to its host yet: with one there, nobody knows what is spare.
-        if floor.stopping.is_set() or floor.free_slots < 1 or not floor.jobs.empty() or self.contended(host):
+        """Whether one more request may be sent to `host` now; it counts as in flight until `release`."""
+        state, now = self._state, self._clock.now()
+        # A job in the queue is not counted on its host yet, so the free capacity is unknown while there is one.
+        if state.stopping.is_set() or state.free_slots < 1 or not state.jobs.empty() or self.contended(host):
             return False
-        gate = self._gate(host)
-        if gate.ready_at() > now:  # a breaker that is not closed says so here, while anything is under way
+        gate = self._hosts.get_or_restore(host)
+        # Also False during a probe: a breaker that is not closed has no instant while a request is in flight.
+        if gate.ready_at() > now:
             return False
-        floor.free_slots -= 1
-        self._park(host, gate.on_start(now))
+        state.free_slots -= 1
+        self._hosts.start(gate, now)
         return True
 
     def renew(self, host: str, outcome: Outcome) -> bool:
-        """Whether a request to `host` that ended as `outcome` may be followed by another in its place, now."""
+        """Whether a request to `host` that ended as `outcome` may be followed by another one in its slot, now."""
         if self._state.stopping.is_set():
             return False
-        gate = self._gate(host)
-        told = gate.on_replace(outcome, self._clock.now(), self._dice.rng, self._dice.loop_lag)
-        if told is None:
-            return False
-        self._emit(host, told)
-        self._park(host, gate.ready_at())
-        return True
+        return self._hosts.replace(self._hosts.get_or_restore(host), outcome, self._clock.now())
 
     def release(self, host: str, outcome: Outcome) -> None:
-        """A request that was claimed, or one in whose place it goes on, ended as `outcome`."""
-        gate = self._gate(host)
-        self._emit(host, gate.on_finish(outcome, self._clock.now(), self._dice.rng, self._dice.loop_lag))
-        self._park(host, gate.ready_at())
+        """The request in a slot ended as `outcome`: the one that acquired it, or the last one that renewed it."""
+        self._hosts.finish(self._hosts.get_or_restore(host), outcome, self._clock.now())
         self._state.free_slots += 1
         self._state.dispatcher_wakeup.set()
 
     def contended(self, host: str) -> bool:
-        """Whether requests to `host` wait."""
+        """Whether requests to `host` are queued."""
         return self._frontier_view.count_queued(host) > 0
-
-    def _park(self, host: str, ready: float) -> None:
-        self._frontier.park(host, self._mirrors.release_time(host, ready))
-
-    def _emit(self, host: str, news: tuple[Event, ...]) -> None:
-        if news:
-            self._mirrors.on_events(host, news)
-        for event in news:
-            self._bus.emit(event)
-
-    def _gate(self, host: str) -> HostGate:
-        return self._hosts.get_or_restore(host, None)

@@ -1,9 +1,9 @@
-"""The dispatcher: leases only for idle fetchers, asks the rules, and hands on what may be asked now.
+"""The dispatcher: takes leases for idle workers, checks them against the rules, and hands out jobs.
 
-It never waits for a host. A lease whose host must wait goes back with a date; a lease whose robots.txt is not known
-becomes an errand for a fetcher while its host stays closed, which makes the robots.txt fetch single-flight without a
-lock. Politeness is charged by the fetcher when the request starts, not here: charged at queueing, requests leave
-closer together than promised when the loop is busy between the two.
+It never waits for a host. A lease whose host must wait goes back to the frontier. A lease whose robots.txt is unknown
+becomes a `RobotsJob` while its host stays closed, so robots.txt is fetched once without a lock. The worker, not the
+dispatcher, counts the start of a request on its host: counted when it is queued, requests would leave closer together
+than the rate allows whenever the loop is busy in between.
 """
 
 from __future__ import annotations
@@ -15,178 +15,182 @@ from scraper.engine.robots_service import Allowed, Deferred, Disallowed, RobotsN
 from scraper.engine.run_context import RunContext
 from scraper.engine.run_state import FetchJob, FetchResult, Job, RobotsJob, StopReason
 from scraper.frontier.interface import NEVER, Drained, Granted, Wait
-from scraper.model import Denied, ErrorKind, Lease, Release, Settlement
+from scraper.model import Denied, ErrorKind, Lease, Priority, Release, Settlement, StopKind
+from scraper.politeness.host_gate import HostGate
+from scraper.rundir.layout import SKIPPED_FILE
 
-FILES_BELOW = -10
-"""Entries with a priority below this are files: they are still fetched when the page budget is spent."""
-SITEMAPS_BELOW = -9
-"""And below this sitemaps too (`EngineSettings.all_sitemaps`)."""
+# When the page budget is spent, only leases below this priority are taken: files, and with `all_sitemaps` sitemaps too.
+FILES_ONLY_BELOW = int(Priority.SITEMAP)
+SITEMAPS_TOO_BELOW = Priority.SITEMAP + 1
+HOSTS_LEFT_DETAIL = f"some hosts could not be asked: {SKIPPED_FILE} says which and why"
 
 
 class Dispatcher:
-    """Feeds the fetchers until nothing is left to ask or the floor is told to stop."""
+    """Hands out jobs until nothing is left to fetch or the run is told to stop."""
 
-    def __init__(self, premises: RunContext, robots: RobotsService) -> None:
-        self._settings = premises.settings
-        self._state = premises.state
-        self._frontier = premises.frontier
-        self._hosts = premises.hosts
+    def __init__(self, context: RunContext, robots: RobotsService) -> None:
+        self._settings = context.settings
+        self._state = context.state
+        self._frontier = context.frontier
+        self._frontier_view = context.frontier_view
+        self._hosts = context.hosts
+        self._mirrors = context.mirrors
+        self._clock = context.clock
         self._robots = robots
-        self._clock = premises.clock
-        self._frontier_view = premises.frontier_view
-        self._mirrors = premises.mirrors
+        # Decided without a fetch, not stored yet; see `_settle_undispatched`.
         self._released: list[Settlement] = []
         self._denied: list[FetchResult] = []
 
     async def run(self) -> StopReason:
         """Dispatch until the run ends; return why."""
-        floor = self._state
-        while not floor.stopping.is_set():
-            floor.dispatcher_wakeup.clear()
+        state = self._state
+        while not state.stopping.is_set():
+            # Cleared before looking: what happens from here on wakes the wait below.
+            state.dispatcher_wakeup.clear()
             await self._settle_undispatched()
-            room = floor.free_slots - floor.jobs.qsize()
+            wanted = state.free_slots - state.jobs.qsize()
             below = self._priority_limit()
-            if room <= 0:
-                await floor.dispatcher_wakeup.wait()
+            if wanted <= 0:
+                await state.dispatcher_wakeup.wait()
                 continue
             if below is None:
-                room = min(room, self._page_budget())
-            answer = await self._frontier.lease(room, self._clock.now(), below)
-            match answer:
+                wanted = min(wanted, self._page_budget())
+            # Three cases: leases, an empty frontier, or requests that must wait.
+            # In the last two the run ends when nothing is leased and the feed is closed: nothing can be added then.
+            match await self._frontier.lease(wanted, self._clock.now(), below):
                 case Granted(leases):
-                    floor.no_lease_available = False
+                    state.no_lease_available = False
                     for lease in leases:
                         if (job := self._job_for(lease)) is not None:
-                            floor.jobs.put_nowait(job)
+                            state.jobs.put_nowait(job)
                     await self._settle_undispatched()
-                    # Now the fetchers start, and open their hosts again: asked before that, the frontier says "wait".
+                    # The workers start now and reopen their hosts; before that the frontier would only say "wait".
                     await self._clock.yield_to_loop()
                 case Drained():
-                    if not floor.unsettled and not floor.feed_open:
+                    if self._nothing_outstanding():
                         return self._end_reason(below)
                     await self._wait_until(NEVER)
                 case Wait(until):
-                    if (
-                        not floor.unsettled
-                        and not floor.feed_open
-                        and (until == NEVER or self._only_unreachable_hosts_left())
-                    ):
-                        return self._end_reason(
-                            below, "some hosts could not be asked: skipped.jsonl says which and why"
-                        )
+                    if self._nothing_outstanding() and (until == NEVER or self._only_unreachable_hosts_left()):
+                        return self._end_reason(below, HOSTS_LEFT_DETAIL)
                     await self._wait_until(until)
-        return floor.stop_reason or StopReason("finished")
+        return state.stop_reason or StopReason(StopKind.FINISHED)
 
     def next_job(self) -> Job | None:
-        """What a fetcher that has just finished may do next, if that is known at once; else it waits for its turn.
+        """A job for a worker that has just finished, if one is known without I/O; else it waits in line.
 
-        What it takes here needs no other task to run: with files and small pages, handing work over costs as much
-        as the work.
+        No other task has to run for it: with files and small pages, a hand-over between tasks costs as much as the
+        work itself.
         """
-        floor = self._state
-        if floor.stopping.is_set() or not floor.jobs.empty():
+        state = self._state
+        if state.stopping.is_set() or not state.jobs.empty():
             return None
-        below = self._priority_limit()
-        lease = self._frontier.try_lease(self._clock.now(), below)
+        lease = self._frontier.try_lease(self._clock.now(), self._priority_limit())
         job = None if lease is None else self._job_for(lease)
         if self._released or self._denied:
-            floor.dispatcher_wakeup.set()
+            state.dispatcher_wakeup.set()
         return job
 
     def next_for_host(self, host: str, now: float) -> FetchJob | None:
-        """Another request to `host`, which may be asked at `now`, for the fetcher that has just ended one.
+        """Another request to `host`, which may be requested at `now`; the caller counts its start.
 
-        Whoever takes it has charged its start already. It spares a busy host the way through the schedule, where it
-        would be put in to be taken out at once; other hosts whose turn has come go first.
+        Spares a busy host the way through the schedule, from which it would be popped again at once. None when another
+        host is due.
         """
-        floor = self._state
-        if self._robots.enabled or floor.stopping.is_set() or not floor.jobs.empty():
+        state = self._state
+        if self._robots.enabled or state.stopping.is_set() or not state.jobs.empty():
             return None
         lease = self._frontier.try_lease_same_host(host, now, self._priority_limit())
         if lease is None:
             return None
-        floor.lease_taken(lease)
+        state.lease_taken(lease)
         return FetchJob(lease, True)
 
+    def _nothing_outstanding(self) -> bool:
+        return not self._state.unsettled and not self._state.feed_open
+
     def _page_budget(self) -> int:
+        """Pages that may still be leased. Unsettled ones count, so that the limit is never exceeded."""
         limit = self._settings.max_pages
         if limit is None:
             return self._settings.concurrency
         return limit - self._state.pages_settled - self._state.pages_leased
 
     def _priority_limit(self) -> int | None:
-        """The priority below which may be leased: when the page budget is spent, only what does not count."""
+        """The priority below which requests may be leased; None while the page budget lasts."""
         if self._settings.max_pages is None or self._page_budget() > 0:
             return None
-        return SITEMAPS_BELOW if self._settings.all_sitemaps else FILES_BELOW
+        return SITEMAPS_TOO_BELOW if self._settings.all_sitemaps else FILES_ONLY_BELOW
 
-    def _end_reason(self, below: int | None, left: str = "") -> StopReason:
+    def _end_reason(self, below: int | None, detail: str = "") -> StopReason:
         if below is not None:
-            return StopReason("max_pages", f"limits.max_pages: {self._settings.max_pages} reached")
-        return StopReason("finished", left)
+            return StopReason(StopKind.MAX_PAGES, f"limits.max_pages: {self._settings.max_pages} reached")
+        return StopReason(StopKind.FINISHED, detail)
 
     def _only_unreachable_hosts_left(self) -> bool:
-        """Whether all that waits belongs to hosts that cannot be reached: they are tried for as long as others work,
-        but they do not keep the run open."""
+        """Whether everything queued is for hosts whose robots.txt cannot be read.
+
+        They are tried as long as other hosts have work, but do not keep the run open.
+        """
         if not self._state.robots_unreachable:
             return False
         depths = self._frontier_view.depths()
-        waiting = sum(self._frontier_view.count_queued(host) for host in self._state.robots_unreachable)
-        return depths.delayed == 0 and depths.waiting == waiting
+        queued = sum(self._frontier_view.count_queued(host) for host in self._state.robots_unreachable)
+        return depths.delayed == 0 and depths.waiting == queued
 
     async def _wait_until(self, instant: float) -> None:
-        floor = self._state
-        floor.no_lease_available = True
-        floor.request_flush(if_idle=True)
-        if instant == NEVER:  # most waits, and a timeout costs more than the rest of one
-            await floor.dispatcher_wakeup.wait()
+        state = self._state
+        state.no_lease_available = True
+        state.request_flush(if_idle=True)
+        if instant == NEVER:  # the usual wait; a timeout would cost more than all the rest of it
+            await state.dispatcher_wakeup.wait()
             return
         timeout = max(0.0, instant - self._clock.now())
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                await floor.dispatcher_wakeup.wait()
+                await state.dispatcher_wakeup.wait()
 
     def _job_for(self, lease: Lease) -> Job | None:
-        """What a fetcher is to do about `lease`; None when it goes back or to the recorder."""
-        floor, url = self._state, lease.request.url
-        now = self._clock.now()
+        """The job that `lease` becomes; None when it goes back to the frontier, or to the recorder as denied."""
+        url, now = lease.request.url, self._clock.now()
         gate = self._hosts.get_or_restore(url.host, lease.host_state, now)
-        floor.lease_taken(lease)
-        if (ready := gate.ready_at()) > now:  # a restored gate may know of a wait that the frontier does not
-            self._robots.restore(lease.host_state)  # notes come with a host's first lease only
-            if lease.host_state:
+        self._state.lease_taken(lease)
+        # 1. The host must wait after all: a restored gate may know of a wait that the frontier does not know.
+        if (ready := gate.ready_at()) > now:
+            if lease.host_state:  # comes with the host's first lease only, and this one goes back
+                self._robots.restore(lease.host_state)
                 self._mirrors.rescan(url.host)
-            turned = self._mirrors.reroute_leased(lease) if gate.is_unhealthy(now) else None
-            if turned is None:
-                self._release(lease, ready)
-            else:
-                self._frontier.park(url.host, self._mirrors.release_time(url.host, ready))
-                self._released.append(turned)
+            self._put_back(lease, gate, ready)
             return None
-        verdict = self._robots.check(lease.request, lease.host_state, now)
-        match verdict:
+        match self._robots.check(lease.request, lease.host_state, now):
+            # 2. It may be fetched.
             case Allowed():
                 return FetchJob(lease)
+            # 3. First its robots.txt. The host stays closed, so no second job is made for it.
             case RobotsNeeded():
                 return RobotsJob(lease)
+            # 4. It may never be fetched: the recorder writes the skip.
             case Disallowed(rule):
-                self._frontier.park(url.host, ready)
+                self._hosts.hold(gate, ready)
                 self._denied.append(FetchResult(lease, Denied(lease.request, ErrorKind.ROBOTS, rule)))
-            case Deferred(instant):
-                self._release(lease, instant)
+            # 5. Not before robots.txt can be read.
+            case Deferred(until):
+                self._put_back(lease, gate, until)
         return None
 
-    def _release(self, lease: Lease, until: float) -> None:
-        self._frontier.park(lease.request.url.host, until)
-        self._released.append(Settlement(lease, Release()))
+    def _put_back(self, lease: Lease, gate: HostGate, until: float) -> None:
+        # Rerouted before the host is held: the last request of a scan ends it, and the host is closed again.
+        rerouted = self._mirrors.reroute_leased(lease)
+        self._hosts.hold(gate, until)
+        self._released.append(rerouted or Settlement(lease, Release()))
 
     async def _settle_undispatched(self) -> None:
-        """What was decided without a fetch: denials go to the recorder, leases given back to the frontier."""
+        """Send denied leases to the recorder, and the others that became no job back to the frontier."""
         denied, self._denied = self._denied, []
-        for finding in denied:
-            await self._state.results.put(finding)
+        for result in denied:
+            await self._state.results.put(result)
         if self._released:
-            returned, self._released = self._released, []
-            await self._frontier.settle(returned)
-            for settlement in returned:
+            released, self._released = self._released, []
+            await self._frontier.settle(released)
+            for settlement in released:
                 self._state.lease_settled(settlement.lease)

@@ -1,9 +1,9 @@
-"""Reads pages where they cannot hurt: small ones at once, larger ones in a thread, large ones in another process.
+"""Runs the extractor where it can do no harm: small pages at once, larger ones in a thread, the largest in a process.
 
-The parser lets go of the interpreter while it builds a tree, so in a thread of ours it stalls nobody; but a thread
-cannot be ended, and a page can be made so that reading it takes minutes or gigabytes (one tag with fifty thousand
-attributes, a million elements). From `large` bytes on a page is therefore read in a process of its own, which is ended
-when its time is up and is refused memory beyond a bound. Either way the page has its record, with the reason in it.
+The parser releases the interpreter lock while it builds a tree, so in a thread it does not block the event loop. But a
+thread cannot be killed, and a page can be made so that reading it takes minutes or gigabytes (one tag with fifty
+thousand attributes, a million elements). Large pages are therefore read in a process of their own, which has a timeout
+and a memory limit. In each case the page gets a record that says what went wrong.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from scraper.extract.interface import Extractor
 from scraper.model import Extraction, Response
 
 if TYPE_CHECKING:
-    # Loaded when a page is large: most runs meet none, and downloads read no page at all.
+    # Imported when the first large page comes: most crawls have none, and downloads extract nothing.
     from concurrent.futures import ProcessPoolExecutor
 
+# For one page in the process.
 EXTRACT_TIMEOUT_SECONDS = 20.0
-"""Longest time one large page may take in its process."""
-THREAD_FROM_TAGS = 2_000
-"""Tags from which a small page goes to the thread too: elements inside each other cost the square of their number."""
+# For the start of the process, which imports the extractor.
 PROCESS_START_TIMEOUT_SECONDS = 60.0
-"""Longest time that process may take to start: it imports the extractor."""
+# A small page with so many tags goes to the thread too: nested elements cost the square of their number.
+THREAD_FROM_TAGS = 2_000
+# On Linux; elsewhere the timeout is the only limit.
 MAX_PROCESS_MEMORY_BYTES = 240 * 1024 * 1024
-"""Bytes of memory the process may ask for (on Linux; elsewhere the time is the only bound)."""
 
 STOP_SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -40,9 +40,9 @@ _process_extractor: Extractor | None = None
 
 
 def _init_process(extractor: Extractor) -> None:
-    global _process_extractor  # the pool's own process: it has one extractor for life
+    global _process_extractor  # in the child process: it has this one extractor for as long as it lives
     _process_extractor = extractor
-    # Signals of the terminal reach the whole group; when this process ends is the crawl's to say.
+    # Ctrl-C reaches the whole process group. The parent decides when this process ends.
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     Thread(target=_exit_with_parent, name="parent-watch", daemon=True).start()
@@ -53,12 +53,12 @@ def _init_process(extractor: Extractor) -> None:
 
 
 def _exit_with_parent() -> None:
-    """End this process when the crawl is gone, killed perhaps: its pipe would never tell, we hold both of its ends."""
+    """Exit when the parent is gone (killed, perhaps). EOF on the pipe never comes: this process holds both its ends."""
     import multiprocessing
 
-    crawl = multiprocessing.parent_process()
-    if crawl is not None:
-        crawl.join()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
         os._exit(1)
 
 
@@ -70,9 +70,8 @@ def _extract_here(page: Response) -> Extraction:
 class ExtractionPool:
     """Gives pages to the extractor, one at a time.
 
-    Pages of `thread_from_bytes` bytes or `THREAD_FROM_TAGS` and more are read in a thread, of `large` bytes and more,
-    or spooled, in a
-    process; both start when they are needed.
+    Pages from `thread_from_bytes` or `THREAD_FROM_TAGS` on are read in a thread, from `process_from_bytes` on in a
+    process, and so are those in a spool file. Both are started when they are needed.
     """
 
     def __init__(self, extractor: Extractor, thread_from_bytes: int, process_from_bytes: int, clock: Clock) -> None:
@@ -82,12 +81,13 @@ class ExtractionPool:
         self._clock = clock
         self._thread: ThreadPoolExecutor | None = None
         self._pool: ProcessPoolExecutor | None = None
+        # Of the process in `_pool`; 0 while there is none.
         self._pid = 0
+        # How long the last page blocked the event loop; 0 when it was read elsewhere.
         self.last_loop_seconds = 0.0
-        """Seconds the last page took on the event loop."""
 
     async def extract(self, page: Response) -> Extraction:
-        """Extract links and items. Whatever goes wrong with the page itself is in the harvest's `problem`."""
+        """Extract links and items. What is wrong with the page itself is in `Extraction.problem`, never raised."""
         self.last_loop_seconds = 0.0
         body = page.body
         if body.size >= self._process_from_bytes or body.path is not None:
@@ -95,9 +95,9 @@ class ExtractionPool:
         if body.size >= self._thread_from_bytes or body.read().count(b"<") >= THREAD_FROM_TAGS:
             return await self._extract_in_thread(page)
         started = self._clock.now()
-        harvest = self._extractor.extract(page)
+        extraction = self._extractor.extract(page)
         self.last_loop_seconds = self._clock.now() - started
-        return harvest
+        return extraction
 
     async def _extract_in_thread(self, page: Response) -> Extraction:
         if self._thread is None:
@@ -124,7 +124,7 @@ class ExtractionPool:
             self._kill_process()
             return Extraction(problem="not read: the process that read this page died")
         except asyncio.CancelledError:
-            self._kill_process()  # else closing would wait for the page that nobody waits for any more
+            self._kill_process()  # `aclose` would wait for this page otherwise
             raise
 
     def _kill_process(self) -> None:
@@ -148,7 +148,7 @@ class ExtractionPool:
 
 @contextmanager
 def _stop_signals_blocked() -> Iterator[None]:
-    """A process that is started inside is born deaf to signals, until it says itself which it ignores."""
+    """Block signals, so that a child started inside inherits the mask; `_init_process` then ignores them explicitly."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -169,11 +169,11 @@ def _new_process_pool(extractor: Extractor) -> ProcessPoolExecutor:
 
 
 def _start_resource_tracker_silently() -> None:
-    """Start the process that clears up after a killed one, so that it does not tell the user about semaphores.
+    """Start Python's resource tracker so that it prints no warning about semaphores after a kill.
 
-    It is a process of Python's own, which takes over the environment that it is started with.
+    The tracker is a process that removes what a killed process left. It reads the environment at its start only.
     """
-    if os.name != "posix":  # Windows clears up by itself
+    if os.name != "posix":  # there is none on Windows
         return
     from multiprocessing import resource_tracker
 

@@ -1,116 +1,94 @@
-"""The gates of the hosts at work, restored from what the frontier remembers and put away when idle."""
+"""The one place where a request is counted on its host, and where the host is parked in the frontier.
+
+The frontier closes a host when it hands out a lease of it; whoever took the lease has to park the host again. Four
+things belong together whenever a request starts or ends: the gate counts it, its events are emitted, requests with
+mirrors are moved away from a host that fails, and the host is parked until the gate's next instant. No other file
+calls `Frontier.park`, `HostGate.on_start` or `HostGate.on_finish` (tests/engine/test_host_registry.py).
+"""
 
 from __future__ import annotations
 
 import random
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable
 
-from scraper.model import Denied, Failure, NotModified, Outcome, Result
-from scraper.politeness.host_gate import GateSettings, HostGate
-
-HOST_STATE_GATE = "gate"
+from scraper.engine.gate_cache import GateCache
+from scraper.engine.mirror_routing import MirrorRouter
+from scraper.events import Event, EventBus
+from scraper.model import Outcome, Request
+from scraper.politeness.host_gate import HostGate
 
 
 class HostRegistry:
-    """One `HostGate` per host, at most `active` of them live.
+    """Starts, finishes and parks for every host of a run. Instants are epoch seconds.
 
-    An idle gate that must make room is kept as its note (at most `max_dormant` of those, oldest forgotten first): a
-    host
-    that is blocked for long is parked in the frontier anyway, so forgetting a note never makes a crawl impolite.
+    `park(host, until)` is `Frontier.park`; without a frontier, nothing is parked. The methods take a gate of `gates`
+    (`get_or_restore`) and not a name, so that a request looks its host up once.
     """
 
-    def __init__(self, settings_for: Callable[[str], GateSettings], max_active: int, max_dormant: int) -> None:
-        self._settings_for = settings_for
-        self._max_active, self._max_dormant = max_active, max_dormant
-        self._gates: OrderedDict[str, HostGate] = OrderedDict()
-        self._dormant: OrderedDict[str, str] = OrderedDict()
-
-    def get_or_restore(self, host: str, host_state: Mapping[str, str] | None, now: float = 0.0) -> HostGate:
-        """The gate of `host`, made or restored when it is not at work; `notes` are those of a lease.
-
-        A host that an earlier session gave up is given another chance from `now` on.
-        """
-        gate = self._gates.get(host)
-        if gate is not None:
-            self._gates.move_to_end(host)
-            return gate
-        settings = self._settings_for(host)
-        if (note := self._dormant.pop(host, None)) is not None:
-            gate = HostGate.from_json(settings, host, note)
-        elif (note := (host_state or {}).get(HOST_STATE_GATE)) is not None:
-            gate = HostGate.from_json(settings, host, note)
-            gate.reset_given_up(now)
-        else:
-            gate = HostGate(settings, host)
-        self._gates[host] = gate
-        if len(self._gates) > self._max_active:
-            self._evict_one_idle()
-        return gate
-
-    def peek(self, host: str) -> HostGate | None:
-        """The live gate of `host`, if there is one."""
-        return self._gates.get(host)
-
-    def most_recent(self, count: int) -> Iterable[tuple[str, HostGate]]:
-        """The `count` gates used most recently, latest first."""
-        return islice(reversed(self._gates.items()), count)
-
-    def gates(self) -> Iterable[tuple[str, HostGate]]:
-        """Every live gate, least recently used first."""
-        return self._gates.items()
-
-    def _evict_one_idle(self) -> None:
-        for host, gate in self._gates.items():
-            if gate.in_flight == 0:
-                self._dormant[host] = gate.to_json()
-                del self._gates[host]
-                break
-        while len(self._dormant) > self._max_dormant:
-            self._dormant.popitem(last=False)
-
-
-class Dice:
-    """The run's source of chance and its measure of the loop's own delay: what rules are given beside `now`."""
-
-    __slots__ = ("loop_lag", "rng")
-
-    def __init__(self, rng: random.Random) -> None:
-        self.rng = rng
+    def __init__(
+        self,
+        gates: GateCache,
+        bus: EventBus,
+        rng: random.Random,
+        park: Callable[[str, float], None] | None = None,
+        mirrors: MirrorRouter | None = None,
+    ) -> None:
+        self.gates = gates
+        # The same method, not a call of it: it is called several times for each request.
+        self.get_or_restore = gates.get_or_restore
+        # Seconds by which the event loop runs late (measured by `Monitor`): a throttle must not take that for the
+        # host's latency.
         self.loop_lag = 0.0
+        self._bus, self._rng, self._park, self._mirrors = bus, rng, park, mirrors
 
+    def start(self, gate: HostGate, now: float, *, reopen: bool = True) -> None:
+        """Count a request that is sent now.
 
-def outcome_code(outcome: Outcome) -> str:
-    """The word an outcome is counted under: `ok`, `http_404`, or the error's kind.
+        With `reopen` False the host stays closed: the caller must call `hold` later, or no request follows.
+        """
+        until = gate.on_start(now)
+        if reopen:
+            self.hold(gate, until)
 
-    `not_followed` is a 3xx that leads nowhere, such as 300 without a Location; `redirect` is a failure, such as a loop.
-    """
-    match outcome:
-        case Failure(error=error):
-            return str(error)
-        case Denied(reason=reason):
-            return str(reason)
-        case NotModified():
-            return "ok"
-        case page:
-            if page.status >= 400:
-                return f"http_{page.status}"
-            return "ok" if page.status < 300 else "not_followed"
+    def finish(self, gate: HostGate, outcome: Outcome, now: float, *, reopen: bool = True) -> None:
+        """Count the end of a request, once for each `start`, also when it was cancelled. For `reopen` see `start`."""
+        if events := gate.on_finish(outcome, now, self._rng, self.loop_lag):
+            self._emit(gate.host, events)
+        if reopen:
+            self.hold(gate)
 
+    def replace(self, gate: HostGate, outcome: Outcome, now: float) -> bool:
+        """Finish a request and start another one in its place; False, and nothing is counted, if the host must rest."""
+        events = gate.on_replace(outcome, now, self._rng, self.loop_lag)
+        if events is None:
+            return False
+        self._emit(gate.host, events)
+        self.hold(gate)
+        return True
 
-def settled_code(result: Result) -> str:
-    """The word a finished URL is counted under: that of its outcome, with its kind before it unless it is a page.
+    def hold(self, gate: HostGate, until: float | None = None) -> None:
+        """Hand out no request to the host before `until`, by default the gate's own instant.
 
-    `sitemap_none` is a sitemap that is not there: we look in the usual places, and most sites have none.
-    """
-    word = "duplicate" if result.duplicate_of else outcome_code(result.outcome)
-    kind = result.request.kind
-    if kind == "sitemap" and word in ("http_404", "http_410"):
-        word = "none"
-    return word if kind == "page" else f"{kind}_{word}"
+        A host that is being searched for requests with mirrors stays open: see `MirrorRouter.release_time`.
+        """
+        if self._park is None:
+            return
+        if until is None:
+            until = gate.ready_at()
+        self._park(gate.host, until if self._mirrors is None else self._mirrors.release_time(gate.host, until))
 
+    def move_to_mirrors(self, requests: Iterable[Request]) -> None:
+        """Reopen the hosts that became unhealthy while `requests` were on their way into the frontier.
 
-def counts_as_page(code: str) -> bool:
-    """Whether a settled URL's word is that of a page: those count against `max_pages`."""
-    return not code.startswith(("sitemap_", "file_"))
+        Their requests with mirrors would otherwise wait for a host that was searched before they were queued.
+        """
+        if self._mirrors is not None:
+            for host in self._mirrors.hosts_to_rescan(requests):
+                self.hold(self.get_or_restore(host))
+
+    def _emit(self, host: str, events: tuple[Event, ...]) -> None:
+        # Mirrors first: with a scan under way, the host is not closed by the `hold` that follows.
+        if self._mirrors is not None:
+            self._mirrors.on_events(host, events)
+        for event in events:
+            self._bus.emit(event)

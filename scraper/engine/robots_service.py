@@ -1,8 +1,8 @@
-"""robots.txt at work: what may be asked, and the errand that reads the file.
+"""robots.txt in a running engine: what may be requested, and the fetch of the file (RFC 9309).
 
-The dispatcher asks `judge` about every lease. When the origin's robots.txt is not known (or no longer good), a fetcher
-runs the errand while the host stays closed in the frontier: so there is one request for it, whatever the concurrency,
-and no lock. The lease that caused it goes back and is judged again. RFC 9309.
+The dispatcher checks every lease here. When the origin's robots.txt is unknown or has expired, a worker fetches it
+while the host stays closed in the frontier: so it is requested once, whatever the concurrency, without a lock. The
+lease that needed it goes back and is checked again later.
 """
 
 from __future__ import annotations
@@ -12,37 +12,35 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from scraper.engine.host_registry import HOST_STATE_GATE
 from scraper.engine.redirects import is_redirect, redirect_request
 from scraper.engine.run_context import RunContext
 from scraper.events import RobotsFetched
 from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import NEVER
-from scraper.model import ErrorKind, Failure, Lease, Outcome, OutOfScope, Request, Response, Url
-from scraper.politeness.host_gate import HostGate
+from scraper.model import ErrorKind, Failure, Lease, Outcome, OutOfScope, Priority, Request, Response, Url
+from scraper.politeness.host_gate import HOST_STATE_GATE, HostGate
 from scraper.politeness.retry_after import retry_after_of
-from scraper.politeness.robots_cache import RobotsCache, RobotsEntry
+from scraper.politeness.robots_cache import HOST_STATE_ROBOTS, RobotsCache, RobotsEntry
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 
-HOST_STATE_ROBOTS = "robots "
+# RFC 9309 section 2.3.1.2: "at least five consecutive redirects".
 MAX_ROBOTS_REDIRECTS = 5
-"""Redirects followed for a robots.txt: RFC 9309 section 2.3.1.2."""
+# `Sitemap:` lines of one robots.txt that are used.
 MAX_SITEMAPS_PER_ROBOTS = 1000
-"""Sitemap lines of one robots.txt that are looked at."""
 DEFAULT_SITEMAP_PATHS = ("/sitemap.xml", "/sitemap_index.xml", "/sitemap.txt")
-SITEMAP_PRIORITY = -10
+# Until the second and the third attempt at an unreachable robots.txt: most outages are short. After that, the longer
+# times of `RobotsEntry`.
 EARLY_RETRY_SECONDS = (5.0, 30.0)
-"""Seconds until the second and the third try of an unreachable robots.txt; after that its own, longer schedule."""
+# Origins in memory. Others are read again, from the host's stored state or from the web.
 MAX_CACHED_ORIGINS = 50_000
-"""Origins whose robots.txt is kept in memory; others are read again from the notes or the web."""
 
 
 class Allowed(NamedTuple):
-    """It may be asked for now."""
+    """It may be requested now."""
 
 
 class RobotsNeeded(NamedTuple):
-    """robots.txt must be read first."""
+    """robots.txt must be fetched first."""
 
 
 class Disallowed(NamedTuple):
@@ -52,7 +50,7 @@ class Disallowed(NamedTuple):
 
 
 class Deferred(NamedTuple):
-    """Not before `instant` (epoch seconds)."""
+    """Not before `until` (epoch seconds)."""
 
     until: float
 
@@ -62,26 +60,25 @@ _ALLOWED = Allowed()
 
 
 class RobotsService:
-    """Knows the robots.txt of every origin at work, and fetches those it does not know."""
+    """Knows the robots.txt of every origin in use, and fetches those it does not know."""
 
-    def __init__(self, premises: RunContext, fetcher: Fetcher) -> None:
-        self._settings = premises.settings
-        self._robots = premises.rules.robots
-        self._key_rules = premises.rules.key_rules
-        self._state = premises.state
+    def __init__(self, context: RunContext, fetcher: Fetcher) -> None:
+        self._settings = context.settings
+        self._robots = context.rules.robots
+        self._key_rules = context.rules.key_rules
+        self._state = context.state
+        self._frontier = context.frontier
+        self._frontier_view = context.frontier_view
+        self._hosts = context.hosts
+        self._bus = context.bus
+        self._clock = context.clock
         self._fetcher = fetcher
-        self._frontier = premises.frontier
-        self._frontier_view = premises.frontier_view
-        self._hosts = premises.hosts
-        self._bus = premises.bus
-        self._clock = premises.clock
-        self._dice = premises.dice
         self._cache = RobotsCache(MAX_CACHED_ORIGINS)
+        # Whether robots.txt is read at all: for its rules, or for the sitemaps it names.
         self.enabled = self._robots.policy == "obey" or self._settings.sitemaps
-        """Whether there is anything to judge."""
 
     def check(self, request: Request, host_state: Mapping[str, str] | None, now: float) -> RobotsDecision:
-        """Whether `request` may be asked for; `notes` are those of its lease."""
+        """Whether `request` may be sent at `now`; `host_state` is that of its lease."""
         if not self.enabled:
             return _ALLOWED
         self.restore(host_state)
@@ -98,39 +95,39 @@ class RobotsService:
                 return Deferred(entry.expires_at)
 
     def restore(self, host_state: Mapping[str, str] | None) -> None:
-        """Take over what earlier sessions knew of a host's robots.txt; `notes` are those of a lease."""
-        for name, note in (host_state or {}).items():
+        """Take over what earlier sessions knew of robots.txt on a host; `host_state` is that of a lease."""
+        for name, text in (host_state or {}).items():
             if name.startswith(HOST_STATE_ROBOTS) and (
-                known := RobotsEntry.from_json(note, self._robots.product_token)
+                entry := RobotsEntry.from_json(text, self._robots.product_token)
             ):
-                # An unreachable robots.txt of an earlier session is tried again at once.
-                self._cache.put(
-                    name[len(HOST_STATE_ROBOTS) :], _expire_now(known) if known.kind == "unreachable" else known
-                )
+                # A robots.txt that was unreachable in an earlier session is fetched again at once.
+                origin = name[len(HOST_STATE_ROBOTS) :]
+                self._cache.put(origin, _expire_now(entry) if entry.kind == "unreachable" else entry)
 
     async def fetch(self, lease: Lease) -> dict[str, dict[str, str]]:
-        """Read the robots.txt that `lease` needs; return the notes to store, by host.
+        """Fetch the robots.txt that `lease` needs; return the state to store, by host and name.
 
-        The host is closed while this runs; it is open again from the instant its gate says when it returns.
+        The host is closed meanwhile. When this returns it is parked: until its gate allows a request, or until an
+        unreachable robots.txt is due for the next attempt.
         """
         url = lease.request.url
-        gate = self._hosts.get_or_restore(url.host, None)
-        place = canonicalize("/robots.txt", BaseUrl.of(url))
-        assert isinstance(place, Url), "an origin that was canonical stays so"
-        outcome = await self._fetch_with_redirects(Request(place, kind="robots", depth=0))
+        gate = self._hosts.get_or_restore(url.host)
+        robots_url = canonicalize("/robots.txt", BaseUrl.of(url))
+        assert isinstance(robots_url, Url), "the origin of a canonical URL is canonical"
+        outcome = await self._fetch_with_redirects(Request(robots_url, kind="robots", depth=0))
         content = None
         if isinstance(outcome, Response) and outcome.body.path is not None:
             content = await asyncio.to_thread(outcome.body.read)
             outcome.body.discard()
         now = self._clock.now()
-        previous = self._cache.get_expired(url.origin)
+        previous = self._cache.peek(url.origin)
         entry = RobotsEntry.from_outcome(outcome, now, self._robots, previous, content)
         entry = _retry_soon(entry, outcome, now)
         self._cache.put(url.origin, entry)
         self._apply(lease, gate, entry, outcome, now)
         if self._settings.sitemaps and entry.kind != "unreachable":
-            await self._frontier.add(self._sitemap_requests(lease.request, place, entry))
-        self._frontier.park(url.host, gate.ready_at() if entry.kind != "unreachable" else entry.expires_at)
+            await self._frontier.add(self._sitemap_requests(lease.request, robots_url, entry))
+        self._hosts.hold(gate, entry.expires_at if entry.kind == "unreachable" else None)
         return {
             url.host: {
                 HOST_STATE_GATE: gate.to_json(),
@@ -139,66 +136,64 @@ class RobotsService:
         }
 
     async def _fetch_with_redirects(self, request: Request) -> Outcome:
-        """Ask for a robots.txt and follow its redirects, across hosts too; the rules stay those of the first origin."""
+        """Fetch a robots.txt and follow its redirects, also to other hosts. It is for the origin asked first."""
         while True:
             outcome = await self._fetch_once(request)
-            if (
-                not (isinstance(outcome, Response) and is_redirect(outcome))
-                or len(request.redirects) >= MAX_ROBOTS_REDIRECTS
-            ):
+            if not (isinstance(outcome, Response) and is_redirect(outcome)):
                 return outcome
-            hop = redirect_request(outcome, None, self._key_rules, MAX_ROBOTS_REDIRECTS)
-            if isinstance(hop, Failure):
-                return hop
-            request = hop
+            if len(request.redirects) >= MAX_ROBOTS_REDIRECTS:
+                return outcome
+            target = redirect_request(outcome, None, self._key_rules, MAX_ROBOTS_REDIRECTS)
+            if isinstance(target, Failure):
+                return target
+            request = target
 
     async def _fetch_once(self, request: Request) -> Outcome:
         host, now = request.url.host, self._clock.now()
-        # A redirect may lead to a host that has had no lease in this session: what is remembered of it still holds.
-        gate = self._hosts.peek(host) or self._hosts.get_or_restore(
-            host, await self._frontier_view.host_state(host), now
-        )
+        gate = self._hosts.gates.peek(host)
+        if gate is None:
+            # A redirect may lead to a host without a lease in this session: its stored state holds all the same.
+            gate = self._hosts.get_or_restore(host, await self._frontier_view.host_state(host), now)
         if (ready := gate.ready_at()) > self._clock.now() and ready != NEVER:
             await self._clock.sleep_until(ready)
-        gate.on_start(self._clock.now())
+        # The host stays closed: reopened before robots.txt is known, it would hand out a lease that needs it again.
+        self._hosts.start(gate, self._clock.now(), reopen=False)
         outcome: Outcome | None = None
         try:
             outcome = await self._fetcher.fetch(request)
         finally:
             ended = outcome or Failure(request, ErrorKind.OTHER, "given up", permanent=True)
-            news = gate.on_finish(ended, self._clock.now(), self._dice.rng, self._dice.loop_lag)
-        for event in news:
-            self._bus.emit(event)
+            self._hosts.finish(gate, ended, self._clock.now(), reopen=False)
         return outcome
 
     def _apply(self, lease: Lease, gate: HostGate, entry: RobotsEntry, outcome: Outcome, now: float) -> None:
-        origin, floor = lease.request.url.origin, self._state
+        """Take over the crawl delay, emit the events, and keep the list of hosts whose robots.txt is unreachable."""
+        url, unreachable = lease.request.url, self._state.robots_unreachable
         for event in gate.set_crawl_delay(entry.crawl_delay, now):
             self._bus.emit(event)
-        self._bus.emit(RobotsFetched(now, origin, entry.kind, entry.crawl_delay, entry.detail))
+        self._bus.emit(RobotsFetched(now, url.origin, entry.kind, entry.crawl_delay, entry.detail))
         if entry.kind != "unreachable":
-            floor.robots_unreachable.pop(lease.request.url.host, None)
+            unreachable.pop(url.host, None)
             return
         permanent = isinstance(outcome, Failure) and outcome.permanent
         if permanent or entry.failures_in_a_row >= self._settings.robots_attempts:
-            floor.robots_unreachable[lease.request.url.host] = entry.detail
+            unreachable[url.host] = entry.detail
 
-    def _sitemap_requests(self, request: Request, place: Url, entry: RobotsEntry) -> list[Request]:
-        """The sitemaps that robots.txt names; without any, the usual places of a seed's origin."""
-        named = [
-            canonicalize(text, BaseUrl.of(place), self._key_rules) for text in entry.sitemaps[:MAX_SITEMAPS_PER_ROBOTS]
-        ]
-        if not named and request.depth == 0 and not request.redirects:
-            named = [canonicalize(path, BaseUrl.of(place), self._key_rules) for path in DEFAULT_SITEMAP_PATHS]
+    def _sitemap_requests(self, request: Request, robots_url: Url, entry: RobotsEntry) -> list[Request]:
+        """The sitemaps that robots.txt names; if it names none, the default paths on the origin of a seed."""
+        base = BaseUrl.of(robots_url)
+        urls = [canonicalize(text, base, self._key_rules) for text in entry.sitemaps[:MAX_SITEMAPS_PER_ROBOTS]]
+        if not urls and request.depth == 0 and not request.redirects:
+            urls = [canonicalize(path, base, self._key_rules) for path in DEFAULT_SITEMAP_PATHS]
         return [
-            Request(url, parent=place.href, kind="sitemap", priority=SITEMAP_PRIORITY)
-            for url in named
+            Request(url, parent=robots_url.href, kind="sitemap", priority=Priority.SITEMAP)
+            for url in urls
             if not isinstance(url, OutOfScope)
         ]
 
 
 def _retry_soon(entry: RobotsEntry, outcome: Outcome, now: float) -> RobotsEntry:
-    """Try a robots.txt that could not be read again soon at first: most outages are short."""
+    """`entry`, expiring after one of `EARLY_RETRY_SECONDS` if it is unreachable and the server named no time."""
     if entry.kind != "unreachable" or entry.failures_in_a_row > len(EARLY_RETRY_SECONDS):
         return entry
     if isinstance(outcome, Response | Failure) and retry_after_of(outcome, now) is not None:

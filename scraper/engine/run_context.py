@@ -1,11 +1,11 @@
-"""What every part of the machine works with, given to each of them as one value."""
+"""What most parts of the engine work with, given to each of them as one value."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from scraper.clock import Clock
-from scraper.engine.host_registry import Dice, HostRegistry
+from scraper.engine.host_registry import HostRegistry
 from scraper.engine.mirror_routing import MirrorRouter
 from scraper.engine.run_state import RunState
 from scraper.engine.settings import EngineSettings
@@ -20,7 +20,7 @@ from scraper.urls.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class RunRules:
-    """The pure rules of one run: what is in scope, how URLs are told apart, when hosts may be asked."""
+    """The pure rules of one run: what is in scope, which URLs are the same, how hosts are treated."""
 
     scope: Scope
     key_rules: KeyRules
@@ -31,9 +31,10 @@ class RunRules:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One run's settings and rules, its shared state, its ports to the frontier and the listeners, time and chance.
+    """One run's settings and rules, its shared state, and its ports.
 
-    `frontier_view` answers questions about the frontier's depth; an embedded frontier is one itself.
+    For parts that need more than four of these; the others take what they need by name. `frontier_view` answers
+    questions about the frontier's queues; an embedded frontier is its own view.
     """
 
     settings: EngineSettings
@@ -42,7 +43,6 @@ class RunContext:
     frontier: Frontier
     frontier_view: FrontierView
     hosts: HostRegistry
+    mirrors: MirrorRouter
     bus: EventBus
     clock: Clock
-    dice: Dice
-    mirrors: MirrorRouter

@@ -1,8 +1,7 @@
-"""What signals do: the first asks for a clean end, the second ends at once.
+"""What signals do: the first asks for a clean end, the second exits at once.
 
-The state on disk is valid at every instant (each group is one transaction), so ending at once loses no more than the
-pages in flight. A terminal that is closed (SIGHUP) counts as a request to end, unless the run was started not to care
-(`nohup`).
+The state on disk is valid at every instant (each batch is one transaction), so exiting at once loses only what is not
+settled yet. SIGHUP (the terminal was closed) stops a run too, unless it was started with `nohup`.
 """
 
 from __future__ import annotations
@@ -14,19 +13,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from scraper.engine.run_state import StopReason
+from scraper.model import StopKind
 
+# The exit code after each signal: 128 plus its number, as in shells.
 EXIT_CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
-"""The exit code after each signal, by its name: 128 and its number, as shells have it."""
 STOP_SIGNALS = tuple(signal.Signals[name] for name in EXIT_CODES if name in signal.Signals.__members__)
-INTERRUPTED = "interrupted"
 
 
 @contextmanager
 def stop_on_signals(stop: Callable[[StopReason], None], on_force: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """While inside, SIGINT, SIGTERM and SIGHUP call `stop`; a second one ends the process at once.
+    """Inside, SIGINT, SIGTERM and SIGHUP call `stop`; a second one exits the process at once.
 
-    `on_force` is called before that, to leave the terminal as it was found. Where the event loop cannot take signals
-    (Windows, or outside the main thread) nothing is installed.
+    `on_force` is called before that exit, to restore the terminal. Where the event loop cannot handle signals (Windows,
+    or outside the main thread) nothing is installed.
     """
     loop = asyncio.get_running_loop()
     first: signal.Signals | None = None
@@ -35,8 +34,9 @@ def stop_on_signals(stop: Callable[[StopReason], None], on_force: Callable[[], N
         nonlocal first
         if first is None:
             first = number
-            stop(StopReason(INTERRUPTED, number.name))
-        elif not number.name == first.name == "SIGHUP":  # both the kernel and the shell tell of a closed terminal
+            stop(StopReason(StopKind.INTERRUPTED, number.name))
+        # A closed terminal sends two SIGHUPs: one from the kernel, one from the shell. They count as one.
+        elif not number.name == first.name == "SIGHUP":
             try:
                 on_force()
             finally:
@@ -44,7 +44,7 @@ def stop_on_signals(stop: Callable[[StopReason], None], on_force: Callable[[], N
 
     installed = []
     for number in STOP_SIGNALS:
-        if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:
+        if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:  # nohup
             continue
         try:
             loop.add_signal_handler(number, on_signal, number)

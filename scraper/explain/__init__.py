@@ -1,1 +1,1 @@
-"""Answers about one page or one run: why, what would come of it, how it stands, what a config for it would be."""
+"""Explain one page or one run, for `scrape try`, `why`, `status`, `--dry-run` and `init`."""

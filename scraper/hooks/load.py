@@ -13,20 +13,21 @@ from scraper.hooks.interface import Hook
 
 
 def load_hook(name: str, folder: Path) -> Hook:
-    """Import one hook and make it.
+    """Import one hook and create it.
 
-    `name` is a module on the Python path or a `.py` file relative to `folder`, with `:Class` when it holds more than
-    one hook. The class is called without arguments. Raises `HookError` when it cannot be imported, is not there, or is
-    not a `Hook`.
+    `name` is a module on the Python path or a `.py` file relative to `folder`, with `:Class` when it defines more than
+    one hook. The class is called without arguments. Raises `HookError` when it cannot be imported, does not exist or is
+    not a `Hook`. Its methods are checked by `check_methods`.
     """
     module_name, _, class_name = name.partition(":")
-    module = _import(module_name, folder, name)
+    module = _import_module(module_name, folder, name)
     if class_name:
         found = getattr(module, class_name, None)
         if found is None:
             raise HookError(f"hooks: {module_name} has no {class_name!r}")
         candidates = [found]
     else:
+        # Only classes defined there: a module also holds those that it imports, `Hook` itself among them.
         candidates = [
             value
             for value in vars(module).values()
@@ -37,16 +38,16 @@ def load_hook(name: str, folder: Path) -> Hook:
     try:
         hook = candidates[0]()
     except Exception as error:
-        raise HookError(f"hooks: {name} could not be made: {type(error).__name__}: {error}") from error
+        raise HookError(f"hooks: {name} could not be created: {type(error).__name__}: {error}") from error
     if not isinstance(hook, Hook):
         raise HookError(f"hooks: {name} is not a scraper.Hook; derive it from that class")
     return hook
 
 
-def _import(module_name: str, folder: Path, name: str) -> ModuleType:
+def _import_module(module_name: str, folder: Path, name: str) -> ModuleType:
     try:
         if module_name.endswith(".py"):
-            return _from_file(folder / module_name)
+            return _import_file(folder / module_name)
         return importlib.import_module(module_name)
     except HookError:
         raise
@@ -54,13 +55,14 @@ def _import(module_name: str, folder: Path, name: str) -> ModuleType:
         raise HookError(f"hooks: {name} cannot be imported: {type(error).__name__}: {error}") from error
 
 
-def _from_file(path: Path) -> ModuleType:
+def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise HookError(f"hooks: there is no file {path}")
     spec = importlib.util.spec_from_file_location(f"scraper_hook_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # Registered before it runs, as import does: dataclasses and pickle look a class's module up there.
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module

@@ -1,4 +1,4 @@
-"""What a page holds: links, items, and what could not be read."""
+"""What a page contains: links, items, and what could not be read."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from scraper.model.request import Request, RequestKind, Url
 
 
 class OutOfScope(NamedTuple):
-    """A URL that will not be asked for: one word why, and the rule that decided, readable by the user."""
+    """Why a URL will not be requested: a reason in one word, and the rule that decided, readable by the user."""
 
     reason: str
     rule: str
 
 
 class Link(NamedTuple):
-    """A link found on a page, canonical, with its fate: `denied` is None when it is in scope.
+    """A canonical link found on a page. `denied` is None when it is in scope.
 
-    `kind` says what to ask for it as. `nofollow` marks links that the page asked robots not to follow.
+    `kind` is that of the request it becomes. `nofollow` links are those that the page asks robots not to follow.
     """
 
     url: Url
@@ -38,7 +38,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """A field that could not be read, and why. `kept` says whether there is an item all the same, without it."""
+    """A field that could not be read, and why. `item_kept`: the item exists all the same, without this field."""
 
     field: str
     reason: str
@@ -48,11 +48,12 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What extraction found on a page.
+    """What was found on a page.
 
-    `links` holds each distinct canonical URL once, in document order. `requests` are what rules ask for, in scope; they
-    go before a link to the same page. `noindex` and `nofollow` are the page's
-    own directives (meta robots and X-Robots-Tag). `charset` is the encoding the text was read as.
+    `links` holds each canonical URL once, in document order. `requests` come from extraction rules and are in scope;
+    one of them goes before a link to the same URL. `noindex` and `nofollow` are the page's own directives (meta robots
+    and X-Robots-Tag). `canonical` is its canonical URL, `charset` the encoding it was read as. `problem` is a sentence
+    when the page could not be read, or only in part.
     """
 
     links: tuple[Link, ...] = ()

@@ -1,18 +1,22 @@
-"""What is asked for: an address, the request for it, and the lease to fetch it."""
+"""What is fetched: a URL, the request for it, and the lease that permits it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, Literal, NamedTuple
+
+from scraper.model.entry_state import EntryState
 
 
 class Url(NamedTuple):
     """A canonical URL. Made only by `urls.canonicalize`.
 
-    `href` is what is fetched: absolute, no fragment. `key` is the identity for dedupe and is never fetched
-    (tracking parameters are gone from it). `host` is the politeness key: lower-case host name, with `:port`
-    when that is not the scheme's default. `origin` is `scheme://host[:port]`, the key for robots.txt.
+    `href` is what is fetched: absolute, no fragment. `key` identifies it among known URLs and is never fetched
+    (tracking parameters are removed from it; in a download it is `EntryState.key`). `host` is the key for politeness:
+    lower-case host name, with `:port` unless that is the scheme's default. `origin` is `scheme://host[:port]`, the key
+    for robots.txt.
     """
 
     href: str
@@ -29,31 +33,43 @@ class Url(NamedTuple):
 RequestKind = Literal["page", "file", "sitemap", "robots"]
 
 
+class Priority(IntEnum):
+    """Where the priorities of each kind of request begin; the lowest number is requested first.
+
+    A page's priority is its depth. Each failed attempt adds one. The gaps keep the kinds apart: when the page budget
+    is spent, only requests below `SITEMAP` (files), or up to it, are still handed out.
+    """
+
+    FILE = -20
+    SITEMAP = -10
+    PAGE = 0
+
+
+# Each queued request stores its own content, so it is small. 64 KiB.
 MAX_CONTENT_BYTES = 65_536
-"""Bytes that one request may send as its content: every URL that waits keeps its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a POST sends: the bytes, at most `MAX_CONTENT_BYTES`, and their media type (empty: none is told)."""
+    """What a POST sends: the bytes, at most `MAX_CONTENT_BYTES`, and their media type (empty: no Content-Type)."""
 
     data: bytes
     type: str = ""
 
 
 class Hop(NamedTuple):
-    """One redirect that was followed: the URL that answered, and with which status."""
+    """One redirect that was followed: the URL that redirected, and its status."""
 
     url: str
     status: int
 
 
 class Attempt(NamedTuple):
-    """One try that failed and was followed by another.
+    """One attempt that failed and was followed by another.
 
-    `number` counts the tries of one entry from 1. It began at `at` (epoch seconds) and took `elapsed` seconds; the next
-    one was not to come before `wait` seconds had passed. `status` is that of an answer, `error` the kind of what went
-    wrong without one, `detail` a few words more. `hops` is how many redirects had been followed.
+    `number` counts the attempts of one queue entry from 1. This one began at `started_at` (epoch seconds) and took
+    `elapsed` seconds; the next one was due after another `wait` seconds. `status` is that of its response; without a
+    response, `error` is an `ErrorKind`. `detail` is a short text, `redirects` how many had been followed.
     """
 
     number: int
@@ -68,15 +84,16 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One URL to ask for, as it waits in the frontier.
+    """One URL to fetch, as it is queued in the frontier.
 
-    `depth` counts links from the seed. Lower `priority` goes first. `attempt` counts failed tries so far and
-    `slowdowns` the answers that only asked us to come later (429, 503 with Retry-After); they have budgets of
-    their own. `hops` are the redirects that led here, oldest first: the first one's URL is what was asked for. `label`
-    chooses the extraction rules for the page, and `carried` are values (as JSON has them) that its items begin with;
-    both come from the page that led here. `nesting` counts the sitemaps above a sitemap. With `content` it is a POST,
-    and `url.key` tells it from others to its URL (`urls.posting`); of the `hops`, the first were POSTs with the keys in
-    `posts`. `tries` are the latest that failed.
+    `depth` counts links from the seed. Lower `priority` goes first (`Priority`). `attempt` counts failed attempts so
+    far, and `slowdowns` the responses that only asked for a pause (429, 503 with Retry-After); each has a budget of its
+    own. `redirects` led here, oldest first: the URL of the first one is what was requested originally. `label` chooses
+    the extraction rules for the page, and `inherited_fields` are values (JSON) that its items begin with; both come
+    from the page that led here. `sitemap_depth` counts the sitemaps above a sitemap. With `content` it is a POST, and
+    `url.key` tells it from others to the same URL (`urls.post_identity`); of the `redirects`, the first ones were POSTs
+    with the keys in `posted_keys`. `failed_attempts` are the latest of them. `entry` is
+    set in downloads: the entry of the list.
     """
 
     url: Url
@@ -93,6 +110,7 @@ class Request:
     content: Content | None = None
     posted_keys: tuple[str, ...] = ()
     failed_attempts: tuple[Attempt, ...] = ()
+    entry: EntryState | None = None
 
     @property
     def method(self) -> str:
@@ -105,11 +123,18 @@ class Request:
         return self.redirects[0].url if self.redirects else self.url.href
 
 
+def entry_of(request: Request) -> EntryState:
+    """The list entry that `request` downloads. Raises `ValueError` for a request of a crawl."""
+    if request.entry is None:
+        raise ValueError(f"{request.url.href}: the request belongs to no entry of a list")
+    return request.entry
+
+
 class Lease(NamedTuple):
     """The right to fetch one request, until `expires` (epoch seconds).
 
-    `id` is the frontier's own name for the queue entry. `notes` is what the frontier remembers of the host
-    (see `Frontier.settle`); it is given with the first lease of a host in a process and None later.
+    `id` is the frontier's own number for the queue entry. `host_state` is what the frontier stores about the host (see
+    `Frontier.settle`): given with the first lease of a host in a process, None later.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""What comes of a request: a page, a failure, a refusal of ours, or the word that nothing has changed."""
+"""How a request can end: with a response, a failure, a refusal by one of our rules, or 304 Not Modified."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from pathlib import Path
 
 from scraper.model.request import Request
 
+# RFC 9110 15.4: the redirects that are followed. 300 and 304 are none of them.
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+
 
 class FieldList(list[tuple[bytes, bytes]]):
-    """Header fields as they came. `by_name`, the first value of each name in lower case, is there after
-    `index_by_name`:
-    made once, for whoever reads the fields to frame a message and for `Headers`.
+    """Header fields in the order they came.
+
+    `by_name` is the first value of each name, in lower case. It exists after `index_by_name` and is made once: HTTP/1.1
+    framing and `Headers` both use it.
     """
 
     __slots__ = ("by_name",)
@@ -21,15 +25,15 @@ class FieldList(list[tuple[bytes, bytes]]):
     by_name: Mapping[bytes, bytes]
 
     def index_by_name(self) -> Mapping[bytes, bytes]:
-        """Make `by_name`: nothing must be added afterwards."""
+        """Make and return `by_name`; no field may be added afterwards."""
         self.by_name = first = {name.lower(): value for name, value in reversed(self)}
         return first
 
 
 class Headers:
-    """Response headers as they came: order and repetition kept, names matched without case.
+    """Response headers: order and repetition are kept, names match in any case.
 
-    Values are latin-1 text. Made from `(name, value)` byte pairs, decoded only when asked for.
+    Made from `(name, value)` byte pairs; values are decoded as latin-1 when they are read.
     """
 
     __slots__ = ("_first", "raw")
@@ -52,7 +56,7 @@ class Headers:
 
     @property
     def by_name(self) -> Mapping[bytes, bytes]:
-        """The first value of each name, which is in lower case. Made once: a record asks for half a dozen names."""
+        """The first value of each name, which is in lower case. Made once: a record reads half a dozen of them."""
         first = self._first
         if first is None:
             first = self._first = {name.lower(): value for name, value in reversed(self.raw)}
@@ -87,19 +91,19 @@ class Body:
         return cls(len(data), len(data), f"xxh3:{xxhash.xxh3_128_hexdigest(data)}", data)
 
     def read(self) -> bytes:
-        """The whole body. Blocks on the disk when it was spooled: call it off the event loop then."""
+        """The whole body. Reads the disk if it was spooled: call it in a thread then."""
         if self.data is not None:
             return self.data
         return self.path.read_bytes() if self.path is not None else b""
 
     def discard(self) -> None:
-        """Delete what was spooled, if it is still there."""
+        """Delete the spool file, if there is one."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
 
 class ErrorKind(StrEnum):
-    """Why a URL failed: the word in the `error` column of every output."""
+    """Why a URL failed: the `error` column of every output."""
 
     DNS = "dns"
     CONNECT = "connect"
@@ -124,7 +128,7 @@ class ErrorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete HTTP response, whatever its status. Redirects are pages too: each hop is a fetch of its own.
+    """A complete HTTP response of any status. A redirect is one too: its target is a fetch of its own.
 
     `started_at` is epoch seconds; `ttfb` (request sent to headers read) and `elapsed` (to the body's end) are
     seconds.
@@ -142,7 +146,10 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """No complete response came. `detail` is a sentence without secrets; `permanent` says a retry is vain."""
+    """No complete response came. `detail` is a sentence without secrets; `permanent`: another attempt is useless.
+
+    `received` is bytes of the body that came before it failed.
+    """
 
     request: Request
     error: ErrorKind
@@ -157,7 +164,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A rule forbade asking: `reason` is an `error` word (`robots`, `address`, `scope` ...), `rule` what decided."""
+    """A rule forbade the request: `reason` is one of `robots`, `address`, `scope` ..., `rule` what decided."""
 
     request: Request
     reason: ErrorKind
@@ -166,7 +173,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """The server answered 304: what we hold is current."""
+    """The server responded 304: what is on disk is current (RFC 9110 section 15.4.5)."""
 
     request: Request
     headers: Headers

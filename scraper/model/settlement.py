@@ -1,4 +1,4 @@
-"""What becomes of a request in the end, as the frontier stores it and as sinks and users see it."""
+"""How a request is settled in the frontier, and what sinks and users see of it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from scraper.model.response import ErrorKind, Failure, NotModified, Response
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Settled for good: a record has been written."""
+    """Finished: a record has been written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Ask again at `at` (epoch seconds), as `request` (attempts counted, or a redirect's target)."""
+    """Queue again for `at` (epoch seconds), as `request`: with its attempts counted, or a redirect's target."""
 
     at: float
     request: Request
@@ -25,7 +25,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Never asked, and will not be: goes to skipped.jsonl with its reason and rule."""
+    """Not requested, and will not be: listed in skipped.jsonl with its reason and rule."""
 
     reason: str
     rule: str
@@ -33,14 +33,14 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Give the lease back untouched, as if it had never been taken."""
+    """Return the lease, as if it had never been taken."""
 
 
 Verdict = Done | Retry | Drop | Release
 
 
 class Skip(NamedTuple):
-    """A URL seen and not asked for: what a line of skipped.jsonl holds."""
+    """A URL that was found and not requested: one line of skipped.jsonl."""
 
     url: Url
     parent: str | None
@@ -49,9 +49,10 @@ class Skip(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """What became of one lease; the frontier stores all of it in one transaction.
+    """How one lease ended; the frontier stores all of it in one transaction.
 
-    `outcome` is the word it is counted under: `ok`, `http_404`, or an `ErrorKind`. `wire_size` is bytes.
+    `outcome_code` is what it is counted under (`engine.outcomes`): `ok`, `http_404`, an `ErrorKind` ...; empty if it
+    is not counted. `wire_size` is bytes.
     """
 
     lease: Lease
@@ -74,12 +75,12 @@ class Result:
 
     @property
     def url(self) -> str:
-        """The URL that answered."""
+        """The URL of the outcome, after redirects."""
         return self.request.url.href
 
     @property
     def status(self) -> int | None:
-        """The HTTP status, or None when no response came."""
+        """The HTTP status, or None without a response."""
         if isinstance(self.outcome, NotModified):
             return 304
         return self.outcome.status

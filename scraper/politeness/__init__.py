@@ -1,1 +1,1 @@
-"""Pure rules about when a host may be asked: no I/O, no clock, no dice."""
+"""Pure rules about when a host may get a request: no I/O, no clock, randomness is an argument."""

@@ -1,21 +1,23 @@
-"""The circuit breaker: it stops asking a host that does not answer, and finds out when it does again.
+"""The circuit breaker: it stops requests to a host that does not respond, and probes whether it has recovered.
 
     closed ----trip----> open ----probe----> half-open ----recover----> closed
-       |                  ^  <---relapse/lose---'   |
-       |                  |                         `----give_up----> dead
+       |                  ^  <-relapse/inconclusive-' |
+       |                  |                           `----give_up----> dead
        '--refuse--> blocked ----recover----> closed
 
-While closed, the breaker remembers the last `window` answers. It trips when at least `failures` have come and every
-one of them failed, or when the window is full and at least `ratio` of it failed. The first rule is for hosts that
-are down; it never speaks once anything in the window went well, because a few failures in a row among successes are
-bad luck in ordering, and a breaker that trips on those costs pages.
+Closed: the breaker remembers the last `window` responses and trips by either of two rules:
 
-Open, nothing is sent for `open` seconds, doubled at each opening up to `max_open`. What was still under way is
-waited for, so that the one probe that follows is alone and its answer cannot be mistaken for a late one. After
-`give_up` openings without a recovery that lasts the host is dead: it is not asked again in this run.
+1. At least `failures` responses have come and every one of them failed. This is for hosts that are down. It does not
+   apply once anything in the window succeeded: a few failures in a row among successes are chance, and a breaker that
+   trips on them loses pages.
+2. The window is full and at least `ratio` of it failed.
 
-A host that answers 403 `refusals` times without one success refuses *us*. It is not slow and waiting does not help:
-`blocked` stops rather than slows. A new run may give blocked and dead hosts another probe (`reset_given_up`).
+Open: nothing is sent for `open` seconds, doubled at each opening up to `max_open`. Requests already in flight are
+waited for, so that the one probe that follows is alone and its response cannot be mistaken for a late one. After
+`give_up` openings without a lasting recovery the host is dead: no more requests in this run.
+
+Blocked: a host that responds 403 `refusals` times without one success refuses *us*. It is not slow, so waiting does
+not help. A new run may give blocked and dead hosts another probe (`reset_given_up`).
 """
 
 from __future__ import annotations
@@ -31,12 +33,12 @@ from scraper.model import Outcome
 from scraper.politeness.host_health import HostHealth, health_of
 from scraper.politeness.rule import format_duration, parse_numbers
 
+# The largest window, in responses: it bounds the integer that holds them and its stored text.
 MAX_WINDOW = 10_000
-"""The largest window."""
 
 
 class BreakerState(StrEnum):
-    """Where a breaker stands."""
+    """The states of a breaker. Values are stored with the host's state: do not change them."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -46,18 +48,19 @@ class BreakerState(StrEnum):
 
 
 class BreakerSignal(StrEnum):
-    """What can happen to a breaker."""
+    """What moves a breaker from one state to another."""
 
-    TRIP = "trip"  # the window says the host is down
-    PROBE = "probe"  # the cool-down is over and a request goes out
-    RECOVER = "recover"  # enough probes, or a blocked host, went well
+    TRIP = "trip"  # the window says that the host is down
+    PROBE = "probe"  # the cooldown is over and a request is sent
+    RECOVER = "recover"  # enough probes, or a request to a blocked host, succeeded
     RELAPSE = "relapse"  # the probe failed
-    INCONCLUSIVE = "lose"  # the probe ended without a word about the host
-    REFUSE = "refuse"  # 403 once too often
-    GIVE_UP = "give_up"  # opened once too often
-    RESET = "pardon"  # a new run tries again
+    INCONCLUSIVE = "inconclusive"  # the probe ended without saying anything about the host
+    REFUSE = "refuse"  # `refusals` responses with 403
+    GIVE_UP = "give_up"  # `give_up` openings without a lasting recovery
+    RESET = "reset"  # a new run tries again
 
 
+# Every legal step; any other pair is a bug and raises KeyError.
 TRANSITIONS: Mapping[tuple[BreakerState, BreakerSignal], BreakerState] = {
     (BreakerState.CLOSED, BreakerSignal.TRIP): BreakerState.OPEN,
     (BreakerState.CLOSED, BreakerSignal.REFUSE): BreakerState.BLOCKED,
@@ -72,12 +75,11 @@ TRANSITIONS: Mapping[tuple[BreakerState, BreakerSignal], BreakerState] = {
     (BreakerState.BLOCKED, BreakerSignal.RESET): BreakerState.OPEN,
     (BreakerState.DEAD, BreakerSignal.RESET): BreakerState.OPEN,
 }
-"""Every legal step; any other pair is a bug and raises KeyError."""
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerSettings:
-    """When a breaker trips and how it recovers. Raises ConfigError for values that make no sense.
+    """When a breaker trips and how it recovers. Raises `ConfigError` for values that make no sense.
 
     `failures`, `window`, `successes` (good probes that close it), `refusals` and `give_up` (openings) are counts,
     `ratio` is a share from 0 to 1, `open` and `max_open` are seconds.
@@ -104,20 +106,20 @@ class BreakerSettings:
 
 
 class CircuitBreaker:
-    """The circuit breaker of one host; see the head of this file."""
+    """The circuit breaker of one host; the head of this file explains it. `state` is where it stands now."""
 
     __slots__ = (
-        "_bits",
-        "_good",
+        "_cooldown_until",
+        "_good_probes",
         "_half_open_at",
         "_host",
         "_in_flight",
-        "_mask",
         "_openings",
         "_refusals",
-        "_seen",
         "_settings",
-        "_until",
+        "_window_bits",
+        "_window_count",
+        "_window_mask",
         "state",
     )
     name = "breaker"
@@ -125,16 +127,25 @@ class CircuitBreaker:
     def __init__(self, settings: BreakerSettings, host: str) -> None:
         self._settings, self._host = settings, host
         self.state = BreakerState.CLOSED
-        # The window is an integer: one bit an answer, the latest lowest, 1 for a failure.
-        self._bits = 0
-        self._mask = (1 << settings.window) - 1
-        self._seen = 0
+        # The window is an integer with one bit a response: the latest is the lowest bit, 1 is a failure.
+        self._window_bits = 0
+        self._window_mask = (1 << settings.window) - 1
+        self._window_count = 0
         self._refusals = 0
+        # Openings since the last recovery that lasted a whole window: each one doubles the cooldown.
         self._openings = 0
-        self._until = 0.0
-        self._good = 0
+        self._cooldown_until = 0.0
+        self._good_probes = 0
         self._in_flight = 0
+        # When the probe was sent, until that is reported with the probe's outcome.
         self._half_open_at: float | None = None
+
+    def __repr__(self) -> str:
+        failed, count = self._window_bits.bit_count(), self._window_count
+        return (
+            f"<CircuitBreaker {self._host} {self.state}: {failed} of {count} failed, {self._openings} openings, "
+            f"{self._refusals} refusals, {self._in_flight} in flight>"
+        )
 
     @property
     def dead(self) -> bool:
@@ -147,126 +158,133 @@ class CircuitBreaker:
         return self.state is BreakerState.BLOCKED
 
     def on_start(self, now: float) -> None:
-        """One more is under way; the first one after the cool-down is the probe."""
+        """Count a request in flight; the first one after the cooldown is the probe."""
         self._in_flight += 1
-        if self.state is BreakerState.OPEN and self._in_flight == 1 and now >= self._until:
-            self._step(BreakerSignal.PROBE)
+        # A request that started before the cooldown ended is no probe, nor is one beside late ones: their responses
+        # could not be told apart.
+        if self.state is BreakerState.OPEN and self._in_flight == 1 and now >= self._cooldown_until:
+            self._apply(BreakerSignal.PROBE)
             self._half_open_at = now
 
     def on_finish(self, outcome: Outcome, now: float, *_: object) -> tuple[Event, ...]:
-        """Count one answer."""
+        """Count one outcome; return the events of the step it causes, if any."""
         if self._in_flight:
             self._in_flight -= 1
         state = self.state
         health = health_of(outcome)
+        # There are four cases:
+        # 1. Closed: the outcome enters the window.
+        # 2. Half-open: it is the probe's.
+        # 3. Blocked: a success unblocks the host; anything else changes nothing.
+        # 4. Open or dead: a late outcome of a request sent before the opening, which has been judged already.
         if state is BreakerState.CLOSED:
-            if health == "success" and not self._bits and not self._openings:
-                # The way nearly all answers go.
+            if health == "success" and not self._window_bits and not self._openings:
+                # The path of nearly all responses: nothing to shift, nothing to compare.
                 self._refusals = 0
-                if self._seen < self._settings.window:
-                    self._seen += 1
+                if self._window_count < self._settings.window:
+                    self._window_count += 1
                 return ()
-            return self._count(health, now)
+            return self._count_in_window(health, now)
         if state is BreakerState.HALF_OPEN:
-            return self._told_half_open() + self._probed(health, now)
+            return self._pending_half_open_event() + self._on_probe_result(health, now)
         if state is BreakerState.BLOCKED and health == "success":
             self._refusals = 0
             return self._recover(now)
-        # Open or dead: a late answer to what was sent before. It has been judged already.
         return ()
 
-    def _count(self, health: HostHealth, now: float) -> tuple[Event, ...]:
-        if health == "void":
+    def _count_in_window(self, health: HostHealth, now: float) -> tuple[Event, ...]:
+        if health == "unknown":
             return ()
         if health == "refused":
-            return self._refused(now)
+            return self._count_refusal(now)
         if health == "success":
             self._refusals = 0
         settings = self._settings
-        self._bits = (self._bits << 1 | (health == "failed")) & self._mask
-        self._seen = min(self._seen + 1, settings.window)
-        failed, seen = self._bits.bit_count(), self._seen
-        if failed == seen and seen >= min(settings.failures, settings.window):
+        self._window_bits = (self._window_bits << 1 | (health == "failed")) & self._window_mask
+        self._window_count = min(self._window_count + 1, settings.window)
+        failed, count = self._window_bits.bit_count(), self._window_count
+        # A window smaller than `failures` could never hold that many: then a full window of failures is enough.
+        if failed == count and count >= min(settings.failures, settings.window):
             return self._open(now, f"{failed} failures and no success")
-        if seen == settings.window:
-            if failed >= settings.ratio * seen:
-                return self._open(now, f"{failed} failures in the last {seen} answers")
+        if count == settings.window:
+            if failed >= settings.ratio * count:
+                return self._open(now, f"{failed} failures in the last {count} responses")
             # A whole window without tripping: the recovery has lasted.
             self._openings = 0
         return ()
 
-    def _refused(self, now: float) -> tuple[Event, ...]:
+    def _count_refusal(self, now: float) -> tuple[Event, ...]:
         self._refusals += 1
         if self._refusals < self._settings.refusals:
             return ()
-        self._step(BreakerSignal.REFUSE)
+        self._apply(BreakerSignal.REFUSE)
         return (BreakerOpened(now, self._host, math.inf, self.wait_reason(), self._openings),)
 
-    def _probed(self, health: HostHealth, now: float) -> tuple[Event, ...]:
-        if health == "void":
-            self._step(BreakerSignal.INCONCLUSIVE)
+    def _on_probe_result(self, health: HostHealth, now: float) -> tuple[Event, ...]:
+        if health == "unknown":
+            self._apply(BreakerSignal.INCONCLUSIVE)
             return ()
         if health == "failed":
             return self._open(now, "the probe failed")
         if health == "refused":
-            # The host speaks again, if only to refuse: that is counted where refusals are.
-            told = self._refused(now)
-            if told:
-                return told
+            # The host responds again, if only with 403: that is for the count of refusals to judge.
+            if events := self._count_refusal(now):
+                return events
         elif health == "success":
             self._refusals = 0
-        self._good += 1
-        return self._recover(now) if self._good >= self._settings.successes else ()
+        self._good_probes += 1
+        return self._recover(now) if self._good_probes >= self._settings.successes else ()
 
-    def _open(self, now: float, why: str) -> tuple[Event, ...]:
-        self._forget()
+    def _open(self, now: float, reason: str) -> tuple[Event, ...]:
+        self._clear_window()
         if self._openings >= self._settings.give_up:
-            self._step(BreakerSignal.GIVE_UP)
+            self._apply(BreakerSignal.GIVE_UP)
             return (HostParked(now, self._host, math.inf, self.wait_reason()),)
-        self._step(BreakerSignal.RELAPSE if self.state is BreakerState.HALF_OPEN else BreakerSignal.TRIP)
+        self._apply(BreakerSignal.RELAPSE if self.state is BreakerState.HALF_OPEN else BreakerSignal.TRIP)
         self._openings += 1
-        self._until = now + self._rest()
-        return (BreakerOpened(now, self._host, self._until, why, self._openings),)
+        self._cooldown_until = now + self._cooldown()
+        return (BreakerOpened(now, self._host, self._cooldown_until, reason, self._openings),)
 
-    def _rest(self) -> float:
-        """Seconds of rest that go with the present number of openings."""
+    def _cooldown(self) -> float:
+        """Seconds of cooldown that go with the present number of openings."""
+        # 60 doublings are far beyond any `max_open`; more would overflow a float in the end.
         doublings = min(max(0, self._openings - 1), 60)
         return min(self._settings.max_open, self._settings.open * 2.0**doublings)
 
     def _recover(self, now: float) -> tuple[Event, ...]:
-        self._step(BreakerSignal.RECOVER)
-        self._forget()
+        self._apply(BreakerSignal.RECOVER)
+        self._clear_window()
         return (BreakerClosed(now, self._host),)
 
-    def _told_half_open(self) -> tuple[Event, ...]:
-        # A start has no way to tell, so the probe's departure is told with its return.
+    def _pending_half_open_event(self) -> tuple[Event, ...]:
+        # `on_start` returns no events, so the start of a probe is reported with its end.
         at, self._half_open_at = self._half_open_at, None
         return () if at is None else (BreakerHalfOpen(at, self._host),)
 
     def reset_given_up(self, now: float) -> None:
-        """Let a dead or blocked host be probed from `now`, its openings forgotten; others stay as they are."""
+        """Let a dead or blocked host be probed from `now` on, its openings forgotten; others stay as they are."""
         if self.state in (BreakerState.DEAD, BreakerState.BLOCKED):
-            self._step(BreakerSignal.RESET)
+            self._apply(BreakerSignal.RESET)
             self._openings = self._refusals = 0
-            self._until = now
+            self._cooldown_until = now
 
-    def _step(self, signal: BreakerSignal) -> None:
+    def _apply(self, signal: BreakerSignal) -> None:
         self.state = TRANSITIONS[self.state, signal]
 
-    def _forget(self) -> None:
-        self._bits = self._seen = self._good = 0
+    def _clear_window(self) -> None:
+        self._window_bits = self._window_count = self._good_probes = 0
 
     def ready_at(self) -> float:
-        """0 while closed; the end of the cool-down while open; `math.inf` while the probe is out, blocked or dead."""
+        """0 while closed; the end of the cooldown while open; `math.inf` during the probe, blocked or dead."""
         state = self.state
         if state is BreakerState.CLOSED:
             return 0.0
         if state in (BreakerState.BLOCKED, BreakerState.DEAD) or self._in_flight:
             return math.inf
-        return self._until
+        return self._cooldown_until
 
     def wait_reason(self) -> str:
-        """The state in words."""
+        """The state in words for the user."""
         match self.state:
             case BreakerState.BLOCKED:
                 return f"blocked: the host answered 403 {self._refusals} times without one success"
@@ -275,39 +293,48 @@ class CircuitBreaker:
             case BreakerState.HALF_OPEN:
                 return "breaker half-open: one probe is under way"
             case _:
-                return f"breaker open: opening {self._openings}, {format_duration(self._rest())} of rest"
+                return f"breaker open: opening {self._openings}, {format_duration(self._cooldown())} of cooldown"
 
     def dump_state(self) -> list[float | int | str] | None:
-        """Everything but what is under way."""
-        if self.state is BreakerState.CLOSED and not (self._seen or self._openings or self._refusals):
+        """Everything but the requests in flight."""
+        if self.state is BreakerState.CLOSED and not (self._window_count or self._openings or self._refusals):
             return None
-        # A probe that was under way is lost with the process: it is sent again.
+        # A probe in flight is lost with the process: the next process sends another one.
         state = BreakerState.OPEN if self.state is BreakerState.HALF_OPEN else self.state
-        return [state, self._until, self._openings, self._refusals, self._seen, format(self._bits, "x")]
+        return [
+            state,
+            self._cooldown_until,
+            self._openings,
+            self._refusals,
+            self._window_count,
+            format(self._window_bits, "x"),
+        ]
 
     def load_state(self, raw: object) -> None:
-        """Take back the state, the window and the counts."""
-        if not isinstance(raw, list) or len(raw) != 6 or raw[0] not in _RESTORABLE:
+        """Restore the state, the window and the counts."""
+        if not isinstance(raw, list) or len(raw) != 6 or raw[0] not in _RESTORABLE_STATES:
             return
         found = parse_numbers(raw[1:5], 4)
-        bits = _hexadecimal(raw[5])
+        bits = _parse_hexadecimal(raw[5])
         if found is None or bits is None:
             return
         self.state = BreakerState(raw[0])
-        self._until = found[0]
+        self._cooldown_until = found[0]
         self._openings, self._refusals = int(found[1]), int(found[2])
-        self._seen = min(int(found[3]), self._settings.window)
-        # With a smaller window than before, the latest answers are the ones to keep.
-        self._bits = bits & self._mask & ((1 << self._seen) - 1)
+        self._window_count = min(int(found[3]), self._settings.window)
+        # When the window is smaller than in the last run, the latest responses are the ones to keep.
+        self._window_bits = bits & self._window_mask & ((1 << self._window_count) - 1)
 
 
-_RESTORABLE = (BreakerState.CLOSED, BreakerState.OPEN, BreakerState.BLOCKED, BreakerState.DEAD)
+# Half-open is never stored: see `dump_state`.
+_RESTORABLE_STATES = (BreakerState.CLOSED, BreakerState.OPEN, BreakerState.BLOCKED, BreakerState.DEAD)
 
 
-def _hexadecimal(text: object) -> int | None:
+def _parse_hexadecimal(text: object) -> int | None:
     if not isinstance(text, str) or not 1 <= len(text) <= MAX_WINDOW // 4:
         return None
     try:
+        # int() would also take signs, blanks, underscores and a 0x in front.
         return int(text, 16) if text.isalnum() else None
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""A bound on how many pages one host may give."""
+"""A limit on how many pages are fetched from one host."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from scraper.model import NotModified, Outcome, Response
 from scraper.politeness.host_health import health_of_status
 from scraper.politeness.rule import parse_numbers
 
+# The highest count that is read back from stored state: the last integer that a float holds exactly.
 MAX_PAGE_COUNT = 2**53
 
 
 class PageBudget:
     """At most `limit` pages of a host (None for no limit).
 
-    A page is a complete answer to a request for a page, 404 included; redirects, answers that will be retried,
-    robots.txt, sitemaps and files are not. Requests under way are counted as if they would succeed, so the limit
-    is never overshot; one that fails gives its place back.
+    A page is a complete response to a request for a page, 404 included; redirects, responses that will be retried,
+    robots.txt, sitemaps and files do not count. Requests in flight are counted as if they would succeed, so that the
+    limit is never exceeded; one that fails is taken off again.
     """
 
     __slots__ = ("_host", "_in_flight", "_limit", "pages")
@@ -31,41 +32,41 @@ class PageBudget:
 
     @property
     def used_up(self) -> bool:
-        """The limit is reached: this host will not be asked again."""
+        """The limit is reached: no more requests to this host in this run."""
         return self.pages >= self._limit
 
     def on_start(self, now: float) -> None:
-        """Reserve a place."""
+        """Reserve one page."""
         self._in_flight += 1
 
     def on_finish(self, outcome: Outcome, now: float, *_: object) -> tuple[HostParked, ...]:
-        """Turn the place into a page, or give it back."""
+        """Turn the reservation into a page, or cancel it."""
         if self._in_flight:
             self._in_flight -= 1
-        if not _is_page(outcome):
+        if not _counts_as_page(outcome):
             return ()
         self.pages += 1
         return (HostParked(now, self._host, math.inf, self.wait_reason()),) if self.pages == self._limit else ()
 
     def ready_at(self) -> float:
-        """`math.inf` when all places are taken."""
+        """`math.inf` while pages and reservations together reach the limit."""
         return math.inf if self.pages + self._in_flight >= self._limit else 0.0
 
     def wait_reason(self) -> str:
-        """The limit."""
+        """The limit, and how much of it was fetched."""
         return f"max_pages_per_host: {self.pages} of {self._limit:.0f} pages fetched"
 
     def dump_state(self) -> list[float | int | str] | None:
-        """How many pages there were."""
+        """The number of pages."""
         return [self.pages] if self.pages else None
 
     def load_state(self, raw: object) -> None:
-        """Take back how many pages there were."""
+        """Restore the number of pages."""
         if found := parse_numbers(raw, 1, MAX_PAGE_COUNT):
             self.pages = int(found[0])
 
 
-def _is_page(outcome: Outcome) -> bool:
+def _counts_as_page(outcome: Outcome) -> bool:
     if outcome.request.kind != "page":
         return False
     if isinstance(outcome, Response):

@@ -1,8 +1,8 @@
-"""The one place where the rules about a host come together: from which instant may it be asked again?
+"""The one place where the rules about a host are combined: from which instant may it get the next request?
 
-Every rule answers that for itself (`rule.Rule`); the gate takes the latest answer. Nobody else asks a rule, and no
-fetcher ever waits. To add a rule, write its file and give it a line in `HostGate.__init__`: its starts,
-finishes, reasons, events and memory then come by themselves.
+Each rule (`rule.HostRule`) gives its own instant; the gate takes the latest. Nothing else calls a rule, and no worker
+ever sleeps for one: the frontier parks the host until then. To add a rule, write its file and add it to the tuple in
+`HostGate.__init__`: starts, finishes, reasons, events and stored state follow from that.
 """
 
 from __future__ import annotations
@@ -24,16 +24,19 @@ from scraper.politeness.retry_after import HostBackoff
 from scraper.politeness.rule import HostRule, format_duration
 from scraper.politeness.throttle import Throttle
 
+# Name under which the frontier stores a gate (`HostGate.to_json`) among the state of its host.
+HOST_STATE_GATE = "gate"
+# The version of the stored state: a state of another version is ignored.
 STATE_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    """The rules for one host. Raises ConfigError for values that make no sense.
+    """The rules for one host. Raises `ConfigError` for values that make no sense.
 
-    `rate` is starts per second and `concurrency` requests at once, None for no limit; `adaptive` slows down with
-    the host; `max_retry_after` and `max_crawl_delay` are seconds, `long_crawl_delay` what to do above the latter;
-    `max_pages` bounds the pages of this host.
+    `rate` is starts per second and `concurrency` requests at once, None for no limit. `adaptive` slows down when the
+    host does. `max_retry_after` and `max_crawl_delay` are seconds; `long_crawl_delay` is what to do above the latter.
+    `max_pages` limits the pages of this host.
     """
 
     rate: float | None = 2.0
@@ -59,21 +62,21 @@ class GateSettings:
 class HostGate:
     """All politeness towards one host.
 
-    Call `on_start` when a request is sent and `on_finish` once for each of them, however it ended. Instants are epoch
+    Call `on_start` when a request is sent, and `on_finish` once for each of them, however it ended. Instants are epoch
     seconds; `now` never steps back.
     """
 
     __slots__ = (
+        "_backoff",
         "_breaker",
-        "_cap",
+        "_concurrency",
         "_crawl_delay",
-        "_finishing",
-        "_holding",
-        "_pages",
+        "_limiting_rules",
+        "_page_budget",
         "_rate",
         "_rules",
-        "_slow_down",
-        "_starting",
+        "_rules_on_finish",
+        "_rules_on_start",
         "_throttle",
         "host",
     )
@@ -81,76 +84,86 @@ class HostGate:
     def __init__(self, settings: GateSettings, host: str) -> None:
         self.host = host
         self._rate = RateLimiter(1.0 / settings.rate if settings.rate else 0.0)
-        self._cap = ConcurrencyLimit(settings.concurrency)
+        self._concurrency = ConcurrencyLimit(settings.concurrency)
         self._crawl_delay = CrawlDelay(host, settings.max_crawl_delay, settings.long_crawl_delay)
         self._throttle = Throttle(settings.concurrency) if settings.adaptive else None
-        self._slow_down = HostBackoff(host, settings.max_retry_after)
+        self._backoff = HostBackoff(host, settings.max_retry_after)
         self._breaker = CircuitBreaker(settings.breaker, host) if settings.breaker else None
-        self._pages = PageBudget(host, settings.max_pages)
-        # Of two rules with the same instant the one that stands first is named as the reason.
+        self._page_budget = PageBudget(host, settings.max_pages)
+        # The order matters: of two rules with the same instant the first one is named as the reason to wait.
         rules: tuple[HostRule | None, ...] = (
-            self._pages,
+            self._page_budget,
             self._breaker,
-            self._slow_down,
+            self._backoff,
             self._crawl_delay,
             self._throttle,
             self._rate,
-            self._cap,
+            self._concurrency,
         )
         self._rules = tuple(rule for rule in rules if rule is not None)
-        # Those that have something to do then: most hosts have no rate and no budget, and all this is for each request.
+        # The rules that have something to do at each step. All of this runs for every request, and most hosts have no
+        # rate and no budget, so rules that cannot object are left out.
         unlimited: list[HostRule] = [] if settings.rate else [self._rate]
-        self._starting = [rule for rule in self._rules if rule not in (self._slow_down, *unlimited)]
-        self._finishing = [rule for rule in self._rules if rule is not self._rate]
+        self._rules_on_start = [rule for rule in self._rules if rule not in (self._backoff, *unlimited)]
+        self._rules_on_finish = [rule for rule in self._rules if rule is not self._rate]
         if settings.max_pages is None:
-            unlimited.append(self._pages)
-        self._holding = [rule for rule in self._rules if rule not in unlimited]
+            unlimited.append(self._page_budget)
+        self._limiting_rules = [rule for rule in self._rules if rule not in unlimited]
+
+    def __repr__(self) -> str:
+        gave_up = f", gave up: {self.gave_up_reason}" if self.gave_up_reason else ""
+        return (
+            f"<HostGate {self.host}: {self.in_flight} in flight, breaker {self.breaker_state}, "
+            f"ready at {self.ready_at():.3f}{gave_up}>"
+        )
 
     def on_start(self, now: float) -> float:
-        """A request is being sent; return the instant from which the host may be asked again."""
-        for rule in self._starting:
+        """A request is being sent; return the instant from which the host may get another one."""
+        for rule in self._rules_on_start:
             rule.on_start(now)
         return self.ready_at()
 
     def on_finish(self, outcome: Outcome, now: float, rng: random.Random, loop_lag: float = 0.0) -> tuple[Event, ...]:
-        """A request ended; return what is worth telling.
+        """A request ended; return the events to emit.
 
-        `loop_lag` is how late (seconds) the event loop ran its callbacks of late. The probe of a breaker is told
-        with its return, as a start has no way to tell.
+        `loop_lag` is how late (seconds) the event loop has recently run its callbacks. The start of a breaker's probe
+        is among the events of its end, because `on_start` returns none.
         """
-        told: tuple[Event, ...] = ()
-        for rule in self._finishing:
+        emitted: tuple[Event, ...] = ()
+        for rule in self._rules_on_finish:
             if events := rule.on_finish(outcome, now, rng, loop_lag):
-                told += events
-        return told
+                emitted += events
+        return emitted
 
     def on_replace(
         self, outcome: Outcome, now: float, rng: random.Random, loop_lag: float = 0.0
     ) -> tuple[Event, ...] | None:
-        """A request has ended well, and who sent it wants to send another one in its place at once.
+        """A request ended well, and its worker wants to send another one to this host at once.
 
-        Return what is worth telling when that is done; None when the host must be left alone for now, and then the
-        first one still counts as under way.
+        Return the events to emit when that is allowed: then the end of the first and the start of the second are
+        counted. Return None when the host must be left alone for now: then nothing is counted, and the caller finishes
+        the first one with `on_finish`.
         """
-        pacing = (self._slow_down, self._crawl_delay, self._throttle, self._rate)
-        held = any(rule is not None and rule.ready_at() > now for rule in pacing)
-        if held or self.breaker_state not in (BreakerState.CLOSED.value, BreakerState.HALF_OPEN.value):
+        # Concurrency and budget cannot object: one request goes, one comes.
+        pacing = (self._backoff, self._crawl_delay, self._throttle, self._rate)
+        must_wait = any(rule is not None and rule.ready_at() > now for rule in pacing)
+        if must_wait or self.breaker_state not in (BreakerState.CLOSED.value, BreakerState.HALF_OPEN.value):
             return None
-        told = self.on_finish(outcome, now, rng, loop_lag)
+        events = self.on_finish(outcome, now, rng, loop_lag)
         self.on_start(now)
-        return told
+        return events
 
     def ready_at(self) -> float:
-        """The instant from which the host may be asked: the latest of all rules, `math.inf` until something changes."""
+        """The instant from which the host may get a request, `math.inf` until something changes."""
         latest = 0.0
-        for rule in self._holding:
+        for rule in self._limiting_rules:
             instant = rule.ready_at()
             if instant > latest:
                 latest = instant
         return latest
 
     def wait_reason(self, now: float) -> str:
-        """What holds the host back, and for how long; empty when it may be asked at `now`."""
+        """What holds the host back, and for how long; empty when it may get a request at `now`."""
         rule = max(self._rules, key=lambda rule: rule.ready_at())
         wait = rule.ready_at() - now
         if wait <= 0:
@@ -158,50 +171,35 @@ class HostGate:
         return rule.wait_reason() if wait == math.inf else f"{rule.wait_reason()} (for another {format_duration(wait)})"
 
     def set_crawl_delay(self, seconds: float | None, now: float) -> tuple[Event, ...]:
-        """Take over what robots.txt asks for, None for nothing; return what is worth telling."""
+        """Set the Crawl-delay of robots.txt, None for none; return the events to emit."""
         return self._crawl_delay.set_delay(seconds, now)
 
     @property
     def delay_seconds(self) -> float:
-        """Seconds between starts, as things stand."""
+        """Seconds between starts at present: the longest of rate, Crawl-delay and throttle."""
         throttle = self._throttle.delay_seconds if self._throttle else 0.0
         return max(self._rate.interval_seconds, self._crawl_delay.seconds, throttle)
 
     @property
-    def crawl_delay(self) -> float | None:
-        """Seconds between requests that robots.txt asks for, or None."""
-        return self._crawl_delay.seconds or None
-
-    @property
     def breaker_state(self) -> str:
-        """The breaker's state in a word: closed, open, half-open or blocked; a dead host's is open."""
+        """The breaker's state: closed, open, half-open or blocked; that of a dead host is open."""
         if self._breaker is None:
             return BreakerState.CLOSED.value
         return (BreakerState.OPEN if self._breaker.dead else self._breaker.state).value
 
     @property
     def in_flight(self) -> int:
-        """Requests under way."""
-        return self._cap.in_flight
-
-    @property
-    def pages(self) -> int:
-        """Pages the host has given, as far as they count towards `max_pages`."""
-        return self._pages.pages
-
-    @property
-    def dead(self) -> bool:
-        """The host was given up: it did not recover, however often it was tried."""
-        return self._breaker is not None and self._breaker.dead
+        """The number of requests in flight."""
+        return self._concurrency.in_flight
 
     @property
     def budget_used(self) -> bool:
         """The host has given `max_pages` pages."""
-        return self._pages.used_up
+        return self._page_budget.used_up
 
     @property
     def gave_up_reason(self) -> str:
-        """Why the host will not be asked again in this run, in a word; empty while it may be.
+        """Why the host gets no more requests in this run; empty while it may get some.
 
         One of `host_dead`, `blocked`, `max_pages_per_host`, `crawl_delay`.
         """
@@ -214,19 +212,15 @@ class HostGate:
         return "blocked" if self._breaker is not None and self._breaker.blocked else ""
 
     def is_unhealthy(self, now: float) -> bool:
-        """It is not for others' turns that the host must wait: it fails, refuses us, or has asked for a wait."""
+        """The host fails, refuses us or has asked for a wait: it waits for more than its regular pace."""
         return (
             bool(self.gave_up_reason)
             or self.breaker_state != BreakerState.CLOSED.value
-            or self._slow_down.ready_at() > now
+            or self._backoff.ready_at() > now
         )
 
-    def deferred(self, now: float) -> bool:
-        """The host asked for a wait longer than `max_retry_after`, and it is not over."""
-        return self._slow_down.deferred(now)
-
     def reset_given_up(self, now: float) -> None:
-        """Let a dead or blocked host be probed again from `now`: what a new run does."""
+        """Let a dead or blocked host be probed again from `now` on: for a new run."""
         if self._breaker is not None:
             self._breaker.reset_given_up(now)
 
@@ -237,7 +231,7 @@ class HostGate:
 
     @classmethod
     def from_json(cls, settings: GateSettings, host: str, stored: str) -> HostGate:
-        """A gate that remembers what `note` holds. Junk, and what an unknown version wrote, is forgotten."""
+        """A gate with the state that `to_json` returned. Junk and other versions are ignored: the gate is fresh."""
         gate = cls(settings, host)
         try:
             raw = orjson.loads(stored)

@@ -1,4 +1,4 @@
-"""What an outcome says about its host's health: not whether we got what we wanted, but whether the host is well."""
+"""What an outcome says about its host's health: not whether we got what we wanted, but whether the host works."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from typing import Literal
 
 from scraper.model import Denied, ErrorKind, NotModified, Outcome, Response
 
-HostHealth = Literal["success", "answered", "refused", "failed", "void"]
-"""`success`: below 400. `answered`: a sound answer that is an error of ours, as 404. `refused`: 403. `failed`: the
-host is unwell (5xx, 408, 425, 429) or did not answer. `void`: says nothing about the host."""
+# success:   a status below 400.
+# answered:  a sound response that reports an error of ours, such as 404.
+# refused:   403.
+# failed:    the host is in trouble (5xx, 408, 425, 429) or did not respond.
+# unknown:   says nothing about the host.
+HostHealth = Literal["success", "answered", "refused", "failed", "unknown"]
 
+# The client errors that are about the host's state or load; all other 4xx are about the URL.
 OVERLOAD_STATUSES = frozenset({408, 425, 429})
-"""The client errors that are about the host's state or load; all other 4xx are about the URL."""
 
+# Errors in which the host, or the network on the way to it, failed.
 TRANSPORT_ERRORS = frozenset(
     {
         ErrorKind.DNS,
@@ -24,9 +28,8 @@ TRANSPORT_ERRORS = frozenset(
         ErrorKind.TRUNCATED,
     }
 )
-"""Errors in which the host, or the way to it, failed."""
 
-# The host answered; what we did with the answer failed.
+# The host responded; what we did with the response failed.
 ERRORS_AFTER_RESPONSE = frozenset(
     {ErrorKind.TOO_LARGE, ErrorKind.DECODE, ErrorKind.REDIRECT, ErrorKind.CHECKSUM, ErrorKind.PARSE, ErrorKind.HTTP}
 )
@@ -35,26 +38,27 @@ ERRORS_AFTER_RESPONSE = frozenset(
 def health_of(outcome: Outcome) -> HostHealth:
     """What `outcome` says about its host.
 
-    A URL that is tried again and again answered with a server error says no more about the host than its first try
-    did: it may well be the page that is broken. Otherwise a crawl's last pages, all retries, would condemn a host.
+    A server error in response to a retry says nothing new: it may well be that only this page is broken. If retries
+    counted, the last pages of a crawl, which are all retries, would give up a working host. 503 is the exception: it
+    is about the whole host (RFC 9110 section 15.6.4).
     """
     if isinstance(outcome, Response):
         if outcome.request.attempt and outcome.status >= 500 and outcome.status != 503:
-            return "void"
+            return "unknown"
         return health_of_status(outcome.status)
     if isinstance(outcome, NotModified):
         return "success"
     if isinstance(outcome, Denied):
-        return "void"
+        return "unknown"
     if outcome.error in TRANSPORT_ERRORS:
         return "failed"
     if outcome.error in ERRORS_AFTER_RESPONSE:
         return "answered" if outcome.status is None else health_of_status(outcome.status)
-    return "void"
+    return "unknown"
 
 
 def health_of_status(status: int) -> HostHealth:
-    """What a complete answer with `status` says about its host."""
+    """What a complete response with `status` says about its host."""
     if status < 400:
         return "success"
     if status == 403:

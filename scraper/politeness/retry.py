@@ -1,4 +1,4 @@
-"""Whether a request is worth another try, and when."""
+"""Whether a request is worth another attempt, and when."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from scraper.errors import ConfigError
 from scraper.model import Done, ErrorKind, Failure, Outcome, Response, Retry
 from scraper.politeness.retry_after import RETRY_AFTER_JITTER, retry_after_of
 
+# Responses that may differ next time. Not 501 and 505: those say that the server never will do it. 520 to 524 are
+# Cloudflare's words for an origin that does not respond.
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-"""Answers that may differ next time. Not 501 and 505, which will not."""
+# Errors that may pass. A name that does not exist (NXDOMAIN) is a permanent `Failure`, and those are never retried.
 RETRYABLE_ERRORS = frozenset(
     {ErrorKind.DNS, ErrorKind.CONNECT, ErrorKind.TIMEOUT, ErrorKind.NETWORK, ErrorKind.PROTOCOL, ErrorKind.TRUNCATED}
 )
-"""Errors that may pass. A name that is known not to exist is a permanent failure, and those are never retried."""
+# Errors that rarely go away: a bad certificate, a broken content coding.
 RETRY_ONCE_ERRORS = frozenset({ErrorKind.TLS, ErrorKind.DECODE})
-"""Errors that rarely go away: a bad certificate, a broken content-coding."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetrySettings:
-    """How often and how patiently. Raises ConfigError for values that make no sense.
+    """How often to retry, and after what delay. Raises `ConfigError` for values that make no sense.
 
-    `retries` further tries after a failure; `slowdowns` answers that only ask us to come later, which do not count
-    as failures; `base` and `cap` (seconds) bound the pause, which doubles from `base`.
+    `retries` is the number of further attempts after a failure. `slowdowns` is the number of responses that only ask
+    us to come later; they do not count as failures. `base_delay` and `max_delay` (seconds) bound the delay, which
+    doubles from `base_delay`.
     """
 
     retries: int = 3
@@ -41,7 +43,7 @@ class RetrySettings:
 
 
 class RetryPolicy:
-    """Decides about retries: a retry is a date in the frontier, never a sleeping task."""
+    """Decides about retries: a retry is a due time in the frontier, never a sleeping task."""
 
     __slots__ = ("_settings",)
 
@@ -49,33 +51,36 @@ class RetryPolicy:
         self._settings = settings
 
     def decide(self, outcome: Outcome, now: float, rng: random.Random, not_before: float = 0.0) -> Done | Retry:
-        """`Done` when the outcome stands, else a `Retry` of its request with the try counted.
+        """`Done` when the outcome is final, else a `Retry` of its request with the attempt counted.
 
-        The pause is full jitter: uniform between zero and `base` doubled at each try, at most `cap`; never before
-        the Retry-After of this answer, nor before `not_before` (epoch seconds: the host's own instant). An endless
-        `not_before` is passed over: the frontier keeps such a host closed, and a request needs a real date.
+        The delay has full jitter: uniform between zero and `base_delay` doubled at each attempt, at most `max_delay`.
+        The retry is never before the Retry-After of this response, nor before `not_before` (epoch seconds: when the
+        host may get a request). An infinite `not_before` is ignored: the frontier keeps such a host parked, and a
+        request needs a real due time.
         """
         wait = retry_after_of(outcome, now)
         request = outcome.request
-        if _only_later(outcome, wait):
+        # There are two budgets: a response that only asks us to wait does not use up the attempts for failures.
+        if _only_asks_to_wait(outcome, wait):
             if request.slowdowns >= self._settings.slowdowns:
                 return Done()
-            tries, again = request.slowdowns, replace(request, slowdowns=request.slowdowns + 1)
+            attempts, retry = request.slowdowns, replace(request, slowdowns=request.slowdowns + 1)
         else:
-            if request.attempt >= self._limit(outcome):
+            if request.attempt >= self._max_retries(outcome):
                 return Done()
-            tries, again = request.attempt, replace(request, attempt=request.attempt + 1)
-        at = now + rng.random() * min(self._settings.max_delay, self._settings.base_delay * 2.0 ** min(tries, 60))
+            attempts, retry = request.attempt, replace(request, attempt=request.attempt + 1)
+        # 60 doublings are far beyond any `max_delay`; more would overflow a float in the end.
+        at = now + rng.random() * min(self._settings.max_delay, self._settings.base_delay * 2.0 ** min(attempts, 60))
         if wait is not None:
             at = max(at, now + wait * (1.0 + RETRY_AFTER_JITTER * rng.random()))
-        return Retry(max(at, not_before) if not_before < math.inf else at, again)
+        return Retry(max(at, not_before) if not_before < math.inf else at, retry)
 
     def is_retryable(self, outcome: Outcome) -> bool:
-        """Whether this kind of outcome is one that another try may mend, however often it has been tried."""
-        return self._limit(outcome) > 0
+        """Whether another attempt may help with this kind of outcome, however many there were."""
+        return self._max_retries(outcome) > 0
 
-    def _limit(self, outcome: Outcome) -> int:
-        """How many tries after the first this kind of outcome may have."""
+    def _max_retries(self, outcome: Outcome) -> int:
+        """How many attempts after the first one this kind of outcome may have."""
         if isinstance(outcome, Response):
             return self._settings.retries if outcome.status in RETRYABLE_STATUSES else 0
         if not isinstance(outcome, Failure) or outcome.permanent:
@@ -85,6 +90,6 @@ class RetryPolicy:
         return min(1, self._settings.retries) if outcome.error in RETRY_ONCE_ERRORS else 0
 
 
-def _only_later(outcome: Outcome, wait: float | None) -> bool:
-    """Whether the answer only asks us to come later: 429, or 503 that says when."""
+def _only_asks_to_wait(outcome: Outcome, wait: float | None) -> bool:
+    """Whether the response only asks us to come later: 429, or 503 with a Retry-After."""
     return isinstance(outcome, Response) and (outcome.status == 429 or (outcome.status == 503 and wait is not None))

@@ -1,4 +1,4 @@
-"""What every politeness rule is: it watches starts and finishes, and says from when its host may be asked again."""
+"""The interface of a politeness rule: it observes starts and finishes and says when its host may get a request."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from scraper.model import Outcome
 class HostRule(Protocol):
     """One reason to wait. `HostGate` holds one of each kind per host and takes the latest of their instants.
 
-    Instants are epoch seconds. A rule keeps no clock: `now` never steps back between calls. None of the methods
-    raises, and none waits.
+    Instants are epoch seconds. A rule has no clock: `now` is an argument and never steps back between calls. No method
+    raises or waits.
     """
 
+    # Unique among the rules: the rule's key in the stored state of a host. Do not change it.
     name: str
-    """A word unique among the rules: the rule's key in a host's note."""
 
     def on_start(self, now: float) -> None:
         """A request to the host is being sent."""
         ...
 
     def on_finish(self, outcome: Outcome, now: float, rng: random.Random, loop_lag: float) -> tuple[Event, ...]:
-        """A request ended; return what is worth telling.
+        """A request ended; return the events to emit.
 
-        `loop_lag` is how late (seconds) the event loop ran its callbacks of late: part of every measured latency
+        `loop_lag` is how late (seconds) the event loop has recently run its callbacks: that part of a measured latency
         is ours and not the host's.
         """
         ...
 
     def ready_at(self) -> float:
-        """From when this rule lets the host be asked: 0.0 for no objection, `math.inf` until something changes."""
+        """From when this rule allows a request: 0.0 for no objection, `math.inf` until something changes."""
         ...
 
     def wait_reason(self) -> str:
-        """What holds the host back, in words for the user; only asked while `ready_at` lies ahead."""
+        """What holds the host back, in words for the user; only called while `ready_at` is in the future."""
         ...
 
     def dump_state(self) -> list[float | int | str] | None:
@@ -44,20 +44,20 @@ class HostRule(Protocol):
         ...
 
     def load_state(self, raw: object) -> None:
-        """Take back what `state` gave. Anything else is passed over: the rule then starts afresh."""
+        """Restore what `dump_state` returned. Anything else is ignored: the rule then starts fresh."""
         ...
 
 
+# The latest instant (epoch seconds, in the year 5138) that stored state may hold: anything beyond is junk.
 MAX_INSTANT = 1e11
-"""The latest instant a note may name (in the year 5138): whatever lies beyond is junk."""
 
 
 def parse_numbers(raw: object, count: int, highest: float = MAX_INSTANT) -> list[float] | None:
-    """`raw` as exactly `count` numbers from 0 to `top`, or None when it is anything else."""
+    """`raw` as exactly `count` numbers from 0 to `highest`, or None when it is anything else."""
     if not isinstance(raw, list) or len(raw) != count:
         return None
     for value in raw:
-        # NaN fails the comparison, and a bool is a number to isinstance.
+        # NaN fails the comparison. A bool has to be excluded: to isinstance it is an int.
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= highest:
             return None
     return [float(value) for value in raw]

@@ -1,7 +1,7 @@
-"""The changes of circuit breakers: the latest of this session in memory, those of all sessions in a file.
+"""The state transitions of circuit breakers: the latest of this session in memory, those of all sessions in a file.
 
-The file lies with the run's state and is written as changes come, so that a session that is killed has its place in
-the report as well.
+The file is in the run's state folder. It is written at each transition, so that the report also has those of a session
+that was killed.
 """
 
 from __future__ import annotations
@@ -16,22 +16,24 @@ import orjson
 from scraper.events import BreakerClosed, BreakerHalfOpen, BreakerOpened
 from scraper.report.text.formatting import instant_text
 
+# The latest transitions of a session that are kept in memory for its summary.
 MAX_SESSION_TRANSITIONS = 2_000
-"""Changes of a session that are remembered for its summary, the latest ones."""
+# The file keeps at least this many of the latest transitions; at twice as many the older half is dropped.
 MIN_TRANSITIONS_KEPT = 5_000
-"""Changes that the file holds at least, over all sessions; at twice as many the older half goes."""
 MAX_WHY_CHARS = 200
+# Longer lines are cut, and then skipped as invalid JSON.
 MAX_LINE_BYTES = 2_000
-"""Largest line that is read."""
-BREAKER_LOG_FILE = "breakers.jsonl"
 
 
+# Pseudo-states with an empty host: the beginning and the end of a session.
 SESSION_BEGIN, SESSION_END = "begin", "end"
-"""States that no host has: where a session begins and ends."""
 
 
 class BreakerTransition(NamedTuple):
-    """A host's breaker changed at the instant `at` to `state`: open (until `until`), half-open, blocked or closed."""
+    """The breaker of `host` changed to `state` (open, half-open, blocked or closed) at `at`.
+
+    `until` is the end of an open state; both are epoch seconds.
+    """
 
     at: float
     host: str
@@ -40,7 +42,7 @@ class BreakerTransition(NamedTuple):
     why: str = ""
 
     def to_json_values(self) -> dict[str, Any]:
-        """The step as plain values, instants as text."""
+        """The transition as JSON values, instants as ISO 8601."""
         return {
             "at": instant_text(self.at),
             "host": self.host,
@@ -51,7 +53,7 @@ class BreakerTransition(NamedTuple):
 
 
 def transition_of(event: BreakerOpened | BreakerHalfOpen | BreakerClosed) -> BreakerTransition:
-    """What an event says of a breaker."""
+    """The transition that an event reports. A breaker that opens without an end is "blocked"."""
     match event:
         case BreakerOpened():
             for_good = event.until == math.inf
@@ -64,7 +66,7 @@ def transition_of(event: BreakerOpened | BreakerHalfOpen | BreakerClosed) -> Bre
 
 
 class BreakerLog:
-    """Remembers steps, and keeps them in a file from when it is told where."""
+    """Keeps the latest transitions in `latest`, and after `append_to` also in a file."""
 
     def __init__(self) -> None:
         self.latest: deque[BreakerTransition] = deque(maxlen=MAX_SESSION_TRANSITIONS)
@@ -72,20 +74,20 @@ class BreakerLog:
         self._lines = 0
 
     def append_to(self, path: Path) -> None:
-        """Write further steps to `path` as well, behind those of earlier sessions."""
-        self._path, self._lines = path, _count(path)
+        """From now on also append transitions to `path`, after those of earlier sessions."""
+        self._path, self._lines = path, _count_lines(path)
 
     def add(self, step: BreakerTransition) -> None:
-        """Remember one step."""
+        """Add one transition."""
         self.latest.append(step)
         self._write(step)
 
     def add_session_boundary(self, at: float, state: str) -> None:
-        """Note in the file that a session begins or ends: between two of them nobody asks, whatever a breaker says."""
+        """Write the beginning or end of a session to the file: between sessions no breaker state is shown."""
         self._write(BreakerTransition(at, "", state))
 
     def _write(self, step: BreakerTransition) -> None:
-        """A file that cannot be written is given up: the steps are nothing to end a run for."""
+        """Append to the file. After an error it is not written any more: these data are not worth ending a run."""
         if self._path is None:
             return
         try:
@@ -93,12 +95,12 @@ class BreakerLog:
                 file.write(orjson.dumps(step.to_json_values()) + b"\n")
             self._lines += 1
             if self._lines >= 2 * MIN_TRANSITIONS_KEPT:
-                self._halve(self._path)
+                self._drop_older_half(self._path)
         except OSError:
             self._path = None
 
-    def _halve(self, path: Path) -> None:
-        kept = deque(_lines(path), maxlen=MIN_TRANSITIONS_KEPT)
+    def _drop_older_half(self, path: Path) -> None:
+        kept = deque(_read_lines(path), maxlen=MIN_TRANSITIONS_KEPT)
         part = path.with_name(path.name + ".part")
         part.write_bytes(b"".join(line.rstrip(b"\n") + b"\n" for line in kept))
         part.replace(path)
@@ -106,13 +108,13 @@ class BreakerLog:
 
 
 def read_transitions(path: Path) -> list[dict[str, Any]]:
-    """The steps that `path` holds, the latest `2 * MIN_TRANSITIONS_KEPT`; what is no step is passed over."""
+    """The transitions in the file at `path`, at most the latest `2 * MIN_TRANSITIONS_KEPT`; invalid lines are not."""
     steps: deque[dict[str, Any]] = deque(maxlen=2 * MIN_TRANSITIONS_KEPT)
     try:
-        for line in _lines(path):
+        for line in _read_lines(path):
             try:
                 step = orjson.loads(line)
-            except orjson.JSONDecodeError:  # cut short by a kill
+            except orjson.JSONDecodeError:  # incomplete: the process was killed while writing
                 continue
             if isinstance(step, dict) and all(isinstance(step.get(key), str) for key in ("at", "host", "state")):
                 steps.append(step)
@@ -121,14 +123,14 @@ def read_transitions(path: Path) -> list[dict[str, Any]]:
     return list(steps)
 
 
-def _lines(path: Path) -> Any:
+def _read_lines(path: Path) -> Any:
     with path.open("rb") as file:
         while line := file.readline(MAX_LINE_BYTES):
             yield line
 
 
-def _count(path: Path) -> int:
+def _count_lines(path: Path) -> int:
     try:
-        return sum(1 for _ in _lines(path))
+        return sum(1 for _ in _read_lines(path))
     except OSError:
         return 0

@@ -1,8 +1,9 @@
-"""The log file: one line an event, and what the package's own loggers say, in one order.
+"""The log file: one line per event, and the records of the package's own loggers, in one order.
 
-    2024-05-01T12:00:00.123Z WARNING slow.example is not asked for 60s (breaker open, no. 1): 6 failures in a row
+    2024-05-01T12:00:00.123Z WARNING slow.example paused for 60s (breaker open, no. 1): 6 failures in a row
 
-DEBUG holds every event, INFO problems and milestones. Every line is clean: a server cannot forge one.
+DEBUG has every event, INFO problems and milestones. Text is cleaned of control characters and line breaks, so that a
+server cannot forge a line.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from scraper.events import CrawlEnded, Event, QueuesSampled
 from scraper.report.text.event_text import MAX_LINE_CHARS, WARNING, describe
 from scraper.report.text.formatting import instant_text
 from scraper.report.text.sanitize import clean
+from scraper.rundir.disk_errors import cause_text
 
 LOGGER_NAME = "scraper"
 FLUSH_SECONDS = 1.0
+# The last lines of a traceback that are written.
 MAX_TRACEBACK_LINES = 60
-"""Lines of a traceback that are kept, the last ones."""
 
 
 class LogFile:
@@ -42,15 +44,16 @@ class LogFile:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: TextIO | None = path.open("a", encoding="utf-8", errors="replace", newline="\n")
         except OSError as error:
-            raise SinkError(f"the log file {path} cannot be written: {error.strerror or error}") from error
-        self._bridge = _Bridge(self, level)
-        self._before = logging.getLogger(LOGGER_NAME).level
+            raise SinkError(f"the log file {path} cannot be written: {cause_text(error)}") from error
+        self._bridge = _LoggingBridge(self, level)
+        self._level_before = logging.getLogger(LOGGER_NAME).level
         logging.getLogger(LOGGER_NAME).addHandler(self._bridge)
+        # Without this the root logger's level (WARNING) would drop INFO records before they reach the file.
         if not logging.getLogger(LOGGER_NAME).isEnabledFor(level):
             logging.getLogger(LOGGER_NAME).setLevel(level)
 
     def __call__(self, event: Event) -> None:
-        """Write one event, if its level is wanted."""
+        """Write one event if its level is at least the file's."""
         line = describe(event)
         if line.level >= self._level:
             self.write(event.at, line.level, line.text)
@@ -65,7 +68,7 @@ class LogFile:
                 return
             try:
                 self._file.write(line)
-                if level >= WARNING:
+                if level >= WARNING:  # on disk at once, also when the process is killed next
                     self._file.flush()
             except (OSError, ValueError) as error:
                 self._give_up(str(error))
@@ -73,9 +76,10 @@ class LogFile:
     def close(self) -> None:
         """Write what is buffered and close; calling it twice does nothing more."""
         logger = logging.getLogger(LOGGER_NAME)
+        # Restores the logger for programs that use the package as a library.
         if self._bridge in logger.handlers:
             logger.removeHandler(self._bridge)
-            logger.setLevel(self._before)
+            logger.setLevel(self._level_before)
         with self._lock:
             self._give_up(self.problem)
 
@@ -106,22 +110,22 @@ class LogFile:
         self.close()
 
 
-class _Bridge(logging.Handler):
-    """Takes records of the standard `logging` module into the file."""
+class _LoggingBridge(logging.Handler):
+    """A `logging` handler that writes records to the log file."""
 
     def __init__(self, file: LogFile, level: int) -> None:
         super().__init__(level)
         self._log = file
-        self._plain = logging.Formatter()
+        self._formatter = logging.Formatter()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record; a traceback follows line by line, indented."""
         try:
             message = record.getMessage()
-        except Exception:  # noqa: BLE001  a record whose arguments do not fit is told as it is
+        except Exception:  # noqa: BLE001  arguments do not fit the format string: write the format string itself
             message = str(record.msg)
         self._log.write(wall_time(), record.levelno, f"{record.name}: {message}")
         if record.exc_info:
-            trace = self._plain.formatException(record.exc_info).splitlines()
+            trace = self._formatter.formatException(record.exc_info).splitlines()
             for line in trace[-MAX_TRACEBACK_LINES:]:
                 self._log.write(wall_time(), record.levelno, f"| {line}")

@@ -1,4 +1,4 @@
-"""The numbers of this session, counted from events. Totals over all sessions of a run are the frontier's."""
+"""The numbers of this session, counted from events. Totals over all sessions of a run come from the frontier."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ from scraper.events import (
 from scraper.report.breaker_log import SESSION_BEGIN, SESSION_END, BreakerLog, BreakerTransition, transition_of
 from scraper.structures.rolling import DurationHistogram, RollingRate
 
+# Hosts with counts of their own; further ones are counted together under `OTHERS_KEY`.
 MAX_HOSTS = 10_000
-"""Hosts with a row of their own; later ones are counted together under `OTHERS_KEY`."""
+# Distinct words (outcomes, reasons) with counts of their own: some contain text from servers.
 MAX_WORDS = 500
-"""Distinct words (outcomes, reasons) counted under their own name."""
+# Bodies in flight whose received bytes are tracked.
 MAX_PARTIAL_BODIES = 10_000
-"""Large bodies under way that are followed at once."""
 OTHERS_KEY = "others"
 
-_WELL = frozenset({"ok", "not_followed", "duplicate", "none"})
+_GOOD_OUTCOMES = frozenset({"ok", "not_followed", "duplicate", "none"})
 
 
 def is_failure(outcome: str) -> bool:
-    """Whether a settled URL's outcome word tells of a failure."""
-    return outcome.removeprefix("sitemap_").removeprefix("file_") not in _WELL
+    """Whether the outcome code of a settled URL means a failure, with or without its `sitemap_` or `file_` prefix."""
+    return outcome.removeprefix("sitemap_").removeprefix("file_") not in _GOOD_OUTCOMES
 
 
 @dataclass(slots=True)
 class HostCount:
-    """What one host was asked and gave in this session; `size` is wire bytes."""
+    """Counts of one host in this session. `size` is wire bytes, `openings` of its circuit breaker."""
 
     fetches: int = 0
     ok: int = 0
@@ -66,9 +66,9 @@ class HostCount:
 class StatsSnapshot:
     """The session so far. Instants are epoch seconds, durations seconds, `size` wire bytes.
 
-    `outcomes` counts settled URLs by outcome word, `statuses` responses by class (`2xx`), `errors` failed fetches by
+    `outcomes` counts settled URLs by outcome code, `statuses` responses by class (`2xx`), `errors` failed fetches by
     kind. `latency` holds p50, p90, p99 and max of all fetches. `hosts` and `breaker_transitions` are
-    empty unless they were asked for.
+    empty unless they were requested.
     """
 
     name: str = ""
@@ -117,14 +117,14 @@ class StatsSnapshot:
 
 
 class BoundedCounter:
-    """Counts by word, with a limit on how many words."""
+    """Counts by word, for at most `limit` words; further ones are counted under `OTHERS_KEY`."""
 
     def __init__(self, limit: int = MAX_WORDS) -> None:
         self.counts: dict[str, int] = {}
         self._limit = limit
 
     def add(self, word: str) -> None:
-        """Count `word` once; a new word beyond the limit counts under `OTHERS_KEY`."""
+        """Add one to the count of `word`."""
         counts = self.counts
         if word in counts:
             counts[word] += 1
@@ -135,9 +135,9 @@ class BoundedCounter:
 
 
 class Stats:
-    """A listener that counts. Any thread may ask for a snapshot at any time.
+    """A listener that counts events. `snapshot` may be called from any thread at any time.
 
-    `host_limit` bounds the table of hosts; 0 keeps none.
+    `host_limit` limits the table of hosts; 0 keeps none.
     """
 
     def __init__(self, host_limit: int = MAX_HOSTS) -> None:
@@ -145,18 +145,19 @@ class Stats:
         self._host_limit = host_limit
         self._hosts: dict[str, HostCount] = {}
         self._others = HostCount()
-        self._partial: dict[str, int] = {}
-        self._single: dict[str, Any] = {}
+        self._partial_sizes: dict[str, int] = {}
+        self._run_fields: dict[str, Any] = {}
         self._last_at: float | None = None
         self._fetches = self._in_flight = self._size = self._ok = self._failed = 0
         self._retries = self._items = self._rejected = self._parked = self._openings = 0
         self._replaced = self._warnings = self._lost = 0
         self._pages_rate, self._bytes_rate = RollingRate(), RollingRate()
         self._latency = DurationHistogram()
-        self._steps = BreakerLog()
+        self._breaker_log = BreakerLog()
         self._outcomes, self._statuses, self._errors = BoundedCounter(), BoundedCounter(), BoundedCounter()
         self._skipped, self._robots, self._breakers = BoundedCounter(), BoundedCounter(), BoundedCounter(MAX_HOSTS)
-        self._counting: dict[type, Callable[[Any], None]] = {
+        # One dictionary lookup per event: this is called for every one of them.
+        self._counters: dict[type, Callable[[Any], None]] = {
             CrawlStarted: self._crawl_started,
             FetchStarted: self._fetch_started,
             BytesReceived: self._bytes_received,
@@ -179,13 +180,13 @@ class Stats:
         }
 
     def log_breakers_to(self, path: Path) -> None:
-        """Write the changes of breakers to `path` too, behind those of earlier sessions."""
+        """Also append the transitions of circuit breakers to `path`, after those of earlier sessions."""
         with self._lock:
-            self._steps.append_to(path)
+            self._breaker_log.append_to(path)
 
     def __call__(self, event: Event) -> None:
         """Count one event."""
-        count = self._counting.get(type(event))
+        count = self._counters.get(type(event))
         with self._lock:
             if self._last_at is None or event.at > self._last_at:
                 self._last_at = event.at
@@ -193,12 +194,13 @@ class Stats:
                 count(event)
 
     def snapshot(self, hosts: bool = True) -> StatsSnapshot:
-        """The numbers as they stand; with `hosts` also the table of hosts (copied: up to `MAX_HOSTS` rows)."""
+        """The current numbers; with `hosts` also the table of hosts, which is copied (up to `MAX_HOSTS` rows)."""
         with self._lock:
+            # The clock is that of the events, so that a replay gives the same numbers.
             now = self._last_at or 0.0
             latency = {f"p{share}": self._latency.quantile(share / 100) for share in (50, 90, 99)}
             return StatsSnapshot(
-                **self._single,
+                **self._run_fields,
                 last_at=self._last_at,
                 settled=self._ok + self._failed,
                 ok=self._ok,
@@ -224,26 +226,27 @@ class Stats:
                 breakers=dict(self._breakers.counts),
                 latency={**latency, "max": self._latency.largest},
                 hosts=self._host_table() if hosts else {},
-                breaker_transitions=tuple(self._steps.latest) if hosts else (),
+                breaker_transitions=tuple(self._breaker_log.latest) if hosts else (),
             )
 
     def _host_table(self) -> dict[str, HostCount]:
-        table = {host: _copied(count) for host, count in self._hosts.items()}
+        table = {host: _copy_counts(count) for host, count in self._hosts.items()}
         if self._others != HostCount():
-            table[OTHERS_KEY] = _copied(self._others)
+            table[OTHERS_KEY] = _copy_counts(self._others)
         return table
 
     def _host(self, name: str) -> HostCount:
         count = self._hosts.get(name)
         if count is None:
+            # Further hosts share one row: the table must not grow with the crawl.
             if len(self._hosts) >= self._host_limit:
                 return self._others
             count = self._hosts[name] = HostCount()
         return count
 
     def _crawl_started(self, event: CrawlStarted) -> None:
-        self._steps.add_session_boundary(event.at, SESSION_BEGIN)
-        self._single |= {
+        self._breaker_log.add_session_boundary(event.at, SESSION_BEGIN)
+        self._run_fields |= {
             "name": event.name,
             "folder": event.folder,
             "resumed": event.resumed,
@@ -254,23 +257,24 @@ class Stats:
         }
 
     def _crawl_ended(self, event: CrawlEnded) -> None:
-        self._steps.add_session_boundary(event.at, SESSION_END)
-        self._single |= {"ended": True, "why": event.why, "detail": event.detail}
+        self._breaker_log.add_session_boundary(event.at, SESSION_END)
+        self._run_fields |= {"ended": True, "why": event.why, "detail": event.detail}
 
     def _fetch_started(self, event: FetchStarted) -> None:
         self._in_flight += 1
 
     def _bytes_received(self, event: BytesReceived) -> None:
-        if len(self._partial) < MAX_PARTIAL_BODIES or event.url in self._partial:
-            self._partial[event.url] = self._partial.get(event.url, 0) + event.size
+        # Bodies beyond the limit are counted when they are complete.
+        if len(self._partial_sizes) < MAX_PARTIAL_BODIES or event.url in self._partial_sizes:
+            self._partial_sizes[event.url] = self._partial_sizes.get(event.url, 0) + event.size
             self._bytes_rate.add(event.at, event.size)
 
     def _fetch_finished(self, event: FetchFinished) -> None:
         self._fetches += 1
         self._in_flight -= 1
         self._size += event.size
-        # What was told of a large body while it came is in the rate already.
-        self._bytes_rate.add(event.at, max(0, event.size - self._partial.pop(event.url, 0)))
+        # Bytes that `BytesReceived` events have counted are in the rate already: add only the rest.
+        self._bytes_rate.add(event.at, max(0, event.size - self._partial_sizes.pop(event.url, 0)))
         self._latency.add(event.elapsed)
         if event.status is not None:
             self._statuses.add(f"{event.status // 100}xx")
@@ -303,7 +307,7 @@ class Stats:
         self._breaker_changed(event)
 
     def _breaker_changed(self, event: BreakerOpened | BreakerHalfOpen | BreakerClosed) -> None:
-        self._steps.add(transition_of(event))
+        self._breaker_log.add(transition_of(event))
 
     def _host_parked(self, event: HostParked) -> None:
         self._parked += 1
@@ -321,7 +325,7 @@ class Stats:
         self._skipped.add(event.reason)
 
     def _queues_sampled(self, event: QueuesSampled) -> None:
-        self._in_flight = event.in_flight  # corrects what lost events have left behind
+        self._in_flight = event.in_flight  # corrects the count after lost events
 
     def _fetcher_replaced(self, event: FetcherReplaced) -> None:
         self._replaced += 1
@@ -333,5 +337,5 @@ class Stats:
         self._lost += event.count
 
 
-def _copied(count: HostCount) -> HostCount:
+def _copy_counts(count: HostCount) -> HostCount:
     return HostCount(count.fetches, count.ok, count.failed, count.items, count.retries, count.size, count.openings)

@@ -1,7 +1,7 @@
 """summary.json: what a run did, and why it ended.
 
 Totals (`pages`, `items`, `bytes`, `hosts`) are of the whole run, over all its sessions: they come from the frontier.
-What is under `session`, the times and the rates are of the session that just ended: they come from its events.
+`session`, the times and the rates are of the session that just ended: they come from its events.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 import orjson
 
-from scraper.errors import SinkError
 from scraper.report.stats import StatsSnapshot, is_failure
 from scraper.report.text.formatting import instant_text
+from scraper.rundir.disk_errors import write_error
 
+# Hosts with an entry of their own in summary.json; the others are one sum.
 MAX_TOP_HOSTS = 100
-"""Hosts with an entry of their own in summary.json; the rest is summed up."""
+# Kinds of URLs besides pages. They are the prefixes of outcome codes: `sitemap_ok`, `file_http_404`.
 OTHER_KINDS = ("sitemap", "file")
-"""Kinds of URLs beside pages: their words begin with them."""
 
 
 def build_summary(
@@ -35,7 +35,7 @@ def build_summary(
     outputs: Mapping[str, str] | None = None,
     skipped: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """What summary.json holds.
+    """The contents of summary.json.
 
     `outcomes`, `hosts` (outcomes by host), `items`, `size` (wire bytes) and `waiting` (URLs still queued or delayed)
     are the frontier's counts of the whole run; `outputs` are paths by name. `skipped` counts by reason, of the whole
@@ -55,8 +55,8 @@ def build_summary(
         "pages": {
             **outcome_sums(outcomes),
             "waiting": waiting,
-            "outcomes": _by_count(outcomes),
-            "kinds": _kinds(outcomes),
+            "outcomes": _sorted_by_count(outcomes),
+            "kinds": _sums_by_kind(outcomes),
         },
         "items": items,
         "bytes": size,
@@ -64,17 +64,17 @@ def build_summary(
             "pages_per_s": round(stats.settled / duration, 2) if duration else 0.0,
             "bytes_per_s": round(stats.size / duration) if duration else 0,
         },
-        "session": _session(stats),
-        "breaker_openings": {"total": stats.openings, "hosts": dict(_top(stats.breakers))},
+        "session": _session_values(stats),
+        "breaker_openings": {"total": stats.openings, "hosts": dict(_largest(stats.breakers))},
         "breaker_steps": [step.to_json_values() for step in stats.breaker_transitions],
-        "skipped": _by_count(stats.skipped if skipped is None else skipped),
-        **_hosts(hosts),
+        "skipped": _sorted_by_count(stats.skipped if skipped is None else skipped),
+        **_host_values(hosts),
         "outputs": dict(outputs or {}),
     }
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
-    """Write `summary` to `path` at once or not at all. Blocks on the disk; raises `SinkError`."""
+    """Write `summary` to `path` completely or not at all. Blocks on the disk; raises `SinkError`."""
     part = path.with_name(path.name + ".part")
     try:
         part.write_bytes(orjson.dumps(summary, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
@@ -82,34 +82,35 @@ def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        raise SinkError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise write_error(path, error) from error
 
 
 def outcome_sums(outcomes: Mapping[str, int]) -> dict[str, int]:
-    """How many of `outcomes` there are in all, and how many of them are good."""
-    failed = sum(count for word, count in outcomes.items() if is_failure(word))
+    """The number of settled URLs, and how many of them are ok and failed."""
+    failed = sum(count for outcome, count in outcomes.items() if is_failure(outcome))
     settled = sum(outcomes.values())
     return {"settled": settled, "ok": settled - failed, "failed": failed}
 
 
-def _kinds(outcomes: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """The counts of each kind that there is: page, sitemap, file."""
+def _sums_by_kind(outcomes: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """`outcome_sums` for each kind of URL that occurs: page, sitemap, file."""
     kinds: dict[str, dict[str, int]] = {}
-    for word, count in outcomes.items():
-        kind = next((kind for kind in OTHER_KINDS if word.startswith(f"{kind}_")), "page")
-        kinds.setdefault(kind, {})[word] = count
+    for outcome, count in outcomes.items():
+        # Codes without such a prefix are of pages.
+        kind = next((kind for kind in OTHER_KINDS if outcome.startswith(f"{kind}_")), "page")
+        kinds.setdefault(kind, {})[outcome] = count
     return {kind: outcome_sums(kinds[kind]) for kind in ("page", *OTHER_KINDS) if kind in kinds}
 
 
-def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
+def _sorted_by_count(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def _top(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+def _largest(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return heapq.nsmallest(MAX_TOP_HOSTS, counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _session(stats: StatsSnapshot) -> dict[str, Any]:
+def _session_values(stats: StatsSnapshot) -> dict[str, Any]:
     return {
         "settled": stats.settled,
         "fetches": stats.fetches,
@@ -120,22 +121,23 @@ def _session(stats: StatsSnapshot) -> dict[str, Any]:
         "hosts_parked": stats.parked,
         "fetchers_replaced": stats.replaced,
         "warnings": stats.warnings,
-        "statuses": _by_count(stats.statuses),
-        "errors": _by_count(stats.errors),
-        "robots": _by_count(stats.robots),
+        "statuses": _sorted_by_count(stats.statuses),
+        "errors": _sorted_by_count(stats.errors),
+        "robots": _sorted_by_count(stats.robots),
         "latency_s": {name: round(value, 4) for name, value in stats.latency.items()},
     }
 
 
-def _hosts(hosts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+def _host_values(hosts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     """The busiest hosts in full, the others as one sum."""
     totals = {host: sum(outcomes.values()) for host, outcomes in hosts.items()}
-    top = [host for host, _ in _top(totals)]
+    # A crawl may have a million hosts: only the largest are written one by one.
+    top = [host for host, _ in _largest(totals)]
     others: dict[str, int] = {}
     for host in hosts.keys() - set(top):
-        for word, count in hosts[host].items():
-            others[word] = others.get(word, 0) + count
+        for outcome, count in hosts[host].items():
+            others[outcome] = others.get(outcome, 0) + count
     return {
-        "hosts": {host: {**outcome_sums(hosts[host]), "outcomes": _by_count(hosts[host])} for host in top},
-        "other_hosts": {"count": len(hosts) - len(top), **outcome_sums(others), "outcomes": _by_count(others)},
+        "hosts": {host: {**outcome_sums(hosts[host]), "outcomes": _sorted_by_count(hosts[host])} for host in top},
+        "other_hosts": {"count": len(hosts) - len(top), **outcome_sums(others), "outcomes": _sorted_by_count(others)},
     }

@@ -1,1 +1,1 @@
-"""structures."""
+"""Small data structures with a bound on their memory."""

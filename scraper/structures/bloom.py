@@ -1,18 +1,15 @@
-"""Which hosts something is known of: a bit for each, in constant memory.
-
-Two hosts may share a bit. So a host that has its bit may yet be unknown, one that has not is unknown for certain.
-"""
+"""A Bloom filter of hosts with one hash: false positives, no false negatives, in constant memory."""
 
 from __future__ import annotations
 
 from zlib import crc32
 
+# 64 KiB of bits.
 BIT_COUNT = 1 << 19
-"""64 KiB of them."""
 
 
 class HostBloom:
-    """Remembers hosts. May be used from any thread: a bit that is set stays."""
+    """Remembers hosts: one that is not in it was never added. May be used from any thread, as bits are only set."""
 
     __slots__ = ("_bits",)
 
@@ -20,11 +17,11 @@ class HostBloom:
         self._bits = bytearray(BIT_COUNT // 8)
 
     def add_all(self) -> None:
-        """Mark every host: nothing is known to be unknown."""
+        """Add every host there is: from now on, none is known to be absent."""
         self._bits[:] = b"\xff" * len(self._bits)
 
     def add(self, host: str) -> None:
-        """Mark `host`."""
+        """Add `host`."""
         bit = crc32(host.encode("utf-8", "surrogatepass")) % BIT_COUNT
         self._bits[bit >> 3] |= 1 << (bit & 7)
 

@@ -1,32 +1,46 @@
-"""A set with a bound: what was seen lately."""
+"""A set of bounded size that forgets what was added longest ago."""
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 
 class RecentSet:
-    """Remembers at least the last `generation` strings added, at most twice as many.
+    """Remembers at least the last `limit` different integers added, at most twice as many. For text, add its hash.
 
-    A miss means "not lately"; a hit is as good as certain: of each string only its 64-bit hash is kept, because a
-    server chooses how long its URLs are. Two generations instead of an LRU order: adding and asking cost one set
-    operation each, and forgetting costs nothing.
+    It has two generations of at most `limit` each. When the young one is full it becomes the old one, and the old one
+    is forgotten. Adding a number that is in the old one moves it to the young one, so what comes often stays. Unlike
+    an LRU order, adding and asking cost one or two set operations, and forgetting costs nothing.
     """
 
-    __slots__ = ("_generation", "_new", "_old")
+    __slots__ = ("_limit", "_old", "_young", "evictions", "is_complete")
 
-    def __init__(self, limit: int) -> None:
-        self._generation = limit
-        self._new: set[int] = set()
+    def __init__(self, limit: int, known: Set[int] | None = frozenset()) -> None:
+        """`known` are all numbers there are so far, at most `limit`; None when they are too many to hold."""
+        # While True, a number that is not here was never added.
+        self.is_complete = known is not None
+        # How often a generation was forgotten, or became the old one.
+        self.evictions = 0
+        self._limit = limit
+        self._young: set[int] = set(known or ())
         self._old: set[int] = set()
 
-    def __contains__(self, text: str) -> bool:
-        number = hash(text)
-        return number in self._new or number in self._old
+    def __contains__(self, key: int) -> bool:
+        return key in self._young or key in self._old
 
     def __len__(self) -> int:
-        return len(self._new) + len(self._old)
+        return len(self._young) + len(self._old)
 
-    def add(self, text: str) -> None:
-        """Remember `text`."""
-        self._new.add(hash(text))
-        if len(self._new) >= self._generation:
-            self._old, self._new = self._new, set()
+    def add_if_new(self, key: int) -> bool:
+        """Remember `key`; False if it was remembered already."""
+        young = self._young
+        if key in young:
+            return False
+        new = key not in self._old
+        if len(young) < self._limit:
+            young.add(key)
+            return new
+        self.is_complete = self.is_complete and not self._old
+        self.evictions += 1
+        self._old, self._young = young, {key}
+        return new

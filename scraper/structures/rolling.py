@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections import deque
 
+# How far a rolling rate looks back.
 WINDOW_SECONDS = 10
-"""How far a rolling rate looks back."""
+# Buckets of a histogram: 160 from 0.5 ms to about 30 minutes, in steps of 10 %.
 FIRST_BUCKET_SECONDS = 0.0005
 BUCKET_GROWTH = 1.1
 BUCKET_COUNT = 160
-"""0.5 ms to about 30 minutes, in steps of 10 %."""
-
 _LOG_BUCKET_GROWTH = math.log(BUCKET_GROWTH)
 
 

@@ -1,4 +1,4 @@
-"""Which bytes of a file are here, which are on their way, and how the rest is shared out: bookkeeping without I/O."""
+"""Which bytes of a file are present and who downloads the rest: sets of byte ranges, without I/O."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+# Separate ranges of one file. A split that would make more gaps is refused, and metadata that claim more are invalid.
 MAX_RANGES = 64
-"""Separate ranges of one file: what would leave more holes is not begun, and no note may claim more."""
+# Stands for "to the end of the body" where the length is not known.
 MAX_OFFSET = 2**63 - 1
 
 
@@ -19,12 +20,12 @@ class ByteRange(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many they are."""
+        """The number of bytes."""
         return self.stop - self.start
 
 
 class RangeSet:
-    """A set of bytes as ranges that are in order and apart from each other."""
+    """A set of bytes, kept as sorted ranges that neither overlap nor touch."""
 
     __slots__ = ("_starts", "_stops")
 
@@ -36,7 +37,7 @@ class RangeSet:
 
     @classmethod
     def from_json(cls, raw: object, size: int) -> RangeSet | None:
-        """What a note claims to be in a file of `size` bytes; None when that cannot be."""
+        """The ranges that a metadata file claims for a file of `size` bytes; None when they cannot be right."""
         if not isinstance(raw, list) or len(raw) > MAX_RANGES:
             return None
         end = -1
@@ -53,24 +54,29 @@ class RangeSet:
         return (ByteRange(start, stop) for start, stop in zip(self._starts, self._stops, strict=True))
 
     def __len__(self) -> int:
+        """The number of separate ranges."""
         return len(self._starts)
+
+    def __repr__(self) -> str:
+        return f"RangeSet({', '.join(f'{start}-{stop}' for start, stop in self)})"
 
     @property
     def prefix(self) -> int:
-        """Bytes from the first of the file on that are here without a gap."""
+        """Bytes that are present from the start of the file to the first gap."""
         return self._stops[0] if self._starts and self._starts[0] == 0 else 0
 
     @property
     def size(self) -> int:
-        """Bytes that are here."""
+        """The number of bytes in the set."""
         return sum(self._stops) - sum(self._starts)
 
     def add(self, start: int, stop: int) -> None:
-        """The bytes from `start` to `stop` are here; an empty range changes nothing."""
+        """Add the bytes from `start` to `stop`; an empty range changes nothing."""
         if start >= stop:
             return
-        first = bisect_left(self._stops, start)  # what ends at `start` or later may be joined with it
-        last = bisect_right(self._starts, stop)  # and what begins at `stop` or before
+        # The ranges first..last-1 overlap the new one or touch it: all of them become one range.
+        first = bisect_left(self._stops, start)
+        last = bisect_right(self._starts, stop)
         if first < last:
             start = min(start, self._starts[first])
             stop = max(stop, self._stops[last - 1])
@@ -85,43 +91,48 @@ class RangeSet:
 
 
 class Segment:
-    """A range that one stream brings. `at` is where its next byte belongs, `stop` where it leaves off.
+    """A byte range that one stream downloads.
 
-    `written` is how far its bytes are in the file. `end` is where the body ends: a share whose `stop` lies before it
-    was divided, and its stream is cut there.
+    `position` is the offset of the next byte from the network, `written` the offset up to which bytes are in the file,
+    `stop` the offset before which the stream ends. `body_end` is where the response body ends: when another stream has
+    taken over the end of this segment, `stop` lies before it and the rest of the body is cut off.
     """
 
-    __slots__ = ("at", "end", "start", "stop", "written")
+    __slots__ = ("body_end", "position", "start", "stop", "written")
 
     def __init__(self, start: int, stop: int = MAX_OFFSET) -> None:
-        self.start = self.at = self.written = start
-        self.stop = self.end = stop
+        self.start = self.position = self.written = start
+        self.stop = self.body_end = stop
+
+    def __repr__(self) -> str:
+        return f"Segment({self.start}-{self.stop}, position={self.position}, written={self.written})"
 
     @property
     def remaining(self) -> int:
-        """Bytes that are still to come."""
-        return self.stop - self.at
+        """Bytes that have not arrived yet."""
+        return self.stop - self.position
 
 
 class SegmentSpec(NamedTuple):
-    """A range for another stream; `parent` is the share it is taken from, None when nobody works there."""
+    """A range for one more stream. `split_from` is the segment that gives it up; None for a gap nobody works on."""
 
     range: ByteRange
     split_from: Segment | None
 
 
 def next_segment(present: RangeSet, total: int, active: Iterable[Segment], min_bytes: int) -> SegmentSpec | None:
-    """What another stream should bring: the first gap that nobody works on, else half of the largest share.
+    """What one more stream should download: the first gap nobody works on, else half of the largest segment.
 
-    Neither half is smaller than `least` bytes. None when there is nothing to gain.
+    Neither half is smaller than `min_bytes`. None when no split is worth it.
     """
-    at_work = list(active)
-    covered = RangeSet([*present, *((share.start, share.stop) for share in at_work)])
+    segments = list(active)
+    covered = RangeSet([*present, *((segment.start, segment.stop) for segment in segments)])
     if gaps := covered.missing(total):
         return SegmentSpec(gaps[0], None)
-    if len(present) + len(at_work) >= MAX_RANGES:
+    # Each active segment may leave a gap when its stream fails.
+    if len(present) + len(segments) >= MAX_RANGES:
         return None
-    largest = max(at_work, key=lambda share: share.remaining, default=None)
+    largest = max(segments, key=lambda segment: segment.remaining, default=None)
     if largest is None or largest.remaining < 2 * max(1, min_bytes):
         return None
     return SegmentSpec(ByteRange(largest.stop - largest.remaining // 2, largest.stop), largest)

@@ -1,14 +1,14 @@
-"""Checksums: how lists write them, and how servers state them in headers.
+"""Checksums: how lists write them, and how servers state them in header fields.
 
-Servers say it in five ways, each with its own notation:
+Servers have five fields, each with its own notation:
 
     Repr-Digest: sha-256=:<base64>:, md5=:...:      RFC 9530, a dictionary of structured fields (RFC 8941)
     Digest: SHA-256=<base64>, MD5=<base64>          RFC 3230 and 5843, obsolete and common
     x-goog-hash: crc32c=<base64>, md5=<base64>      Google Cloud Storage; may come twice
     x-amz-checksum-sha256: <base64>                 S3; `<base64>-3` is a checksum of checksums of three parts
-    Content-MD5: <base64>                           RFC 1864; of the bytes of this answer, not of the file
+    Content-MD5: <base64>                           RFC 1864; of the bytes of this response, not of the file
 
-CRC sums (crc32, crc32c, crc64nvme) are left out: they find line noise, which TCP and TLS found already.
+CRC sums (crc32, crc32c, crc64nvme) are ignored: they find transmission errors, which TCP and TLS have found already.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from scraper.model import Headers
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+# Characters of one header's value that are read.
 MAX_FIELD_CHARS = 4096
-"""Characters of one header's value that are read."""
+# Digests read from one header.
 MAX_DIGESTS = 16
-"""Digests read from one header."""
 
+# Bytes of a digest by algorithm, in hashlib's names; the strongest first.
 DIGEST_BYTES = {"sha512": 64, "blake2b": 64, "sha384": 48, "sha256": 32, "sha224": 28, "sha1": 20, "md5": 16}
-"""Bytes of a digest by algorithm, in hashlib's names; the strongest first."""
 _STRENGTH = {name: rank for rank, name in enumerate(DIGEST_BYTES)}
 _BY_HEX_LENGTH = {2 * size: name for name, size in reversed(DIGEST_BYTES.items()) if name != "blake2b"}
 _ALGORITHM_ALIASES = {
@@ -51,9 +51,9 @@ _INSTANCE_DIGEST = re.compile(r"\s*([A-Za-z0-9-]+)=([A-Za-z0-9+/=]+)\s*", re.ASC
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """What the bytes of a file must hash to.
+    """The expected hash of a file.
 
-    `algorithm` is hashlib's name of it, a key of `DIGEST_BYTES`; `hexdigest` is lower-case and of its length.
+    `algorithm` is a key of `DIGEST_BYTES`, hashlib's name; `hexdigest` is lower-case and has the algorithm's length.
     """
 
     algorithm: str
@@ -68,20 +68,20 @@ class Checksum:
         return _STRENGTH[self.algorithm]
 
     def new_hash(self) -> _Hash:
-        """A new hash of this algorithm, to be fed with the file's bytes and compared by `hexdigest`."""
+        """An empty hash object of this algorithm."""
         return hashlib.new(self.algorithm, usedforsecurity=False)
 
 
 def find_algorithm(text: str) -> str | None:
-    """hashlib's name for `text` (`SHA-256`, `sha256`, `MD5` ...), or None when it is not known here."""
+    """hashlib's name for `text` (`SHA-256`, `sha256`, `MD5` ...); None for an unknown algorithm."""
     return _ALGORITHM_ALIASES.get(text.strip().lower())
 
 
 def parse_checksum(text: str, algorithm: str | None = None) -> Checksum | None:
-    """Read `sha-256=<hex>` (aria2), `sha256:<hex>`, or bare hex, whose length tells the algorithm; None if it is none.
+    """Read `sha-256=<hex>` (aria2), `sha256:<hex>` or bare hex; None if `text` is no checksum.
 
-    `algorithm` is the name that goes with bare hex, for example a column's. An SRI string `sha256-<base64>` and base64
-    after a label are read, too.
+    Also `sha256-<base64>` (SRI) and base64 after a label. `algorithm` is the name for bare hex, for example that of
+    a column; without it the length decides.
     """
     text = text.strip()
     if _HEX_DIGITS.fullmatch(text):
@@ -96,7 +96,7 @@ def parse_checksum(text: str, algorithm: str | None = None) -> Checksum | None:
 
 
 def checksum_from_hex(name: str, text: str) -> Checksum | None:
-    """The checksum of the algorithm called `name`, or None when either is not one."""
+    """A checksum of the algorithm called `name`; None when name or text is invalid."""
     algorithm = find_algorithm(name)
     if algorithm is None or len(text) != 2 * DIGEST_BYTES[algorithm] or not _HEX_DIGITS.fullmatch(text):
         return None
@@ -104,7 +104,7 @@ def checksum_from_hex(name: str, text: str) -> Checksum | None:
 
 
 def checksum_from_base64(name: str, text: str) -> Checksum | None:
-    """The checksum of the algorithm called `name`, or None when either is not one."""
+    """A checksum of the algorithm called `name`; None when name or text is invalid."""
     algorithm = find_algorithm(name)
     if algorithm is None or len(text) > 100:
         return None
@@ -116,11 +116,11 @@ def checksum_from_base64(name: str, text: str) -> Checksum | None:
 
 
 def checksums_from_headers(headers: Headers, *, partial: bool = False) -> list[Checksum]:
-    """What a response says its whole file hashes to: one checksum an algorithm, the strongest first; never raises.
+    """What a response states about the hash of its whole file: one checksum an algorithm, the strongest first.
 
-    `partial`: the response is a 206, so that Content-MD5 speaks of the part. All of it holds for the bytes as they are
-    sent for this Content-Encoding: check what came over the wire. When headers contradict each other, the one that is
-    named first at the top of this file counts. Junk is ignored.
+    `partial`: the response is a 206, whose Content-MD5 is that of the part. All checksums are of the bytes as sent with
+    this Content-Encoding: compare with what came over the network. When fields contradict each other, the one that is
+    listed first at the top of this file counts. Invalid values are ignored; never raises.
     """
     found: dict[str, Checksum] = {}
     for checksum in _checksums_in(headers, partial):
@@ -129,6 +129,7 @@ def checksums_from_headers(headers: Headers, *, partial: bool = False) -> list[C
 
 
 def _checksums_in(headers: Headers, partial: bool) -> Iterator[Checksum]:
+    # In the order of the table at the top of this file.
     yield from _parse_repr_digest(headers.get_all("Repr-Digest"))
     yield from _parse_instance_digests(headers.get_all("Digest"))
     if _is_sent_as_stored(headers):
@@ -141,7 +142,7 @@ def _checksums_in(headers: Headers, partial: bool) -> Iterator[Checksum]:
 
 
 def _parse_repr_digest(values: list[str]) -> Iterator[Checksum]:
-    """A structured dictionary: of a repeated key the last counts; one syntax error voids it all (RFC 8941, 4.2)."""
+    """A structured dictionary: the last of repeated keys counts, one syntax error voids all of it (RFC 8941, 4.2)."""
     text = ",".join(value for value in values if value)
     if not text or len(text) > MAX_FIELD_CHARS:
         return
@@ -158,7 +159,7 @@ def _parse_instance_digests(values: list[str]) -> Iterator[Checksum]:
     for value in values[:MAX_DIGESTS]:
         for part in value[:MAX_FIELD_CHARS].split(",", MAX_DIGESTS)[:MAX_DIGESTS]:
             if match := _INSTANCE_DIGEST.fullmatch(part):
-                # `id-` marks the digest of the file without its content-coding; unknown names have no length.
+                # `id-sha-256` is of the file without its content-coding: an unknown name, which is ignored.
                 yield from _parse_one(match[1], match[2])
 
 
@@ -168,6 +169,6 @@ def _parse_one(name: str, value: str | None) -> Iterator[Checksum]:
 
 
 def _is_sent_as_stored(headers: Headers) -> bool:
-    """Whether Cloud Storage sends the bytes it hashed: it unpacks files stored as gzip for who does not accept gzip."""
+    """Whether Google Cloud Storage sends the bytes it hashed. It unpacks gzip files for clients without gzip."""
     stored = (headers.get("x-goog-stored-content-encoding") or "identity").lower()
     return stored == (headers.get("Content-Encoding") or "identity").lower()

@@ -1,12 +1,13 @@
-"""A few threads that write files, and when it is better to do without them.
+"""A few threads that write files, and the rule when a file is written without them.
 
-`asyncio.to_thread` wakes the loop once for every job. Here finished jobs gather and the loop is woken once for all
-of them. Even so a thread costs a small file more than the file itself: every system call lets go of the interpreter
-lock, and the two threads change places a dozen times (20,000 files of 10 KB: 330 us each on the loop, 550 to 1,200
-with threads, on a busy machine of two cores). So a small job runs at once, for as long as the disk answers quickly
-(`SLOW`). After a slow answer small jobs go to the threads, for `MIN_PAUSE_SECONDS` seconds at first, twice as long
-when the next
-one is slow again: a disk that stalls holds the loop up once in a while, never for long.
+`asyncio.to_thread` wakes the event loop once for each job. Here finished jobs are collected, and the loop is woken once
+for all of them.
+
+Even so, a small file costs more in a thread than on the loop: each system call releases the interpreter lock, and the
+two threads switch a dozen times (20,000 files of 10 KB on a busy machine of two cores: 330 us each on the loop, 550 to
+1,200 us in threads). So small jobs run on the loop while the disk is fast. After one that takes longer than
+`SLOW_JOB_SECONDS` they go to the threads, for `MIN_PAUSE_SECONDS` at first, for twice as long after each further slow
+one. A disk that stalls blocks the loop once in a while and never for long.
 """
 
 from __future__ import annotations
@@ -23,31 +24,31 @@ from scraper.clock import monotonic
 
 T = TypeVar("T")
 
+# Measured: more than two wait for each other, because a file system has one journal.
 THREAD_COUNT = 2
-"""More only wait for each other: a file system has one journal."""
 
+# Seconds that a small job may take on the event loop before small jobs go to the threads.
 SLOW_JOB_SECONDS = 0.02
-"""Seconds that a small job may take before small jobs are kept off the event loop."""
+# Seconds after a slow job until a small one runs on the event loop again.
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.25, 60.0
-"""Seconds until a small job is tried on the event loop again."""
 
 _Job = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 
 class _UncancelableFuture(asyncio.Future[T]):
-    """What a thread's job will give. It cannot be cancelled: a task that is cancelled while it awaits this hears of it
-    when the job is done, and not while the job still has a file or a buffer in its hands.
+    """The result of a job. It cannot be canceled: the job would go on and use a file or buffer that its caller has
+    given up. A task that is canceled while it awaits the result is canceled when the job is done.
     """
 
     __slots__ = ()
 
     def cancel(self, msg: Any = None) -> bool:
-        """No."""
+        """Refuse: the job still uses its arguments."""
         return False
 
 
 class DiskThreads:
-    """Runs jobs in threads of its own, started with the first one. Belongs to the event loop it is made in."""
+    """Runs jobs in its own threads, started with the first job. Belongs to the event loop it is created in."""
 
     def __init__(self, threads: int = THREAD_COUNT) -> None:
         self._loop = asyncio.get_running_loop()
@@ -61,7 +62,7 @@ class DiskThreads:
         self._pause_seconds = MIN_PAUSE_SECONDS
 
     def run(self, job: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-        """Start `job(*args)`; the future gives what it returns or raises, and is never done before the job is."""
+        """Start `job(*args)` in a thread. The future has its result or exception, and is not done before the job is."""
         if self._closed:
             raise RuntimeError("the disk threads are closed")
         if not self._threads:
@@ -76,11 +77,11 @@ class DiskThreads:
 
     @property
     def is_fast(self) -> bool:
-        """Whether the disk answers quickly, as far as is known: then small jobs may be done by `run_small`."""
+        """Whether small jobs may use `run_inline`: the last one was fast, or the pause after a slow one is over."""
         return monotonic() >= self._threads_only_until
 
     def run_inline(self, job: Callable[..., T], *args: Any) -> T:
-        """Do a job of some microseconds at once, and see how long it takes. Raises what the job raises."""
+        """Run a job of some microseconds in this thread, and measure it. Raises what the job raises."""
         started = monotonic()
         try:
             return job(*args)
@@ -93,7 +94,7 @@ class DiskThreads:
                 self._pause_seconds = MIN_PAUSE_SECONDS
 
     async def aclose(self) -> None:
-        """End the threads when their jobs are done. May be called again."""
+        """End the threads when their jobs are done. A second call does nothing."""
         self._closed = True
         threads, self._threads = self._threads, []
         for _ in threads:
@@ -107,14 +108,15 @@ class DiskThreads:
             result, error = None, None
             try:
                 result = job(*args)
-            except BaseException as problem:  # noqa: BLE001  crosses to the loop, where it is raised
+            except BaseException as problem:  # noqa: BLE001  raised in the loop, by the future
                 error = problem
             self._finished.append((future, result, error))
+            # Or the last job would keep its buffer alive until the next one comes.
             del future, job, args, entry, result, error
             if not self._delivery_scheduled:
-                # Set by any thread, cleared by the loop before it empties the queue: no result is left behind.
+                # Set by any thread, cleared by the loop before it empties `_finished`: no result is forgotten.
                 self._delivery_scheduled = True
-                with contextlib.suppress(RuntimeError):  # the loop is gone, and whoever waited with it
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                     self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:

@@ -1,11 +1,10 @@
-"""Fetches the files of a list straight to their places: a `Fetcher` whose bodies never pass through anything else.
+"""Downloads the files of a list directly to their final place. A `Fetcher` for requests with an `EntryState`.
 
-A body that is whole when its head is read (`TransportSettings.window`) is one job of a disk thread: written, hashed,
-named. A larger one is written in batches while the next one arrives: see pouring.py.
+A body that is complete when its head is read (`TransportSettings.buffer_limit`) is one job: written, hashed, named. A
+larger one is written in batches while it arrives (stream_writer.py).
 
-One call may ask more than once for the same URL, always for the same reason: the answer to a resumption was no proof
-that the rest belongs to the part (see resume.py). Everything else, redirects and retries and mirrors, goes back
-to the frontier.
+One call may send several requests for the same URL, always for one reason: the response to a range request was no proof
+that the rest belongs to the part file (resume_rules.py). Redirects, retries and mirrors go back to the frontier.
 """
 
 from __future__ import annotations
@@ -20,16 +19,25 @@ from scraper.errors import FetchError, SinkError
 from scraper.events import Event
 from scraper.fetch.error_mapping import classify_error
 from scraper.fetch.interface import SlotProvider
-from scraper.model import Body, ErrorKind, Failure, Headers, NotModified, Outcome, Request
-from scraper.politeness.bandwidth_gate import BandwidthLimiter
+from scraper.fetch.response_body import close_quietly, discard_body
+from scraper.model import (
+    REDIRECT_STATUSES,
+    Body,
+    EntryState,
+    ErrorKind,
+    Failure,
+    Headers,
+    NotModified,
+    Outcome,
+    Request,
+    entry_of,
+)
+from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.transfer.attempt import DownloadAttempt
-from scraper.transfer.entry_state import EntryState, entry_of
 from scraper.transfer.file_requests import (
     DownloadHeaders,
     DownloadSettings,
-    close_quietly,
     conditional_headers,
-    discard_body,
     is_listed_origin,
 )
 from scraper.transfer.file_storage import FileStorage, FileWriteError
@@ -51,25 +59,25 @@ from scraper.transfer.resume_rules import (
 from scraper.transfer.stream_writer import OverlapMismatch, StreamWriter
 from scraper.transport.adapter import RawResponse, RawTransport
 
+# Files up to this size are written on the event loop while the disk is fast (see `FileStorage.run_small`).
 MAX_INLINE_BYTES = 64 * 1024
-"""Bytes up to which a file is a small job (see `DiskThreads.run_small`)."""
+# Requests of one call at most: a range, two probes (see resume_rules.py), the whole file.
 MAX_REQUESTS = 4
-"""Requests one call may make: a resumption, what it proves, a probe, the whole."""
+# In `EntryState.history`: the file may be complete already, from a run that was killed before it could record it.
 ADOPT_EXISTING = "adopt"
-"""The note of an order whose file may be there already, from a run that died before it could record it."""
 
-_REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _EMPTY_DIGEST = "sha256:"
 
 
 class FileFetcher:
-    """A `Fetcher` for requests with an `EntryState` as their label. It owns its transports and closes them, not
-    `folder`.
+    """Fetches requests that have an `entry`. It owns the transports and closes them, but not `folder`.
 
-    `listed` carries requests to hosts that the list names, `elsewhere` those that redirects lead to: the list is the
-    permission to connect to an address, a redirect is none. The user's headers and the entry's go with the first only.
-    `rename` names a file anew when its first answer has come, or returns None. Raises `FetchError` for headers that
-    cannot be sent.
+    Hosts that the list names are reached by `listed_transport`, hosts that only redirects lead to by
+    `redirect_transport`, which may refuse private addresses: a list is the user's permission to connect, a redirect is
+    not. Header fields of the user and of the entry go to the former only.
+
+    `rename(entry, headers)` may return another path for a file when its first response has come, else None. Raises
+    `FetchError` for header fields that cannot be sent.
     """
 
     def __init__(
@@ -96,181 +104,187 @@ class FileFetcher:
         self._rename = rename
         self._now = clock.now
 
-    def use_slots(self, places: SlotProvider) -> None:
-        """From now on, large files may be brought in segments where `places` has room for them."""
-        self._large_files.slots = places
+    def use_slots(self, slots: SlotProvider) -> None:
+        """Allow several connections for one large file, as many as `slots` gives."""
+        self._large_files.slots = slots
 
     async def fetch(self, request: Request) -> Outcome:
-        """Ask for the file and store it; see `Fetcher.fetch`. A `Response` with status 200 says that it is in its
-        place."""
-        transfer = DownloadAttempt(request, entry_of(request), self._now())
+        """Download the file of `request.entry`; see `Fetcher.fetch`.
+
+        A `Response` with status 200 means that the file is complete and has its name. Raises `SinkError` when the disk
+        lets no file be written.
+        """
+        attempt = DownloadAttempt(request, entry_of(request), self._now())
         try:
-            return await self._download(transfer)
+            return await self._download(attempt)
         except SinkError:
             raise
-        except Exception as error:  # noqa: BLE001  the one door: whatever a transport raises becomes an outcome
-            return self._failure(transfer, error)
+        except Exception as error:  # noqa: BLE001  the only place where errors of a transport become outcomes
+            return self._failure(attempt, error)
 
     async def aclose(self) -> None:
-        """Close connections and end the disk threads."""
+        """Close the connections and end the disk threads."""
         try:
             await self._listed_transport.aclose()
             await self._redirect_transport.aclose()
         finally:
             await self._storage.aclose()
 
-    # -- asking
+    # -- requests
 
-    async def _download(self, transfer: DownloadAttempt) -> Outcome:
-        request, order = transfer.request, transfer.order
+    async def _download(self, attempt: DownloadAttempt) -> Outcome:
+        request, entry = attempt.request, attempt.entry
         url, listed = request.url, is_listed_origin(request)
         transport = self._listed_transport if listed else self._redirect_transport
-        fields = self._headers.request_fields(request, order, listed)
-        tried = order.replace or order.tries or request.attempt or request.slowdowns
-        # A first attempt at a new entry has nothing to look for.
-        partial = await self._disk.run(self._storage.part_metadata.read, self._folder, order.path) if tried else None
-        ask = WHOLE_FILE if partial is None else plan_request(partial, url.origin)
+        fields = self._headers.request_fields(request, entry, listed)
+        # The first attempt at a new entry cannot find a part: it saves the job of looking for one.
+        tried_before = entry.may_replace or entry.uncounted_attempts or request.attempt or request.slowdowns
+        state = (
+            await self._disk.run(self._storage.part_metadata.read, self._folder, entry.path) if tried_before else None
+        )
+        range_request = WHOLE_FILE if state is None else plan_request(state, url.origin)
         for _ in range(MAX_REQUESTS):
-            headers = self._headers.with_cookies(fields, url, transfer.started_at)
-            if ask is not WHOLE_FILE or order.etag or order.modified:
-                conditional = not ask.has_range and not transfer.unconditional
-                headers = [*headers, *ask.headers(), *(conditional_headers(order) if conditional else ())]
-            answer = await transport.request("GET", url.origin, url.target, headers, timeouts=self._timeouts)
-            transfer.on_response(answer)
-            self._headers.store_cookies(url, answer.headers, self._now())
+            headers = self._headers.with_cookies(fields, url, attempt.started_at)
+            if range_request is not WHOLE_FILE or entry.etag or entry.last_modified:
+                conditional = not range_request.has_range and not attempt.unconditional
+                headers = [*headers, *range_request.headers(), *(conditional_headers(entry) if conditional else ())]
+            response = await transport.request("GET", url.origin, url.target, headers, timeouts=self._timeouts)
+            attempt.on_response(response)
+            self._headers.store_cookies(url, response.headers, self._now())
             try:
-                if answer.status == 200 and partial is None and not ask.has_range:  # nothing to judge: all comes
-                    outcome: Outcome | RetryWith = await self._store_from_start(transfer, answer, False)
+                # The usual case first: no part, no range, nothing to decide.
+                if response.status == 200 and state is None and not range_request.has_range:
+                    outcome: Outcome | RetryWith = await self._store_from_start(attempt, response, False)
                 else:
-                    outcome = await self._handle_response(transfer, answer, ask, partial)
+                    outcome = await self._handle_response(attempt, response, range_request, state)
             except OverlapMismatch:
-                outcome = RetryWith(WHOLE_FILE, True, "changed: its bytes are others now")
+                outcome = RetryWith(WHOLE_FILE, True, "changed: its bytes are different now")
             finally:
-                if (closing := answer.close()) is not None:
+                if (closing := response.close()) is not None:
                     await close_quietly(closing)
             if not isinstance(outcome, RetryWith):
                 return outcome
-            ask = outcome.request
+            range_request = outcome.request
             if outcome.delete_part:
-                transfer.add_history(f"restarted: {outcome.reason}")
-                await self._storage.delete_part(order.path)
-                partial = None
-        raise httpx.RemoteProtocolError("the server answers every way of resuming in another way")
+                attempt.add_history(f"restarted: {outcome.reason}")
+                await self._storage.delete_part(entry.path)
+                state = None
+        raise httpx.RemoteProtocolError("the server responds to each way of resuming in a different way")
 
-    async def _send_once(self, transfer: DownloadAttempt, ask: RangeRequest) -> RawResponse:
-        """One more request for a file that is on its way."""
-        request, order, timeouts = transfer.request, transfer.order, self._timeouts
+    async def _send_once(self, attempt: DownloadAttempt, range_request: RangeRequest) -> RawResponse:
+        """Send one more request for a file that is being downloaded. The deadline of the attempt holds for it, too."""
+        request, entry, timeouts = attempt.request, attempt.entry, self._timeouts
         if timeouts.deadline is not None:
-            left = timeouts.deadline - (self._now() - transfer.started_at)
+            left = timeouts.deadline - (self._now() - attempt.started_at)
             timeouts = replace(timeouts, deadline=max(left, 0.0))
         url, listed = request.url, is_listed_origin(request)
         transport = self._listed_transport if listed else self._redirect_transport
-        headers = [*self._headers.request_fields(request, order, listed), *ask.headers()]
+        headers = [*self._headers.request_fields(request, entry, listed), *range_request.headers()]
         return await transport.request("GET", url.origin, url.target, headers, timeouts=timeouts)
 
     async def _handle_response(
-        self, transfer: DownloadAttempt, answer: RawResponse, ask: RangeRequest, partial: PartState | None
+        self, attempt: DownloadAttempt, response: RawResponse, range_request: RangeRequest, state: PartState | None
     ) -> Outcome | RetryWith:
-        """What one answer means for the file."""
-        status, headers = answer.status, transfer.headers
+        """Do what the response calls for: store the file, continue the part, or send another request."""
+        status, headers = response.status, attempt.headers
         if status == 304:
-            return await self._handle_not_modified(transfer)
-        if status not in (200, 203, 206, 416) or (status == 416 and not ask.has_range):
-            return await self._handle_without_file(transfer, answer)
-        if status == 206 and not ask.has_range:
-            raise httpx.RemoteProtocolError("a part of the content (206) came where all of it was asked for")
-        match evaluate_response(ask, partial, 200 if status == 203 else status, headers, answer.content_length):
-            case RetryWith() as again:
-                return again
-            case Restart(why):
-                if why:
-                    transfer.add_history(f"restarted: {why}")
-                return await self._store_from_start(transfer, answer, partial is not None)
+            return await self._handle_not_modified(attempt)
+        if status not in (200, 203, 206, 416) or (status == 416 and not range_request.has_range):
+            return await self._handle_without_file(attempt, response)
+        if status == 206 and not range_request.has_range:
+            raise httpx.RemoteProtocolError("206 (Partial Content) in response to a request without Range")
+        # 203 is a 200 that a proxy has changed (RFC 9110 15.3.4).
+        status = 200 if status == 203 else status
+        match evaluate_response(range_request, state, status, headers, response.content_length):
+            case RetryWith() as retry:
+                return retry
+            case Restart(reason):
+                if reason:
+                    attempt.add_history(f"restarted: {reason}")
+                return await self._store_from_start(attempt, response, state is not None)
             case PartComplete():
-                assert partial is not None, "only a part can be complete"
-                part = await self._large_files.open_part(transfer, partial, keep_ranges=False)
-                return await self._finish(transfer, part)
+                assert state is not None, "only a part can be complete"
+                part = await self._large_files.open_part(attempt, state, keep_ranges=False)
+                return await self._finish(attempt, part)
             case Continue():
-                assert partial is not None, "only a part can be continued"
-                part = await self._large_files.continue_part(transfer, answer, ask, partial)
-                return await self._finish(transfer, part)
+                assert state is not None, "only a part can be continued"
+                part = await self._large_files.continue_part(attempt, response, range_request, state)
+                return await self._finish(attempt, part)
 
-    # -- taking
+    # -- storing
 
-    async def _store_from_start(self, transfer: DownloadAttempt, answer: RawResponse, had_part: bool) -> Outcome:
-        length = answer.content_length
-        self._writer.check_size(length)
-        if not transfer.order.replace and (path := self._rename(transfer.order, transfer.headers)) is not None:
-            transfer.rename_target(path)
-        order = transfer.order
-        expected = transfer.expected_checksums(partial=False)
-        if answer.complete:
-            content = await answer.read()
-            self._writer.check_size(len(content))
-            if not self._bandwidth.unlimited:
-                await self._bandwidth.throttle(transfer.request.url.host, len(content))
-            transfer.received = len(content)
-            if had_part:
-                await self._storage.delete_part(order.path)
-            facts = (self._folder, order.path, content, expected, transfer.last_modified(self._now()), order.replace)
-            if len(content) <= MAX_INLINE_BYTES:
-                return self._stored_outcome(
-                    transfer, await self._storage.run_small(order.path, store_small_file, *facts)
-                )
-            return self._stored_outcome(transfer, await self._storage.run(store_small_file, *facts))
-        part = await self._large_files.start(transfer, answer)
-        return await self._finish(transfer, part)
+    async def _store_from_start(self, attempt: DownloadAttempt, response: RawResponse, had_part: bool) -> Outcome:
+        """Store the whole body of `response`."""
+        self._writer.check_size(response.content_length)
+        if not attempt.entry.may_replace and (path := self._rename(attempt.entry, attempt.headers)) is not None:
+            attempt.rename_target(path)
+        entry = attempt.entry
+        checksums = attempt.expected_checksums(partial=False)
+        if not response.complete:
+            return await self._finish(attempt, await self._large_files.start(attempt, response))
+        content = await response.read()
+        self._writer.check_size(len(content))
+        if not self._bandwidth.unlimited:
+            await self._bandwidth.throttle(attempt.request.url.host, len(content))
+        attempt.received = len(content)
+        if had_part:
+            await self._storage.delete_part(entry.path)
+        args = (self._folder, entry.path, content, checksums, attempt.last_modified(self._now()), entry.may_replace)
+        if len(content) <= MAX_INLINE_BYTES:
+            return self._stored_outcome(attempt, await self._storage.run_small(entry.path, store_small_file, *args))
+        return self._stored_outcome(attempt, await self._storage.run(store_small_file, *args))
 
-    # -- ending
-
-    async def _finish(self, transfer: DownloadAttempt, part: PartFile) -> Outcome:
-        job = self._disk.run(part.finish, transfer.last_modified(self._now()), transfer.order.replace)
+    async def _finish(self, attempt: DownloadAttempt, part: PartFile) -> Outcome:
+        """Check a complete part and give it its name."""
+        job = self._disk.run(part.finish, attempt.last_modified(self._now()), attempt.entry.may_replace)
         stored = await self._storage.with_disk_errors(job, part.path)
         await self._storage.run(self._storage.part_metadata.delete, part.path)
-        return self._stored_outcome(transfer, stored)
+        return self._stored_outcome(attempt, stored)
 
-    def _stored_outcome(self, transfer: DownloadAttempt, stored: StoredFile) -> Outcome:
+    # -- outcomes
+
+    def _stored_outcome(self, attempt: DownloadAttempt, stored: StoredFile) -> Outcome:
         if stored.mismatch is not None:
-            detail = f"{stored.mismatch} was expected; what came is kept as {transfer.order.path}.bad"
-            return transfer.failure(ErrorKind.CHECKSUM, detail, self._now(), permanent=True)
+            detail = f"{stored.mismatch} was expected; the received file is kept as {attempt.entry.path}.bad"
+            return attempt.failure(ErrorKind.CHECKSUM, detail, self._now(), permanent=True)
         if stored.name_taken:
-            detail = f"a file called {transfer.order.path} has appeared meanwhile"
-            return transfer.failure(ErrorKind.IO, detail, self._now(), permanent=True)
-        return transfer.success(200, self._now(), Body(stored.size, transfer.received, f"sha256:{stored.sha256}", b""))
+            detail = f"another program has created a file called {attempt.entry.path}"
+            return attempt.failure(ErrorKind.IO, detail, self._now(), permanent=True)
+        return attempt.success(200, self._now(), Body(stored.size, attempt.received, f"sha256:{stored.sha256}", b""))
 
-    async def _handle_not_modified(self, transfer: DownloadAttempt) -> Outcome | RetryWith:
-        order = transfer.order
-        if transfer.unconditional or not (order.etag or order.modified):
-            raise httpx.RemoteProtocolError("304 came where nothing was asked conditionally")
-        if ADOPT_EXISTING not in order.notes:
-            return NotModified(
-                transfer.request, transfer.headers, transfer.started_at, self._now() - transfer.started_at
-            )
+    async def _handle_not_modified(self, attempt: DownloadAttempt) -> Outcome | RetryWith:
+        """304: the file that is there is the current one."""
+        entry = attempt.entry
+        if attempt.unconditional or not (entry.etag or entry.last_modified):
+            raise httpx.RemoteProtocolError("304 (Not Modified) in response to an unconditional request")
+        if ADOPT_EXISTING not in entry.history:
+            return NotModified(attempt.request, attempt.headers, attempt.started_at, self._now() - attempt.started_at)
+        # The file has no record: hash it. If it cannot be read or is wrong, download it.
         try:
-            stored = await self._storage.run(
-                hash_file, self._folder, order.path, transfer.expected_checksums(partial=True)
-            )
+            checksums = attempt.expected_checksums(partial=True)
+            stored = await self._storage.run(hash_file, self._folder, entry.path, checksums)
         except FileWriteError:
             stored = None
         if stored is None or stored.mismatch is not None:
-            transfer.unconditional = True
+            attempt.unconditional = True
             return RetryWith(WHOLE_FILE, False, "")
-        return self._stored_outcome(transfer, stored)
+        return self._stored_outcome(attempt, stored)
 
-    async def _handle_without_file(self, transfer: DownloadAttempt, answer: RawResponse) -> Outcome:
-        """An answer that brings no file: a redirect, an error, something odd."""
-        status = answer.status
-        size = await discard_body(answer)
-        if status >= 400 or (status in _REDIRECT_STATUSES and transfer.headers.get("location") is not None):
-            return transfer.success(status, self._now(), Body(0, size, _EMPTY_DIGEST, b""))
-        detail = f"the server answered {status}, which brings no file"
-        return transfer.failure(ErrorKind.HTTP, detail, self._now(), permanent=True)
+    async def _handle_without_file(self, attempt: DownloadAttempt, response: RawResponse) -> Outcome:
+        """A redirect, an error, or a status that makes no sense here."""
+        status = response.status
+        size = await discard_body(response)
+        if status >= 400 or (status in REDIRECT_STATUSES and attempt.headers.get("location") is not None):
+            return attempt.success(status, self._now(), Body(0, size, _EMPTY_DIGEST, b""))
+        detail = f"status {status} brings no file"
+        return attempt.failure(ErrorKind.HTTP, detail, self._now(), permanent=True)
 
-    def _failure(self, transfer: DownloadAttempt, error: Exception) -> Failure:
+    def _failure(self, attempt: DownloadAttempt, error: Exception) -> Failure:
         now = self._now()
         if isinstance(error, FileWriteError):
-            return transfer.failure(ErrorKind.IO, str(error), now, permanent=True)
+            return attempt.failure(ErrorKind.IO, str(error), now, permanent=True)
         if isinstance(error, FetchError):
-            return transfer.failure(ErrorKind.OTHER, str(error), now, permanent=True)
+            return attempt.failure(ErrorKind.OTHER, str(error), now, permanent=True)
         kind, detail, permanent = classify_error(error)
-        return transfer.failure(kind, detail, now, permanent=permanent or kind is ErrorKind.ADDRESS)
+        # The address of a host does not become a public one by waiting.
+        return attempt.failure(kind, detail, now, permanent=permanent or kind is ErrorKind.ADDRESS)

@@ -1,30 +1,21 @@
-"""How files are asked for: the headers of every request, and what is done with answers that bring no file."""
+"""The requests for files: their header fields, and what is done with responses that contain no file."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
-import httpx
-
-from scraper.model import Request, Url
-from scraper.transfer.entry_state import EntryState
-from scraper.transport.adapter import RawHeaders, RawResponse
+from scraper.model import EntryState, Request, Url
 from scraper.transport.cookies import CookieJar
-from scraper.transport.request_headers import RequestHeaders, add_cookie
+from scraper.transport.request_headers import RawHeaders, RequestHeaders, add_cookie
 from scraper.transport.settings import SegmentSettings, Timeouts
-
-MAX_DISCARD_BYTES = 64 * 1024
-"""Bytes of an error's or redirect's body that are read to keep the connection."""
 
 _ACCEPT_ANY = {"Accept": "*/*"}
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadSettings:
-    """How to ask for files. `headers` are the user's; `max_bytes` (None: no cap) bounds one file."""
+    """How files are requested. `headers` are the user's; `max_bytes` bounds one file, None is no limit."""
 
     user_agent: str = "scraper"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -34,10 +25,10 @@ class DownloadSettings:
 
 
 class DownloadHeaders:
-    """The headers for every request of a list, with the cookies of the run: servers that count visitors, or that show
-    a page of terms first, hand out files only to who brings back what they set.
+    """The header fields of all requests of a run, with its cookies.
 
-    Raises `FetchError` for what no header can carry.
+    Cookies are needed: some servers give files only to clients that return what a page of terms has set. Raises
+    `FetchError` for header fields that cannot be sent.
     """
 
     def __init__(self, settings: DownloadSettings) -> None:
@@ -46,58 +37,44 @@ class DownloadHeaders:
         self._listed_host_headers = self._request_headers({**_ACCEPT_ANY, **settings.headers})
         self._other_host_headers = self._request_headers(_ACCEPT_ANY)
 
-    def request_fields(self, request: Request, order: EntryState, listed: bool) -> RawHeaders:
-        """What to send with `request`; the user's headers and the entry's only to a host that the list names."""
+    def request_fields(self, request: Request, entry: EntryState, listed: bool) -> RawHeaders:
+        """The fields of `request`, without cookies.
+
+        Those of the user and of the entry go to hosts that the list names (`listed`) only: they may be secrets.
+        """
         if not listed:
             return self._other_host_headers.headers_for(request)
-        if not order.headers:
+        if not entry.headers:
             return self._listed_host_headers.headers_for(request)
-        own = dict(order.headers)
+        own = dict(entry.headers)
         names = {name.lower() for name in own}
         others = {n: v for n, v in {**_ACCEPT_ANY, **self._settings.headers}.items() if n.lower() not in names}
         return self._request_headers({**others, **own}).headers_for(request)
 
     def with_cookies(self, fields: RawHeaders, url: Url, now: float) -> RawHeaders:
-        """`fields` with the cookies that servers have set for `url`, behind those that the user has."""
+        """`fields` with the cookies that servers have set for `url`, behind those of the user."""
         cookie = self._cookies.cookie_header(url, now)
         return fields if cookie is None else add_cookie(fields, cookie)
 
     def store_cookies(self, url: Url, headers: RawHeaders, now: float) -> None:
-        """Keep the cookies that an answer from `url` sets."""
+        """Store the cookies that a response from `url` sets."""
         self._cookies.store(url, headers, now)
 
     def _request_headers(self, headers: Mapping[str, str]) -> RequestHeaders:
+        # `identity`: ranges, lengths and checksums are those of the file as stored, not of a compressed copy.
         return RequestHeaders(self._settings.user_agent, "identity", headers, lambda _: True, {})
 
 
 def is_listed_origin(request: Request) -> bool:
-    """Whether the request stays at the host, and in the scheme, that the list names."""
+    """Whether the request is still at the origin that the list names, after any redirects."""
     return request.url.href == request.requested or request.requested.startswith(request.url.origin + "/")
 
 
-def conditional_headers(order: EntryState) -> Sequence[tuple[bytes, bytes]]:
-    """The header fields that ask for the file only if it is another than the one that is there."""
+def conditional_headers(entry: EntryState) -> Sequence[tuple[bytes, bytes]]:
+    """Fields that make the server answer 304 when the file that is there is still the current one."""
     fields = []
-    if order.etag:
-        fields.append((b"If-None-Match", order.etag.encode("latin-1", "replace")))
-    if order.modified:
-        fields.append((b"If-Modified-Since", order.modified.encode("latin-1", "replace")))
+    if entry.etag:
+        fields.append((b"If-None-Match", entry.etag.encode("latin-1", "replace")))
+    if entry.last_modified:
+        fields.append((b"If-Modified-Since", entry.last_modified.encode("latin-1", "replace")))
     return fields
-
-
-async def close_quietly(closing: Awaitable[None]) -> None:
-    """Await the end of an answer whose outcome is known: how the goodbye goes is not part of it."""
-    with suppress(httpx.HTTPError, OSError):
-        await closing
-
-
-async def discard_body(response: RawResponse) -> int:
-    """The body of an answer that brings no file, read to its end if that is near, to keep the connection."""
-    size = 0
-    with suppress(httpx.HTTPError, OSError):  # the status is known; how its body fares is nobody's concern
-        async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as pieces:
-            async for piece in pieces:
-                size += len(piece)
-                if size > MAX_DISCARD_BYTES:
-                    break
-    return size

@@ -1,13 +1,13 @@
-"""Bodies too large to be taken whole: into a new part, or behind what a part holds, in one stream or in several."""
+"""Downloads too large for memory: into a new part file or to the end of one, over one or more connections."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial as bound
+from functools import partial
 
 from scraper.fetch.interface import NoSlots, SlotProvider
 from scraper.transfer.attempt import DownloadAttempt
-from scraper.transfer.byte_ranges import RangeSet, Segment
+from scraper.transfer.byte_ranges import ByteRange, RangeSet, Segment
 from scraper.transfer.file_requests import DownloadSettings
 from scraper.transfer.file_storage import FileStorage, FileWriteError
 from scraper.transfer.part_file import PartFile, read_tail
@@ -18,12 +18,16 @@ from scraper.transfer.stream_writer import OverlapMismatch, StreamWriter
 from scraper.transport.adapter import RawResponse
 from scraper.transport.errors import TruncatedResponse
 
+# Sends one request for an attempt's URL.
 SendRequest = Callable[[DownloadAttempt, RangeRequest], Awaitable[RawResponse]]
-"""Sends one request for a transfer's URL."""
 
 
 class LargeFileDownload:
-    """Fills parts. `places` are asked before a file gets more than one stream; there are none until they are set."""
+    """Receives bodies into part files. `slots` gives permission for a second stream: none, until it is set.
+
+    Its methods raise `SinkError` and `FileWriteError` for disk errors, and as `StreamWriter.write_body`. What has
+    arrived stays in the part file when they fail.
+    """
 
     def __init__(
         self,
@@ -38,72 +42,68 @@ class LargeFileDownload:
         self._storage, self._writer = storage, writer
         self._send, self._now = send, now
 
-    async def start(self, transfer: DownloadAttempt, response: RawResponse) -> PartFile:
-        """A new part with all that `answer` brings. What came is kept when it fails; errors as `Pouring.write_body`."""
-        storage, path, length = self._storage, transfer.order.path, response.content_length
+    async def start(self, attempt: DownloadAttempt, response: RawResponse) -> PartFile:
+        """Receive the whole body of `response` into a new part file."""
+        storage, path, length = self._storage, attempt.entry.path, response.content_length
         await storage.check_free_space(length)
-        version = validators_of(transfer.headers, length, self._now())
-        part = await storage.run(PartFile.create, storage.folder, path, transfer.expected_checksums(partial=False))
+        validators = validators_of(attempt.headers, length, self._now())
+        part = await storage.run(PartFile.create, storage.folder, path, attempt.expected_checksums(partial=False))
         try:
-            await storage.run(storage.part_metadata.write, path, transfer.request.url.origin, version)
-            await self._receive(transfer, response, WHOLE_FILE, part, version, None, b"")
+            await storage.run(storage.part_metadata.write, path, attempt.request.url.origin, validators)
+            await self._receive(attempt, response, WHOLE_FILE, part, validators, None, b"")
         except BaseException:
             part.close()
             raise
         return part
 
     async def continue_part(
-        self, transfer: DownloadAttempt, response: RawResponse, range_request: RangeRequest, partial: PartState
+        self, attempt: DownloadAttempt, response: RawResponse, request: RangeRequest, state: PartState
     ) -> PartFile:
-        """The part that `partial` tells of, with what a 206 brings. Errors as `begin`, and `TruncatedResponse`."""
-        storage, path, total = self._storage, transfer.order.path, partial.validators.total
+        """Complete the part file that `state` describes with the 206 `response` to `request`.
+
+        Raises also `OverlapMismatch`, and `TruncatedResponse` when the file is not complete afterwards.
+        """
+        storage, path, total = self._storage, attempt.entry.path, state.validators.total
         self._writer.check_size(total)
-        # A segment's gap may end before the part does: then it is in pieces, and stays so until they meet.
-        pieces = partial.ranges if range_request.stop is not None else None
+        # A bounded request fills the first gap of a file that was downloaded in segments: ranges behind it stay.
+        ranges = state.ranges if request.stop is not None else None
         await storage.check_free_space(
-            response.content_length if pieces is None else total and total - RangeSet(pieces).size
+            response.content_length if ranges is None else total and total - RangeSet(ranges).size
         )
-        seen = b""
-        if range_request.overlap:
-            found = await storage.run(read_tail, storage.folder, path, partial.size, range_request.overlap)
-            if found is None or len(found) != range_request.overlap:
+        overlap = b""
+        if request.overlap:
+            tail = await storage.run(read_tail, storage.folder, path, state.size, request.overlap)
+            if tail is None or len(tail) != request.overlap:
                 raise OverlapMismatch
-            seen = found
-        part = await self.open_part(transfer, partial, keep_ranges=pieces is not None)
-        transfer.add_history(f"resumed at {partial.size}")
-        transfer.resumed = True
+            overlap = tail
+        part = await self.open_part(attempt, state, keep_ranges=ranges is not None)
+        attempt.add_history(f"resumed at {state.size}")
+        attempt.resumed = True
         try:
-            await self._receive(transfer, response, range_request, part, partial.validators, pieces, seen)
+            await self._receive(attempt, response, request, part, state.validators, ranges, overlap)
             _check_complete(part, total)
         except BaseException:
             part.close()
             raise
         return part
 
-    async def open_part(self, transfer: DownloadAttempt, partial: PartState, *, keep_ranges: bool) -> PartFile:
-        """The part as it stands; what lies in it behind the first gap is dropped unless `pieces` are kept.
+    async def open_part(self, attempt: DownloadAttempt, state: PartState, *, keep_ranges: bool) -> PartFile:
+        """Open the part file that `state` describes; without `keep_ranges`, cut off what is behind the first gap.
 
-        Raises `OverlapMismatch` when it is not what it was.
+        Raises `OverlapMismatch` when the file is not as `state` says.
         """
-        storage, path = self._storage, transfer.order.path
-        ranged = partial.ranges is not None
-        job = (
-            PartFile.open_existing,
-            storage.folder,
-            path,
-            partial.size,
-            transfer.expected_checksums(partial=True),
-            ranged,
-        )
+        storage, path = self._storage, attempt.entry.path
+        has_ranges = state.ranges is not None
+        checksums = attempt.expected_checksums(partial=True)
         try:
-            part = await storage.run(*job)
+            part = await storage.run(PartFile.open_existing, storage.folder, path, state.size, checksums, has_ranges)
         except FileWriteError:
             raise OverlapMismatch from None
-        if ranged and not keep_ranges:
-            # In this order: a part without ranges in its note is believed to be as long as what was written of it.
+        if has_ranges and not keep_ranges:
+            # Truncate first: a part whose metadata have no ranges counts as complete up to its length.
             try:
                 await storage.with_disk_errors(storage.disk.run(part.truncate), path)
-                await storage.run(storage.part_metadata.replace, path, partial.origin, partial.validators, None)
+                await storage.run(storage.part_metadata.replace, path, state.origin, state.validators, None)
             except BaseException:
                 part.close()
                 raise
@@ -111,39 +111,47 @@ class LargeFileDownload:
 
     async def _receive(
         self,
-        transfer: DownloadAttempt,
-        answer: RawResponse,
-        ask: RangeRequest,
+        attempt: DownloadAttempt,
+        response: RawResponse,
+        request: RangeRequest,
         part: PartFile,
-        version: Validators,
-        pieces: tuple[tuple[int, int], ...] | None,
-        seen: bytes,
+        validators: Validators,
+        ranges: tuple[ByteRange, ...] | None,
+        overlap: bytes,
     ) -> None:
-        if pieces is None and not self._can_split(transfer, ask, version):
-            share = Segment(part.size)
-            expected = None if answer.content_length is None else part.size - len(seen) + answer.content_length
-            await self._writer.write_body(transfer, answer, share, part.append, seen, expected)
+        """Download what is missing. `ranges` are those present in a part with gaps; None for a part without gaps."""
+        if ranges is None and not self._can_split(attempt, request, validators):
+            segment = Segment(part.size)
+            length = response.content_length
+            total = None if length is None else part.size - len(overlap) + length
+            await self._writer.write_body(attempt, response, segment, part.append, overlap, total)
             return
-        have = RangeSet([(0, part.size)] if pieces is None else pieces)
-        tools = SegmentDependencies(
-            self._settings, self.slots, self._writer, self._storage, bound(self._send, transfer), self._now
+        needs = SegmentDependencies(
+            self._settings, self.slots, self._writer, self._storage, partial(self._send, attempt), self._now
         )
-        origin = transfer.request.url.origin
-        held = SegmentMap(part, have, origin, version, self._storage, self._now, saves_ranges=pieces is not None)
-        await SegmentedDownload(transfer, held, tools).run(answer, ask)
+        segment_map = SegmentMap(
+            part,
+            RangeSet([(0, part.size)] if ranges is None else ranges),
+            attempt.request.url.origin,
+            validators,
+            self._storage,
+            self._now,
+            saves_ranges=ranges is not None,
+        )
+        await SegmentedDownload(attempt, segment_map, needs).run(response, request)
 
-    def _can_split(self, transfer: DownloadAttempt, ask: RangeRequest, version: Validators) -> bool:
-        """Whether the file is large enough for segments, and its server able to prove that they belong together."""
+    def _can_split(self, attempt: DownloadAttempt, request: RangeRequest, validators: Validators) -> bool:
+        """Whether the file is large enough for segments, and the server can prove that they belong together."""
         return (
             self._settings.max_streams > 1
-            and version.total is not None
-            and version.total - ask.offset >= self._settings.min_file_bytes
-            and version.for_if_range is not None
-            and not ask.overlap
-            and (transfer.headers.get("accept-ranges") or "").lower() != "none"
+            and validators.total is not None
+            and validators.total - request.offset >= self._settings.min_file_bytes
+            and validators.for_if_range is not None
+            and not request.overlap
+            and (attempt.headers.get("accept-ranges") or "").lower() != "none"
         )
 
 
 def _check_complete(part: PartFile, total: int | None) -> None:
     if total is not None and part.size != total:
-        raise TruncatedResponse(f"{part.size} bytes are here of {total}")
+        raise TruncatedResponse(f"{part.size} of {total} bytes are present")

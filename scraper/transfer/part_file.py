@@ -1,12 +1,13 @@
-"""One file on its way to the disk: bytes in, hashes kept, and a note of where the bytes came from.
+"""A file on its way to the disk: written as `<name>.part`, hashed, and renamed when it is complete and correct.
 
-Everything here runs in disk threads. A part that one stream brings only grows at its end, so however the process dies,
-the part is as long as what was written of it. Its note (notes.py) says which version of the entity these bytes belong
-to; it is written before the first of them and after the part was emptied, so it never speaks of others.
+Everything here runs in disk threads. A part that one stream downloads grows only at its end, so whenever the process is
+killed, its length is the number of bytes that were written. Its metadata (part_metadata.py) say which version of the
+file these bytes belong to. They are written before the first byte and after the part was emptied, so they never
+describe the bytes of another version.
 
-Bytes are hashed in their order, by one job at a time: those at the end as they are written, those that other segments
-brought (`write_at`, of which several may run at once) when they are read again for it. Hashes are not stored: a part
-that is continued is read again from its start, which also tells whether it can be read.
+Hashes need the bytes in order and are computed by one job at a time: bytes appended at the end as they are written,
+bytes of other segments (`write_at`, by several jobs at once) when they are read back. Hashes are not saved: a part that
+is continued is read again from its start, which also proves that it can be read.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ MIB = 1024 * 1024
 
 
 class StoredFile(NamedTuple):
-    """What became of a complete file: its size and sha256; `wrong` is the checksum it did not match.
+    """The end of a complete file: its size in bytes and its SHA-256 as hex.
 
-    `taken`: something that is not ours has its name.
+    `mismatch` is the checksum it does not have; then it was kept as `<name>.bad`. `name_taken`: another file has its
+    name and may not be replaced.
     """
 
     size: int
@@ -39,7 +41,10 @@ class StoredFile(NamedTuple):
 
 
 class PartFile:
-    """`path`.part, open for appending at `size`. `expected` are the checksums that the whole must match."""
+    """`path`.part, open for writing. `expected` are the checksums that the complete file must have.
+
+    `size` is the number of bytes from the start that are written and hashed.
+    """
 
     def __init__(self, folder: OutputFolder, path: str, descriptor: int, expected: Sequence[Checksum]) -> None:
         self.path = path
@@ -48,6 +53,7 @@ class PartFile:
         self._descriptor = descriptor
         self._expected = list(expected)
         self._sha256 = hashlib.sha256()
+        # SHA-256 goes into the manifest, whatever checksums are expected.
         self._hashes: dict[str, _Hash] = {"sha256": self._sha256}
         for checksum in expected:
             if checksum.algorithm not in self._hashes:
@@ -55,16 +61,16 @@ class PartFile:
 
     @classmethod
     def create(cls, folder: OutputFolder, path: str, expected: Sequence[Checksum]) -> PartFile:
-        """An empty part. Raises `OSError`."""
+        """Create an empty part. Raises `OSError`."""
         return cls(folder, path, folder.create_part(path), expected)
 
     @classmethod
     def open_existing(
         cls, folder: OutputFolder, path: str, size: int, expected: Sequence[Checksum], has_ranges: bool = False
     ) -> PartFile:
-        """The part as it stands, which must still be `size` bytes long; reads all of it. Raises `OSError`.
+        """Open a part whose first `size` bytes are known to be present, and hash them. Raises `OSError`.
 
-        With `more` there may be further ranges behind the first `size` bytes, and only these are read.
+        Its length must be `size`; with `has_ranges` there may be more behind, which is not read.
         """
         descriptor = folder.open_part(path)
         if descriptor is None:
@@ -79,9 +85,14 @@ class PartFile:
             raise
         return part
 
+    def __repr__(self) -> str:
+        state = "closed" if self._descriptor < 0 else "open"
+        return f"PartFile({self.path!r}, size={self.size}, {state})"
+
     def append(self, batch: memoryview, offset: int) -> None:
-        """Write and hash `batch` at the end, byte `at`. Raises `OSError`; what was written before that counts."""
+        """Write and hash `batch` at the end, which is at `offset`. Raises `OSError`; `size` counts what was written."""
         assert offset == self.size, "a part grows at its end"
+        # pwrite may write less than it was given, for example when the disk becomes full.
         while batch:
             written = os.pwrite(self._descriptor, batch, self.size)
             self.size += written
@@ -89,14 +100,14 @@ class PartFile:
             batch = batch[written:]
 
     def write_at(self, batch: memoryview, offset: int) -> None:
-        """Write `batch` at byte `at`, behind what is hashed: `hash_until` reads it again. Raises `OSError`."""
+        """Write `batch` at `offset`, behind the hashed bytes; `hash_until` reads it back later. Raises `OSError`."""
         while batch:
             written = os.pwrite(self._descriptor, batch, offset)
             offset += written
             batch = batch[written:]
 
     def hash_until(self, stop: int) -> None:
-        """Hash what others have written behind `size`, up to byte `stop`. Raises `OSError` when it is not there."""
+        """Read back and hash the bytes from `size` to `stop`. Raises `OSError` when the file is shorter."""
         while self.size < stop:
             content = os.pread(self._descriptor, min(MIB, stop - self.size), self.size)
             if not content:
@@ -105,28 +116,32 @@ class PartFile:
             self.size += len(content)
 
     def sync(self) -> None:
-        """Return when what was written would survive a loss of power, too, if the disk knows how. Raises `OSError`."""
+        """Flush the written bytes to the disk, where its file system can do that. Raises `OSError`."""
         try:
-            getattr(os, "fdatasync", os.fsync)(self._descriptor)  # macOS has fsync alone
+            getattr(os, "fdatasync", os.fsync)(self._descriptor)  # macOS has no fdatasync
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
                 raise
 
     def truncate(self) -> None:
-        """Drop what lies behind `size`. Raises `OSError`."""
+        """Cut off everything behind `size`. Raises `OSError`."""
         os.ftruncate(self._descriptor, self.size)
 
     def finish(self, modified: float | None, replace: bool) -> StoredFile:
-        """Check the whole, and give it its name if it is right. Raises `OSError`."""
+        """Close the complete file, and rename it if its checksums are right. Raises `OSError`.
+
+        `modified` (epoch seconds) becomes its modification time. `replace`: a file of its name may be overwritten.
+        """
         digest = self._sha256.hexdigest()
-        wrong = next((c for c in self._expected if self._hashes[c.algorithm].hexdigest() != c.hexdigest), None)
-        if wrong is None and modified is not None:
+        mismatch = next((c for c in self._expected if self._hashes[c.algorithm].hexdigest() != c.hexdigest), None)
+        # Before the rename: a run that is killed in between finds the file by this time (entry_requests.py, case 2).
+        if mismatch is None and modified is not None:
             set_mtime(self._descriptor, modified)
         self.close()
-        return StoredFile(self.size, digest, wrong, _finalize(self._folder, self.path, wrong, replace))
+        return StoredFile(self.size, digest, mismatch, _finalize(self._folder, self.path, mismatch, replace))
 
     def close(self) -> None:
-        """Close the file. May be called again."""
+        """Close the file; a second call does nothing."""
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
@@ -143,12 +158,16 @@ class PartFile:
 def store_small_file(
     folder: OutputFolder, path: str, content: bytes, expected: Sequence[Checksum], modified: float | None, replace: bool
 ) -> StoredFile:
-    """A small file in one go. Raises `OSError`; nothing is left behind then."""
+    """Write, check and rename a file whose content is in memory; the arguments are those of `PartFile`.
+
+    Raises `OSError`; nothing is left on disk then.
+    """
     digest = hashlib.sha256(content).hexdigest()
-    wrong = next((c for c in expected if _hexdigest(c, content, digest) != c.hexdigest), None) if expected else None
-    place = folder.acquire_parent(path)
+    mismatch = next((c for c in expected if _hexdigest(c, content, digest) != c.hexdigest), None) if expected else None
+    # One descriptor of the folder for all steps: opening the folders on the way costs more than writing the file.
+    parent = folder.acquire_parent(path)
     try:
-        descriptor = folder.create_part_in(place)
+        descriptor = folder.create_part_in(parent)
         try:
             rest = len(content) - os.write(descriptor, content)
             while rest:
@@ -160,16 +179,16 @@ def store_small_file(
             raise
         finally:
             os.close(descriptor)
-        if wrong is None:
-            return StoredFile(len(content), digest, None, not folder.finalize_in(place, replace=replace))
+        if mismatch is None:
+            return StoredFile(len(content), digest, None, not folder.finalize_in(parent, replace=replace))
     finally:
-        folder.release_parent(place)
+        folder.release_parent(parent)
     folder.keep_as_bad(path)
-    return StoredFile(len(content), digest, wrong, False)
+    return StoredFile(len(content), digest, mismatch, False)
 
 
 def hash_file(folder: OutputFolder, path: str, expected: Sequence[Checksum]) -> StoredFile:
-    """Hash the file that is at `path` already. Raises `OSError`."""
+    """Hash the finished file at `path`. Raises `OSError`."""
     descriptor = folder.open_file(path)
     size, hashes = 0, {"sha256": hashlib.sha256(), **{c.algorithm: c.new_hash() for c in expected}}
     try:
@@ -179,12 +198,12 @@ def hash_file(folder: OutputFolder, path: str, expected: Sequence[Checksum]) -> 
                 digest.update(content)
     finally:
         os.close(descriptor)
-    wrong = next((c for c in expected if hashes[c.algorithm].hexdigest() != c.hexdigest), None)
-    return StoredFile(size, hashes["sha256"].hexdigest(), wrong)
+    mismatch = next((c for c in expected if hashes[c.algorithm].hexdigest() != c.hexdigest), None)
+    return StoredFile(size, hashes["sha256"].hexdigest(), mismatch)
 
 
 def read_tail(folder: OutputFolder, path: str, size: int, length: int) -> bytes | None:
-    """The last `length` of `size` bytes of `path`.part; None when they cannot be read."""
+    """The last `length` bytes of the first `size` bytes of `path`.part; None when they cannot be read."""
     descriptor = folder.open_part(path)
     if descriptor is None:
         return None
@@ -197,15 +216,16 @@ def read_tail(folder: OutputFolder, path: str, size: int, length: int) -> bytes 
 
 
 def set_mtime(descriptor: int, modified: float) -> None:
-    """Give the file the time of its last change at the server; a file system that cannot hold it keeps its own."""
+    """Set the modification time to `modified` (epoch seconds). Ignored where the file system cannot store it."""
     try:
         os.utime(descriptor, (modified, modified))
     except (OSError, OverflowError, ValueError):
         return
 
 
-def _finalize(folder: OutputFolder, path: str, wrong: Checksum | None, replace: bool) -> bool:
-    if wrong is not None:
+def _finalize(folder: OutputFolder, path: str, mismatch: Checksum | None, replace: bool) -> bool:
+    """Rename the part; whether another file has its name and stays."""
+    if mismatch is not None:
         folder.keep_as_bad(path)
         return False
     return not folder.finalize(path, replace=replace)
@@ -220,7 +240,7 @@ def _hexdigest(checksum: Checksum, content: bytes, sha256: str) -> str:
 
 
 def _read_chunks(descriptor: int) -> Iterable[bytes]:
-    at = 0
-    while content := os.pread(descriptor, MIB, at):
-        at += len(content)
+    offset = 0
+    while content := os.pread(descriptor, MIB, offset):
+        offset += len(content)
         yield content

@@ -1,8 +1,11 @@
-"""What is known about the parts that lie in the output folder: one small file for each, beside the journal.
+"""What is known about unfinished files: one small JSON file for each, beside the journal (aria2: the control file).
 
-A part that one stream brought is as long as what was written of it: its note says whose bytes they are, not how many.
-A part that was brought in segments has gaps, so its length says nothing. Then the note names the ranges that are there;
-it is written after their bytes, and takes the older note's place in one step, so it never claims what was not written.
+There are two kinds of part files:
+
+1. Downloaded by one stream. Its length is the number of bytes that are present. The metadata say where the bytes come
+   from and which version they belong to.
+2. Downloaded in segments. It has gaps, so its length says nothing. The metadata list the ranges that are present. They
+   are written after the bytes and replaced atomically, so they never claim bytes that are not there.
 """
 
 from __future__ import annotations
@@ -18,26 +21,27 @@ from scraper.transfer.byte_ranges import RangeSet
 from scraper.transfer.output_folder import OutputFolder
 from scraper.transfer.resume_rules import PartState, Validators
 
+# A file that is longer is damaged.
 MAX_METADATA_BYTES = 16 * 1024
 
 
 class PartMetadataStore:
-    """The notes of parts, one small file each in `folder`, named by a hash of the part's path."""
+    """The metadata files in `folder`, named by a hash of the path of their file. Its methods block."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def read(self, files: OutputFolder, path: str) -> PartState | None:
-        """What is known of `path`.part, with the size it has now; None when that is nothing that can be trusted."""
+        """What is present of the file at `path`; None when its part or metadata are missing or cannot be trusted."""
         try:
             with self._metadata_path(path).open("rb") as file:
-                note = orjson.loads(file.read(MAX_METADATA_BYTES))
-            version = Validators(note["etag"], note["modified"], note["settled"] is True, note["total"])
-            origin, ranges = note["origin"], note.get("ranges")
+                fields = orjson.loads(file.read(MAX_METADATA_BYTES))
+            validators = Validators(fields["etag"], fields["modified"], fields["settled"] is True, fields["total"])
+            origin, raw_ranges = fields["origin"], fields.get("ranges")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        texts = isinstance(origin, str) and all(v is None or isinstance(v, str) for v in version[:2])
-        if not texts or not (version.total is None or isinstance(version.total, int)):
+        are_texts = isinstance(origin, str) and all(v is None or isinstance(v, str) for v in validators[:2])
+        if not are_texts or not (validators.total is None or isinstance(validators.total, int)):
             return None
         descriptor = files.open_part(path)
         if descriptor is None:
@@ -46,56 +50,60 @@ class PartMetadataStore:
             size = os.fstat(descriptor).st_size
         finally:
             os.close(descriptor)
-        if ranges is None:
-            return PartState(origin, version, size)
-        if version.total is None or size > version.total or (here := RangeSet.from_json(ranges, size)) is None:
+        # The first kind: the length of the part counts. The second kind: its ranges do, up to the first gap.
+        if raw_ranges is None:
+            return PartState(origin, validators, size)
+        if validators.total is None or size > validators.total:
             return None
-        return PartState(origin, version, here.prefix, tuple(here))
+        ranges = RangeSet.from_json(raw_ranges, size)
+        return None if ranges is None else PartState(origin, validators, ranges.prefix, tuple(ranges))
 
-    def write(self, path: str, origin: str, version: Validators) -> None:
-        """Note where the bytes of `path`.part come from, which is as long as they are. Raises `OSError`."""
+    def write(self, path: str, origin: str, validators: Validators) -> None:
+        """Write the metadata of a new part of the first kind. Raises `OSError`."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._metadata_path(path).write_bytes(_encode(path, origin, version, None))
+        self._metadata_path(path).write_bytes(_encode(path, origin, validators, None))
 
-    def replace(self, path: str, origin: str, version: Validators, ranges: RangeSet | None) -> None:
-        """Put another note in the place of the one that is there; of `here`, None for a part without gaps.
+    def replace(self, path: str, origin: str, validators: Validators, ranges: RangeSet | None) -> None:
+        """Replace the metadata atomically. `ranges` is None for a part without gaps.
 
-        Raises `OSError`; the older note stays then.
+        Raises `OSError`; the metadata before are unchanged then.
         """
-        place = self._metadata_path(path)
-        draft = place.with_suffix(".new")
+        target = self._metadata_path(path)
+        # Written beside it and renamed: a killed run leaves the old metadata or the new ones.
+        draft = target.with_suffix(".new")
         try:
-            draft.write_bytes(_encode(path, origin, version, ranges))
-            draft.replace(place)
+            draft.write_bytes(_encode(path, origin, validators, ranges))
+            draft.replace(target)
         except OSError:
             draft.unlink(missing_ok=True)
             raise
 
     def delete(self, path: str) -> None:
-        """Forget the note of `path`, if there is one."""
+        """Delete the metadata of the file at `path`, if there are any."""
         self._metadata_path(path).unlink(missing_ok=True)
 
     def paths(self) -> list[str]:
-        """The paths of all parts that have a note."""
+        """The paths of all files that have metadata."""
         found = []
-        for place in self._folder.glob("*.json"):
+        for file in self._folder.glob("*.json"):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                found.append(str(orjson.loads(place.read_bytes())["path"]))
+                found.append(str(orjson.loads(file.read_bytes())["path"]))
         return found
 
     def _metadata_path(self, path: str) -> Path:
         return self._folder / (hashlib.blake2b(path.encode(), digest_size=16).hexdigest() + ".json")
 
 
-def _encode(path: str, origin: str, version: Validators, here: RangeSet | None) -> bytes:
-    note: dict[str, object] = {
+def _encode(path: str, origin: str, validators: Validators, ranges: RangeSet | None) -> bytes:
+    # The keys are those of earlier versions, so that their part files can be continued.
+    fields: dict[str, object] = {
         "path": path,
         "origin": origin,
-        "etag": version.etag,
-        "modified": version.last_modified,
-        "settled": version.is_strong_date,
-        "total": version.total,
+        "etag": validators.etag,
+        "modified": validators.last_modified,
+        "settled": validators.is_strong_date,
+        "total": validators.total,
     }
-    if here is not None:
-        note["ranges"] = [list(pair) for pair in here]
-    return orjson.dumps(note)
+    if ranges is not None:
+        fields["ranges"] = [list(pair) for pair in ranges]
+    return orjson.dumps(fields)

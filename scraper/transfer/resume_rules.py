@@ -1,22 +1,20 @@
-"""How an interrupted transfer goes on, or begins anew: the rules, without I/O.
+"""How an interrupted download is continued or started again: the rules, without I/O.
 
-A file that is spliced from two versions is worse than none, and most tools make one: they send `ByteRange` and append
-whatever comes. Here a part is continued only when something proves that the rest belongs to it:
+A file made of two versions is worse than no file, and many programs make one: they send `Range` and append what comes.
+Here a part file is continued only when something proves that the rest belongs to it:
 
-- A strong ETag, or a Last-Modified at least `STRONG_DATE_SECONDS` seconds older than the answer's Date (RFC 9110
-8.8.2.2), is sent
-  in `If-Range`; the 206 must begin where the part ends and state the same total and the same validators.
-- Without such a validator, or at another origin, the last `OVERLAP_BYTES` bytes of the part are asked for again and
-compared.
+- The part has a strong ETag, or a Last-Modified at least `STRONG_DATE_SECONDS` older than the Date of its response (RFC
+  9110 8.8.2.2). It is sent in `If-Range`. The 206 must begin where the part ends, with the same total and validators.
+- Without such a validator, or at another origin, the last `OVERLAP_BYTES` of the part are requested again and compared.
 
-Answers that are no proof, and what then:
+What other responses mean:
 
-    200, same ETag           the server ignores Range, or dislikes If-Range: a plain Range is tried once
-    200, other ETag          the entity has changed, and this answer is the new one: it is taken from its start.
-      and same length        some CDNs make an ETag for every request. When a second probe brings a third ETag that is
-                             what we see, and length and overlap decide
-    206, wrong in any way    the part is dropped and the whole is asked for
-    416                      the part is whole if it is as long as the entity is said to be, else it is dropped
+    200, same ETag           The server ignores Range, or ignores it beside If-Range: one request without If-Range.
+    200, another ETag        The file has changed. This response has the new version: store it from its start.
+      and the same length    Some CDNs make a new ETag for each response. A second request finds out: if it brings a
+                             third ETag, ETags say nothing here, and length and overlap decide.
+    206 that does not match  Delete the part, request the whole file.
+    416                      The part is complete if it is as long as the file; else delete it.
 """
 
 from __future__ import annotations
@@ -29,12 +27,13 @@ from scraper.model import Headers
 from scraper.politeness.http_date import parse_http_date
 from scraper.transfer.byte_ranges import ByteRange
 
+# Bytes of the part that are requested again and compared when no validator identifies its version.
 OVERLAP_BYTES = 64 * 1024
-"""Bytes of the part that are asked for again where no validator vouches for it."""
+# Last-Modified has a resolution of one second: a file that was written twice in that second has one date for two
+# versions. A date this many seconds before Date is strong (RFC 9110 8.8.2.2).
 STRONG_DATE_SECONDS = 60.0
-"""Seconds that a Last-Modified must lie before Date to tell versions apart: its clock ticks in seconds."""
+# The probe for ETags that change with each response costs a request: not for parts smaller than this.
 MIN_PROBE_BYTES = 1024 * 1024
-"""Bytes of a part that are worth a probe for ETags that change with every request."""
 
 _CONTENT_RANGE = re.compile(r"bytes\s+([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
 _UNSATISFIED_RANGE = re.compile(r"bytes\s+\*/([0-9]{1,18})", re.IGNORECASE)
@@ -42,9 +41,10 @@ _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
 
 class Validators(NamedTuple):
-    """What an answer said about the version of the entity it sent. `etag` is a strong one, `total` is bytes.
+    """What a response says about the version of the file it sends (RFC 9110 8.8).
 
-    `settled`: `modified` (Last-Modified as sent) is old enough to tell versions apart.
+    `etag` is a strong ETag. `last_modified` is the field as sent; `is_strong_date`: it identifies a version. `total` is
+    the length of the file in bytes.
     """
 
     etag: str | None = None
@@ -54,16 +54,16 @@ class Validators(NamedTuple):
 
     @property
     def for_if_range(self) -> str | None:
-        """What can be sent in If-Range; None when nothing tells versions apart."""
+        """The validator for If-Range; None when there is no strong one."""
         return self.etag or (self.last_modified if self.is_strong_date else None)
 
 
 @dataclass(frozen=True, slots=True)
 class PartState:
-    """The first `size` bytes of a file that came from `origin` as `version`.
+    """What is present of an unfinished file: its first `size` bytes, from `origin`, of the version `validators`.
 
-    `ranges` is all that is here of a file that was fetched in segments, the first `size` bytes included; None when
-    nothing else can be here.
+    `ranges` are all ranges that are present of a file that was downloaded in segments, with the first `size` bytes;
+    None for a file that one stream has downloaded.
     """
 
     origin: str
@@ -73,18 +73,21 @@ class PartState:
 
     @property
     def first_gap_stop(self) -> int | None:
-        """Where the first gap ends; None when the entity's end is its end."""
+        """Where the first gap ends; None when nothing is present behind it."""
         return self.ranges[1].start if self.ranges is not None and len(self.ranges) > 1 else None
 
 
-Probe = Literal["", "plain", "shifting"]
+# What a request is to find out: "without_if_range": does the server support Range at all? "etag_rotation": does it make
+# a new ETag for each response?
+Probe = Literal["", "without_if_range", "etag_rotation"]
 
 
 class RangeRequest(NamedTuple):
-    """How to ask: from byte `offset` on (0 for the whole, without Range), of which the first `overlap` are ours.
+    """A request for the bytes from `offset` up to, not including, `stop`; None is the end of the file.
 
-    `if_range` is the validator to send. `probe` says what this request is to find out, `seen` is the ETag of the
-    answer that raised the question. `stop` is the first byte that is not wanted any more, None for all the rest.
+    The first `overlap` bytes are present already and will be compared. `if_range` is the validator to send. `probe` is
+    what the request is to find out, `seen_etag` the ETag of the response that led to it. With all defaults it requests
+    the whole file, without Range.
     """
 
     offset: int = 0
@@ -95,18 +98,18 @@ class RangeRequest(NamedTuple):
     stop: int | None = None
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """The header fields that say so."""
+        """The fields Range and If-Range (RFC 9110 14.2, 13.1.5)."""
         if not self.has_range:
             return []
-        wanted = b"bytes=%d-" % self.offset if self.stop is None else b"bytes=%d-%d" % (self.offset, self.stop - 1)
-        fields = [(b"Range", wanted)]
+        value = b"bytes=%d-" % self.offset if self.stop is None else b"bytes=%d-%d" % (self.offset, self.stop - 1)
+        fields = [(b"Range", value)]
         if self.if_range is not None:
             fields.append((b"If-Range", self.if_range.encode("latin-1", "replace")))
         return fields
 
     @property
     def has_range(self) -> bool:
-        """Whether a part of the entity is asked for."""
+        """Whether Range is sent."""
         return self.offset > 0 or self.overlap > 0 or self.stop is not None
 
 
@@ -114,17 +117,17 @@ WHOLE_FILE = RangeRequest()
 
 
 class Continue(NamedTuple):
-    """The answer goes on from `Ask.offset`; its first `Ask.overlap` bytes are to be compared."""
+    """The body begins at `RangeRequest.offset` of the file; its first `overlap` bytes are to be compared."""
 
 
 class Restart(NamedTuple):
-    """The answer is the whole entity: take it from its start. `why` is empty when there was nothing to resume."""
+    """The body is the whole file: store it from its start. `reason` is empty when there was no part to continue."""
 
     reason: str = ""
 
 
 class RetryWith(NamedTuple):
-    """Close the answer and ask as `ask` says. `drop`: the part is of no use (`why`)."""
+    """Close the response and send `request` instead. `delete_part`: the part cannot be continued, for `reason`."""
 
     request: RangeRequest
     delete_part: bool
@@ -132,139 +135,142 @@ class RetryWith(NamedTuple):
 
 
 class PartComplete(NamedTuple):
-    """The part is the whole entity."""
+    """The part is the whole file already."""
 
 
 Decision = Continue | Restart | RetryWith | PartComplete
 
 
 def validators_of(headers: Headers, total: int | None, now: float) -> Validators:
-    """The version that an answer belongs to; `now` (epoch seconds) stands in for a missing Date."""
+    """The validators of a response to a file of `total` bytes; `now` (epoch seconds) replaces a missing Date."""
     etag, modified = headers.get("etag"), headers.get("last-modified")
     changed = parse_http_date(modified, now) if modified else None
     sent = parse_http_date(headers.get("date") or "", now) or now
-    settled = changed is not None and sent - changed >= STRONG_DATE_SECONDS
-    strong = etag if etag and _STRONG_ETAG.fullmatch(etag) else None
-    return Validators(strong, modified if changed is not None else None, settled, total)
+    is_strong = changed is not None and sent - changed >= STRONG_DATE_SECONDS
+    strong_etag = etag if etag and _STRONG_ETAG.fullmatch(etag) else None
+    return Validators(strong_etag, modified if changed is not None else None, is_strong, total)
 
 
-def plan_request(partial: PartState | None, origin: str) -> RangeRequest:
-    """How to ask `origin` for what is missing of `partial`."""
-    if partial is None or partial.size <= 0:
+def plan_request(state: PartState | None, origin: str) -> RangeRequest:
+    """The request for what is missing of `state`, to be sent to `origin`."""
+    if state is None or state.size <= 0:
         return WHOLE_FILE
-    version = partial.validators
-    if version.total is not None and partial.size > version.total:
+    total, validator = state.validators.total, state.validators.for_if_range
+    if total is not None and state.size > total:
         return WHOLE_FILE
-    validator = version.for_if_range
-    if validator is not None and origin == partial.origin:
-        return RangeRequest(partial.size, if_range=validator, stop=partial.first_gap_stop)
-    return _overlap_request(partial)
+    # Mirrors make their own ETags: a validator means nothing at another origin.
+    if validator is not None and origin == state.origin:
+        return RangeRequest(state.size, if_range=validator, stop=state.first_gap_stop)
+    return _overlap_request(state)
 
 
-def _overlap_request(partial: PartState, probe: Probe = "", seen: str | None = None) -> RangeRequest:
-    overlap = min(OVERLAP_BYTES, partial.size)
-    return RangeRequest(partial.size - overlap, overlap, None, probe, seen)
+def _overlap_request(state: PartState, probe: Probe = "", seen_etag: str | None = None) -> RangeRequest:
+    overlap = min(OVERLAP_BYTES, state.size)
+    return RangeRequest(state.size - overlap, overlap, None, probe, seen_etag)
 
 
 def evaluate_response(
-    request: RangeRequest, partial: PartState | None, status: int, headers: Headers, length: int | None
+    request: RangeRequest, state: PartState | None, status: int, headers: Headers, length: int | None
 ) -> Decision:
-    """What an answer of `status` 200, 206 or 416 to `ask` means; `length` is its Content-Length."""
-    if partial is None or not request.has_range:
-        return (
-            Restart()
-            if status == 200
-            else RetryWith(WHOLE_FILE, True, f"the server answered {status} to a plain request")
-        )
+    """What to do with a response of `status` 200, 206 or 416 to `request`; `length` is its Content-Length."""
+    if state is None or not request.has_range:
+        if status == 200:
+            return Restart()
+        return RetryWith(WHOLE_FILE, True, f"status {status} in response to a request without Range")
     if status == 416:
-        return _evaluate_416(request, partial, headers)
+        return _evaluate_416(request, state, headers)
     if status == 206:
-        return _evaluate_206(request, partial, headers)
-    return _evaluate_200(request, partial, headers, length)
+        return _evaluate_206(request, state, headers)
+    return _evaluate_200(request, state, headers, length)
 
 
-def _evaluate_206(ask: RangeRequest, partial: PartState, headers: Headers) -> Decision:
+def _evaluate_206(request: RangeRequest, state: PartState, headers: Headers) -> Decision:
     found = _CONTENT_RANGE.fullmatch(headers.get("content-range") or "")
     if found is None:
         return RetryWith(WHOLE_FILE, True, "206 without a usable Content-Range")
+    # 1. The range must be the one that was requested.
     start, end, total = int(found[1]), int(found[2]), None if found[3] == "*" else int(found[3])
-    known = partial.validators.total
-    if start != ask.offset or end < start or (total is not None and end >= total):
-        return RetryWith(WHOLE_FILE, True, "206 with another range than asked for")
-    if (known is not None and total != known) or (known is None and total is not None and total < partial.size):
-        return RetryWith(WHOLE_FILE, True, "changed: its length is another now")
-    etag, ours = headers.get("etag"), partial.validators.etag
-    if ask.probe == "shifting":
-        # Two requests a moment apart: equal ETags mean that the entity did change, and this is the new one.
-        return Continue() if etag != ask.seen_etag else RetryWith(WHOLE_FILE, True, "changed: its ETag is another now")
-    if ask.probe == "plain" and ours is not None and etag != ours:
-        return RetryWith(WHOLE_FILE, True, "changed: its ETag is another now")
-    if etag is not None and ours is not None and etag != ours and not ask.overlap:
-        return RetryWith(WHOLE_FILE, True, "changed: its ETag is another now")
-    if (ours is None or etag is None) and _last_modified_differs(partial, headers) and not ask.overlap:
-        return RetryWith(WHOLE_FILE, True, "changed: its Last-Modified is another now")
+    known = state.validators.total
+    if start != request.offset or end < start or (total is not None and end >= total):
+        return RetryWith(WHOLE_FILE, True, "206 with another range than requested")
+    # 2. The file must have the same length.
+    if (known is not None and total != known) or (known is None and total is not None and total < state.size):
+        return RetryWith(WHOLE_FILE, True, "changed: its length is different now")
+    # 3. The validators must be the same, unless the overlap decides.
+    etag, known_etag = headers.get("etag"), state.validators.etag
+    if request.probe == "etag_rotation":
+        # Two responses with the same ETag: it does not rotate, so the file has changed.
+        if etag != request.seen_etag:
+            return Continue()
+        return RetryWith(WHOLE_FILE, True, "changed: its ETag is different now")
+    if request.probe == "without_if_range" and known_etag is not None and etag != known_etag:
+        return RetryWith(WHOLE_FILE, True, "changed: its ETag is different now")
+    if etag is not None and known_etag is not None and etag != known_etag and not request.overlap:
+        return RetryWith(WHOLE_FILE, True, "changed: its ETag is different now")
+    if (known_etag is None or etag is None) and _last_modified_differs(state, headers) and not request.overlap:
+        return RetryWith(WHOLE_FILE, True, "changed: its Last-Modified is different now")
     return Continue()
 
 
-def _evaluate_200(ask: RangeRequest, partial: PartState, headers: Headers, length: int | None) -> Decision:
-    etag, ours = headers.get("etag"), partial.validators.etag
-    if ask.probe or ask.if_range is None:
-        return Restart("the server does not resume")
-    same = etag == ours if ours is not None else not _last_modified_differs(partial, headers)
+def _evaluate_200(request: RangeRequest, state: PartState, headers: Headers, length: int | None) -> Decision:
+    etag, known_etag = headers.get("etag"), state.validators.etag
+    if request.probe or request.if_range is None:
+        return Restart("the server does not support ranges")
+    same = etag == known_etag if known_etag is not None else not _last_modified_differs(state, headers)
     if same:
-        plain = RangeRequest(partial.size, 0, None, "plain", etag, partial.first_gap_stop)
-        return RetryWith(plain, False, "the server ignored Range with If-Range")
-    may_shift = (
-        ours is not None
+        without_if_range = RangeRequest(state.size, 0, None, "without_if_range", etag, state.first_gap_stop)
+        return RetryWith(without_if_range, False, "the server ignored Range with If-Range")
+    may_rotate = (
+        known_etag is not None
         and etag is not None
         and length is not None
-        and length == partial.validators.total
-        and partial.size >= MIN_PROBE_BYTES
-        and not _last_modified_differs(partial, headers)
+        and length == state.validators.total
+        and state.size >= MIN_PROBE_BYTES
+        and not _last_modified_differs(state, headers)
     )
-    if may_shift:
-        return RetryWith(_overlap_request(partial, "shifting", etag), False, "another ETag with the same length")
-    return Restart("changed: its ETag or Last-Modified is another now")
+    if may_rotate:
+        return RetryWith(_overlap_request(state, "etag_rotation", etag), False, "another ETag with the same length")
+    return Restart("changed: its ETag or Last-Modified is different now")
 
 
-def _evaluate_416(ask: RangeRequest, partial: PartState, headers: Headers) -> Decision:
+def _evaluate_416(request: RangeRequest, state: PartState, headers: Headers) -> Decision:
     found = _UNSATISFIED_RANGE.fullmatch(headers.get("content-range") or "")
-    etag, ours = headers.get("etag"), partial.validators.etag
-    is_end = found is not None and int(found[1]) == partial.size == ask.offset
-    contradicted = etag is not None and ours is not None and etag != ours
-    # A server whose version is another ignores Range (RFC 9110 13.1.5), so a 416 to If-Range vouches for the part.
-    vouched = ask.if_range is not None or (ours is not None and etag == ours)
-    if is_end and vouched and not contradicted and partial.first_gap_stop is None:
+    etag, known_etag = headers.get("etag"), state.validators.etag
+    is_end = found is not None and int(found[1]) == state.size == request.offset
+    contradicted = etag is not None and known_etag is not None and etag != known_etag
+    # When If-Range does not match, a server ignores Range (RFC 9110 13.1.5). So a 416 means that it did match.
+    confirmed = request.if_range is not None or (known_etag is not None and etag == known_etag)
+    if is_end and confirmed and not contradicted and state.first_gap_stop is None:
         return PartComplete()
-    return RetryWith(WHOLE_FILE, True, "changed: the part is longer than what the server has now")
+    return RetryWith(WHOLE_FILE, True, "changed: the part is longer than the file at the server")
 
 
 def segment_mismatch(
     request: RangeRequest, validators: Validators, coding: str | None, status: int, headers: Headers
 ) -> str:
-    """Why an answer to the bounded range `ask` is no piece of `version`; empty when it is one.
+    """Why the response to a bounded range does not belong to the version `validators`; empty when it does.
 
-    Stricter than `judge`: the other pieces are on their way, so nothing is lost by refusing one. `coding` is the
-    Content-Encoding that the others came with.
+    Stricter than `evaluate_response`: the other segments go on, so a rejected one costs nothing. `coding` is the
+    Content-Encoding of the first response.
     """
     if status != 206:
-        return f"a range was answered with {status}"
+        return f"status {status} in response to a range request"
     found = _CONTENT_RANGE.fullmatch(headers.get("content-range") or "")
     if found is None or found[3] == "*":
         return "206 without a usable Content-Range"
     if (int(found[1]), int(found[2]) + 1, int(found[3])) != (request.offset, request.stop, validators.total):
-        return "206 with another range than asked for"
+        return "206 with another range than requested"
     etag, modified = headers.get("etag"), headers.get("last-modified")
     if etag != validators.etag and (validators.etag is not None or _STRONG_ETAG.fullmatch(etag or "")):
-        return "its ETag is another"
+        return "its ETag is different"
     # RFC 9110 15.3.7: beside an ETag, a 206 need not repeat Last-Modified.
     if validators.last_modified not in (None, modified) and (validators.etag is None or modified is not None):
-        return "its Last-Modified is another"
+        return "its Last-Modified is different"
     if headers.get("content-encoding") != coding:
-        return "its Content-Encoding is another"
+        return "its Content-Encoding is different"
     return ""
 
 
-def _last_modified_differs(partial: PartState, headers: Headers) -> bool:
-    now, then = headers.get("last-modified"), partial.validators.last_modified
+def _last_modified_differs(state: PartState, headers: Headers) -> bool:
+    now, then = headers.get("last-modified"), state.validators.last_modified
     return now is not None and then is not None and now != then

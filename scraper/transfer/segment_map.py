@@ -1,4 +1,4 @@
-"""What is here of a file that comes in segments: which ranges, how far they are hashed, what the note says of them."""
+"""What is present of a file that is downloaded in segments: its ranges, how far it is hashed, what is saved of that."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from scraper.transfer.file_storage import FileStorage
 from scraper.transfer.part_file import MIB, PartFile
 from scraper.transfer.resume_rules import Validators
 
+# Bytes that one job reads back and hashes. More would keep a disk thread from the writes of other files.
 HASH_BATCH_BYTES = 64 * MIB
-"""Bytes that are read again and hashed in one go."""
 
 
 class SegmentMap:
-    """The ranges of `part`, a piece of `version` from `origin`. `ranged`: the note speaks of ranges.
+    """The ranges of `part`, which holds bytes of the version `validators` from `origin`.
 
-    Errors of its methods are those of `Storage.translated`.
+    `saves_ranges`: the metadata on disk name ranges, so a later attempt believes them and not the length of the part.
+    All methods that work on the disk raise `SinkError` and `FileWriteError`.
     """
 
     def __init__(
@@ -31,38 +32,43 @@ class SegmentMap:
         *,
         saves_ranges: bool,
     ) -> None:
-        assert validators.total is not None, "only a file of known length can be divided"
+        assert validators.total is not None, "only a file of known length can be split"
         self.part, self.present, self.total, self.validators = part, present, validators.total, validators
         self.saves_ranges = saves_ranges
         self._origin, self._storage, self._now = origin, storage, now
         self._saved_at = now()
+        # Saves must not overtake each other: an older set of ranges would replace a newer one.
         self._saving = asyncio.Lock()
 
-    def add_written(self, shares: Iterable[Segment]) -> None:
-        """Take in what has been written of `shares`."""
-        for share in shares:
-            self.present.add(share.start, share.written)
+    def __repr__(self) -> str:
+        return f"SegmentMap({self.present.size} of {self.total} bytes, {self.present}, hashed={self.part.size})"
 
-    def remaining(self, shares: Iterable[Segment]) -> int:
-        """Bytes that are neither here nor, brought by one of `shares`, about to be written."""
-        return self.total - RangeSet([*self.present, *((share.start, share.at) for share in shares)]).size
+    def add_written(self, segments: Iterable[Segment]) -> None:
+        """Add the bytes of `segments` that are in the file."""
+        for segment in segments:
+            self.present.add(segment.start, segment.written)
+
+    def remaining(self, segments: Iterable[Segment]) -> int:
+        """Bytes that have not arrived, neither in the file nor in the buffers of `segments`."""
+        arrived = RangeSet([*self.present, *((segment.start, segment.position) for segment in segments)])
+        return self.total - arrived.size
 
     async def hash_available(self) -> None:
-        """Hash a part of what lies behind the bytes that are hashed, when there is a good deal of it."""
+        """Hash one batch of the bytes before the first gap, when at least 1 MiB of them is not hashed yet."""
         if self.present.prefix - self.part.size >= MIB:
             await self._hash_until(min(self.present.prefix, self.part.size + HASH_BATCH_BYTES))
 
     async def hash_rest(self) -> None:
-        """Hash the rest of a file that is whole."""
+        """Hash the rest of a complete file."""
         while self.part.size < self.total:
             await self._hash_until(min(self.total, self.part.size + HASH_BATCH_BYTES))
 
-    async def save(self, shares: Iterable[Segment], min_interval: float = 0.0) -> None:
-        """Note what is here, unless that was done less than `every` seconds ago."""
+    async def save(self, segments: Iterable[Segment], min_interval: float = 0.0) -> None:
+        """Save the ranges that are present, unless the last save is less than `min_interval` seconds ago."""
         if min_interval and self._now() - self._saved_at < min_interval:
             return
         async with self._saving:
-            self.add_written(shares)
+            self.add_written(segments)
             self.saves_ranges, self._saved_at = True, self._now()
             job = self._storage.disk.run(self._sync_and_save, RangeSet(self.present))
             await self._storage.with_disk_errors(job, self.part.path)
@@ -70,6 +76,7 @@ class SegmentMap:
     async def _hash_until(self, stop: int) -> None:
         await self._storage.with_disk_errors(self._storage.disk.run(self.part.hash_until, stop), self.part.path)
 
-    def _sync_and_save(self, here: RangeSet) -> None:
+    def _sync_and_save(self, ranges: RangeSet) -> None:
+        # First the bytes, then the metadata that claim them: a loss of power in between loses only the claim.
         self.part.sync()
-        self._storage.part_metadata.replace(self.part.path, self._origin, self.validators, here)
+        self._storage.part_metadata.replace(self.part.path, self._origin, self.validators, ranges)

@@ -1,16 +1,15 @@
-"""Brings a body that streams to the disk: one buffer is written in a thread while the next one is filled."""
+"""Writes a response body to disk while it arrives: a thread writes one buffer while the connection fills the next."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
-from typing import cast
 
-from scraper.events import BytesReceived, Event
+from scraper.events import Event
 from scraper.fetch.body_writer import BodyLimitExceeded
-from scraper.model import Request
-from scraper.politeness.bandwidth_gate import BandwidthLimiter
+from scraper.fetch.response_body import ProgressReporter
+from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.transfer.attempt import DownloadAttempt
 from scraper.transfer.byte_ranges import Segment
 from scraper.transfer.file_storage import FileStorage
@@ -19,21 +18,23 @@ from scraper.transport.buffer_pool import POOL_BYTES, Buffer, BufferPool, buffer
 from scraper.transport.disk_buffer import DiskBuffer
 from scraper.transport.errors import TruncatedResponse
 
-PROGRESS_STEP_BYTES = 1024 * 1024
-"""Bytes of a file of which its progress is told."""
+# The largest buffer of a throttled stream. After a buffer the stream sleeps for all bytes that came into it at once; a
+# larger one would make long pauses.
 MAX_THROTTLED_BUFFER_BYTES = 256 * 1024
-"""The largest buffer of a stream that is held back: it sleeps for all that came into it at once."""
 
+# Writes bytes at an offset of a file. Called in a thread; raises `OSError`.
 WriteAtOffset = Callable[[memoryview, int], None]
-"""Writes a batch at a byte of a file, in a thread. Raises `OSError`."""
 
 
-class OverlapMismatch(Exception):  # noqa: N818  names what was found
-    """What came again is not what the part holds."""
+class OverlapMismatch(Exception):  # noqa: N818  read as a result, not as a mistake: the file has changed at the server
+    """Bytes that were requested again differ from those in the unfinished file."""
 
 
 class StreamWriter:
-    """Writes bodies into parts, as fast as `pace` permits; `max_bytes` (None: no cap) bounds a file."""
+    """Writes bodies into unfinished files, no faster than `bandwidth` allows.
+
+    `max_bytes` bounds one file; None is no limit. All streams share one buffer pool.
+    """
 
     def __init__(
         self,
@@ -51,75 +52,79 @@ class StreamWriter:
         self._stream_count = 0
 
     def check_size(self, size: int | None) -> None:
-        """Raises `BodyLimitExceeded` for a file of `size` bytes that may not be as large."""
+        """Raise `BodyLimitExceeded` when a file of `size` bytes (None: unknown) is larger than allowed."""
         limit = self._max_bytes
         if size is not None and limit is not None and size > limit:
             raise BodyLimitExceeded(limit, decoded=False)
 
     async def write_body(
         self,
-        transfer: DownloadAttempt,
+        attempt: DownloadAttempt,
         response: RawResponse,
         segment: Segment,
         write: WriteAtOffset,
         overlap: bytes,
         total: int | None,
     ) -> None:
-        """Bring the body to its place, its first bytes compared with `seen`, up to the end of its `share`.
+        """Write the body of `response` to the range of `segment`, and update the segment as bytes arrive.
 
-        What came is kept, however it ends. `write` puts a batch at a byte of the file, `total` is what the file
-        will have. Raises `OverlapMismatch`, `BodyLimitExceeded`, what `RawResponse.pieces` raises, and as
-        `Storage.translated`.
+        The body must begin with the bytes `overlap`, which are not written again. `total` is the length of the whole
+        file, for progress events. What has arrived is written whether this returns, raises or is cancelled.
+
+        Raises `OverlapMismatch`; `BodyLimitExceeded`; `TruncatedResponse`; what `RawResponse.read_into` raises;
+        `SinkError` and `FileWriteError` for disk errors.
         """
-        pace, host = self._bandwidth, transfer.request.url.host
-        progress = _ProgressReporter(transfer.request, total, self._emit, self._now)
+        bandwidth, host = self._bandwidth, attempt.request.url.host
+        progress = ProgressReporter(attempt.request.url, total, self._emit, self._now)
         self._stream_count += 1
-        landing = DiskBuffer(self._acquire_buffer() or unpooled_buffer())
-        writer = _BatchWriter(self._storage, self._buffer_pool, transfer.order.path, write, segment)
+        buffer = DiskBuffer(self._acquire_buffer() or unpooled_buffer())
+        writer = _BatchWriter(self._storage, self._buffer_pool, attempt.entry.path, write, segment)
         try:
-            async with aclosing(cast("AsyncGenerator[None, None]", response.read_into(landing))) as arrivals:
+            async with aclosing(response.read_into(buffer)) as arrivals:
                 async for _ in arrivals:
                     if overlap:
-                        overlap = _drop_overlap(landing, overlap)
-                    size = len(landing.unread)
-                    # What comes behind the end of a share that was divided is another stream's.
-                    over = segment.stop < segment.end and size >= segment.remaining
-                    if over:
+                        overlap = _drop_overlap(buffer, overlap)
+                    size = len(buffer.unread)
+                    # Another stream has taken over the end of this segment: keep nothing behind `stop`.
+                    is_cut = segment.stop < segment.body_end and size >= segment.remaining
+                    if is_cut:
                         size = segment.remaining
-                    transfer.received += size
-                    self.check_size(segment.at + size)
-                    segment.at += size
-                    landing.accept(size)
-                    if not pace.unlimited:
-                        transfer.held += await pace.throttle(host, size)
-                    if landing.batch_is_full:
-                        await writer.start(landing)
-                        if not self._can_double_buffer or (buffer := self._acquire_buffer()) is None:
+                    attempt.received += size
+                    self.check_size(segment.position + size)
+                    segment.position += size
+                    buffer.accept(size)
+                    if not bandwidth.unlimited:
+                        attempt.throttled_for += await bandwidth.throttle(host, size)
+                    if buffer.batch_is_full:
+                        # Waits for the batch before this one, so at most one write is under way for each stream.
+                        await writer.start(buffer)
+                        if not self._can_double_buffer or (spare := self._acquire_buffer()) is None:
+                            # Not enough memory to receive during the write: wait, then use the buffer it frees.
                             await writer.wait()
-                            buffer = self._acquire_buffer() or unpooled_buffer()
-                        landing.swap(buffer)
-                    progress.report(segment.at - segment.start)
-                    if over:
+                            spare = self._acquire_buffer() or unpooled_buffer()
+                        buffer.swap(spare)
+                    progress.report(segment.position - segment.start)
+                    if is_cut:
                         break
             if overlap:
-                raise TruncatedResponse("the answer ended within what is here already")
+                raise TruncatedResponse("the response ended within the bytes that were received before")
         finally:
             self._stream_count -= 1
             try:
-                await writer.start(landing)
+                await writer.start(buffer)
                 await writer.wait()
             finally:
-                writer.close(landing)
-            progress.report(segment.at - segment.start, last=True)
+                writer.close(buffer)
+            progress.report(segment.position - segment.start, last=True)
 
     @property
     def _can_double_buffer(self) -> bool:
-        """Whether every stream can fill one buffer while another is written."""
+        """Whether the pool is large enough for two buffers for each stream."""
         return 2 * self._stream_count * self._buffer_bytes <= POOL_BYTES
 
     @property
     def _buffer_bytes(self) -> int:
-        """Bytes of buffer that a stream asks for."""
+        """The size of the next buffer that a stream takes."""
         size = buffer_size_for(self._stream_count)
         return size if self._bandwidth.unlimited else min(size, MAX_THROTTLED_BUFFER_BYTES)
 
@@ -128,73 +133,60 @@ class StreamWriter:
 
 
 class _BatchWriter:
-    """Writes one batch at a time of what `share` is about, and gives its buffer back to `stock`."""
+    """Writes the batches of one stream, one at a time, and returns their buffers to `pool`.
 
-    __slots__ = ("_buffer", "_path", "_share", "_stock", "_storage", "_until", "_write", "_writing")
+    `segment.written` moves only when a write has returned: the metadata must never claim bytes that are not there.
+    """
+
+    __slots__ = ("_batch_end", "_buffer", "_path", "_pool", "_segment", "_storage", "_write", "_writing")
 
     def __init__(
-        self, storage: FileStorage, stock: BufferPool, path: str, write: WriteAtOffset, share: Segment
+        self, storage: FileStorage, pool: BufferPool, path: str, write: WriteAtOffset, segment: Segment
     ) -> None:
-        self._storage, self._stock, self._path = storage, stock, path
-        self._write, self._share = write, share
+        self._storage, self._pool, self._path = storage, pool, path
+        self._write, self._segment = write, segment
         self._writing: asyncio.Future[None] | None = None
+        # What the thread reads from; not to be used again before `_writing` is done.
         self._buffer: Buffer | None = None
-        self._until = share.written
+        self._batch_end = segment.written
 
-    async def start(self, landing: DiskBuffer) -> None:
-        """When the batch before is written, begin with that of `landing`, which ends where the share is now."""
+    async def start(self, buffer: DiskBuffer) -> None:
+        """Wait for the batch before, then start to write the one in `buffer`, which ends at the segment's position."""
         await self.wait()
-        batch, self._buffer = landing.detach()
+        batch, self._buffer = buffer.detach()
         if batch:
-            self._until = self._share.at
-            self._writing = self._storage.disk.run(self._write, batch, self._until - len(batch))
+            self._batch_end = self._segment.position
+            self._writing = self._storage.disk.run(self._write, batch, self._batch_end - len(batch))
 
     async def wait(self) -> None:
-        """Return when the batch is written. Raises as `Storage.translated`, then and whenever it is called again."""
+        """Return when the batch is written. Raises `SinkError` and `FileWriteError`, and again if called again."""
         if self._writing is not None:
             await self._storage.with_disk_errors(self._writing, self._path)
-            self._share.written = self._until
+            self._segment.written = self._batch_end
         self._writing = None
         self._release_buffer()
 
-    def close(self, landing: DiskBuffer) -> None:
-        """Give back what is left, after `end`."""
-        assert self._writing is None or self._writing.done(), "its buffer is being read"
+    def close(self, buffer: DiskBuffer) -> None:
+        """Return all buffers to the pool, after `wait`."""
+        assert self._writing is None or self._writing.done(), "the thread still reads the buffer"
         self._release_buffer()
-        _, self._buffer = landing.detach()
+        _, self._buffer = buffer.detach()
         self._release_buffer()
 
     def _release_buffer(self) -> None:
         if self._buffer is not None:
-            self._stock.release(self._buffer)
+            self._pool.release(self._buffer)
             self._buffer = None
 
 
-class _ProgressReporter:
-    """Tells of every further MiB of a large file."""
+def _drop_overlap(buffer: DiskBuffer, overlap: bytes) -> bytes:
+    """Compare the unread bytes with `overlap` and discard them; return the part of `overlap` still to be compared.
 
-    __slots__ = ("_emit", "_now", "_told", "_total", "_url")
-
-    def __init__(
-        self, request: Request, total: int | None, emit: Callable[[Event], None], now: Callable[[], float]
-    ) -> None:
-        self._url, self._emit, self._now = request.url, emit, now
-        self._total = total
-        self._told = 0
-
-    def report(self, received: int, last: bool = False) -> None:
-        """`received` bytes have come in this answer so far."""
-        new = received - self._told
-        if new >= PROGRESS_STEP_BYTES or (last and self._told and new):
-            self._told = received
-            self._emit(BytesReceived(self._now(), self._url.href, self._url.host, new, self._total))
-
-
-def _drop_overlap(landing: DiskBuffer, seen: bytes) -> bytes:
-    """Drop from what is fresh what is here already; what of `seen` is still to come. Raises `OverlapMismatch`."""
-    fresh = landing.unread
-    common = min(len(fresh), len(seen))
-    if fresh[:common] != seen[:common]:
+    Raises `OverlapMismatch`.
+    """
+    unread = buffer.unread
+    common = min(len(unread), len(overlap))
+    if unread[:common] != overlap[:common]:
         raise OverlapMismatch
-    landing.discard(common)
-    return seen[common:]
+    buffer.discard(common)
+    return overlap[common:]

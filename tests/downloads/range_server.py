@@ -1,4 +1,4 @@
-"""A server of one large file that is slow on purpose, answers bounded ranges, and lies in ways that a test chooses."""
+"""A server of one large file: slow on purpose, answers bounded ranges, sends wrong responses where a test wants it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHUNK_BYTES = 64 * KIB
 
 @dataclass(frozen=True)
 class RangeReply:
-    """What the vault is about to send. `die_at`: the connection ends after so many bytes of body."""
+    """What the server is about to send. `die_at`: the connection ends after so many bytes of body."""
 
     status: int
     body: bytes
@@ -28,8 +28,8 @@ class RangeReply:
 class RangeServer:
     """Serves `body`; every answer stops after `head_start` bytes until `opened` is set.
 
-    It is opened when `open_at` requests have come, or their answers have been looked at. `lie` may change the answer to
-    request number n (from 1). `asked` are the Range headers as they came, `most` the largest number of answers under
+    It is opened when `open_at` requests have come, or their answers have been looked at. `alter` may change the answer
+    to request number n (from 1). `asked` are the Range headers as they came, `most` the largest number of answers under
     way at once, `sent` the bytes of body that were sent.
     """
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from scraper.downloader import Downloader, DownloadOptions, DownloadSummary
 from scraper.engine.run_state import StopReason
+from scraper.model import StopKind
 from scraper.testing.local_server import RawHandler, ReceivedRequest, Reply, Route
 
 KIB = 1024
@@ -105,7 +106,7 @@ async def run_until(urls: Iterable[str], into: Path, stop: asyncio.Event, **opti
     async with Downloader(urls, into, replace(FAST_OPTIONS, **options)) as downloader, asyncio.TaskGroup() as group:
         running = group.create_task(downloader.run())
         await stop.wait()
-        downloader.stop(StopReason("interrupted", "SIGINT"))
+        downloader.stop(StopReason(StopKind.INTERRUPTED, "SIGINT"))
         return await running
 
 

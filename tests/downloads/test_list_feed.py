@@ -7,25 +7,20 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
+from scraper.downloads.entry_namer import EntryNamer
+from scraper.downloads.entry_requests import EntryRequests
 from scraper.downloads.journal import EntryOutcome, EntryStatus, Journal
-from scraper.downloads.list_feed import ListBatch, ListFeed
+from scraper.downloads.list_feed import ListBatch, ListFeed, ListReader
 from scraper.downloads.lists.entry import BadLine, Entry
 from scraper.downloads.lists.file_names import NameSettings
-from scraper.downloads.mirrors import entry_request
-from scraper.model import OutOfScope
+from scraper.model import EntryState, entry_of
 from scraper.structures.compact_map import hash_key
-from scraper.transfer import name_cache as listing
-from scraper.transfer.entry_state import EntryState, entry_of
-from scraper.transfer.name_cache import NameCache
 from scraper.transfer.output_folder import OutputFolder
-from scraper.urls.canonicalize import canonicalize
-from tests.downloads.test_journal import as_1
+from tests.downloads.test_journal_schema import as_1
 
 H = "https://h.example/"
+
+
 LINES: list[Entry | BadLine] = [
     Entry(1, (H + "a.bin",)),
     BadLine(2, "nonsense", "no URL"),
@@ -39,16 +34,18 @@ def read(folder: Path, lines: Iterable[Entry | BadLine] = LINES, *, settle: bool
     """What one run takes from the list: killed before anything is settled, or after all of it is."""
     with closing(OutputFolder(folder)) as files, closing(Journal(folder / "journal.sqlite")) as journal:
         names = NameSettings(collision="skip" if skip else "rename")
-        feed, whole = ListFeed(lines, names, journal, files), ListBatch([], [])
+        namer = EntryNamer(names, journal, files)
+        feed = ListFeed(ListReader(lines), namer, EntryRequests(files), journal)
+        whole = ListBatch([], [])
         while batch := feed.next_batch():
             whole.requests.extend(batch.requests)
             whole.rows.extend(batch.rows)
         if settle:
-            orders = [entry_of(request) for request in whole.requests]
-            fates = [EntryOutcome(order.number, EntryStatus.DONE, order.path, 3, b"done\n") for order in orders]
-            for order in orders:
-                (folder / order.path).write_bytes(b"abc")
-            journal.settle(fates, whole.rows, 0)
+            entries = [entry_of(request) for request in whole.requests]
+            outcomes = [EntryOutcome(entry.number, EntryStatus.DONE, entry.path, 3, b"done\n") for entry in entries]
+            for entry in entries:
+                (folder / entry.path).write_bytes(b"abc")
+            journal.settle(outcomes, whole.rows, 0)
         return whole
 
 
@@ -97,60 +94,10 @@ def test_a_list_goes_on_from_a_journal_of_version_1(tmp_path: Path) -> None:
     )
     batch = read(tmp_path, settle=False)
     assert [entry_of(request) for request in batch.requests] == [
-        EntryState(4, 4, H + "b.bin", "other.bin", replace=True),
+        EntryState(4, 4, H + "b.bin", "other.bin", may_replace=True),
         EntryState(5, 5, H + "taken.bin", "taken.bin"),
     ]
     assert batch.rows == []
-
-
-@given(st.from_regex(r"https?://[a-z0-9.:\[\]@%-]{1,12}(/[!-~]{0,12})?", fullmatch=True))
-def test_a_request_has_the_parts_of_its_url(text: str) -> None:
-    """Host and origin are those that parsing finds."""
-    url = canonicalize(text)
-    if not isinstance(url, OutOfScope):
-        asked = entry_request(EntryState(1, 1, url.href, "a"), url.href).url
-        assert asked == url._replace(key="entry 1")
-
-
-@pytest.mark.parametrize("limit", [0, 1, 100])
-def test_a_listing_says_what_a_look_says(tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of files, folders, broken links, behind links, in folders that are small, large, missing or none."""
-    monkeypatch.setattr(listing, "MAX_NAMES_PER_FOLDER", limit)
-    monkeypatch.setattr(listing, "MAX_FOLDERS", 2)
-    for name in ("a.bin", "É.bin", "sub/b.bin", "sub/inner/c.bin", "empty/x.bin"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "empty/x.bin").unlink()
-    (tmp_path / "broken").symlink_to("nowhere")
-    (tmp_path / "link").symlink_to("sub")
-    asked = [
-        "a.bin",
-        "A.bin",
-        "É.bin",
-        "E\u0301.bin",
-        "sub",
-        "broken",
-        "new.bin",
-        "sub/b.bin",
-        "sub/B.bin",
-        "sub/inner",
-    ]
-    asked += ["sub/inner/c.bin", "link/b.bin", "empty/x.bin", "missing/x.bin", "a.bin/x.bin", "missing/deep/x.bin"]
-    with closing(OutputFolder(tmp_path)) as folder:
-        names = NameCache(folder)
-        for path in (*asked, *asked):
-            assert names.exists(path) == (folder.lstat(path) is not None), path
-
-
-def test_a_folder_is_read_once(tmp_path: Path) -> None:
-    """What comes later is not seen here: it is met when the file gets its name."""
-    with closing(OutputFolder(tmp_path)) as folder:
-        names = NameCache(folder)
-        assert not names.exists("sub/a.bin")
-        (tmp_path / "sub").mkdir()
-        (tmp_path / "sub/a.bin").touch()
-        assert not names.exists("sub/a.bin")
-        assert NameCache(folder).exists("sub/a.bin")
 
 
 def test_a_journal_is_small_beside_what_it_tells(tmp_path: Path) -> None:

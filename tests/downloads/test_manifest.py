@@ -10,14 +10,15 @@ import pytest
 
 from scraper.downloads.journal import EntryStatus, Journal, JournalRow
 from scraper.downloads.manifest import MAX_HEADER_CHARS, ManifestSink, download_record
-from scraper.model import Body, ErrorKind, Failure, Headers, Request, Response, Result, Url
+from scraper.model import Body, EntryState, ErrorKind, Failure, Headers, Request, Response, Result, Url
 from scraper.sinks.records import to_json
 from scraper.structures.compact_map import hash_key
-from scraper.transfer.entry_state import EntryState
 
 URL = "https://h.example/a.bin"
-ORDER = EntryState(7, 9, URL, "sub/a.bin", tries=1, notes=("adopt", "began again"), checksum="md5:00")
-REQUEST = Request(Url(URL, "entry 7", "h.example", "https://h.example"), kind="file", attempt=2, slowdowns=1)
+ENTRY = EntryState(7, 9, URL, "sub/a.bin", uncounted_attempts=1, history=("adopt", "began again"), checksum="md5:00")
+REQUEST = Request(
+    Url(URL, "entry 7", "h.example", "https://h.example"), kind="file", attempt=2, slowdowns=1, entry=ENTRY
+)
 BODY = Body(10, 10, "sha256:" + "ab" * 32)
 HEADERS = [
     (b"ETag", b' "x\xe9" '),
@@ -57,8 +58,8 @@ COMMON = b'"attempts":5,"fetched_at":"2023-11-14T22:13:20.123Z","elapsed_ms":12.
     ],
 )  # fmt: skip
 def test_a_record_to_the_byte(outcome: Response | Failure, line: bytes) -> None:
-    """Every field is there, in its order; of a header its first value, without the blanks around it."""
-    assert to_json(download_record(Result(REQUEST, outcome), ORDER)) == line
+    """Every field is there, in its entry; of a header its first value, without the blanks around it."""
+    assert to_json(download_record(Result(REQUEST, outcome), ENTRY)) == line
 
 
 async def test_what_comes_during_a_flush_is_written_by_the_next(tmp_path: Path) -> None:

@@ -6,49 +6,53 @@ import asyncio
 import socket
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scraper.downloads.mirrors import MIN_PROGRESS_BYTES, EntryMirrors, entry_request
+from scraper.downloader import Downloader
+from scraper.downloads.mirrors import EntryMirrors, entry_request
 from scraper.engine.mirror_routing import HostAvailability
-from scraper.model import Body, Done, ErrorKind, Failure, Headers, Response, Retry
+from scraper.model import Body, Done, EntryState, ErrorKind, Failure, Headers, OutOfScope, Response, Retry, entry_of
 from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply, Route
-from scraper.transfer.entry_state import EntryState, entry_of
-from tests.downloads.servers import read_files, read_manifest, run_download
+from scraper.transfer.attempt import MIN_PROGRESS_BYTES
+from scraper.urls.canonicalize import canonicalize
+from tests.downloads.servers import FAST_OPTIONS, read_files, read_manifest, run_download
 
 NOW = 1_000_000.0
 A, B, C = "http://a.example/f", "http://b.example/f", "http://c.example/f"
-ORDER = EntryState(1, 1, A, "f", mirrors=(B, C))
+ENTRY = EntryState(1, 1, A, "f", mirrors=(B, C))
+BLOCKED, GIVEN_UP = HostAvailability.BLOCKED, HostAvailability.GIVEN_UP
 
 
-def stands(**hosts: HostAvailability) -> Callable[[str], HostAvailability]:
-    return lambda host: hosts.get(host[0], "open")
+def available(**hosts: HostAvailability) -> Callable[[str], HostAvailability]:
+    return lambda host: hosts.get(host[0], HostAvailability.OPEN)
 
 
-def failed(order: EntryState, attempt: int = 0, **more: Any) -> Failure:
-    from dataclasses import replace
-
-    request = entry_request(order, (order.url, *order.mirrors)[order.used])
+def failed(entry: EntryState, attempt: int = 0, **more: Any) -> Failure:
+    request = entry_request(entry, entry.urls[entry.mirror_index])
     return Failure(replace(request, attempt=attempt), ErrorKind.CONNECT, "refused", **more)
 
 
 @pytest.mark.parametrize(
-    ("used", "attempt", "out", "may_pass", "standing", "expected"),
+    ("mirror_index", "attempt", "failed_mirrors", "retryable", "availability", "expected"),
     [
-        (0, 0, (), True, stands(), (1, 0, 0.0)),
-        (0, 0, (), True, stands(b="held"), (2, 0, 0.0)),
-        (0, 0, (), False, stands(), (1, 0, 0.0)),
-        (2, 0, (), True, stands(), (0, 1, 1.0)),
-        (2, 1, (), True, stands(), (0, 2, 2.0)),
-        (2, 0, (), True, stands(a="held", c="held"), (1, 1, 1.0)),
-        (2, 0, (), True, stands(a="ended", b="held", c="ended"), (1, 1, 1.0)),
-        (1, 0, (2,), True, stands(), (0, 1, 1.0)),
-        (2, 0, (0, 1), True, stands(), (2, 1, 7.0)),
-        (2, 0, (0, 1), False, stands(), None),
-        (2, 0, (0,), False, stands(), (1, 1, 1.0)),
-        (2, 3, (), True, stands(), None),
+        (0, 0, (), True, available(), (1, 0, 0.0)),
+        (0, 0, (), True, available(b=BLOCKED), (2, 0, 0.0)),
+        (0, 0, (), False, available(), (1, 0, 0.0)),
+        (2, 0, (), True, available(), (0, 1, 1.0)),
+        (2, 1, (), True, available(), (0, 2, 2.0)),
+        (2, 0, (), True, available(a=BLOCKED, c=BLOCKED), (1, 1, 1.0)),
+        (2, 0, (), True, available(a=GIVEN_UP, b=BLOCKED, c=GIVEN_UP), (1, 1, 1.0)),
+        (1, 0, (2,), True, available(), (0, 1, 1.0)),
+        (2, 0, (0, 1), True, available(), (2, 1, 7.0)),
+        (2, 0, (0, 1), False, available(), None),
+        (2, 0, (0,), False, available(), (1, 1, 1.0)),
+        (2, 3, (), True, available(), None),
     ],
     ids=[
         "the next at once",
@@ -66,59 +70,57 @@ def failed(order: EntryState, attempt: int = 0, **more: Any) -> Failure:
     ],
 )
 def test_where_a_failure_leads(
-    used: int,
+    mirror_index: int,
     attempt: int,
-    out: tuple[int, ...],
-    may_pass: bool,
-    standing: Any,
+    failed_mirrors: tuple[int, ...],
+    retryable: bool,
+    availability: Any,
     expected: tuple[int, int, float] | None,
 ) -> None:
     """Place, rounds counted, seconds of pause."""
-    outcome = failed(ORDER._replace(used=used, out=out), attempt)
-    from dataclasses import replace
-
+    outcome = failed(ENTRY._replace(mirror_index=mirror_index, failed_mirrors=failed_mirrors), attempt)
     retry = Retry(NOW + 7.0, replace(outcome.request, attempt=attempt + 1))
-    verdict = retry if may_pass and attempt < 3 else Done()
-    found = EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, may_pass, standing)
+    verdict = retry if retryable and attempt < 3 else Done()
+    found = EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, retryable, availability)
     if expected is None:
         assert found == Done()
     else:
         assert isinstance(found, Retry)
-        order = entry_of(found.request)
-        assert (order.used, found.request.attempt, found.at - NOW) == expected
-        assert found.request.url.href == (A, B, C)[order.used]
+        entry = entry_of(found.request)
+        assert (entry.mirror_index, found.request.attempt, found.at - NOW) == expected
+        assert found.request.url.href == (A, B, C)[entry.mirror_index]
 
 
 def test_a_transfer_that_got_on_stays() -> None:
     """What was cut off after a megabyte goes on at the same place, unless that is in trouble."""
-    outcome = failed(ORDER, received=MIN_PROGRESS_BYTES)
+    outcome = failed(ENTRY, received=MIN_PROGRESS_BYTES)
     verdict = Retry(NOW + 1, outcome.request)
-    assert EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, True, stands()) is verdict
-    moved = EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, True, stands(a="held"))
+    assert EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, True, available()) is verdict
+    moved = EntryMirrors(3, 1.0).next_attempt(outcome, verdict, NOW, True, available(a=BLOCKED))
     assert isinstance(moved, Retry)
     assert moved.request.url.host == "b.example"
 
 
 @pytest.mark.parametrize(
-    ("standing", "host"),
+    ("availability", "host"),
     [
-        (stands(a="held"), "b.example"),
-        (stands(a="held", b="held"), "c.example"),
-        (stands(a="held", b="held", c="held"), None),
-        (stands(a="ended", b="ended", c="held"), "c.example"),
-        (stands(a="ended", b="ended", c="ended"), None),
+        (available(a=BLOCKED), "b.example"),
+        (available(a=BLOCKED, b=BLOCKED), "c.example"),
+        (available(a=BLOCKED, b=BLOCKED, c=BLOCKED), None),
+        (available(a=GIVEN_UP, b=GIVEN_UP, c=BLOCKED), "c.example"),
+        (available(a=GIVEN_UP, b=GIVEN_UP, c=GIVEN_UP), None),
     ],
 )
-def test_what_is_asked_instead_of_waiting(standing: Any, host: str | None) -> None:
+def test_what_is_asked_instead_of_waiting(availability: Any, host: str | None) -> None:
     """An open place; from one that was given up also one that will be open."""
-    found = EntryMirrors(3, 1.0).alternative_for(entry_request(ORDER, A), standing)
+    found = EntryMirrors(3, 1.0).alternative_for(entry_request(ENTRY, A), availability)
     assert (found.url.host if found else None) == host
 
 
 def test_hosts_with_mirrors_are_known() -> None:
     """Only hosts of entries with mirrors are looked at."""
     mirrors = EntryMirrors(3, 1.0)
-    mirrors.add_hosts(ORDER)
+    mirrors.add_hosts(ENTRY)
     assert [mirrors.has_mirror(host) for host in ("a.example", "b.example", "d.example")] == [True, True, False]
 
 
@@ -154,9 +156,6 @@ async def test_entries_without_a_mirror_wait_among_those_that_have_one(tmp_path:
         if count == 50:
             arrived.set()
         return Reply(200, b"x")
-
-    from scraper.downloader import Downloader
-    from tests.downloads.servers import FAST_OPTIONS
 
     async with LocalServer({"*": counted}) as site:
         lines = [f"{dead}/{n}\t{site.url(f'/{n}')}" if n % 2 else f"{dead}/{n}" for n in range(100)]
@@ -202,7 +201,16 @@ async def test_a_mirror_that_fails_turns_back(tmp_path: Path) -> None:
 
 def test_a_page_counts_as_a_failure() -> None:
     """Also an answer that says no turns to the next place."""
-    outcome = Response(entry_request(ORDER, A), 503, Headers(), Body(0, 0, "", b""), NOW, 0.0, 0.0)
-    found = EntryMirrors(3, 1.0).next_attempt(outcome, Retry(NOW + 60, outcome.request), NOW, True, stands())
+    outcome = Response(entry_request(ENTRY, A), 503, Headers(), Body(0, 0, "", b""), NOW, 0.0, 0.0)
+    found = EntryMirrors(3, 1.0).next_attempt(outcome, Retry(NOW + 60, outcome.request), NOW, True, available())
     assert isinstance(found, Retry)
     assert (found.at, found.request.url.host) == (NOW, "b.example")
+
+
+@given(st.from_regex(r"https?://[a-z0-9.:\[\]@%-]{1,12}(/[!-~]{0,12})?", fullmatch=True))
+def test_a_request_has_the_parts_of_its_url(text: str) -> None:
+    """Host and origin are those that parsing finds."""
+    url = canonicalize(text)
+    if not isinstance(url, OutOfScope):
+        asked = entry_request(EntryState(1, 1, url.href, "a"), url.href).url
+        assert asked == url._replace(key="entry 1")

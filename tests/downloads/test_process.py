@@ -20,7 +20,7 @@ from tests.downloads.servers import KIB, MIB, ResumableServer, content, read_fil
 SMALL, LARGE = 60, 4
 
 
-class Shelf:
+class FileShelf:
     """Small and large files; the large ones come in pieces."""
 
     def __init__(self) -> None:
@@ -36,11 +36,11 @@ class Shelf:
         return route
 
     def urls(self, site: LocalServer) -> list[str]:
-        order = [f"/l{n}" for n in range(LARGE)] + [f"/s{n}" for n in range(SMALL)]
-        return [site.url(path) for path in order]
+        entry = [f"/l{n}" for n in range(LARGE)] + [f"/s{n}" for n in range(SMALL)]
+        return [site.url(path) for path in entry]
 
     def bodies(self) -> dict[str, bytes]:
-        return {path[1:]: keeper.body for path, keeper in self.keepers.items()}
+        return {path[1:]: server.body for path, server in self.keepers.items()}
 
 
 async def start(listed: Path, out: Path, *more: str, wrap: tuple[str, ...] = ()) -> asyncio.subprocess.Process:
@@ -55,10 +55,10 @@ async def test_a_signal_ends_cleanly_and_the_next_run_goes_on(tmp_path: Path, nu
     """What has come is kept, a part too; the next run asks for the rest alone."""
     body = content("large", 4 * MIB)
     arrived = asyncio.Event()
-    keeper = ResumableServer(body)
+    server = ResumableServer(body)
 
     async def slow(asked: ReceivedRequest) -> Route:
-        route = await keeper(asked)
+        route = await server(asked)
         if asked.headers.get("range") or not isinstance(route, Reply):
             return route
         arrived.set()
@@ -83,12 +83,12 @@ async def test_a_signal_ends_cleanly_and_the_next_run_goes_on(tmp_path: Path, nu
         await process.communicate()
         assert process.returncode == 0
     assert read_files(out) == {"large": body}
-    assert keeper.ranges_seen[-1] == f"bytes={size}-"
+    assert server.ranges_seen[-1] == f"bytes={size}-"
 
 
 async def test_few_descriptors_are_enough(tmp_path: Path) -> None:
     """With `ulimit -n 64` fewer transfers run at once, and all succeed."""
-    shelf = Shelf()
+    shelf = FileShelf()
     listed, out = tmp_path / "list.txt", tmp_path / "out"
     async with LocalServer({"*": shelf}) as site:
         listed.write_text("\n".join(shelf.urls(site)))
@@ -128,7 +128,7 @@ async def test_exit_codes(tmp_path: Path) -> None:
 async def test_a_full_disk_stops_the_run_and_room_continues_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ENOSPC ends the run with everything resumable; with room the rest alone is asked for."""
     body, room = content("large", 4 * MIB), [3 * MIB]
-    keeper, real = ResumableServer(body), os.pwrite
+    server, real = ResumableServer(body), os.pwrite
 
     def pwrite(descriptor: int, batch: memoryview, offset: int) -> int:
         if not room[0]:
@@ -138,7 +138,7 @@ async def test_a_full_disk_stops_the_run_and_room_continues_it(tmp_path: Path, m
         return written
 
     monkeypatch.setattr(os, "pwrite", pwrite)
-    async with LocalServer({"/large": keeper}) as site:
+    async with LocalServer({"/large": server}) as site:
         with pytest.raises(SinkError, match="disk is full"):
             await run_download([site.url("/large")], tmp_path)
         kept = (tmp_path / "large.part").stat().st_size
@@ -146,7 +146,7 @@ async def test_a_full_disk_stops_the_run_and_room_continues_it(tmp_path: Path, m
         room[0] = 1 << 40
         await run_download([site.url("/large")], tmp_path)
     assert read_files(tmp_path) == {"large": body}
-    assert keeper.ranges_seen == [None, f"bytes={kept}-"]
+    assert server.ranges_seen == [None, f"bytes={kept}-"]
 
 
 async def test_what_cannot_fit_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

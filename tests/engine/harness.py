@@ -13,7 +13,6 @@ from scraper.engine.run_context import RunRules
 from scraper.engine.run_state import StopReason
 from scraper.engine.settings import EngineSettings
 from scraper.events import Event, EventBus
-from scraper.frontier.memory import MemoryFrontier
 from scraper.hooks.interface import Hook
 from scraper.model import Link, Request, Result
 from scraper.politeness.host_gate import GateSettings
@@ -21,6 +20,7 @@ from scraper.politeness.host_overrides import PolitenessSettings
 from scraper.politeness.retry import RetrySettings
 from scraper.politeness.robots_cache import RobotsSettings
 from scraper.testing.fakes import FakeExtractor, FakeFetcher, FakeSink, make_url
+from scraper.testing.memory_frontier import MemoryFrontier
 from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import Scope, ScopeSettings
 
@@ -43,7 +43,7 @@ class SingleSink:
 
 @dataclass
 class EngineHarness:
-    """What a run needs; `run` makes the engine anew each time, as a new process would."""
+    """What a run needs; `run` makes a new engine each time, as a new process would."""
 
     fetcher: FakeFetcher
     found: Mapping[str, Sequence[str | Mapping[str, Any] | Link]] = field(default_factory=dict)
@@ -65,8 +65,8 @@ class EngineHarness:
         feed: AsyncIterator[Sequence[Request]] | None = None,
     ) -> StopReason:
         """Crawl from `seeds`, and what `feed` brings, on what is left of earlier runs."""
-        marks = (await self.frontier.counts()).checkpoints
-        await self.sink.open(marks.get(self.sink.name))
+        checkpoints = (await self.frontier.counts()).checkpoints
+        await self.sink.open(checkpoints.get(self.sink.name))
         urls = [make_url(seed) for seed in seeds]
         rules = RunRules(Scope(self.scope, urls), KeyRules(), PolitenessSettings(self.gate), self.retry, self.robots)
 

@@ -1,4 +1,4 @@
-"""What is kept of tries that failed, and of what is posted."""
+"""What is kept of failed attempts, and what a POST keeps when it is sent again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LATER = Headers([(b"retry-after", b"7")])
 @pytest.mark.parametrize(
     ("outcome", "kept"),
     [
-        (Response(AGAIN, 500, Headers(), make_body(""), EPOCH, elapsed=0.5), Attempt(1, EPOCH, 500, None, "", 0.5, 3.0)),
+        (Response(AGAIN, 500, Headers(), make_body(""), EPOCH, 0, 0.5), Attempt(1, EPOCH, 500, None, "", 0.5, 3.0)),
         (Response(AGAIN, 503, LATER, make_body(""), EPOCH), Attempt(1, EPOCH, 503, None, "Retry-After: 7", 0.0, 3.0)),
         (Failure(AGAIN, ErrorKind.DNS, "no name", started_at=EPOCH), Attempt(1, EPOCH, None, "dns", "no name", 0, 3.0)),
         (Failure(AGAIN, ErrorKind.IO, "x" * 999, 200), Attempt(1, 9.0, 200, "io", "x" * MAX_DETAIL_CHARS, 0, 3.0)),
@@ -40,12 +40,12 @@ LATER = Headers([(b"retry-after", b"7")])
     ],
     ids=["answer", "later", "no answer", "long", "not modified"],
 )  # fmt: skip
-def test_a_try_is_told_by_its_outcome(outcome: Response | Failure | NotModified, kept: Attempt) -> None:
+def test_an_attempt_is_described_by_its_outcome(outcome: Response | Failure | NotModified, kept: Attempt) -> None:
     """When it began, what came of it, how long it took, and how long the next one is to wait."""
     assert with_failed_attempt(AGAIN, outcome, 9.0, 12.0) == replace(AGAIN, failed_attempts=(kept,))
 
 
-def test_the_latest_tries_are_kept() -> None:
+def test_the_latest_attempts_are_kept() -> None:
     """With their numbers, however many there were."""
     request = AGAIN
     for _ in range(50):
@@ -54,12 +54,12 @@ def test_the_latest_tries_are_kept() -> None:
 
 
 @virtual_run
-async def test_every_try_is_kept_with_the_record() -> None:
+async def test_every_attempt_is_kept_with_the_record() -> None:
     """In order; a URL that succeeds at once keeps none."""
     answers: list[ScriptedOutcome] = [fail_with(ErrorKind.CONNECT), with_status(503, Retry_After="5"), "<p>"]
-    machine = EngineHarness(FakeFetcher({A: answers, B: "<p>"}, latency=0.25))
-    await machine.run(A, B)
-    by_url = {result.url: result.request for result in machine.sink.flushed}
+    harness = EngineHarness(FakeFetcher({A: answers, B: "<p>"}, latency=0.25))
+    await harness.run(A, B)
+    by_url = {result.url: result.request for result in harness.sink.flushed}
     assert by_url[B].failed_attempts == ()
     first, second = by_url[A].failed_attempts
     assert (first.number, first.error, first.status, first.elapsed) == (1, "connect", None, 0.0)
@@ -69,11 +69,11 @@ async def test_every_try_is_kept_with_the_record() -> None:
 
 
 @virtual_run
-async def test_tries_before_a_redirect_go_with_it() -> None:
+async def test_attempts_before_a_redirect_go_with_it() -> None:
     """The record of a chain tells of all of them, and where each was."""
-    machine = EngineHarness(FakeFetcher({A: [with_status(500), redirect_to(B)], B: [with_status(502), "<p>"]}))
-    await machine.run(A)
-    (result,) = machine.sink.flushed
+    harness = EngineHarness(FakeFetcher({A: [with_status(500), redirect_to(B)], B: [with_status(502), "<p>"]}))
+    await harness.run(A)
+    (result,) = harness.sink.flushed
     assert result.request.redirects == (Hop(A, 301),)
     assert [(one.number, one.status, one.redirects) for one in result.request.failed_attempts] == [
         (1, 500, 0),
@@ -82,11 +82,11 @@ async def test_tries_before_a_redirect_go_with_it() -> None:
 
 
 @virtual_run
-async def test_a_url_that_always_fails_keeps_its_tries() -> None:
+async def test_a_url_that_always_fails_keeps_its_attempts() -> None:
     """The last one is the record itself."""
-    machine = EngineHarness(FakeFetcher({A: with_status(500)}), retry=RetrySettings(retries=2))
-    await machine.run(A)
-    (result,) = machine.sink.flushed
+    harness = EngineHarness(FakeFetcher({A: with_status(500)}), retry=RetrySettings(retries=2))
+    await harness.run(A)
+    (result,) = harness.sink.flushed
     assert (result.status, [one.number for one in result.request.failed_attempts]) == (500, [1, 2])
 
 
@@ -105,11 +105,11 @@ async def test_a_hook_sees_what_is_posted_and_cannot_change_it() -> None:
             seen.append((request.method, request.content.data if request.content else None))
             return request
 
-    machine = EngineHarness(FakeFetcher(default="<p>"), hooks=[Watcher(), _ForgingHook()])
+    harness = EngineHarness(FakeFetcher(default="<p>"), hooks=[Watcher(), _ForgingHook()])
     post, get = make_post(A, b"1"), make_request(A)
-    await machine.frontier.add([post, get])
-    await machine.run()
-    asked = [call.request for call in machine.fetcher.calls]
+    await harness.frontier.add([post, get])
+    await harness.run()
+    asked = [call.request for call in harness.fetcher.calls]
     assert seen == [("POST", b"1"), ("GET", None)]
     assert [(request.url, request.content, request.label) for request in asked] == [
         (post.url, post.content, "new"),
@@ -121,13 +121,13 @@ async def test_a_hook_sees_what_is_posted_and_cannot_change_it() -> None:
 async def test_a_post_is_retried_as_it_was() -> None:
     """Under the same policy as every request, with the same content; two contents are two records."""
     one, two = make_post(A, b"1"), make_post(A, b"2")
-    machine = EngineHarness(FakeFetcher({A: [fail_with(ErrorKind.NETWORK), "<p>"]}))
-    await machine.frontier.add([one, two])
-    await machine.run()
-    sent = [call.request.content for call in machine.fetcher.calls]
+    harness = EngineHarness(FakeFetcher({A: [fail_with(ErrorKind.NETWORK), "<p>"]}))
+    await harness.frontier.add([one, two])
+    await harness.run()
+    sent = [call.request.content for call in harness.fetcher.calls]
     assert sorted(content.data for content in sent if content) in ([b"1", b"1", b"2"], [b"1", b"2", b"2"])
-    assert {result.request.url for result in machine.sink.flushed} == {one.url, two.url}
-    assert sum(len(result.request.failed_attempts) for result in machine.sink.flushed) == 1
+    assert {result.request.url for result in harness.sink.flushed} == {one.url, two.url}
+    assert sum(len(result.request.failed_attempts) for result in harness.sink.flushed) == 1
 
 
 @virtual_run
@@ -137,9 +137,9 @@ async def test_post_redirect_get_is_asked_once() -> None:
     def answer(request: Request) -> Response:
         return redirect_to(A, 303)(request) if request.content is not None else with_status(200, "<p>")(request)
 
-    machine = EngineHarness(FakeFetcher({A: answer}))
-    await machine.frontier.add([make_post(A, b"1"), make_request(A), make_post(A, b"2")])
-    await machine.run()
-    assert [call.request.method for call in machine.fetcher.calls].count("GET") == 1
-    records = [(r.request.method, r.status, r.duplicate_of) for r in machine.sink.flushed]
+    harness = EngineHarness(FakeFetcher({A: answer}))
+    await harness.frontier.add([make_post(A, b"1"), make_request(A), make_post(A, b"2")])
+    await harness.run()
+    assert [call.request.method for call in harness.fetcher.calls].count("GET") == 1
+    records = [(r.request.method, r.status, r.duplicate_of) for r in harness.sink.flushed]
     assert sorted(records, key=str) == [("GET", 200, None), ("POST", 303, A), ("POST", 303, A)]

@@ -41,7 +41,7 @@ RunCommand = Callable[..., CommandResult]
 
 
 @pytest.fixture
-def tell(monkeypatch: pytest.MonkeyPatch) -> RunCommand:
+def run_command(monkeypatch: pytest.MonkeyPatch) -> RunCommand:
     """Run a command in this process; errors become exit codes as `main` makes them."""
     monkeypatch.setenv("COLUMNS", "200")
 

@@ -17,6 +17,10 @@ PAGE = """<!doctype html><title>T</title><body><div class="product-list"><articl
 <script id="s" type="application/json">{"page": {"stock": 3}}</script>
 <script type="application/ld+json">{"@type": "Book", "name": "B"}</script><p>sku = "AB-1"</p>"""
 API = {"items": [{"id": 1, "name": "a"}, {"id": 2, "price": {"amount": 3}}], "meta": {"next": None}, "none": []}
+PRODUCT_PAGE = """<!doctype html><title>T</title><body><div class="product-list"><article class="product">
+<h3 class="product-title">One</h3><span class="price_color">1.00</span><img src="a.png"></article></div>
+<p id="about">x</p></body>"""
+PRODUCT_CLASSES = ("product-list", "product-title", "price_color")
 
 
 def page(text: str = PAGE, kind: str = "text/html; charset=utf-8") -> Response:

@@ -16,22 +16,22 @@ BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w*)\n(.*?)^```$", TUTORIAL, r
 
 
 def test_every_command_of_the_tutorial_works(
-    shop: str, tell: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shop: str, run_command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In order, in an empty folder, each ends with 0; what the page quotes of their output is in it."""
     monkeypatch.chdir(tmp_path)
-    said = ""
+    result = ""
     lines = [line for language, block in BLOCKS if language == "sh" for line in block.splitlines()]
     assert lines[0].startswith("python -m scraper.demo_site.site --port 8000")
     for line in lines[1:]:
         program, *arguments = shlex.split(line.replace("http://127.0.0.1:8000", shop))
         assert program == "scrape"
-        done = tell(*arguments)
+        done = run_command(*arguments)
         assert done.exit_code == 0, f"{line}\n{done.output}"
-        said += done.output
-    said += (tmp_path / "shop.yaml").read_text()
+        result += done.output
+    result += (tmp_path / "shop.yaml").read_text()
     quoted = [line for language, block in BLOCKS if language != "sh" for line in block.splitlines()]
-    assert [line for line in quoted if line.strip() not in said] == []
+    assert [line for line in quoted if line.strip() not in result] == []
     assert (tmp_path / "report.html").stat().st_size > 5_000
     assert (tmp_path / "out" / "shop" / "items.jsonl").stat().st_size > 1_000
 

@@ -9,9 +9,8 @@ import pytest
 
 from scraper.engine.run_state import StopReason
 from scraper.engine.settings import EngineSettings
-from scraper.engine.signals import INTERRUPTED
 from scraper.hooks.interface import Hook
-from scraper.model import Request, Response
+from scraper.model import Request, Response, StopKind
 from scraper.testing.fakes import FakeFetcher
 from scraper.testing.virtual_loop import virtual_run
 from tests.engine.harness import EngineHarness
@@ -21,15 +20,15 @@ SETTINGS = EngineSettings(sitemaps=False, concurrency=8, shutdown_timeout=10.0, 
 
 
 class SlowHook(Hook):
-    """A hook that takes an hour for a page."""
+    """A hook that needs an hour for a page."""
 
-    async def on_page(self, page: Response) -> Response:
+    async def on_response(self, page: Response) -> Response:
         await asyncio.sleep(3600.0)
         return page
 
 
 def silent_latency(request: Request) -> float:
-    """An hour until the answer, but for the start page."""
+    """The latency of a server that responds only for its start page."""
     return 0.1 if request.url.href.endswith("/0") else 3600.0
 
 
@@ -57,12 +56,12 @@ async def test_an_end_that_was_asked_for_comes_in_time(
     async def interrupt() -> float:
         await asyncio.sleep(2.0)
         assert machine.engine is not None
-        machine.engine.stop(StopReason(INTERRUPTED, "SIGINT"))
+        machine.engine.stop(StopReason(StopKind.INTERRUPTED, "SIGINT"))
         return loop.time()
 
     asked_at = asyncio.ensure_future(interrupt())
     stop = await machine.run(f"{HOST}/0")
-    assert stop.kind == INTERRUPTED
+    assert stop.kind == StopKind.INTERRUPTED
     assert loop.time() - await asked_at <= longest + 1e-6
     recorded = machine.sink.urls()
     again = EngineHarness(FakeFetcher(default="<p>"), machine.found, frontier=machine.frontier, sink=machine.sink)

@@ -1,4 +1,4 @@
-"""What servers can do to a connection: each case with the error that its record must hold."""
+"""What hostile servers do to a connection; each case with the error kind of its record."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Act = Callable[[ReceivedRequest, asyncio.StreamReader, asyncio.StreamWriter], Aw
 
 
 def repeat_forever(first: bytes, more: bytes, pause: float = 0.0) -> RawHandler:
-    """`first`, and then `more` until the client has had enough."""
+    """Send `first`, then `more` until the client closes."""
 
     async def act(_: ReceivedRequest, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(first)
@@ -40,7 +40,7 @@ def repeat_forever(first: bytes, more: bytes, pause: float = 0.0) -> RawHandler:
 
 
 def half_closed(said: bytes) -> RawHandler:
-    """`said`, and then no more, with the connection half open: the client's goodbye is waited for."""
+    """Send `said`, close the sending side only, and wait until the client closes."""
 
     async def act(_: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(said)
@@ -51,7 +51,7 @@ def half_closed(said: bytes) -> RawHandler:
 
 
 def encoded_response(codings: str, body: bytes, **also: str) -> Reply:
-    """A page that says it is in these codings."""
+    """A page with these Content-Encodings."""
     return Reply(200, body, {"Content-Encoding": codings, "Content-Type": "text/html", **also})
 
 
@@ -86,7 +86,7 @@ FRAMING_CASES: dict[str, tuple[Route, str]] = {
     "length-list": (send_raw(OK + b"Content-Length: 5, 6\r\n\r\nhello!"), "protocol"),
     "length-negative": (send_raw(OK + b"Content-Length: -1\r\n\r\n"), "protocol"),
     "length-of-25-digits": (send_raw(OK + b"Content-Length: 1" + b"0" * 24 + b"\r\n\r\n"), "protocol"),
-    "length-of-18-digits": (send_raw(OK + b"Content-Length: 9" + b"0" * 17 + b"\r\n\r\n"), "too_large_message"),
+    "length-of-18-digits": (send_raw(OK + b"Content-Length: 9" + b"0" * 17 + b"\r\n\r\n"), "too_large"),
     "length-too-long": (send_raw(OK + b"Content-Length: 99\r\n\r\n" + PAGE), "truncated"),
     "chunk-size-bad": (send_raw(CHUNKED + b"xyz\r\nhello\r\n0\r\n\r\n"), "protocol"),
     "chunk-size-negative": (send_raw(CHUNKED + b"-5\r\nhello\r\n0\r\n\r\n"), "protocol"),
@@ -118,16 +118,16 @@ FRAMING_CASES: dict[str, tuple[Route, str]] = {
 }
 
 BODY_CASES: dict[str, tuple[Route, str]] = {
-    "body-endless": (repeat_forever(OK + b"\r\n", b"x" * 65536), "too_large_message"),
-    "chunks-endless": (repeat_forever(CHUNKED, b"10000\r\n" + b"x" * 65536 + b"\r\n"), "too_large_message"),
-    "gzip-bomb": (encoded_response("gzip", bomb("gzip", 10 * GB)), "too_large_message"),
-    "gzip-gzip-bomb": (encoded_response("gzip, gzip", bomb("gzip, gzip", 10 * GB)), "too_large_message"),
-    "deflate-bomb": (encoded_response("deflate", bomb("deflate", 10 * GB)), "too_large_message"),
-    "br-bomb": (encoded_response("br", bomb("br", GB)), "too_large_message"),
-    "br-br-bomb": (encoded_response("br, br", bomb("br, br", GB)), "too_large_message"),
-    "zstd-bomb": (encoded_response("zstd", bomb("zstd", 10 * GB)), "too_large_message"),
-    "zstd-zstd-bomb": (encoded_response("zstd, zstd", bomb("zstd, zstd", 10 * GB)), "too_large_message"),
-    "gzip-br-zstd-bomb": (encoded_response("gzip, br, zstd", bomb("gzip, br, zstd", 10 * GB)), "too_large_message"),
+    "body-endless": (repeat_forever(OK + b"\r\n", b"x" * 65536), "too_large"),
+    "chunks-endless": (repeat_forever(CHUNKED, b"10000\r\n" + b"x" * 65536 + b"\r\n"), "too_large"),
+    "gzip-bomb": (encoded_response("gzip", bomb("gzip", 10 * GB)), "too_large"),
+    "gzip-gzip-bomb": (encoded_response("gzip, gzip", bomb("gzip, gzip", 10 * GB)), "too_large"),
+    "deflate-bomb": (encoded_response("deflate", bomb("deflate", 10 * GB)), "too_large"),
+    "br-bomb": (encoded_response("br", bomb("br", GB)), "too_large"),
+    "br-br-bomb": (encoded_response("br, br", bomb("br, br", GB)), "too_large"),
+    "zstd-bomb": (encoded_response("zstd", bomb("zstd", 10 * GB)), "too_large"),
+    "zstd-zstd-bomb": (encoded_response("zstd, zstd", bomb("zstd, zstd", 10 * GB)), "too_large"),
+    "gzip-br-zstd-bomb": (encoded_response("gzip, br, zstd", bomb("gzip, br, zstd", 10 * GB)), "too_large"),
     "four-codings": (encoded_response("gzip, gzip, gzip, gzip", b"x"), "decode"),
     "coding-not-undone": (encoded_response("compress", b"x"), "decode"),
     "gzip-cut": (encoded_response("gzip", _GZIP[:-9]), "decode"),

@@ -101,5 +101,5 @@ def test_a_plugin_that_makes_something_else_is_named(python: Path, tmp_path: Pat
     (tmp_path / "c.yaml").write_text("seeds: ['http://site.example/']\nhooks: [{use: broken}]\noutput: {folder: out}\n")
     done = scrape(python, tmp_path, "crawl", "c.yaml")
     assert done.returncode == 2
-    assert "broken made no hook: int has no on_request, on_item" in done.stderr
+    assert "broken made no hook: int has no on_request, on_response, on_item" in done.stderr
     assert "Traceback" not in done.stderr

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from scraper.model import Body, Denied, ErrorKind, Failure, Headers, NotModified, Request, RequestKind, Response, Url
 
+# A Tuesday: 2023-11-14 22:13:20 UTC.
 NOW = 1_700_000_000.0
-"""A Tuesday: 2023-11-14 22:13:20 UTC."""
 
 
 def request(path: str = "/", *, attempt: int = 0, slowdowns: int = 0, kind: RequestKind = "page") -> Request:

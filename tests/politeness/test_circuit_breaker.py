@@ -13,8 +13,7 @@ from scraper.errors import ConfigError
 from scraper.events import BreakerClosed, BreakerHalfOpen, BreakerOpened, Event, HostParked
 from scraper.model import ErrorKind, Outcome
 from scraper.politeness.circuit_breaker import TRANSITIONS, BreakerSettings, BreakerSignal, BreakerState, CircuitBreaker
-from scraper.politeness.host_health import health_of
-from tests.politeness.outcomes import NOW, denied, failure, not_modified, page, request
+from tests.politeness.outcomes import NOW, denied, failure, page
 
 LEGAL_TRANSITIONS = {
     "closed trip open",
@@ -23,12 +22,12 @@ LEGAL_TRANSITIONS = {
     "open probe half-open",
     "half-open recover closed",
     "half-open relapse open",
-    "half-open lose open",
+    "half-open inconclusive open",
     "half-open refuse blocked",
     "half-open give_up dead",
     "blocked recover closed",
-    "blocked pardon open",
-    "dead pardon open",
+    "blocked reset open",
+    "dead reset open",
 }
 
 
@@ -39,52 +38,17 @@ def test_every_pair_of_state_and_signal_is_as_the_table_says(state: BreakerState
     breaker.state = state
     ends = [line.split()[2] for line in LEGAL_TRANSITIONS if line.split()[:2] == [state.value, signal.value]]
     if ends:
-        breaker._step(signal)
+        breaker._apply(signal)
         assert [breaker.state.value] == ends
     else:
         with pytest.raises(KeyError):
-            breaker._step(signal)
+            breaker._apply(signal)
         assert breaker.state is state
 
 
 def test_the_table_holds_nothing_else() -> None:
     """The list above is the whole table."""
     assert {f"{state} {signal} {end}" for (state, signal), end in TRANSITIONS.items()} == LEGAL_TRANSITIONS
-
-
-HEALTH: list[tuple[str, Outcome, str]] = [
-    *((str(status), page(status), "success") for status in (200, 204, 206, 301, 302, 308)),
-    ("304", not_modified(), "success"),
-    *((str(status), page(status), "answered") for status in (400, 401, 404, 405, 410, 418, 451)),
-    ("403", page(403), "refused"),
-    *((str(status), page(status), "failed") for status in (408, 425, 429, 500, 501, 502, 503, 504, 520, 599)),
-    *(
-        (str(kind), failure(kind), "failed")
-        for kind in (
-            ErrorKind.DNS,
-            ErrorKind.CONNECT,
-            ErrorKind.TLS,
-            ErrorKind.TIMEOUT,
-            ErrorKind.NETWORK,
-            ErrorKind.PROTOCOL,
-            ErrorKind.TRUNCATED,
-        )
-    ),
-    *((str(kind), failure(kind), "answered") for kind in (ErrorKind.TOO_LARGE, ErrorKind.DECODE, ErrorKind.PARSE)),
-    ("too large 503", failure(ErrorKind.TOO_LARGE, status=503), "failed"),
-    *((str(kind), failure(kind), "void") for kind in (ErrorKind.IO, ErrorKind.OTHER, ErrorKind.SCOPE)),
-    ("denied", denied(), "void"),
-    ("500 again", page(500, of=request(attempt=1)), "void"),
-    ("503 again", page(503, of=request(attempt=1)), "failed"),
-    ("no answer again", failure(of=request(attempt=1)), "failed"),
-    ("404 after a 500", page(404, of=request(attempt=1)), "answered"),
-]
-
-
-@pytest.mark.parametrize(("outcome", "health"), [row[1:] for row in HEALTH], ids=[row[0] for row in HEALTH])
-def test_what_an_outcome_says_about_its_host(outcome: Outcome, health: str) -> None:
-    """Transport errors, 408, 425, 429 and 5xx are the host's; other 4xx and what we did with an answer are not."""
-    assert health_of(outcome) == health
 
 
 GOOD, BAD, REFUSED, LOST, MISSING = page(), failure(), page(403), denied(), page(404)
@@ -135,15 +99,15 @@ def test_a_success_in_the_window_forbids_the_rule_of_failures_in_a_row(answers: 
 
 
 def test_an_open_breaker_rests_then_sends_one_probe_and_closes() -> None:
-    """Nothing for 60 s, then exactly one request, whose success closes the breaker; each step is told."""
+    """Nothing for 60 s, then exactly one request, whose success closes the breaker; each step has its event."""
     breaker = breaker_after(*[BAD] * 5)
     (opened,) = send(breaker, BAD)
     assert opened == BreakerOpened(NOW, "h", NOW + 60, "6 failures and no success", 1)
     assert breaker.ready_at() == NOW + 60
     breaker.on_start(NOW + 60)
     assert (breaker.state, breaker.ready_at()) == (BreakerState.HALF_OPEN, math.inf)
-    told = breaker.on_finish(GOOD, NOW + 61)
-    assert told == (BreakerHalfOpen(NOW + 60, "h"), BreakerClosed(NOW + 61, "h"))
+    events = breaker.on_finish(GOOD, NOW + 61)
+    assert events == (BreakerHalfOpen(NOW + 60, "h"), BreakerClosed(NOW + 61, "h"))
     assert breaker.ready_at() <= NOW + 61
 
 
@@ -182,9 +146,9 @@ def test_after_so_many_openings_the_host_is_dead() -> None:
     breaker = breaker_after(*[BAD] * 6, settings=BreakerSettings(give_up=2))
     send(breaker, BAD, NOW + 60)
     assert not breaker.dead
-    told = send(breaker, BAD, NOW + 180)
+    events = send(breaker, BAD, NOW + 180)
     why = "host_dead: given up after 2 openings of its breaker"
-    assert told == (BreakerHalfOpen(NOW + 180, "h"), HostParked(NOW + 180, "h", math.inf, why))
+    assert events == (BreakerHalfOpen(NOW + 180, "h"), HostParked(NOW + 180, "h", math.inf, why))
     assert (breaker.dead, breaker.ready_at()) == (True, math.inf)
 
 
@@ -193,13 +157,13 @@ def test_a_recovery_that_does_not_last_is_not_forgotten() -> None:
     breaker = breaker_after(*[BAD] * 6)
     send(breaker, GOOD, NOW + 60)
     for _ in range(6):
-        told = send(breaker, BAD, NOW + 61)
-    assert told == (BreakerOpened(NOW + 61, "h", NOW + 181, "6 failures and no success", 2),)
+        events = send(breaker, BAD, NOW + 61)
+    assert events == (BreakerOpened(NOW + 61, "h", NOW + 181, "6 failures and no success", 2),)
     send(breaker, GOOD, NOW + 181)
     answers: list[Outcome] = [*[GOOD] * 20, *[BAD] * 16]
     for outcome in answers:
-        told = send(breaker, outcome, NOW + 200)
-    assert told == (BreakerOpened(NOW + 200, "h", NOW + 260, "16 failures in the last 20 answers", 1),)
+        events = send(breaker, outcome, NOW + 200)
+    assert events == (BreakerOpened(NOW + 200, "h", NOW + 260, "16 failures in the last 20 responses", 1),)
 
 
 def test_the_success_threshold_takes_several_probes_one_after_the_other() -> None:
@@ -240,18 +204,18 @@ def test_a_probe_that_was_never_sent_is_sent_again() -> None:
 def test_a_tenth_refusal_as_the_probe_blocks() -> None:
     """Refusals are counted across openings."""
     breaker = breaker_after(*[REFUSED] * 9, *[BAD] * 6)
-    told = send(breaker, REFUSED, NOW + 60)
+    events = send(breaker, REFUSED, NOW + 60)
     assert breaker.blocked
-    assert isinstance(told[-1], BreakerOpened)
+    assert isinstance(events[-1], BreakerOpened)
 
 
 def test_a_blocked_host_stops_and_only_a_success_under_way_revives_it() -> None:
     """403 is not a matter of speed: nothing is asked any more, unless an answer under way turns out well."""
     breaker = breaker_after(*[REFUSED] * 9)
     breaker.on_start(NOW)
-    (told,) = send(breaker, REFUSED)
-    assert isinstance(told, BreakerOpened)
-    assert (told.until, told.why) == (math.inf, "blocked: the host answered 403 10 times without one success")
+    (event,) = send(breaker, REFUSED)
+    assert isinstance(event, BreakerOpened)
+    assert (event.until, event.why) == (math.inf, "blocked: the host answered 403 10 times without one success")
     assert breaker.ready_at() == math.inf
     assert breaker.on_finish(GOOD, NOW) == (BreakerClosed(NOW, "h"),)
     assert breaker.ready_at() <= NOW
@@ -328,3 +292,11 @@ def test_a_probe_lost_with_the_process_is_sent_again() -> None:
     again = CircuitBreaker(BreakerSettings(), "h")
     again.load_state(breaker.dump_state())
     assert (again.state, again.ready_at()) == (BreakerState.OPEN, NOW + 60)
+
+
+def test_the_repr_names_the_host_and_the_window() -> None:
+    """A breaker in a debugger or a failing test says where it stands and why."""
+    breaker = breaker_after(GOOD, BAD, REFUSED)
+    breaker.on_start(NOW)
+    text = "<CircuitBreaker h closed: 1 of 2 failed, 0 openings, 1 refusals, 1 in flight>"
+    assert repr(breaker) == text

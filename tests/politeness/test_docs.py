@@ -11,38 +11,42 @@ from scraper.politeness import host_gate as gate
 from scraper.politeness import retry, retry_after, throttle
 from scraper.politeness import robots_cache as robots
 from scraper.politeness import robots_parser as robots_rules
-from scraper.politeness.rule import format_duration
+from scraper.politeness.rule import format_duration as text
 from tests.politeness.outcomes import NOW, page
 
 TEXT = " ".join((Path(__file__).parents[2] / "docs" / "politeness.md").read_text("utf-8").split())
 GATE, BREAKER, RETRY = gate.GateSettings(), breaker.BreakerSettings(), retry.RetrySettings()
 
+CALM = text(throttle.CALM_LATENCY_SECONDS)
+MAX_BACKOFF = text(retry_after.MAX_BACKOFF_SECONDS)
+LIFETIME = (text(robots.MIN_LIFETIME_SECONDS), text(robots.MAX_LIFETIME_SECONDS))
+
 SAID = [
     f"| starts per second and host | {GATE.rate:g} |",
     f"| requests at once per host | {GATE.concurrency} |",
-    f"Up to **{throttle.LATENCY_TOLERANCE:g} times** the usual, and always below **{format_duration(throttle.CALM_LATENCY_SECONDS)}**",
-    f"at most **{format_duration(throttle.MAX_DELAY_SECONDS)}**",
+    f"Up to **{throttle.LATENCY_TOLERANCE:g} times** the usual, and always below **{CALM}**",
+    f"at most **{text(throttle.MAX_DELAY_SECONDS)}**",
     f"plus up to {retry_after.RETRY_AFTER_JITTER:.0%}".replace("%", " %"),
-    f"`politeness.max_retry_after` (**{format_duration(GATE.max_retry_after)}**)",
-    f"cost **{format_duration(retry_after.FIRST_BACKOFF_SECONDS)}**",
-    f"up to **{format_duration(retry_after.MAX_BACKOFF_SECONDS)}** and forgiven after **{format_duration(retry_after.INCIDENT_MEMORY_SECONDS)}**",
+    f"`politeness.max_retry_after` (**{text(GATE.max_retry_after)}**)",
+    f"a wait of **{text(retry_after.FIRST_BACKOFF_SECONDS)}**",
+    f"up to **{MAX_BACKOFF}**, and reset after **{text(retry_after.INCIDENT_MEMORY_SECONDS)}**",
     f"| {RETRY.retries} (`limits.retries`) |",
-    f"says when | {RETRY.slowdowns}, counted separately |",
-    f"zero and {format_duration(RETRY.base_delay)}, 2 s, 4 s, ... (at most {format_duration(RETRY.max_delay)})",
+    f"with Retry-After | {RETRY.slowdowns}, counted separately |",
+    f"zero and {text(RETRY.base_delay)}, 2 s, 4 s, ... (at most {text(RETRY.max_delay)})",
     f"| {BREAKER.failures} | `failures` |",
     f"| {BREAKER.ratio} | `ratio` |",
     f"| {BREAKER.window} | `window` |",
-    f"| {format_duration(BREAKER.open)} | `open` |",
-    f"| {format_duration(BREAKER.max_open)} | `max_open` |",
+    f"| {text(BREAKER.open)} | `open` |",
+    f"| {text(BREAKER.max_open)} | `max_open` |",
     f"it opens again | {BREAKER.successes} |",
     f"so many openings | {BREAKER.give_up} |",
     f"without one success | {BREAKER.refusals} |",
     f"(the first {robots_rules.MAX_ROBOTS_BYTES // 1024} KiB)",
-    f"within {format_duration(robots.MIN_LIFETIME_SECONDS)} and {format_duration(robots.MAX_LIFETIME_SECONDS)}; else {format_duration(robots.MAX_LIFETIME_SECONDS)}",
-    f"401 and 403) | {format_duration(robots.ERROR_LIFETIME_SECONDS)} |",
-    "{}, {}, {}, then {} |".format(*map(format_duration, robots.UNREACHABLE_RETRY_SECONDS)),
+    f"between {LIFETIME[0]} and {LIFETIME[1]}; else {LIFETIME[1]}",
+    f"401 and 403) | {text(robots.ERROR_LIFETIME_SECONDS)} |",
+    "{}, {}, {}, then {} |".format(*map(text, robots.UNREACHABLE_RETRY_SECONDS)),
     f"at most {robots.MAX_STALE_COPY_SECONDS / 86400:g} days",
-    f"`robots.max_crawl_delay` (**{format_duration(GATE.max_crawl_delay)}**)",
+    f"`robots.max_crawl_delay` (**{text(GATE.max_crawl_delay)}**)",
 ]
 
 

@@ -54,7 +54,7 @@ def test_an_overlay_changes_what_it_names_and_nothing_else() -> None:
     assert settings.for_host("b.test") == GateSettings(rate=2.0, concurrency=4)
 
 
-def test_a_crawl_is_polite_without_being_told() -> None:
+def test_a_crawl_is_polite_by_default() -> None:
     """The defaults that a user gets who configures nothing."""
     assert PolitenessSettings().for_host("h.example") == GateSettings(
         rate=2.0,

@@ -78,9 +78,9 @@ def test_without_retries_a_failure_stands() -> None:
 
 
 def test_failures_and_slow_downs_do_not_share_a_budget() -> None:
-    """A request that failed three times may still be told to come later, and the other way round."""
-    spent = request(attempt=3)
-    verdict = POLICY.decide(page(429, of=spent), NOW, RNG)
+    """A request that failed three times may still be asked to come later, and the other way round."""
+    tried = request(attempt=3)
+    verdict = POLICY.decide(page(429, of=tried), NOW, RNG)
     assert isinstance(verdict, Retry)
     assert (verdict.request.attempt, verdict.request.slowdowns) == (3, 1)
     verdict = POLICY.decide(page(500, of=request(slowdowns=5)), NOW, RNG)
@@ -98,7 +98,7 @@ def test_the_pause_is_full_jitter_below_its_cap(attempt: int, seed: int) -> None
 
 
 def test_the_pause_uses_its_whole_range() -> None:
-    """Full jitter spreads: over many dice the pauses lie in both halves of the range."""
+    """Full jitter spreads: over many random numbers the delays lie in both halves of the range."""
     pauses = [
         verdict.at - NOW
         for seed in range(100)
@@ -126,8 +126,10 @@ def test_a_host_that_is_closed_without_end_does_not_make_a_date_of_never() -> No
     assert verdict.at <= NOW + 1
 
 
-@pytest.mark.parametrize("wrong", [{"retries": -1}, {"slowdowns": -1}, {"base": 99}, {"cap": math.inf}], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [{"retries": -1}, {"slowdowns": -1}, {"base_delay": 99}, {"max_delay": math.inf}], ids=str
+)
 def test_settings_without_sense_are_refused(wrong: dict[str, float]) -> None:
-    """Negative budgets and a base above the cap are ConfigErrors."""
+    """Negative budgets and a base delay above the maximum are ConfigErrors."""
     with pytest.raises(ConfigError):
         RetrySettings(**wrong)  # type: ignore[arg-type]

@@ -73,7 +73,7 @@ def test_rules_are_good_for_as_long_as_the_site_says_within_bounds(fields: dict[
 
 
 def test_a_verdict_names_the_line() -> None:
-    """The user is told the deciding line, its number and text."""
+    """The verdict names the deciding line, its number and text."""
     read = entry(RULES)
     assert read.check("/private/x") == ("deny", "robots.txt line 2: Disallow: /private", 2)
     assert read.check("/private/not/x") == ("allow", "robots.txt line 3: Allow: /private/not", 3)
@@ -232,7 +232,7 @@ def test_the_book_gives_what_is_still_good() -> None:
     book.put("https://h", entry(page(404)))
     assert book.get("https://h", NOW + 3599) is not None
     assert book.get("https://h", NOW + 3600) is None
-    assert book.get_expired("https://h") is not None
+    assert book.peek("https://h") is not None
     assert book.get("https://other", NOW) is None
 
 
@@ -243,7 +243,7 @@ def test_the_book_forgets_what_was_not_used_for_longest() -> None:
         book.put(origin, entry(page(404)))
     book.get("a", NOW)
     book.put("c", entry(page(404)))
-    assert [book.get_expired(origin) is not None for origin in ("a", "b", "c")] == [True, False, True]
+    assert [book.peek(origin) is not None for origin in ("a", "b", "c")] == [True, False, True]
     assert len(book) == 2
 
 

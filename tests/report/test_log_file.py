@@ -87,7 +87,7 @@ def test_a_log_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
         LogFile(tmp_path / "file" / "run.log")
 
 
-def test_a_log_that_can_no_longer_be_written_ends_nothing() -> None:
+def test_a_log_that_can_no_longer_be_written_does_not_end_the_crawl() -> None:
     """On a full disk the crawl goes on without a log."""
     with LogFile(Path("/dev/full")) as log:
         log(Warned(T0, "into the void"))

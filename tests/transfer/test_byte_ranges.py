@@ -48,24 +48,24 @@ class File(RuleBasedStateMachine):
     def bytes_come(self, data: st.DataObject, size: int) -> None:
         share = data.draw(st.sampled_from(self.shares))
         size = min(size, share.remaining)
-        self.brought += range(share.at, share.at + size)
-        share.at += size
+        self.brought += range(share.position, share.position + size)
+        share.position += size
 
     @precondition(lambda self: self.shares)
     @rule(data=st.data())
     def bytes_are_written(self, data: st.DataObject) -> None:
         share = data.draw(st.sampled_from(self.shares))
-        self.have.add(share.written, share.at)
-        self.bytes |= set(range(share.written, share.at))
-        share.written = share.at
+        self.have.add(share.written, share.position)
+        self.bytes |= set(range(share.written, share.position))
+        share.written = share.position
 
     @precondition(lambda self: self.shares)
     @rule(data=st.data())
     def a_stream_ends(self, data: st.DataObject) -> None:
         """All it brought is written; what it did not bring is a gap."""
         share = data.draw(st.sampled_from(self.shares))
-        self.have.add(share.written, share.at)
-        self.bytes |= set(range(share.written, share.at))
+        self.have.add(share.written, share.position)
+        self.bytes |= set(range(share.written, share.position))
         self.shares.remove(share)
 
     @invariant()
@@ -84,7 +84,7 @@ class File(RuleBasedStateMachine):
     @invariant()
     def no_byte_is_brought_twice(self) -> None:
         assert len(self.brought) == len(set(self.brought))
-        ahead = [n for share in self.shares for n in range(share.at, share.stop)]
+        ahead = [n for share in self.shares for n in range(share.position, share.stop)]
         assert len(ahead) == len(set(ahead))
         assert not set(ahead) & set(self.brought)
 

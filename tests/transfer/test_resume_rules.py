@@ -1,161 +1,134 @@
-"""Resumption against real servers that die, change, lie and ignore what they are asked."""
+"""How an interrupted download is continued: what is requested, what responses mean."""
 
 from __future__ import annotations
 
-import itertools
-from pathlib import Path
-
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scraper.testing.local_server import LocalServer
-from tests.downloads.servers import KIB, MIB, ResumableServer, content, read_files, read_manifest, run_download
+from scraper.model import Headers
+from scraper.transfer.resume_rules import (
+    MIN_PROBE_BYTES,
+    WHOLE_FILE,
+    Continue,
+    Decision,
+    PartComplete,
+    PartState,
+    RangeRequest,
+    Restart,
+    RetryWith,
+    Validators,
+    evaluate_response,
+    plan_request,
+    validators_of,
+)
 
-V1, V2 = content("one", 3 * MIB), content("two", 3 * MIB)
-HALF = len(V1) // 2
-
-
-def change_at(request: int, body: bytes, etag: str | None) -> object:
-    """From its `request`-th request on (from 1) the keeper has another entity."""
-    count = itertools.count(1)
-
-    def on_request(keeper: ResumableServer, _: object) -> None:
-        if next(count) == request:
-            keeper.body, keeper.etag = body, etag
-
-    return on_request
-
-
-async def run(
-    keeper: ResumableServer, tmp_path: Path, **options: object
-) -> tuple[dict[str, bytes], list[dict[str, object]]]:
-    async with LocalServer({"/f.bin": keeper}) as site:
-        await run_download([site.url("/f.bin")], tmp_path, **options)
-    return read_files(tmp_path), read_manifest(tmp_path)
+NOW = 1_700_000_000.0
 
 
-async def test_a_transfer_that_died_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    """Within one run, only the missing bytes are asked for, with the validator in If-Range."""
-    keeper = ResumableServer(V1, die_at=[HALF])
-    found, records = await run(keeper, tmp_path)
-    assert found == {"f.bin": V1}
-    assert keeper.ranges_seen == [None, f"bytes={HALF}-"]
-    assert records[0]["notes"] == [f"resumed at {HALF}"]
+TOTAL = 4 * MIN_PROBE_BYTES
 
 
-async def test_progress_forgives_attempts(tmp_path: Path) -> None:
-    """A server that dies after every MiB is asked as often as it takes, beyond the number of retries."""
-    body = content("long", 6 * MIB)
-    keeper = ResumableServer(body, die_at=[MIB + 1] * 5)
-    found, records = await run(keeper, tmp_path, retries=1)
-    assert found == {"f.bin": body}
-    assert records[0]["attempts"] == 6
+STRONG = PartState("https://h", Validators('"a"', None, False, TOTAL), 2 * MIN_PROBE_BYTES)
 
 
-@pytest.mark.parametrize("etag", ['"v2"', None], ids=["other etag", "no etag any more"])
-async def test_a_changed_entity_is_never_spliced(tmp_path: Path, etag: str | None) -> None:
-    """When the file changes between two attempts, all of it is the new one."""
-    changed = V2[:-5]
-    keeper = ResumableServer(V1, modified=None, die_at=[HALF], on_request=change_at(2, changed, etag))  # type: ignore[arg-type]
-    found, _ = await run(keeper, tmp_path)
-    assert found == {"f.bin": changed}
+CONDITIONAL = RangeRequest(2 * MIN_PROBE_BYTES, if_range='"a"')
 
 
-async def test_a_changed_entity_of_the_same_length_is_never_spliced(tmp_path: Path) -> None:
-    """A new ETag with the same length is probed for; when it stays, the entity is taken anew."""
-    keeper = ResumableServer(V1, die_at=[HALF], on_request=change_at(2, V2, '"v2"'))  # type: ignore[arg-type]
-    found, records = await run(keeper, tmp_path)
-    assert found == {"f.bin": V2}
-    assert "changed" in str(records[0]["notes"])
+def headers(**fields: str) -> Headers:
+    return Headers([(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()])
 
 
-async def test_a_server_that_ignores_range_is_taken_from_its_start(tmp_path: Path) -> None:
-    """A 200 to a range with the same ETag: a plain range is tried once, then the 200 is the file."""
-    keeper = ResumableServer(V1, ranges=False, die_at=[HALF])
-    found, _ = await run(keeper, tmp_path)
-    assert found == {"f.bin": V1}
-    assert keeper.ranges_seen == [None, f"bytes={HALF}-", f"bytes={HALF}-"]
-
-
-async def test_a_server_that_dislikes_if_range_still_resumes(tmp_path: Path) -> None:
-    """Some servers answer 200 when If-Range carries an ETag: a plain Range with the same ETag in the 206 will do."""
-    keeper = ResumableServer(V1, if_range=False, die_at=[HALF])
-    found, records = await run(keeper, tmp_path)
-    assert found == {"f.bin": V1}
-    assert f"resumed at {HALF}" in records[0]["notes"]  # type: ignore[operator]
-
-
-async def test_etags_that_change_with_every_request_are_seen_through(tmp_path: Path) -> None:
-    """Token CDNs: two probes show that the ETag means nothing, length and overlap decide."""
-    keeper = ResumableServer(V1, modified=None, etags=(f'"{n}"' for n in itertools.count()), die_at=[HALF])
-    keeper.etags = iter(keeper.etags)  # type: ignore[arg-type]
-    found, records = await run(keeper, tmp_path)
-    assert found == {"f.bin": V1}
-    assert f"resumed at {HALF}" in records[0]["notes"]  # type: ignore[operator]
-
-
-async def test_without_a_validator_the_overlap_decides(tmp_path: Path) -> None:
-    """No ETag, no Last-Modified: the last 64 KiB are asked for again and compared."""
-    keeper = ResumableServer(V1, etag=None, modified=None, die_at=[HALF])
-    found, _ = await run(keeper, tmp_path)
-    assert found == {"f.bin": V1}
-    assert keeper.ranges_seen[1] == f"bytes={HALF - 64 * KIB}-"
-
-
-async def test_without_a_validator_another_entity_is_found_out(tmp_path: Path) -> None:
-    """When the overlap differs, the part is dropped and the whole is asked for."""
-    keeper = ResumableServer(V1, etag=None, modified=None, die_at=[HALF], on_request=change_at(2, V2, None))  # type: ignore[arg-type]
-    found, _ = await run(keeper, tmp_path)
-    assert found == {"f.bin": V2}
+def ranged(start: int, total: int | str = TOTAL) -> str:
+    return f"bytes {start}-{TOTAL - 1}/{total}"
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [f"bytes 0-{len(V1) - 1}/{len(V1)}", f"bytes {HALF}-{len(V1)}/{len(V1) + 1}", "bytes", "items 1-2/3"],
-    ids=["start", "total", "no numbers", "unit"],
+    ("fields", "version"),
+    [
+        ({"etag": '"a"'}, Validators('"a"', None, False, 9)),
+        ({"etag": 'W/"a"'}, Validators(None, None, False, 9)),
+        ({"etag": "bare"}, Validators(None, None, False, 9)),
+        (
+            {"last_modified": "Sun, 06 Nov 1994 08:49:37 GMT", "date": "Sun, 06 Nov 1994 08:50:37 GMT"},
+            Validators(None, "Sun, 06 Nov 1994 08:49:37 GMT", True, 9),
+        ),
+        (
+            {"last_modified": "Sun, 06 Nov 1994 08:49:37 GMT", "date": "Sun, 06 Nov 1994 08:50:36 GMT"},
+            Validators(None, "Sun, 06 Nov 1994 08:49:37 GMT", False, 9),
+        ),
+        ({"last_modified": "yesterday"}, Validators(None, None, False, 9)),
+    ],
+    ids=["strong", "weak", "unquoted", "a minute old", "too young", "no date"],
 )
-async def test_a_wrong_206_is_never_appended(tmp_path: Path, wrong: str) -> None:
-    """A 206 that does not begin where it was asked to, or states another total, is dropped with the part."""
-    keeper = ResumableServer(V1, die_at=[HALF], wrong_206=wrong)
-    found, _ = await run(keeper, tmp_path)
-    assert found == {"f.bin": V1}
+def test_only_a_strong_validator_vouches(fields: dict[str, str], version: Validators) -> None:
+    """A weak ETag and a Last-Modified of the last minute do not tell versions apart."""
+    assert validators_of(headers(**fields), 9, NOW) == version
 
 
-async def test_a_length_that_lies_is_no_file(tmp_path: Path) -> None:
-    """A body shorter than its Content-Length is a failure, and nothing has the final name."""
-    keeper = ResumableServer(V1[:MIB], ranges=False, declared=2 * MIB, die_at=[MIB] * 9)
-    found, records = await run(keeper, tmp_path, retries=1)
-    assert "f.bin" not in found
-    assert records[0]["error"] == "truncated"
+@pytest.mark.parametrize(
+    ("partial", "origin", "ask"),
+    [
+        (None, "https://h", WHOLE_FILE),
+        (PartState("https://h", Validators('"a"'), 0), "https://h", WHOLE_FILE),
+        (PartState("https://h", Validators('"a"', total=5), 6), "https://h", WHOLE_FILE),
+        (PartState("https://h", Validators('"a"'), 10), "https://h", RangeRequest(10, if_range='"a"')),
+        (PartState("https://h", Validators('"a"'), 10), "https://mirror", RangeRequest(0, 10)),
+        (PartState("https://h", Validators(None, "d", True), 10), "https://h", RangeRequest(10, if_range="d")),
+        (PartState("https://h", Validators(None, "d", False), 100_000), "https://h", RangeRequest(34_464, 65_536)),
+    ],
+    ids=["nothing", "empty", "too long", "etag", "other origin", "date", "young date"],
+)
+def test_how_a_part_is_gone_on_with(partial: PartState | None, origin: str, ask: RangeRequest) -> None:
+    """With a validator of this origin from its end, else from before its end, to compare."""
+    assert plan_request(partial, origin) == ask
 
 
-@pytest.mark.parametrize("size", [HALF, len(V1)], ids=["half", "all"])
-async def test_a_second_run_asks_for_what_is_missing(tmp_path: Path, size: int) -> None:
-    """What an earlier run left is kept: the next one asks for the rest, or learns by a 416 that it is whole."""
-    keeper = ResumableServer(V1, die_at=[HALF])
-    async with LocalServer({"/f.bin": keeper}) as site:
-        await run_download([site.url("/f.bin")], tmp_path, retries=0)
-        part = tmp_path / "f.bin.part"
-        assert part.read_bytes() == V1[:HALF]
-        part.write_bytes(V1[:size])
-        summary = await run_download([site.url("/f.bin")], tmp_path, retries=0)
-    assert (summary.ok, summary.failed) == (1, 0)
-    assert read_files(tmp_path) == {"f.bin": V1}
-    assert keeper.ranges_seen == [None, f"bytes={size}-"]
-    assert not (tmp_path / "failed.txt").exists()
+@pytest.mark.parametrize(
+    ("ask", "status", "fields", "length", "expected"),
+    [
+        (CONDITIONAL, 206, {"content_range": ranged(2 * MIN_PROBE_BYTES), "etag": '"a"'}, None, Continue),
+        (CONDITIONAL, 206, {"content_range": ranged(2 * MIN_PROBE_BYTES)}, None, Continue),
+        (CONDITIONAL, 206, {"content_range": ranged(2 * MIN_PROBE_BYTES), "etag": '"b"'}, None, RetryWith),
+        (CONDITIONAL, 206, {"content_range": ranged(0)}, None, RetryWith),
+        (CONDITIONAL, 206, {"content_range": ranged(2 * MIN_PROBE_BYTES, TOTAL + 1)}, None, RetryWith),
+        (CONDITIONAL, 206, {"content_range": ranged(2 * MIN_PROBE_BYTES, "*")}, None, RetryWith),
+        (CONDITIONAL, 206, {}, None, RetryWith),
+        (CONDITIONAL, 200, {"etag": '"b"'}, 7, Restart),
+        (CONDITIONAL, 416, {"content_range": f"bytes */{2 * MIN_PROBE_BYTES}"}, None, PartComplete),
+        (CONDITIONAL, 416, {"content_range": f"bytes */{2 * MIN_PROBE_BYTES}", "etag": '"b"'}, None, RetryWith),
+        (CONDITIONAL, 416, {"content_range": f"bytes */{MIN_PROBE_BYTES}"}, None, RetryWith),
+        (CONDITIONAL, 416, {}, None, RetryWith),
+        (WHOLE_FILE, 200, {}, None, Restart),
+    ],
+)
+def test_what_an_answer_means(
+    ask: RangeRequest, status: int, fields: dict[str, str], length: int | None, expected: type[Decision]
+) -> None:
+    """Only what proves to be the rest is appended; everything else begins anew."""
+    found = evaluate_response(ask, STRONG, status, headers(**fields), length)
+    assert isinstance(found, expected)
+    if isinstance(found, RetryWith):
+        assert (found.request, found.delete_part) == (WHOLE_FILE, True)
 
 
-async def test_a_part_longer_than_the_file_is_dropped(tmp_path: Path) -> None:
-    """The file has become shorter than its part: it is asked for anew."""
-    keeper = ResumableServer(V1, die_at=[HALF])
-    async with LocalServer({"/f.bin": keeper}) as site:
-        await run_download([site.url("/f.bin")], tmp_path, retries=0)
-        keeper.body, keeper.etag = V2[:MIB], '"v2"'
-        await run_download([site.url("/f.bin")], tmp_path, retries=0)
-    assert read_files(tmp_path) == {"f.bin": V2[:MIB]}
-
-
-async def test_a_part_without_our_note_is_not_trusted(tmp_path: Path) -> None:
-    """A foreign part is replaced, never continued."""
-    (tmp_path / "f.bin.part").write_bytes(V2[:HALF])
-    found, _ = await run(ResumableServer(V1), tmp_path)
-    assert found == {"f.bin": V1}
+@given(
+    st.sampled_from([200, 206, 416]),
+    st.dictionaries(
+        st.sampled_from(["etag", "content-range", "last-modified"]),
+        st.sampled_from(['"a"', '"b"', ranged(2 * MIN_PROBE_BYTES), ranged(0), "bytes */5", "junk"]),
+    ),
+    st.sampled_from([None, 0, TOTAL]),
+)
+def test_asking_again_ends(status: int, fields: dict[str, str], length: int | None) -> None:
+    """Whatever a server answers to every request, the third one is settled or asks for the whole."""
+    ask, partial = CONDITIONAL, STRONG
+    for _ in range(3):
+        found = evaluate_response(
+            ask, partial, status, Headers([(k.encode(), v.encode()) for k, v in fields.items()]), length
+        )
+        if not isinstance(found, RetryWith) or found.request == WHOLE_FILE:
+            break
+        ask = found.request
+    else:
+        pytest.fail("it goes on for ever")

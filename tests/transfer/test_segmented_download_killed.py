@@ -22,16 +22,16 @@ EAGER = """
 import runpy, sys
 import scraper.downloads.options as options
 from scraper.transport.settings import SegmentSettings
-options.SegmentSettings = lambda most: SegmentSettings(
-    most, smallest=1 << 20, least=1 << 19, slow_after=0.05, check_interval=0.02, patience=0.0, gain=0.0,
-    save_interval=0.02
+options.SegmentSettings = lambda max_streams: SegmentSettings(
+    max_streams, min_file_bytes=1 << 20, min_segment_bytes=1 << 19, slow_after=0.05, check_interval=0.02,
+    max_remaining_seconds=0.0, min_speedup=0.0, save_interval=0.02
 )
 runpy.run_module("scraper", run_name="__main__")
 """
 
 
 class Dripping(RangeServer):
-    """A vault that takes its time, and sends `process` a signal once it has sent `at` bytes and `ready` says so."""
+    """A server that takes its time, and sends `process` a signal once it has sent `at` bytes and `ready` says so."""
 
     at = 10**12
     ready: Callable[[], bool] = staticmethod(lambda: True)
@@ -81,33 +81,33 @@ def believed(out: Path) -> list[list[int]]:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["KILL", "TERM"])
 async def test_killed_between_segments_only_the_rest_is_asked_for(tmp_path: Path, number: signal.Signals) -> None:
     """After every kill the noted ranges hold the file's bytes, and the next process asks for the gaps alone."""
-    vault, rng = Dripping(BODY), random.Random(11)
-    vault.number = number
+    server, rng = Dripping(BODY), random.Random(11)
+    server.number = number
     out, listed = tmp_path / "out", tmp_path / "list.txt"
-    vault.ready = lambda: len(noted(out)) > 1  # what was sent may wait in sockets: the note is what counts
+    server.ready = lambda: len(noted(out)) > 1  # what was sent may wait in sockets: the note is what counts
     kills = 4 if number == signal.SIGKILL else 2
 
     async def serve(asked: ReceivedRequest) -> Route:
-        return await vault(asked)
+        return await server(asked)
 
     async with LocalServer({"/f.bin": serve}) as site:
         listed.write_text(site.url("/f.bin"))
         for _ in range(kills):
-            vault.at = vault.sent_bytes + rng.randint(4 * MIB, 6 * MIB)
-            vault.process = process = await start(listed, out)
+            server.at = server.sent_bytes + rng.randint(4 * MIB, 6 * MIB)
+            server.process = process = await start(listed, out)
             _, err = await process.communicate()
             assert process.returncode == (-9 if number == signal.SIGKILL else 143), err
             ranges = believed(out)
             assert ranges
-            vault.ranges_seen.clear()
+            server.ranges_seen.clear()
         have = sum(stop - begin for begin, stop in ranges)
-        before = vault.sent_bytes
+        before = server.sent_bytes
         process = await start(listed, out)
         _, err = await process.communicate()
         assert process.returncode == 0, err
     assert read_files(out) == {"f.bin": BODY}
-    assert vault.ranges_seen[0] is not None
-    assert vault.ranges_seen[0].startswith(f"bytes={ranges[0][1]}-")
+    assert server.ranges_seen[0] is not None
+    assert server.ranges_seen[0].startswith(f"bytes={ranges[0][1]}-")
     # Streams that are cut where another one's range begins have some more in their sockets.
-    assert vault.sent_bytes - before <= len(BODY) - have + 16 * 512 * KIB
+    assert server.sent_bytes - before <= len(BODY) - have + 16 * 512 * KIB
     assert not (out / "f.bin.part").exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -13,11 +12,11 @@ import pytest
 from scraper.clock import Clock
 from scraper.events import Event
 from scraper.fetch.body_writer import BodyLimitExceeded
-from scraper.politeness.bandwidth_gate import BandwidthLimiter
+from scraper.model import EntryState
+from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.testing.fakes import make_request
 from scraper.transfer.attempt import DownloadAttempt
 from scraper.transfer.byte_ranges import Segment
-from scraper.transfer.entry_state import EntryState
 from scraper.transfer.file_storage import FileStorage
 from scraper.transfer.output_folder import OutputFolder
 from scraper.transfer.part_metadata import PartMetadataStore
@@ -35,10 +34,10 @@ class Body:
     def __init__(self, count: int, barrier: asyncio.Barrier) -> None:
         self._count, self._barrier = count, barrier
 
-    async def land(self, landing: DiskBuffer) -> AsyncIterator[None]:
+    async def read_into(self, buffer: DiskBuffer) -> AsyncIterator[None]:
         await self._barrier.wait()
         for _ in range(self._count):
-            for _ in landing.copy_from(bytes(PIECE)):
+            for _ in buffer.copy_from(bytes(PIECE)):
                 yield
 
 
@@ -50,11 +49,11 @@ async def test_what_waits_to_be_written_is_bounded(tmp_path: Path, streams: int)
     folder = OutputFolder(tmp_path)
     storage = FileStorage(folder, PartMetadataStore(tmp_path / "notes"))
     clock = Clock()
-    pouring = StreamWriter(storage, BandwidthLimiter(clock), None, emit=events.append, now=clock.now)
+    writer = StreamWriter(storage, BandwidthLimiter(clock), None, emit=events.append, now=clock.now)
     barrier = asyncio.Barrier(streams)
 
     async def one(number: int) -> None:
-        transfer = DownloadAttempt(
+        attempt = DownloadAttempt(
             make_request(f"http://h/{number}"), EntryState(number, 1, f"http://h/{number}", "f"), 0.0
         )
         answer = cast("RawResponse", Body(2 * MAX_BUFFER_BYTES // PIECE, barrier))
@@ -62,7 +61,7 @@ async def test_what_waits_to_be_written_is_bounded(tmp_path: Path, streams: int)
         def write(batch: memoryview, at: int) -> None:
             sizes.append(len(batch))
 
-        await pouring.write_body(transfer, answer, Segment(0), write, b"", None)
+        await writer.write_body(attempt, answer, Segment(0), write, b"", None)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -74,51 +73,30 @@ async def test_what_waits_to_be_written_is_bounded(tmp_path: Path, streams: int)
         barrier = asyncio.Barrier(1)
         await one(streams)
         assert sizes[alone] == MAX_BUFFER_BYTES - SPARE_BYTES, "those that have ended take no room"
-        assert pouring._buffer_pool._used_mask == 0
+        assert writer._buffer_pool._used_mask == 0
     finally:
         await storage.aclose()
         folder.close()
 
 
 async def test_a_body_that_grows_too_large_keeps_what_may_be_kept(tmp_path: Path) -> None:
-    """It fails for its size, and what was written before lies where it belongs."""
+    """It fails for its size, and what was written before alters where it belongs."""
     folder = OutputFolder(tmp_path)
     storage = FileStorage(folder, PartMetadataStore(tmp_path / "notes"))
     clock = Clock()
     limit = 3 * PIECE + 1
-    pouring = StreamWriter(storage, BandwidthLimiter(clock), limit, emit=lambda _: None, now=clock.now)
+    writer = StreamWriter(storage, BandwidthLimiter(clock), limit, emit=lambda _: None, now=clock.now)
     written: list[tuple[int, int]] = []
     share = Segment(0)
     try:
-        transfer = DownloadAttempt(make_request("http://h/"), EntryState(0, 1, "http://h/", "f"), 0.0)
+        attempt = DownloadAttempt(make_request("http://h/"), EntryState(0, 1, "http://h/", "f"), 0.0)
         answer = cast("RawResponse", Body(8, asyncio.Barrier(1)))
         with pytest.raises(BodyLimitExceeded):
-            await pouring.write_body(
-                transfer, answer, share, lambda batch, at: written.append((at, len(batch))), b"", None
+            await writer.write_body(
+                attempt, answer, share, lambda batch, at: written.append((at, len(batch))), b"", None
             )
     finally:
         await storage.aclose()
         folder.close()
     assert written == [(0, 3 * PIECE)]
-    assert share.written == share.at == 3 * PIECE
-
-
-async def test_a_job_that_is_awaited_cannot_be_cancelled(tmp_path: Path) -> None:
-    """A task that is cancelled while a thread works for it hears of that when the job is done."""
-    folder = OutputFolder(tmp_path)
-    storage = FileStorage(folder, PartMetadataStore(tmp_path / "notes"))
-    go_on = threading.Event()
-    try:
-        task = asyncio.ensure_future(storage.run(go_on.wait))
-        for _ in range(3):
-            await asyncio.wait([task], timeout=0)
-        task.cancel()
-        await asyncio.wait([task], timeout=0.01)
-        assert not task.done()
-        go_on.set()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    finally:
-        go_on.set()
-        await storage.aclose()
-        folder.close()
+    assert share.written == share.position == 3 * PIECE

@@ -1,12 +1,12 @@
-"""When a transfer is slow, and when another stream has helped: instants and byte counts in, a verdict out."""
+"""When a attempt is slow, and when another stream has helped: instants and byte counts in, a verdict out."""
 
 from __future__ import annotations
 
 import pytest
 
+from scraper.model import EntryState
 from scraper.testing.fakes import make_request
 from scraper.transfer.attempt import DownloadAttempt
-from scraper.transfer.entry_state import EntryState
 from scraper.transfer.throughput import ThroughputMonitor
 from scraper.transport.settings import SegmentSettings
 
@@ -15,8 +15,8 @@ SETTINGS = SegmentSettings(slow_after=5.0, check_interval=2.0, max_remaining_sec
 
 
 def started() -> tuple[DownloadAttempt, ThroughputMonitor]:
-    transfer = DownloadAttempt(make_request("http://h/f"), EntryState(1, 1, "http://h/f", "f"), 100.0)
-    return transfer, ThroughputMonitor(SETTINGS, transfer, 100.0)
+    attempt = DownloadAttempt(make_request("http://h/f"), EntryState(1, 1, "http://h/f", "f"), 100.0)
+    return attempt, ThroughputMonitor(SETTINGS, attempt, 100.0)
 
 
 @pytest.mark.parametrize(
@@ -33,19 +33,19 @@ def started() -> tuple[DownloadAttempt, ThroughputMonitor]:
 )
 def test_what_is_slow(at: float, received: int, left: int, held: float, slow: bool) -> None:
     """After 5 s, when the rest takes more than 10 s at this rate, and not for our own limits."""
-    transfer, pulse = started()
-    transfer.received, transfer.held = received, held
+    attempt, pulse = started()
+    attempt.received, attempt.throttled_for = received, held
     assert pulse.is_slow(left, 1, at) is slow
 
 
 @pytest.mark.parametrize(("more", "gained"), [(4 * MB, False), (9 * MB, True)], ids=["same", "twice"])
 def test_whether_a_stream_has_helped(more: int, gained: bool) -> None:
     """The rate since it began is compared with the rate before, not counting how long it took to begin."""
-    transfer, pulse = started()
-    transfer.received = 10 * MB
+    attempt, pulse = started()
+    attempt.received = 10 * MB
     pulse.segment_requested(105.0)
     pulse.segment_started(106.0)
-    transfer.received += more
+    attempt.received += more
     assert pulse.is_slow(900 * MB, 2, 107.9) is False
     assert pulse.is_slow(900 * MB, 2, 108.0) is True
     assert pulse.last_segment_helped(108.0) is gained
@@ -53,8 +53,8 @@ def test_whether_a_stream_has_helped(more: int, gained: bool) -> None:
 
 def test_what_went_before_the_end_of_a_stream_is_no_measure() -> None:
     """When one stream less is at work, a lower rate proves nothing about the last one that was added."""
-    transfer, pulse = started()
-    transfer.received = 10 * MB
+    attempt, pulse = started()
+    attempt.received = 10 * MB
     pulse.segment_requested(105.0)
     pulse.segment_ended(106.0)
     assert pulse.last_segment_helped(110.0)

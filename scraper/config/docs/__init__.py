@@ -1,1 +1,1 @@
-"""docs."""
+"""The reference page and the JSON Schema, both generated from the schema."""

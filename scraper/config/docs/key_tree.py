@@ -1,4 +1,4 @@
-"""The schema's models walked as a tree: which keys exist, where, and in what form."""
+"""The schema's models as a tree: which keys exist, at which paths, and how their values are written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ConfigKey(NamedTuple):
 
 
 def annotation_parts(annotation: Any) -> Iterator[Any]:
-    """The annotation, what it is made of, and the forms that stand in it, outermost first."""
+    """The annotation, the types it is made of, and the metadata of `Annotated` in it, outermost first."""
     if get_origin(annotation) is Annotated:
         inner, *metadata = get_args(annotation)
         yield from metadata
@@ -40,7 +40,7 @@ def field_parts(field: FieldInfo) -> list[Any]:
 
 
 def value_format_of(field: FieldInfo) -> ValueFormat | None:
-    """The form of a field's value, or of a mapping's values: the last one, for a mapping's keys come first."""
+    """The format of a field's value, or of a mapping's values: the last one, because a mapping's keys come first."""
     return next((p for p in reversed(field_parts(field)) if isinstance(p, ValueFormat)), None)
 
 
@@ -50,7 +50,7 @@ def shorthand_of(field: FieldInfo) -> Shorthand | None:
 
 
 def choices_of(field: FieldInfo) -> tuple[str, ...]:
-    """The words a field is limited to, or nothing when it is not."""
+    """The words that a field is limited to, empty when any value of its type will do."""
     for part in field_parts(field):
         if get_origin(part) is Literal:
             return tuple(get_args(part))
@@ -71,7 +71,7 @@ def container_of(field: FieldInfo) -> str:
 def walk_keys(
     section: type[Section] = CrawlConfig, prefix: str = "", ancestors: tuple[type[Section], ...] = ()
 ) -> Iterator[ConfigKey]:
-    """Every key below `section`, in the order of the schema. What can stand inside itself is walked once."""
+    """Every key below `section`, in the order of the schema. A section that can contain itself is walked once."""
     for name, field in section.model_fields.items():
         path = f"{prefix}.{name}" if prefix else name
         yield ConfigKey(path, field, section)
@@ -81,7 +81,7 @@ def walk_keys(
 
 @lru_cache(maxsize=1)
 def paths_by_key() -> dict[str, tuple[str, ...]]:
-    """Each key's name with the paths it stands at."""
+    """Each key's name with the paths where it occurs."""
     found: dict[str, tuple[str, ...]] = {}
     for key in walk_keys():
         name = key.path.rpartition(".")[2]
@@ -93,6 +93,7 @@ def section_at_path(path: tuple[Any, ...]) -> type[Section] | None:
     """The model that the mapping at `path` is read as, or None when its keys are free."""
     section: type[Section] | None = CrawlConfig
     steps = list(path)
+    # Each turn takes one key, and the index or free name after it where the key holds a list or a mapping.
     while steps and section is not None:
         field = section.model_fields.get(str(steps.pop(0)))
         if field is None:
@@ -107,6 +108,7 @@ def section_at_path(path: tuple[Any, ...]) -> type[Section] | None:
 
 def field_at_path(path: tuple[Any, ...]) -> FieldInfo | None:
     """The field that the value at `path` is read as, when it is a section's own key or a member of one."""
+    # The last step is a key, or the last two are a key and a member of its value.
     for cut in (1, 2):
         if len(path) >= cut and (section := section_at_path(path[:-cut])) is not None:
             return section.model_fields.get(str(path[-cut]))

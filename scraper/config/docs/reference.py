@@ -27,7 +27,7 @@ from scraper.config.schema.section import Section
 REFERENCE_FILE = "config.md"
 SCHEMA_FILE = "config.schema.json"
 
-_HEAD = """\
+_INTRODUCTION = """\
 # The config file
 
 <!-- Written by `python -m scraper.config.docs.reference docs` from the schema; edit the schema, not this file. -->
@@ -39,7 +39,7 @@ seeds: [https://books.example/]
 ```
 
 The files in [`configs/`](../configs) are complete examples with comments. `scrape validate FILE` checks a config and
-prints it with all defaults; nothing is asked for before a config is free of problems, and all problems are shown at
+prints it with all defaults; nothing is fetched before a config is free of problems, and all problems are shown at
 once, each with its line, its column and its key.
 
 ## How values are written
@@ -53,14 +53,14 @@ once, each with its line, its column and its key.
 | CSS selector | `h1` `'.price_color'` `'table.specs td'` | checked when the config is read |
 | yes or no | `true` `false` | `yes`, `no`, `on` and `off` are texts in YAML 1.2 and are refused here |
 
-The file is read as YAML 1.2: `off` and `12:30` are texts. Unknown keys, keys that stand twice, aliases (`*name`), merge
+The file is read as YAML 1.2: `off` and `12:30` are texts. Unknown keys, keys given twice, aliases (`*name`), merge
 keys (`<<`), tags (`!name`) and a second document are errors. Text is UTF-8, a file at most 1 MiB.
 
-`${NAME}` stands for an environment variable in `headers`, `auth` and `network.proxy`, and nowhere else; `$${` is a
+`${NAME}` is replaced by an environment variable in `headers`, `auth` and `network.proxy`, and nowhere else; `$${` is a
 plain `${`. A variable that is not set is an error. What comes from the environment is never printed, logged or stored:
 the effective config shows `${NAME}` again, and passwords written in the file itself as stars.
 
-`--set key.path=value` lays a value, written as in YAML, over the file:
+`--set key.path=value` overrides a value of the file; it is written as in YAML:
 
 ```sh
 scrape crawl shop.yaml --set limits.max_pages=100 --set 'scope.deny=[/login, /cart]'
@@ -76,17 +76,17 @@ For completion and checks while you type, begin the file with a line that names 
 # yaml-language-server: $schema=config.schema.json
 ```
 
-An editor then marks unknown keys, wrong kinds, words, units and bounds, and keys that exclude each other. Whether a
-selector is one, a file or a variable is there, or values fit together, `scrape validate` says.
+An editor then marks unknown keys, wrong types, words, units and bounds, and keys that exclude each other. Whether a
+selector compiles, a file or a variable exists, or values fit together, `scrape validate` checks.
 """
 
 
 def render_reference() -> str:
     """The whole of docs/config.md."""
-    parts = [_HEAD, "## The keys at the top\n", _table(CrawlConfig, linked=True)]
+    parts = [_INTRODUCTION, "## The keys at the top\n", _section_table(CrawlConfig, linked=True)]
     for name, field in CrawlConfig.model_fields.items():
         if section_of(field) is not None:
-            parts += _chapter(name, field, 2)
+            parts += _section_chapter(name, field, 2)
     return "\n".join(parts)
 
 
@@ -95,7 +95,7 @@ def render_schema() -> str:
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _chapter(path: str, field: FieldInfo, level: int) -> Iterator[str]:
+def _section_chapter(path: str, field: FieldInfo, level: int) -> Iterator[str]:
     section = section_of(field)
     assert section is not None
     yield f"{'#' * level} `{path}`\n"
@@ -105,60 +105,58 @@ def _chapter(path: str, field: FieldInfo, level: int) -> Iterator[str]:
         each = f"; each member is {short.description}, or a mapping" if short else "; each member is a mapping"
         yield f"{shape}{each}. {field.description}\n"
     yield cleandoc(section.__doc__ or "") + "\n"
-    yield _table(section)
+    yield _section_table(section)
     for name, inner in section.model_fields.items():
-        if section_of(inner) not in (None, section):  # a field's fields are fields again
-            yield from _chapter(f"{path}{container_of(field)}.{name}", inner, level + 1)
+        # A field that is an object has fields again: they are described once.
+        if section_of(inner) not in (None, section):
+            yield from _section_chapter(f"{path}{container_of(field)}.{name}", inner, level + 1)
 
 
-def _table(section: type[Section], *, linked: bool = False) -> str:
+def _section_table(section: type[Section], *, linked: bool = False) -> str:
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for name, field in section.model_fields.items():
-        default = (
-            "" if section.omits_unset_keys and not field.is_required() and field.default is None else _default(field)
-        )
         key = f"[`{name}`](#{name})" if linked and section_of(field) else f"`{name}`"
-        nullable = (
-            not section.omits_unset_keys
-            and type(None) in field_parts(field)
-            and "`null`" not in describe_allowed_values(field)
-        )
-        words = describe_allowed_values(field) + (", or `null`" if nullable else "")
-        cells = (key, words, default, field.description or "")
+        # Where absence has a meaning, null is neither a default nor a value worth writing.
+        unset = section.omits_unset_keys and not field.is_required() and field.default is None
+        default = "" if unset else _default_text(field)
+        allowed = describe_allowed_values(field)
+        nullable = not section.omits_unset_keys and type(None) in field_parts(field) and "`null`" not in allowed
+        cells = (key, allowed + (", or `null`" if nullable else ""), default, field.description or "")
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 
 
 def describe_allowed_values(field: FieldInfo) -> str:
     """What may be written for a field, in words."""
-    container, section, words, form = container_of(field), section_of(field), choices_of(field), value_format_of(field)
+    container, section, choices = container_of(field), section_of(field), choices_of(field)
+    value_format = value_format_of(field)
     short = shorthand_of(field)
-    if words:
-        text = ", ".join(f"`{word}`" for word in words)
+    if choices:
+        text = ", ".join(f"`{choice}`" for choice in choices)
     elif section is not None:
         text = f"{short.description}, or a mapping" if short else "a mapping"
     else:
-        text = form.description if form else "any value"
+        text = value_format.description if value_format else "any value"
     if container == "[]":
         single = f"{short.description}, or " if short and section is None else ""
         return f"{single}a list: each {text}"
     return f"a mapping: each {text}" if container else text
 
 
-def _default(field: FieldInfo) -> str:
+def _default_text(field: FieldInfo) -> str:
     value: Any = field.default
-    form = value_format_of(field)
+    value_format = value_format_of(field)
     if field.is_required():
         return "required"
     if value is PydanticUndefined or value in ((), {}):
         return ""
     if value is None:
-        return f"`{form.none_text}`" if form and form.none_text else "`null`"
+        return f"`{value_format.none_text}`" if value_format and value_format.none_text else "`null`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, tuple):
         return ", ".join(f"`{part}`" for part in value)
-    return f"`{form.serialize(value) if form else value}`"
+    return f"`{value_format.serialize(value) if value_format else value}`"
 
 
 def write_docs(folder: Path) -> None:

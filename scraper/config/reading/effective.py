@@ -1,10 +1,10 @@
-"""A config written out: with all its defaults for people, and as hashes that say which sections changed."""
+"""A config written out: with all defaults for people, and as hashes that tell which sections changed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,87 +19,78 @@ from scraper.config.schema.section import Section
 from scraper.config.types.secret import Secret
 from scraper.plugins import PluginUse
 
-CHANGEABLE_ON_RESUME = frozenset({"limits", "politeness", "network", "headers", "auth", "durability", "name"})
-"""Sections that a run may change when it is resumed: they say how to crawl, not what."""
-
+# Of the hash of a section: 16 hex digits, enough to notice every change made by hand.
 DIGEST_BYTES = 8
 
 
 def to_plain_values(config: CrawlConfig) -> dict[str, Any]:
     """The whole config as plain values that `config_from_mapping` takes again; passwords are masked."""
-    return _section(config)
+    return _section_to_plain(config)
 
 
-def _section(section: Section) -> dict[str, Any]:
-    shown = {}
+def _section_to_plain(section: Section) -> dict[str, Any]:
+    plain = {}
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
-        # None can be given, and then it has a meaning: no limit.
+        # A given null has a meaning: no limit. It is kept although it equals the default.
         given = value is None and name in section.model_fields_set
         if section.omits_unset_keys and not given and value == field.get_default(call_default_factory=True):
             continue
-        shown[name] = _value(value, field)
-    return shown
+        plain[name] = _value_to_plain(value, field)
+    return plain
 
 
-def _value(value: Any, field: FieldInfo) -> Any:
+def _value_to_plain(value: Any, field: FieldInfo) -> Any:
     short = shorthand_of(field)
     match value:
         case BaseModel():
             assert isinstance(value, Section)
-            collapsed = _section(value)
-            return short.collapse(collapsed) if short else collapsed
+            plain = _section_to_plain(value)
+            return short.collapse(plain) if short else plain
         case dict():
-            return {key: _value(member, field) for key, member in value.items()}
+            return {key: _value_to_plain(member, field) for key, member in value.items()}
         case list() | tuple():
-            return [_value(member, field) for member in value]
+            return [_value_to_plain(member, field) for member in value]
         case PluginUse():
             return dict(value.written)
         case Secret() | Path():
             return str(value)
         case _:
-            form = value_format_of(field)
-            return form.to_plain(value) if form else value
+            value_format = value_format_of(field)
+            return value_format.to_plain(value) if value_format else value
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes texts that our reader, which follows YAML 1.2, would take for something else."""
+    """Quotes texts that our reader, which follows YAML 1.2, would read as something else."""
 
+    # Our reader refuses aliases.
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = "'" if not isinstance(parse_scalar(text), str) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _text)
+_Dumper.add_representer(str, _represent_text)
 
 
 def effective_yaml(config: CrawlConfig) -> str:
-    """The config with every default written out, itself loadable; passwords show as `${NAME}` or stars."""
+    """The config as YAML with every default written out; it can be loaded again. Passwords are `${NAME}` or stars."""
     return yaml.dump(to_plain_values(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def section_hashes(config: CrawlConfig) -> dict[str, str]:
     """A short hash of each top-level section, the same for any order of keys; passwords do not enter it."""
-    return {name: _digest(value) for name, value in to_plain_values(config).items()}
+    return {name: _hash_value(value) for name, value in to_plain_values(config).items()}
 
 
-def config_hash(config: CrawlConfig) -> str:
-    """One hash of what is crawled and extracted; sections in `CHANGEABLE_ON_RESUME` do not enter it."""
-    sections = section_hashes(config)
-    return _digest({name: sections[name] for name in sections.keys() - CHANGEABLE_ON_RESUME})
+def changed_sections(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """The names, sorted, of the sections whose hashes differ; a section that only one of the two has differs too."""
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
-def changed_sections(
-    before: Mapping[str, str], after: Mapping[str, str], *, ignored: Collection[str] = ()
-) -> list[str]:
-    """The sections whose identities differ, sorted, without those in `free`."""
-    return sorted(n for n in before.keys() | after.keys() if n not in ignored and before.get(n) != after.get(n))
-
-
-def _digest(value: Any) -> str:
+def _hash_value(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()

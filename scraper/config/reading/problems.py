@@ -1,4 +1,4 @@
-"""Pydantic's errors put into sentences for the one who wrote the config: place, key path, what is wrong, what to do."""
+"""Turns pydantic's errors into sentences for the author of the config: line, key path, what is wrong, what to do."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from scraper.config.types.value_format import InvalidValueError, describe_value
 from scraper.errors import ConfigError, Problem
 
 MAX_PROBLEMS = 100
+# What others call our choices.
 CHOICE_SYNONYMS = {
     "number": "decimal", "integer": "int", "str": "text", "string": "text", "boolean": "bool", "datetime": "date",
     "markup": "html", "link": "url", "href": "url", "json": "jsonl", "ndjson": "jsonl", "db": "sqlite", "site": "host",
     "all": "any", "folder": "prefix", "directory": "prefix", "subdomains": "domain", "respect": "obey",
 }  # fmt: skip
-"""What others call the words of ours."""
 SECRET_SECTIONS = ("auth", "headers")
 
 
 class ValueSources:
-    """Where values came from: places in the file, and options that were laid over it."""
+    """Where values came from: positions in the file, and options that override it."""
 
     def __init__(self, document: Document, options: Mapping[KeyPath, str] | None = None) -> None:
         self._document = document
         self._options = options or {}
 
     def existing_part(self, path: KeyPath) -> KeyPath:
-        """`path` without the steps that are not in the config itself but came from a shorthand or a default."""
+        """`path` up to the first step that is not in the config itself but came from a shorthand or a default."""
         value, depth = self._document.value, 0
         for part in path:
             member = isinstance(value, Mapping) and part in value
@@ -57,33 +57,36 @@ class ValueSources:
 
     def problem_at(self, path: KeyPath, message: str, hint: str, *, at_key: bool = False) -> Problem:
         """A problem with the value at `path`, or with its key."""
+        # The nearest ancestor that has a position, or that an option set: a missing key has neither.
         for end in range(len(path), -1, -1):
             if option := self._options.get(path[:end]):
                 return Problem(message, key_path(path), option, hint=hint)
-            if place := self._document.positions.get(path[:end]):
+            if position := self._document.positions.get(path[:end]):
                 at_key = at_key and end == len(path)
-                line = place.key_line if at_key else place.line
-                column = place.key_column if at_key else place.column
+                line = position.key_line if at_key else position.line
+                column = position.key_column if at_key else position.column
                 return Problem(message, key_path(path), self._document.file, line, column, hint)
         return Problem(message, key_path(path), self._document.file, hint=hint)
 
 
-def problems_from(error: ValidationError, origins: ValueSources) -> list[Problem]:
-    """One problem for each error, without those about values that are known to be broken; at most `MAX_PROBLEMS`."""
+def problems_from(error: ValidationError, sources: ValueSources) -> list[Problem]:
+    """One problem for each error, without those about values that were rejected before; at most `MAX_PROBLEMS`."""
     entries = error.errors(include_url=False, include_input=False)
     bad_keys = {entry["loc"][:-1] for entry in entries if entry["loc"][-1:] == ("[key]",)}
     found: list[Problem] = []
+    # Missing keys last: a misspelled key must be known by then.
     for entry in sorted(entries, key=lambda entry: entry["type"] == "missing"):
         path: KeyPath = tuple(part for part in entry["loc"] if part != "[key]")
-        source = origins.existing_part(path)
-        value = origins.value_at(source)
+        # The path as far as the user wrote it: a shorthand adds steps of its own.
+        written_path = sources.existing_part(path)
+        value = sources.value_at(written_path)
         # Pydantic calls a list too short also when its members are wrong.
         known = isinstance(value, RejectedValue) or entry["loc"] in bad_keys or (entry["type"] == "too_short" and value)
         if known:
             continue
-        problems = _problems(entry, path, source, origins)
+        problems = _problems_from_entry(entry, path, written_path, sources)
         if entry["type"] == "missing" and any(f"did you mean {key_path(path)}?" == other.hint for other in found):
-            continue  # it is there, under another name
+            continue  # it is there, misspelled, and that is reported already
         found += problems
         if len(found) > MAX_PROBLEMS:
             break
@@ -91,52 +94,53 @@ def problems_from(error: ValidationError, origins: ValueSources) -> list[Problem
 
 
 def sorted_error(problems: list[Problem]) -> ConfigError:
-    """The error that carries `problems`: those in the file by their place, then those of options."""
-    last = (1 << 60, 0)
-    ordered = sorted(problems, key=lambda p: (p.line, p.column or 0) if p.line else last)
+    """The error that carries `problems`: those of the file by line and column, then those of options."""
+    after_all_lines = (1 << 60, 0)
+    ordered = sorted(problems, key=lambda p: (p.line, p.column or 0) if p.line else after_all_lines)
     if len(ordered) > MAX_PROBLEMS:
         ordered = [*ordered[:MAX_PROBLEMS], Problem("and more problems", file=ordered[0].file)]
     return ConfigError(ordered)
 
 
-def _problems(entry: Any, path: KeyPath, source: KeyPath, origins: ValueSources) -> list[Problem]:
+def _problems_from_entry(entry: Any, path: KeyPath, written_path: KeyPath, sources: ValueSources) -> list[Problem]:
     kind, context = entry["type"], entry.get("ctx", {})
     if kind == "value_error" and isinstance(error := context.get("error"), InvalidValueError):
         is_key = entry["loc"][-1:] == ("[key]",)
-        return [_invalid_value(one, source, origins, at_key=is_key) for one in error.problems]
+        return [_invalid_value(one, written_path, sources, at_key=is_key) for one in error.problems]
     if kind == "missing":
-        return [origins.problem_at(path, "is missing", "", at_key=False)]
+        return [sources.problem_at(path, "is missing", "", at_key=False)]
     if kind == "extra_forbidden":
-        return [_unknown(path, origins)]
-    return [origins.problem_at(source, *_mismatch(kind, path, source, origins))]
+        return [_unknown_key(path, sources)]
+    return [sources.problem_at(written_path, *_wrong_shape(kind, path, written_path, sources))]
 
 
-def _invalid_value(error: InvalidValueError, source: KeyPath, origins: ValueSources, *, at_key: bool) -> Problem:
+def _invalid_value(error: InvalidValueError, written_path: KeyPath, sources: ValueSources, *, at_key: bool) -> Problem:
     if error.path:
-        return origins.problem_at(origins.existing_part((*source, *error.path)), error.message, error.hint)
-    return origins.problem_at(source, error.message, error.hint, at_key=at_key)
+        return sources.problem_at(sources.existing_part((*written_path, *error.path)), error.message, error.hint)
+    return sources.problem_at(written_path, error.message, error.hint, at_key=at_key)
 
 
-def _unknown(path: KeyPath, origins: ValueSources) -> Problem:
+def _unknown_key(path: KeyPath, sources: ValueSources) -> Problem:
     section = section_at_path(path[:-1])
     name = str(path[-1])
     if section is None:
-        return origins.problem_at(path, "unknown key", "", at_key=True)
+        return sources.problem_at(path, "unknown key", "", at_key=True)
     if use := section.unavailable_keys.get(name):
-        return origins.problem_at(path, "not available", use, at_key=True)
-    return origins.problem_at(path, "unknown key", key_hint(name, section.model_fields, paths_by_key()), at_key=True)
+        return sources.problem_at(path, "not available", use, at_key=True)
+    return sources.problem_at(path, "unknown key", key_hint(name, section.model_fields, paths_by_key()), at_key=True)
 
 
-def _mismatch(kind: str, path: KeyPath, source: KeyPath, origins: ValueSources) -> tuple[str, str]:
-    """The sentence and the hint for a value that has not the shape its key asks for."""
-    value = origins.value_at(source)
+def _wrong_shape(kind: str, path: KeyPath, written_path: KeyPath, sources: ValueSources) -> tuple[str, str]:
+    """The message and the hint for a value whose type is not the one that its key needs."""
+    value = sources.value_at(written_path)
     field = field_at_path(path)
     got = describe_value(value)
-    if source and source[0] in SECRET_SECTIONS and isinstance(value, str):
+    # What is written there may be a password in the wrong place.
+    if written_path and written_path[0] in SECRET_SECTIONS and isinstance(value, str):
         got = "a text"
     if kind == "literal_error" and field is not None:
-        words = choices_of(field)
-        return f"expected {_either(words)}, got {got}", _word_hint(value, words)
+        choices = choices_of(field)
+        return f"expected {_join_with_or(choices)}, got {got}", _choice_hint(value, choices)
     if kind in ("too_short", "missing_argument"):
         return "must not be empty", ""
     if kind == "tuple_type":
@@ -146,21 +150,22 @@ def _mismatch(kind: str, path: KeyPath, source: KeyPath, origins: ValueSources) 
         return f"expected a list, got {got}", hint
     is_member = field is not None and container_of(field) and section_at_path(path[:-1]) is None
     short = shorthand_of(field) if field is not None and (is_member or not container_of(field)) else None
-    form = f"{short.description} or a mapping" if short else "a mapping"
+    allowed = f"{short.description} or a mapping" if short else "a mapping"
     hint = "its members are written key: value, without dashes or brackets" if isinstance(value, list) else ""
-    return f"expected {form}, got {got}", hint
+    return f"expected {allowed}, got {got}", hint
 
 
-def _either(words: tuple[str, ...]) -> str:
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+def _join_with_or(choices: tuple[str, ...]) -> str:
+    return choices[0] if len(choices) == 1 else ", ".join(choices[:-1]) + " or " + choices[-1]
 
 
-def _word_hint(value: Any, words: tuple[str, ...]) -> str:
+def _choice_hint(value: Any, choices: tuple[str, ...]) -> str:
     if isinstance(value, bool):
+        # YAML 1.1 files have off and on where we have words.
         spoken = {"off": False, "ignore": False, "auto": True, "obey": True}
-        near = next((word for word in words if spoken.get(word) is value), None)
+        near = next((choice for choice in choices if spoken.get(choice) is value), None)
     else:
-        near = closest_match(value, words) if isinstance(value, str) else None
-        if near is None and (meant := CHOICE_SYNONYMS.get(str(value).lower())) in words:
+        near = closest_match(value, choices) if isinstance(value, str) else None
+        if near is None and (meant := CHOICE_SYNONYMS.get(str(value).lower())) in choices:
             near = meant
     return f"did you mean {near}?" if near else ""

@@ -1,14 +1,14 @@
-""" "Did you mean": the key or word that a user most likely meant."""
+""" "Did you mean ...?": the key or word that a user most likely meant."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
 
+# Longer texts are no typing slips, and comparing them costs time.
 MAX_TYPO_CHARS = 60
-"""Characters; longer texts are no typing slips, and comparing them costs time."""
 
-# What other crawlers call it, by our name for it.
+# What other crawlers call a key, with our name for it.
 KEYS_OF_OTHER_CRAWLERS: Mapping[str, str] = {
     "start_urls": "seeds",
     "start": "seeds",
@@ -40,7 +40,7 @@ KEYS_OF_OTHER_CRAWLERS: Mapping[str, str] = {
 
 
 def closest_match(text: str, words: Collection[str]) -> str | None:
-    """The one of `words` that `text` most likely means, or None when none is near."""
+    """The one of `words` that `text` most likely means, or None when none is similar."""
     if len(text) > MAX_TYPO_CHARS:
         return None
     if text.lower() in words:
@@ -53,9 +53,16 @@ def closest_match(text: str, words: Collection[str]) -> str | None:
 
 
 def key_hint(text: str, allowed_keys: Collection[str], paths_by_key: Mapping[str, tuple[str, ...]]) -> str:
-    """A hint for the unknown key `text`: a near key of the same mapping, the same key elsewhere, or all known keys.
+    """A hint for the unknown key `text`.
 
-    `here` are the keys that may stand in its place, `everywhere` maps each key of the config to its full paths.
+    `allowed_keys` are those of the same mapping; `paths_by_key` maps each key of the config to its full paths. The
+    hint is the first of these that applies:
+
+    1. a similar key of the same mapping,
+    2. where the same key belongs,
+    3. what other crawlers' word for it is here,
+    4. a similar key elsewhere, if there is only one (short names are similar to too many),
+    5. all keys of the mapping.
     """
     if near := closest_match(text, allowed_keys):
         return f"did you mean {near}?"

@@ -1,1 +1,1 @@
-"""schema."""
+"""What a config may contain: one pydantic model a section."""

@@ -1,8 +1,8 @@
-"""What a config may say: every key with its type, its default and its meaning.
+"""What a config may contain: every key with its type, its default and its meaning.
 
-The reference (docs/config.md), the JSON Schema for editors and the error messages are made from these models; there
-is no second list of keys anywhere. Values are ready to use: durations are seconds, sizes bytes, rates requests per
-second (None for unlimited), passwords `Secret`. Models are frozen; treat the mappings in them as read-only.
+The reference (docs/config.md), the JSON Schema for editors and the error messages are generated from these models;
+there is no other list of keys. Values are ready to use: durations are seconds, sizes bytes, rates requests per second
+(None for unlimited), passwords `Secret`. Models are frozen; treat the mappings in them as read-only.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ from scraper.plugins import PluginUse
 
 
 class TrapsSection(Section):
-    """What gives a URL of an endless site away. URLs over a bound are skipped, with the bound as the reason."""
+    """Limits that detect endless sites, such as calendars. A URL above a limit is skipped, with the limit as reason."""
 
     max_length: Annotated[int, int_range(50, 65_536)] | None = Field(default=2_048, description="Characters of a URL.")
     max_segments: Annotated[int, int_range(1, 1_000)] | None = Field(
         default=16, description="Parts of a path, between slashes."
     )
     max_repeats: Annotated[int, int_range(1, 1_000)] | None = Field(
-        default=2, description="How often a group of parts may follow itself: /a/b/a/b/ is two."
+        default=2, description="How often a sequence of parts may repeat itself: /a/b/a/b/ is two."
     )
     max_params: Annotated[int, int_range(1, 1_000)] | None = Field(default=10, description="Parameters of a query.")
-    allow: tuple[Regex, ...] = Field(default=(), description="URLs in which one of these is found are never a trap.")
+    allow: tuple[Regex, ...] = Field(default=(), description="A URL in which one of these is found is never a trap.")
 
 
 class ScopeSection(Section):
@@ -69,7 +69,7 @@ class ScopeSection(Section):
 
     mode: Literal["page", "prefix", "host", "domain", "any"] = Field(
         default="host",
-        description="How far from the seeds: page (the seeds alone), prefix (below a seed's folder), host (a seed's "
+        description="How far from the seeds: page (only the seeds), prefix (below a seed's folder), host (a seed's "
         "host), domain (its registered domain with all hosts below), any (everywhere).",
     )
     hosts: tuple[Annotated[str, HOST_PATTERN_FORMAT], ...] = Field(
@@ -87,7 +87,7 @@ class ScopeSection(Section):
         description="Whether every link in scope is followed, or only what follow and next of extraction rules name.",
     )
     max_depth: Annotated[int, int_range(0, 10_000)] | None = Field(
-        default=None, description="Links from a seed; 0 is the seeds alone, null no limit."
+        default=None, description="Links from a seed: 0 is only the seeds, null no limit."
     )
     strip_params: tuple[Annotated[str, PARAM_PATTERN_FORMAT], ...] = Field(
         default=(
@@ -101,27 +101,26 @@ class ScopeSection(Section):
             "ASPSESSIONID*",
             ";jsessionid",
         ),
-        description="Query parameters that do not make a page another one: URLs that differ only in them are asked "
-        "for once. * stands for any characters, a name behind a semicolon is a parameter of the path. Your list "
-        "replaces this one.",
+        description="Query parameters that do not change the page: URLs that differ only in them are fetched once. * "
+        "matches any characters, a name after a semicolon is a parameter of the path. Your list replaces this one.",
     )
     sort_query: Flag = Field(
-        default=False, description="Whether URLs that differ only in the order of parameters are one."
+        default=False, description="Whether URLs that differ only in the order of their parameters are the same."
     )
-    traps: TrapsSection = Field(default_factory=TrapsSection, description="Bounds against endless sites.")
+    traps: TrapsSection = Field(default_factory=TrapsSection, description="Limits against endless sites.")
 
 
 class LimitsSection(Section):
-    """How much a crawl may take, and how long."""
+    """How much a crawl may fetch, and how long it may take."""
 
     max_pages: Annotated[int, int_range(1, MAX_PAGES)] | None = Field(
-        default=None, description="Pages to ask for in all."
+        default=None, description="Pages to fetch in all."
     )
     max_pages_per_host: Annotated[int, int_range(1, MAX_PAGES)] | None = Field(
-        default=None, description="Pages to ask for of any one host."
+        default=None, description="Pages to fetch from any one host."
     )
     max_time: Annotated[float, duration_range(1, YEAR_SECONDS)] | None = Field(
-        default=None, description="Length of one session; a later one goes on where it stopped."
+        default=None, description="Length of one session; the next one continues where it stopped."
     )
     max_bytes: Annotated[int, size_range(1_000, 10 * 10**9)] = Field(
         default=20_000_000,
@@ -129,7 +128,7 @@ class LimitsSection(Section):
     )
     max_redirects: Annotated[int, int_range(0, 50)] = Field(default=10, description="Redirects followed for one URL.")
     concurrency: Annotated[int, int_range(1, 10_000)] = Field(
-        default=64, description="Requests at once, over all hosts."
+        default=64, description="Requests at once, to all hosts together."
     )
     timeout: Annotated[float, duration_range(0.1, HOUR_SECONDS)] = Field(
         default=30.0, description="The longest wait for one step: connecting, or the next bytes."
@@ -138,7 +137,7 @@ class LimitsSection(Section):
         default=120.0, description="The longest a whole request for a page may take."
     )
     retries: Annotated[int, int_range(0, 100)] = Field(
-        default=3, description="Further tries after a failure that may pass."
+        default=3, description="Further attempts after a failure that may pass."
     )
 
 
@@ -146,26 +145,26 @@ class NetworkSection(Section):
     """How connections are made."""
 
     allow_private: Flag = Field(
-        default=False, description="Whether addresses inside private networks and this machine may be connected to."
+        default=False, description="Whether connections to private networks and to this machine are allowed."
     )
     cookies: Flag = Field(
         default=True,
-        description="Whether cookies are kept and sent back to the servers that set them, until this session ends.",
+        description="Whether cookies are stored and sent back to the servers that set them, until this session ends.",
     )
     proxy: Annotated[Secret, PROXY_FORMAT] | None = Field(
         default=None, description="An HTTP or SOCKS5 proxy for all requests. ${NAME} is read from the environment."
     )
     http2: Flag = Field(default=False, description="Whether HTTP/2 is offered to servers.")
-    verify_tls: Flag = Field(default=True, description="Whether certificates are checked. Turn it off for tests alone.")
+    verify_tls: Flag = Field(default=True, description="Whether certificates are checked. Turn it off only for tests.")
     fetcher: Annotated[PluginUse, plugin_format("fetcher")] | None = Field(
         default=None,
         description="A plug-in that fetches in place of the built-in fetcher: {use: NAME, ...}. The other keys of this "
-        "section do not reach it.",
+        "section have no effect on it.",
     )
 
 
 class CredentialsSection(Section):
-    """How to log in at one host: one of the two."""
+    """How to log in to one host: one of the two."""
 
     model_config = exactly_one_of("basic", "bearer")
     omits_unset_keys: ClassVar[bool] = True
@@ -178,7 +177,7 @@ class CredentialsSection(Section):
     )
 
     @model_validator(mode="after")
-    def _one_kind(self) -> CredentialsSection:
+    def _check_exactly_one_given(self) -> CredentialsSection:
         if (self.basic is None) == (self.bearer is None):
             raise InvalidValueError("expected one of basic: and bearer:")
         return self
@@ -192,32 +191,32 @@ class OutputSection(Section):
 
     folder: Annotated[Path, FOLDER_FORMAT] = Field(
         default=Path("out/crawl"),
-        description="The run's folder, relative to the current directory. Without it: out/ and the crawl's name.",
+        description="The run's folder, relative to the current directory. Without it out/ and the crawl's name.",
     )
     sinks: tuple[Annotated[SinkName | PluginUse, OrPlugin("sink")], ...] = Field(
         default=("jsonl",),
         min_length=1,
-        description="How items are written, one or several: parquet needs scraper[parquet], stdout prints JSON lines, "
+        description="Formats of the items, one or several: parquet needs scraper[parquet], stdout prints JSON Lines, "
         "{use: NAME, ...} is an installed plug-in with its options. "
-        "Page records are always written as JSON lines.",
+        "Page records are always written as JSON Lines.",
     )
 
     store: Literal["nothing", "pages"] = Field(
         default="nothing",
-        description="Whether the bodies of pages are kept, compressed, so that scrape extract can read changed rules "
-        "over them without a request.",
+        description="Whether the bodies of pages are stored, compressed, for scrape extract to apply changed rules to "
+        "them without a request.",
     )
 
     @field_validator("sinks")
     @classmethod
-    def _once(cls, value: tuple[str | PluginUse, ...]) -> tuple[str | PluginUse, ...]:
+    def _check_sinks_are_distinct(cls, value: tuple[str | PluginUse, ...]) -> tuple[str | PluginUse, ...]:
         names = [name for name in value if isinstance(name, str)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InvalidValueError(f"{twice[0]} is listed twice")
         return value
 
 
-def _expand_list(value: Any) -> Any:
+def _expand_single_to_list(value: Any) -> Any:
     return (value,) if isinstance(value, str | Mapping) else value
 
 
@@ -226,7 +225,7 @@ class CrawlConfig(Section):
 
     name: Annotated[str, NAME_FORMAT] = Field(
         default="crawl",
-        description="The crawl's name, for the screen and the output folder. Without it: the file's name.",
+        description="The crawl's name, for the screen and the output folder. Without it the file's name.",
     )
     seeds: tuple[SeedEntry, ...] = Field(min_length=1, description="Where to begin.")
     scope: ScopeSection = Field(default_factory=ScopeSection, description="Which links to follow.")
@@ -234,7 +233,7 @@ class CrawlConfig(Section):
     politeness: PolitenessSection = Field(default_factory=PolitenessSection, description="How hosts are treated.")
     sitemaps: Literal["auto", "off"] = Field(
         default="auto",
-        description="Whether the hosts' sitemaps are read: those that robots.txt names and the usual places.",
+        description="Whether the hosts' sitemaps are read: those that robots.txt names and those at the usual paths.",
     )
     network: NetworkSection = Field(default_factory=NetworkSection, description="How connections are made.")
     headers: Annotated[
@@ -244,26 +243,28 @@ class CrawlConfig(Section):
     auth: Annotated[
         dict[Annotated[str, AUTH_HOST_FORMAT], CredentialsSection], DistinctKeys(canonical_host, "host")
     ] = Field(
-        default={}, description="Credentials by host, sent to that host alone. ${NAME} is read from the environment."
+        default={}, description="Credentials by host, sent only to that host. ${NAME} is read from the environment."
     )
-    extract: tuple[ExtractRule, ...] = Field(default=(), description="What to take from pages.")
-    files: FilesSection = Field(default_factory=FilesSection, description="Files to fetch along the way.")
+    extract: tuple[ExtractRule, ...] = Field(default=(), description="What to extract from pages.")
+    files: FilesSection = Field(default_factory=FilesSection, description="Files to download along the way.")
     hooks: Annotated[
-        tuple[Annotated[str | PluginUse, HOOK_FORMAT], ...], Shorthand("a module or module:Class", None, _expand_list)
+        tuple[Annotated[str | PluginUse, HOOK_FORMAT], ...],
+        Shorthand("a module or module:Class", None, _expand_single_to_list),
     ] = Field(
         default=(),
-        description="Python code that may change requests, pages and items: a module or a .py file beside the "
-        "config, with :Class when it holds several, or {use: NAME, ...}, an installed plug-in with its options.",
+        description="Python code that may change requests, responses and items: a module or a .py file beside the "
+        "config, with :Class when it defines several hooks, or {use: NAME, ...} for an installed plug-in.",
     )
     output: OutputSection = Field(default_factory=OutputSection, description="Where results go.")
     durability: Literal["process", "power"] = Field(
         default="process",
-        description="What a committed result survives: the end of the process, or a loss of power too (slower).",
+        description="What a committed result survives: a crash of the process, or also a power failure (slower).",
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _name_the_folder(cls, values: Any) -> Any:
+    def _derive_folder_from_name(cls, values: Any) -> Any:
+        # Before validation, so values of any type may be here: what is wrong is left for the checks that follow.
         if not isinstance(values, dict):
             return values
         name, output = values.get("name"), values.get("output", {})
@@ -272,7 +273,8 @@ class CrawlConfig(Section):
         return {**values, "output": {**output, "folder": f"out/{name}"}}
 
     @model_validator(mode="after")
-    def _labels_meet(self) -> CrawlConfig:
+    def _check_labels_match(self) -> CrawlConfig:
+        # A label is given by a follow or a seed and read by rules; one without the other would silently do nothing.
         given = {follow.label for rule in self.extract for follow in rule.follow if follow.label}
         read = {rule.label for rule in self.extract if rule.label}
         begun = {seed.label for seed in self.seeds if seed.label}
@@ -288,5 +290,5 @@ class CrawlConfig(Section):
 
     @field_validator("headers")
     @classmethod
-    def _mask(cls, headers: dict[str, Secret]) -> dict[str, Secret]:
+    def _mask_secret_headers(cls, headers: dict[str, Secret]) -> dict[str, Secret]:
         return {name: mask_header(name, value) for name, value in headers.items()}

@@ -1,4 +1,4 @@
-"""The sections `extract` and `files`: what is taken from pages."""
+"""The sections `extract` and `files`: what is extracted from pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from scraper.config.schema.following import FollowEntry, NextEntry
-from scraper.config.schema.section import Css, Flag, Regex, Section, exactly_one_of
+from scraper.config.schema.section import CSS_SHORTHAND, Css, Flag, Regex, Section, exactly_one_of
 from scraper.config.types.checks import (
     ATTRIBUTE_FORMAT,
     FIELD_NAME_FORMAT,
@@ -25,24 +25,24 @@ from scraper.config.types.value_format import DistinctKeys, InvalidValueError, S
 FieldType = Literal["text", "int", "float", "decimal", "bool", "url", "date", "html"]
 
 
-def _as_list(value: Any) -> Any:
+def _expand_value_to_list(value: Any) -> Any:
     return value if value is None or isinstance(value, list | tuple) else (value,)
 
 
-_OF_ELEMENTS = ("attr", "type", "regex", "table", "transform")
-"""What is done with elements, which objects and lists of URLs have none of."""
+# What is done with elements, which objects and lists of URLs have none of.
+_ELEMENT_KEYS = ("attr", "type", "regex", "table", "transform")
 
 with warnings.catch_warnings():
-    # The key is called json, and so is a method that pydantic keeps for its own past.
+    # The key is called json, and so is a deprecated method of pydantic models.
     warnings.filterwarnings("ignore", 'Field name "json"')
 
     class FieldRule(Section):
-        """How one field is found, and what becomes of it. A plain text is a CSS selector.
+        """How one field is found and converted. A plain text is a CSS selector.
 
-        A field has one source: `css`, `xpath`, `structured`, `main_text` or `links`. `json` alone reads a JSON page and
-        beside a source what that gave; `regex` alone searches the page's own text, beside a source what that gave.
-        Without any of them `attr`, `table` and `type: html` take from the item's own element. With `fields` the value
-        is an object, with `each` a list of objects.
+        A field has one source: `css`, `xpath`, `structured`, `main_text` or `links`. `json` and `regex` read the result
+        of the source; without a source `json` reads a JSON page, and `regex` searches the text of the page. `attr`,
+        `table` and `type: html` without a source read the item's own element. With `fields` the value is an object,
+        with `each` a list of objects.
         """
 
         omits_unset_keys: ClassVar[bool] = True
@@ -56,7 +56,7 @@ with warnings.catch_warnings():
             description="A JMESPath expression: into a JSON page, or into what css, xpath or structured gives.",
         )
         structured: Annotated[
-            tuple[Annotated[str, SCHEMA_ORG_TYPE_FORMAT], ...], Shorthand("a type", None, _as_list)
+            tuple[Annotated[str, SCHEMA_ORG_TYPE_FORMAT], ...], Shorthand("a type", None, _expand_value_to_list)
         ] = Field(
             default=(),
             description="Objects of these types in the page's JSON-LD, microdata and OpenGraph; json picks from them.",
@@ -73,46 +73,47 @@ with warnings.catch_warnings():
         )
         table: Literal["rows"] | None = Field(
             default=None,
-            description="Read the table as a list of its rows: mappings by its header, or lists where it has none.",
+            description="Read the table as a list of its rows: mappings by its header row, or lists where it has none.",
         )
         type: FieldType | None = Field(
             default=None,
-            description="What the text is read as; without it text, and of JSON what it is there. url takes href or "
-            "src when attr is not given, and is made absolute; html is the element's own source.",
+            description="What the text is converted to; without it text, and a value of JSON keeps its type. url reads "
+            "href or src when attr is not given, and becomes absolute; html is the source of the element.",
         )
         regex: Regex | None = Field(
             default=None,
-            description="Take what this finds in the text: its first group when it has one, else the whole match.",
+            description="Take what this finds in the text: its first group if it has one, else the whole match.",
         )
-        each: EachEntry | None = Field(default=None, description="With fields: the places that are one object each.")
+        each: EachEntry | None = Field(default=None, description="With fields: the elements that are one object each.")
         fields: Annotated[
             dict[Annotated[str, NESTED_FIELD_NAME_FORMAT], FieldEntry], DistinctKeys(str.casefold, "field")
-        ] = Field(default={}, description="The fields of an object, read as those of an item are.")
-        transform: Annotated[tuple[TransformStepEntry, ...], Shorthand("a step", None, _as_list)] = Field(
+        ] = Field(default={}, description="The fields of an object, read like those of an item.")
+        transform: Annotated[tuple[TransformStepEntry, ...], Shorthand("a step", None, _expand_value_to_list)] = Field(
             default=(),
             max_length=MAX_TRANSFORM_STEPS,
-            description="What becomes of the text before its type is read, in order.",
+            description="Changes to the text before it is converted to its type, in order.",
         )
-        many: Flag = Field(default=False, description="Take every match as a list, not the first alone.")
-        required: Flag = Field(default=False, description="Without this field there is no item; the loss is counted.")
+        many: Flag = Field(default=False, description="Take every match as a list, not only the first.")
+        required: Flag = Field(default=False, description="Without this field there is no item; it is counted as lost.")
         default: Any = Field(default=None, description="The value when nothing was found.")
 
         @property
         def sources(self) -> tuple[str, ...]:
             """The keys given that say where the value comes from."""
             given = [key for key in ("css", "xpath", "structured", "main_text", "links", "each") if getattr(self, key)]
+            # With one of these keys json and regex read what the element gives; they are no sources of their own.
             if given or self.table or self.attr or self.type == "html":
                 return tuple(given)
             return tuple(key for key in ("json", "regex") if getattr(self, key))[:1]
 
         @property
         def reads_json_values(self) -> bool:
-            """Whether the raw values are JSON's, which have kinds of their own."""
+            """Whether the raw values come from JSON and have types already."""
             return self.json is not None or bool(self.structured) or self.table is not None
 
         @property
         def page_kind(self) -> str:
-            """What kind of page the field is read from: html, json, or any."""
+            """The kind of page that the field is read from: html, json or any."""
             sources = self.sources
             if "json" in sources or (self.each is not None and self.each.json is not None):
                 return "json"
@@ -122,7 +123,7 @@ with warnings.catch_warnings():
 
         @field_validator("default")
         @classmethod
-        def _plain_default(cls, value: Any) -> Any:
+        def _check_default(cls, value: Any) -> Any:
             scalars = value if isinstance(value, list | tuple) else [value]
             if not all(v is None or isinstance(v, str | int | float | bool) for v in scalars):
                 raise InvalidValueError(
@@ -131,33 +132,36 @@ with warnings.catch_warnings():
             return value
 
         @model_validator(mode="after")
-        def _agree(self) -> FieldRule:
+        def _check_keys_fit_together(self) -> FieldRule:
             sources = self.sources
             if len(sources) > 1:
                 raise InvalidValueError(
                     f"a field has one source: {sources[0]} or {sources[1]}, not both", key=sources[1]
                 )
             if self.fields:
-                self._agree_as_object()
+                self._check_object_keys()
             elif self.each is not None:
                 raise InvalidValueError("means nothing without fields; many: true takes every match", key="each")
             else:
-                self._agree_as_value(sources)
+                self._check_value_keys(sources)
             if self.required and self.default is not None:
-                raise InvalidValueError("a required field needs no default: without it there is no item", key="default")
+                raise InvalidValueError(
+                    "a required field cannot have a default: without the field there is no item", key="default"
+                )
             if isinstance(self.default, list | tuple) and not (self.many or self.links or self.each):
                 raise InvalidValueError("a list as the default needs many: true", key="default")
             return self
 
-        def _agree_as_object(self) -> None:
+        def _check_object_keys(self) -> None:
             given = self.model_fields_set
-            for key in (*_OF_ELEMENTS, "xpath", "main_text", "links"):
+            for key in (*_ELEMENT_KEYS, "xpath", "main_text", "links"):
                 if key in given:
                     raise InvalidValueError("means nothing beside fields: they read what is inside", key=key)
             if self.each is not None:
                 for key in ("json", "many"):
                     if key in given:
                         raise InvalidValueError("means nothing beside each", key=key)
+            # The fields of an object are read inside it, so they need its kind of page.
             inside = {field.page_kind for field in self.fields.values()} - {"any"}
             outside = "json" if self.json or self.structured or (self.each and self.each.json) else "html"
             if self.css and self.json:
@@ -167,7 +171,7 @@ with warnings.catch_warnings():
             if inside - {outside}:
                 raise InvalidValueError(f"its fields must read {outside}, as it does itself", key="fields")
 
-        def _agree_as_value(self, sources: tuple[str, ...]) -> None:
+        def _check_value_keys(self, sources: tuple[str, ...]) -> None:
             given = self.model_fields_set
             if not sources and self.attr is None and self.type != "html" and self.table is None:
                 raise InvalidValueError(
@@ -193,17 +197,7 @@ with warnings.catch_warnings():
                 raise InvalidValueError("html is the source of an element", key="type")
 
 
-def _expand_field(value: Any) -> Any:
-    return {"css": value} if isinstance(value, str) else value
-
-
-def _collapse_field(value: Any) -> Any:
-    return value["css"] if isinstance(value, dict) and value.keys() == {"css"} else value
-
-
-FieldEntry = Annotated[
-    FieldRule, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand_field, _collapse_field)
-]
+FieldEntry = Annotated[FieldRule, CSS_SHORTHAND]
 FieldRule.model_rebuild()  # now that FieldEntry, which stands inside it, is there
 
 
@@ -211,15 +205,15 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", 'Field name "json"')
 
     class ConditionSection(Section):
-        """What is looked for at a page or an item's element, or a field whose value is looked at.
+        """Something that a page or an item's element must contain, or a field whose value is tested.
 
-        A plain text is a CSS selector. Without `equals` and `matches` it is enough that something is there.
+        A plain text is a CSS selector. Without `equals` and `matches` it is enough that something is found.
         """
 
         model_config = exactly_one_of("css", "xpath", "json", "regex", "field")
         omits_unset_keys: ClassVar[bool] = True
 
-        css: Css | None = Field(default=None, description="A CSS selector: something is there.")
+        css: Css | None = Field(default=None, description="A CSS selector: something matches it.")
         xpath: XPath | None = Field(default=None, description="An XPath expression (needs scraper[xpath]).")
         json: JmesPath | None = Field(  # type: ignore[assignment]
             default=None, description="A JMESPath expression, on JSON pages."
@@ -228,28 +222,26 @@ with warnings.catch_warnings():
             default=None, description="Searched in the page's text, with each in the element's."
         )
         field: Annotated[str, FIELD_NAME_FORMAT] | None = Field(default=None, description="One of the rule's fields.")
-        equals: Annotated[tuple[Annotated[str, SCALAR_FORMAT], ...], Shorthand("a value", None, _as_list)] = Field(
-            default=(), description="It is one of these."
-        )
-        matches: Regex | None = Field(default=None, description="This regex is found in it.")
+        equals: Annotated[
+            tuple[Annotated[str, SCALAR_FORMAT], ...], Shorthand("a value", None, _expand_value_to_list)
+        ] = Field(default=(), description="The value is one of these.")
+        matches: Regex | None = Field(default=None, description="This regex is found in the value.")
 
         @model_validator(mode="after")
-        def _one(self) -> ConditionSection:
+        def _check_exactly_one_given(self) -> ConditionSection:
             given = [key for key in ("css", "xpath", "json", "regex", "field") if getattr(self, key) is not None]
             if len(given) != 1:
                 raise InvalidValueError("expected one of css, xpath, json, regex and field")
             return self
 
 
-ConditionEntry = Annotated[
-    ConditionSection, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand_field, _collapse_field)
-]
+ConditionEntry = Annotated[ConditionSection, CSS_SHORTHAND]
 
 
 class ExtractRule(Section):
-    """What to take from pages of one kind.
+    """What to extract from pages of one kind.
 
-    A rule reads HTML, or JSON when its each or its fields say json; one of regexes alone reads any text.
+    A rule reads HTML, or JSON when its each or its fields have json; a rule with nothing but regex reads any text.
     """
 
     model_config = ConfigDict(
@@ -258,38 +250,39 @@ class ExtractRule(Section):
     omits_unset_keys: ClassVar[bool] = True
 
     label: Annotated[str, LABEL_FORMAT] | None = Field(
-        default=None, description="Only pages that a follow or a seed has given this label; without it only others."
+        default=None,
+        description="Only pages that got this label from a follow or a seed; without it only pages without a label.",
     )
-    match: Regex | None = Field(default=None, description="Pages whose URL matches; without it every page.")
+    match: Regex | None = Field(default=None, description="Only pages whose URL matches; without it every page.")
     read_as: Literal["html", "json", "text"] | None = Field(
         default=None,
         description="What its pages are read as, whatever their Content-Type says; without it that decides.",
     )
     each: EachEntry | None = Field(
         default=None,
-        description="Elements that are one item each; fields are looked for inside. Without it a page is one.",
+        description="Elements that are one item each; fields are searched inside. Without it the page is one item.",
     )
     fields: Annotated[dict[Annotated[str, FIELD_NAME_FORMAT], FieldEntry], DistinctKeys(str.casefold, "field")] = Field(
         default={},
-        description="The fields of an item, in the order of the columns. Without any the rule only leads on.",
+        description="The fields of an item, in the order of the columns. Without any the rule only follows links.",
     )
     keep: Flag = Field(
-        default=True, description="Whether its items are written; those of a listing may serve carry alone."
+        default=True, description="Whether the items are written; those of a listing may only be there for carry."
     )
-    follow: Annotated[tuple[FollowEntry, ...], Shorthand("a CSS selector", None, _as_list)] = Field(
-        default=(), description="Pages to go to, with labels, priorities and values for them."
+    follow: Annotated[tuple[FollowEntry, ...], Shorthand("a CSS selector", None, _expand_value_to_list)] = Field(
+        default=(), description="Links to follow, with labels, priorities and values for their pages."
     )
-    next: NextEntry | None = Field(default=None, description="The way to the next page of a list.")
+    next: NextEntry | None = Field(default=None, description="How to find the next page of a list.")
 
-    when: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", None, _as_list)] = Field(
-        default=(), description="All of these must hold; what does not meet them is no item, and no loss."
+    when: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", None, _expand_value_to_list)] = Field(
+        default=(), description="All of these must be true; otherwise there is no item, and it is not counted as lost."
     )
-    unless: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", None, _as_list)] = Field(
-        default=(), description="None of these may hold."
+    unless: Annotated[tuple[ConditionEntry, ...], Shorthand("a CSS selector", None, _expand_value_to_list)] = Field(
+        default=(), description="None of these may be true."
     )
 
     @model_validator(mode="after")
-    def _conditions_about_its_fields(self) -> ExtractRule:
+    def _check_field_references(self) -> ExtractRule:
         if "fields" in self.model_fields_set and not self.fields:
             raise InvalidValueError("must not be empty", key="fields")
         if not self.fields and not self.follow and self.next is None:
@@ -307,7 +300,8 @@ class ExtractRule(Section):
         return self
 
     @model_validator(mode="after")
-    def _one_kind_of_page(self) -> ExtractRule:
+    def _check_one_page_kind(self) -> ExtractRule:
+        # All parts of a rule that need HTML or JSON must need the same: a page is one of them.
         kinds = {field.page_kind for field in self.fields.values()} - {"any"}
         for condition in (*self.when, *self.unless):
             kinds |= {"json"} if condition.json else {"html"} if condition.css or condition.xpath else set()
@@ -327,7 +321,7 @@ class ExtractRule(Section):
 
 
 class FilesSection(Section):
-    """Files to fetch along the way, into the output folder's files/. They are saved and not searched for links."""
+    """Files to download along the way, into files/ of the output folder. They are saved and not searched for links."""
 
     match: tuple[Regex, ...] = Field(default=(), description="Links whose URL matches one of these are files.")
     css: tuple[Annotated[str, FILE_SOURCE_FORMAT], ...] = Field(

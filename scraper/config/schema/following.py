@@ -1,29 +1,29 @@
-"""The keys `follow` and `next` of an extraction rule: where it leads."""
+"""The keys `follow` and `next` of an extraction rule: which pages come after this one."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
 from scraper.config.schema.posting import RequestParamEntry
-from scraper.config.schema.section import Css, Flag, Regex, Section, exactly_one_of
+from scraper.config.schema.section import CSS_SHORTHAND, Css, Flag, Regex, Section, exactly_one_of
 from scraper.config.types.checks import FIELD_NAME_FORMAT, LABEL_FORMAT
 from scraper.config.types.expressions import JmesPath, XPath
-from scraper.config.types.value_format import InvalidValueError, Shorthand, int_range
+from scraper.config.types.value_format import InvalidValueError, int_range
 
 MAX_PAGINATION_VALUE = 10**12
 
 with warnings.catch_warnings():
-    # The key is called json, and so is a method that pydantic keeps for its own past.
+    # The key is called json, and so is a deprecated method of pydantic models.
     warnings.filterwarnings("ignore", 'Field name "json"')
 
     class FollowSection(Section):
-        """Which pages to go to from each item's element, or from the page where the rule has no each.
+        """Which links to follow in each item's element, or in the page where the rule has no each.
 
-        Without `css`, `xpath`, `json` and `regex` all links there. A plain text is a CSS selector.
+        Without `css`, `xpath`, `json` and `regex` all links in there. A plain text is a CSS selector.
         """
 
         omits_unset_keys: ClassVar[bool] = True
@@ -36,27 +36,27 @@ with warnings.catch_warnings():
         regex: Regex | None = Field(default=None, description="Finds addresses in the page's text or the element's.")
         match: Regex | None = Field(default=None, description="Only addresses that match.")
         label: Annotated[str, LABEL_FORMAT] | None = Field(
-            default=None, description="For these pages the rules with this label are read, and no others."
+            default=None, description="Only rules with this label are applied to these pages."
         )
         priority: Annotated[int, int_range(-9, 10_000)] | None = Field(
-            default=None, description="Lower goes first. Without it the depth, as for every other link."
+            default=None, description="Lower is first. Without it the depth, as for every other link."
         )
         carry: tuple[Annotated[str, FIELD_NAME_FORMAT], ...] = Field(
-            default=(), description="Fields of this rule whose values begin the items of those pages."
+            default=(), description="Fields of this rule whose values are put first into the items of those pages."
         )
 
         @model_validator(mode="after")
-        def _one_source(self) -> FollowSection:
+        def _check_at_most_one_source(self) -> FollowSection:
             given = [key for key in ("css", "xpath", "json", "regex") if getattr(self, key) is not None]
             if len(given) > 1:
                 raise InvalidValueError(f"expected one of {given[0]} and {given[1]}", key=given[1])
             return self
 
     class NextSection(Section):
-        """How a page of a list leads to the next one: by a link, or by a value in its own request.
+        """How to get from one page of a list to the next: by a link, or by a value that is part of its request.
 
-        That is a parameter of the address, or with `{json: /page}` a place (JSON Pointer) in the JSON that was posted.
-        `page` and `offset` go on until a page brings no item. A plain text is the CSS selector of the link.
+        That value is a parameter of the URL, or with `{json: /page}` (a JSON Pointer) part of the JSON that is posted.
+        `page` and `offset` continue until a page has no item. A plain text is the CSS selector of the link.
         """
 
         model_config = exactly_one_of("css", "xpath", "json", "rel", "page", "offset", "cursor")
@@ -68,19 +68,19 @@ with warnings.catch_warnings():
         json: JmesPath | None = Field(  # type: ignore[assignment]
             default=None, description="JMESPath to the address, on JSON pages."
         )
-        rel: Flag = Field(default=False, description="The Link header or link that the page calls next.")
+        rel: Flag = Field(default=False, description="The Link header or link with rel=next.")
         page: RequestParamEntry | None = Field(default=None, description="The value that counts pages.")
         offset: RequestParamEntry | None = Field(default=None, description="The value that counts items.")
-        cursor: JmesPath | None = Field(default=None, description="JMESPath to a value that goes into param.")
-        param: RequestParamEntry | None = Field(default=None, description="Where the cursor goes.")
+        cursor: JmesPath | None = Field(default=None, description="JMESPath to the value of param in the next request.")
+        param: RequestParamEntry | None = Field(default=None, description="The parameter that gets the cursor.")
         first: Annotated[int, int_range(0, MAX_PAGINATION_VALUE)] | None = Field(
-            default=None, description="What page or offset is where the request does not say it: 1 and 0 without it."
+            default=None, description="The value of page or offset where the request has none: 1 and 0 without it."
         )
         step: Annotated[int, int_range(1, MAX_PAGINATION_VALUE)] | None = Field(
             default=None, description="By how much page or offset grows; page by 1 without it."
         )
         last: Annotated[int, int_range(0, MAX_PAGINATION_VALUE)] | None = Field(
-            default=None, description="Where page or offset ends."
+            default=None, description="The last value of page or offset."
         )
 
         @property
@@ -91,7 +91,7 @@ with warnings.catch_warnings():
             return "html" if self.css is not None or self.xpath is not None else "any"
 
         @model_validator(mode="after")
-        def _one_way(self) -> NextSection:
+        def _check_exactly_one_way(self) -> NextSection:
             ways = [
                 key for key in ("css", "xpath", "json", "page", "offset", "cursor") if getattr(self, key) is not None
             ]
@@ -109,14 +109,5 @@ with warnings.catch_warnings():
             return self
 
 
-def _expand(value: Any) -> Any:
-    return {"css": value} if isinstance(value, str) else value
-
-
-def _collapse(value: Any) -> Any:
-    return value["css"] if isinstance(value, dict) and value.keys() == {"css"} else value
-
-
-_SHORT = {"type": "string", "minLength": 1}
-FollowEntry = Annotated[FollowSection, Shorthand("a CSS selector", _SHORT, _expand, _collapse)]
-NextEntry = Annotated[NextSection, Shorthand("a CSS selector", _SHORT, _expand, _collapse)]
+FollowEntry = Annotated[FollowSection, CSS_SHORTHAND]
+NextEntry = Annotated[NextSection, CSS_SHORTHAND]

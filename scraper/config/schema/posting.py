@@ -1,4 +1,4 @@
-"""The forms of what a POST sends, and of the places in it that change from page to page."""
+"""The formats of what a POST sends, and of the parameters that change from page to page."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from scraper.urls.post_identity import json_bytes
 
 MAX_POINTER_CHARS = 500
 MAX_POINTER_STEPS = 32
-REQUEST_PARAM_DESCRIPTION = "a parameter's name, or `{json: /page}`: a place in the JSON that is posted"
+REQUEST_PARAM_DESCRIPTION = "a parameter's name, or `{json: /page}`: a JSON Pointer into the JSON that is posted"
 
 
 @dataclass(frozen=True, slots=True)
 class JsonPointerParam:
-    """A place in the posted JSON, as a JSON Pointer (RFC 6901)."""
+    """A value in the posted JSON, by its JSON Pointer (RFC 6901)."""
 
     pointer: str
 
@@ -37,18 +37,18 @@ def check_json_value(value: Any, _: ParseContext) -> Any:
         raise wrong_kind_error("a value that JSON has", value) from None
     except ValueError as error:
         raise InvalidValueError(f"cannot be written as JSON: {str(error)[:100]}") from None
-    _not_too_long(size)
+    _check_content_size(size)
     return value
 
 
 def check_body(value: Any, _: ParseContext) -> str:
-    """A text to post as it stands; raises `InvalidValueError`."""
+    """A text to post unchanged; raises `InvalidValueError`."""
     if not isinstance(value, str):
         raise wrong_kind_error("a text", value, "a mapping is sent as JSON under the key json")
     try:
-        _not_too_long(len(value.encode()))
+        _check_content_size(len(value.encode()))
     except UnicodeEncodeError:
-        raise InvalidValueError("is no Unicode text: it holds half of a surrogate pair") from None
+        raise InvalidValueError("is not valid Unicode: it contains half of a surrogate pair") from None
     return value
 
 
@@ -62,23 +62,25 @@ def check_media_type(value: Any, _: ParseContext) -> str:
     return value
 
 
-def check_request_param(value: Any, around: ParseContext) -> str | JsonPointerParam:
+def check_request_param(value: Any, context: ParseContext) -> str | JsonPointerParam:
     """A parameter's name, or `{json: POINTER}`; raises `InvalidValueError`."""
     if not isinstance(value, dict):
-        hint = f"a place in the posted JSON is written {{json: {value}}}" if str(value).startswith("/") else ""
+        # Whoever writes /page means the JSON: a parameter of a URL has no slash.
+        hint = f"a JSON Pointer into the posted JSON is written {{json: {value}}}" if str(value).startswith("/") else ""
         try:
-            return check_param_name(value, around)
+            return check_param_name(value, context)
         except InvalidValueError as error:
             raise InvalidValueError(error.message, hint or error.hint) from None
     if value.keys() != {"json"}:
         raise wrong_kind_error(REQUEST_PARAM_DESCRIPTION.replace("`", ""), value)
-    return JsonPointerParam(_pointer(value["json"]))
+    return JsonPointerParam(_check_pointer(value["json"]))
 
 
-def _pointer(value: Any) -> str:
+def _check_pointer(value: Any) -> str:
     if not isinstance(value, str) or not value.startswith("/"):
         hint = f"did you mean /{value.replace('.', '/')}?" if isinstance(value, str) and value.strip() else ""
         raise InvalidValueError(f"expected a JSON Pointer such as /page, got {describe_value(value)}", hint)
+    # RFC 6901 section 3: ~ and / inside a name are written ~0 and ~1.
     if re.search(r"~(?![01])", value):
         raise InvalidValueError("in a JSON Pointer ~ is written ~0, and a slash inside a name ~1")
     if len(value) > MAX_POINTER_CHARS or value.count("/") > MAX_POINTER_STEPS:
@@ -86,13 +88,13 @@ def _pointer(value: Any) -> str:
     return value
 
 
-def _not_too_long(size: int) -> None:
+def _check_content_size(size: int) -> None:
     if size > MAX_CONTENT_BYTES:
         raise InvalidValueError(f"is {size:,} bytes long; at most {MAX_CONTENT_BYTES:,} can be posted")
 
 
-def _shown(place: str | JsonPointerParam) -> Any:
-    return {"json": place.pointer} if isinstance(place, JsonPointerParam) else place
+def _serialize_param(param: str | JsonPointerParam) -> Any:
+    return {"json": param.pointer} if isinstance(param, JsonPointerParam) else param
 
 
 JSON_VALUE_FORMAT = ValueFormat("any value that JSON has", {}, check_json_value)
@@ -114,6 +116,6 @@ REQUEST_PARAM_FORMAT = ValueFormat(
         ]
     },
     check_request_param,
-    _shown,
+    _serialize_param,
 )
 RequestParamEntry = Annotated[str | JsonPointerParam, REQUEST_PARAM_FORMAT]

@@ -15,18 +15,18 @@ from scraper.config.types.value_format import InvalidValueError, Shorthand
 from scraper.model import Content
 from scraper.urls.post_identity import json_bytes
 
+# Keys that say what a POST sends.
 POST_KEYS = ("json", "body", "content_type")
-"""Keys that say what a POST sends."""
 
 with warnings.catch_warnings():
-    # The key is called json, and so is a method that pydantic keeps for its own past.
+    # The key is called json, and so is a deprecated method of pydantic models.
     warnings.filterwarnings("ignore", 'Field name "json"')
 
     class SeedSection(Section):
         """Where a crawl begins: one URL, a file of URLs, or a sitemap. A plain text is a URL.
 
-        With `method: POST` what stands under `json` or `body` is sent, to APIs that are only read that way: like every
-        request it is sent again when no answer came.
+        With `method: POST` the value of `json` or `body` is sent, for APIs that are read in this way. Like every
+        request it is repeated when there was no response, so it must not change anything on the server.
         """
 
         model_config = exactly_one_of("url", "file", "sitemap")
@@ -34,17 +34,17 @@ with warnings.catch_warnings():
 
         url: Annotated[str, URL_FORMAT] | None = Field(default=None, description="A page to begin with.")
         file: Annotated[Path, LIST_FILE_FORMAT] | None = Field(
-            default=None, description="A file with one URL a line; relative to the config's own folder."
+            default=None, description="A file with one URL per line; relative to the config's own folder."
         )
         sitemap: Annotated[str, URL_FORMAT] | None = Field(default=None, description="A sitemap whose URLs are seeds.")
         label: Annotated[str, LABEL_FORMAT] | None = Field(
-            default=None, description="For these pages the rules with this label are read, and no others."
+            default=None, description="Only rules with this label are applied to these pages."
         )
-        method: Literal["GET", "POST"] = Field(default="GET", description="How a URL is asked for.")
+        method: Literal["GET", "POST"] = Field(default="GET", description="The method of the request.")
         json: Annotated[Any, JSON_VALUE_FORMAT] = Field(default=None, description="What is posted, as JSON.")
-        body: Annotated[str, BODY_FORMAT] | None = Field(default=None, description="What is posted, as it stands.")
+        body: Annotated[str, BODY_FORMAT] | None = Field(default=None, description="What is posted, unchanged.")
         content_type: Annotated[str, MEDIA_TYPE_FORMAT] | None = Field(
-            default=None, description="What body is; of json application/json without it."
+            default=None, description="The media type of body; that of json is application/json without it."
         )
 
         @property
@@ -57,7 +57,7 @@ with warnings.catch_warnings():
             return Content((self.body or "").encode(), self.content_type or "")
 
         @model_validator(mode="after")
-        def _one_source(self) -> SeedSection:
+        def _check_exactly_one_source(self) -> SeedSection:
             if sum(v is not None for v in (self.url, self.file, self.sitemap)) != 1:
                 raise InvalidValueError("expected a URL, or one of file: and sitemap:")
             if self.label is not None and self.sitemap is not None:
@@ -67,7 +67,7 @@ with warnings.catch_warnings():
             return self
 
         @model_validator(mode="after")
-        def _posts_one_thing(self) -> SeedSection:
+        def _check_post_keys(self) -> SeedSection:
             given = [key for key in POST_KEYS if key in self.model_fields_set]
             if given and self.method != "POST":
                 raise InvalidValueError("is sent with POST alone", "add method: POST", key=given[0])
@@ -80,12 +80,12 @@ with warnings.catch_warnings():
             return self
 
 
-def _expand(value: Any) -> Any:
+def _expand_url(value: Any) -> Any:
     return {"url": value} if isinstance(value, str) else value
 
 
-def _collapse(value: Any) -> Any:
+def _collapse_url(value: Any) -> Any:
     return value["url"] if isinstance(value, dict) and value.keys() == {"url"} else value
 
 
-SeedEntry = Annotated[SeedSection, Shorthand("a URL", URL_FORMAT.schema, _expand, _collapse)]
+SeedEntry = Annotated[SeedSection, Shorthand("a URL", URL_FORMAT.schema, _expand_url, _collapse_url)]

@@ -1,1 +1,1 @@
-"""types."""
+"""How single values are written in a config, checked and converted."""

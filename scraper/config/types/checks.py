@@ -1,7 +1,7 @@
-"""The forms of texts that mean something: URLs, hosts, regular expressions, CSS selectors, names.
+"""The formats of texts with a meaning: URLs, hosts, regular expressions, CSS selectors, names.
 
-Each is tried here with the very engine that will use it later (re, Lexbor, the WHATWG URL parser), so that a run
-never begins with a pattern that cannot work.
+Each is tried with the engine that will use it later (re, Lexbor, the WHATWG URL parser), so that no run begins with a
+pattern that cannot work.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CSS_DESCRIPTION = "a CSS selector"
 def _parse_url(text: str) -> can_ada.URL | None:
     try:
         return can_ada.parse(text)
-    except (ValueError, TypeError):  # TypeError: a text that is no Unicode, with half of a surrogate pair
+    except (ValueError, TypeError):  # TypeError: invalid Unicode, with half of a surrogate pair
         return None
 
 
@@ -49,12 +49,12 @@ def check_url(value: Any, _: ParseContext) -> str:
     text = check_plain_text(value, URL_DESCRIPTION, MAX_URL_CHARS).strip()
     url = _parse_url(text)
     if url is None or not url.hostname:
-        # A text with an @ may hold a password: it is not repeated.
-        what = "an address that cannot be read" if "@" in text else describe_value(text)
+        # A text with an @ may contain a password: it is not repeated.
+        shown = "an address that cannot be read" if "@" in text else describe_value(text)
         hint = f"did you mean https://{text}?" if "@" not in text and _parse_url(f"https://{text}") else ""
         if text.startswith("/"):
             hint = "the whole address, with https:// and its host"
-        raise InvalidValueError(f"expected {URL_DESCRIPTION}, got {what}", hint if "://" not in text else "")
+        raise InvalidValueError(f"expected {URL_DESCRIPTION}, got {shown}", hint if "://" not in text else "")
     if url.username or url.password:
         raise InvalidValueError(
             "holds a user name or a password", f"put them under auth: {{{url.host}: {{basic: ...}}}}"
@@ -64,7 +64,7 @@ def check_url(value: Any, _: ParseContext) -> str:
     return text
 
 
-_PATTERN = re.compile(r"([a-z0-9._*?-]+|\[[0-9a-f:.]+\])(:[0-9*?]{1,5})?", re.ASCII)
+_HOST_PATTERN = re.compile(r"([a-z0-9._*?-]+|\[[0-9a-f:.]+\])(:[0-9*?]{1,5})?", re.ASCII)
 
 
 def canonical_host(text: str) -> str:
@@ -73,41 +73,43 @@ def canonical_host(text: str) -> str:
     return (url.host if url is not None else text.lower()).removesuffix(":80")
 
 
-def _check_host(text: Any, words: str, wild: str) -> str:
-    text = check_plain_text(text, words, 300).strip()
+def _check_host(text: Any, description: str, forbidden_wildcards: str) -> str:
+    text = check_plain_text(text, description, 300).strip()
     if "://" in text:
         url = _parse_url(text)
         raise InvalidValueError(
-            f"expected {words}, not a URL", f"did you mean {url.host}?" if url and url.hostname else ""
+            f"expected {description}, not a URL", f"did you mean {url.host}?" if url and url.hostname else ""
         )
     host = canonical_host(text)
-    if not _PATTERN.fullmatch(host) or any(c in text for c in "/\\@#%" + wild) or not host.strip("."):
-        raise wrong_kind_error(words, text)
+    forbidden = "/\\@#%" + forbidden_wildcards
+    if not _HOST_PATTERN.fullmatch(host) or any(c in text for c in forbidden) or not host.strip("."):
+        raise wrong_kind_error(description, text)
+    # A host without wildcards must be one that a URL can have: no empty labels, no port beyond 65535.
     if not re.search(r"[*?]", host) and _parse_url(f"https://{host}/") is None:
-        raise wrong_kind_error(words, text)
+        raise wrong_kind_error(description, text)
     return host
 
 
 def check_host(value: Any, _: ParseContext) -> str:
     """A host, with its port when that is not the usual one, in canonical form; raises `InvalidValueError`."""
-    return _check_host(value, HOST_DESCRIPTION, wild="*?")
+    return _check_host(value, HOST_DESCRIPTION, forbidden_wildcards="*?")
 
 
-def check_auth_host(value: Any, around: ParseContext) -> str:
-    """As `check_host`; the error does not repeat the text, for a slip can put a password there."""
+def check_auth_host(value: Any, context: ParseContext) -> str:
+    """Like `check_host`, but the error does not repeat the text: a password may be there by mistake."""
     try:
-        return check_host(value, around)
+        return check_host(value, context)
     except InvalidValueError:
         raise InvalidValueError("is not a host name", "for example books.example: {basic: ...}") from None
 
 
 def check_host_pattern(value: Any, _: ParseContext) -> str:
-    """A host in which `*` stands for any characters, in canonical form; raises `InvalidValueError`."""
-    return _check_host(value, HOST_PATTERN_DESCRIPTION, wild="")
+    """A host, `*` matching any characters, in canonical form; raises `InvalidValueError`."""
+    return _check_host(value, HOST_PATTERN_DESCRIPTION, forbidden_wildcards="")
 
 
 def check_regex(value: Any, _: ParseContext) -> str:
-    """A pattern that `re` compiles; raises `InvalidValueError` with the place in it that is wrong."""
+    """A pattern that `re` compiles; raises `InvalidValueError` with the position of the error."""
     if not isinstance(value, str) or not value:
         raise wrong_kind_error(
             REGEX_DESCRIPTION, value, "put it in single quotes" if value is None or value == "" else ""
@@ -118,20 +120,21 @@ def check_regex(value: Any, _: ParseContext) -> str:
         )
     try:
         with warnings.catch_warnings():
+            # Deprecated syntax still works; the warning would point to this line, not to the config.
             warnings.simplefilter("ignore")
             re.compile(value)
     except re.error as error:
-        place = f" at character {error.pos + 1}" if error.pos is not None else ""
-        hint = "a regular expression, not a wildcard: * alone repeats what stands before it; write .* for anything"
+        position = f" at character {error.pos + 1}" if error.pos is not None else ""
+        hint = "a regular expression, not a wildcard: * repeats what comes before it; write .* for anything"
         raise InvalidValueError(
-            f"bad regular expression{place}: {error.msg}", hint if "repeat" in error.msg else ""
+            f"bad regular expression{position}: {error.msg}", hint if "repeat" in error.msg else ""
         ) from None
     except (OverflowError, RecursionError):
         raise InvalidValueError("bad regular expression: too large or too deeply nested") from None
     return value
 
 
-def _is_selector(text: str) -> bool:
+def _compiles_as_css(text: str) -> bool:
     # Imported when the first selector is checked: a config without any starts faster.
     from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
@@ -142,7 +145,8 @@ def _is_selector(text: str) -> bool:
     return True
 
 
-_FOREIGN_CSS = [
+# What other libraries accept as CSS and Lexbor does not, and what to write instead.
+_CSS_HINTS = [
     (re.compile(r"::text\b"), "the text is taken by default: leave ::text out"),
     (re.compile(r"::attr\("), "name the attribute in the key attr instead of ::attr(...)"),
     (re.compile(r":contains\("), 'write :lexbor-contains("...")'),
@@ -151,8 +155,8 @@ _FOREIGN_CSS = [
 ]
 
 
-def _is_closed(selector: str) -> bool:
-    """Whether brackets and quotes are closed. CSS closes what is open at the end of a text; here it is a slip."""
+def _is_balanced(selector: str) -> bool:
+    """Whether brackets and quotes are closed. CSS closes what is open at the end of a text; here it is a mistake."""
     quote, stack, skip = "", [], False
     for char in selector:
         if skip:
@@ -178,12 +182,13 @@ def check_css(value: Any, _: ParseContext) -> str:
         raise InvalidValueError(
             f"a CSS selector may have {MAX_PATTERN_CHARS:,} characters, this one has {len(value):,}"
         )
+    # Line breaks and tabs are blanks in CSS: a long selector may be folded.
     if not value.replace("\n", " ").replace("\t", " ").isprintable():
         raise InvalidValueError("holds a control character")
-    if not _is_closed(value):
+    if not _is_balanced(value):
         raise InvalidValueError(f"bad CSS selector {describe_value(value)}: a bracket or a quote is not closed")
-    if not _is_selector(value):
-        hint = next((hint for pattern, hint in _FOREIGN_CSS if pattern.search(value)), "")
+    if not _compiles_as_css(value):
+        hint = next((hint for pattern, hint in _CSS_HINTS if pattern.search(value)), "")
         raise InvalidValueError(f"bad CSS selector {describe_value(value)}", hint)
     return value
 
@@ -198,7 +203,7 @@ def check_attribute(value: Any, _: ParseContext) -> str:
     return value
 
 
-def check_file_source(value: Any, around: ParseContext) -> str:
+def check_file_source(value: Any, context: ParseContext) -> str:
     """A `files.css` entry: a selector, with `@` and the attribute that holds the address; raises
     `InvalidValueError`."""
     if not isinstance(value, str) or not value.strip():
@@ -206,30 +211,31 @@ def check_file_source(value: Any, around: ParseContext) -> str:
     selector, at, attribute = value.partition("@")
     if not selector.strip():
         raise InvalidValueError("an attribute needs an element before it", f"did you mean *{value.strip()}?")
-    check_css(selector, around)
+    check_css(selector, context)
     if at and not _ATTRIBUTE.fullmatch(attribute.strip()):
         raise InvalidValueError(f"{describe_value(attribute)} is not an attribute's name", "for example img.cover@src")
     return value
 
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_OURS = {
-    "user-agent": "set politeness.user_agent: robots.txt is read for that name",
-    "accept-encoding": "the codings that can be decoded are sent by themselves",
-    "host": "it comes from the URL",
-    "content-length": "it is counted by itself",
-    "transfer-encoding": "what is sent has a length",
-    "connection": "connections are kept by themselves",
-    "range": "ranges are asked for where a download resumes",
-    "if-range": "ranges are asked for where a download resumes",
+_HEADER_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+# Headers that the transport sets: a value of the user's would break the connection or the politeness.
+_RESERVED_HEADERS = {
+    "user-agent": "set politeness.user_agent; robots.txt rules are matched with its name",
+    "accept-encoding": "set automatically, to the codings that can be decoded",
+    "host": "set automatically, from the URL",
+    "content-length": "set automatically",
+    "transfer-encoding": "set automatically: bodies are sent with a Content-Length",
+    "connection": "set automatically: connections are kept open and reused",
+    "range": "set automatically, where a download resumes",
+    "if-range": "set automatically, where a download resumes",
 }
 
 
 def check_header_name(value: Any, _: ParseContext) -> str:
-    """A header's name that a user may set; raises `InvalidValueError`, without repeating what is no name."""
-    if not isinstance(value, str) or not _TOKEN.fullmatch(value) or len(value) > MAX_NAME_CHARS:
+    """The name of a header that a user may set; raises `InvalidValueError`, which does not repeat what is no name."""
+    if not isinstance(value, str) or not _HEADER_TOKEN.fullmatch(value) or len(value) > MAX_NAME_CHARS:
         raise InvalidValueError("is not a header's name", "a name, a colon and the text: Accept-Language: en")
-    if hint := _OURS.get(value.lower()):
+    if hint := _RESERVED_HEADERS.get(value.lower()):
         raise InvalidValueError(f"{value} cannot be set here", hint)
     return value
 
@@ -268,11 +274,12 @@ def check_name(value: Any, _: ParseContext) -> str:
     return text
 
 
-def check_field_name(value: Any, around: ParseContext) -> str:
+def check_field_name(value: Any, context: ParseContext) -> str:
     """An extracted field's name; raises `InvalidValueError`."""
-    text = check_nested_field_name(value, around)
+    text = check_nested_field_name(value, context)
+    # Outputs put the address of the page into a column of this name.
     if text.lower() == "url":
-        raise InvalidValueError("url is always there: the address of the page", "choose another name")
+        raise InvalidValueError("every item has a url already: the address of its page", "choose another name")
     return text
 
 
@@ -301,7 +308,7 @@ def check_param_name(value: Any, _: ParseContext) -> str:
 
 
 def check_scalar(value: Any, _: ParseContext) -> str:
-    """A text, a number or a truth, as text; raises `InvalidValueError`."""
+    """A text, a number or a boolean, as text; raises `InvalidValueError`."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
@@ -328,12 +335,12 @@ def check_folder(value: Any, _: ParseContext) -> Path:
         raise InvalidValueError(f"{describe_value(text)}: that user's home folder is not known") from None
 
 
-def check_list_file(value: Any, around: ParseContext) -> Path:
+def check_list_file(value: Any, context: ParseContext) -> Path:
     """A file of URLs, relative to the config's folder, that exists; raises `InvalidValueError`."""
     if isinstance(value, Path):
         value = str(value)
     text = check_plain_text(value, "a file such as seeds.txt", MAX_TEXT_CHARS)
-    path = (around.base_folder or Path()) / text
+    path = (context.base_folder or Path()) / text
     try:
         if path.is_dir():
             raise InvalidValueError(f"{path} is a folder, not a file of URLs")
@@ -344,7 +351,7 @@ def check_list_file(value: Any, around: ParseContext) -> Path:
     return path.absolute()
 
 
-def _text(pattern: str | None = None, example: str = "", **more: Any) -> dict[str, Any]:
+def _text_schema(pattern: str | None = None, example: str = "", **more: Any) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string", "minLength": 1, **more}
     if pattern:
         schema["pattern"] = pattern
@@ -354,24 +361,28 @@ def _text(pattern: str | None = None, example: str = "", **more: Any) -> dict[st
 
 
 URL_FORMAT = ValueFormat(
-    "an http or https URL", _text(r"^\s*[hH][tT][tT][pP][sS]?:", "https://books.example/"), check_url
+    "an http or https URL", _text_schema(r"^\s*[hH][tT][tT][pP][sS]?:", "https://books.example/"), check_url
 )
-AUTH_HOST_FORMAT = ValueFormat("a host name", _text(example="books.example"), check_auth_host)
-HOST_PATTERN_FORMAT = ValueFormat("a host name, * allowed", _text(example="*.books.example"), check_host_pattern)
-REGEX_FORMAT = ValueFormat(REGEX_DESCRIPTION, _text(maxLength=MAX_PATTERN_CHARS), check_regex)
-CSS_FORMAT = ValueFormat(CSS_DESCRIPTION, _text(maxLength=MAX_PATTERN_CHARS), check_css)
-FILE_SOURCE_FORMAT = ValueFormat("a selector, @ and an attribute", _text(example="img.cover@src"), check_file_source)
-ATTRIBUTE_FORMAT = ValueFormat("an attribute's name", _text(example="href"), check_attribute)
-HEADER_NAME_FORMAT = ValueFormat("a header's name", _text(), check_header_name)
-USER_AGENT_FORMAT = ValueFormat("a User-Agent", _text(example="mybot/1.0 (+https://example.org/bot)"), check_user_agent)
+AUTH_HOST_FORMAT = ValueFormat("a host name", _text_schema(example="books.example"), check_auth_host)
+HOST_PATTERN_FORMAT = ValueFormat("a host name, * allowed", _text_schema(example="*.books.example"), check_host_pattern)
+REGEX_FORMAT = ValueFormat(REGEX_DESCRIPTION, _text_schema(maxLength=MAX_PATTERN_CHARS), check_regex)
+CSS_FORMAT = ValueFormat(CSS_DESCRIPTION, _text_schema(maxLength=MAX_PATTERN_CHARS), check_css)
+FILE_SOURCE_FORMAT = ValueFormat(
+    "a selector, @ and an attribute", _text_schema(example="img.cover@src"), check_file_source
+)
+ATTRIBUTE_FORMAT = ValueFormat("an attribute's name", _text_schema(example="href"), check_attribute)
+HEADER_NAME_FORMAT = ValueFormat("a header's name", _text_schema(), check_header_name)
+USER_AGENT_FORMAT = ValueFormat(
+    "a User-Agent", _text_schema(example="mybot/1.0 (+https://example.org/bot)"), check_user_agent
+)
 HOOK_FORMAT = ValueFormat(
-    "a module or module:Class", {"anyOf": [_text(example="myhooks:Prices"), dict(PLUGIN_SCHEMA)]}, check_hook
+    "a module or module:Class", {"anyOf": [_text_schema(example="myhooks:Prices"), dict(PLUGIN_SCHEMA)]}, check_hook
 )
-NAME_FORMAT = ValueFormat("a name", _text(maxLength=MAX_NAME_CHARS), check_name)
-FIELD_NAME_FORMAT = ValueFormat("a name", _text(maxLength=MAX_NAME_CHARS), check_field_name)
-LABEL_FORMAT = ValueFormat("a label", _text(maxLength=MAX_NAME_CHARS, example="product"), check_label)
+NAME_FORMAT = ValueFormat("a name", _text_schema(maxLength=MAX_NAME_CHARS), check_name)
+FIELD_NAME_FORMAT = ValueFormat("a name", _text_schema(maxLength=MAX_NAME_CHARS), check_field_name)
+LABEL_FORMAT = ValueFormat("a label", _text_schema(maxLength=MAX_NAME_CHARS, example="product"), check_label)
 SCALAR_FORMAT = ValueFormat("a text, a number, true or false", {"type": ["string", "number", "boolean"]}, check_scalar)
-NESTED_FIELD_NAME_FORMAT = ValueFormat("a name", _text(maxLength=MAX_NAME_CHARS), check_nested_field_name)
-PARAM_PATTERN_FORMAT = ValueFormat("a parameter's name, * allowed", _text(example="utm_*"), check_param_pattern)
-FOLDER_FORMAT = ValueFormat("a folder", _text(example="out/books"), check_folder, str)
-LIST_FILE_FORMAT = ValueFormat("a file of URLs", _text(example="seeds.txt"), check_list_file, str)
+NESTED_FIELD_NAME_FORMAT = ValueFormat("a name", _text_schema(maxLength=MAX_NAME_CHARS), check_nested_field_name)
+PARAM_PATTERN_FORMAT = ValueFormat("a parameter's name, * allowed", _text_schema(example="utm_*"), check_param_pattern)
+FOLDER_FORMAT = ValueFormat("a folder", _text_schema(example="out/books"), check_folder, str)
+LIST_FILE_FORMAT = ValueFormat("a file of URLs", _text_schema(example="seeds.txt"), check_list_file, str)

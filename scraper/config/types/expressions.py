@@ -1,7 +1,7 @@
-"""The forms of expressions that select something beside CSS: XPath, JMESPath, types of structured data.
+"""The formats of expressions that select something, CSS apart: XPath, JMESPath, types of structured data.
 
-Each is tried with the library that will use it, where that is installed; where it is not, opening the run names the
-extra that is missing.
+Each is tried with the library that will use it, where that is installed; where it is not, the start of the run names
+the missing extra.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from scraper.config.schema.section import Css, Section, exactly_one_of
+from scraper.config.schema.section import CSS_SHORTHAND, Css, Section, exactly_one_of
 from scraper.config.types.checks import MAX_NAME_CHARS, MAX_PATTERN_CHARS
 from scraper.config.types.value_format import (
     InvalidValueError,
     ParseContext,
-    Shorthand,
     ValueFormat,
     describe_value,
     wrong_kind_error,
@@ -25,26 +24,26 @@ from scraper.config.types.value_format import (
 
 XPATH_DESCRIPTION = "an XPath expression"
 JMESPATH_DESCRIPTION = "a JMESPath expression"
-_EXSLT = {"re": "http://exslt.org/regular-expressions"}
+_EXSLT_NAMESPACES = {"re": "http://exslt.org/regular-expressions"}
 
 
-def _text(value: Any, words: str) -> str:
+def _check_length(value: Any, description: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise wrong_kind_error(words, value)
+        raise wrong_kind_error(description, value)
     if len(value) > MAX_PATTERN_CHARS:
-        raise InvalidValueError(f"{words} may have {MAX_PATTERN_CHARS:,} characters, this one has {len(value):,}")
+        raise InvalidValueError(f"{description} may have {MAX_PATTERN_CHARS:,} characters, this one has {len(value):,}")
     return value
 
 
 def check_xpath(value: Any, _: ParseContext) -> str:
     """An expression that lxml compiles; raises `InvalidValueError`."""
-    text = _text(value, XPATH_DESCRIPTION)
+    text = _check_length(value, XPATH_DESCRIPTION)
     try:
         from lxml import etree
     except ImportError:
         return text
     try:
-        etree.XPath(text, namespaces=_EXSLT)
+        etree.XPath(text, namespaces=_EXSLT_NAMESPACES)
     except (etree.XPathError, ValueError, UnicodeError) as error:
         raise InvalidValueError(f"bad XPath expression {describe_value(text)}: {_first_line(error)}") from None
     return text
@@ -52,7 +51,7 @@ def check_xpath(value: Any, _: ParseContext) -> str:
 
 def check_jmespath(value: Any, _: ParseContext) -> str:
     """An expression that jmespath compiles; raises `InvalidValueError`."""
-    text = _text(value, JMESPATH_DESCRIPTION)
+    text = _check_length(value, JMESPATH_DESCRIPTION)
     try:
         import jmespath
         from jmespath.exceptions import JMESPathError
@@ -78,20 +77,22 @@ def check_schema_org_type(value: Any, _: ParseContext) -> str:
     return value
 
 
-def _schema(example: str) -> dict[str, Any]:
+def _text_schema(example: str) -> dict[str, Any]:
     return {"type": "string", "minLength": 1, "maxLength": MAX_PATTERN_CHARS, "examples": [example]}
 
 
-XPATH_FORMAT = ValueFormat(XPATH_DESCRIPTION, _schema("//h1"), check_xpath)
-JMESPATH_FORMAT = ValueFormat(JMESPATH_DESCRIPTION, _schema("items[].name"), check_jmespath)
-SCHEMA_ORG_TYPE_FORMAT = ValueFormat("a type of schema.org, or `opengraph`", _schema("product"), check_schema_org_type)
+XPATH_FORMAT = ValueFormat(XPATH_DESCRIPTION, _text_schema("//h1"), check_xpath)
+JMESPATH_FORMAT = ValueFormat(JMESPATH_DESCRIPTION, _text_schema("items[].name"), check_jmespath)
+SCHEMA_ORG_TYPE_FORMAT = ValueFormat(
+    "a type of schema.org, or `opengraph`", _text_schema("product"), check_schema_org_type
+)
 
 XPath = Annotated[str, XPATH_FORMAT]
 JmesPath = Annotated[str, JMESPATH_FORMAT]
 
 
 with warnings.catch_warnings():
-    # The key is called json, and so is a method that pydantic keeps for its own past.
+    # The key is called json, and so is a deprecated method of pydantic models.
     warnings.filterwarnings("ignore", 'Field name "json"')
 
     class EachSection(Section):
@@ -109,18 +110,10 @@ with warnings.catch_warnings():
         )
 
         @model_validator(mode="after")
-        def _one(self) -> EachSection:
+        def _check_exactly_one_given(self) -> EachSection:
             if sum(v is not None for v in (self.css, self.xpath, self.json)) != 1:
                 raise InvalidValueError("expected one of css:, xpath: and json:")
             return self
 
 
-def _expand(value: Any) -> Any:
-    return {"css": value} if isinstance(value, str) else value
-
-
-def _collapse(value: Any) -> Any:
-    return value["css"] if isinstance(value, dict) and value.keys() == {"css"} else value
-
-
-EachEntry = Annotated[EachSection, Shorthand("a CSS selector", {"type": "string", "minLength": 1}, _expand, _collapse)]
+EachEntry = Annotated[EachSection, CSS_SHORTHAND]

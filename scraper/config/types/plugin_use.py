@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import core_schema
 
 from scraper.config.reading.suggest import closest_match
-from scraper.config.types.secret import SECRET_MASK, interpolate, only_refers
+from scraper.config.types.secret import MASKED_TEXT, holds_only_references, interpolate
 from scraper.config.types.value_format import (
     InvalidValueError,
     ParseContext,
@@ -119,9 +119,11 @@ def _option_problem(entry: Any, model: type[BaseModel]) -> InvalidValueError:
 def _masked(option: Any, field: Any) -> Any:
     """An option as it may be shown: secrets as stars, unless they only name variables of the environment."""
     if field is not None and _is_secret(field.annotation) and isinstance(option, str):
-        return option if only_refers(option) else SECRET_MASK
+        return option if holds_only_references(option) else MASKED_TEXT
     if isinstance(option, str):
-        return _PASSWORD_IN_ADDRESS.sub(lambda found: found[0] if only_refers(found[0]) else SECRET_MASK, option)
+        return _PASSWORD_IN_ADDRESS.sub(
+            lambda found: found[0] if holds_only_references(found[0]) else MASKED_TEXT, option
+        )
     if isinstance(option, Mapping):
         return {key: _masked(member, None) for key, member in option.items()}
     if isinstance(option, list):

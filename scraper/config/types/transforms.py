@@ -1,4 +1,4 @@
-"""The key `transform`: the steps a field's text takes, each a word or a mapping with one word."""
+"""The key `transform`: the steps that change a field's text, each a word or a mapping with one word."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ STEP_DESCRIPTION = (
     "`strip`, `lower`, `upper`, `absolute_url`, `parse_date`, or one of `{strip: '€ '}`, `{replace: [a, b]}`, "
 )
 STEP_DESCRIPTION += "`{split: ','}`, `{join: ' '}`, `{default: x}`"
-_ALONE = ("strip", "lower", "upper", "absolute_url", "parse_date")
-_WITH = ("strip", "replace", "split", "join", "default")
+# `strip` is in both: alone it strips blanks.
+_STEPS_WITHOUT_ARGUMENT = ("strip", "lower", "upper", "absolute_url", "parse_date")
+_STEPS_WITH_ARGUMENT = ("strip", "replace", "split", "join", "default")
 
 
 @dataclass(frozen=True, slots=True)
 class TransformStep:
-    """One step: its word, and what stands behind it (None, a text, a number, or two texts)."""
+    """One step: its word, and its argument (None, a text, a number, or two texts)."""
 
     name: str
     argument: Any = None
 
 
-def _some_text(value: Any, words: str, *, empty: bool = False) -> str:
-    if not isinstance(value, str) or (not value and not empty):
-        raise wrong_kind_error(words, value)
+def _check_text(value: Any, description: str, *, allow_empty: bool = False) -> str:
+    if not isinstance(value, str) or (not value and not allow_empty):
+        raise wrong_kind_error(description, value)
     if len(value) > MAX_TEXT_CHARS:
         raise InvalidValueError(f"{len(value):,} characters are too many; at most {MAX_TEXT_CHARS:,}")
     return value
@@ -43,59 +44,61 @@ def _some_text(value: Any, words: str, *, empty: bool = False) -> str:
 def check_transform_step(value: Any, _: ParseContext) -> TransformStep:
     """One step; raises `InvalidValueError`."""
     if isinstance(value, str):
-        if value in _ALONE:
+        if value in _STEPS_WITHOUT_ARGUMENT:
             return TransformStep(value)
-        raise InvalidValueError(f"unknown step {describe_value(value)}", _hint(value))
+        raise InvalidValueError(f"unknown step {describe_value(value)}", _step_hint(value))
     if not isinstance(value, dict) or len(value) != 1:
         raise wrong_kind_error("a step such as strip or {split: ','}", value)
-    ((name, given),) = value.items()
-    if name not in _WITH:
-        hint = f"write it alone: {name}" if name in _ALONE else _hint(name)
+    ((name, argument),) = value.items()
+    if name not in _STEPS_WITH_ARGUMENT:
+        hint = f"write it alone: {name}" if name in _STEPS_WITHOUT_ARGUMENT else _step_hint(name)
         raise InvalidValueError(f"unknown step {describe_value(name)}", hint)
-    return TransformStep(name, _given(name, given))
+    return TransformStep(name, _check_argument(name, argument))
 
 
-def _given(name: str, given: Any) -> Any:
+def _check_argument(name: str, argument: Any) -> Any:
     match name:
         case "replace":
-            if not isinstance(given, list | tuple) or len(given) != 2:
-                raise wrong_kind_error("two texts: what, and by what", given, "for example {replace: [',', '.']}")
-            return (_some_text(given[0], "a text to replace"), _some_text(given[1], "a text", empty=True))
+            if not isinstance(argument, list | tuple) or len(argument) != 2:
+                raise wrong_kind_error("two texts: what, and by what", argument, "for example {replace: [',', '.']}")
+            return (_check_text(argument[0], "a text to replace"), _check_text(argument[1], "a text", allow_empty=True))
         case "default":
-            if isinstance(given, bool) or not isinstance(given, str | int | float):
-                raise wrong_kind_error("a text or a number", given)
-            return given
+            if isinstance(argument, bool) or not isinstance(argument, str | int | float):
+                raise wrong_kind_error("a text or a number", argument)
+            return argument
         case "join":
-            return _some_text(given, "a text to put between", empty=True)
+            return _check_text(argument, "a text to put between", allow_empty=True)
         case _:
-            return _some_text(given, "the text to split at" if name == "split" else "the characters to strip")
+            return _check_text(argument, "the text to split at" if name == "split" else "the characters to strip")
 
 
-def _hint(name: Any) -> str:
-    near = closest_match(name, {*_ALONE, *_WITH}) if isinstance(name, str) else None
+def _step_hint(name: Any) -> str:
+    near = closest_match(name, {*_STEPS_WITHOUT_ARGUMENT, *_STEPS_WITH_ARGUMENT}) if isinstance(name, str) else None
     if near is None:
         return ""
-    return f"did you mean {near}?" if near in _ALONE else f"write it with what it needs: {{{near}: ...}}"
+    return (
+        f"did you mean {near}?" if near in _STEPS_WITHOUT_ARGUMENT else f"write it with what it needs: {{{near}: ...}}"
+    )
 
 
-def _show(step: TransformStep) -> Any:
+def _serialize_step(step: TransformStep) -> Any:
     if step.argument is None:
         return step.name
     return {step.name: list(step.argument) if isinstance(step.argument, tuple) else step.argument}
 
 
-_TEXT = {"type": "string", "minLength": 1}
+_TEXT_SCHEMA = {"type": "string", "minLength": 1}
 TRANSFORM_STEP_FORMAT = ValueFormat(
     STEP_DESCRIPTION,
     {
         "anyOf": [
-            {"enum": list(_ALONE)},
+            {"enum": list(_STEPS_WITHOUT_ARGUMENT)},
             {
                 "type": "object",
                 "properties": {
-                    "strip": _TEXT,
+                    "strip": _TEXT_SCHEMA,
                     "replace": {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2},
-                    "split": _TEXT,
+                    "split": _TEXT_SCHEMA,
                     "join": {"type": "string"},
                     "default": {"type": ["string", "number"]},
                 },
@@ -106,6 +109,6 @@ TRANSFORM_STEP_FORMAT = ValueFormat(
         ]
     },
     check_transform_step,
-    _show,
+    _serialize_step,
 )
 TransformStepEntry = Annotated[TransformStep, TRANSFORM_STEP_FORMAT]

@@ -1,8 +1,7 @@
-"""How one kind of value is written in a config: read strictly, described once, shown again.
+"""How one kind of value is written in a config: parsed strictly, described once, written back.
 
-A `ValueFormat` stands in the schema's annotations. Pydantic calls it to read a value, the JSON Schema, the reference
-and
-every error message take their words from it, and the effective config is written with its `show`.
+A `ValueFormat` stands in the schema's annotations. Pydantic calls it to parse a value; the JSON Schema,
+the reference and every error message take their texts from it, and the effective config is written with `serialize`.
 """
 
 from __future__ import annotations
@@ -15,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    # Loaded by those alone that make a schema. Downloads read durations and sizes too, and need no schema.
+    # Imported lazily at run time: downloads parse durations and sizes too, and need no schema and no pydantic.
     from pydantic_core import core_schema
 
+# An error repeats this much of a value.
 MAX_ECHO_CHARS = 60
+# The limit of texts that have no limit of their own.
 MAX_TEXT_CHARS = 2_000
 
 
@@ -54,38 +55,38 @@ class ParseContext:
 Parse = Callable[[Any, ParseContext], Any]
 
 
-def _same(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValueFormat:
-    """One kind of value: `words` name it to people, `schema` to editors, `read` checks and converts it.
+    """One kind of value: `description` is for people, `schema` for editors, `parse` checks and converts it.
 
-    `read` raises `InvalidValueError`. `show` gives back a plain value that `read` takes again; `nothing` is how None is
-    shown where it has a meaning.
+    `parse` raises `InvalidValueError`. `serialize` returns a plain value that `parse` accepts again; `none_text` is how
+    None is written where it has a meaning.
     """
 
     description: str
     schema: Mapping[str, Any]
     parse: Parse
-    serialize: Callable[[Any], Any] = _same
+    serialize: Callable[[Any], Any] = _identity
     none_text: str | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         from pydantic_core import core_schema
 
         as_text = core_schema.plain_serializer_function_ser_schema(self.to_plain, when_used="json")
-        return core_schema.with_info_plain_validator_function(self._validate, serialization=as_text)
+        return core_schema.with_info_plain_validator_function(self._validate_with_context, serialization=as_text)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return dict(self.schema)
 
     def to_plain(self, value: Any) -> Any:
-        """A read value, or None, as it is written in a config."""
+        """A parsed value, or None, as it is written in a config."""
         return self.none_text if value is None else self.serialize(value)
 
-    def _validate(self, value: Any, call: core_schema.ValidationInfo[Any]) -> Any:
+    def _validate_with_context(self, value: Any, call: core_schema.ValidationInfo[Any]) -> Any:
         return self.parse(value, call.context or ParseContext())
 
 
@@ -93,14 +94,14 @@ class ValueFormat:
 class Shorthand:
     """A shorter way to write a mapping: `expand` turns it into the mapping, `collapse` back where that loses nothing.
 
-    `expand` returns what it does not know unchanged, so that the mapping's own errors speak. `words` and `schema`
-    describe the short way; a `schema` of None is that of one entry of the list that it stands for.
+    `expand` returns what it does not know unchanged, so that the mapping's own checks report it. `description` and
+    `schema` describe the short way; with a `schema` of None it is one entry of the list that the key holds.
     """
 
     description: str
     schema: Mapping[str, Any] | None
     expand: Callable[[Any], Any]
-    collapse: Callable[[Any], Any] = _same
+    collapse: Callable[[Any], Any] = _identity
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         from pydantic_core import core_schema
@@ -108,16 +109,16 @@ class Shorthand:
         return core_schema.no_info_before_validator_function(self.expand, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        whole = handler(schema)
-        # The mapping first: of an unknown key an editor then says that, and not that a text was expected.
-        return {"anyOf": [whole, dict(self.schema if self.schema is not None else whole["items"])]}
+        full_schema = handler(schema)
+        # The mapping comes first: then an editor reports an unknown key in it, and not that a text was expected.
+        return {"anyOf": [full_schema, dict(self.schema if self.schema is not None else full_schema["items"])]}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DistinctKeys:
-    """A mapping's keys must differ in more than spelling: `canonical` gives what is compared.
+    """The keys of a mapping must differ in their canonical form; `key_kind` is the word for them in messages.
 
-    Without this check the later of two spellings would silently replace the earlier one.
+    Without this check the later of two spellings (`Accept`, `accept`) would silently replace the earlier one.
     """
 
     canonical: Callable[[str], str]
@@ -126,23 +127,23 @@ class DistinctKeys:
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         from pydantic_core import core_schema
 
-        return core_schema.no_info_before_validator_function(self._check, handler(source))
+        return core_schema.no_info_before_validator_function(self._check_distinct, handler(source))
 
-    def _check(self, value: Any) -> Any:
+    def _check_distinct(self, value: Any) -> Any:
         if isinstance(value, Mapping):
             seen: set[str] = set()
             for key in value:
                 name = self.canonical(str(key))
                 if name in seen:
                     raise InvalidValueError(
-                        f"the same {self.key_kind} stands here twice, spelled differently", key=str(key)
+                        f"the same {self.key_kind} is given twice, spelled differently", key=str(key)
                     )
                 seen.add(name)
         return value
 
 
 def describe_value(value: Any) -> str:
-    """What a value is, in the words of YAML, for "expected ..., got ..."; never what may be a password."""
+    """What a value is, in YAML's terms, for "expected ..., got ..."; never repeats what may be a password."""
     match value:
         case None:
             return "nothing (null)"
@@ -156,6 +157,7 @@ def describe_value(value: Any) -> str:
         case float() if value != value:  # NaN alone differs from itself
             return "not a number (nan)"
         case int() | float():
+            # 15 digits are exact for a float; more would be noise, and thousands would fill the screen.
             return f"the number {value:.15g}" if abs(value) < 1e15 else "a huge number"
         case Mapping():
             return "a mapping"
@@ -166,7 +168,7 @@ def describe_value(value: Any) -> str:
 
 
 def wrong_kind_error(description: str, value: Any, hint: str = "") -> InvalidValueError:
-    """The error for a value of the wrong kind."""
+    """The error for a value that is not what `description` says."""
     return InvalidValueError(f"expected {description}, got {describe_value(value)}", hint)
 
 
@@ -178,6 +180,7 @@ def check_plain_text(value: Any, description: str, max_chars: int = MAX_TEXT_CHA
         raise InvalidValueError(f"{len(value):,} characters are too many; at most {max_chars:,}")
     if not value.isprintable():
         raise InvalidValueError("holds a line break or a control character")
+    # Silently taken as it is, a reference would be a surprise.
     if "${" in value:
         raise InvalidValueError(
             "environment variables are not read here",
@@ -186,7 +189,7 @@ def check_plain_text(value: Any, description: str, max_chars: int = MAX_TEXT_CHA
     return value
 
 
-def _outside(value: float, low: float, high: float) -> InvalidValueError:
+def _out_of_range(value: float, low: float, high: float) -> InvalidValueError:
     return InvalidValueError(
         f"must be between {low:,} and {high:,}, got {describe_value(value).removeprefix('the number ')}"
     )
@@ -194,42 +197,43 @@ def _outside(value: float, low: float, high: float) -> InvalidValueError:
 
 def int_range(low: int, high: int) -> ValueFormat:
     """A whole number in a range, both ends allowed."""
-    words = f"a whole number from {low:,} to {high:,}"
+    description = f"a whole number from {low:,} to {high:,}"
 
-    def read(value: Any, _: ParseContext) -> int:
+    def parse(value: Any, _: ParseContext) -> int:
         if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-            raise InvalidValueError(f"expected {words}", f"without a point and an exponent: {value:.0f}")
+            raise InvalidValueError(f"expected {description}", f"without a point and an exponent: {value:.0f}")
         if isinstance(value, bool) or not isinstance(value, int):
-            raise wrong_kind_error(words, value)
+            raise wrong_kind_error(description, value)
         if not low <= value <= high:
-            raise _outside(value, low, high)
+            raise _out_of_range(value, low, high)
         return value
 
-    return ValueFormat(words, {"type": "integer", "minimum": low, "maximum": high}, read)
+    return ValueFormat(description, {"type": "integer", "minimum": low, "maximum": high}, parse)
 
 
 def float_range(low: float, high: float) -> ValueFormat:
     """A number in a range, both ends allowed."""
-    words = f"a number from {low:g} to {high:g}"
+    description = f"a number from {low:g} to {high:g}"
 
-    def read(value: Any, _: ParseContext) -> float:
+    def parse(value: Any, _: ParseContext) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise wrong_kind_error(words, value)
+            raise wrong_kind_error(description, value)
         if not low <= value <= high:
-            raise _outside(value, low, high)
+            raise _out_of_range(value, low, high)
         return float(value)
 
-    return ValueFormat(words, {"type": "number", "minimum": low, "maximum": high}, read)
+    return ValueFormat(description, {"type": "number", "minimum": low, "maximum": high}, parse)
 
 
-_MEANT = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+# What YAML 1.1 and people take for booleans.
+_BOOLEAN_SYNONYMS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
-def _read_flag(value: Any, _: ParseContext) -> bool:
+def _parse_flag(value: Any, _: ParseContext) -> bool:
     if isinstance(value, bool):
         return value
-    meant = _MEANT.get(str(value).lower()) or {"1": "true", "0": "false"}.get(str(value))
+    meant = _BOOLEAN_SYNONYMS.get(str(value).lower()) or {"1": "true", "0": "false"}.get(str(value))
     raise wrong_kind_error("true or false", value, f"did you mean {meant}?" if meant else "")
 
 
-FLAG_FORMAT = ValueFormat("true or false", {"type": "boolean"}, _read_flag)
+FLAG_FORMAT = ValueFormat("true or false", {"type": "boolean"}, _parse_flag)

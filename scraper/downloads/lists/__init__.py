@@ -1,1 +1,1 @@
-"""What is to be downloaded: lists of URLs, the names of their files, and what their bytes must be."""
+"""Lists of files to download: their formats, the names of the files, and files of checksums."""

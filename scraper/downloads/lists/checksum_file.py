@@ -1,15 +1,15 @@
-"""Files of checksums: SHA256SUMS, MD5SUMS, `sha256sum` and BSD output, also signed in the clear.
+"""Files of checksums: SHA256SUMS, MD5SUMS, output of `sha256sum` and of BSD, also with a cleartext signature.
 
-    9f86d081...  dir/data.bin            sha256sum, text mode; the length of the hex tells the algorithm
+    9f86d081...  dir/data.bin            sha256sum, text mode; the length of the hex gives the algorithm
     9f86d081... *dir/data.bin            binary mode
-    \\9f86d081...  odd\\nname             the name holds an escaped line break or backslash
+    \\9f86d081...  odd\\nname             the name has an escaped line break or backslash
     SHA256 (dir/data.bin) = 9f86d081...  BSD, and `sha256sum --tag`
-    9f86d081...                          data.bin.sha256 with the checksum alone: the name is the file's own
+    9f86d081...                          the checksum alone, in a file data.bin.sha256: for data.bin
 
-A file is looked up by the end of its path: `pool/a.deb` is listed for every path and URL that ends in `/pool/a.deb`,
-and never for `/other/a.deb`. Names that were listed as absolute paths count by their last part.
+A file is found by the end of its path: `pool/a.deb` stands for every path and URL that ends in `/pool/a.deb`, and not
+for `/other/a.deb`. Of an absolute path only the last part counts.
 
-In memory an entry is a slot of a `Table` and the bytes of its digest: 60 MB for a million of SHA-256.
+Memory: 60 MB for a million of SHA-256 checksums.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from scraper.errors import ConfigError, Problem
 from scraper.structures.compact_map import CompactMap, hash_key
 from scraper.transfer.checksum import DIGEST_BYTES, Checksum, checksum_from_hex, parse_checksum
 
+# More are an error: the table would take several hundred MB.
 MAX_CHECKSUMS = 4_000_000
-"""Lines of one file."""
+# Bad lines that are kept for messages; all are counted.
 MAX_PROBLEMS = 20
-"""Bad lines that are kept to be shown; all are counted."""
+# The longest end of a path that is looked up, in parts.
 MAX_PATH_SUFFIXES = 64
-"""Ends of a path that are looked up."""
 
 _GNU_LINE = re.compile(r"(\\?)([0-9A-Fa-f]{32,128})(?: [ *]|[ \t]+)(.+)", re.ASCII)
 _BSD_LINE = re.compile(r"(\\?)([A-Za-z0-9/-]{2,12}) ?\((.+)\) ?= ?([0-9A-Fa-f]{32,128})", re.ASCII)
@@ -43,7 +43,7 @@ _CONTRADICTED_RANK = len(_ALGORITHMS)
 
 
 class Checksums:
-    """What a file of checksums lists. `problems` are its first bad lines, `bad` counts all of them."""
+    """The checksums of one file. `problems` are its first bad lines, `bad_lines` counts all of them."""
 
     def __init__(self) -> None:
         self._index = CompactMap()
@@ -54,11 +54,11 @@ class Checksums:
         self.bad_lines = 0
 
     def __len__(self) -> int:
-        """Paths that are listed."""
+        """The number of paths."""
         return len(self._index)
 
     def find(self, path: str) -> Checksum | None:
-        """The checksum of the file at `path`, relative and with `/`: the longest end of it that is listed."""
+        """The checksum of the file at the relative `path`, by its longest end that is listed; None if there is none."""
         parts = [part for part in path.split("/") if part not in ("", ".")]
         for start in range(max(0, len(parts) - MAX_PATH_SUFFIXES), len(parts)):
             number = self._index.get(hash_key("/".join(parts[start:])))
@@ -67,12 +67,12 @@ class Checksums:
         return None
 
     def find_url(self, url: str) -> Checksum | None:
-        """The checksum of the file at `url`, by the longest end of its path, percent-decoded, that is listed."""
+        """The checksum of the file at `url`, found by its percent-decoded path."""
         _, folders, name, _ = split_url(url)
         return self.find("/".join((*folders, name))) if name else None
 
     def add(self, path: str, checksum: Checksum) -> None:
-        """List `path`. Of several checksums the strongest counts; two that contradict each other count as none."""
+        """Add the checksum of `path`. The strongest algorithm counts; two different checksums of it count as none."""
         parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
         if path.startswith("/"):
             parts = parts[-1:]
@@ -80,10 +80,10 @@ class Checksums:
         known = self._index.get(key)
         rank = _ALGORITHMS.index(checksum.algorithm)
         if known is not None:
-            held = self._checksum(known)
-            if held is None or held.strength < rank or held == checksum:
+            stored = self._checksum(known)
+            if stored is None or stored.strength < rank or stored == checksum:
                 return
-            if held.strength == rank:
+            if stored.strength == rank:
                 self._algorithms[known] = _CONTRADICTED_RANK
                 self.add_problem(make_bad_line(0, path, "listed twice, with different checksums: neither is used"))
                 return
@@ -101,29 +101,27 @@ class Checksums:
         return Checksum(_ALGORITHMS[rank], digest.hex())
 
     def add_problem(self, line: BadLine) -> None:
-        """Count a bad line."""
+        """Count a bad line, and keep the first ones."""
         self.bad_lines += 1
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(line)
 
 
 def read_checksums(path: str | Path) -> Checksums:
-    """Read a file of checksums, packed or not.
+    """Read a file of checksums, which may be compressed.
 
-    Lines that are none are in `Checksums.problems`. Raises `ConfigError` when the file cannot be read to its end, lists
-    nothing, or lists more than `MAX_CHECKSUMS`.
+    Lines that are no checksums are in `Checksums.problems`. Raises `ConfigError` when the file cannot be read to its
+    end, has no checksum, or has more than `MAX_CHECKSUMS`.
     """
     found = Checksums()
-    own = PurePath(path).name
+    file_name = PurePath(path).name
     with closing(read_lines(path)) as lines:
         for line in _content_lines(lines):
             if line.problem.startswith(CUT_OFF_PREFIX):
                 raise ConfigError([Problem(line.problem, file=str(path), line=line.number)])
-            listed = None if line.problem else parse_line(line.text, own)
+            listed = None if line.problem else parse_line(line.text, file_name)
             if listed is None:
-                found.add_problem(
-                    make_bad_line(line.number, line.text, line.problem or "no checksum that is known here")
-                )
+                found.add_problem(make_bad_line(line.number, line.text, line.problem or "no checksum of a known form"))
                 continue
             if len(found) >= MAX_CHECKSUMS:
                 raise ConfigError([Problem(f"lists more than {MAX_CHECKSUMS:,} files", file=str(path))])
@@ -134,7 +132,7 @@ def read_checksums(path: str | Path) -> Checksums:
 
 
 def parse_line(text: str, file_name: str = "") -> tuple[str, Checksum] | None:
-    """The file and checksum of one line; None when it is none. `own` is the name of the file that holds the line."""
+    """Path and checksum of one line; None if it has none. `file_name` is the name of the checksum file."""
     text = text.strip("\r\n\t ")
     if match := _GNU_LINE.fullmatch(text):
         escaped, value, name = match.groups()
@@ -150,16 +148,16 @@ def parse_line(text: str, file_name: str = "") -> tuple[str, Checksum] | None:
     return (_ESCAPED.sub(lambda found: _ESCAPES[found[1]], name) if escaped else name), checksum
 
 
-def _checksum_by_file_name(own: str, value: str) -> Checksum | None:
-    """The algorithm that the checksum file's own name tells: B2SUMS and SHA512SUMS are of one length."""
-    upper = own.upper()
+def _checksum_by_file_name(file_name: str, value: str) -> Checksum | None:
+    """A BLAKE2b checksum if the name of the checksum file says so: its length is that of SHA-512."""
+    upper = file_name.upper()
     if upper.endswith((".B2", ".BLAKE2B")) or upper.startswith(("B2SUM", "BLAKE2")):
         return checksum_from_hex("blake2b", value)
     return None
 
 
 def _content_lines(lines: Iterator[Line]) -> Iterator[Line]:
-    """The lines without blanks, comments, and the armour of a signature in the clear (RFC 9580, section 7)."""
+    """The lines without blank ones, comments, and the armor of a cleartext signature (RFC 9580, section 7)."""
     in_head = False
     for line in lines:
         text = line.text.strip()

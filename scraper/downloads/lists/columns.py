@@ -1,4 +1,4 @@
-"""Lists with named columns: which column means what, the same for CSV, TSV and JSON lines."""
+"""The meaning of named columns in CSV, TSV and JSON lines."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ _HEADER_COLUMNS = ("headers", "header")
 
 
 def normalize_column(text: str) -> str:
-    """The name of a column in the form used here."""
+    """A column name in lower case, with underscores for spaces."""
     return text.strip().lower().replace(" ", "_")
 
 
 def find_url_column(names: Iterable[str]) -> str | None:
-    """The column that holds the URL, or None when no name says so."""
+    """The column with the URL; None if there is none."""
     known = set(names)
     return next((name for name in URL_COLUMNS if name in known), None)
 
 
 def draft_from_row(line: int, text: str, row: Mapping[str, Any]) -> EntryDraft:
-    """An entry from a row: column names as of `normalize_column`, values as the format has them. Others are left
-    out."""
+    """The entry of a row with normalized column names; values are as the format has them."""
     draft = EntryDraft(line, text)
     for column in (find_url_column(row), *_MIRROR_COLUMNS):
         draft.urls += _as_urls(draft, column, row.get(column) if column else None)
@@ -58,12 +57,12 @@ def _as_text(draft: EntryDraft, value: Any) -> str:
         case int() if not isinstance(value, bool):
             return str(value)
         case _:
-            draft.add_problem(f"text was expected, not {str(value)[:40]}")
+            draft.add_problem(f"expected text, not {str(value)[:40]}")
             return ""
 
 
 def _as_urls(draft: EntryDraft, column: str | None, value: Any) -> list[str]:
-    """One URL, or several: a list, or in `mirrors` and `urls` text with white space between them."""
+    """The URLs of a value: a list, or a text, which in `mirrors` and `urls` has several separated by spaces."""
     if isinstance(value, list):
         return [text for member in value if (text := _as_text(draft, member).strip())]
     text = _as_text(draft, value).strip()
@@ -73,7 +72,7 @@ def _as_urls(draft: EntryDraft, column: str | None, value: Any) -> list[str]:
 
 
 def _as_headers(draft: EntryDraft, value: Any) -> list[str]:
-    """Headers as `Name: value`: from an object, a list, or the lines of a text."""
+    """Header fields as `Name: value`, from an object, a list, or the lines of a text."""
     match value:
         case dict():
             return [f"{name}: {_as_text(draft, text)}" for name, text in value.items()]

@@ -1,16 +1,15 @@
 """The file name in a Content-Disposition header: RFC 6266, with the encodings of RFC 5987 and 8187.
 
-Names are given before any transfer (`names`), so this header decides only where the user asks for it, or where the URL
-has no name of its own. What the RFCs say is followed where a header is valid: `filename*` wins over `filename`, quoted
-pairs are undone, a percent sign inside `filename` is a percent sign, of a repeated parameter the first usable one
-counts.
+Files are named before they are downloaded (file_names.py), so this field decides only when a URL has no name. A valid
+field is read as the RFCs say: `filename*` wins over `filename`, quoted pairs are decoded, a percent sign in `filename`
+is a percent sign, the first usable one of repeated parameters counts.
 
-Servers send much that is not valid. What has one sensible reading gets it: raw UTF-8, an unquoted name with spaces, a
-missing type, a quote that is never closed, a whole Windows path. What has none (a broken percent triplet, bytes that
-are not of the charset named) makes its parameter void, and the other one counts. RFC 2231 continuations (`filename*0`)
-are no part of RFC 6266 and RFC 2047 words are text.
+Many servers send invalid fields. Those with one sensible meaning are read: raw UTF-8, an unquoted name with spaces, a
+missing type, a quote without end, a whole Windows path. A parameter without one (a broken percent triplet, bytes that
+are not in the charset) is ignored, and the other parameter counts. RFC 2231 continuations (`filename*0`) are not part
+of RFC 6266, and RFC 2047 encoded words are plain text.
 
-Only the last part of a path counts: no header can choose a folder.
+Only the last part of a path counts: a server cannot choose a folder.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from urllib.parse import unquote_to_bytes
 from scraper.downloads.lists.file_names import usable_name
 from scraper.model import Headers
 
+# Characters of a field that are read: the patterns take time for each of them.
 MAX_FIELD_CHARS = 8192
-"""Characters of one header that are read."""
 MAX_PARAMETERS = 50
 
 _CHARSETS = {
@@ -35,7 +34,7 @@ _CHARSETS = {
 }
 _PARAMETER_NAME = re.compile(r"[\s;,]*([^=;,\"\s]*)\s*(=?)\s*", re.ASCII)
 _QUOTED_VALUE = re.compile(r'"((?:[^"\\]|\\.)*+)(?:"|\\?$)', re.DOTALL)
-# A bare value ends at a semicolon, or where a proxy has joined the next header to it with a comma.
+# An unquoted value ends at a semicolon, or at a comma with which a proxy has joined the next field.
 _BARE_VALUE = re.compile(r"(?:[^;,]|,(?!\s{0,8}(?:attachment|inline|filename\*?)\s{0,8}(?:[;=,]|$)))*+", re.IGNORECASE)
 _EXTENDED_VALUE = re.compile(r"([A-Za-z0-9!#$%&+^_`{}~-]+)'[^']{0,40}'([^'\s]*)", re.ASCII)
 _BROKEN_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
@@ -44,15 +43,15 @@ _WINDOWS_PATH = re.compile(r"[A-Za-z]:\\|\.{1,2}\\|\\\\[^\\]+\\")
 
 
 def suggested_name(headers: Headers) -> str | None:
-    """The file name that the response suggests, made safe; None when it suggests none that is usable. Never raises.
+    """The safe file name that a response suggests; None without a usable one. Never raises.
 
-    When there are several headers, the first that has a name counts.
+    Of several fields the first with a name counts.
     """
     return next(filter(None, map(disposition_name, headers.get_all("Content-Disposition"))), None)
 
 
 def disposition_name(value: str) -> str | None:
-    """The safe file name in one header's value, which is latin-1 text as in `Headers`; None when there is none."""
+    """The safe file name in one field value, latin-1 text as in `Headers`; None when there is none."""
     plain = extended = None
     for name, text, is_quoted in _parse_parameters(value[:MAX_FIELD_CHARS]):
         if name == "filename*" and extended is None:
@@ -63,7 +62,7 @@ def disposition_name(value: str) -> str | None:
 
 
 def _parse_parameters(value: str) -> Iterator[tuple[str, str, bool]]:
-    """The parameters in order: lower-case name, value, and whether it stood in quotes (which are gone)."""
+    """The parameters in order: lower-case name, value without quotes, and whether it had quotes."""
     at = 0
     for _ in range(MAX_PARAMETERS):
         head = _PARAMETER_NAME.match(value, at)
@@ -85,14 +84,14 @@ def _decode_plain(text: str, is_quoted: bool) -> str:
     if is_quoted and not _WINDOWS_PATH.match(text):
         text = _QUOTED_PAIR.sub(r"\1", text)
     try:
-        # The bytes as they came: UTF-8 if they can be, or else what the standard says they are.
+        # The bytes as sent: UTF-8 if they are valid UTF-8, else latin-1, as the standard says.
         return text.encode("latin-1").decode("utf-8")
     except UnicodeError:
         return text
 
 
 def _decode_extended(text: str) -> str | None:
-    """An ext-value (RFC 8187, 3.2.1) as text, or None when it is not one."""
+    """An ext-value (RFC 8187, 3.2.1) as text; None if it is invalid."""
     match = _EXTENDED_VALUE.fullmatch(text)
     charset = _CHARSETS.get(match[1].lower()) if match else None
     if match is None or charset is None or _BROKEN_PERCENT.search(match[2]):

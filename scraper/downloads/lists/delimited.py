@@ -1,10 +1,10 @@
-"""Lists in CSV and TSV, with a line of column names or without one.
+"""Lists in CSV and TSV, with or without a row of column names.
 
-Without one, the first column is the URL and the second, if there is one, the file's name: what `rclone copyurl --urls`
-reads. Excel writes semicolons where the comma is the decimal sign; the delimiter is the one that shows a `url` column.
+Without one, the first column is the URL and the second the file's name, as in `rclone copyurl --urls`. In countries
+with a decimal comma Excel writes semicolons: the delimiter is the one that gives a column `url`.
 
-A field may hold line breaks. A quote that is never closed would therefore swallow the rest of the file: after
-`MAX_RECORD_LINES` lines the first of them is bad, and reading goes on with the second.
+A field may contain line breaks, so a quote that is never closed would swallow the rest of the file. After
+`MAX_RECORD_LINES` lines the first of them is a bad line, and reading continues with the second.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from scraper.downloads.lists.pipe_source import NoData
 from scraper.downloads.lists.plain import looks_like_url
 from scraper.errors import ConfigError, Problem
 
+# Lines of one record at most.
 MAX_RECORD_LINES = 50
-"""Lines that one record may span."""
 _DELIMITERS = (",", ";", "\t", "|")
 _DEFAULT_COLUMNS = ("url", "name")
 _UNCLOSED_QUOTE = "a quote is not closed"
 
 
 def parse_header_row(text: str, preferred: str) -> tuple[str, tuple[str, ...]] | None:
-    """The delimiter and the columns of a line of column names; None when no column is that of the URL."""
+    """The delimiter and the columns of a row of column names; None if it has no column for the URL."""
     for delimiter in (preferred, *_DELIMITERS):
         fields = _split_fields(text, delimiter)
         if not isinstance(fields, str):
@@ -42,7 +42,7 @@ def parse_header_row(text: str, preferred: str) -> tuple[str, tuple[str, ...]] |
 def read_delimited(
     lines: Iterable[Line | NoData], notices: Notices, delimiter: str
 ) -> Iterator[Entry | BadLine | NoData]:
-    """The entries of a CSV file, or of TSV when the delimiter is TAB.
+    """Read the entries of a CSV file; with TAB as `delimiter`, of TSV.
 
     Raises `ConfigError` when the first line neither names a column `url` nor begins with a URL.
     """
@@ -67,9 +67,9 @@ def read_delimited(
 
 
 def _read_records(lines: Iterator[Line | NoData], delimiter: str) -> Iterator[tuple[Line | NoData, list[str] | str]]:
-    """The first line of each record, and its fields or what is wrong with it."""
-    ahead: deque[Line] = deque()
-    while (line := ahead.popleft() if ahead else next(lines, None)) is not None:
+    """The first line of each record, with its fields or a sentence about what is wrong."""
+    pushed_back: deque[Line] = deque()
+    while (line := pushed_back.popleft() if pushed_back else next(lines, None)) is not None:
         if isinstance(line, NoData):
             yield line, ""
         elif line.problem:
@@ -77,30 +77,32 @@ def _read_records(lines: Iterator[Line | NoData], delimiter: str) -> Iterator[tu
         elif '"' not in line.text:
             yield line, line.text.split(delimiter)
         else:
-            yield line, _read_quoted_record(line, _only_lines(lines), ahead, delimiter)
+            yield line, _read_quoted_record(line, _only_lines(lines), pushed_back, delimiter)
 
 
 def _only_lines(lines: Iterator[Line | NoData]) -> Iterator[Line]:
     return (line for line in lines if not isinstance(line, NoData))
 
 
-def _read_quoted_record(first: Line, lines: Iterator[Line], ahead: deque[Line], delimiter: str) -> list[str] | str:
-    """The fields of the record that begins at `first`. Lines that turn out not to belong to it are put on `ahead`."""
+def _read_quoted_record(
+    first: Line, lines: Iterator[Line], pushed_back: deque[Line], delimiter: str
+) -> list[str] | str:
+    """The fields of the record that begins at `first`. Lines read for it in vain go to `pushed_back`."""
     text, taken = first.text, list[Line]()
     while (fields := _split_fields(text, delimiter)) == _UNCLOSED_QUOTE:
-        # Only a line with another quote can close it: no need to read the fields again before.
+        # Only a line with a quote can close it: no need to parse again before.
         while len(taken) < MAX_RECORD_LINES and len(text) <= MAX_LINE_CHARS:
-            line = ahead.popleft() if ahead else next(lines, None)
+            line = pushed_back.popleft() if pushed_back else next(lines, None)
             if line is None or line.problem:
-                ahead.extendleft([line] if line else [])
-                ahead.extendleft(reversed(taken))
+                pushed_back.extendleft([line] if line else [])
+                pushed_back.extendleft(reversed(taken))
                 return _UNCLOSED_QUOTE
             taken.append(line)
             text += "\n" + line.text
             if '"' in line.text:
                 break
         else:
-            ahead.extendleft(reversed(taken))
+            pushed_back.extendleft(reversed(taken))
             return _UNCLOSED_QUOTE
     return fields
 

@@ -1,4 +1,4 @@
-"""What a line of a list becomes: an entry to download, or the reason why it cannot be one."""
+"""What a line of a list becomes: an entry to download, or a bad line with the reason."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from scraper.model import OutOfScope
 from scraper.transfer.checksum import Checksum, parse_checksum
 from scraper.urls.canonicalize import HAS_CREDENTIALS, canonicalize
 
+# URLs of one file; further ones are ignored.
 MAX_MIRRORS = 32
-"""Addresses of one file; further ones are left out."""
+# Headers of one entry.
 MAX_HEADERS = 50
-"""Headers of one entry."""
+# Characters of a name or a folder in a list.
 MAX_NAME_CHARS = 4096
-"""Characters of a name or folder as a list gives it."""
+# Characters of a bad line in messages.
 MAX_SHOWN_CHARS = 200
-"""Characters of a bad line that are repeated."""
 
 _USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
 _SECOND_URL = re.compile(r"\shttps?://", re.IGNORECASE)
@@ -28,9 +28,8 @@ _SECOND_URL = re.compile(r"\shttps?://", re.IGNORECASE)
 class Entry(NamedTuple):
     """One file to download.
 
-    `line` counts from 1. `urls` are canonical hrefs of the same file: the first is the primary, the others are
-    mirrors. `name` and `folder` are what the list wants the file to be called, as written: `NameAssigner` makes them
-    safe.
+    `line` counts from 1. `urls` are canonical: the first one and its mirrors. `name` and `folder` are as the list has
+    them; `NameAssigner` makes them safe.
     """
 
     line: int
@@ -51,7 +50,7 @@ class BadLine:
 
 
 class Notices:
-    """Passes on what a user should know about a list, each kind once. Bounded: `MAX_KINDS` kinds."""
+    """Emits notices about a list to the user, one of each kind, at most `MAX_KINDS`."""
 
     MAX_KINDS = 100
 
@@ -60,20 +59,20 @@ class Notices:
         self._emitted: set[str] = set()
 
     def emit_once(self, kind: str, text: str) -> None:
-        """Tell `text`, unless something of this kind has been told."""
+        """Emit `text`, unless a notice of this kind was emitted before."""
         if self._emit is not None and kind not in self._emitted and len(self._emitted) < self.MAX_KINDS:
             self._emitted.add(kind)
             self._emit(text)
 
 
 def make_bad_line(line: int, text: str, reason: str) -> BadLine:
-    """A `BadLine` whose text is fit to be shown."""
+    """A `BadLine` with a short text without passwords."""
     return BadLine(line, _USERINFO.sub("***@", text.strip()[:MAX_SHOWN_CHARS]), reason)
 
 
 @dataclass(slots=True)
 class EntryDraft:
-    """An entry while its parts are read; `problem` is the first thing that is wrong with it."""
+    """An entry while its parts are being read. `problem` is the first thing that is wrong with it."""
 
     line: int
     text: str
@@ -85,31 +84,31 @@ class EntryDraft:
     problem: str = ""
 
     def add_problem(self, problem: str) -> None:
-        """Note a problem; the first one is kept."""
+        """Record a problem; only the first one is kept."""
         self.problem = self.problem or problem
 
     def set_name(self, text: str) -> None:
-        """Take `text` as the file's name; of several the last counts."""
+        """Set the file's name; the last one counts."""
         self.name = self._limit_length(text, "name")
 
     def set_folder(self, text: str) -> None:
-        """Take `text` as the file's folder."""
+        """Set the file's folder; the last one counts."""
         self.folder = self._limit_length(text, "folder")
 
     def add_checksum(self, text: str, algorithm: str | None = None) -> None:
-        """Take a checksum; of several the strongest counts."""
+        """Add a checksum; the strongest one counts."""
         if not text.strip():
             return
         checksum = parse_checksum(text, algorithm)
         if checksum is None:
             self.add_problem(
-                f"{algorithm or 'checksum'}: {text.strip()[:MAX_SHOWN_CHARS]!r} is no checksum that is known here"
+                f"{algorithm or 'checksum'}: {text.strip()[:MAX_SHOWN_CHARS]!r} is no checksum of a known form"
             )
         elif self.checksum is None or checksum.strength < self.checksum.strength:
             self.checksum = checksum
 
     def add_header(self, text: str) -> None:
-        """Take a request header, `Name: value`."""
+        """Add a request header field, `Name: value`."""
         header = parse_header(text)
         if isinstance(header, BadHeader):
             self.add_problem(header.reason)
@@ -119,7 +118,7 @@ class EntryDraft:
             self.headers.append(header)
 
     def build(self, notices: Notices) -> Entry | BadLine:
-        """The entry, or why there is none."""
+        """The entry, or the bad line if there is a problem."""
         urls = self._canonicalize_urls(notices)
         if self.problem:
             return make_bad_line(self.line, self.text, self.problem)
@@ -131,7 +130,8 @@ class EntryDraft:
         return text.strip() or None
 
     def _canonicalize_urls(self, notices: Notices) -> tuple[str, ...]:
-        """The addresses that can be asked for. One that cannot is a problem only when there is no other."""
+        """The valid URLs, in canonical form. An invalid one is a problem only when there is no other."""
+        # Nearly all entries have one URL: they end here.
         if len(self.urls) == 1 and not _SECOND_URL.search(self.urls[0]):
             only = canonicalize(self.urls[0])
             if not isinstance(only, OutOfScope):

@@ -1,4 +1,4 @@
-"""Lists of JSON lines: an object a line with columns as in CSV, or a string that is the URL."""
+"""Lists of JSON lines: each line is an object with the columns of a CSV list, or a string with the URL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scraper.downloads.lists.plain import is_comment
 
 
 def read_jsonl(lines: Iterable[Line | NoData], notices: Notices) -> Iterator[Entry | BadLine | NoData]:
-    """The entries of a JSON lines file; blank lines and comments are left out."""
+    """Read the entries of a JSON lines file, without blank lines and comments."""
     for line in lines:
         if isinstance(line, NoData):
             yield line

@@ -1,9 +1,9 @@
-"""A file or stdin as numbered lines of text: unpacked, decoded, and never more than one line in memory.
+"""A file or stdin as numbered lines of text: decompressed, decoded, with one line in memory at a time.
 
-Lists come from everywhere: packed by gzip or zstd (recognised by their first bytes, for stdin has no extension), in
-UTF-8 with or without a byte order mark, in UTF-16 with one (what a Windows shell's `>` writes), with CRLF. They can be
-hostile, too: a kilobyte of zstd that unpacks to a line of a gigabyte. So everything is read in bounded pieces, and what
-is left of a line that is too long is dropped as it comes.
+Lists may be compressed by gzip or zstd (recognized by their first bytes, as stdin has no extension), in UTF-8 with or
+without a byte order mark, in UTF-16 with one (written by `>` in a Windows shell), with CRLF. They may be hostile: a
+kilobyte of zstd can decompress to one line of a gigabyte. So everything is read in bounded chunks, and the rest of a
+line that is too long is dropped while it is read.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ import zstandard
 from scraper.downloads.lists.pipe_source import NoData, PipeReader, pipe_descriptor
 from scraper.errors import ConfigError, Problem
 
+# Bytes read at a time, and bytes decompressed from gzip at a time.
 CHUNK_BYTES = 64 * 1024
-"""Bytes read, and unpacked from gzip, at a time."""
+# Bytes given to zstd at a time. Four of them can be a block of 128 KiB, so at most 4 MiB come out.
 ZSTD_INPUT_BYTES = 128
-"""Bytes given to zstd at a time: each four of them can hold a block of 128 KiB, so 4 MiB come out at most."""
+# Memory that a zstd file may need: that of `zstd -19 --long=25`.
 ZSTD_MAX_WINDOW_BYTES = 32 * 1024 * 1024
-"""Memory in bytes that a zstd file may demand: what `zstd -19 --long=25` needs."""
+# Characters of a line; longer ones are bad lines.
 MAX_LINE_CHARS = 65_536
-"""Characters of a line; longer ones are bad lines."""
+# Bytes of a whole list, decompressed.
 MAX_LIST_BYTES = 64 * 1024**3
-"""Bytes of a whole list, unpacked."""
 
+# The problem of the last line begins with this when the rest of the list cannot be read.
 CUT_OFF_PREFIX = "the list ends here"
-"""How the problem of a last line begins after which nothing can be read."""
 
 _GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _HEAD_BYTES = 4
 
 
 class Line(NamedTuple):
-    """A line without its end, counted from 1. `problem`, when not empty, says why its text cannot be used."""
+    """A line without its line break; `number` counts from 1. `problem`: why the text cannot be used, or empty."""
 
     number: int
     text: str
@@ -50,17 +50,17 @@ class Line(NamedTuple):
 
 
 class _ListInput:
-    """A binary file whose first bytes were looked at. `read` gives at least one byte before the end.
+    """A binary file with `head`, its first bytes. `read` returns at least one byte before the end.
 
-    With `halted` it is waited for knowingly if it comes through a pipe (see `Incoming`), and `next` gives lulls too.
+    With `is_stopped`, a pipe is read by `PipeReader`, and `next` may return `NoData`.
     """
 
-    def __init__(self, file: BinaryIO, halted: Callable[[], bool] | None) -> None:
-        live = pipe_descriptor(file) if halted is not None else None
-        if live is None or halted is None:
+    def __init__(self, file: BinaryIO, is_stopped: Callable[[], bool] | None) -> None:
+        live = pipe_descriptor(file) if is_stopped is not None else None
+        if live is None or is_stopped is None:
             self._next: Callable[[int], bytes | NoData] = getattr(file, "read1", file.read)
         else:
-            self._next = PipeReader(live, halted).read1
+            self._next = PipeReader(live, is_stopped).read1
         self.head = b""
         while len(self.head) < _HEAD_BYTES and (more := self._bytes(_HEAD_BYTES - len(self.head))):
             self.head += more
@@ -84,20 +84,20 @@ class _ListInput:
 
 
 def read_lines(source: str | Path, stdin: BinaryIO | None = None) -> Generator[Line, None, None]:
-    """The lines of a file, or of stdin for `-`. What breaks in the middle ends with a line that has a problem.
+    """The lines of a file, or of stdin for `-`. If the rest cannot be read, the last line has a problem that says so.
 
     Raises `ConfigError` at the first step when the file cannot be opened or does not begin as text.
     """
-    # Without `halted` there are no lulls.
+    # Without `is_stopped` there is no `NoData`.
     return cast("Generator[Line, None, None]", read_live_lines(source, stdin))
 
 
 def read_live_lines(
     source: str | Path, stdin: BinaryIO | None = None, is_stopped: Callable[[], bool] | None = None
 ) -> Generator[Line | NoData, None, None]:
-    """As `read_lines`; with `halted` the lulls of a list that comes through a pipe are given out, too.
+    """As `read_lines`; with `is_stopped`, `NoData` is yielded for a pipe that has no data at the moment.
 
-    Raises `ReadStopped` when `halted()` says so while nothing comes.
+    Raises `ReadStopped` when `is_stopped()` becomes true while there is no data.
     """
     if str(source) == "-":
         yield from _split_lines(stdin or sys.stdin.buffer, is_stopped)
@@ -115,22 +115,23 @@ def read_live_lines(
 
 
 def read_text_chunks(path: str | Path) -> Iterator[str]:
-    """The text of a file in pieces, as its lines are made of; ends where it cannot be read on.
+    """The decoded text of a file in chunks; ends where the rest cannot be read.
 
     Raises `OSError` and `ConfigError` at the first step, as `read_lines`.
     """
     with Path(path).open("rb") as file, suppress(_UnreadableError):
-        for piece in _decode_chunks(_ListInput(file, None)):
-            if not isinstance(piece, NoData):
-                yield piece
+        for chunk in _decode_chunks(_ListInput(file, None)):
+            if not isinstance(chunk, NoData):
+                yield chunk
 
 
-def _split_lines(file: BinaryIO, halted: Callable[[], bool] | None) -> Iterator[Line | NoData]:
+def _split_lines(file: BinaryIO, is_stopped: Callable[[], bool] | None) -> Iterator[Line | NoData]:
     number, rest, skipping = 1, "", False
     try:
-        for text in _decode_chunks(_ListInput(file, halted)):
+        for text in _decode_chunks(_ListInput(file, is_stopped)):
             if isinstance(text, NoData):
-                if not (text.silent and rest.startswith((" ", "\t"))):  # half an option belongs to what came before
+                # Half an option belongs to the entry above: with `STALLED` its reader would take that as complete.
+                if not (text.is_stalled and rest.startswith((" ", "\t"))):
                     yield text
                 continue
             if "\n" not in text and (skipping or len(rest) + len(text) > MAX_LINE_CHARS):
@@ -146,7 +147,7 @@ def _split_lines(file: BinaryIO, halted: Callable[[], bool] | None) -> Iterator[
                 skipping = False
                 number += 1
     except _UnreadableError as broken:
-        # What came just before is cut off at an unknown place: asking for it would be a mistake.
+        # The last line is cut off somewhere: its URL may be half a URL.
         yield Line(number, rest, f"{CUT_OFF_PREFIX}: {broken}")
         return
     if rest:
@@ -166,25 +167,25 @@ def _make_line(number: int, text: str) -> Line:
 
 
 class _UnreadableError(Exception):
-    """The input cannot be read on; `str()` says why."""
+    """The rest of the input cannot be read; `str()` says why."""
 
 
 def _decode_chunks(source: _ListInput) -> Iterator[str | NoData]:
     decoder: codecs.IncrementalDecoder | None = None
     head, total = b"", 0
-    for piece in _decompress_chunks(source):
-        if isinstance(piece, NoData):
-            yield piece
+    for chunk in _decompress_chunks(source):
+        if isinstance(chunk, NoData):
+            yield chunk
             continue
-        total += len(piece)
+        total += len(chunk)
         if total > MAX_LIST_BYTES:
             raise _UnreadableError(f"it is larger than {MAX_LIST_BYTES:,} bytes")
         if decoder is None:
-            head += piece
+            head += chunk
             if len(head) < _HEAD_BYTES:
                 continue
-            decoder, piece = _make_decoder(head), head
-        yield decoder.decode(piece)
+            decoder, chunk = _make_decoder(head), head
+        yield decoder.decode(chunk)
     if decoder is None:
         yield _make_decoder(head).decode(head, True)
     else:
@@ -207,8 +208,8 @@ def _decompress_chunks(source: _ListInput) -> Iterator[bytes | NoData]:
         elif source.head.startswith(_ZSTD_MAGIC):
             yield from _unzstd(source)
         else:
-            while piece := source.next():
-                yield piece
+            while chunk := source.next():
+                yield chunk
     except EOFError:
         raise _UnreadableError("its gzip data end in the middle") from None
     except (gzip.BadGzipFile, zlib.error):
@@ -221,8 +222,8 @@ def _decompress_chunks(source: _ListInput) -> Iterator[bytes | NoData]:
 
 def _gunzip(source: _ListInput) -> Iterator[bytes]:
     with gzip.GzipFile(fileobj=cast(IO[bytes], source), mode="rb") as unpacked:
-        while piece := unpacked.read1(CHUNK_BYTES):
-            yield piece
+        while chunk := unpacked.read1(CHUNK_BYTES):
+            yield chunk
 
 
 def _unzstd(source: _ListInput) -> Iterator[bytes]:
@@ -234,9 +235,9 @@ def _unzstd(source: _ListInput) -> Iterator[bytes]:
             while rest:
                 if frame.eof:
                     frame = decompressor.decompressobj()
-                piece = frame.decompress(rest)
+                chunk = frame.decompress(rest)
                 rest = frame.unused_data if frame.eof else b""
-                if piece:
-                    yield piece
+                if chunk:
+                    yield chunk
     if not frame.eof:
         raise _UnreadableError("its zstd data end in the middle")

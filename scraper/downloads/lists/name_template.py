@@ -1,8 +1,8 @@
-"""`--name '{host}/{path}'`: how the path of a file is put together, before anything is transferred.
+"""The template of `--name '{host}/{path}'`, from which the paths of files are made.
 
 | field | is | for https://h.example:8080/a/b%20c.tar.gz?v=1, the third entry |
 |---|---|---|
-| host | host, with a port that is not the usual one | h.example_8080 |
+| host | host, with its port if it is not the default | h.example_8080 |
 | path | the whole path, with its folders | a/b c.tar.gz |
 | name | the last part of the path, or what the list calls the file | b c.tar.gz |
 | stem, ext | both halves of the name; ext has its dot, or is empty | b c and .tar.gz |
@@ -24,10 +24,10 @@ from hashlib import sha256
 from scraper.errors import ConfigError, Problem
 from scraper.urls.filename import decode_segment, extension, safe_name
 
+# Characters of a template.
 MAX_TEMPLATE_CHARS = 1000
-"""Characters of a template."""
+# Digits to which an index is padded.
 MAX_INDEX_DIGITS = 20
-"""Digits to which an index is padded."""
 
 _URL_PARTS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?([^/?#@]*)([^?#]*)(?:\?([^#]*))?", re.ASCII)
 _INDEX_SPEC = re.compile(r"(0?)([0-9]{0,2})d?", re.ASCII)
@@ -36,7 +36,7 @@ _TEXT_SPEC = re.compile(r"\.([0-9]{1,3})", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class UrlParts:
-    """What a template's fields are made of: decoded, not yet safe. `path` holds the folders."""
+    """The values of a template's fields: decoded, not safe yet. `path` are the folders."""
 
     url: str
     host: str
@@ -47,7 +47,7 @@ class UrlParts:
 
 
 def split_url(url: str) -> tuple[str, tuple[str, ...], str, str]:
-    """Host, decoded folders of the path, decoded last segment (empty when there is none) and query; never raises."""
+    """Host, decoded folders of the path, decoded last segment (may be empty) and query. Never raises."""
     match = _URL_PARTS.match(url)
     host, path, query = match.groups() if match else ("", url, None)
     *folders, name = path.removeprefix("/").split("/")
@@ -60,7 +60,7 @@ def split_url(url: str) -> tuple[str, tuple[str, ...], str, str]:
 
 
 def last_segment(url: str) -> str:
-    """The last of `split_url`'s segments alone: what names most files."""
+    """The decoded last segment alone, which names most files."""
     match = _URL_PARTS.match(url)
     return decode_segment((match[2] if match else url).rpartition("/")[2])
 
@@ -70,7 +70,7 @@ def _without_slashes(text: str) -> str:
 
 
 def _path_field(parts: UrlParts) -> str:
-    # Made safe segment by segment: a slash that was percent-encoded must not become a folder.
+    # Each segment is made safe by itself: a percent-encoded slash must not become a folder.
     return "/".join([*(safe_name(segment) for segment in parts.path), _without_slashes(parts.name)])
 
 
@@ -105,7 +105,7 @@ class NameTemplate:
         self.is_plain_name = text == "{name}"
 
     def render(self, parts: UrlParts) -> list[str]:
-        """The names of the path, folders first: none empty but perhaps the last; not yet made safe."""
+        """The segments of the path, not safe yet. Only the last one, the file name, may be empty."""
         text = "".join(literal + (field(parts) if field else "") for literal, field in self._steps)
         *folders, name = text.split("/")
         return [*filter(None, folders), name]
@@ -137,7 +137,7 @@ def _compile_index(spec: str) -> Callable[[UrlParts], str]:
         raise _template_error(
             f"{{index:{spec}}} cannot be read", f"{{index:06d}} pads to six digits, {MAX_INDEX_DIGITS} at most"
         )
-    # A space before the number would be no name: the index is always padded with zeros.
+    # Always zeros: names do not begin with spaces.
     return lambda parts: f"{parts.index:0{width}d}"
 
 

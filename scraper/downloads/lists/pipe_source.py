@@ -1,8 +1,8 @@
-"""A list that comes through a pipe, perhaps a line a second, perhaps never to its end.
+"""A list that comes through a pipe, perhaps one line a second, perhaps without end.
 
-Whoever reads it wants to know two things that `read` does not tell: that nothing more is here for the moment (then what
-is here should be worked on), and that its writer has been silent for a while (then what it began is complete). And it
-must be possible to stop waiting for it.
+The reader needs three things that `read` does not give. It must know that there is no data at the moment, so that the
+lines before can be downloaded. It must know that the writer has written nothing for a while, so that the entry it wrote
+last is complete. And it must be possible to stop waiting.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
+# Milliseconds without data after which the writer counts as stalled. Also the time in which a stop is noticed.
 STALLED_MS = 200
-"""Milliseconds after which a writer counts as silent; also how long it takes to stop waiting for it."""
 
 
-class ReadStopped(Exception):  # noqa: N818  not an error: it was asked for
-    """Reading was stopped from outside; the line that was under way is not to be used."""
+class ReadStopped(Exception):  # noqa: N818  not an error: the user wants it
+    """Reading was stopped from outside; the last, incomplete line must not be used."""
 
 
 class NoData:
-    """Says that nothing is there to be read; `silent` when that has been so for a while."""
+    """Returned instead of data when the pipe has none; `is_stalled`: for a while already."""
 
-    __slots__ = ("silent",)
+    __slots__ = ("is_stalled",)
 
-    def __init__(self, silent: bool) -> None:
-        self.silent = silent
+    def __init__(self, is_stalled: bool) -> None:
+        self.is_stalled = is_stalled
 
 
 IDLE, STALLED = NoData(False), NoData(True)
@@ -35,7 +35,7 @@ _NO_DATA_STEPS = (IDLE, STALLED)
 
 
 class PipeReader:
-    """Reads from the descriptor of a pipe, a socket or a terminal. Raises `ReadStopped` when `halted()` says so."""
+    """Reads from the descriptor of a pipe, socket or terminal. Raises `ReadStopped` when `is_stopped()` is true."""
 
     def __init__(self, descriptor: int, is_stopped: Callable[[], bool]) -> None:
         self._descriptor, self._is_stopped = descriptor, is_stopped
@@ -44,7 +44,7 @@ class PipeReader:
         self._idle_polls = 0
 
     def read1(self, size: int) -> bytes | NoData:
-        """What is there, empty at the end; or, once each before the next bytes come, `IDLE` and `STALLED`."""
+        """The bytes that are there, empty at the end. Without any: `IDLE` once, `STALLED` once, then wait."""
         while not self._poll.poll(STALLED_MS if self._idle_polls else 0):
             if self._is_stopped():
                 raise ReadStopped
@@ -56,7 +56,7 @@ class PipeReader:
 
 
 def pipe_descriptor(file: Any) -> int | None:
-    """The descriptor of `file` if its bytes come from elsewhere and can be waited for; None for one on a disk."""
+    """The descriptor of `file` if it is a pipe, socket or terminal; None for a file on disk."""
     if not hasattr(select, "poll"):
         return None
     try:

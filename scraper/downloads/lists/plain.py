@@ -1,7 +1,7 @@
-"""Lists of one address a line: plain ones, curl's `@file`, and aria2's input files.
+"""Lists with one URL on each line: plain ones, curl's `@file`, and aria2's input files.
 
-aria2's format is a superset of the plain one: several addresses of one file on a line, separated by TAB, and below it
-indented options, `key=value`. Options that say how aria2 should work are left out, and the user is told once each.
+aria2's format is a superset of the plain one: a line may have several URLs of one file, separated by TAB, and below it
+indented options, `key=value`. Options about aria2's own work are ignored, with one notice for each.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ from scraper.downloads.lists.pipe_source import NoData
 _OPTION_LINE = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,60})\s*=(.*)", re.ASCII | re.DOTALL)
 _URL_LINE = re.compile(r"https?://\S+")
 _URL_START = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
-# A blank and a sharp never stand inside a URL: the one is escaped there, the other begins the fragment.
+# " #" cannot be part of a URL: spaces are escaped there.
 _TRAILING_COMMENT = re.compile(r"\s#.*", re.DOTALL)
 
 
 def is_comment(text: str) -> bool:
-    """Whether a line says nothing."""
+    """Whether a line is blank or a comment."""
     return not text.strip() or text.lstrip().startswith("#")
 
 
 def looks_like_url(text: str) -> bool:
-    """Whether `text` begins as a URL does."""
+    """Whether `text` begins with a scheme and `://`."""
     return _URL_START.match(text.lstrip()) is not None
 
 
 def read_plain(lines: Iterable[Line | NoData], notices: Notices) -> Iterator[Entry | BadLine | NoData]:
-    """The entries of a plain or aria2 list. An entry is complete, and given out, when the next one begins.
+    """Read the entries of a plain or aria2 list. An entry is complete, and yielded, when the next one begins.
 
-    Also when the list falls silent, unless options have been met: then more of them may be on their way.
+    Also when the writer of the list stalls, unless the list has options: then more of them may follow.
     """
     draft: EntryDraft | None = None
     has_options = False
     for line in lines:
         if isinstance(line, NoData):
-            if draft is not None and line.silent and not has_options:
+            if draft is not None and line.is_stalled and not has_options:
                 yield draft.build(notices)
                 draft = None
             yield line
             continue
-        if _URL_LINE.fullmatch(line.text) and not line.problem:  # nearly every line there is
+        if _URL_LINE.fullmatch(line.text) and not line.problem:  # nearly all lines
             if draft is not None:
                 yield draft.build(notices)
             draft = EntryDraft(line.number, line.text, [line.text])
@@ -73,7 +73,7 @@ def _draft_from_line(line: Line) -> EntryDraft:
 
 
 def _read_option(draft: EntryDraft, line: Line, notices: Notices) -> bool:
-    """Read an indented option into the entry above it; False when it is none."""
+    """Read an indented option into the entry above it; False if the line is none."""
     match = _OPTION_LINE.fullmatch(line.text.strip())
     if match is None:
         return False

@@ -1,8 +1,8 @@
-"""Reads a list of files to download, whatever its format, an entry at a time.
+"""Reads a list of files to download in any of the formats, one entry at a time.
 
-The format is told by the extension (`.gz` and `.zst` taken off): `.csv`, `.tsv`, `.jsonl`. Any other, and stdin, is
-told by the first line that says something: a JSON object begins JSON lines, names of columns of which one is `url`
-begin CSV or TSV, everything else is a plain list or aria2's.
+The extension gives the format (without `.gz` and `.zst`): `.csv`, `.tsv`, `.jsonl`. For any other extension and for
+stdin the first line that is no comment does: a JSON object means JSON lines, column names with `url` mean CSV or TSV,
+everything else is a plain list or one of aria2.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from scraper.errors import ConfigError, Problem
 
 ListFormat = Literal["auto", "plain", "csv", "tsv", "jsonl"]
 
+# Unreadable lines at the start of a list; after that many the format is decided without a readable one.
 MAX_UNREADABLE_HEAD = 100
-"""Lines that cannot be read, before the first that can, to find out the format."""
 
 _EXTENSIONS: dict[str, ListFormat] = {
     ".csv": "csv",
@@ -45,13 +45,13 @@ def read_list(
     notice: Callable[[str], None] | None = None,
     stdin: BinaryIO | None = None,
 ) -> Iterator[Entry | BadLine]:
-    """Stream the entries of the list in the file `source`, or on stdin for `-`, in its order.
+    """Yield the entries of the list in the file `source`, or on stdin for `-`, in their order, in constant memory.
 
-    `notice` is told, once for each, what is left out: options of aria2's, mirrors that are not http. Constant memory.
-    Raises `ConfigError` at the first step only: the file cannot be opened, or is no list. What is wrong with a line is
-    a `BadLine`; a file that cannot be read to its end gives one as its last.
+    `notice` is called once for each kind of thing that is ignored: options of aria2, mirrors that are not http. Raises
+    `ConfigError` before the first entry only: the file cannot be opened, or is no list. A line with a mistake is a
+    `BadLine`, and so is the last one of a file that cannot be read to its end.
     """
-    # Without `halted` there are no lulls.
+    # Without `is_stopped` there is no `NoData`.
     return cast("Iterator[Entry | BadLine]", read_live_list(source, None, format=format, notice=notice, stdin=stdin))
 
 
@@ -63,10 +63,10 @@ def read_live_list(
     notice: Callable[[str], None] | None = None,
     stdin: BinaryIO | None = None,
 ) -> Iterator[Entry | BadLine | NoData]:
-    """As `read_list`, for a list that may come through a pipe: a `NoData` whenever nothing more is here for the moment.
+    """As `read_list`, for a list that may come through a pipe: yields `NoData` when there is no data at the moment.
 
-    A plain entry is complete when the next one begins, and also when its writer falls silent and the list has had no
-    options so far. Raises `ReadStopped` when `halted()` says so while nothing comes.
+    A plain entry is complete when the next one begins, and also when the writer stalls and the list has had no options
+    so far. Raises `ReadStopped` when `is_stopped()` becomes true while there is no data.
     """
     text = str(source)
     if text.startswith("@") and not Path(text).exists():
@@ -97,7 +97,7 @@ def _reader_for(
 
 
 def _first_lines(lines: Iterator[Line | NoData]) -> list[Line]:
-    """The lines up to the first that says something, without blank ones and comments."""
+    """The lines up to the first readable one that is neither blank nor a comment."""
     head: list[Line] = []
     for line in lines:
         if not isinstance(line, NoData) and (line.problem or not is_comment(line.text)):

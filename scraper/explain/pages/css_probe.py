@@ -1,7 +1,7 @@
-"""What a selector finds on a page; and when it finds nothing, where it stops and what it may have meant.
+"""What a CSS selector matches on a page, and near misses when it matches nothing.
 
-A near miss is told in two ways: how far the selector gets (`article.product` is there, `article.product .cost` is
-not), and for each name in it that the page does not have, the names it does have that look alike.
+A near miss is explained in two ways: the longest prefix of the selector that matches (`article.product` does,
+`article.product .cost` does not), and for each name in it that the page lacks, similar names that the page has.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from scraper.extract.links.links import parse_file_selector
 from scraper.extract.rules.compile import check_selector
 from scraper.extract.rules.visible_text import visible_text
 
+# Distinct names of one page that are counted: this many tags, classes and ids each.
 MAX_NAMES = 4_000
-"""Distinct tags, classes and ids of one page that are looked at, each."""
 MAX_ELEMENTS = 100_000
+# Similar names suggested for one unknown name.
 MAX_SIMILAR_NAMES = 3
-"""Names that look alike which are proposed for one name."""
 VALUES_SHOWN = 5
-_NAME = r"-?[A-Za-z_][\w-]*"
-_SIMPLE = re.compile(rf"(?P<mark>[.#]?)(?P<name>{_NAME})")
-_DROPPED = re.compile(r"\[[^\]]*\]|::?[\w-]+(?:\([^)]*\))?|\"[^\"]*\"|'[^']*'")
-_COMBINED = re.compile(r"\s*[>+~]\s*|\s+")
+_NAME_PATTERN = r"-?[A-Za-z_][\w-]*"
+_SIMPLE_SELECTOR = re.compile(rf"(?P<prefix>[.#]?)(?P<name>{_NAME_PATTERN})")
+_ATTRIBUTE_OR_PSEUDO = re.compile(r"\[[^\]]*\]|::?[\w-]+(?:\([^)]*\))?|\"[^\"]*\"|'[^']*'")
+_COMBINATOR = re.compile(r"\s*[>+~]\s*|\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class PageNames:
-    """The names that a page has, with how often: `tags`, `classes` (`.name`) and `ids` (`#name`)."""
+    """The names on a page and how often each occurs: `tags` (`name`), `classes` (`.name`) and `ids` (`#name`)."""
 
     tags: Mapping[str, int]
     classes: Mapping[str, int]
@@ -60,16 +60,16 @@ class PageNames:
         return {".": self.classes, "#": self.ids}.get(prefix, self.tags)
 
     def all_names(self) -> list[str]:
-        """Every name as it stands in a selector, the frequent ones of each kind first."""
+        """Every name as a selector writes it: tags, classes, ids, each sorted by frequency."""
         return [name for kind in (self.tags, self.classes, self.ids) for name in sorted(kind, key=lambda n: -kind[n])]
 
     def find_similar(self, name: str) -> list[str]:
-        """Names of the page that look like `name` (`.name`, `#name` or a tag), the best first."""
-        mark = name[0] if name[0] in ".#" else ""
-        known = self.of_kind(mark)
+        """Names of the page that resemble `name` (`.name`, `#name` or a tag), the most similar first."""
+        prefix = name[0] if name[0] in ".#" else ""
+        known = self.of_kind(prefix)
         bare = {candidate.lstrip(".#").lower(): candidate for candidate in known}
         wanted = name.lstrip(".#").lower()
-        # `price` is meant by `.prise`, and `price_color` by `.price`: names are compared whole and in their parts.
+        # Compare whole names (`.prise` means `.price`) and their parts (`.price` may mean `.price_color`).
         parts: dict[str, list[str]] = {}
         for name_known in bare:
             for part in re.split(r"[-_]+", name_known):
@@ -79,14 +79,17 @@ class PageNames:
             for part in get_close_matches(word, parts, n=MAX_SIMILAR_NAMES, cutoff=0.75):
                 found.update(dict.fromkeys(parts[part][:MAX_SIMILAR_NAMES]))
         proposals = [bare[name_known] for name_known in list(found)[:MAX_SIMILAR_NAMES]]
-        # A class is often written without its dot, and the other way round.
-        other = [f"{m}{wanted}" for m in (".", "#", "") if m != mark and f"{m}{wanted}" in self.of_kind(m)]
-        return other + proposals
+        # A common mistake is a class without its dot, or a tag with one: suggest the same name of another kind first.
+        other_kind = [f"{p}{wanted}" for p in (".", "#", "") if p != prefix and f"{p}{wanted}" in self.of_kind(p)]
+        return other_kind + proposals
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What one expression finds: how many matches, the first values; and hints when it finds nothing."""
+    """The result of one expression: the number of matches and the first values, or hints when there is none.
+
+    `problem` says why the expression could not be evaluated.
+    """
 
     expression: str
     count: int
@@ -96,7 +99,10 @@ class ProbeResult:
 
 
 def probe_css(document: Document, text: str, names: PageNames | None = None) -> ProbeResult:
-    """What `text`, a CSS selector with an optional `@attribute`, finds on the page. Never raises."""
+    """Evaluate `text`, a CSS selector with an optional `@attribute`. Never raises: errors are in `problem`.
+
+    `names` are the names of `document`, when the caller has them already; they take a pass over the page.
+    """
     try:
         selector, attribute = parse_file_selector(text) if "@" in text else (check_selector(text, "css"), "")
     except ExtractError as error:
@@ -116,27 +122,28 @@ def probe_css(document: Document, text: str, names: PageNames | None = None) -> 
 
 
 def css_misses(document: Document, selector: str, names: PageNames) -> list[str]:
-    """Why `selector` finds nothing, in sentences: how far it gets, and names that look alike."""
+    """Sentences that say why `selector` matches nothing: its longest matching prefix, and similar names."""
     hints: list[str] = []
-    reached = _reached(document, selector)
+    reached = _longest_matching_prefix(document, selector)
     if reached is not None:
         head, count, rest = reached
         hints.append(f"{head!r} is there {count}x, but nothing in it is {rest!r}")
-    for match in _SIMPLE.finditer(_DROPPED.sub(" ", selector)):
-        name = match["mark"] + (match["name"] if match["mark"] else match["name"].lower())
-        if name in names.of_kind(match["mark"]):
+    # Attribute conditions and pseudo-classes go first: the names in them are no tags, classes or ids.
+    for match in _SIMPLE_SELECTOR.finditer(_ATTRIBUTE_OR_PSEUDO.sub(" ", selector)):
+        name = match["prefix"] + (match["name"] if match["prefix"] else match["name"].lower())
+        if name in names.of_kind(match["prefix"]):
             continue
-        alike = names.find_similar(name)
-        proposal = f"; the page has {', '.join(alike)}" if alike else ""
+        similar = names.find_similar(name)
+        proposal = f"; the page has {', '.join(similar)}" if similar else ""
         hints.append(f"no {name!r} on this page{proposal}")
     return hints or ["each of its names is on the page, but never together like this"]
 
 
-def _reached(document: Document, selector: str) -> tuple[str, int, str] | None:
-    """The longest beginning of `selector` that finds something, how often, and what comes after it."""
-    if "," in selector:
+def _longest_matching_prefix(document: Document, selector: str) -> tuple[str, int, str] | None:
+    """The longest prefix of `selector` that matches, its number of matches, and the rest of the selector."""
+    if "," in selector:  # several selectors: no single prefix explains them all
         return None
-    ends = [match.start() for match in _COMBINED.finditer(selector.strip())]
+    ends = [match.start() for match in _COMBINATOR.finditer(selector.strip())]
     for end in reversed(ends):
         head = selector.strip()[:end]
         try:

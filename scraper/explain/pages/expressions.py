@@ -1,6 +1,6 @@
-"""Expressions as a user types them: CSS with an @attribute, XPath, JMESPath. Are they right, what do they find?
+"""Check and evaluate expressions as a user types them: CSS with an @attribute, XPath, JMESPath.
 
-A bad one is told with the column at which it stops making sense, one that finds nothing with near misses.
+An invalid one is reported with the column where it becomes invalid, one that matches nothing with near misses.
 """
 
 from __future__ import annotations
@@ -29,25 +29,26 @@ EXPRESSION_NAMES: dict[ExpressionKind, str] = {
     "xpath": "an XPath expression",
     "json": "JMESPath",
 }
+# Longer expressions are refused: the search for the longest valid prefix compiles every prefix.
 MAX_EXPRESSION_CHARS = 1_000
-"""Longest expression that is tried."""
+# Characters of an expression quoted in a message.
 SHOWN_CHARS = 20
 
 
 def check_expression(kind: ExpressionKind, text: str) -> None:
-    """Raises `ConfigError` with the column when `text` is not right, `MissingExtraError` when its library is not
-    there."""
+    """Raise `ConfigError` with the column when `text` is invalid, `MissingExtraError` when its library is missing."""
     if (problem := syntax_problem(kind, text)) is not None:
         raise ConfigError(f"--{kind} {text[:200]!r}: {problem}")
 
 
 def syntax_problem(kind: ExpressionKind, text: str) -> str | None:
-    """What is wrong with an expression, with the column; None when nothing is. Raises `MissingExtraError`."""
+    """What is wrong with an expression, with the column; None when it is valid. Raises `MissingExtraError`."""
     if not text.strip():
         return f"is empty; expected {EXPRESSION_NAMES[kind]}"
+
     if len(text) > MAX_EXPRESSION_CHARS:
         return f"has {len(text):,} characters, at most {MAX_EXPRESSION_CHARS:,} are tried"
-    with _quiet():
+    with _without_warnings():
         try:
             _COMPILE[kind](text)
         except ExtractError as error:
@@ -56,94 +57,92 @@ def syntax_problem(kind: ExpressionKind, text: str) -> str | None:
 
 
 def probe_expression(parsed: ParsedPage, kind: ExpressionKind, text: str) -> ProbeResult:
-    """What `text` finds on the page. Never raises for any text or page."""
+    """Evaluate `text` on the page. Never raises, whatever the text and the page are: errors are in `problem`."""
     try:
         if (problem := syntax_problem(kind, text)) is not None:
             return ProbeResult(text, 0, problem=f"{text[:200]}: {problem}")
-        with _quiet():
+        with _without_warnings():
             return _PROBE[kind](parsed, text)
     except MissingExtraError as error:
         return ProbeResult(text, 0, problem=str(error))
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the warnings of libraries about what is old or odd in an expression: the user hears what it finds."""
+def _without_warnings() -> Iterator[None]:
+    """Silence warnings of the libraries about deprecated or unusual syntax: the user sees the matches instead."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def default_kind(parsed: ParsedPage) -> ExpressionKind:
-    """The kind of expression that a page is asked in when nobody says."""
+    """The kind of an expression that does not name one: JMESPath on a JSON page, else CSS."""
     return "json" if parsed.kind == "JSON" else "css"
 
 
-def _css(surface: ParsedPage, text: str) -> ProbeResult:
-    if surface.document is None:
-        return _other(surface, text, "--css and --xpath read HTML")
-    return probe_css(surface.document, text, surface.names)
+def _probe_css(parsed: ParsedPage, text: str) -> ProbeResult:
+    if parsed.document is None:
+        return _wrong_page_kind(parsed, text, "--css and --xpath read HTML")
+    return probe_css(parsed.document, text, parsed.names)
 
 
-def _xpath(surface: ParsedPage, text: str) -> ProbeResult:
-    if surface.document is None:
-        return _other(surface, text, "--css and --xpath read HTML")
-    tree = surface.xpath_tree
+def _probe_xpath(parsed: ParsedPage, text: str) -> ProbeResult:
+    if parsed.document is None:
+        return _wrong_page_kind(parsed, text, "--css and --xpath read HTML")
+    tree = parsed.xpath_tree
     if tree is None:
         return ProbeResult(text, 0, hints=("the page has no elements",))
     read = XPath(text, "xpath").read(tree)
     if isinstance(read, ParseFailure):
         return ProbeResult(text, 0, problem=str(read))
+    # XPath always has a value: an empty text or False is what it returns for "no match".
     found = [value for value in read if value not in ("", False)]
     hints = () if found else tuple(xpath_misses(tree, text))
-    return ProbeResult(text, len(found), tuple(_said(value) for value in found[:VALUES_SHOWN]), hints)
+    return ProbeResult(text, len(found), tuple(_value_text(value) for value in found[:VALUES_SHOWN]), hints)
 
 
-def _json(surface: ParsedPage, text: str) -> ProbeResult:
-    if surface.json_value is NO_JSON:
-        return _other(surface, text, "--json reads JSON")
-    read = JmesPath(text, "json").read(surface.json_value)
+def _probe_json(parsed: ParsedPage, text: str) -> ProbeResult:
+    if parsed.json_value is NO_JSON:
+        return _wrong_page_kind(parsed, text, "--json reads JSON")
+    read = JmesPath(text, "json").read(parsed.json_value)
     if isinstance(read, ParseFailure):
         return ProbeResult(text, 0, problem=str(read))
     found = read if isinstance(read, list) else [] if read in (None, "", {}) else [read]
-    hints = () if found else tuple(jmespath_misses(surface.json_value, text))
+    hints = () if found else tuple(jmespath_misses(parsed.json_value, text))
     return ProbeResult(text, len(found), tuple(as_text(value) for value in found[:VALUES_SHOWN]), hints)
 
 
-def _other(surface: ParsedPage, text: str, reads: str) -> ProbeResult:
-    return ProbeResult(text, 0, problem=f"{text[:200]}: this page is {surface.kind}; {reads}")
+def _wrong_page_kind(parsed: ParsedPage, text: str, reads: str) -> ProbeResult:
+    return ProbeResult(text, 0, problem=f"{text[:200]}: this page is {parsed.kind}; {reads}")
 
 
-def _said(value: Any) -> str:
-    return (
-        lxml_visible_text(value)
-        if hasattr(value, "attrib")
-        else to_text(value)
-        if isinstance(value, bool)
-        else str(value)
-    )
+def _value_text(value: Any) -> str:
+    if hasattr(value, "attrib"):  # an lxml element
+        return lxml_visible_text(value)
+    return to_text(value) if isinstance(value, bool) else str(value)
 
 
 def _compile_css(text: str) -> None:
+    # `img@src` is not CSS: it is split as file rules do, and the selector checked alone.
     selector = parse_file_selector(text)[0] if "@" in text else text
     check_selector(selector, "css")
 
 
-def _up_to(right: Callable[[str], None]) -> Callable[[str, ExtractError], str]:
-    """Tells how far an expression is right: the end of its longest beginning that is one itself."""
+def _longest_valid_prefix(compile_text: Callable[[str], None]) -> Callable[[str, ExtractError], str]:
+    """A function that finds the error's column by compiling prefixes: for parsers that do not report a position."""
 
-    def told(text: str, _: ExtractError) -> str:
+    def error_position(text: str, _: ExtractError) -> str:
         for end in range(len(text) - 1, 0, -1):
             try:
-                right(text[:end])
+                compile_text(text[:end])
             except ExtractError:
                 continue
             if text[:end].strip():
                 end = len(text[:end].rstrip())
-                return f": it makes no sense from column {end + 1}, {text[end : end + SHOWN_CHARS]!r}"
-        return f": it makes no sense from column 1, {text[:SHOWN_CHARS]!r}"
+                return f": invalid from column {end + 1}, {text[end : end + SHOWN_CHARS]!r}"
+        return f": invalid from column 1, {text[:SHOWN_CHARS]!r}"
 
-    return told
+    return error_position
 
 
 def _xpath_position(text: str, _: ExtractError) -> str:
@@ -163,6 +162,7 @@ def _xpath_position(text: str, _: ExtractError) -> str:
 
 def _json_position(text: str, error: ExtractError) -> str:
     cause = error.__cause__
+    # jmespath's parse errors have the position; its other errors do not.
     at = getattr(cause, "lex_position", None)
     if at is None:
         return f": {cause}"
@@ -189,8 +189,12 @@ _COMPILE: dict[ExpressionKind, Callable[[str], None]] = {
     "json": _compile_json,
 }
 _POSITION: dict[ExpressionKind, Callable[[str, ExtractError], str]] = {
-    "css": _up_to(_compile_css),
+    "css": _longest_valid_prefix(_compile_css),
     "xpath": _xpath_position,
     "json": _json_position,
 }
-_PROBE: dict[ExpressionKind, Callable[[ParsedPage, str], ProbeResult]] = {"css": _css, "xpath": _xpath, "json": _json}
+_PROBE: dict[ExpressionKind, Callable[[ParsedPage, str], ProbeResult]] = {
+    "css": _probe_css,
+    "xpath": _probe_xpath,
+    "json": _probe_json,
+}

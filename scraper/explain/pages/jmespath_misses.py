@@ -1,4 +1,7 @@
-"""Why a JMESPath expression finds nothing: the key, index or filter that fails first, and what there is instead."""
+"""Why a JMESPath expression finds nothing: the key, index or filter that fails first, and what is there instead.
+
+Node types are those of jmespath's syntax tree: field, index, subexpression, projection, filter_projection ...
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from typing import Any
 from scraper.report.text.sanitize import clean
 
 KEYS_SHOWN = 8
+# Members of a list whose keys are read.
 MAX_MEMBERS_READ = 50
-"""Members of a list whose keys are looked at."""
 MAX_KEYS_READ = 1_000
 VALUE_CHARS = 40
 NO_EXPLANATION = "its parts may be there, but the expression as a whole gives nothing"
@@ -18,115 +21,123 @@ Node = Mapping[str, Any]
 
 
 def jmespath_misses(value: Any, text: str) -> list[str]:
-    """Why `text`, which is JMESPath, finds nothing in `value`."""
+    """A sentence that says why `text`, valid JMESPath, finds nothing in `value`."""
     import jmespath
     from jmespath.exceptions import JMESPathError
 
     try:
-        return [_Search().explain(jmespath.compile(text).parsed, value, "") or NO_EXPLANATION]
+        return [_MissFinder().explain(jmespath.compile(text).parsed, value, "") or NO_EXPLANATION]
     except (JMESPathError, ValueError, RecursionError):
         return [NO_EXPLANATION]
 
 
-class _Search:
-    """Walks an expression's tree along what it finds in a value."""
+class _MissFinder:
+    """Walks the syntax tree of an expression and the value together, down to the first node that finds nothing."""
 
     def __init__(self) -> None:
         from jmespath.visitor import TreeInterpreter
 
         self._interpreter = TreeInterpreter()
 
-    def explain(self, node: Node, value: Any, place: str) -> str | None:
-        """What is missing for `node` at `value`, which stands at `place`; None when nothing can be said."""
+    def explain(self, node: Node, value: Any, path: str) -> str | None:
+        """What `node` lacks in `value`, the part of the page at `path`; None when there is no explanation."""
         match node["type"]:
             case "field":
-                return _no_key(str(node["value"]), value, place)
+                return _missing_key(str(node["value"]), value, path)
             case "index":
-                return _no_member(node["value"], value, place)
+                return _missing_index(node["value"], value, path)
             case "subexpression" | "pipe" | "index_expression":
-                return self._along(node["children"], value, place)
+                return self._explain_chain(node["children"], value, path)
             case "projection" | "value_projection" | "filter_projection":
-                return self._in_members(node, value, place)
+                return self._explain_projection(node, value, path)
             case "flatten":
                 inside = self._find(node["children"][0], value)
                 if inside is not None and not isinstance(inside, list):
-                    return f"{_at(_joined(place, node['children'][0]))} is {_kind(inside)}, not a list"
-                return self._along(node["children"], value, place)
+                    inner_path = _path_text(_append_path(path, node["children"][0]))
+                    return f"{inner_path} is {_kind_text(inside)}, not a list"
+                return self._explain_chain(node["children"], value, path)
         return None
 
-    def _along(self, nodes: list[Node], value: Any, place: str) -> str | None:
+    def _explain_chain(self, nodes: list[Node], value: Any, path: str) -> str | None:
         for node in nodes:
             found = self._find(node, value)
+            # This node of the chain is the first without a result: explain it in the value before it.
             if _is_nothing(found):
-                return self.explain(node, value, place) or (f"{_at(place)} is empty" if value in ([], {}) else None)
-            place, value = _joined(place, node), found
-        return f"{_at(place.removesuffix('[]'))} is an empty list" if value == [] else None
+                return self.explain(node, value, path) or (
+                    f"{_path_text(path)} is empty" if value in ([], {}) else None
+                )
+            path, value = _append_path(path, node), found
+        return f"{_path_text(path.removesuffix('[]'))} is an empty list" if value == [] else None
 
-    def _in_members(self, node: Node, value: Any, place: str) -> str | None:
+    def _explain_projection(self, node: Node, value: Any, path: str) -> str | None:
         left, right = node["children"][:2]
         members = self._find(left, value)
         if members is None:
-            return self.explain(left, value, place)
-        place = _joined(place, left)
+            return self.explain(left, value, path)
+        path = _append_path(path, left)
+        # `*` on an object projects over its values.
         if node["type"] == "value_projection":
             members = list(members.values()) if isinstance(members, dict) else members
         if not isinstance(members, list):
-            return f"{_at(place)} is {_kind(members)}, not a list"
+            return f"{_path_text(path)} is {_kind_text(members)}, not a list"
         if not members:
-            return f"{_at(place.removesuffix('[]'))} is an empty list"
+            return f"{_path_text(path.removesuffix('[]'))} is an empty list"
         if node["type"] == "filter_projection":
             condition = node["children"][2]
-            kept = [one for one in members if not _is_nothing(self._find(condition, one), also=(False,))]
+            kept = [one for one in members if not _is_nothing(self._find(condition, one), other_empties=(False,))]
             if not kept:
-                told = f"the filter holds for none of the {len(members)} members of {_at(place)}"
-                more = self._about_filter(condition, members)
-                return f"{told}; {more}" if more else told
+                # `[?condition]` with no member left: name the values that the compared field has.
+                message = f"the filter holds for none of the {len(members)} members of {_path_text(path)}"
+                details = self._explain_filter(condition, members)
+                return f"{message}; {details}" if details else message
             members = kept
-        return self.explain(right, _merged(members), place.removesuffix("[]") + "[]")
+        # A key is missing only when no member has it, so look for it in all of them at once.
+        return self.explain(right, _merge_members(members), path.removesuffix("[]") + "[]")
 
-    def _about_filter(self, condition: Node, members: list[Any]) -> str | None:
+    def _explain_filter(self, condition: Node, members: list[Any]) -> str | None:
         if condition["type"] != "comparator":
             return None
         left, right = condition["children"]
+        # A literal may be on either side: `7 == id` is the same as `id == 7`.
         if left["type"] == "literal":
             left, right = right, left
         values = [found for one in members[:MAX_MEMBERS_READ] if (found := self._find(left, one)) is not None]
         if not values:
-            return self.explain(left, _merged(members), "a member")
+            return self.explain(left, _merge_members(members), "a member")
         shown = dict.fromkeys(clean(str(found), VALUE_CHARS) for found in values if not isinstance(found, dict | list))
         return f"there it is: {', '.join(list(shown)[:KEYS_SHOWN])}" if shown else None
 
     def _find(self, node: Node, value: Any) -> Any:
         try:
             return self._interpreter.visit(node, value)
-        except Exception:  # noqa: BLE001  functions raise what they like for what they cannot take
+        except Exception:  # noqa: BLE001  JMESPath functions raise many types for arguments they do not accept
             return None
 
 
-def _no_key(name: str, value: Any, place: str) -> str:
+def _missing_key(name: str, value: Any, path: str) -> str:
     if isinstance(value, dict):
         if name in value:
-            return f"{_at(place)} has {name!r}, but it is {_kind(value[name])}"
+            return f"{_path_text(path)} has {name!r}, but it is {_kind_text(value[name])}"
         keys = [key for key in list(value)[:MAX_KEYS_READ] if isinstance(key, str)]
-        alike = get_close_matches(name.lower(), {key.lower(): key for key in keys}, n=3, cutoff=0.6)
-        spelled = [key for key in keys if key.lower() in alike]
+        close = get_close_matches(name.lower(), {key.lower(): key for key in keys}, n=3, cutoff=0.6)
+        similar = [key for key in keys if key.lower() in close]
         shown = ", ".join(clean(key, VALUE_CHARS) for key in keys[:KEYS_SHOWN]) or "nothing"
         more = f" and {len(keys) - KEYS_SHOWN} more" if len(keys) > KEYS_SHOWN else ""
-        told = f"; like it: {', '.join(clean(key, VALUE_CHARS) for key in spelled[:3])}" if spelled else ""
-        return f"{_at(place)} has no {name!r}; it has: {shown}{more}{told}"
+        hint = f"; similar: {', '.join(clean(key, VALUE_CHARS) for key in similar[:3])}" if similar else ""
+        return f"{_path_text(path)} has no {name!r}; it has: {shown}{more}{hint}"
     if isinstance(value, list):
-        return f"{_at(place)} is a list of {len(value)}: {place}[].{name} looks in its members"
-    return f"{_at(place)} is {_kind(value)}, which has no {name!r}"
+        return f"{_path_text(path)} is a list of {len(value)}: {path}[].{name} looks in its members"
+    return f"{_path_text(path)} is {_kind_text(value)}, which has no {name!r}"
 
 
-def _no_member(index: int, value: Any, place: str) -> str:
+def _missing_index(index: int, value: Any, path: str) -> str:
     if isinstance(value, list):
-        return f"{_at(place)} has {len(value)} members, there is no [{index}]"
-    return f"{_at(place)} is {_kind(value)}, not a list"
+        return f"{_path_text(path)} has {len(value)} members, there is no [{index}]"
+    return f"{_path_text(path)} is {_kind_text(value)}, not a list"
 
 
-def _merged(members: list[Any]) -> Any:
-    """One object with all keys of the members; the first member where they are none."""
+def _merge_members(members: list[Any]) -> Any:
+    """One object with the keys of all members that are objects; the first member when none is."""
     objects = [one for one in members[:MAX_MEMBERS_READ] if isinstance(one, dict)]
     if not objects:
         return members[0]
@@ -138,27 +149,28 @@ def _merged(members: list[Any]) -> Any:
     return merged
 
 
-def _joined(place: str, node: Node) -> str:
+def _append_path(path: str, node: Node) -> str:
+    """`path` extended by `node`, written as JMESPath: `items[].price`."""
     match node["type"]:
         case "field":
-            return f"{place}.{node['value']}" if place else str(node["value"])
+            return f"{path}.{node['value']}" if path else str(node["value"])
         case "index":
-            return f"{place}[{node['value']}]"
+            return f"{path}[{node['value']}]"
         case "subexpression" | "pipe" | "index_expression":
             for child in node["children"]:
-                place = _joined(place, child)
-            return place
+                path = _append_path(path, child)
+            return path
         case "projection" | "filter_projection" | "flatten" | "value_projection":
-            inner = _joined(place, node["children"][0])
+            inner = _append_path(path, node["children"][0])
             return inner if inner.endswith("[]") or node["type"] == "projection" else inner + "[]"
-    return place
+    return path
 
 
-def _at(place: str) -> str:
-    return clean(place, 80) if place else "the page"
+def _path_text(path: str) -> str:
+    return clean(path, 80) if path else "the page"
 
 
-def _kind(value: Any) -> str:
+def _kind_text(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -170,5 +182,5 @@ def _kind(value: Any) -> str:
     return f"a text: {clean(value, VALUE_CHARS)!r}" if isinstance(value, str) else "a number"
 
 
-def _is_nothing(value: Any, also: tuple[Any, ...] = ()) -> bool:
-    return value is None or value in ("", [], {}) or any(value is one for one in also)
+def _is_nothing(value: Any, other_empties: tuple[Any, ...] = ()) -> bool:
+    return value is None or value in ("", [], {}) or any(value is one for one in other_empties)

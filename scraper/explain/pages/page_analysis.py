@@ -1,4 +1,7 @@
-"""What a crawl would make of one page: its links by fate, its items, and how each selector of the config fares."""
+"""What a crawl would extract from one page: links by outcome, items, and the matches of every selector of the config.
+
+Used by `scrape try`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ GROUPS_SHOWN = 12
 
 
 class LinkGroup(NamedTuple):
-    """Links of one fate: why, how many, and the first of them."""
+    """Links that a crawl treats alike: fetched as a page, or refused by one rule. `examples` are the first of them."""
 
     outcome: str
     link_count: int
@@ -32,14 +35,16 @@ class LinkGroup(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PageAnalysis:
-    """All that was found on a page. `surface` is the page as expressions see it."""
+    """All that was found on a page. `parsed` is the page that expressions are evaluated on.
+
+    `skipped_rules` says for each rule that does not apply to this page why not.
+    """
 
     extraction: Extraction
     parsed: ParsedPage
     link_groups: tuple[LinkGroup, ...]
     selector_checks: tuple[SelectorCheck, ...]
     skipped_rules: tuple[str, ...]
-    """Rules that are not meant for this page, and why not."""
 
 
 def analyze_page(
@@ -49,70 +54,74 @@ def analyze_page(
     max_links: int = LINKS_SHOWN,
     robots: RobotsEntry | None = None,
 ) -> PageAnalysis:
-    """Read `page` by the rules of `config`. Raises `ExtractError` when they cannot be compiled, `MissingExtraError`.
+    """Apply the rules of `config` to `page`; at most `max_links` examples are kept for each group of links.
 
-    With `robots`, what the robots.txt of the page's own origin forbids is told of the links, too.
+    With `robots`, links that the robots.txt of the page's own origin forbids are in groups of their own.
+    Raises `ExtractError` when a rule cannot be compiled, `MissingExtraError` when it needs a library that is missing.
     """
     settings = extract_settings(config, rules.scope, rules.keys)
-    harvest = PageExtractor(settings).extract(page)
-    surface = ParsedPage(page)
-    base = surface.document.base if surface.document is not None else BaseUrl.of(page.request.url)
-    checker = RuleChecker(surface, PageContext(surface.root, base, rules.keys, harvest.links, lambda: surface.text))
+    extraction = PageExtractor(settings).extract(page)
+    parsed = ParsedPage(page)
+    base = parsed.document.base if parsed.document is not None else BaseUrl.of(page.request.url)
+    checker = RuleChecker(parsed, PageContext(parsed.root, base, rules.keys, extraction.links, lambda: parsed.text))
     checks: list[SelectorCheck] = []
-    idle: list[str] = []
+    skipped: list[str] = []
     for index, rule in enumerate(settings.rules):
-        if (reason := _idle(rule, surface, page)) is not None:
-            idle.append(f"extract[{index}]: {reason}")
-        elif surface.problem is None and surface.root is not None:
+        if (reason := _skip_reason(rule, parsed, page)) is not None:
+            skipped.append(f"extract[{index}]: {reason}")
+        # An unreadable page has no matches to count; its problem is reported instead.
+        elif parsed.problem is None and parsed.root is not None:
             checks += checker.check_rule(rule, index)
-    links = _judged(harvest.links, page, robots)
-    groups = (*group_requests(harvest.requests, max_links), *group_links(links, max_links))
-    return PageAnalysis(harvest, surface, groups, tuple(checks), tuple(idle))
+    links = _with_robots_verdicts(extraction.links, page, robots)
+    groups = (*group_requests(extraction.requests, max_links), *group_links(links, max_links))
+    return PageAnalysis(extraction, parsed, groups, tuple(checks), tuple(skipped))
 
 
-def _idle(rule: RuleSettings, surface: ParsedPage, page: Response) -> str | None:
-    """Why a rule is not meant for this page; None when it is."""
+def _skip_reason(rule: RuleSettings, parsed: ParsedPage, page: Response) -> str | None:
+    """Why a rule does not apply to this page; None when it does."""
     if rule.match is not None and not re.search(rule.match, page.request.url.href):
         return f"match '{rule.match}' is not in the URL"
     if rule.label != page.request.label:
         return f"only for pages that a follow with the label '{rule.label}' leads to"
     media = formats_of(rule)
-    if surface.kind.lower() not in media:
-        return f"it reads {' or '.join(sorted(media)).upper()}, this page is {surface.kind}"
+    if parsed.kind.lower() not in media:
+        return f"it reads {' or '.join(sorted(media)).upper()}, this page is {parsed.kind}"
     return None
 
 
 def group_requests(requests: tuple[Request, ...], max_links: int) -> tuple[LinkGroup, ...]:
-    """What the rules' follow and next ask for, by label."""
+    """The requests that `follow` and `next` of the rules make, by label."""
     groups: dict[str, list[str]] = {}
     for request in requests:
         label = f" with the label {request.label}" if request.label is not None else ""
-        groups.setdefault(f"ask for by follow and next{label}", []).append(request.url.href)
-    return tuple(LinkGroup(fate, len(urls), tuple(urls[:max_links])) for fate, urls in groups.items())
+        groups.setdefault(f"fetch by follow and next{label}", []).append(request.url.href)
+    return tuple(LinkGroup(outcome, len(urls), tuple(urls[:max_links])) for outcome, urls in groups.items())
 
 
-def _judged(links: tuple[Link, ...], page: Response, robots: RobotsEntry | None) -> tuple[Link, ...]:
+def _with_robots_verdicts(links: tuple[Link, ...], page: Response, robots: RobotsEntry | None) -> tuple[Link, ...]:
     if robots is None:
         return links
     origin = page.request.url.origin
-    judged = []
+    checked = []
     for link in links:
+        # Only this origin's robots.txt is at hand; links to other hosts stay as they are.
         if link.denied is None and link.url.origin == origin:
             verdict = robots.check(link.url.target)
             if not verdict.allowed:
                 link = link._replace(denied=OutOfScope("robots", verdict.rule))
-        judged.append(link)
-    return tuple(judged)
+        checked.append(link)
+    return tuple(checked)
 
 
 def group_links(links: tuple[Link, ...], max_links: int) -> tuple[LinkGroup, ...]:
-    """Links by what becomes of them: those to ask for first, then the refused by rule, the most frequent first."""
+    """Links by outcome: those a crawl would fetch first, then the refused ones by rule, the largest group first."""
     groups: dict[str, list[str]] = {}
     for link in links:
-        fate = f"ask for as {link.kind}" if link.denied is None else f"{link.denied.reason}: {link.denied.rule}"
-        groups.setdefault(fate, []).append(link.url.href)
-    ordered = sorted(groups.items(), key=lambda pair: (not pair[0].startswith("ask for"), -len(pair[1])))
-    result = [LinkGroup(fate, len(urls), tuple(urls[:max_links])) for fate, urls in ordered[:GROUPS_SHOWN]]
+        outcome = f"fetch as {link.kind}" if link.denied is None else f"{link.denied.reason}: {link.denied.rule}"
+        groups.setdefault(outcome, []).append(link.url.href)
+    ordered = sorted(groups.items(), key=lambda pair: (not pair[0].startswith("fetch as"), -len(pair[1])))
+    result = [LinkGroup(outcome, len(urls), tuple(urls[:max_links])) for outcome, urls in ordered[:GROUPS_SHOWN]]
+    # A page may have links refused by hundreds of rules: sum up the smaller groups.
     if rest := ordered[GROUPS_SHOWN:]:
         result.append(LinkGroup(f"{len(rest)} further reasons", sum(len(urls) for _, urls in rest), ()))
     return tuple(result)

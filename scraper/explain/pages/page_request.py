@@ -1,4 +1,4 @@
-"""One page, asked for as a crawl would ask: same fetcher, same robots.txt rules, same politeness, no state kept."""
+"""Fetch single pages as a crawl would: same fetcher, robots.txt rules and politeness, but no state on disk."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from scraper.build.crawl_fetcher import make_fetcher
 from scraper.clock import Clock
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import politeness_settings, read_seeds, robots_settings, scope_for
+from scraper.engine.gate_cache import GateCache
+from scraper.engine.host_registry import HostRegistry
 from scraper.engine.redirects import is_redirect, redirect_request
 from scraper.engine.robots_service import MAX_ROBOTS_REDIRECTS
 from scraper.errors import ScraperError
 from scraper.events import EventBus
 from scraper.fetch.page_fetcher import HttpFetcher
 from scraper.model import Body, Denied, ErrorKind, Failure, Headers, NotModified, Outcome, Request, Response, Url
-from scraper.politeness.host_gate import HostGate
 from scraper.politeness.robots_cache import RobotsEntry, RobotsVerdict
 from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 from scraper.urls.scope import Scope
 
+# Largest file that is read as a stored page.
 MAX_STORED_BYTES = 50_000_000
-"""Largest stored page that is read."""
 OnRequest = Callable[[Request], Awaitable[Request | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class UrlRules:
-    """What decides about URLs in one config: the keys and the scope around its seeds."""
+    """How one config identifies and selects URLs: the rules for keys, the seeds, and the scope around them."""
 
     keys: KeyRules
     scope: Scope
@@ -51,17 +52,19 @@ class UrlRules:
 
 @dataclass(frozen=True, slots=True)
 class RequestStep:
-    """One request of a chain of redirects: what robots.txt says, and the answer (None when it was not asked for)."""
+    """One request of a redirect chain. `outcome` is None when robots.txt forbids it.
+
+    `robots_entry` is the robots.txt of the request's origin; None, like the verdict, when robots.txt is not obeyed.
+    """
 
     request: Request
     robots_verdict: RobotsVerdict | None
     outcome: Outcome | None
     robots_entry: RobotsEntry | None = None
-    """What is known of the origin's robots.txt."""
 
 
 class PageFetcher:
-    """Asks for single pages. Made by `open_page_fetcher`."""
+    """Fetches single pages, one at a time. Made by `open_page_fetcher`."""
 
     def __init__(
         self,
@@ -72,37 +75,42 @@ class PageFetcher:
         notify: Callable[[str], None],
         on_request: OnRequest | None = None,
     ) -> None:
-        self._config, self._rules, self._fetcher, self._clock, self._tell = config, rules, fetcher, clock, notify
+        self._config, self._rules, self._fetcher, self._clock, self._notify = config, rules, fetcher, clock, notify
         self._on_request = on_request
         self._politeness, self._robots = politeness_settings(config), robots_settings(config)
-        self._gates: dict[str, HostGate] = {}
+        # Without a frontier to park hosts in, and without listeners, the registry only counts requests on the gates.
+        gates = GateCache(self._politeness.for_host, max_active=1_000, max_dormant=10_000)
+        self._hosts = HostRegistry(gates, EventBus(), random.Random())  # noqa: S311  jitter, not secrets
         self._entries: dict[str, RobotsEntry] = {}
-        self._rng = random.Random()  # noqa: S311  jitter, not secrets
 
     async def fetch_robots(self, url: Url) -> RobotsEntry:
-        """What the robots.txt of the URL's origin means, read now; it is read once."""
+        """The robots.txt of the URL's origin, fetched on the first call for that origin."""
         entry = self._entries.get(url.origin)
         if entry is None:
-            place = canonicalize("/robots.txt", BaseUrl.of(url))
-            assert isinstance(place, Url), "an origin that was canonical stays so"
-            outcome = await self._polite(Request(place, kind="robots"))
+            robots_url = canonicalize("/robots.txt", BaseUrl.of(url))
+            assert isinstance(robots_url, Url), "an origin that was canonical stays so"
+            outcome = await self._fetch_politely(Request(robots_url, kind="robots"))
             while (
                 isinstance(outcome, Response)
                 and is_redirect(outcome)
                 and len(outcome.request.redirects) < MAX_ROBOTS_REDIRECTS
             ):
-                hop = redirect_request(outcome, None, self._rules.keys, MAX_ROBOTS_REDIRECTS)
-                outcome = hop if isinstance(hop, Failure) else await self._polite(hop)
+                next_request = redirect_request(outcome, None, self._rules.keys, MAX_ROBOTS_REDIRECTS)
+                outcome = (
+                    next_request if isinstance(next_request, Failure) else await self._fetch_politely(next_request)
+                )
+            # A large robots.txt is on disk: read it in a thread, so that the event loop is not blocked.
             content = None
             if isinstance(outcome, Response) and outcome.body.path is not None:
                 content = await asyncio.to_thread(outcome.body.read)
             entry = RobotsEntry.from_outcome(outcome, self._clock.now(), self._robots, None, content)
+            # Kept also when it could not be fetched, so that it is tried once per origin.
             self._entries[url.origin] = entry
-            self._gate(url.host).set_crawl_delay(entry.crawl_delay, self._clock.now())
+            self._hosts.get_or_restore(url.host).set_crawl_delay(entry.crawl_delay, self._clock.now())
         return entry
 
     async def fetch(self, url: Url) -> list[RequestStep]:
-        """Ask for `url` and follow its redirects; the last step is the answer, or the refusal."""
+        """Fetch `url` and follow its redirects; the last step has the final outcome, or the robots.txt refusal."""
         steps: list[RequestStep] = []
         request = Request(url)
         while True:
@@ -112,36 +120,34 @@ class PageFetcher:
                 verdict = entry.check(request.url.target)
                 if not verdict.allowed:
                     return [*steps, RequestStep(request, verdict, None, entry)]
-            asked = request if self._on_request is None else await self._on_request(request)
-            if asked is None:
+            sent = request if self._on_request is None else await self._on_request(request)
+            if sent is None:
                 denied = Denied(request, ErrorKind.OTHER, "hooks.on_request")
                 return [*steps, RequestStep(request, verdict, denied, entry)]
-            # As in a crawl, a hook may change how we ask, not what is asked.
-            outcome = await self._polite(replace(asked, url=request.url))
+            # As in a crawl, a hook may change the request's headers and content, but not its URL.
+            outcome = await self._fetch_politely(replace(sent, url=request.url))
             steps.append(RequestStep(request, verdict, outcome, entry))
             if not (isinstance(outcome, Response) and is_redirect(outcome)):
                 return steps
-            hop = redirect_request(outcome, self._rules.scope, self._rules.keys, self._config.limits.max_redirects)
-            if isinstance(hop, Failure):
-                return [*steps, RequestStep(request, verdict, hop, entry)]
-            request = hop
+            next_request = redirect_request(
+                outcome, self._rules.scope, self._rules.keys, self._config.limits.max_redirects
+            )
+            if isinstance(next_request, Failure):
+                return [*steps, RequestStep(request, verdict, next_request, entry)]
+            request = next_request
 
-    def _gate(self, host: str) -> HostGate:
-        if host not in self._gates:
-            self._gates[host] = HostGate(self._politeness.for_host(host), host)
-        return self._gates[host]
-
-    async def _polite(self, request: Request) -> Outcome:
-        gate, clock = self._gate(request.url.host), self._clock
+    async def _fetch_politely(self, request: Request) -> Outcome:
+        gate, clock = self._hosts.get_or_restore(request.url.host), self._clock
         wait = gate.ready_at() - clock.now()
+        # The gate has given the host up, or its page limit is reached.
         if wait == float("inf"):
-            raise ScraperError(f"{request.url.host} may not be asked: {gate.wait_reason(clock.now())}")
-        if wait > 2:
-            self._tell(f"waiting {wait:.0f} s: {gate.wait_reason(clock.now())}")
+            raise ScraperError(f"{request.url.host} must not be requested: {gate.wait_reason(clock.now())}")
+        if wait > 2:  # shorter waits are normal politeness and not worth a message
+            self._notify(f"waiting {wait:.0f} s: {gate.wait_reason(clock.now())}")
         await clock.sleep_until(gate.ready_at())
-        gate.on_start(clock.now())
+        self._hosts.start(gate, clock.now())
         outcome = await self._fetcher.fetch(request)
-        gate.on_finish(outcome, clock.now(), self._rng)
+        self._hosts.finish(gate, outcome, clock.now())
         return outcome
 
 
@@ -153,12 +159,13 @@ async def open_page_fetcher(
     notify: Callable[[str], None] = lambda _: None,
     on_request: OnRequest | None = None,
 ) -> AsyncIterator[PageFetcher]:
-    """A fetcher as `config` describes it. An address of this machine may be asked when `url` names it.
+    """A fetcher set up as `config` says. Private addresses are allowed when `url` itself names one.
 
-    `tell` is told of long waits. `on_request` may change a request for a page, or forbid it by None. Raises what making
-    a fetcher raises.
+    `notify` is called with a sentence before a wait of more than two seconds. `on_request` may change the request for
+    a page, or return None to skip it. Raises `ScraperError` when the fetcher cannot be made.
     """
     clock = Clock()
+    # Large bodies go to a folder of this call: no state survives it.
     with tempfile.TemporaryDirectory(prefix="scrape-try-") as spool:
         async with EventBus() as bus:
             fetcher = make_fetcher(config, rules.scope, [*rules.seeds, url], clock, bus, Path(spool), concurrency=1)
@@ -169,14 +176,14 @@ async def open_page_fetcher(
 
 
 def with_body_in_memory(page: Response) -> Response:
-    """`page` with its body in memory, for use when the spool is gone."""
+    """`page` with its body in memory: a body on disk is deleted with the fetcher's temporary folder."""
     if page.body.path is None:
         return page
     return replace(page, body=replace(page.body, data=page.body.read(), path=None))
 
 
 def read_stored_page(path: Path, url: Url) -> Response:
-    """The file at `path` as if it had just been answered by `url`. Raises `ScraperError` when it cannot be read."""
+    """The file at `path` as if it were the response of `url`. Raises `UnreadableFileError`."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_STORED_BYTES + 1)
@@ -184,6 +191,7 @@ def read_stored_page(path: Path, url: Url) -> Response:
         raise UnreadableFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(data) > MAX_STORED_BYTES:
         raise UnreadableFileError(f"{path}: is larger than {MAX_STORED_BYTES:,} bytes")
+    # A file has no Content-Type header: use its extension.
     guessed = mimetypes.guess_type(path.name)[0] or "text/html"
     body = Body(len(data), len(data), f"xxh3:{xxh3_128_hexdigest(data)}", data)
     return Response(Request(url), 200, Headers([(b"content-type", guessed.encode())]), body)
@@ -196,7 +204,7 @@ class UnreadableFileError(ScraperError):
 
 
 def outcome_text(outcome: Outcome) -> str:
-    """How an outcome is told in a few words."""
+    """An outcome in a few words: status, content type and size, or the error."""
     match outcome:
         case Response():
             kind = (outcome.headers.get("content-type") or "no content type")[:100]

@@ -1,4 +1,4 @@
-"""One page as a crawl would take it: asked for, given to the hooks, read by the rules, its items to the hooks again."""
+"""Process one page as a crawl would: fetch it, run `on_request` and `on_page`, apply the rules, run `on_item`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from scraper.politeness.robots_cache import RobotsEntry
 
 @dataclass(frozen=True, slots=True)
 class PageTrial:
-    """What came of a page. `steps` are the requests (none for a stored page), `page` the answer that was read.
+    """The result of trying one page. `steps` are the requests made (none for a stored page).
 
-    `reading` is None when there was nothing to read, or a hook said not to or raised; `notes` tell of the hooks.
+    `response` is the final response; None when it failed (status 400 and above included) or was refused.
+    `analysis` is None when there is no response, or a hook skipped the page or raised.
     """
 
     steps: tuple[RequestStep, ...]
@@ -34,8 +35,8 @@ class PageTrial:
 
     @property
     def failed(self) -> bool:
-        """Whether a crawl would record the page as failed, or not ask for it."""
-        return self.response is None or any(note.failed for note in self.hook_results)
+        """Whether a crawl would record the page as failed, or not fetch it."""
+        return self.response is None or any(result.failed for result in self.hook_results)
 
 
 async def try_page(
@@ -49,36 +50,40 @@ async def try_page(
     max_links: int = 5,
     notify: Callable[[str], None] = lambda _: None,
 ) -> PageTrial:
-    """Take one page. With `file` that stored page is taken to come from `url`, and nobody is asked.
+    """Fetch `url`, or read it from `file` without any request, and process it by the rules and hooks.
 
-    `label` is the one that a `follow` gives it, `shown` how many links of a kind are told; `tell` hears of long waits.
-    Raises `ScraperError`: an unreadable file, rules that cannot be compiled, what making a fetcher raises.
+    `label` is the one that a `follow` would give the page; `max_links` limits the examples in each group of links;
+    `notify` is called with a sentence before long waits. Raises `ScraperError`: an unreadable file, a rule that cannot
+    be compiled, a fetcher that cannot be made.
     """
     steps: list[RequestStep] = []
     page: Response | None = None
     entry: RobotsEntry | None = None
-    reading = None
+    analysis = None
     try:
         if file is not None:
             page = read_stored_page(file, url)
         else:
-            async with open_page_fetcher(config, rules, url, notify, hooks.run_on_request) as asker:
-                steps = [_kept(step) for step in await asker.fetch(url)]
+            async with open_page_fetcher(config, rules, url, notify, hooks.run_on_request) as fetcher:
+                steps = [_with_body_in_memory(step) for step in await fetcher.fetch(url)]
             last = steps[-1].outcome
             entry = steps[-1].robots_entry
+            # A crawl extracts nothing from error pages.
             page = last if isinstance(last, Response) and last.status < 400 else None
         if page is not None:
+            # The label selects the rules, as if a `follow` had led here.
             page = replace(page, request=replace(page.request, label=label))
-            seen = await hooks.run_on_page(page)
-            if seen is not None:
-                reading = analyze_page(config, rules, seen, max_links, entry)
-                items = await hooks.run_on_item(reading.extraction.items, seen)
-                reading = replace(reading, extraction=replace(reading.extraction, items=items))
+            hooked_page = await hooks.run_on_response(page)
+            if hooked_page is not None:
+                analysis = analyze_page(config, rules, hooked_page, max_links, entry)
+                items = await hooks.run_on_item(analysis.extraction.items, hooked_page)
+                analysis = replace(analysis, extraction=replace(analysis.extraction, items=items))
+    # The result of the hook says what it raised; the page counts as failed.
     except HookFailedError:
-        reading = None
-    return PageTrial(tuple(steps), page, reading, tuple(hooks.results))
+        analysis = None
+    return PageTrial(tuple(steps), page, analysis, tuple(hooks.results))
 
 
-def _kept(step: RequestStep) -> RequestStep:
-    """`step` with its body in memory: the folder of spooled bodies goes with the fetcher."""
+def _with_body_in_memory(step: RequestStep) -> RequestStep:
+    """`step` with its body in memory: the temporary folder of bodies is deleted with the fetcher."""
     return replace(step, outcome=with_body_in_memory(step.outcome)) if isinstance(step.outcome, Response) else step

@@ -1,4 +1,4 @@
-"""A page as expressions see it: elements for CSS and XPath, a value for JMESPath, text for regular expressions."""
+"""One page in the forms that expressions need: elements (CSS, XPath), a JSON value (JMESPath), text (regex)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from scraper.extract.text.charset import decode_as
 from scraper.extract.text.content_type import content_type_of, decode_page, is_html, is_json, is_text
 from scraper.model import Response
 
+# The `json_value` of a page that is not JSON; None would be the JSON value null.
 NO_JSON = object()
-"""Stands for the JSON of a page that has none."""
 
 
 class ParsedPage:
-    """What `page` is: `document` for HTML, `value` for JSON (else `NOTHING`).
+    """A response, parsed by its content type: `document` for HTML, `json_value` for JSON (else `NO_JSON`).
 
-    `kind` says what it is in a word, `problem` why it cannot be read although it says it can.
+    `kind` names the type for messages; `problem` says why a page of a known type could not be parsed.
     """
 
     def __init__(self, page: Response) -> None:
@@ -40,32 +40,32 @@ class ParsedPage:
             try:
                 self.json_value = orjson.loads(decode_page(page, content_type))
             except orjson.JSONDecodeError as error:
-                self.problem = f"it says it is JSON, but cannot be read: {error}"
+                self.problem = f"declared as JSON, but cannot be parsed: {error}"
         elif is_text(content_type):
             self.kind = "text"
 
     @property
     def root(self) -> Any:
-        """Where expressions begin: the tree's root element, the JSON, or the text."""
+        """What expressions are evaluated on: the root element, the JSON value, or the text."""
         if self.document is not None:
             return self.document.tree.root
         return self.json_value if self.kind == "JSON" else self.text
 
     @cached_property
     def text(self) -> str:
-        """The page as it came."""
+        """The body, decoded."""
         if self.document is not None:
             return decode_as(self.response.body.read(), self.document.charset)
         return decode_page(self.response, content_type_of(self.response))
 
     @cached_property
     def names(self) -> PageNames:
-        """The names of an HTML page."""
+        """Tags, classes and ids of an HTML page."""
         assert self.document is not None
         return PageNames.from_document(self.document)
 
     @cached_property
     def xpath_tree(self) -> Any:
-        """The page for XPath, as rules see it; None when it has no element. Raises `MissingExtraError`."""
+        """The page as an lxml tree, parsed as extraction does it; None without elements. Raises `MissingExtraError`."""
         root = self.document.tree.root if self.document is not None else None
         return XPath(".", "XPath").parse(root.html or "") if root is not None else None

@@ -1,4 +1,4 @@
-"""Why a regular expression finds nothing: the longest beginning of it that does, and what stands there instead."""
+"""Why a regular expression finds nothing: its longest prefix that matches, and the text that follows that match."""
 
 from __future__ import annotations
 
@@ -8,43 +8,44 @@ from collections.abc import Iterator, Sequence
 
 from scraper.report.text.sanitize import clean
 
+# Prefixes are searched in this much of each text. A failing prefix costs no more time than the whole pattern did,
+# which had to try that prefix at every position.
 MAX_TEXT_CHARS = 50_000
-"""How far into each text beginnings are looked for. A beginning that fails costs no more than the whole pattern did,
-which had to try it at every place."""
 MAX_TEXTS = 20
 MAX_PREFIXES = 200
 CONTEXT_CHARS = 40
+# A prefix that matches fewer characters explains nothing.
 MIN_MATCH_CHARS = 2
-"""Characters that a beginning must find to say anything."""
 
 
 def regex_misses(texts: Sequence[str], pattern: str) -> list[str]:
-    """Why `pattern`, which is right, is not found in any of `texts`."""
+    """Sentences that say why `pattern`, a valid expression, is not found in any of `texts`."""
     texts = [text[:MAX_TEXT_CHARS] for text in texts[:MAX_TEXTS]]
     if not any(texts):
         return ["there is no text to look in"]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # part of a pattern may look odd where the whole does not
-        return [_told(texts, pattern), *_without_case(texts, pattern)]
+        warnings.simplefilter("ignore")  # a prefix may cause warnings that the whole pattern does not
+        return [_explain_longest_prefix(texts, pattern), *_ignoring_case(texts, pattern)]
 
 
-def _told(texts: Sequence[str], pattern: str) -> str:
-    for beginning, compiled in _beginnings(pattern):
+def _explain_longest_prefix(texts: Sequence[str], pattern: str) -> str:
+    for prefix, compiled in _valid_prefixes(pattern):
         for text in texts:
             found = compiled.search(text)
             if found is not None and len(found[0]) >= MIN_MATCH_CHARS:
-                rest, seen = pattern[len(beginning) :], clean(found[0], CONTEXT_CHARS)
+                rest, seen = pattern[len(prefix) :], clean(found[0], CONTEXT_CHARS)
                 then = clean(text[found.end() : found.end() + CONTEXT_CHARS], CONTEXT_CHARS)
-                return f"'{beginning}' finds {seen!r}, but then '{rest}' does not fit what follows: {then!r}"
+                return f"'{prefix}' finds {seen!r}, but then '{rest}' does not fit what follows: {then!r}"
     begins = clean(next(text for text in texts if text)[:CONTEXT_CHARS], CONTEXT_CHARS)
-    return f"nothing of it is found; the text begins: {begins!r}"
+    return f"no prefix of it matches; the text begins: {begins!r}"
 
 
-def _beginnings(pattern: str) -> Iterator[tuple[str, re.Pattern[str]]]:
-    """Beginnings of a pattern that are patterns themselves, the longest first."""
+def _valid_prefixes(pattern: str) -> Iterator[tuple[str, re.Pattern[str]]]:
+    """Prefixes of a pattern that are valid patterns themselves, the longest first, about `MAX_PREFIXES` of them."""
     ends = range(len(pattern) - 1, 0, -max(1, len(pattern) // MAX_PREFIXES))
     for end in ends:
-        if pattern[end] in "*+?{":  # what it repeats would be asked for once
+        # Cut before a quantifier, the last element would be required exactly once: that is another pattern.
+        if pattern[end] in "*+?{":
             continue
         try:
             yield pattern[:end], re.compile(pattern[:end])
@@ -52,9 +53,10 @@ def _beginnings(pattern: str) -> Iterator[tuple[str, re.Pattern[str]]]:
             continue
 
 
-def _without_case(texts: Sequence[str], pattern: str) -> Iterator[str]:
+def _ignoring_case(texts: Sequence[str], pattern: str) -> Iterator[str]:
     if not pattern.startswith("(?"):
         for text in texts:
             if (found := re.search(pattern, text, re.IGNORECASE)) is not None and found[0]:
-                yield f"in other letters it is there: {clean(found[0], CONTEXT_CHARS)!r}; (?i) before it takes both"
+                matched = clean(found[0], CONTEXT_CHARS)
+                yield f"it matches when case is ignored: {matched!r}; put (?i) before the pattern"
                 return

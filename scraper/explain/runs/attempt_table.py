@@ -1,4 +1,4 @@
-"""Every try of a URL, as the record tells them, or the request that still waits: rows, and a table for people."""
+"""All attempts at one URL, from its record in pages.jsonl or from its queued request, as rows and as a text table."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from scraper.model import Request
 from scraper.report.text.formatting import latency_text
 from scraper.sinks.records import attempt_record
 
+# One attempt, with the keys of a record's `tries`: attempt, at, status, error, detail, elapsed_ms, and wait_s, the
+# seconds until the next attempt (None: it was the last).
 AttemptRow = dict[str, Any]
-"""One try as in a record's `tries`: attempt, at, status, error, detail, elapsed_ms, wait_s (None: it was the last)."""
 
 HEADINGS = ("#", "when", "what", "took", "next")
 
 
 def attempts_of_record(record: Mapping[str, Any]) -> list[AttemptRow]:
-    """The tries that a record of pages.jsonl tells of, its own at the end; none when the first one was the only one."""
-    told = record.get("tries")
-    rows = [row for row in told if isinstance(row, dict)] if isinstance(told, list) else []
+    """The attempts in a record of pages.jsonl, the successful or last one at the end; none when there was only one."""
+    listed = record.get("tries")
+    rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
     if not rows:
         return []
     number = rows[-1].get("attempt")
@@ -35,18 +36,18 @@ def attempts_of_record(record: Mapping[str, Any]) -> list[AttemptRow]:
 
 
 def attempts_of_request(request: Request) -> list[AttemptRow]:
-    """The tries of a request that waits for the next one."""
+    """The failed attempts of a queued request."""
     return [attempt_record(one, request) for one in request.failed_attempts]
 
 
 def table_lines(rows: Sequence[AttemptRow]) -> Iterator[str]:
-    """`rows` as lines of aligned columns, headings first; nothing when there are none."""
+    """`rows` as lines of aligned columns, headings first; no lines without rows."""
     if not rows:
         return
     cells = [HEADINGS, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
-    for line in cells:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+    widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
+    for row in cells:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _cells(row: AttemptRow) -> tuple[str, str, str, str, str]:
@@ -54,15 +55,15 @@ def _cells(row: AttemptRow) -> tuple[str, str, str, str, str]:
     return (
         str(row.get("attempt") or "?"),
         str(row.get("at") or "?"),
-        _what(row),
+        _outcome_text(row),
         f"{took:g} ms" if isinstance(took, int | float) else "?",
         f"after {latency_text(wait)}" if isinstance(wait, int | float) else "-",
     )
 
 
-def _what(row: AttemptRow) -> str:
+def _outcome_text(row: AttemptRow) -> str:
     error, detail = row.get("error"), str(row.get("detail") or "")
     text = str(row.get("status") or "?") if not error else detail if error == "http" else f"{error}: {detail}"
-    where = row.get("url")
-    # One line: what came from a server may hold anything.
-    return " ".join((f"{text} from {where}" if where else text).split())
+    source_url = row.get("url")
+    # Whitespace is collapsed: a server's text may contain line breaks, and a row must stay one line.
+    return " ".join((f"{text} from {source_url}" if source_url else text).split())

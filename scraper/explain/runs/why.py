@@ -1,8 +1,7 @@
-"""Which rule decides about one URL, and what became of it in a run: facts go in, one reason comes out.
+"""Decide why a URL was or was not fetched: all facts about it go in, one reason comes out.
 
-What happened outranks what the rules say now: a URL that has a record was fetched, whatever the config says today.
-Without a trace of it in a run, the rules are asked in the order in which a crawl asks them: address, scope, robots.txt,
-what is known already, budget.
+What happened outranks what the rules say now: a URL with a record was fetched, whatever the config says today. For a
+URL that the run does not know, the rules are evaluated in the order of a crawl: scope, robots.txt, known URLs, budget.
 """
 
 from __future__ import annotations
@@ -15,26 +14,25 @@ from typing import NamedTuple
 
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import politeness_settings, robots_settings
-from scraper.engine.host_registry import counts_as_page
+from scraper.engine.outcomes import counts_as_page
 from scraper.explain.runs.record_search import UrlRecords, posted_text, search_records
-from scraper.frontier.inspect import STATE_FILE, QueuedRequest, RunCounts, RunInspector, running_pid
-from scraper.model import OutOfScope, Skip, Url
-from scraper.politeness.host_gate import HostGate
-from scraper.politeness.robots_cache import RobotsEntry, RobotsVerdict
+from scraper.frontier.inspect import QueuedRequest, RunCounts, RunInspector, running_pid
+from scraper.model import Skip, Url
+from scraper.politeness.host_gate import HOST_STATE_GATE, HostGate
+from scraper.politeness.robots_cache import HOST_STATE_ROBOTS, RobotsEntry, RobotsVerdict
 from scraper.politeness.rule import format_duration
 from scraper.report.text.formatting import instant_text
+from scraper.rundir.layout import RunLayout
 from scraper.sinks.records import abbreviate_body
 from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import RuleVerdict, Scope
 
-GATE_NOTE = "gate"
-ROBOTS_NOTE = "robots "
+# Scope rules that apply to pages only, not to files (`files.match`) that pages link to.
 WAIVED_FOR_FILES = ("scope.allow", "scope.max_depth")
-"""Rules about pages, which do not bind files fetched along the way."""
 
 
 class Decision(NamedTuple):
-    """The one reason: a word, and the sentence that goes with it."""
+    """The reason (one of the words in docs/explain.md) and the details: a rule, or what happened."""
 
     reason: str
     detail: str
@@ -42,7 +40,7 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RobotsFact:
-    """What robots.txt says about the URL, and where that was read; `verdict` is None when it is not obeyed."""
+    """The verdict of robots.txt on the URL, and where robots.txt was read; `verdict` is None when it is not obeyed."""
 
     verdict: RobotsVerdict | None
     source: str
@@ -50,10 +48,10 @@ class RobotsFact:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What the run in `folder` knows about the URL. `pid` is the process at work there, if one is.
+    """What the run in `folder` knows about the URL. `pid` is the process of the run, if it is running.
 
-    `body` is the text by which one of several POSTs was asked about. `queued` is the request that is meant, if it
-    waits; `also` are others to the same URL that do.
+    `body_text` is the text that the POST in question must contain. `queued` is the request in question if it is still
+    queued; `other_queued` are other queued requests to the same URL. `known` says that the run has seen the URL.
     """
 
     folder: Path
@@ -71,7 +69,7 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class UrlFacts:
-    """All that is known about one URL. `depth` is None where only the seeds' distance could tell."""
+    """All that is known about one URL. `depth` is None when no run has found it: it depends on the links to it."""
 
     url: Url
     config: CrawlConfig
@@ -86,25 +84,28 @@ class UrlFacts:
 def read_run_facts(
     folder: Path, url: Url, config: CrawlConfig, keys: KeyRules, body: str | None = None
 ) -> RunFacts | None:
-    """What the run in `folder` knows about `url`, or None when there is no run; `body` as for `trace`.
+    """What the run in `folder` knows about `url`, or None when there is no run; `body` as for `search_records`.
 
     Raises `FrontierError`.
     """
-    if not (folder / STATE_FILE).is_file():
+    # Without a state file there was no run. Opening one would fail, or create it.
+    if not RunLayout(folder).frontier.is_file():
         return None
     with RunInspector(folder) as state:
-        notes = state.host_state(url.host)
+        host_state = state.host_state(url.host)
         gate = None
-        if GATE_NOTE in notes:
-            gate = HostGate.from_json(politeness_settings(config).for_host(url.host), url.host, notes[GATE_NOTE])
-        note = notes.get(ROBOTS_NOTE + url.origin)
-        robots = RobotsEntry.from_json(note, robots_settings(config).product_token) if note is not None else None
+        if HOST_STATE_GATE in host_state:
+            gate_settings = politeness_settings(config).for_host(url.host)
+            gate = HostGate.from_json(gate_settings, url.host, host_state[HOST_STATE_GATE])
+        robots_values = host_state.get(HOST_STATE_ROBOTS + url.origin)
+        token = robots_settings(config).product_token
+        robots = RobotsEntry.from_json(robots_values, token) if robots_values is not None else None
         waiting = state.find_queued(url)
-        traces, queued = _meant(waiting, search_records(folder, url, keys, body), body)
+        records, queued = _choose_request(waiting, search_records(folder, url, keys, body), body)
         return RunFacts(
             folder,
             state.counts(),
-            traces,
+            records,
             running_pid(folder),
             state.find_skip(url),
             queued,
@@ -116,26 +117,32 @@ def read_run_facts(
         )
 
 
-def _meant(
-    waiting: Sequence[QueuedRequest], traces: UrlRecords, body: str | None
+def _choose_request(
+    waiting: Sequence[QueuedRequest], records: UrlRecords, body: str | None
 ) -> tuple[UrlRecords, QueuedRequest | None]:
-    """What is meant of several requests to one URL: a record or one that waits, a GET before any POST."""
-    record = traces.record
+    """Which of several requests to one URL is explained: the recorded or the queued one, a GET rather than a POST.
+
+    There are three cases:
+    1. `body` is given: the record or queued POST whose content contains it.
+    2. Only POSTs have a record and a GET is queued: the GET, and the record counts among the others.
+    3. Else the record, or without one the first queued request.
+    """
+    record = records.record
     if body is not None:
-        held = (
+        wait_reason = (
             one for one in waiting if one.request.content is not None and body in abbreviate_body(one.request.content)
         )
-        return traces, None if record is not None else next(held, None)
+        return records, None if record is not None else next(wait_reason, None)
     first = next(iter(waiting), None)
     if record is None:
-        return traces, first
+        return records, first
     if first is not None and first.request.content is None and posted_text(record) is not None:
-        return replace(traces, record=None, other_records=(*traces.other_records, record)), first
-    return traces, None
+        return replace(records, record=None, other_records=(*records.other_records, record)), first
+    return records, None
 
 
 def recorded_depth(run: RunFacts | None) -> int | None:
-    """How many links the run found the URL away from a seed, when it is known."""
+    """The number of links between a seed and the URL, as the run recorded it; None when unknown."""
     if run is None:
         return None
     if run.queued is not None:
@@ -147,95 +154,100 @@ def recorded_depth(run: RunFacts | None) -> int | None:
 def explain_scope(
     scope: Scope, config: CrawlConfig, url: Url, depth: int | None
 ) -> tuple[tuple[RuleVerdict, ...], bool]:
-    """What every rule of the scope says, and whether the URL counts as a file to fetch along the way."""
+    """The verdict of every scope rule, and whether the URL is a file (`files.match`), for which some are waived."""
     is_file = any(re.search(pattern, url.href) for pattern in config.files.match)
     steps = []
     for step in scope.explain(url, depth or 0):
+        # Files are fetched from wherever pages link to, as far as other rules allow.
         waived = is_file and step.verdict == "rejects" and step.rule.startswith(WAIVED_FOR_FILES)
         steps.append(RuleVerdict(step.rule, "waived (a file)" if waived else step.verdict))
     return tuple(steps), is_file
 
 
 def decide(facts: UrlFacts, now: float) -> Decision:
-    """The one reason that decides; `now` is epoch seconds."""
+    """The one reason that decides about the URL; `now` is epoch seconds."""
     run = facts.run
-    if run is not None and (decision := _happened(facts, run, now)) is not None:
+    # Four questions, in this order; the first that applies decides.
+    # 1. What happened in the run.
+    if run is not None and (decision := _decide_by_run(facts, run, now)) is not None:
         return decision
+    # 2. The scope.
     for step in facts.scope:
         if step.verdict == "rejects":
-            return Decision(_scope_word(step.rule), step.rule)
+            return Decision(_scope_reason(step.rule), step.rule)
+    # 3. robots.txt.
     verdict = facts.robots.verdict if facts.robots else None
     if verdict is not None and not verdict.allowed:
         return Decision("robots" if verdict.decision == "deny" else "robots_unreachable", verdict.rule)
+    # 4. Nothing excludes it: is it known, is there budget left?
     if run is None:
-        return Decision("allowed", "nothing forbids it: a crawl that finds it asks for it")
+        return Decision("allowed", "it would be fetched if discovered")
     if run.known:
-        return Decision("known", "the run has taken it up; its record is not written yet")
-    if (spent := _budget(facts, run)) is not None:
+        return Decision("known", "the run knows it, but its record is not written yet")
+    if (spent := _budget_reason(facts, run)) is not None:
         return Decision("budget", spent)
-    return Decision("not_found", "nothing forbids it, but no page, sitemap or seed of this run has named it")
+    return Decision("not_found", "it is allowed, but no seed, page or sitemap of this run led to it")
 
 
-def _happened(facts: UrlFacts, run: RunFacts, now: float) -> Decision | None:
-    traces, url = run.records, facts.url
-    if run.body_text is not None and run.queued is None and traces.record is None:
-        return Decision("not_found", f"nothing that was posted to it holds {run.body_text!r:.60}")
-    if (record := traces.record) is not None:
+def _decide_by_run(facts: UrlFacts, run: RunFacts, now: float) -> Decision | None:
+    records, url = run.records, facts.url
+    if run.body_text is not None and run.queued is None and records.record is None:
+        return Decision("not_found", f"no POST to it contains {run.body_text!r:.60}")
+    if (record := records.record) is not None:
+        # A redirect to a URL that has a record of its own: its page is not recorded twice.
         if record.get("duplicate_of"):
             return Decision("duplicate", f"it redirects to {record['duplicate_of']}, which has a record of its own")
         if record.get("error"):
             times = f" after {record['attempts']} attempts" if record.get("attempts", 1) > 1 else ""
             return Decision("failed", f"{record['error']}: {record.get('error_detail') or record.get('status')}{times}")
         if record.get("url") != url.href:
-            return Decision("redirected", f"it was asked for and led to {record['url']} ({record.get('status')})")
-        return Decision("fetched", f"it was asked for and answered {record.get('status')}")
-    if traces.redirect_record is not None:
-        return Decision("redirected", f"it is a step on the way to {traces.redirect_record['url']}")
+            return Decision(
+                "redirected", f"it was requested and redirected to {record['url']} ({record.get('status')})"
+            )
+        return Decision("fetched", f"it was requested, the response was {record.get('status')}")
+    if records.redirect_record is not None:
+        return Decision("redirected", f"it is part of a redirect chain to {records.redirect_record['url']}")
     if run.queued is not None:
-        return _waits(run, run.queued, now)
-    if traces.same_key_urls:
-        return Decision("same", f"same as {traces.same_key_urls[0]}, which was asked for: they share the key {url.key}")
+        return _waiting_decision(run, run.queued, now)
+    if records.same_key_urls:
+        same = records.same_key_urls[0]
+        return Decision("same", f"same as {same}, which was requested: they have the same key {url.key}")
     if run.skip is not None:
         return Decision(run.skip.reason, run.skip.rule)
-    if traces.skip_record is not None:
-        return Decision(str(traces.skip_record.get("reason")), str(traces.skip_record.get("rule")))
+    if records.skip_record is not None:
+        return Decision(str(records.skip_record.get("reason")), str(records.skip_record.get("rule")))
     return None
 
 
-def _waits(run: RunFacts, queued: QueuedRequest, now: float) -> Decision:
-    left = run.records.skip_record
-    if left is not None and run.pid is None:
-        return Decision(str(left.get("reason")), str(left.get("rule")))
+def _waiting_decision(run: RunFacts, queued: QueuedRequest, now: float) -> Decision:
+    skip_record = run.records.skip_record
+    if skip_record is not None and run.pid is None:
+        return Decision(str(skip_record.get("reason")), str(skip_record.get("rule")))
     if queued.due is not None and queued.due > now:
         tried = queued.request.attempt + queued.request.slowdowns
-        return Decision("waiting", f"it failed {tried} times and is asked again at {instant_text(queued.due)}")
+        return Decision("waiting", f"it failed {tried} times, the next attempt is at {instant_text(queued.due)}")
     gate = run.gate
-    held = (gate.gave_up_reason or gate.wait_reason(now)) if gate is not None else ""
-    if held:
-        return Decision("waiting", f"it waits for its host: {held}")
-    when = "its turn" if run.pid is not None else "the run to be resumed"
-    return Decision("waiting", f"it waits for {when}")
+    wait_reason = (gate.gave_up_reason or gate.wait_reason(now)) if gate is not None else ""
+    if wait_reason:
+        return Decision("waiting", f"it is queued, and its host must wait: {wait_reason}")
+    return Decision("waiting", "it is queued" if run.pid is not None else "it is queued until the run is resumed")
 
 
-def _budget(facts: UrlFacts, run: RunFacts) -> str | None:
+def _budget_reason(facts: UrlFacts, run: RunFacts) -> str | None:
     limits = facts.config.limits
     pages = sum(n for word, n in run.counts.outcomes.items() if counts_as_page(word))
     if limits.max_pages is not None and pages >= limits.max_pages:
         return f"limits.max_pages: {limits.max_pages}"
+    # politeness.per_host or limits.max_pages_per_host: the gate knows which.
     if run.gate is not None and run.gate.budget_used:
         return run.gate.wait_reason(0.0)
     return None
 
 
-def _scope_word(rule: str) -> str:
+def _scope_reason(rule: str) -> str:
     return "trap" if rule.startswith("traps") else "depth" if rule.startswith("scope.max_depth") else "scope"
 
 
 def robots_source_text(entry: RobotsEntry, now: float) -> str:
-    """When the rules were read, in words."""
+    """Where a robots.txt in the run's state comes from, in words."""
     return f"the run's copy, {format_duration(max(0.0, now - entry.fetched_at))} old, {entry.detail}"
-
-
-def not_a_url(found: OutOfScope) -> Decision:
-    """The reason for a text that is no URL."""
-    return Decision(found.reason, found.rule)

@@ -1,1 +1,1 @@
-"""scaffold."""
+"""Guess a config from a page: repeated blocks, structured data, pagination, feeds."""

@@ -1,4 +1,4 @@
-"""Where a crawl could begin beside the page itself: its feeds, the sitemaps of its host."""
+"""Feeds and sitemaps of a page: lists of URLs that a crawl could begin with instead of the page itself."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from scraper.urls.canonicalize import BaseUrl, canonicalize
 FEED_TYPES = re.compile(r"application/(?:(rss|atom)\+xml|(?:feed\+)?json)(?:$|[;\s])", re.IGNORECASE)
 MAX_LINKS = 50
 MAX_FEEDS = 3
+# Where most sites have their sitemap.
 USUAL_SITEMAP_PATH = "/sitemap.xml"
-"""The usual place of a sitemap."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeedLink:
-    """A list of addresses for robots. `count` is how many it names; None when it was not looked at.
+    """A feed or sitemap. `url_count` is how many URLs it lists; None when it was not read.
 
-    `problem` says why a crawl cannot begin with it. `first` are the first addresses that it names.
+    `problem` says why a crawl cannot begin with it. `first_urls` are the first URLs that it lists.
     """
 
     url: Url
@@ -33,21 +33,21 @@ class FeedLink:
 
     @property
     def description(self) -> str:
-        """What it is and holds, in a few words."""
+        """Its kind and number of URLs, or its problem, in a few words."""
         if self.problem is not None:
             return f"{self.kind}: {self.problem}"
-        return f"{self.kind}: {'not looked at' if self.url_count is None else f'{self.url_count:,} addresses'}"
+        return f"{self.kind}: {'not read' if self.url_count is None else f'{self.url_count:,} addresses'}"
 
 
 def find_feeds(document: Document) -> Iterator[FeedLink]:
-    """The feeds that a page names."""
+    """The feeds that a page links to by rel=alternate."""
     seen: set[str] = set()
     for node in document.tree.css("link[rel~=alternate i][type][href]")[:MAX_LINKS]:
         kind = FEED_TYPES.match((node.attributes.get("type") or "").strip())
         found = canonicalize(node.attributes.get("href") or "", document.base)
         if kind is None or not isinstance(found, Url) or found.key in seen or len(seen) >= MAX_FEEDS:
             continue
-        # JSON that is no feed (an API's own view of the page) calls itself alternate, too.
+        # rel=alternate with a JSON type may also be an API's view of the page; feeds have "feed" in their type.
         if kind[1] is None and "feed" not in (node.attributes.get("type") or "").lower():
             continue
         seen.add(found.key)
@@ -57,10 +57,10 @@ def find_feeds(document: Document) -> Iterator[FeedLink]:
             yield FeedLink(found, {"rss": "RSS", "atom": "Atom"}[kind[1].lower()] + " feed")
 
 
-def read_feed(lead: FeedLink, page: Response | None) -> FeedLink:
-    """`lead` with what `page`, its answer, holds; without an answer it cannot be used."""
+def read_feed(feed: FeedLink, page: Response | None) -> FeedLink:
+    """`feed` with the URLs that its response `page` lists; without a response it has a problem."""
     if page is None or page.status >= 400:
-        return replace(lead, problem="it does not answer" if page is None else f"it answers {page.status}")
+        return replace(feed, problem="no response" if page is None else f"status {page.status}")
     reader = SitemapReader()
     entries = [*reader.feed(page.body.read()), *reader.close()]
     base = BaseUrl.of(page.request.url)
@@ -72,6 +72,6 @@ def read_feed(lead: FeedLink, page: Response | None) -> FeedLink:
             nested = nested or entry.kind == "sitemap"
             addresses.append(found.href)
     if not addresses:
-        return replace(lead, url_count=0, problem=reader.problem or "it names no addresses")
-    what = "sitemap of sitemaps" if nested else lead.kind
-    return replace(lead, kind=what, url_count=len(addresses), first_urls=tuple(addresses[:10]))
+        return replace(feed, url_count=0, problem=reader.problem or "it lists no URLs")
+    kind = "sitemap of sitemaps" if nested else feed.kind
+    return replace(feed, kind=kind, url_count=len(addresses), first_urls=tuple(addresses[:10]))

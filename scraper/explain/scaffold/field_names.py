@@ -1,4 +1,4 @@
-"""Names and types of guessed fields: from classes that can be read, and from what the texts look like."""
+"""Names and types for guessed fields: names from classes and tags, types from the form of the values."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ NAME_BY_TAG |= {f"h{n}": "title" for n in range(1, 7)}
 
 
 def unique_name(name: str, taken: set[str]) -> str:
-    """`name`, changed where a field of an item cannot have it or one in `taken` has it; it is then taken, too."""
-    name = "address" if name == "url" else name  # every item has the page's url already
+    """`name`, with a number when it is in `taken` already; the result is added to `taken`.
+
+    `url` becomes `address`: every item has the page's URL under that name.
+    """
+    name = "address" if name == "url" else name
     number, free = 1, name
     while free.casefold() in taken:
         number += 1
@@ -30,12 +33,15 @@ def unique_name(name: str, taken: set[str]) -> str:
 
 
 def snake_case(text: str) -> str:
-    """A name of any writing (`datePublished`, `x-y`) in small letters and underscores."""
+    """A name in any notation (`datePublished`, `x-y`) in snake case, at most 40 characters."""
     return re.sub(r"\W+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)).strip("_").lower()[:40] or "value"
 
 
 def field_name(css: str | None, attr: str | None) -> str:
-    """A name for a field found at `css` (None: the block itself) and `attr`: from a class, a property, the tag."""
+    """A name for the field at `css` (None: the block itself) and `attr`.
+
+    In this order: its itemprop, `link` for an href, a known word in a class, the class, the table column, the tag.
+    """
     if css is None:
         return re.sub(r"\W+", "_", (attr or "").removeprefix("data-")).strip("_").lower() or "value"
     if prop := re.search(r"\[itemprop=([\w-]+)\]", css):
@@ -56,21 +62,23 @@ def field_name(css: str | None, attr: str | None) -> str:
         return re.sub(r"\W+", "_", classes[0]).strip("_").lower()
     if cell := re.match(r"t[dh]:nth-child\((\d+)\)", css):
         return f"column_{cell[1]}"
+    # An inline element is named after its parent: `h3 a` is a title.
     if tag in ("a", "span", "b", "strong") and len(css.split()) > 1:
         tag = css.split()[0] if css.split()[0] in NAME_BY_TAG and css.split()[0] != "li" else tag
     if tag == "a":
-        return "title"  # the text of a link says what it leads to
+        return "title"  # the text of a link is mostly the title of the page it leads to
     return NAME_BY_TAG.get(tag, tag or "value")
 
 
 def field_type(css: str | None, attr: str | None, values: Sequence[str]) -> str:
-    """The type that `values` look like."""
+    """The config's type for a field with these values: url, date, int, decimal or text."""
     if attr in ("href", "src"):
         return "url"
     if attr == "datetime":
         return "text" if any(isinstance(parse_date(value), ParseFailure) for value in values) else "date"
     if all(re.fullmatch(r"[0-9]{1,9}", value) for value in values):
         return "int"
+    # Some values may be missing or read "free": 80 % must look like money.
     costs = sum(MONEY_SIGN.search(value) is not None for value in values) >= 0.8 * len(values) or "price" in (css or "")
     numbers = [value for value in values if len(value) < 40 and not isinstance(parse_decimal(value), ParseFailure)]
     return "decimal" if costs and len(numbers) >= 0.8 * len(values) else "text"

@@ -1,6 +1,6 @@
-"""Looks at what `scrape init` was given: the page itself, or for a feed or a sitemap a page that it names.
+"""Fetch and inspect the URL given to `scrape init`: a page, or for a feed or sitemap one of the pages it lists.
 
-Everything is asked for as a crawl would ask: politely, and only what robots.txt allows.
+All requests obey robots.txt and the politeness of a crawl.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from scraper.extract.text.content_type import content_type_of, decode_page, is_h
 from scraper.model import Response, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 
+# URLs of a feed or sitemap that are tried until one can be read.
 MAX_ENTRIES_TRIED = 3
-"""Addresses of a feed or sitemap that are asked for until one answers."""
+# Levels of sitemap indexes that are followed down to a list of pages.
 MAX_SITEMAP_DEPTH = 2
-"""Sitemaps of sitemaps that are gone through."""
 
 
 @dataclass(frozen=True, slots=True)
 class InspectedPage:
-    """A page to make rules from, what is known around it, and what it looks like."""
+    """A page to make rules from: its response, facts about its host, and the guesses for rules."""
 
     response: Response
     site_facts: SiteFacts
@@ -46,7 +46,7 @@ class InspectedPage:
 
 @dataclass(frozen=True, slots=True)
 class UnreadablePage:
-    """There is nothing to make rules from, and why."""
+    """No page to make rules from, and the reason."""
 
     reason: str
 
@@ -54,45 +54,45 @@ class UnreadablePage:
 async def inspect_url(
     config: CrawlConfig, rules: UrlRules, url: Url, file: Path | None
 ) -> InspectedPage | UnreadablePage:
-    """Look at `url`, or at the stored page in `file` without asking anybody.
+    """Inspect `url`, or the stored page in `file` without any request.
 
-    Raises `ScraperError` when the file cannot be read, `MissingExtraError` when rules for the page cannot be read here.
+    Raises `ScraperError` when the file cannot be read, `MissingExtraError` when rules for JSON need jmespath.
     """
     if file is not None:
         page = read_stored_page(file, url)
-        named = _named_by(page)
-        if named is not None:
+        feed = _feed_in(page)
+        if feed is not None:
             return UnreadablePage(
-                f"{file} is a {named.description}; rules are made from a page: give the address of one of them"
+                f"{file} is a {feed.description}; rules are made from a page: give the address of one of them"
             )
-        return _seen(page, SiteFacts(url, url))
-    async with open_page_fetcher(config, rules, url) as asker:
-        steps = await asker.fetch(url)
-        answer = _page_of(steps)
-        if isinstance(answer, UnreadablePage):
-            return answer
-        around = _around(answer, steps[-1])
-        named = _named_by(answer)
-        if named is not None:
-            return await _through(asker, named, around)
-        sight = _seen(answer, around)
+        return _inspect_page(page, SiteFacts(url, url))
+    async with open_page_fetcher(config, rules, url) as fetcher:
+        steps = await fetcher.fetch(url)
+        response = _page_from(steps)
+        if isinstance(response, UnreadablePage):
+            return response
+        site_facts = _site_facts(response, steps[-1])
+        feed = _feed_in(response)
+        if feed is not None:
+            return await _inspect_listed_page(fetcher, feed, site_facts)
+        inspected = _inspect_page(response, site_facts)
         return (
-            sight
-            if isinstance(sight, UnreadablePage)
-            else replace(sight, site_facts=await _around_more(asker, sight.site_facts))
+            inspected
+            if isinstance(inspected, UnreadablePage)
+            else replace(inspected, site_facts=await _with_feeds_read(fetcher, inspected.site_facts))
         )
 
 
-def _page_of(steps: Sequence[RequestStep]) -> Response | UnreadablePage:
+def _page_from(steps: Sequence[RequestStep]) -> Response | UnreadablePage:
     last = steps[-1]
     if last.outcome is None:
-        return UnreadablePage(f"not asked for: {last.robots_verdict.rule if last.robots_verdict else 'forbidden'}")
+        return UnreadablePage(f"not fetched: {last.robots_verdict.rule if last.robots_verdict else 'forbidden'}")
     if not isinstance(last.outcome, Response) or not 200 <= last.outcome.status < 300:
         return UnreadablePage(f"{last.request.url.href}: {outcome_text(last.outcome)}")
     return with_body_in_memory(last.outcome)
 
 
-def _around(page: Response, last: RequestStep) -> SiteFacts:
+def _site_facts(page: Response, last: RequestStep) -> SiteFacts:
     entry = last.robots_entry
     return SiteFacts(
         page.request.url,
@@ -102,66 +102,74 @@ def _around(page: Response, last: RequestStep) -> SiteFacts:
     )
 
 
-async def _through(asker: PageFetcher, lead: FeedLink, around: SiteFacts) -> InspectedPage | UnreadablePage:
-    """Make rules from the first page that a feed or sitemap names and that can be read."""
-    told, nested = lead, lead
+async def _inspect_listed_page(
+    fetcher: PageFetcher, feed: FeedLink, site_facts: SiteFacts
+) -> InspectedPage | UnreadablePage:
+    """Inspect the first page that `feed` lists and that can be read."""
+    nested = feed
+    # A sitemap index lists sitemaps, not pages: go down by its first entry.
     for _ in range(MAX_SITEMAP_DEPTH):
         if nested.kind != "sitemap of sitemaps":
             break
-        nested = await _asked(asker, replace(nested, url=_url(nested.first_urls[0])))
-    why = nested.problem or "it names no pages"
+        nested = await _fetch_feed(fetcher, replace(nested, url=_parse_url(nested.first_urls[0])))
+    reason = nested.problem or "it names no pages"
     for address in nested.first_urls[:MAX_ENTRIES_TRIED]:
-        answer = _page_of(await asker.fetch(_url(address)))
-        if isinstance(answer, UnreadablePage):
-            why = answer.reason
+        response = _page_from(await fetcher.fetch(_parse_url(address)))
+        if isinstance(response, UnreadablePage):
+            reason = response.reason
             continue
-        sight = _seen(answer, replace(around, url=answer.request.url, listed_by=told))
-        if isinstance(sight, InspectedPage):
-            return sight
-        why = sight.reason
-    return UnreadablePage(f"{around.requested.href} is a {told.description}, but none of the first can be read: {why}")
+        inspected = _inspect_page(response, replace(site_facts, url=response.request.url, listed_by=feed))
+        if isinstance(inspected, InspectedPage):
+            return inspected
+        reason = inspected.reason
+    return UnreadablePage(
+        f"{site_facts.requested.href} is a {feed.description}, but none of the first can be read: {reason}"
+    )
 
 
-async def _around_more(asker: PageFetcher, around: SiteFacts) -> SiteFacts:
-    """What feeds and the usual place of a sitemap hold."""
-    leads = [
-        await _asked(asker, lead) if lead.problem is None and lead.url.host == around.requested.host else lead
-        for lead in around.feeds
+async def _with_feeds_read(fetcher: PageFetcher, site_facts: SiteFacts) -> SiteFacts:
+    """`site_facts` with the contents of the page's feeds, and of a sitemap at the usual path if robots.txt has none."""
+    feeds = [
+        await _fetch_feed(fetcher, feed)
+        if feed.problem is None and feed.url.host == site_facts.requested.host
+        else feed
+        for feed in site_facts.feeds
     ]
     sitemap = None
-    if around.robots_sitemaps is not None and not around.robots_sitemaps:
-        place = canonicalize(USUAL_SITEMAP_PATH, BaseUrl.of(around.requested))
-        assert isinstance(place, Url), "an origin that was canonical stays so"
-        sitemap = await _asked(asker, FeedLink(place, "sitemap"))
-    return replace(around, feeds=tuple(leads), sitemap=sitemap)
+    if site_facts.robots_sitemaps is not None and not site_facts.robots_sitemaps:
+        sitemap_url = canonicalize(USUAL_SITEMAP_PATH, BaseUrl.of(site_facts.requested))
+        assert isinstance(sitemap_url, Url), "an origin that was canonical stays so"
+        sitemap = await _fetch_feed(fetcher, FeedLink(sitemap_url, "sitemap"))
+    return replace(site_facts, feeds=tuple(feeds), sitemap=sitemap)
 
 
-async def _asked(asker: PageFetcher, lead: FeedLink) -> FeedLink:
-    last = (await asker.fetch(lead.url))[-1]
+async def _fetch_feed(fetcher: PageFetcher, feed: FeedLink) -> FeedLink:
+    last = (await fetcher.fetch(feed.url))[-1]
     if last.outcome is None:
-        return replace(lead, problem="robots.txt forbids it")
-    return read_feed(lead, with_body_in_memory(last.outcome) if isinstance(last.outcome, Response) else None)
+        return replace(feed, problem="robots.txt forbids it")
+    return read_feed(feed, with_body_in_memory(last.outcome) if isinstance(last.outcome, Response) else None)
 
 
-def _url(address: str) -> Url:
+def _parse_url(address: str) -> Url:
     found = canonicalize(address)
     assert isinstance(found, Url), "an address that was canonical stays so"
     return found
 
 
-def _named_by(page: Response) -> FeedLink | None:
-    """What `page` is when it is a feed or a sitemap; None when it is a page."""
+def _feed_in(page: Response) -> FeedLink | None:
+    """`page` as a feed or sitemap; None when it is a page."""
     content_type = content_type_of(page)
     if is_html(content_type, page) or is_json(content_type) or not is_text(content_type):
         return None
+    # The root element tells the format; it may follow comments and declarations.
     head = page.body.read()[:2_000].lower()
-    what = "RSS feed" if b"<rss" in head or b"<rdf" in head else "Atom feed" if b"<feed" in head else "sitemap"
-    lead = read_feed(FeedLink(page.request.url, what), page)
-    return lead if lead.url_count else None
+    kind = "RSS feed" if b"<rss" in head or b"<rdf" in head else "Atom feed" if b"<feed" in head else "sitemap"
+    feed = read_feed(FeedLink(page.request.url, kind), page)
+    return feed if feed.url_count else None
 
 
-def _seen(page: Response, around: SiteFacts) -> InspectedPage | UnreadablePage:
-    """What a page of some kind looks like."""
+def _inspect_page(page: Response, site_facts: SiteFacts) -> InspectedPage | UnreadablePage:
+    """Parse a page by its content type and guess rules for it."""
     content_type = content_type_of(page)
     href = page.request.url.href
     if not page.body.size:
@@ -170,25 +178,26 @@ def _seen(page: Response, around: SiteFacts) -> InspectedPage | UnreadablePage:
         document = parse_document(page.body.read(), content_type, page.request.url)
         if document.problem is not None:
             return UnreadablePage(f"{href}: {document.problem}")
-        if (target := _sent_on(document)) is not None:
-            return UnreadablePage(f"{href} only sends on to {target}: give that address")
-        around = replace(around, feeds=tuple(find_feeds(document)))
-        return InspectedPage(page, around, ideas_for_html(document, page.headers))
+        if (target := _refresh_target(document)) is not None:
+            return UnreadablePage(f"{href} only redirects to {target}: give that URL")
+        site_facts = replace(site_facts, feeds=tuple(find_feeds(document)))
+        return InspectedPage(page, site_facts, ideas_for_html(document, page.headers))
     if is_json(content_type):
         try:
             value = orjson.loads(decode_page(page, content_type))
         except orjson.JSONDecodeError as error:
-            return UnreadablePage(f"{href} says it is JSON, but cannot be read: {error}")
-        return InspectedPage(page, around, ideas_for_json(value, page.request.url, page.headers))
+            return UnreadablePage(f"{href} is declared as JSON, but cannot be parsed: {error}")
+        return InspectedPage(page, site_facts, ideas_for_json(value, page.request.url, page.headers))
     kind = (content_type or "of no type").partition(";")[0][:60]
     return UnreadablePage(
         f"{href} is neither HTML nor JSON, nor a feed or sitemap ({kind}): there is nothing to guess from"
     )
 
 
-def _sent_on(document: Document) -> str | None:
-    """Where a page leads that has nothing but a refresh."""
+def _refresh_target(document: Document) -> str | None:
+    """The target of a page that has no content but a meta refresh."""
     body = document.tree.body
+    # With text of its own it is a page, whatever it refreshes to.
     if body is not None and (body.text() or "").strip():
         return None
     for attributes in document.metas:

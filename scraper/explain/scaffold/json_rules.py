@@ -1,4 +1,4 @@
-"""What is in the JSON of an API: its lists of objects, their fields, and the way to the next page."""
+"""Draft rules for the JSON of an API: its lists of objects, their fields, and the next page."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from scraper.extract.rules.next_page import query_param, with_query_param
 from scraper.model import Headers, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 
+# Values of a page that are visited in the search for lists of objects.
 MAX_VALUES = 5_000
-"""Mappings and lists of a page that are looked at for lists of objects."""
 MAX_DEPTH = 6
 MAX_LISTS = 3
 MAX_FIELDS = 20
@@ -25,39 +25,43 @@ CURSOR_KEYS = re.compile(r"(next_?)?cursor|next_?(page)?_?(token|cursor)|continu
 PAGE_PARAMS = ("page", "p", "page_number", "pageNumber")
 OFFSET_PARAMS = ("offset", "start", "skip", "from", "startIndex")
 SIZE_PARAMS = ("limit", "per_page", "perPage", "page_size", "pageSize", "size", "count", "rows", "take", "top")
+# Keys inside the value of a "next" key that may hold the URL; "" is the value itself.
 ADDRESS_MEMBERS = ("", "href", "url")
-"""Where below its key the address of the next page may stand."""
 
 Path = tuple[str, ...]
 
 
 def draft_json_rules(value: Any, url: Url, headers: Headers) -> tuple[list[RuleDraft], list[NextPageGuess]]:
-    """Rules for the JSON `value`, the richest first, and ways to the next page."""
-    drafts = [_of_list(path, members) for _, path, members in _lists(value)[:MAX_LISTS]]
+    """Draft rules for the JSON `value`, the richest list first, and guesses for the next page."""
+    drafts = [_list_rule(path, members) for _, path, members in _find_lists(value)[:MAX_LISTS]]
     if not drafts:
         leaves = find_properties([value], limit=MAX_FIELDS)
         if leaves:
             drafts = [
-                RuleDraft("the object", (RuleEntry("fields", _fields(leaves)),), ("The page is one object: one item.",))
+                RuleDraft(
+                    "the object", (RuleEntry("fields", _field_entries(leaves)),), ("The page is one object: one item.",)
+                )
             ]
     return [draft for draft in drafts if draft is not None], list(find_next_pages(value, url, headers, drafts))
 
 
-def _lists(value: Any) -> list[tuple[float, Path, list[Any]]]:
-    """Lists that may be items, the best first: many members with many values each, near the top."""
+def _find_lists(value: Any) -> list[tuple[float, Path, list[Any]]]:
+    """Lists that may be the items, best first: many members, many values in each, and near the top of the page."""
     found: list[tuple[float, Path, list[Any]]] = []
-    waiting: deque[tuple[Any, Path]] = deque([(value, ())])
+    queue: deque[tuple[Any, Path]] = deque([(value, ())])
     seen = 0
-    while waiting and seen < MAX_VALUES:
-        here, path = waiting.popleft()
+    while queue and seen < MAX_VALUES:
+        here, path = queue.popleft()
         seen += 1
         if isinstance(here, list) and here:
+            # A list of plain values is an item list only as the whole page.
             objects = isinstance(here[0], Mapping)
             width = len(find_properties(here, limit=MAX_FIELDS)) if objects else 0.5
             if width and (objects or (not path and isinstance(here[0], str | int | float))):
+                # Beyond 50 members, a longer list is no better than a richer one.
                 found.append((min(len(here), 50) * width / (1 + len(path)), path, here))
         elif isinstance(here, Mapping) and len(path) < MAX_DEPTH:
-            waiting.extend((member, (*path, key)) for key, member in list(here.items())[:200] if _is_key(key))
+            queue.extend((member, (*path, key)) for key, member in list(here.items())[:200] if _is_key(key))
     found.sort(key=lambda entry: -entry[0])
     return found
 
@@ -66,90 +70,97 @@ def _is_key(key: Any) -> bool:
     return isinstance(key, str) and 0 < len(key) <= 100
 
 
-def _of_list(path: Path, members: list[Any]) -> RuleDraft:
+def _list_rule(path: Path, members: list[Any]) -> RuleDraft:
     where = to_jmespath(path) or "@"
     if isinstance(members[0], Mapping):
-        fields = _fields(find_properties(members, limit=MAX_FIELDS))
+        fields = _field_entries(find_properties(members, limit=MAX_FIELDS))
     else:
         fields = (RuleEntry("value", {"json": "@"}, examples_text(members[:2])),)
     each = RuleEntry("each", {"json": where}, f"{len(members):,} on this page")
     return RuleDraft(f"each: {where}", (each, RuleEntry("fields", fields)))
 
 
-def _fields(leaves: tuple[ObjectProperty, ...]) -> tuple[RuleEntry, ...]:
+def _field_entries(leaves: tuple[ObjectProperty, ...]) -> tuple[RuleEntry, ...]:
     return tuple(RuleEntry(leaf.name, leaf.to_rule(), examples_text(leaf.examples)) for leaf in leaves)
 
 
 def find_next_pages(value: Any, url: Url, headers: Headers, drafts: list[RuleDraft]) -> Iterator[NextPageGuess]:
-    """Ways to the next page: what the answer calls next, then what the address counts."""
+    """Guesses for the next page, the most reliable first.
+
+    1. The Link header's rel=next (RFC 8288).
+    2. A URL under a key like `next` or `nextLink`.
+    3. A cursor under a key like `nextPageToken`, when the URL has a parameter that takes it.
+    4. A page number or offset in the URL.
+    """
     for link in parse_link_headers(headers.get_all("link")):
-        if "next" in link.rels and (target := _target(link.target, url)):
+        if "next" in link.rels and (target := _resolve(link.target, url)):
             yield NextPageGuess({"rel": True}, target, "the Link header's rel=next")
             break
-    for path, text in _texts(value):
+    for path, text in _find_texts(value):
         name = path[-1] if path[-1] not in ADDRESS_MEMBERS else path[-2] if len(path) > 1 else ""
         if NEXT_KEYS.fullmatch(name) and text.startswith(("http://", "https://", "/", "?")):
-            target = _target(text, url)
+            target = _resolve(text, url)
             if target:
                 yield NextPageGuess({"json": to_jmespath(path)}, target, "the address of the next page")
-    for path, text in _texts(value):
+    for path, text in _find_texts(value):
         if CURSOR_KEYS.fullmatch(path[-1]) and not text.startswith(("http://", "https://", "/", "?")):
-            param = next((n for n in _cursor_names(path[-1]) if query_param(url.href, n) is not None), None)
+            param = next((n for n in _cursor_params(path[-1]) if query_param(url.href, n) is not None), None)
             if param is not None:
-                told = f"the value of {path[-1]} in the parameter {param}"
+                comment = f"the value of {path[-1]} in the parameter {param}"
                 yield NextPageGuess(
-                    {"cursor": to_jmespath(path), "param": param}, with_query_param(url.href, param, text), told
+                    {"cursor": to_jmespath(path), "param": param}, with_query_param(url.href, param, text), comment
                 )
-    yield from _counted(url)
+    yield from _counted_pages(url)
 
 
 def cursor_without_parameter(value: Any, url: Url) -> tuple[str, str] | None:
-    """The path of a cursor whose parameter the address does not show, and a likely name of it."""
-    for path, text in _texts(value):
+    """The path of a cursor for which the URL has no parameter yet, and the likely name of that parameter."""
+    for path, text in _find_texts(value):
         if CURSOR_KEYS.fullmatch(path[-1]) and not text.startswith(("http://", "https://", "/", "?")):
-            names = _cursor_names(path[-1])
+            names = _cursor_params(path[-1])
             if all(query_param(url.href, name) is None for name in names):
                 return to_jmespath(path), names[0]
     return None
 
 
-def _cursor_names(key: str) -> list[str]:
-    """Parameters that take a cursor of this name: nextPageToken goes into pageToken."""
+def _cursor_params(key: str) -> list[str]:
+    """Names of parameters that may take the cursor under `key`: nextPageToken is sent as pageToken."""
     bare = re.sub(r"^next_?", "", key, flags=re.IGNORECASE) or key
+    # nextPageToken without `next` is PageToken: its parameter is pageToken.
     bare = bare[:1].lower() + bare[1:]
     return list(dict.fromkeys((bare, key, "cursor", "after", "page_token", "pageToken")))
 
 
-def _counted(url: Url) -> Iterator[NextPageGuess]:
+def _counted_pages(url: Url) -> Iterator[NextPageGuess]:
     for name in PAGE_PARAMS:
-        here = query_param(url.href, name)
-        if here is not None and here.isascii() and here.isdigit() and len(here) < 10:
-            target = with_query_param(url.href, name, str(int(here) + 1))
+        current = query_param(url.href, name)
+        if current is not None and current.isascii() and current.isdigit() and len(current) < 10:
+            target = with_query_param(url.href, name, str(int(current) + 1))
             yield NextPageGuess({"page": name}, target, f"pages are counted in {name}")
     sizes = (query_param(url.href, name) for name in SIZE_PARAMS)
     size = next((int(text) for text in sizes if text and text.isascii() and text.isdigit() and len(text) < 7), 0)
     for name in OFFSET_PARAMS:
-        here = query_param(url.href, name)
-        if size and here is not None and here.isascii() and here.isdigit() and len(here) < 10:
-            way: YamlValue = {"offset": name, "step": size}
+        current = query_param(url.href, name)
+        if size and current is not None and current.isascii() and current.isdigit() and len(current) < 10:
+            rule: YamlValue = {"offset": name, "step": size}
             yield NextPageGuess(
-                way, with_query_param(url.href, name, str(int(here) + size)), f"items are counted in {name}"
+                rule, with_query_param(url.href, name, str(int(current) + size)), f"items are counted in {name}"
             )
 
 
-def _texts(value: Any) -> Iterator[tuple[Path, str]]:
-    """Texts that stand in mappings near the top, with their paths."""
-    waiting: deque[tuple[Any, Path]] = deque([(value, ())])
+def _find_texts(value: Any) -> Iterator[tuple[Path, str]]:
+    """Strings and numbers in mappings near the top of the page, with their paths."""
+    queue: deque[tuple[Any, Path]] = deque([(value, ())])
     seen = 0
-    while waiting and seen < MAX_VALUES:
-        here, path = waiting.popleft()
+    while queue and seen < MAX_VALUES:
+        here, path = queue.popleft()
         seen += 1
         if isinstance(here, Mapping) and len(path) < 3:
-            waiting.extend((member, (*path, key)) for key, member in list(here.items())[:200] if _is_key(key))
+            queue.extend((member, (*path, key)) for key, member in list(here.items())[:200] if _is_key(key))
         elif path and isinstance(here, str | int) and not isinstance(here, bool) and here != "":
             yield path, str(here)[:2_000]
 
 
-def _target(text: str, url: Url) -> str | None:
+def _resolve(text: str, url: Url) -> str | None:
     found = canonicalize(text, BaseUrl.of(url))
     return found.href if isinstance(found, Url) and found.href != url.href else None

@@ -1,4 +1,4 @@
-"""Lists on a page that is one item: definitions, plain enumerations and tables, each as one field."""
+"""Fields for lists on a page that is one item: definition lists, plain lists and tables, one field each."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scraper.explain.scaffold.selector_builder import is_in_menu, is_readable_na
 from scraper.extract.links.document import Document
 from scraper.extract.rules.visible_text import visible_text
 
+# Lists of each kind that are compared.
 MAX_LISTS = 200
-"""Lists of each kind that are looked at."""
 MIN_MEMBERS = 3
 MAX_MEMBERS_READ = 20
 EXAMPLES_SHOWN = 2
@@ -20,17 +20,17 @@ EXAMPLES_SHOWN = 2
 
 def find_lists(document: Document) -> Iterator[RuleEntry]:
     """Fields for the largest definition list, enumeration and table of the page, where there is one."""
-    if (best := _largest(document, "dl", "dt")) is not None:
-        css = _named(document, best)
-        yield _field("terms", {"css": f"{css} dt", "many": True}, best.css("dt"))
-        yield _field("definitions", {"css": f"{css} dd", "many": True}, best.css("dd"))
-    elif (best := _largest(document, "ul, ol", "li")) is not None:
-        yield _field("entries", {"css": f"{_named(document, best)} > li", "many": True}, best.css("li"))
-    if (best := _largest(document, "table", "tr")) is not None:
-        yield RuleEntry("rows", {"css": _named(document, best), "table": "rows"}, f"{len(best.css('tr'))} rows")
+    if (best := _largest_list(document, "dl", "dt")) is not None:
+        css = _list_selector(document, best)
+        yield _field_entry("terms", {"css": f"{css} dt", "many": True}, best.css("dt"))
+        yield _field_entry("definitions", {"css": f"{css} dd", "many": True}, best.css("dd"))
+    elif (best := _largest_list(document, "ul, ol", "li")) is not None:
+        yield _field_entry("entries", {"css": f"{_list_selector(document, best)} > li", "many": True}, best.css("li"))
+    if (best := _largest_list(document, "table", "tr")) is not None:
+        yield RuleEntry("rows", {"css": _list_selector(document, best), "table": "rows"}, f"{len(best.css('tr'))} rows")
 
 
-def _largest(document: Document, lists: str, members: str) -> LexborNode | None:
+def _largest_list(document: Document, lists: str, members: str) -> LexborNode | None:
     rated = [(len(node.css(members)), node) for node in document.tree.css(lists)[:MAX_LISTS] if not is_in_menu(node)]
     size, best = max(rated, key=lambda pair: pair[0], default=(0, None))
     if best is None or size < MIN_MEMBERS:
@@ -38,8 +38,8 @@ def _largest(document: Document, lists: str, members: str) -> LexborNode | None:
     return best if any(visible_text(node) for node in best.css(members)[:MAX_MEMBERS_READ]) else None
 
 
-def _named(document: Document, node: LexborNode) -> str:
-    """A selector whose first match is this list: its tag, with its id or class where they can be read."""
+def _list_selector(document: Document, node: LexborNode) -> str:
+    """A selector whose first match is this list: its tag, with an id or class if one looks hand-written."""
     tag = node.tag or "*"
     identity = node.attributes.get("id") or ""
     names = [name for name in (node.attributes.get("class") or "").split() if is_readable_name(name)]
@@ -52,5 +52,5 @@ def _named(document: Document, node: LexborNode) -> str:
     return tag
 
 
-def _field(name: str, value: dict[str, YamlValue], found: list[LexborNode]) -> RuleEntry:
+def _field_entry(name: str, value: dict[str, YamlValue], found: list[LexborNode]) -> RuleEntry:
     return RuleEntry(name, value, examples_text(visible_text(node) for node in found[:EXAMPLES_SHOWN]))

@@ -1,7 +1,7 @@
-"""Looks at a page and proposes rules for it: its blocks, what it says for machines, the way to its next page.
+"""Propose extraction rules for a page: repeated blocks, structured data (JSON-LD, microdata), the next page.
 
-What was guessed, and from what, is said beside each line of the config. Rules are tried on the page they were made
-from (vet.py); what finds nothing there is not written.
+Each line of the config gets a comment with what was guessed from what. Rules are verified on the page they were made
+from (verify_rules.py), and only those that extract something are proposed.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from scraper.report.text.sanitize import clean
 from scraper.urls.canonicalize import canonicalize
 
 MAX_FIELDS = 15
+# When a page has one of these fields, the <title> element repeats it.
 TITLE_NAMES = frozenset({"title", "name", "headline"})
-"""Fields beside which what the window is called says nothing new."""
 AMOUNT_PATTERN = re.compile(r"\W{0,3}(?:[A-Z]{3})?\s?[0-9][0-9.,]{0,20}\s?(?:[A-Z]{3}|\W)?")
 MAX_TYPES_SHOWN = 8
+# A list whose blocks have at most this many fields may be a list of related things on a page about one thing.
 FEW_FIELDS = 3
-"""Fields up to which a list may be one of related things on a page about one thing."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleIdeas:
-    """What a page looks like: rules that may fit it, ways to its next page, and what else is worth saying."""
+    """Unverified guesses about a page: drafts of rules, ways to the next page, comments for the config."""
 
     drafts: tuple[RuleDraft, ...] = ()
     next_pages: tuple[NextPageGuess, ...] = ()
@@ -46,7 +46,7 @@ class RuleIdeas:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The rules that were found right, with how much each gives on the page they were made from."""
+    """Verified rules. `yields` is for each how many items, or URLs without fields, it extracts from its page."""
 
     drafts: tuple[RuleDraft, ...]
     yields: tuple[int, ...]
@@ -54,65 +54,87 @@ class Proposal:
 
 
 def ideas_for_html(document: Document, headers: Headers) -> RuleIdeas:
-    """Look at an HTML page."""
+    """Guess rules for an HTML page. It is one of two kinds:
+
+    1. A list: a rule for its best repeated blocks, and rules for structured data that says more than they do.
+    2. A page about one thing: one item from its structured data and visible elements.
+    """
     blocks = find_blocks(document)
     fields = find_page_fields(document)
-    kinds, types = find_types(document)
-    # A page about one thing often lists a few related ones: what it says of itself is then the item.
+    objects_by_type, types = find_types(document)
+    # A page about one thing often lists a few related things. The item is then the page, not each of those.
     related: list[RepeatedBlocks] = []
-    if blocks and len(blocks[0].fields) <= FEW_FIELDS and _says_more(fields, kinds, blocks[0]):
+    if blocks and len(blocks[0].fields) <= FEW_FIELDS and _describes_itself_better(fields, objects_by_type, blocks[0]):
         blocks, related = [], blocks
-    turns = tuple(find_next_pages(document, headers))
-    told = []
+    next_pages = tuple(find_next_pages(document, headers))
+    comments = []
     if types:
-        told.append(f"For machines it says: {', '.join(clean(name, 40) for name in types[:MAX_TYPES_SHOWN])}.")
+        comments.append(
+            f"Structured data on this page: {', '.join(clean(name, 40) for name in types[:MAX_TYPES_SHOWN])}."
+        )
     drafts: list[RuleDraft] = []
     if blocks:
-        drafts.append(_of_blocks(blocks, _pattern(document.url, turns)))
-        known = _said_by(blocks[0].fields, document)
-        drafts += [_of_kind(kind) for kind in kinds if len([x for x in kind.properties if not _covered(x, known)]) >= 2]
+        drafts.append(_list_rule(blocks, _page_pattern(document.url, next_pages)))
+        known = _normalized_values(blocks[0].fields, document)
+        drafts += [
+            _structured_rule(kind)
+            for kind in objects_by_type
+            if len([x for x in kind.properties if not _is_covered(x, known)]) >= 2
+        ]
     else:
-        drafts.append(replace(_of_page(document, fields, kinds), comments_after=tuple(map(_or_each, related))))
-    drafts += [_of_path(turn) for turn in turns[:1] if turn.key == "follow"]
-    return RuleIdeas(tuple(drafts), turns, tuple(told))
+        drafts.append(
+            replace(
+                _page_rule(document, fields, objects_by_type), comments_after=tuple(map(_alternative_comment, related))
+            )
+        )
+    drafts += [_follow_rule(next_page) for next_page in next_pages[:1] if next_page.key == "follow"]
+    return RuleIdeas(tuple(drafts), next_pages, tuple(comments))
 
 
 def ideas_for_json(value: object, url: Url, headers: Headers) -> RuleIdeas:
-    """Look at the JSON of an API. Raises `MissingExtraError` when rules for JSON cannot be read here."""
-    JmesPath("@", "a config for a JSON page")
-    drafts, turns = draft_json_rules(value, url, headers)
+    """Guess rules for the JSON of an API. Raises `MissingExtraError` when jmespath is not installed."""
+    JmesPath("@", "a config for a JSON page")  # raises early, with a message that names the extra
+    drafts, next_pages = draft_json_rules(value, url, headers)
     first, others = drafts[:1], drafts[1:]
-    below = tuple(f"Or: {draft.title}" for draft in others)
-    if not turns and (cursor := cursor_without_parameter(value, url)) is not None:
+    comments_after = tuple(f"Or: {draft.title}" for draft in others)
+    if not next_pages and (cursor := cursor_without_parameter(value, url)) is not None:
         path, param = cursor
-        below += (f"  next: {to_yaml({'cursor': path, 'param': param})} # uncomment it if that is the parameter",)
-    return RuleIdeas(tuple(RuleDraft(d.title, d.entries, d.comments_before, below) for d in first), tuple(turns))
+        comments_after += (
+            f"  next: {to_yaml({'cursor': path, 'param': param})} # uncomment it if that is the parameter",
+        )
+    return RuleIdeas(
+        tuple(RuleDraft(d.title, d.entries, d.comments_before, comments_after) for d in first), tuple(next_pages)
+    )
 
 
-def propose_rules(sketch: RuleIdeas, page: Response) -> Proposal:
-    """Try the rules of `sketch` on `page`."""
-    drafts = verify_rules(sketch.drafts, page)
+def propose_rules(ideas: RuleIdeas, page: Response) -> Proposal:
+    """Verify `ideas` on `page`, the page they were made from, and keep those that extract something."""
+    drafts = verify_rules(ideas.drafts, page)
     if drafts and drafts[0].get("fields") is not None:
-        drafts[0] = with_next_page(drafts[0], sketch.next_pages, page)
-    return Proposal(tuple(drafts), tuple(count_yields(drafts, page)) if drafts else (), sketch.comments)
+        drafts[0] = with_next_page(drafts[0], ideas.next_pages, page)
+    return Proposal(tuple(drafts), tuple(count_yields(drafts, page)) if drafts else (), ideas.comments)
 
 
-def _says_more(fields: Sequence[FieldGuess], kinds: Sequence[TypedObjects], blocks: RepeatedBlocks) -> bool:
-    """Whether the page says clearly more of itself than each of its blocks does."""
-    said = max((len(kind.properties) for kind in kinds if kind.count == 1), default=0)
-    return max(said, len(fields)) > len(blocks.fields) + 1
+def _describes_itself_better(
+    fields: Sequence[FieldGuess], objects_by_type: Sequence[TypedObjects], blocks: RepeatedBlocks
+) -> bool:
+    """Whether the page as one item has clearly more fields than each of its blocks."""
+    property_count = max((len(kind.properties) for kind in objects_by_type if kind.count == 1), default=0)
+    return max(property_count, len(fields)) > len(blocks.fields) + 1
 
 
-def _or_each(blocks: RepeatedBlocks) -> str:
+def _alternative_comment(blocks: RepeatedBlocks) -> str:
     names = ", ".join(guess.name for guess in blocks.fields)
     return f"Or: each: {to_yaml(blocks.each)}, {blocks.count} on this page, with {names}"
 
 
-def _pattern(url: Url, turns: Sequence[NextPageGuess]) -> str | None:
-    return next((pattern for turn in turns if (pattern := page_pattern(url, turn.target)) is not None), None)
+def _page_pattern(url: Url, next_pages: Sequence[NextPageGuess]) -> str | None:
+    return next(
+        (pattern for next_page in next_pages if (pattern := page_pattern(url, next_page.target)) is not None), None
+    )
 
 
-def _of_blocks(blocks: Sequence[RepeatedBlocks], pattern: str | None) -> RuleDraft:
+def _list_rule(blocks: Sequence[RepeatedBlocks], pattern: str | None) -> RuleDraft:
     best = blocks[0]
     entries = [RuleEntry("each", best.each, f"{best.count} on this page")]
     if pattern is not None:
@@ -120,21 +142,22 @@ def _of_blocks(blocks: Sequence[RepeatedBlocks], pattern: str | None) -> RuleDra
     else:
         entries[0] = RuleEntry("each", best.each, f"{best.count} on this page; on other pages where it is found, too")
     surest = max(best.fields, key=lambda guess: guess.share)
+    # Blocks without the most common field are no items: skip them.
     if surest.share < 1 and surest.css is not None:
         entries.append(RuleEntry("when", surest.css, "the others are something else: a table's head, a separator"))
-    entries.append(RuleEntry("fields", tuple(_of_guess(guess) for guess in best.fields)))
-    below = []
+    entries.append(RuleEntry("fields", tuple(_guess_entry(guess) for guess in best.fields)))
+    comments_after = []
     if any(guess.attr == "href" for guess in best.fields):
-        below.append("Each leads to a page of its own: `scrape init` on one of those guesses a rule for them.")
-    below += [_or_each(other) for other in blocks[1:] if not other.each.startswith(best.each)]
-    return RuleDraft(f"each: {best.each}", tuple(entries), (), tuple(below))
+        comments_after.append("Each leads to a page of its own: `scrape init` on one of those guesses a rule for them.")
+    comments_after += [_alternative_comment(other) for other in blocks[1:] if not other.each.startswith(best.each)]
+    return RuleDraft(f"each: {best.each}", tuple(entries), (), tuple(comments_after))
 
 
-def _of_guess(guess: FieldGuess) -> RuleEntry:
+def _guess_entry(guess: FieldGuess) -> RuleEntry:
     value: dict[str, YamlValue] = {}
     if guess.css is not None:
         value["css"] = guess.css
-    # type: url takes href and src by itself; the attribute is said all the same, to be read.
+    # `type: url` reads href and src by default; the attribute is written anyway, so that the config explains itself.
     if guess.attr is not None:
         value["attr"] = guess.attr
     if guess.type != "text":
@@ -144,76 +167,82 @@ def _of_guess(guess: FieldGuess) -> RuleEntry:
     return RuleEntry(guess.name, value["css"] if plain else value, share + examples_text(guess.examples))
 
 
-def _of_kind(kind: TypedObjects) -> RuleDraft:
-    """A rule for what the page says for machines beside its blocks."""
-    above = f"What the page says of itself for machines ({clean(kind.type, 40)}):"
+def _structured_rule(kind: TypedObjects) -> RuleDraft:
+    """A rule for one type of structured data on a list page: one item, or one item with a list of objects."""
+    comment = f"The page's structured data ({clean(kind.type, 40)}):"
     if kind.count == 1:
-        fields = tuple(_of_leaf(kind, leaf, leaf.name) for leaf in kind.properties)
+        fields = tuple(_property_entry(kind, prop, prop.name) for prop in kind.properties)
         entries = (RuleEntry("when", {"field": fields[0].key}, "only where it says so"), RuleEntry("fields", fields))
-        return RuleDraft(f"structured: {kind.type}", entries, (above,), fallback=_whole(kind, above))
+        return RuleDraft(f"structured: {kind.type}", entries, (comment,), fallback=_whole_object_rule(kind, comment))
     name = unique_name(f"{kind.type}s", set())
-    inner = tuple(RuleEntry(leaf.name, leaf.to_rule(), examples_text(leaf.examples)) for leaf in kind.properties)
+    inner = tuple(RuleEntry(prop.name, prop.to_rule(), examples_text(prop.examples)) for prop in kind.properties)
+    # Several objects of one type become one item with a list, so that all items of the rule look alike.
     objects = RuleEntry(
         name,
         (RuleEntry("structured", [kind.type]), RuleEntry("many", True), RuleEntry("fields", inner)),
         f"{kind.count} on this page, as one list",
     )
     entries = (RuleEntry("when", {"field": name}, "only where it says so"), RuleEntry("fields", (objects,)))
-    return RuleDraft(f"structured: {kind.type}", entries, (above,), fallback=_whole(kind, above))
+    return RuleDraft(f"structured: {kind.type}", entries, (comment,), fallback=_whole_object_rule(kind, comment))
 
 
-def _whole(kind: TypedObjects, above: str) -> RuleDraft:
-    """The same without JMESPath, which not everybody has installed: whole objects."""
+def _whole_object_rule(kind: TypedObjects, comment: str) -> RuleDraft:
+    """The same rule without JMESPath, for when it is not installed: fields are whole objects."""
     value: dict[str, YamlValue] = {"structured": [kind.type]}
     if kind.count > 1:
         value["many"] = True
     name = unique_name(kind.type, set())
     entries = (RuleEntry("when", {"field": name}), RuleEntry("fields", (RuleEntry(name, value),)))
     more = "pip install 'scraper[json]' lets rules pick single properties of it."
-    return RuleDraft(f"structured: {kind.type}", entries, (above, more))
+    return RuleDraft(f"structured: {kind.type}", entries, (comment, more))
 
 
-def _of_leaf(kind: TypedObjects, leaf: ObjectProperty, name: str) -> RuleEntry:
-    return RuleEntry(name, {"structured": [kind.type], **leaf.to_rule()}, examples_text(leaf.examples))
+def _property_entry(kind: TypedObjects, prop: ObjectProperty, name: str) -> RuleEntry:
+    return RuleEntry(name, {"structured": [kind.type], **prop.to_rule()}, examples_text(prop.examples))
 
 
-def _of_page(document: Document, guesses: Sequence[FieldGuess], kinds: Sequence[TypedObjects]) -> RuleDraft:
-    """One item a page: what it says for machines, then what can be seen of it."""
-    graph = find_opengraph(document) if not kinds else None
-    about = [kind for kind in kinds[:1] if kind.count == 1] or ([graph] if graph is not None else [])
-    seen = _visible(document, guesses)
+def _page_rule(document: Document, guesses: Sequence[FieldGuess], objects_by_type: Sequence[TypedObjects]) -> RuleDraft:
+    """One item per page: fields from its structured data, then those from visible elements that say something new."""
+    graph = find_opengraph(document) if not objects_by_type else None
+    main_objects = [kind for kind in objects_by_type[:1] if kind.count == 1] or ([graph] if graph is not None else [])
+    seen = _visible_fields(document, guesses)
     fields: list[RuleEntry] = []
     names: set[str] = set()
     known: set[str] = set()
-    for kind in about:
-        for leaf in kind.properties:
-            if not _covered(leaf, known):
-                fields.append(_of_leaf(kind, leaf, unique_name(leaf.name, names)))
-                known |= {_comparable(example) for example in leaf.examples}
-    said = bool(fields)
+    for kind in main_objects:
+        for prop in kind.properties:
+            if not _is_covered(prop, known):
+                fields.append(_property_entry(kind, prop, unique_name(prop.name, names)))
+                known |= {_normalize_value(example) for example in prop.examples}
+    has_structured = bool(fields)
+    # Visible fields are added only when the structured data does not have their values already.
     for entry, values in seen:
-        named = entry.value == "title" and names & TITLE_NAMES
-        if len(fields) < MAX_FIELDS and not named and not any(_comparable(value) in known for value in values):
+        repeats_title = entry.value == "title" and names & TITLE_NAMES
+        if (
+            len(fields) < MAX_FIELDS
+            and not repeats_title
+            and not any(_normalize_value(value) in known for value in values)
+        ):
             fields.append(RuleEntry(unique_name(entry.key, names), entry.value, entry.comment))
     entries: tuple[RuleEntry, ...] = (RuleEntry("fields", tuple(fields)),)
-    above = "No list of items stands out on this page: one item a page"
-    if not said:
-        return RuleDraft("one item a page", entries, (above + ", on every page.",))
-    entries = (RuleEntry("when", {"field": fields[0].key}, f"only where it says so ({about[0].type})"), *entries)
+    comment = "No list of items was found on this page: one item per page"
+    if not has_structured:
+        return RuleDraft("one item a page", entries, (comment + ", on every page.",))
+    entries = (RuleEntry("when", {"field": fields[0].key}, f"only where it says so ({main_objects[0].type})"), *entries)
     visible = tuple(entry for entry, _ in seen)
-    instead = (
-        RuleDraft("one item a page", (RuleEntry("fields", visible),), (above + ", on every page.",))
+    fallback = (
+        RuleDraft("one item a page", (RuleEntry("fields", visible),), (comment + ", on every page.",))
         if visible
         else None
     )
-    if kinds:
-        instead = _whole(kinds[0], above + ".")
-    return RuleDraft("one item a page", entries, (above + ".",), fallback=instead)
+    if objects_by_type:
+        fallback = _whole_object_rule(objects_by_type[0], comment + ".")
+    return RuleDraft("one item a page", entries, (comment + ".",), fallback=fallback)
 
 
-def _visible(document: Document, guesses: Sequence[FieldGuess]) -> list[tuple[RuleEntry, tuple[str, ...]]]:
-    """Fields of a page about one thing that its elements show, with their values."""
-    found = [(_of_guess(guess), guess.examples) for guess in guesses]
+def _visible_fields(document: Document, guesses: Sequence[FieldGuess]) -> list[tuple[RuleEntry, tuple[str, ...]]]:
+    """Fields from the visible elements of a page about one thing, each with its values on this page."""
+    found = [(_guess_entry(guess), guess.examples) for guess in guesses]
     if not any(guess.css == "h1" for guess in guesses) and (node := document.tree.css_first("title")) is not None:
         text = " ".join((node.text() or "").split())
         found.insert(0, (RuleEntry("title", "title", examples_text([text])), (text,)))
@@ -225,28 +254,28 @@ def _visible(document: Document, guesses: Sequence[FieldGuess]) -> list[tuple[Ru
     return found
 
 
-def _of_path(turn: NextPageGuess) -> RuleDraft:
-    """A rule that goes through the pages of a list whose numbers stand in the path."""
+def _follow_rule(next_page: NextPageGuess) -> RuleDraft:
+    """A rule that follows the pages of a list by the number in their path."""
     return RuleDraft(
-        "follow", (RuleEntry("follow", turn.value, turn.comment),), ("Goes through the pages of the list:",)
+        "follow", (RuleEntry("follow", next_page.value, next_page.comment),), ("Goes through the pages of the list:",)
     )
 
 
-def _said_by(guesses: Sequence[FieldGuess], document: Document) -> set[str]:
+def _normalized_values(guesses: Sequence[FieldGuess], document: Document) -> set[str]:
     known = set()
     for guess in guesses:
         for example in guess.examples:
-            known.add(_comparable(example))
+            known.add(_normalize_value(example))
             if guess.type == "url" and isinstance(found := canonicalize(example, document.base), Url):
-                known.add(_comparable(found.href))
+                known.add(_normalize_value(found.href))
     return known
 
 
-def _covered(leaf: ObjectProperty, known: set[str]) -> bool:
-    return any(_comparable(example) in known for example in leaf.examples)
+def _is_covered(prop: ObjectProperty, known: set[str]) -> bool:
+    return any(_normalize_value(example) in known for example in prop.examples)
 
 
-def _comparable(text: str) -> str:
-    """A value without what differs between two ways to write it."""
+def _normalize_value(text: str) -> str:
+    """A value in a form in which two notations of it are equal: `€ 1.50` and `1.5`, different case or spaces."""
     number = parse_decimal(text) if AMOUNT_PATTERN.fullmatch(text) else ParseFailure("")
     return " ".join(text.casefold().split())[:60] if isinstance(number, ParseFailure) else str(number.normalize())

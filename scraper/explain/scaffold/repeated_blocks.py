@@ -1,8 +1,8 @@
-"""Finds what repeats on a page: the blocks that are one item each, and the fields inside them.
+"""Find the repeated blocks of a page that are one item each, and the fields inside them.
 
-Elements of one kind (tag and classes) below parents of one kind are a group. The best group is large and rich: many
-blocks, each with several texts, links and pictures, and not a menu. Inside, a field is what most of the blocks have;
-it is named after its class where that can be read, and typed by what its texts look like.
+Elements with the same signature (tag and classes), in containers with the same signature, are candidates. The best
+candidate has many blocks, each with several texts, links and images, and is not a menu. A field is a location (selector
+and attribute) that most of the blocks have.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from scraper.explain.scaffold.selector_builder import (
 from scraper.extract.links.document import Document
 from scraper.extract.rules.visible_text import visible_text
 
+# Elements of a page that are grouped.
 MAX_ELEMENTS = 20_000
-"""Elements of a page that are looked at."""
+# Blocks of one kind that are read for scores and fields.
 MAX_BLOCKS_READ = 20
-"""Blocks of a group whose inside is looked at."""
+# Fewer similar elements are no list.
 MIN_BLOCKS = 3
-"""Blocks that make a group."""
 MAX_FIELDS = 12
+# A field must be in this share of the blocks.
 MIN_FIELD_SHARE = 0.6
-"""Share of the blocks that must have a field."""
 EXAMPLES_KEPT = 2
 EXAMPLE_CHARS = 60
 
@@ -47,7 +47,10 @@ IGNORED_TAGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FieldGuess:
-    """One guessed field: where it is, how it is read, and the first values it has on this page."""
+    """One guessed field: selector and attribute, type, and its first values on this page.
+
+    `share` is the share of the blocks that have it, from 0 to 1.
+    """
 
     name: str
     css: str | None
@@ -55,12 +58,11 @@ class FieldGuess:
     type: str
     examples: tuple[str, ...]
     share: float
-    """How many of the blocks have it, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatedBlocks:
-    """A group of blocks: the selector that finds them, how many there are, and their fields."""
+    """Blocks of one kind: the selector that matches them, their number on the page, and their fields."""
 
     each: str
     count: int
@@ -69,17 +71,17 @@ class RepeatedBlocks:
 
 
 def find_blocks(document: Document) -> list[RepeatedBlocks]:
-    """The groups that may be items, the best first, at most three."""
+    """The kinds of blocks that may be the items, best first, at most three."""
     groups: dict[tuple[Signature, Signature], list[LexborNode]] = {}
     for element in document.tree.css("body *")[:MAX_ELEMENTS]:
-        held = container_of(element)
-        if held is not None and element.tag not in IGNORED_TAGS:
-            groups.setdefault((signature(held), signature(element)), []).append(element)
+        container = container_of(element)
+        if container is not None and element.tag not in IGNORED_TAGS:
+            groups.setdefault((signature(container), signature(element)), []).append(element)
     rated = []
-    for group in groups.values():
-        if len(group) >= MIN_BLOCKS:
-            elements = [element for element in group if not is_in_menu(element)]
-            if len(elements) >= MIN_BLOCKS and (rating := _rate(elements)) > 0:
+    for similar in groups.values():
+        if len(similar) >= MIN_BLOCKS:
+            elements = [element for element in similar if not is_in_menu(element)]
+            if len(elements) >= MIN_BLOCKS and (rating := _score(elements)) > 0:
                 rated.append((rating, elements))
     rated.sort(key=lambda entry: -entry[0])
     found: list[RepeatedBlocks] = []
@@ -87,7 +89,7 @@ def find_blocks(document: Document) -> list[RepeatedBlocks]:
         selector = selector_for(document, elements[0])
         fields = find_fields(elements) if selector is not None else ()
         if selector is not None and len(fields) >= 2:
-            # Half-filled blocks are often wrappers around something better.
+            # Blocks that lack many fields are often wrappers around better ones: punish a low mean share.
             whole = sum(guess.share for guess in fields) / len(fields)
             found.append(RepeatedBlocks(*selector, fields, rating * whole**2))
     found.sort(key=lambda blocks: -blocks.score)
@@ -95,77 +97,83 @@ def find_blocks(document: Document) -> list[RepeatedBlocks]:
 
 
 def find_fields(blocks: Sequence[LexborNode]) -> tuple[FieldGuess, ...]:
-    """What most of `blocks` have inside."""
+    """The fields that most of `blocks` have."""
     blocks = blocks[:MAX_BLOCKS_READ]
     seen: Counter[tuple[str, str | None]] = Counter()
     order: dict[tuple[str, str | None], None] = {}
     for block in blocks:
-        for place in dict.fromkeys(_places(block)):
-            seen[place] += 1
-            order.setdefault(place)
-    guesses: list[FieldGuess] = _own_attributes(blocks)
-    taken: set[tuple[str, ...]] = set()
+        for location in dict.fromkeys(_value_locations(block)):
+            seen[location] += 1
+            order.setdefault(location)
+    guesses: list[FieldGuess] = _data_attribute_guesses(blocks)
+    seen_values: set[tuple[str, ...]] = set()
     names = {guess.name for guess in guesses}
-    common = [place for place in order if seen[place] >= MIN_FIELD_SHARE * len(blocks)]
-    found = [(place, [value for block in blocks if (value := _read(block, *place))]) for place in common]
-    # Of two links to the same page the one without parameters: they may be a session's.
+    common = [location for location in order if seen[location] >= MIN_FIELD_SHARE * len(blocks)]
+    found = [(location, [value for block in blocks if (value := _read_value(block, *location))]) for location in common]
+    # Of two links to the same page prefer the one without query parameters: they may be a session id.
     found.sort(key=lambda entry: entry[0][1] == "href" and any("?" in value for value in entry[1]))
     for (css, attr), values in found:
-        # The same values again, from an element around or inside one that is taken already; and what never changes.
+        # Skip a location with the values of an earlier one (its parent or child), and values without meaning.
         identity = tuple(value.partition("?")[0] if attr == "href" else value for value in values)
-        if not values or identity in taken or _says_nothing(css, attr, values) or len(guesses) >= MAX_FIELDS:
+        if not values or identity in seen_values or _is_meaningless(css, attr, values) or len(guesses) >= MAX_FIELDS:
             continue
-        taken.add(identity)
-        guesses.append(_guess(css, attr, values, len(values) / len(blocks), names))
+        seen_values.add(identity)
+        guesses.append(_make_guess(css, attr, values, len(values) / len(blocks), names))
     return tuple(guesses)
 
 
 def find_page_fields(document: Document) -> tuple[FieldGuess, ...]:
-    """Fields of a page that is one item: its heading, and what has a class of its own that can be read."""
+    """Fields of a page that is one item: its heading, and elements with a meaningful class that occurs once."""
     body = document.tree.body
     if body is None:
         return ()
     counts: Counter[str] = Counter()
-    places: dict[tuple[str, str | None], None] = {}
+    locations: dict[tuple[str, str | None], None] = {}
     for element in document.tree.css("body *")[:MAX_ELEMENTS]:
         css = local_selector(element, body)
         if css is None or element.tag in IGNORED_TAGS or element.tag == "a" or is_in_menu(element):
             continue
         counts[css] += 1
         if element.tag == "h1" or "." in css or "[" in css:
-            places.update(dict.fromkeys(_places_of(element, css)))
+            locations.update(dict.fromkeys(_locations_in(element, css)))
     names: set[str] = set()
     guesses: list[FieldGuess] = []
-    taken: set[tuple[str, ...]] = set()
-    for css, attr in places:
-        value = _read(body, css, attr)
-        if counts[css] == 1 and value and len(value) < 400 and (value,) not in taken and len(guesses) < MAX_FIELDS:
-            taken.add((value,))
-            guesses.append(_guess(css, attr, [value], 1.0, names))
+    seen_values: set[tuple[str, ...]] = set()
+    for css, attr in locations:
+        value = _read_value(body, css, attr)
+        if (
+            counts[css] == 1
+            and value
+            and len(value) < 400
+            and (value,) not in seen_values
+            and len(guesses) < MAX_FIELDS
+        ):
+            seen_values.add((value,))
+            guesses.append(_make_guess(css, attr, [value], 1.0, names))
     return tuple(guesses)
 
 
-def _rate(elements: Sequence[LexborNode]) -> float:
-    some = elements[:MAX_BLOCKS_READ]
-    features, letters, linked = 0, 0, 0
-    for element in some:
-        places = set(_places(element))
-        features += min(8, len(places))
-        letters += min(300, len(visible_text(element)))
-        linked += any(attr == "href" for _, attr in places)
-    each = features / len(some)
-    if each < 2 or letters / len(some) < 3 or _is_pairs(some) or some[0].tag in ("td", "th"):
+def _score(elements: Sequence[LexborNode]) -> float:
+    sample = elements[:MAX_BLOCKS_READ]
+    value_count, text_chars, with_link = 0, 0, 0
+    for element in sample:
+        locations = set(_value_locations(element))
+        value_count += min(8, len(locations))
+        text_chars += min(300, len(visible_text(element)))
+        with_link += any(attr == "href" for _, attr in locations)
+    values_each = value_count / len(sample)
+    if values_each < 2 or text_chars / len(sample) < 3 or _are_name_value_rows(sample) or sample[0].tag in ("td", "th"):
         return 0.0
-    rating = math.log2(len(elements) + 1) * each * (1 + letters / len(some) / 300)
-    return rating if linked * 2 >= len(some) else 0.7 * rating
+    rating = math.log2(len(elements) + 1) * values_each * (1 + text_chars / len(sample) / 300)
+    return rating if with_link * 2 >= len(sample) else 0.7 * rating
 
 
-def _is_pairs(rows: Sequence[LexborNode]) -> bool:
-    """Whether these are the rows of a table of names and values: one item together, not one each."""
+def _are_name_value_rows(rows: Sequence[LexborNode]) -> bool:
+    """Whether these are rows of one name and one value: the table is then one item, not its rows."""
     return all(row.tag == "tr" and len(row.css("th")) == 1 and len(row.css("td")) == 1 for row in rows)
 
 
-def _places(block: LexborNode) -> Iterable[tuple[str, str | None]]:
+def _value_locations(block: LexborNode) -> Iterable[tuple[str, str | None]]:
     """Where in a block there are values: a selector inside it, and an attribute or None for the text."""
     for number, element in enumerate(block.css("*")):
         if number >= MAX_INNER_ELEMENTS:
@@ -173,10 +181,10 @@ def _places(block: LexborNode) -> Iterable[tuple[str, str | None]]:
         if element.mem_id != block.mem_id and element.tag not in IGNORED_TAGS:
             css = local_selector(element, block)
             if css is not None:
-                yield from _places_of(element, css)
+                yield from _locations_in(element, css)
 
 
-def _places_of(element: LexborNode, css: str) -> Iterable[tuple[str, str | None]]:
+def _locations_in(element: LexborNode, css: str) -> Iterable[tuple[str, str | None]]:
     attributes = element.attributes
     if element.tag == "img":
         if attributes.get("src"):
@@ -198,15 +206,15 @@ def _has_own_text(element: LexborNode) -> bool:
     return any(child.is_text_node and (child.text_content or "").strip() for child in element.iter(include_text=True))
 
 
-def _read(block: LexborNode, css: str, attr: str | None) -> str:
+def _read_value(block: LexborNode, css: str, attr: str | None) -> str:
     element = block.css_first(css)
     if element is None:
         return ""
     return (element.attributes.get(attr) or "").strip() if attr else visible_text(element)
 
 
-def _says_nothing(css: str, attr: str | None, values: Sequence[str]) -> bool:
-    """Links within the page, signs alone, and what is written on every button."""
+def _is_meaningless(css: str, attr: str | None, values: Sequence[str]) -> bool:
+    """Whether values are only fragment links, only punctuation, or the same button text in every block."""
     if attr == "href":
         return all(value.startswith("#") for value in values)
     if not any(character.isalnum() for value in values for character in value):
@@ -215,7 +223,7 @@ def _says_nothing(css: str, attr: str | None, values: Sequence[str]) -> bool:
     return constant and css.split()[-1].split(".")[0] in ("a", "button", "label", "input")
 
 
-def _own_attributes(blocks: Sequence[LexborNode]) -> list[FieldGuess]:
+def _data_attribute_guesses(blocks: Sequence[LexborNode]) -> list[FieldGuess]:
     """Fields from `data-` attributes of the blocks themselves."""
     counts: Counter[str] = Counter()
     for block in blocks:
@@ -224,11 +232,11 @@ def _own_attributes(blocks: Sequence[LexborNode]) -> list[FieldGuess]:
     for name, number in counts.most_common(MAX_FIELDS // 2):
         values = [value for block in blocks if (value := (block.attributes.get(name) or "").strip())]
         if number >= MIN_FIELD_SHARE * len(blocks) and values and max(map(len, values)) < 200:
-            guesses.append(_guess(None, name, values, number / len(blocks), {g.name for g in guesses}))
+            guesses.append(_make_guess(None, name, values, number / len(blocks), {g.name for g in guesses}))
     return guesses
 
 
-def _guess(css: str | None, attr: str | None, values: Sequence[str], share: float, names: set[str]) -> FieldGuess:
+def _make_guess(css: str | None, attr: str | None, values: Sequence[str], share: float, names: set[str]) -> FieldGuess:
     name, kind = unique_name(field_name(css, attr), names), field_type(css, attr, values)
     shown = tuple(value[:EXAMPLE_CHARS] for value in list(dict.fromkeys(values))[:EXAMPLES_KEPT])
     return FieldGuess(name, css, attr, kind, shown, share)

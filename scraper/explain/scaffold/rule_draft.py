@@ -1,4 +1,4 @@
-"""A rule that is proposed, and how it is written as YAML with what was guessed beside each line."""
+"""A proposed rule, and its YAML text with a comment beside each line."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import NamedTuple
 from scraper.config.reading.yaml import parse_scalar
 from scraper.report.text.sanitize import clean
 
+# Comments begin at this column, or right after a longer line.
 COMMENT_COLUMN = 44
-"""Column at which comments stand, where the line lets them."""
 EXAMPLE_CHARS = 40
+# A value in a rule.
 YamlValue = str | bool | int | Sequence["YamlValue"] | Mapping[str, "YamlValue"]
-"""What may stand in a rule."""
 
 
 class RuleEntry(NamedTuple):
-    """One key with its value, and what is said beside it. A tuple of entries as the value is a block of its own."""
+    """One key of a rule, its value, and the comment beside it. A tuple of entries is a nested mapping."""
 
     key: str
     value: YamlValue | tuple[RuleEntry, ...]
@@ -27,9 +27,9 @@ class RuleEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RuleDraft:
-    """A rule: its entries in order, sentences above and below it, and a plainer form for when it cannot be read.
+    """A draft of a rule: its entries in order, and comment lines before and after it.
 
-    `what` names it for the user.
+    `title` names it in messages. `fallback` is a simpler rule for when this one does not compile or extracts nothing.
     """
 
     title: str
@@ -49,10 +49,10 @@ class RuleDraft:
     def lines(self) -> Iterator[str]:
         """The rule as a member of the list `extract`."""
         yield from (f"  # {clean(text, 200)}" for text in self.comments_before)
-        mark = "  - "
+        indent = "  - "
         for entry in self.entries:
-            yield from _entry_lines(entry, mark, "    ")
-            mark = "    "
+            yield from _entry_lines(entry, indent, "    ")
+            indent = "    "
         yield from (f"  # {clean(text, 200)}" for text in self.comments_after)
 
 
@@ -67,12 +67,12 @@ def _entry_lines(entry: RuleEntry, first: str, indent: str) -> Iterator[str]:
 
 
 def yaml_line(text: str, comment: str) -> str:
-    """A line of YAML with a comment, which stays one line whatever it holds."""
+    """A line of YAML with a comment, which is cleaned so that page text in it cannot end the line."""
     return f"{text:<{COMMENT_COLUMN}} # {clean(comment, 200)}" if comment else text
 
 
 def to_yaml(value: object) -> str:
-    """`value` as YAML on one line, quoted where it could be read as anything else."""
+    """`value` as YAML on one line; strings are quoted when YAML would read them as another type or syntax."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -81,12 +81,12 @@ def to_yaml(value: object) -> str:
         return "{" + ", ".join(f"{to_yaml(key)}: {to_yaml(member)}" for key, member in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(to_yaml(member) for member in value) + "]"
-    return _text(str(value))
+    return _yaml_text(str(value))
 
 
-def _text(text: str) -> str:
-    plain = r"[A-Za-z.][\w. -]*\w|[A-Za-z]"
-    if re.fullmatch(plain, text, re.ASCII) and isinstance(parse_scalar(text), str):
+def _yaml_text(text: str) -> str:
+    unquoted = r"[A-Za-z.][\w. -]*\w|[A-Za-z]"
+    if re.fullmatch(unquoted, text, re.ASCII) and isinstance(parse_scalar(text), str):
         return text
     if text.isprintable():
         return "'" + text.replace("'", "''") + "'"
@@ -95,5 +95,5 @@ def _text(text: str) -> str:
 
 
 def examples_text(values: Iterable[object]) -> str:
-    """Some values of a field, to be read beside it."""
+    """Example values of a field, for the comment beside it."""
     return ", ".join(repr(clean(str(value), EXAMPLE_CHARS)) for value in values)

@@ -1,4 +1,4 @@
-"""How the elements of a page are told apart, and selectors that find them again."""
+"""Signatures that group similar elements, and CSS selectors that match such a group."""
 
 from __future__ import annotations
 
@@ -10,40 +10,42 @@ from selectolax.lexbor import LexborNode
 from scraper.explain.scaffold.field_names import NAME_BY_TAG
 from scraper.extract.links.document import Document
 
+# Matches of a guessed selector that are compared with the elements it is meant for.
 MAX_MATCHES_CHECKED = 500
-"""Elements that a guessed selector finds which are compared with the group it is for."""
+# Elements of one block that are read.
 MAX_INNER_ELEMENTS = 200
-"""Elements of one block that are looked at."""
+# Ancestors of an element that are searched for an id or class.
 MAX_ANCESTORS = 4
-"""How far up from an element something is looked for that has a name."""
+# Classes for an element's position or state: they do not tell what kind of element it is.
 STATE_CLASSES = frozenset(
     {
         "odd", "even", "first", "last", "alt", "active", "current", "selected", "hidden", "visible", "open", "new",
         "unread", "sticky",
     }
 )  # fmt: skip
-"""Classes that tell of an element's place or state, and not of its kind."""
 NUMBERED_CLASS = re.compile(r"[-_][0-9]+$")
 MENU_TAGS = frozenset({"nav", "header", "footer", "aside", "form"})
 SELECTOR_NAME = re.compile(r"-?[A-Za-z_][A-Za-z0-9_-]{0,40}")
 GENERATED_NAME = re.compile(r"(?=.*[0-9].*[A-Za-z].*[0-9]|.*[A-Z].*[0-9])|^(css|sc|jsx|svelte|_)-?[a-z0-9]{4,}$")
+# The tag of an element and its meaningful classes.
 Signature = tuple[str, tuple[str, ...]]
-"""What an element is: its tag, and its classes that can be read."""
 
 
 def signature(element: LexborNode) -> Signature:
-    """What `element` is: elements that share it, below parents that share theirs, are of one kind."""
-    # Broken markup has tags that no selector can name.
+    """The signature of `element`: elements with the same one, in containers with the same one, are of one kind."""
+    # Broken markup has tag names that are invalid in a selector.
     tag = element.tag if element.tag and SELECTOR_NAME.fullmatch(element.tag) else "*"
     if tag == "tr":
-        return tag, ()  # the classes of rows tell of stripes and groups
+        return tag, ()  # classes of rows are for stripes and groups
     if tag == "table" and is_readable_name(identity := element.attributes.get("id") or ""):
         return tag, (f"#{identity}",)
-    return tag, tuple(sorted(_lasting(element)[:3]))  # the first ones: labels and topics come last
+    return tag, tuple(
+        sorted(_kind_classes(element)[:3])
+    )  # three at most: classes for labels and topics mostly come last
 
 
-def _lasting(element: LexborNode) -> list[str]:
-    """The classes of `element` that tell of its kind."""
+def _kind_classes(element: LexborNode) -> list[str]:
+    """The classes of `element` that tell what kind it is: not generated, not a state, not numbered."""
     names = (element.attributes.get("class") or "").split()
     return [
         name
@@ -53,12 +55,12 @@ def _lasting(element: LexborNode) -> list[str]:
 
 
 def is_readable_name(name: str) -> bool:
-    """Whether a class or id was named by somebody, and can stand in a selector."""
+    """Whether a class or id looks written by a person rather than generated, and is valid in a selector."""
     return SELECTOR_NAME.fullmatch(name) is not None and GENERATED_NAME.search(name) is None
 
 
 def is_in_menu(element: LexborNode) -> bool:
-    """Whether an element stands in a page's navigation, head or foot."""
+    """Whether an element is in the navigation, header, footer, sidebar or a form of the page."""
     node: LexborNode | None = element
     while node is not None:
         if node.tag in MENU_TAGS:
@@ -68,7 +70,7 @@ def is_in_menu(element: LexborNode) -> bool:
 
 
 def container_of(element: LexborNode) -> LexborNode | None:
-    """What holds `element` and its like: its parent; of a row its table, which may have heads and bodies between."""
+    """The parent of `element`; for a table row the table, so that rows of thead and tbody have one container."""
     node = element.parent
     while element.tag == "tr" and node is not None and node.tag in ("tbody", "thead", "tfoot"):
         node = node.parent
@@ -76,32 +78,40 @@ def container_of(element: LexborNode) -> LexborNode | None:
 
 
 def selector_for(document: Document, example: LexborNode) -> tuple[str, int] | None:
-    """The shortest selector that finds the group of `example` and little else, and how many elements it finds."""
-    kind, held = signature(example), container_of(example)
-    if held is None:
+    """The shortest selector that matches the elements like `example` and few others, and its number of matches.
+
+    At least 80 % of its matches must be of that kind; None when no candidate is that precise.
+    """
+    kind, container = signature(example), container_of(example)
+    if container is None:
         return None
-    parent = signature(held)
-    own, joint = selector_of(kind), " " if kind[0] == "tr" else " > "
-    below = f"{selector_of(parent)}{joint}{own}"
-    candidates = [own, below] if kind[1] else [below]
-    candidates += [f"{around} {own}" for around in _around(example)]
-    if held.parent is not None:
-        candidates.append(f"{selector_of(signature(held.parent))} > {below}")
+    parent = signature(container)
+    own, combinator = selector_of(kind), " " if kind[0] == "tr" else " > "
+    child_selector = f"{selector_of(parent)}{combinator}{own}"
+    candidates = [own, child_selector] if kind[1] else [child_selector]
+    candidates += [f"{ancestor} {own}" for ancestor in _ancestor_selectors(example)]
+    if container.parent is not None:
+        candidates.append(f"{selector_of(signature(container.parent))} > {child_selector}")
     for css in candidates:
         found = document.tree.css(css)
-        some = found[:MAX_MATCHES_CHECKED]
-        if sum(1 for one in some if _alike(one, kind, parent)) >= 0.8 * len(some) > 0:
+        sample = found[:MAX_MATCHES_CHECKED]
+        if sum(1 for one in sample if _is_same_kind(one, kind, parent)) >= 0.8 * len(sample) > 0:
             return css, len(found)
     return None
 
 
-def _alike(element: LexborNode, kind: Signature, parent: Signature) -> bool:
-    held = container_of(element)
-    return held is not None and signature(element) == kind and signature(held) == parent and not is_in_menu(element)
+def _is_same_kind(element: LexborNode, kind: Signature, parent: Signature) -> bool:
+    container = container_of(element)
+    return (
+        container is not None
+        and signature(element) == kind
+        and signature(container) == parent
+        and not is_in_menu(element)
+    )
 
 
-def _around(element: LexborNode) -> Iterator[str]:
-    """Selectors of what `element` stands in, the nearest first, where they have an id or a class."""
+def _ancestor_selectors(element: LexborNode) -> Iterator[str]:
+    """Selectors of the ancestors of `element` that have an id or class, the nearest first."""
     node = element.parent
     for _ in range(MAX_ANCESTORS):
         if node is None or node.tag in ("body", "html"):
@@ -115,37 +125,40 @@ def _around(element: LexborNode) -> Iterator[str]:
 
 
 def selector_of(kind: Signature) -> str:
-    """The selector of one kind of element."""
+    """The CSS selector for a signature."""
     return kind[0] + "".join(name if name.startswith("#") else f".{name}" for name in kind[1][:2])
 
 
 def local_selector(element: LexborNode, block: LexborNode) -> str | None:
-    """How to find `element` inside its block: by what it is, its class, its tag, or its parent's class and its tag."""
+    """A selector for `element` inside its block; None when only its position tells it apart.
+
+    In this order: itemprop, class, column of a table row, the parent's class or tag and its own tag, its tag.
+    """
     attributes, tag = element.attributes, element.tag or ""
     if (prop := attributes.get("itemprop")) and SELECTOR_NAME.fullmatch(prop):
         return f"[itemprop={prop}]"
-    names = _lasting(element)
+    names = _kind_classes(element)
     if names:
         return f"{tag}.{names[0]}" if tag in ("img", "a") else f".{names[0]}"
     parent = element.parent
     if tag in ("td", "th") and block.tag == "tr":
-        return f"{tag}:nth-child({_place_among(element)})"
+        return f"{tag}:nth-child({_cell_number(element)})"
     if (
         parent is not None
         and parent.mem_id != block.mem_id
         and tag in ("a", "img", "span", "b", "strong", "em", "p", "i")
     ):
-        above = _lasting(parent)
-        if above:
-            return f".{above[0]} {tag}"
+        parent_classes = _kind_classes(parent)
+        if parent_classes:
+            return f".{parent_classes[0]} {tag}"
         if parent.tag in NAME_BY_TAG and parent.tag != "a":
             return f"{parent.tag} {tag}"
     return tag if SELECTOR_NAME.fullmatch(tag) and "-" not in tag else None
 
 
-def _place_among(cell: LexborNode) -> int:
-    place, before = 1, cell.prev
-    while before is not None and place < MAX_INNER_ELEMENTS:
-        place += before.tag in ("td", "th")
+def _cell_number(cell: LexborNode) -> int:
+    number, before = 1, cell.prev
+    while before is not None and number < MAX_INNER_ELEMENTS:
+        number += before.tag in ("td", "th")
         before = before.prev
-    return place
+    return number

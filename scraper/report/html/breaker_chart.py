@@ -1,4 +1,4 @@
-"""The chart of circuit breakers: one strip a host, over all sessions of a run."""
+"""The chart of circuit breakers: one horizontal strip per host, over all sessions of a run."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MAX_STRIPS = 30
 MAX_PIECES = 200
 MAX_SESSIONS = 200
 NOT_CLOSED_STATES = ("open", "half-open", "blocked")
+# States that last from one session to the next; a half-open probe does not.
 LASTING_STATES = ("open", "blocked")
-"""States that are kept from one session to the next."""
 
 
 class Transition(NamedTuple):
@@ -36,22 +36,23 @@ class TimeSpan(NamedTuple):
 
 
 def parse_transitions(steps: Sequence[Mapping[str, Any]]) -> list[Transition]:
-    """The steps of `read_transitions` whose instants can be read, the marks of sessions among them."""
+    """The transitions of `read_transitions` with a valid time, session boundaries among them."""
     read = ((parse_instant(step["at"]), step) for step in steps)
     return [Transition(at, step["host"], step["state"]) for at, step in read if at is not None]
 
 
 def find_sessions(changes: Sequence[Transition], pages: Timeline, now: float | None) -> list[TimeSpan]:
-    """When sessions were at work, the latest `MAX_SESSIONS`.
+    """When sessions were running, the latest `MAX_SESSIONS`.
 
-    One that was killed ends with the last that is known of it, the last one at `now` where the run is at work.
+    A session without an end was killed: it ends with its last transition or page. The last one of a running run ends
+    at `now` (epoch seconds; None when it is not running).
     """
-    begins = [place for place, change in enumerate(changes) if change.state == SESSION_BEGIN]
-    if not begins or begins[0] > 0:  # what the file no longer holds, or never did
+    begins = [index for index, change in enumerate(changes) if change.state == SESSION_BEGIN]
+    if not begins or begins[0] > 0:  # the beginning was dropped from the file, or written by an older version
         begins.insert(0, 0)
     sessions = []
-    for place, following in pairwise([*begins, len(changes)]):
-        own = changes[place:following]
+    for index, following in pairwise([*begins, len(changes)]):
+        own = changes[index:following]
         start, until = own[0].at, changes[following].at if following < len(changes) else math.inf
         known = [own[-1].at, pages.end_before(until) or start]
         if own[-1].state != SESSION_END:
@@ -63,7 +64,7 @@ def find_sessions(changes: Sequence[Transition], pages: Timeline, now: float | N
 
 
 def breaker_chart(changes: Sequence[Transition], sessions: Sequence[TimeSpan]) -> Markup:
-    """When each host's breaker was not closed; nothing is drawn where no session was at work. Both in their order."""
+    """The chart: when each host's breaker was not closed, within sessions only. Both arguments are in time order."""
     whole = TimeSpan(sessions[0].start, max(sessions[-1].end, sessions[0].start + 1))
     by_host: dict[str, list[Transition]] = {}
     for change in changes:
@@ -73,7 +74,7 @@ def breaker_chart(changes: Sequence[Transition], sessions: Sequence[TimeSpan]) -
     rows = [_row(host, by_host[host], sessions, whole) for host in hosts[:MAX_STRIPS]]
     more = len(hosts) - MAX_STRIPS
     rest = tag("p", f"and {more:,} more hosts", class_="dim") if more > 0 else None
-    caption = "Circuit breakers: when hosts were left alone"
+    caption = "Circuit breakers: when hosts were paused"
     if len(sessions) > 1:
         caption += f", in {len(sessions):,} sessions"
     key = tag("p", [legend_entry(state, state) for state in NOT_CLOSED_STATES], class_="key")
@@ -85,25 +86,27 @@ def _row(host: str, changes: Sequence[Transition], sessions: Sequence[TimeSpan],
     for state, piece in open_spans(changes, sessions)[:MAX_PIECES]:
         scale = 100 / (whole.end - whole.start)
         left, width = (piece.start - whole.start) * scale, (piece.end - piece.start) * scale
+        # At least 0.4 % wide, so that a short pause can be seen.
         style = f"left:{min(99.6, max(0.0, left)):.2f}%;width:{max(0.4, min(100.0, width)):.2f}%"
-        told = f"{state} {utc_text(piece.start)} to {utc_text(piece.end)}"
-        pieces.append(tag("span", "", class_=f"piece {state}", style=style, title=told))
+        tooltip = f"{state} {utc_text(piece.start)} to {utc_text(piece.end)}"
+        pieces.append(tag("span", "", class_=f"piece {state}", style=style, title=tooltip))
     opened = sum(change.state in LASTING_STATES for change in changes)
-    words = f"{host}: opened {'once' if opened == 1 else f'{opened:,} times'}, last {changes[-1].state}"
-    strip = tag("div", pieces, class_="strip", role="img", aria_label=words)
+    label = f"{host}: opened {'once' if opened == 1 else f'{opened:,} times'}, last {changes[-1].state}"
+    strip = tag("div", pieces, class_="strip", role="img", aria_label=label)
     return tag("div", tag("div", host, class_="strip-name"), strip, class_="strip-row")
 
 
 def open_spans(changes: Sequence[Transition], sessions: Sequence[TimeSpan]) -> list[tuple[str, TimeSpan]]:
-    """The spans in which one host's breaker was open, half-open or blocked while a session was at work."""
+    """The spans in which one host's breaker was open, half-open or blocked while a session was running."""
     pieces = []
+    # The last state lasts until the end of the sessions.
     forever = Transition(float("inf"), "", "")
     for change, following in pairwise([*changes, forever]):
         if change.state not in NOT_CLOSED_STATES:
             continue
         for session in sessions:
             start, end = max(change.at, session.start), min(following.at, session.end)
-            begun_here = session.start <= change.at
-            if start < end and (begun_here or change.state in LASTING_STATES):
+            begins_in_session = session.start <= change.at
+            if start < end and (begins_in_session or change.state in LASTING_STATES):
                 pieces.append((change.state, TimeSpan(start, end)))
     return pieces

@@ -1,4 +1,4 @@
-"""Sums up a run's record files in one pass each, in bounded memory however many records there are."""
+"""Collect the numbers of a report from a run's record files: one pass over each, in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from typing import Any
 import orjson
 
 from scraper.report.stats import OTHERS_KEY, BoundedCounter
+from scraper.rundir.layout import RunLayout
 from scraper.structures.rolling import DurationHistogram
 
+# Columns of the chart over time. When a run needs more, their width in seconds doubles.
 MAX_COLUMNS = 240
-"""Columns of the chart over time; their width doubles when the run is longer."""
 MAX_HOSTS = 10_000
+# Pages in the lists of slowest and largest pages.
 MAX_TOP_PAGES = 20
-"""Rows of the lists of slowest and largest pages."""
+# Example URLs of one kind of failure.
 MAX_EXAMPLES = 3
-"""Addresses kept as examples of one kind of failure."""
+# Items in the sample: at least this many if there are, at most twice as many.
 MIN_ITEM_SAMPLES = 24
-"""Items shown at least, when there are as many; twice as many are kept at most."""
+# Upper edges of the latency classes, in seconds; one more class has the slower responses.
 LATENCY_EDGES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds; upper edges of the latency classes. A last class holds what is slower."""
+# Deeper pages are counted together under this depth.
 MAX_DEPTH = 40
-"""Depths counted on their own; deeper pages are counted together."""
 ADDRESS_CHARS = 2_000
 VALUE_CHARS = 300
 MAX_FIELDS = 40
+# Pairs of reason and rule, or of field and reason, that are counted; further ones are ignored.
 MAX_RULES = 300
-"""Pairs of a reason and a rule, or of a field and a reason, that are counted on their own."""
 
 
 @dataclass(slots=True)
 class HostFigures:
-    """What one host was asked and gave: URLs, decoded bytes, seconds of fetching."""
+    """Numbers of one host: URLs, decoded bytes, seconds of fetching."""
 
     ok: int = 0
     failed: int = 0
@@ -57,46 +58,49 @@ class Timeline:
         """Count one URL at the instant `at`."""
         if self.start is None:
             self.start = int(at)
-        # Records come nearly in order; what is earlier than the first stands with it.
-        place = max(0, int(at) - self.start) // self.width
-        while place >= MAX_COLUMNS:
+        # Records are nearly in time order; one that is earlier than the first is counted in the first column.
+        index = max(0, int(at) - self.start) // self.width
+        while index >= MAX_COLUMNS:
             self._widen()
-            place //= 2
-        column = self.columns.setdefault(place, [0, 0, 0])
+            index //= 2
+        column = self.columns.setdefault(index, [0, 0, 0])
         column[failed] += 1
         column[2] += size
 
     def end_before(self, at: float) -> float | None:
-        """When the last column ends of those that are over by `at` (epoch seconds)."""
+        """The end of the last column that ends by `at` (epoch seconds); None when there is none."""
         if self.start is None:
             return None
-        ends = (self.start + (place + 1) * self.width for place in self.columns)
+        ends = (self.start + (index + 1) * self.width for index in self.columns)
         return max((end for end in ends if end <= at), default=None)
 
     def _widen(self) -> None:
         self.width *= 2
         merged: dict[int, list[int]] = {}
-        for place, column in self.columns.items():
-            into = merged.setdefault(place // 2, [0, 0, 0])
-            for index, value in enumerate(column):
-                into[index] += value
+        for index, column in self.columns.items():
+            target = merged.setdefault(index // 2, [0, 0, 0])
+            for part, value in enumerate(column):
+                target[part] += value
         self.columns = merged
 
 
 class EvenSample:
-    """Keeps an even sample of what comes: every value at first, then every second, every fourth ..."""
+    """Keeps an even sample of a stream: at first every value, then every second, every fourth ...
+
+    It keeps at least `size` and less than twice as many values, once it has seen that many.
+    """
 
     def __init__(self, size: int) -> None:
         self.kept: list[Any] = []
         self._size, self._stride, self._seen = size, 1, 0
 
     def is_wanted(self) -> bool:
-        """Whether the next value is one to keep; call it once a value."""
+        """Whether the next value belongs to the sample. Call it exactly once for each value."""
         self._seen += 1
         return (self._seen - 1) % self._stride == 0
 
     def add(self, value: Any) -> None:
-        """Keep a value that was wanted."""
+        """Keep a value for which `is_wanted` was true."""
         self.kept.append(value)
         if len(self.kept) >= 2 * self._size:
             self.kept = self.kept[::2]
@@ -105,7 +109,10 @@ class EvenSample:
 
 @dataclass(slots=True)
 class RunFigures:
-    """A whole run in numbers, and a few records to look at."""
+    """The numbers of a whole run, and samples of its records.
+
+    `skip_rules` has [count, example URL] by reason and rule; `rejected` by field and reason.
+    """
 
     records: int = 0
     ok: int = 0
@@ -127,33 +134,32 @@ class RunFigures:
     item_samples: list[dict[str, str]] = field(default_factory=list)
     skipped: BoundedCounter = field(default_factory=lambda: BoundedCounter(300))
     skip_rules: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
-    """[count, an example] by reason and rule."""
     rejected: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
-    """[count, an example] by field and reason."""
 
 
 def gather_figures(folder: Path) -> RunFigures:
-    """Read the record files of `folder`: pages, items, rejected, skipped. What is not there counts as empty."""
+    """Read the record files of `folder`: pages, items, rejected, skipped. A missing file counts as empty."""
+    layout = RunLayout(folder)
     figures, numbers = RunFigures(), count()
-    for record in _records(folder / "pages.jsonl"):
-        _take_page(figures, record, next(numbers))
+    for record in _records(layout.pages):
+        _add_page(figures, record, next(numbers))
     spread = EvenSample(MIN_ITEM_SAMPLES)
-    for line in _lines(folder / "items.jsonl"):
+    for line in _lines(layout.items):
         figures.items += 1
-        if spread.is_wanted() and (item := _parsed(line)) is not None:
-            spread.add({str(name): _shown(value) for name, value in list(item.items())[:MAX_FIELDS]})
+        if spread.is_wanted() and (item := _parse_record(line)) is not None:
+            spread.add({str(name): _value_text(value) for name, value in list(item.items())[:MAX_FIELDS]})
     figures.item_samples = spread.kept
-    for skip in _records(folder / "skipped.jsonl"):
+    for skip in _records(layout.skipped):
         reason = str(skip.get("reason"))[:60]
         figures.skipped.add(reason)
         _count_example(figures.skip_rules, (reason, str(skip.get("rule"))[:VALUE_CHARS]), skip.get("url"))
-    for bad in _records(folder / "rejected.jsonl"):
+    for bad in _records(layout.rejected):
         where = (str(bad.get("field"))[:60], str(bad.get("reason"))[:VALUE_CHARS])
         _count_example(figures.rejected, where, bad.get("url"))
     return figures
 
 
-def _take_page(figures: RunFigures, record: dict[str, Any], number: int) -> None:
+def _add_page(figures: RunFigures, record: dict[str, Any], number: int) -> None:
     url = str(record.get("url"))[:ADDRESS_CHARS]
     error = record.get("error")
     failed = error is not None
@@ -165,9 +171,9 @@ def _take_page(figures: RunFigures, record: dict[str, Any], number: int) -> None
     if (at := parse_instant(record.get("fetched_at"))) is not None:
         figures.timeline.add(at, failed, int(size))
     figures.latency.add(seconds)
-    place = next((n for n, edge in enumerate(LATENCY_EDGES) if seconds <= edge), len(LATENCY_EDGES))
-    figures.latency_classes[place] += 1
-    figures.statuses.add(str(record.get("status") or "no answer"))
+    index = next((n for n, edge in enumerate(LATENCY_EDGES) if seconds <= edge), len(LATENCY_EDGES))
+    figures.latency_classes[index] += 1
+    figures.statuses.add(str(record.get("status") or "no response"))
     figures.kinds.add(str(record.get("kind"))[:20])
     if failed:
         word = str(error)[:40] if error != "http" else f"http {record.get('status')}"
@@ -182,8 +188,8 @@ def _take_page(figures: RunFigures, record: dict[str, Any], number: int) -> None
     host.failed += failed
     host.size += int(size)
     host.seconds += seconds
-    _keep(figures.slowest, (seconds, -number, url))
-    _keep(figures.largest, (int(size), -number, url))
+    _keep_largest(figures.slowest, (seconds, -number, url))
+    _keep_largest(figures.largest, (int(size), -number, url))
 
 
 def _count_example(counts: dict[tuple[str, str], list[Any]], words: tuple[str, str], url: object) -> None:
@@ -201,7 +207,7 @@ def _host(figures: RunFigures, url: str) -> HostFigures:
     return figures.hosts.setdefault(name, HostFigures())
 
 
-def _keep(heap: list[Any], entry: tuple[Any, ...]) -> None:
+def _keep_largest(heap: list[Any], entry: tuple[Any, ...]) -> None:
     if len(heap) < MAX_TOP_PAGES:
         heapq.heappush(heap, entry)
     elif entry > heap[0]:
@@ -218,14 +224,14 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:
     for line in _lines(path):
-        if (record := _parsed(line)) is not None:
+        if (record := _parse_record(line)) is not None:
             yield record
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _parse_record(line: bytes) -> dict[str, Any] | None:
     try:
         record = orjson.loads(line)
-    except orjson.JSONDecodeError:  # the last line of a run that goes on
+    except orjson.JSONDecodeError:  # the incomplete last line of a running crawl
         return None
     return record if isinstance(record, dict) else None
 
@@ -235,13 +241,13 @@ def _number(value: object) -> float:
 
 
 def parse_instant(text: object) -> float | None:
-    """The instant (epoch seconds) that an ISO 8601 text means, or None."""
+    """An ISO 8601 text as epoch seconds; None when it is invalid."""
     try:
         return datetime.fromisoformat(str(text)).timestamp()
     except ValueError:
         return None
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return text if len(text) <= VALUE_CHARS else text[: VALUE_CHARS - 1] + "…"

@@ -1,4 +1,4 @@
-"""The report of a run as one HTML file: no network, no scripts, the same for ten pages and for a million."""
+"""Render the report of a run as one HTML file: no scripts, no network, bounded in size for any number of pages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from scraper.report.html.figures import LATENCY_EDGES, MAX_DEPTH, HostFigures, R
 from scraper.report.html.markup import Markup, link, tag
 from scraper.report.html.style import STYLE
 from scraper.report.text.formatting import bytes_text, duration_text, latency_text, rate_text
+from scraper.rundir.layout import ITEMS_JSONL
 
+# The report may load nothing. Should hostile text escape into the markup, it still could not run or fetch anything.
 CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""What the page may load: nothing. Even if a text of a page broke out, it could not run or fetch."""
 HOSTS_SHOWN = 60
 TYPES_SHOWN = 15
 RULES_SHOWN = 40
@@ -27,11 +28,11 @@ CONFIG_CHARS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """What a report is made of.
+    """The contents of a report.
 
-    `figures` are those of the record files, `status` the values of `scrape status --json`, `summary` is what
-    summary.json holds (empty while a run goes on), `config` the effective config as YAML. `made_at` is epoch seconds.
-    `breakers` are the changes of circuit breakers over all sessions, as `read_transitions` gives them.
+    `figures` come from the record files, `status` are the values of `scrape status --json`, `summary` those of
+    summary.json (empty while the run is running), `config` is the effective config as YAML, `made_at` epoch seconds.
+    `breakers` are the transitions of circuit breakers over all sessions, as `read_transitions` returns them.
     """
 
     figures: RunFigures
@@ -45,11 +46,12 @@ class ReportFacts:
 def render_report(facts: ReportFacts) -> str:
     """The whole file."""
     title = f"{facts.status.get('name') or 'crawl'}: report of a crawl"
+    # In the order of what a reader wants first: totals, rates, failures, details.
     sections = [
         ("summary", "Summary", _summary(facts)),
         ("time", "Throughput", throughput_chart(facts.figures.timeline)),
         ("latency", "Latency", _latency(facts.figures)),
-        ("outcomes", "Answers and errors", _outcomes(facts.figures)),
+        ("outcomes", "Responses and errors", _outcomes(facts.figures)),
         ("hosts", "Hosts", _hosts(facts)),
         ("content", "Depth and content types", _content(facts.figures)),
         ("extremes", "Slowest and largest", _extremes(facts.figures)),
@@ -95,6 +97,7 @@ def _summary(facts: ReportFacts) -> Markup:
         ("median latency", latency_text(figures.latency.quantile(0.5)), ""),
         ("99 % within", latency_text(figures.latency.quantile(0.99)), ""),
     ]
+    # The summary is of the latest session only, while the other numbers are of the whole run.
     if took:
         which = "the latest session" if summary.get("resumed") else "it"
         tiles += [(f"{which} took", duration_text(took), "")]
@@ -148,28 +151,40 @@ def _status_style(status: str) -> str:
 
 def _hosts(facts: ReportFacts) -> Markup:
     figures, states = facts.figures, facts.status.get("hosts") or {}
+    # "blocked" is an opening without an end.
     openings = Counter(step["host"] for step in facts.breakers if step["state"] in ("open", "blocked"))
-    # Hosts that were never answered by have no record yet; how they stand is the more worth telling.
+    # Hosts that never responded have no record yet, but their state is what the reader needs to see.
     idle = HostFigures()
-    asked_of = {name: own.ok + own.failed for name, own in figures.hosts.items()}
-    names = sorted(figures.hosts.keys() | states.keys(), key=lambda host: (-asked_of.get(host, 0), host))
+    requested_of = {name: own.ok + own.failed for name, own in figures.hosts.items()}
+    names = sorted(figures.hosts.keys() | states.keys(), key=lambda host: (-requested_of.get(host, 0), host))
     rows = []
     for name in names[:HOSTS_SHOWN]:
         own, state = figures.hosts.get(name, idle), states.get(name) or {}
-        asked = own.ok + own.failed
+        requested = own.ok + own.failed
         cells = (
-            f"{asked:,}",
+            f"{requested:,}",
             f"{own.ok:,}",
             f"{own.failed:,}",
             f"{int(state['waiting']):,}" if state else "-",
             bytes_text(own.size),
-            latency_text(own.seconds / asked) if asked else "-",
+            latency_text(own.seconds / requested) if requested else "-",
             latency_text(float(state["delay_s"])) if state else "-",
             f"{openings[name]:,}",
         )
         numbers = [tag("td", cell, class_="num") for cell in cells]
         rows.append(tag("tr", tag("th", name, scope="row"), numbers, tag("td", str(state.get("breaker") or "-"))))
-    heads = ("host", ">asked", ">ok", ">failed", ">waiting", ">size", ">mean time", ">delay", ">openings", "breaker")
+    heads = (
+        "host",
+        ">requested",
+        ">ok",
+        ">failed",
+        ">waiting",
+        ">size",
+        ">mean time",
+        ">delay",
+        ">openings",
+        "breaker",
+    )
     more = len(names) - HOSTS_SHOWN
     rest = tag("p", f"and {more:,} more hosts", class_="dim") if more > 0 else None
     return tag("div", table("The busiest hosts", heads, rows, class_="hosts"), rest, _breakers(facts))
@@ -207,13 +222,13 @@ def _extremes(figures: RunFigures) -> Markup:
 def _skipped(figures: RunFigures) -> Markup:
     if not figures.skipped.counts:
         return tag("p", "Nothing was skipped, or the run has not ended.", class_="dim")
-    reasons = bar_table("URLs seen and not asked for", "reason", _by_count(figures.skipped.counts), style="dimmed")
-    rules = _counted(figures.skip_rules)
+    reasons = bar_table("URLs seen and not requested", "reason", _by_count(figures.skipped.counts), style="dimmed")
+    rules = _example_rows(figures.skip_rules)
     return tag("div", reasons, table("Which rule decided", (">count", "reason", "rule", "for example"), rules))
 
 
-def _counted(counts: Mapping[tuple[str, str], Sequence[Any]]) -> list[Markup]:
-    """Rows of a count, two words and an example address, the most frequent first."""
+def _example_rows(counts: Mapping[tuple[str, str], Sequence[Any]]) -> list[Markup]:
+    """Rows of a count, two words and an example URL, the most frequent first."""
     return [
         tag(
             "tr",
@@ -230,17 +245,18 @@ def _items(figures: RunFigures) -> Markup:
     rejected = None
     if figures.rejected:
         heads = (">count", "field", "reason", "for example")
-        rejected = table("Values that could not be read", heads, _counted(figures.rejected))
+        rejected = table("Values that could not be read", heads, _example_rows(figures.rejected))
     if not figures.item_samples:
-        return tag("div", tag("p", "No items in items.jsonl.", class_="dim"), rejected)
+        return tag("div", tag("p", f"No items in {ITEMS_JSONL}.", class_="dim"), rejected)
     shapes: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for item in figures.item_samples:
+        # Items of different rules have different fields: one table for each set of columns.
         shapes.setdefault(tuple(item)[:COLUMNS_SHOWN], []).append(item)
     tables = []
     for columns, items in sorted(shapes.items(), key=lambda pair: -len(pair[1]))[:MAX_ITEM_TABLES]:
         rows = [tag("tr", [_cell(item[name]) for name in columns]) for item in items[:ROWS_SHOWN]]
         tables.append(table("A sample of items", columns, rows))
-    return tag("div", tag("p", f"{figures.items:,} in items.jsonl."), tables, rejected)
+    return tag("div", tag("p", f"{figures.items:,} in {ITEMS_JSONL}."), tables, rejected)
 
 
 def _cell(text: str) -> Markup:
@@ -252,6 +268,7 @@ def _cell(text: str) -> Markup:
 def _config(text: str) -> Markup:
     if not text:
         return tag("p", "The run's folder holds no copy of its config.", class_="dim")
+    # A config with a long list of seeds would dwarf the report.
     cut = text if len(text) <= CONFIG_CHARS else text[:CONFIG_CHARS] + "\n..."
     return tag("pre", tag("code", cut), tabindex="0", role="region", aria_label="The effective config")
 

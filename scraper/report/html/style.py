@@ -1,4 +1,4 @@
-"""The report's looks: readable on a phone, in the dark and on paper. Colours have a contrast of 4.5 and more."""
+"""The report's CSS: readable on a phone, in dark mode and on paper. Colors have a contrast of at least 4.5."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""terminal."""
+"""Progress and summaries in a terminal, or as plain lines."""

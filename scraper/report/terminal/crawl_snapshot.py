@@ -1,4 +1,4 @@
-"""One moment of a crawl, as lines and displays show it."""
+"""The state of a crawl at one moment, with the numbers that lines and displays compute from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from scraper.report.text.event_text import EventText
 
 @dataclass(frozen=True, slots=True)
 class CrawlSnapshot:
-    """One moment of a crawl. `now` is epoch seconds, `waiting_before` what was queued when the run began."""
+    """The state of a crawl at `now` (epoch seconds).
+
+    `waiting_before` is the number of URLs queued when the session began, until the first `queues` sample.
+    `rates` are the requests per second of the last seconds, by host.
+    """
 
     stats: StatsSnapshot
     now: float
@@ -22,7 +26,6 @@ class CrawlSnapshot:
     problems: tuple[EventText, ...] = ()
     waiting_before: int = 0
     rates: Mapping[str, float] = field(default_factory=dict)
-    """Requests a second of late, by host."""
 
     @property
     def done(self) -> int:
@@ -31,7 +34,7 @@ class CrawlSnapshot:
 
     @property
     def known(self) -> int:
-        """URLs settled, waiting, delayed, or under way."""
+        """URLs settled, waiting, delayed, or in flight."""
         if self.queues is None:
             return max(self.done, self.stats.known_before + self.waiting_before)
         queues = self.queues
@@ -39,20 +42,20 @@ class CrawlSnapshot:
 
     @property
     def expected_total(self) -> int:
-        """How many URLs will be settled as things stand: what is known, but not beyond `max_pages`."""
+        """How many URLs will be settled, as far as known now: all known URLs, at most `max_pages`."""
         limit = self.stats.max_pages
         return self.known if limit is None else max(self.done, min(self.known, limit))
 
     @property
     def eta(self) -> float | None:
-        """Seconds until the goal, at the present rate and at the pace of the hosts; None when that cannot be told."""
+        """Seconds to the end, from the current rate and the rate limits of the hosts; None when unknown."""
         if self.queues is None:
             return None
         limit = None if self.stats.max_pages is None else max(0, self.stats.max_pages - self.done)
-        paces = [_pace_of(host, self.now) for host in self.queues.hosts]
+        paces = [_host_estimate(host, self.now) for host in self.queues.hosts]
         return time_left(self.known - self.done, limit, self.stats.pages_per_second, paces)
 
 
-def _pace_of(host: HostSample, now: float) -> HostEstimate:
+def _host_estimate(host: HostSample, now: float) -> HostEstimate:
     given_up = host.ready_at == math.inf and not host.in_flight
     return HostEstimate(host.waiting, host.delay, host.ready_at - now, given_up)

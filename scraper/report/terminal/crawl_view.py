@@ -1,7 +1,7 @@
-"""What the terminal shows while a crawl runs: a state goes in, something that rich can draw comes out.
+"""What the terminal shows while a crawl runs: renders a `CrawlSnapshot` with rich.
 
 Nothing here reads a clock or keeps state, so that a test can draw any moment. Text from servers is cleaned and wrapped
-in `Text`: it is never read as rich's markup. Colour only repeats what a word says.
+in `Text`, so that rich never reads it as markup. Color only repeats what a word says.
 """
 
 from __future__ import annotations
@@ -23,33 +23,34 @@ from scraper.report.text.sanitize import clean
 
 MAX_HOST_ROWS = 8
 MAX_PROBLEM_ROWS = 3
+# Narrower terminals (in columns) do not show a host's rate and delay, to leave room for its name.
 WIDE_COLUMNS = 72
-"""Columns from which on a host's rate and delay are shown: without them its name has room on a narrower terminal."""
+# The table of hosts is at most this many columns wide: on a wider terminal numbers would be far from their name.
 MAX_TABLE_COLUMNS = 110
-"""Columns the hosts take at most: on a wide terminal a name should stand near its numbers."""
+# Rows that are always shown: title, bar, two lines of numbers, the table's head.
 _FIXED_ROWS = 5
-"""Rows that are always there: title, bar, two lines of numbers, the table's head."""
 BREAKER_STYLES = {"closed": "green", "half-open": "yellow", "open": "red", "blocked": "bold magenta"}
 
 
 class CrawlScreen:
-    """Draws a `CrawlSnapshot` into the space there is: fewer hosts and problems on a low terminal."""
+    """Renders a `CrawlSnapshot` into the available space: fewer hosts and problems on a terminal with few rows."""
 
     def __init__(self, state: CrawlSnapshot) -> None:
         self._state = state
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Called by rich for every frame, with the size the terminal has now."""
-        yield self._drawn(options.max_width, options.height or console.height)
+        yield self._render(options.max_width, options.height or console.height)
 
-    def _drawn(self, width: int, height: int) -> RenderableType:
+    def _render(self, width: int, height: int) -> RenderableType:
         state = self._state
         parts: list[RenderableType] = [
             _one_line(_title(state)),
             _bar(state, width),
-            _one_line(_pace(state)),
+            _one_line(_throughput(state)),
             _one_line(_queues(state)),
         ]
+        # One row less than the terminal has: rich needs it to redraw in place.
         room = max(0, height - _FIXED_ROWS - 1)
         problems = state.problems[-min(MAX_PROBLEM_ROWS, room) :] if room else ()
         rows = min(MAX_HOST_ROWS, room - len(problems))
@@ -60,26 +61,29 @@ class CrawlScreen:
 
 
 def hosts_to_show(hosts: Sequence[HostSample], count: int, now: float) -> list[HostSample]:
-    """The `count` hosts worth a row: troubled ones, then the busiest, and last those that will take longest.
+    """The `count` hosts to show, in this order:
 
-    At most half of the rows go to open breakers that something waits for, and a quarter to the slowest.
+    1. Hosts whose breaker is not closed and that have URLs waiting or in flight: at most half of the rows.
+    2. The hosts with most requests in flight, then most URLs waiting.
+    3. The hosts that will take longest: a quarter of the rows. They determine when the crawl ends.
     """
-    ill = (h for h in hosts if h.breaker != "closed" and (h.waiting or h.in_flight))
-    troubled = heapq.nlargest((count + 1) // 2, ill, key=_business)
-    chosen = {host.host for host in troubled}
-    places = count - len(troubled) - count // 4
-    busy = heapq.nlargest(places, (h for h in hosts if h.host not in chosen), key=_business)
+    tripped = (h for h in hosts if h.breaker != "closed" and (h.waiting or h.in_flight))
+    unhealthy = heapq.nlargest((count + 1) // 2, tripped, key=_load)
+    chosen = {host.host for host in unhealthy}
+    busy_rows = count - len(unhealthy) - count // 4
+    busy = heapq.nlargest(busy_rows, (h for h in hosts if h.host not in chosen), key=_load)
     chosen |= {host.host for host in busy}
     rest = (h for h in hosts if h.host not in chosen)
-    return [*troubled, *busy, *heapq.nlargest(count // 4, rest, key=lambda h: _time_of(h, now))]
+    return [*unhealthy, *busy, *heapq.nlargest(count // 4, rest, key=lambda h: _drain_time(h, now))]
 
 
-def _time_of(host: HostSample, now: float) -> tuple[float, str]:
+def _drain_time(host: HostSample, now: float) -> tuple[float, str]:
+    # An infinite wait has no length: the host waits for a request in flight, or was given up.
     wait = 0.0 if host.ready_at == math.inf else max(0.0, host.ready_at - now)
     return wait + host.waiting * host.delay, host.host
 
 
-def _business(host: HostSample) -> tuple[int, int, str]:
+def _load(host: HostSample) -> tuple[int, int, str]:
     return host.in_flight, host.waiting, host.host
 
 
@@ -115,7 +119,7 @@ def _bar(state: CrawlSnapshot, width: int) -> RenderableType:
     return grid
 
 
-def _pace(state: CrawlSnapshot) -> Text:
+def _throughput(state: CrawlSnapshot) -> Text:
     stats = state.stats
     text = Text()
     text.append(f"{rate_text(stats.pages_per_second)} pages/s", style="bold")
@@ -137,6 +141,7 @@ def _queues(state: CrawlSnapshot) -> Text:
         f"{state.stats.in_flight:,}/{state.stats.concurrency:,} in flight",
         f"{queues.results:,} to record",
     ]
+    # Smaller lags are normal and not worth a number.
     if queues.loop_lag >= 0.01:
         parts.append(f"loop lag {queues.loop_lag * 1000:.0f} ms")
     return Text("  ".join(parts), style="dim")
@@ -157,20 +162,19 @@ def _host_table(hosts: Sequence[HostSample], state: CrawlSnapshot, width: int) -
             Text(clean(host.host, 100)),
             Text(f"{host.waiting:,}"),
             Text(f"{host.in_flight:,}"),
-            *(_paces(host, rate) if wide else ()),
+            *(_rate_and_delay(host, rate) if wide else ()),
             Text(next_request_text(host, state.now)),
-            Text(_until(host, state.now), style=BREAKER_STYLES.get(breaker, "")),
+            Text(_breaker_text(host, state.now), style=BREAKER_STYLES.get(breaker, "")),
         )
     return table
 
 
-def _paces(host: HostSample, rate: float) -> tuple[Text, Text]:
-    asked = Text(f"{rate_text(rate)}/s" if rate else "-")
-    return asked, Text(latency_text(host.delay) if host.delay else "-")
+def _rate_and_delay(host: HostSample, rate: float) -> tuple[Text, Text]:
+    return Text(f"{rate_text(rate)}/s" if rate else "-"), Text(latency_text(host.delay) if host.delay else "-")
 
 
-def _until(host: HostSample, now: float) -> str:
-    """The breaker's state; of an open one, until when."""
+def _breaker_text(host: HostSample, now: float) -> str:
+    """The breaker's state, and for an open one the time left."""
     state = clean(host.breaker, 12)
     if host.breaker != "open" or not now < host.ready_at < math.inf:
         return state

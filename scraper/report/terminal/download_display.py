@@ -1,4 +1,4 @@
-"""Progress of a download as a picture in a terminal, four times a second."""
+"""The live display of a download in a terminal: a listener that draws four times a second."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DownloadDisplay:
     """A listener with a live display on `console`, from `start` to `stop`, which erases it."""
 
     def __init__(self, console: Console, list_progress: ListProgress) -> None:
-        self._watch = DownloadTracker(list_progress)
+        self._tracker = DownloadTracker(list_progress)
         self._problem = ""
         self._began = monotonic()
         self._live = Live(
@@ -31,26 +31,28 @@ class DownloadDisplay:
         )
 
     def __call__(self, event: Event) -> None:
-        """Take one event; draws nothing itself."""
-        self._watch(event)
+        """Process one event; frames are drawn by rich's thread."""
+        self._tracker(event)
         if is_problem(event):
             self._problem = describe(event).text
 
     def render(self) -> RenderableType:
-        """What is shown now."""
-        picture = self._watch.snapshot()
+        """The current frame."""
+        picture = self._tracker.snapshot()
         rows: list[RenderableType] = [
-            Padding(ProgressBar(total=max(1, picture.lines), completed=picture.done), 0),  # a bar does not end its line
-            _line(f"{snapshot_text(picture)}, {duration_text(monotonic() - self._began)} so far", "bold"),
+            Padding(
+                ProgressBar(total=max(1, picture.lines), completed=picture.done), 0
+            ),  # a bar itself does not end its line
+            _styled_line(f"{snapshot_text(picture)}, {duration_text(monotonic() - self._began)} so far", "bold"),
         ]
-        rows += [_line("  " + _transfer(transfer), "dim") for transfer in picture.active]
-        rows += [_line(f"  waits: {clean(host)}", "yellow") for host in picture.waiting_hosts[:3]]
+        rows += [_styled_line("  " + _file_text(transfer), "dim") for transfer in picture.active]
+        rows += [_styled_line(f"  paused: {clean(host)}", "yellow") for host in picture.waiting_hosts[:3]]
         if self._problem:
-            rows.append(_line(f"! {self._problem}", "yellow"))
+            rows.append(_styled_line(f"! {self._problem}", "yellow"))
         return Group(*rows)
 
     def start(self) -> None:
-        """Begin to draw."""
+        """Start drawing."""
         self._live.start()
 
     def stop(self) -> None:
@@ -58,7 +60,7 @@ class DownloadDisplay:
         self._live.stop()
 
 
-def _transfer(transfer: FileProgress) -> str:
+def _file_text(transfer: FileProgress) -> str:
     name = clean(transfer.url)
     name = name if len(name) <= MAX_NAME_CHARS else "..." + name[3 - MAX_NAME_CHARS :]
     if transfer.total:
@@ -67,5 +69,5 @@ def _transfer(transfer: FileProgress) -> str:
     return f"{name}  {bytes_text(transfer.received)}" if transfer.received else name
 
 
-def _line(text: str, style: str) -> Text:
+def _styled_line(text: str, style: str) -> Text:
     return Text(text, style=style, no_wrap=True, overflow="ellipsis")

@@ -1,4 +1,4 @@
-"""Progress without a terminal: one line every ten seconds, and at once what the user should know."""
+"""Progress without a terminal: one line every ten seconds, and a line at once for problems and milestones."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from scraper.report.text.event_text import WARNING, describe, is_problem
 from scraper.report.text.formatting import bytes_text, clock_text, duration_text, rate_text
 
 INTERVAL_SECONDS = 10.0
+# Failed fetches that get a line at once: the first of each kind at each host, at most this many.
 MAX_FIRST_ERRORS = 50
-"""How many failed fetches are told at once: the first of each kind at each host."""
 
-_TOLD = (CrawlStarted, CrawlEnded, BreakerHalfOpen, BreakerClosed, HostParked)
+_SHOWN_EVENTS = (CrawlStarted, CrawlEnded, BreakerHalfOpen, BreakerClosed, HostParked)
 
 
 class PlainLines:
     """A listener that writes lines to `stream` (standard error, as a rule), each with the time since the start.
 
-    The ten seconds are counted on the events' own instants. Of failed fetches only the first of a kind and host is
-    told, at most `MAX_FIRST_ERRORS`; with `verbose` every fetch is.
+    The ten seconds are measured by the events' own times. Of failed fetches only the first of each kind and host gets a
+    line, at most `MAX_FIRST_ERRORS`; with `verbose` every fetch gets one.
     """
 
     def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
@@ -42,10 +42,10 @@ class PlainLines:
         self._waiting_before = 0
         self._started_at: float | None = None
         self._due = 0.0
-        self._told: set[tuple[str, str]] = set()
+        self._shown_errors: set[tuple[str, str]] = set()
 
     def __call__(self, event: Event) -> None:
-        """Take one event."""
+        """Process one event."""
         self._stats(event)
         if self._started_at is None:
             self._started_at, self._due = event.at, event.at + INTERVAL_SECONDS
@@ -53,30 +53,32 @@ class PlainLines:
             self._queues = event
         elif isinstance(event, CrawlStarted):
             self._waiting_before = event.waiting
+        # The last state comes before the line that says why the crawl ended.
         if isinstance(event, CrawlEnded):
-            self._say(event.at, self._state(event.at))
-        if self._is_worth_telling(event):
-            line = describe(event)
-            self._say(event.at, f"warning: {line.text}" if line.level >= WARNING else line.text)
+            self._write(event.at, self._progress_text(event.at))
+        if self._is_shown(event):
+            text = describe(event)
+            self._write(event.at, f"warning: {text.text}" if text.level >= WARNING else text.text)
         if event.at >= self._due and not isinstance(event, CrawlEnded):
             self._due = event.at + INTERVAL_SECONDS
-            self._say(event.at, self._state(event.at))
+            self._write(event.at, self._progress_text(event.at))
 
-    def _is_worth_telling(self, event: Event) -> bool:
+    def _is_shown(self, event: Event) -> bool:
         if isinstance(event, FetchFinished):
             return self._verbose or (is_problem(event) and self._is_first(event))
-        if isinstance(event, _TOLD):
+        if isinstance(event, _SHOWN_EVENTS):
             return True
         return is_problem(event) and describe(event).level >= WARNING
 
     def _is_first(self, event: FetchFinished) -> bool:
+        # Later failures of the same kind at the same host are only counted.
         key = (event.host, f"http_{event.status}" if event.error in (None, "http") else str(event.error))
-        if key in self._told or len(self._told) >= MAX_FIRST_ERRORS:
+        if key in self._shown_errors or len(self._shown_errors) >= MAX_FIRST_ERRORS:
             return False
-        self._told.add(key)
+        self._shown_errors.add(key)
         return True
 
-    def _state(self, now: float) -> str:
+    def _progress_text(self, now: float) -> str:
         stats = self._stats.snapshot(hosts=False)
         state = CrawlSnapshot(stats, now, self._queues, waiting_before=self._waiting_before)
         parts = [
@@ -91,6 +93,6 @@ class PlainLines:
             parts.append(f"ETA {duration_text(state.eta)}")
         return ", ".join(parts)
 
-    def _say(self, at: float, text: str) -> None:
+    def _write(self, at: float, text: str) -> None:
         self._out.write(f"{clock_text(at - (self._started_at or at))} {text}\n")
         self._out.flush()

@@ -1,4 +1,4 @@
-"""A text stream that may go away: whoever read it has left, and that must not end a crawl."""
+"""A text stream whose reader may go away (a broken pipe), which must not end a crawl."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TextIO
 
 
 class SafeStream:
-    """Writes to `stream` until that fails once; from then on silent (`lost` is True)."""
+    """Writes to `stream` until that fails once; then `lost` is True and nothing is written any more."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -24,20 +24,20 @@ class SafeStream:
             encoding = self._stream.encoding or "ascii"
             self.write(text.encode(encoding, "replace").decode(encoding))
         except (OSError, ValueError):  # ValueError: the stream was closed
-            self._lose()
+            self._redirect_to_null()
 
     def flush(self) -> None:
-        """Hand over what is buffered."""
+        """Flush the stream. Never raises for a stream that has gone."""
         if self.lost:
             return
         try:
             self._stream.flush()
         except (OSError, ValueError):
-            self._lose()
+            self._redirect_to_null()
 
-    def _lose(self) -> None:
+    def _redirect_to_null(self) -> None:
         self.lost = True
-        # What is still buffered would raise again when the interpreter closes the stream: let it run into nothing.
+        # The interpreter flushes the stream at exit and would raise again: point its file descriptor to /dev/null.
         with contextlib.suppress(OSError, ValueError):
             nothing = os.open(os.devnull, os.O_WRONLY)
             try:

@@ -1,4 +1,4 @@
-"""A run's summary on the screen."""
+"""The summary of a run, rendered for the terminal."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from scraper.model import StopKind
 from scraper.report.stats import is_failure
 from scraper.report.summary import OTHER_KINDS, outcome_sums
 from scraper.report.text.formatting import bytes_text, duration_text, latency_text, rate_text
@@ -17,26 +18,29 @@ from scraper.report.text.sanitize import clean
 MAX_HOSTS_SHOWN = 10
 MAX_WORDS_SHOWN = 12
 
-_MEANINGS = {
-    "finished": "nothing was left to ask for",
-    "max_pages": "the page limit was reached; a higher one goes on from here",
-    "max_time": "the time limit was reached; the same command goes on from here",
-    "interrupted": "it was interrupted; the same command goes on from here",
-    "disk": "an output could not be written; make room, and the same command goes on from here",
+# Shown when the run ended without a detail. The words are those in summary.json, which may be older than StopKind.
+_STOP_EXPLANATIONS: dict[str, str] = {
+    StopKind.FINISHED: "all known URLs are settled",
+    StopKind.MAX_PAGES: "the page limit was reached; the same command with a higher limit continues from here",
+    StopKind.MAX_TIME: "the time limit was reached; the same command continues from here",
+    StopKind.INTERRUPTED: "it was interrupted; the same command continues from here",
+    StopKind.CLOSED: "the program stopped it; the same command continues from here",
+    StopKind.BUG: "too many unexpected errors in a row; the log has their tracebacks",
 }
 
 
 def render_summary(summary: Mapping[str, Any]) -> RenderableType:
-    """`summary` (of `build_summary`, or read from summary.json) for a console of any width."""
+    """Render `summary` (from `build_summary` or summary.json) for a console of any width."""
     pages = summary["pages"]
     parts: list[RenderableType] = [_headline(summary), _numbers(summary)]
     failures = {word: count for word, count in pages["outcomes"].items() if is_failure(word)}
     for title, counts in (("failed", failures), ("skipped", summary["skipped"])):
         if counts:
-            parts.append(_words(title, counts))
+            parts.append(_counts_text(title, counts))
     openings = summary["breaker_openings"]
     if openings["total"]:
-        parts.append(_words(f"breaker openings ({openings['total']:,})", openings["hosts"]))
+        parts.append(_counts_text(f"breaker openings ({openings['total']:,})", openings["hosts"]))
+    # With one host the table would repeat the totals.
     if len(summary["hosts"]) > 1:
         parts.append(_host_table(summary))
     for name, path in summary["outputs"].items():
@@ -47,25 +51,26 @@ def render_summary(summary: Mapping[str, Any]) -> RenderableType:
 def _headline(summary: Mapping[str, Any]) -> Text:
     why = clean(summary["why"], 40) or "unknown"
     text = Text.assemble((clean(summary["name"], 60) or "crawl", "bold"), ": ", (why, "bold"))
-    meaning = summary["detail"] or _MEANINGS.get(why, "")
-    if meaning:
-        text.append(f" ({clean(meaning, 300)})")
+    explanation = summary["detail"] or _STOP_EXPLANATIONS.get(why, "")
+    if explanation:
+        text.append(f" ({clean(explanation, 300)})")
     return text
 
 
 def _numbers(summary: Mapping[str, Any]) -> Table:
     pages, rate, session = summary["pages"], summary["rate"], summary["session"]
-    kinds = pages.get("kinds") or {"page": pages}  # older runs did not tell them apart
-    whole = _counted(kinds.get("page") or outcome_sums({}))
+    kinds = pages.get("kinds") or {"page": pages}  # summaries of older versions have no kinds
+    page_text = _sums_text(kinds.get("page") or outcome_sums({}))
     if pages["waiting"]:
-        whole += f", {pages['waiting']:,} waiting"
-    others = [(f"{kind}s", _counted(kinds[kind])) for kind in OTHER_KINDS if kind in kinds]
+        page_text += f", {pages['waiting']:,} waiting"
+    others = [(f"{kind}s", _sums_text(kinds[kind])) for kind in OTHER_KINDS if kind in kinds]
+    # Most sites have no sitemap at the usual paths: say that these were missing rather than failed.
     if others and (missing := pages["outcomes"].get("sitemap_none")):
         others[0] = ("sitemaps", f"{others[0][1]} ({missing:,} not there)")
     rejected = f", {session['items_rejected']:,} rejected" if session["items_rejected"] else ""
     resumed = " (resumed: times and rates are of this session)" if summary["resumed"] else ""
     rows = [
-        ("pages", whole),
+        ("pages", page_text),
         *others,
         ("items", f"{summary['items']:,}{rejected}"),
         ("received", bytes_text(summary["bytes"])),
@@ -84,11 +89,11 @@ def _numbers(summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def _counted(sums: Mapping[str, int]) -> str:
+def _sums_text(sums: Mapping[str, int]) -> str:
     return f"{sums['settled']:,} settled, {sums['ok']:,} ok, {sums['failed']:,} failed"
 
 
-def _words(title: str, counts: Mapping[str, int]) -> Text:
+def _counts_text(title: str, counts: Mapping[str, int]) -> Text:
     shown = list(counts.items())[:MAX_WORDS_SHOWN]
     text = Text.assemble((f"{title}: ", "dim"), ", ".join(f"{clean(word, 80)} {count:,}" for word, count in shown))
     if len(counts) > MAX_WORDS_SHOWN:

@@ -1,4 +1,4 @@
-"""How long it will take: by the rate of late, and by what each host can give at its own pace."""
+"""Estimate the time left, from the current rate and from the rate limit of each host."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+# Steps of the bisection: more than a float has significant bits.
 MAX_BISECTIONS = 60
-"""Steps of the search for an instant: more than a float has digits."""
 
 
 class HostEstimate(NamedTuple):
-    """What one host still has and how fast it may be asked: seconds between starts, and until the next start.
+    """One host: its waiting URLs, `delay` seconds between request starts, `wait` seconds until the next start.
 
-    `wait` is infinite for a host that will not be asked again, or not before something in flight has ended.
+    `wait` is infinite for a host that was given up, or whose next start depends on a request in flight.
     """
 
     waiting: int
@@ -23,10 +23,10 @@ class HostEstimate(NamedTuple):
 
 
 def time_left(known: int, limit: int | None, rate: float | None, hosts: Sequence[HostEstimate]) -> float | None:
-    """Seconds until `known` URLs are done, or `limit` of them; None when nothing tells.
+    """Seconds until `known` URLs, or `limit` of them, are settled at `rate` URLs per second; None without a rate.
 
-    It is at least what the slowest host needs: one that is parked holds the end back, however fast the others are.
-    Hosts that were given up have nothing left to wait for.
+    It is at least what the slowest host needs: a parked host delays the end, however fast the others are.
+    The URLs of hosts that were given up do not count.
     """
     known = max(0, known - sum(host.waiting for host in hosts if host.gave_up))
     goal = known if limit is None else min(known, limit)
@@ -38,9 +38,9 @@ def time_left(known: int, limit: int | None, rate: float | None, hosts: Sequence
 
 
 def shortest_time(goal: int, hosts: Sequence[HostEstimate], known: int | None = None) -> float:
-    """The least time (seconds) in which `hosts`, each at its own pace, give `goal` URLs.
+    """The least time (seconds) in which `goal` URLs can be fetched from `hosts`, each at its own rate.
 
-    `known` counts URLs of hosts that are not among `hosts`, too: those are taken to come at no cost.
+    `known` also counts URLs of hosts that are not among `hosts`; these are assumed to take no time.
     """
     waiting = sum(host.waiting for host in hosts)
     needed = min(waiting, goal - max(0, (waiting if known is None else known) - waiting))
@@ -49,18 +49,19 @@ def shortest_time(goal: int, hosts: Sequence[HostEstimate], known: int | None = 
     paces = [
         host._replace(wait=0.0 if host.wait == math.inf else max(0.0, host.wait)) for host in hosts if host.waiting
     ]
+    # The number of URLs that can be fetched within a time only grows with the time: bisect.
     low, high = 0.0, max(host.wait + (host.waiting - 1) * host.delay for host in paces)
     for _ in range(MAX_BISECTIONS):
         middle = (low + high) / 2
-        if sum(_given(host, middle) for host in paces) >= needed:
+        if sum(_available_within(host, middle) for host in paces) >= needed:
             high = middle
         else:
             low = middle
     return high
 
 
-def _given(host: HostEstimate, seconds: float) -> int:
-    """URLs that may be asked of a host within `seconds`."""
+def _available_within(host: HostEstimate, seconds: float) -> int:
+    """URLs that may be requested from a host within `seconds`."""
     if seconds < host.wait:
         return 0
     if host.delay <= 0:

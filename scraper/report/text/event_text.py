@@ -1,4 +1,4 @@
-"""Every event in one line of words, and how much it matters. What is shown anywhere is worded here.
+"""Every event as one line of text with a log level. All displays and the log file take their texts from here.
 
 The lines are clean (`report.sanitise`): whatever a server sent, they are one line of visible characters.
 """
@@ -40,14 +40,14 @@ MAX_LINE_CHARS = 1000
 
 
 class EventText(NamedTuple):
-    """One event in words; `level` is a level of the `logging` module."""
+    """One event as text; `level` is a level of the `logging` module."""
 
     level: int
     text: str
 
 
 def describe(event: Event) -> EventText:
-    """What happened: WARNING for what the user should know, INFO for problems and milestones, DEBUG for the rest."""
+    """The text of an event: WARNING for what the user should act on, INFO for problems and milestones, else DEBUG."""
     level, text = _describe(event)
     return EventText(level, clean(text, MAX_LINE_CHARS))
 
@@ -57,18 +57,19 @@ def _describe(event: Event) -> tuple[int, str]:
         case CrawlStarted() | CrawlEnded():
             return INFO, _milestone(event)
         case FetchStarted():
-            return DEBUG, f"asking for {event.url} (attempt {event.attempt + 1}, {event.fetcher})"
+            return DEBUG, f"requesting {event.url} (attempt {event.attempt + 1}, {event.fetcher})"
         case BytesReceived():
             total = f" of {bytes_text(event.total)}" if event.total is not None else ""
             return DEBUG, f"received {bytes_text(event.size)} more{total} of {event.url}"
         case FetchFinished():
             return (INFO if is_problem(event) else DEBUG), fetch_text(event)
+        # A settled failure is logged at INFO, a success only at DEBUG.
         case PageSettled():
             found = f"{event.items} items, {event.discovered} new links"
             return (INFO if is_failure(event.outcome) else DEBUG), f"settled {event.url} as {event.outcome}: {found}"
         case RetryPlanned():
             wait = duration_text(event.due - event.at)
-            return INFO, f"will ask again in {wait} for {event.url} (attempt {event.attempt + 1}): {event.why}"
+            return INFO, f"retrying in {wait}: {event.url} (attempt {event.attempt + 1}): {event.why}"
         case ItemWritten():
             return DEBUG, f"item of rule {event.rule + 1} from {event.url}"
         case ItemRejected():
@@ -95,10 +96,10 @@ def _describe_host(
 ) -> tuple[int, str]:
     match event:
         case HostParked():
-            return INFO, f"{event.host} is left alone for {duration_text(event.until - event.at)}: {event.why}"
+            return INFO, f"{event.host} paused for {duration_text(event.until - event.at)}: {event.why}"
         case BreakerOpened():
             pause = duration_text(event.until - event.at)
-            return WARNING, f"{event.host} is not asked for {pause} (breaker open, no. {event.openings}): {event.why}"
+            return WARNING, f"{event.host} paused for {pause} (breaker open, no. {event.openings}): {event.why}"
         case BreakerHalfOpen():
             return INFO, f"{event.host} gets one probe (breaker half-open)"
         case BreakerClosed():
@@ -121,8 +122,9 @@ def _milestone(event: CrawlStarted | CrawlEnded) -> str:
 
 
 def fetch_text(event: FetchFinished) -> str:
-    """How one fetch ended; not cleaned."""
+    """The outcome of one fetch. The text is not cleaned: the caller does that."""
     took = f"{bytes_text(event.size)}, {duration_text(event.elapsed)}"
+    # An HTTP error has a status; other errors have only a name and a detail.
     if event.error is not None and event.error != "http":
         return f"{event.error} {event.url}: {event.detail} ({took})"
     return f"{event.status} {event.url} ({took})"
@@ -132,7 +134,7 @@ def is_problem(event: Event) -> bool:
     """Whether the event belongs under "last problems"."""
     match event:
         case FetchFinished(kind="sitemap", status=404 | 410):
-            return False  # we look for sitemaps in the usual places: most sites have none
+            return False  # sitemaps are tried at usual paths, where most sites have none
         case FetchFinished():
             return event.error is not None or (event.status is not None and event.status >= 400)
         case BreakerOpened() | FetcherReplaced() | Warned() | EventsLost() | ItemRejected():
@@ -144,12 +146,13 @@ def is_problem(event: Event) -> bool:
 
 
 def next_request_text(state: HostSample, now: float) -> str:
-    """When a host is asked next, in a few letters."""
+    """When the next request to a host may start, in a few characters."""
     wait = state.ready_at - now
     if not state.waiting and not state.in_flight:
         return "-"
     if wait <= 0.05:
         return "now"
+    # The gate gives no time while it waits for a request in flight, or after giving up.
     if wait == float("inf"):
         return "busy" if state.in_flight else "never"
     return f"in {duration_text(wait)}"

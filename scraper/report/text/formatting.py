@@ -1,11 +1,11 @@
-"""Numbers as people read them: bytes, durations, rates, instants."""
+"""Format numbers for people: bytes, durations, rates, instants."""
 
 from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
 
-_UNITS = ("kB", "MB", "GB", "TB", "PB")
+_BYTE_UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
 def bytes_text(count: float) -> str:
@@ -13,10 +13,10 @@ def bytes_text(count: float) -> str:
     if not math.isfinite(count) or count < 1000:
         return f"{count:.0f} B"
     value, step = count / 1000, 0
-    while value >= 999.5 and step < len(_UNITS) - 1:
+    while value >= 999.5 and step < len(_BYTE_UNITS) - 1:
         value, step = value / 1000, step + 1
     digits = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:.{digits}f} {_UNITS[step]}"
+    return f"{value:.{digits}f} {_BYTE_UNITS[step]}"
 
 
 def duration_text(seconds: float) -> str:
@@ -39,7 +39,7 @@ def duration_text(seconds: float) -> str:
 
 
 def latency_text(seconds: float) -> str:
-    """A short duration in milliseconds, a longer one as `duration_text` has it."""
+    """A duration below a second in milliseconds, a longer one like `duration_text`."""
     if 0 < seconds < 0.00095:
         return "<1ms"
     return f"{seconds * 1000:.0f}ms" if 0 <= seconds < 1 else duration_text(seconds)
@@ -52,12 +52,12 @@ def clock_text(seconds: float) -> str:
 
 
 def rate_text(per_second: float) -> str:
-    """A rate with as many digits as it deserves."""
+    """A rate with one decimal below 100, else without."""
     return f"{per_second:.0f}" if per_second >= 100 else f"{per_second:.1f}"
 
 
 def instant_text(instant: float | None) -> str | None:
-    """`instant` (epoch seconds) as ISO 8601 in UTC with milliseconds; None for what is no date."""
+    """`instant` (epoch seconds) as ISO 8601 in UTC with milliseconds; None for None and for values out of range."""
     if instant is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Text from servers, made safe to show: no control characters, escape sequences, bidi tricks or line breaks.
+"""Make text from servers safe to show: no control characters, escape sequences, bidi overrides or line breaks.
 
 A page's URL, an error's detail or a header may hold anything. On a terminal an escape sequence moves the cursor or
 renames the window, a bidi override turns `fdp.exe` into `exe.make_pdf`, a line break forges a line of the log.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
+# Characters of a cleaned text, unless the caller passes a limit.
 DEFAULT_MAX_CHARS = 200
-"""Characters of one shown text, unless the caller says otherwise."""
-_SCAN = 8
-"""How many times its limit a text is looked at: escape sequences may fill what is cut away."""
+# This many times the limit is cleaned before cutting, because escape sequences may fill the beginning.
+_SCAN_FACTOR = 8
 
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor
@@ -29,10 +29,10 @@ def clean(text: str, limit: int = DEFAULT_MAX_CHARS) -> str:
     """
     if len(text) <= limit and text.isascii() and text.isprintable():
         return text
-    seen = _ESCAPES.sub("", text[: limit * _SCAN])
+    seen = _ESCAPES.sub("", text[: limit * _SCAN_FACTOR])
     if not seen.isprintable():
         seen = "".join(c if c.isprintable() else " " if c.isspace() else "" for c in seen)
     seen = _BLANKS.sub(" ", seen)
-    if len(seen) <= limit and len(text) <= limit * _SCAN:
+    if len(seen) <= limit and len(text) <= limit * _SCAN_FACTOR:
         return seen
     return seen[: max(0, limit - 1)] + "…"[:limit]

@@ -65,18 +65,18 @@ def test_keys_are_texts(read: Any) -> None:
 
 def test_every_value_has_its_place(read: Any) -> None:
     """Lines and columns count from 1, in characters, for keys and for values."""
-    places = read("é: [a, {b: c}]\nlist:\n  - x\n  - y: z\n").places
-    assert places[("é",)][:] == (1, 4, 1, 1)
-    assert places[("é", 0)][:2] == (1, 5)
-    assert places[("é", 1, "b")][:] == (1, 12, 1, 9)
-    assert places[("list", 1, "y")][:] == (4, 8, 4, 5)
+    positions = read("é: [a, {b: c}]\nlist:\n  - x\n  - y: z\n").positions
+    assert positions[("é",)][:] == (1, 4, 1, 1)
+    assert positions[("é", 0)][:2] == (1, 5)
+    assert positions[("é", 1, "b")][:] == (1, 12, 1, 9)
+    assert positions[("list", 1, "y")][:] == (4, 8, 4, 5)
 
 
 @pytest.mark.parametrize(
     ("text", "where", "message"),
     [
-        pytest.param("a: 1\nb: 2\na: 3", "f.yaml:3:1: a", "already stands on line 1", id="duplicate"),
-        pytest.param("a:\n  b: 1\n  b: {c: [d]}", "f.yaml:3:3: a.b", "already stands on line 2", id="duplicate-nested"),
+        pytest.param("a: 1\nb: 2\na: 3", "f.yaml:3:1: a", "is already on line 1", id="duplicate"),
+        pytest.param("a:\n  b: 1\n  b: {c: [d]}", "f.yaml:3:3: a.b", "is already on line 2", id="duplicate-nested"),
         pytest.param("a: &x [1]\nb: *x", "f.yaml:2:4: b", "aliases are not read", id="alias"),
         pytest.param("a: {b: 1}\nc:\n  <<: {d: 1}", "f.yaml:3:3: c", "merge keys", id="merge"),
         pytest.param("a: !!python/object:os.system x", "f.yaml:1:4: a", "tags are not read", id="tag-python"),

@@ -1,9 +1,8 @@
-"""Seeds that are posted to, and places in what they post."""
+"""Seeds that are posted to, and the parameters in what they post."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,41 +52,13 @@ def error_of(values: dict[str, Any]) -> str:
     ids=["json", "list", "null", "own type", "body", "nothing"],
 )
 def test_what_a_seed_posts(keys: dict[str, Any], content: Content) -> None:
-    """JSON is written compactly, a body as it stands; the effective config says the same again."""
+    """JSON is written compactly, a body unchanged; the effective config says the same again."""
     config = config_from_mapping(post(**keys))
     for loaded in (config, parse_config(effective_yaml(config))):
         (request,) = seed_requests(loaded, DEFAULT_KEY_RULES)
         assert request.content == content
         assert request.url == with_post_key(request.url, content)
         assert request.url.href == URL
-
-
-def test_seeds_keep_their_order_kind_and_label(tmp_path: Path) -> None:
-    """A label holds for one URL, and for every line of a file; sitemaps go before pages."""
-    (tmp_path / "list.txt").write_text("https://a.example/1\n# no\nhttps://a.example/2\n")
-    text = """
-seeds:
-  - https://a.example/
-  - {url: "https://a.example/l", label: x}
-  - {file: list.txt, label: y}
-  - {sitemap: "https://a.example/s.xml"}
-  - {url: "https://a.example/", method: POST, json: {a: 1}, label: x}
-extract:
-  - {label: x, fields: {a: b}}
-  - {label: y, fields: {a: b}}
-"""
-    config = parse_config(text, base=tmp_path)
-    found = list(seed_requests(config, DEFAULT_KEY_RULES))
-    assert [(r.url.target, r.kind, r.label, r.method) for r in found] == [
-        ("/", "page", None, "GET"),
-        ("/l", "page", "x", "GET"),
-        ("/1", "page", "y", "GET"),
-        ("/2", "page", "y", "GET"),
-        ("/s.xml", "sitemap", None, "GET"),
-        ("/", "page", "x", "POST"),
-    ]
-    assert found[4].priority < 0 == found[0].priority
-    assert read_seeds(config, DEFAULT_KEY_RULES) == [request.url for request in found]
 
 
 @pytest.mark.parametrize(
@@ -116,8 +87,8 @@ extract:
         (seeds({"url": URL, "label": "x"}), "seeds: no rule has the label 'x' that a seed gives"),
     ],
 )
-def test_what_makes_no_sense_is_told(values: dict[str, Any], says: str) -> None:
-    """With the key at fault, and what to do."""
+def test_keys_that_make_no_sense_together_are_errors(values: dict[str, Any], says: str) -> None:
+    """The message names the key that is wrong, and what to do."""
     assert says in error_of(values)
 
 
@@ -143,16 +114,16 @@ def next_of(**way: Any) -> NextSettings | None:
         ({"cursor": "meta.next", "param": "after"}, NextSettings(cursor="meta.next", param="after")),
     ],
 )
-def test_a_value_of_the_next_page_has_a_place(way: dict[str, Any], settings: NextSettings) -> None:
+def test_the_value_of_the_next_page_is_a_parameter_or_a_pointer(way: dict[str, Any], settings: NextSettings) -> None:
     """A parameter of the address, or a JSON Pointer into what was posted."""
     pytest.importorskip("jmespath")
     assert next_of(**way) == settings
 
 
 @pytest.mark.parametrize(
-    ("place", "says"),
+    ("param", "says"),
     [
-        ("/page", "a place in the posted JSON is written {json: /page}"),
+        ("/page", "a JSON Pointer into the posted JSON is written {json: /page}"),
         ({"json": "page"}, "expected a JSON Pointer such as /page, got 'page' (did you mean /page?)"),
         ({"json": "variables.page"}, "did you mean /variables/page?"),
         ({"json": "/a~b"}, "~ is written ~0"),
@@ -162,9 +133,9 @@ def test_a_value_of_the_next_page_has_a_place(way: dict[str, Any], settings: Nex
         ({}, "a parameter's name, or {json: /page}"),
     ],
 )
-def test_what_is_no_place_is_told(place: Any, says: str) -> None:
+def test_what_is_no_request_parameter_is_named(param: Any, says: str) -> None:
     """With what was probably meant."""
-    assert says in error_of(seeds(URL, extract=[{"fields": {"a": {"json": "b"}}, "next": {"page": place}}]))
+    assert says in error_of(seeds(URL, extract=[{"fields": {"a": {"json": "b"}}, "next": {"page": param}}]))
 
 
 values = st.recursive(

@@ -34,7 +34,7 @@ async def tried(config: Path, site: LocalServer, target: str = "/") -> PageTrial
     return await try_page(loaded, rules, rules.seeds[0], HookRunner.load(loaded, config.parent))
 
 
-def told(trial: PageTrial) -> list[str]:
+def lines(trial: PageTrial) -> list[str]:
     return [note.text.removeprefix("mine.py ") for note in trial.hook_results]
 
 
@@ -47,7 +47,7 @@ async def test_all_three_hooks_are_called(tmp_path: Path) -> None:
             self.loop = asyncio.get_running_loop()
             return request
 
-        async def on_page(self, page):
+        async def on_response(self, page):
             assert self.loop is asyncio.get_running_loop()
             data = page.body.read().replace(b"One", b"Eins")
             return replace(page, body=replace(page.body, data=data))
@@ -64,14 +64,14 @@ async def test_all_three_hooks_are_called(tmp_path: Path) -> None:
     assert [dict(item.fields) for item in trial.analysis.extraction.items] == [
         {"name": "Eins", "size": 4}, {"name": "Three", "size": 5},
     ]  # fmt: skip
-    assert told(trial) == [
-        "on_request leaves it as it is", "on_page changes body", "on_item changes 2 and drops 1 of 3 items",
+    assert lines(trial) == [
+        "on_request leaves it as it is", "on_response changes body", "on_item changes 2 and drops 1 of 3 items",
     ]  # fmt: skip
     assert not trial.failed
 
 
 async def test_every_hop_of_a_redirect_is_a_request(tmp_path: Path) -> None:
-    """As in a crawl: on_request hears of each; another address than the one asked for is not taken from it."""
+    """As in a crawl: on_request hears of each; another address than the one requested is not taken from it."""
     config = hook(
         tmp_path,
         """
@@ -82,27 +82,27 @@ async def test_every_hop_of_a_redirect_is_a_request(tmp_path: Path) -> None:
     async with LocalServer({"/": Reply(302, headers={"Location": "/new"}), "/new": Reply(body=PAGE)}) as site:
         trial = await tried(config, site)
         assert [asked.target for asked in site.requests] == ["/", "/new"]
-    assert told(trial) == ["on_request changes url, priority", "on_request changes url"]  # a hop inherits the rest
+    assert lines(trial) == ["on_request changes url, priority", "on_request changes url"]  # a hop inherits the rest
     assert trial.response is not None
 
 
 async def test_a_request_that_a_hook_forbids(tmp_path: Path) -> None:
-    """It is not asked for, and the hook is named."""
+    """It is not requested, and the hook is named."""
     config = hook(tmp_path, "def on_request(self, request):\n    return None")
     async with LocalServer({"/": Reply(body=PAGE)}) as site:
         trial = await tried(config, site)
         assert site.requests == []
-        assert told(trial) == [f"on_request says not to ask for {site.url('/')}"]
+        assert lines(trial) == [f"on_request skips {site.url('/')}"]
     assert trial.failed
 
 
 async def test_a_page_that_a_hook_leaves_unread(tmp_path: Path) -> None:
     """It is recorded without links and items, which is no failure."""
-    config = hook(tmp_path, "def on_page(self, page):\n    return None")
+    config = hook(tmp_path, "def on_response(self, page):\n    return None")
     async with LocalServer({"/": Reply(body=PAGE)}) as site:
         trial = await tried(config, site)
     assert (trial.analysis, trial.failed) == (None, False)
-    assert "says not to read the page" in told(trial)[0]
+    assert "skips the page" in lines(trial)[0]
 
 
 RAISING = {
@@ -110,9 +110,9 @@ RAISING = {
         "def on_request(self, request):\n    return request.nope",
         "on_request raises (mine.py line 8): AttributeError",
     ),
-    "on_page": (
-        "async def on_page(self, page):\n    raise ValueError('bad page')",
-        "on_page raises (mine.py line 8): ValueError: bad page",
+    "on_response": (
+        "async def on_response(self, page):\n    raise ValueError('bad page')",
+        "on_response raises (mine.py line 8): ValueError: bad page",
     ),
     "on_item": (
         "def on_item(self, item, page):\n    return 1 / (item.fields['name'] != 'Two') and item",
@@ -122,7 +122,7 @@ RAISING = {
 
 
 @pytest.mark.parametrize("case", RAISING)
-async def test_a_hook_that_raises_is_told_with_its_line(tmp_path: Path, case: str) -> None:
+async def test_a_hook_that_raises_is_reported_with_its_line(tmp_path: Path, case: str) -> None:
     """What, where and at which item; a crawl would record the page as failed."""
     body, says = RAISING[case]
     config = hook(tmp_path, body)
@@ -130,30 +130,30 @@ async def test_a_hook_that_raises_is_told_with_its_line(tmp_path: Path, case: st
         trial = await tried(config, site)
     assert trial.failed
     assert trial.analysis is None
-    assert says in told(trial)[-1]
-    assert "a crawl records the page as failed" in told(trial)[-1]
+    assert says in lines(trial)[-1]
+    assert "a crawl records the page as failed" in lines(trial)[-1]
 
 
-def test_hooks_run_on_a_stored_page(tell: RunCommand, tmp_path: Path) -> None:
+def test_hooks_run_on_a_stored_page(run_command: RunCommand, tmp_path: Path) -> None:
     """There is no request; page and items go through the hooks, and a failure is exit 1."""
     (tmp_path / "p.html").write_bytes(PAGE)
     body = "def on_item(self, item, page):\n    raise KeyError('\x1b[2Jx')"
     config = hook(tmp_path, "def on_item(self, item, page):\n    return item")
     call = ["try", "--file", str(tmp_path / "p.html"), "-c", str(config)]
-    said = tell(*call)
-    assert (said.exit_code, "hook          mine.py on_item changes 0 and drops 0 of 3 items" in said.output) == (
+    result = run_command(*call)
+    assert (result.exit_code, "hook          mine.py on_item changes 0 and drops 0 of 3 items" in result.output) == (
         0,
         True,
     )
-    assert "    name: One" in said.output
+    assert "    name: One" in result.output
     hook(tmp_path, body)
-    failed = tell(*call)
+    failed = run_command(*call)
     assert (failed.exit_code, "KeyError" in failed.output, "\x1b" in failed.output) == (1, True, False)
 
 
-def test_a_hook_that_cannot_be_loaded(tell: RunCommand, tmp_path: Path) -> None:
-    """Exit 2 before anything is asked for."""
+def test_a_hook_that_cannot_be_loaded(run_command: RunCommand, tmp_path: Path) -> None:
+    """Exit 2 before anything is requested."""
     config = hook(tmp_path, "x = 1")
     (tmp_path / "mine.py").write_text("import nothing_of_that_name")
-    said = tell("try", "http://nobody.invalid/", "-c", str(config))
-    assert (said.exit_code, "mine.py cannot be imported: ModuleNotFoundError" in said.output) == (2, True)
+    result = run_command("try", "http://nobody.invalid/", "-c", str(config))
+    assert (result.exit_code, "mine.py cannot be imported: ModuleNotFoundError" in result.output) == (2, True)

@@ -9,23 +9,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scraper.config.reading.load import parse_config
+from scraper.explain.pages.page_analysis import PageAnalysis, analyze_page
+from scraper.explain.pages.page_request import UrlRules
 from scraper.explain.pages.parsed_page import ParsedPage
 from scraper.explain.pages.repl_session import ReplSession, StyledLine
-from tests.explain.conftest import RunCommand
-from tests.explain.sample_pages import api, html
+from scraper.model import Body, Headers, Request, Response
+from tests.explain.conftest import FinishedRun, RunCommand
+from tests.explain.sample_pages import PRODUCT_CLASSES, PRODUCT_PAGE, api, html
 
 
-def test_nothing_of_a_page_moves_the_cursor(tell: RunCommand, tmp_path: Path) -> None:
+def test_nothing_of_a_page_moves_the_cursor(run_command: RunCommand, tmp_path: Path) -> None:
     """Escape sequences in titles, texts, attributes and keys are not printed."""
     (tmp_path / "p.html").write_text(
         "<title>a\x1b]0;evil\x07b\x1b[2J</title><p class='x\x1b[31m'>t\x1b[5mt</p><a href='/\x1b[1m\u202e'>l</a>"
     )
-    said = tell("try", "--file", str(tmp_path / "p.html"), "--css", "p", "--css", ".y", "--xpath", "//p[@class='x']")
-    assert "title         ab" in said.output
-    assert "\x1b" not in said.output
-    assert "\u202e" not in said.output
+    result = run_command(
+        "try", "--file", str(tmp_path / "p.html"), "--css", "p", "--css", ".y", "--xpath", "//p[@class='x']"
+    )
+    assert "title         ab" in result.output
+    assert "\x1b" not in result.output
+    assert "\u202e" not in result.output
     (tmp_path / "p.json").write_text(json.dumps({"a\x1b[2J": {"b": "\x1b[5m"}}))
-    shown = tell("try", "--file", str(tmp_path / "p.json"), "--json", "*.b", "--json", "x", "--repl", stdin=":names\n")
+    shown = run_command(
+        "try", "--file", str(tmp_path / "p.json"), "--json", "*.b", "--json", "x", "--repl", stdin=":names\n"
+    )
     assert "\x1b" not in shown.output
     assert "'a'" in shown.output or "a:" in shown.output or "it has: a" in shown.output
 
@@ -91,3 +99,27 @@ def test_the_session_takes_all_kinds() -> None:
         StyledLine("  'One'"),
         StyledLine("  'Two'"),
     ]
+
+
+def reading() -> PageAnalysis:
+    """The page above, read by a config without rules."""
+    config = parse_config("seeds: [http://h.example/]")
+    rules = UrlRules.from_config(config)
+    body = Body(len(PRODUCT_PAGE), len(PRODUCT_PAGE), "", PRODUCT_PAGE.encode())
+    return analyze_page(
+        config, rules, Response(Request(rules.seeds[0]), 200, Headers([(b"content-type", b"text/html")]), body)
+    )
+
+
+def test_the_session_answers_and_completes(finished: FinishedRun, run_command: RunCommand) -> None:
+    """Selectors are tried line by line; Tab completes tags, classes, also behind a tag, and commands."""
+    result = run_command("try", finished.shop + "/catalogue/page-1.html", "--repl", stdin="h1\n:names\n:nope\n:quit\n")
+    for part in ("h1: 1 match", "'Catalogue'", ".price_color 20", "no command :nope"):
+        assert part in result.output
+    session = ReplSession(reading().parsed, lambda: [StyledLine("l")], lambda: [StyledLine("i")])
+    assert session.complete("art") == ["article"]
+    assert set(session.complete("span.pr")) == {f"span.{name}" for name in ("product", *PRODUCT_CLASSES)}
+    assert session.complete(":l") == [":links"]
+    assert session.evaluate(":links") == [StyledLine("l")]
+    assert session.evaluate("  ") == []
+    assert session.evaluate(":q") is None

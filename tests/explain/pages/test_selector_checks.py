@@ -28,26 +28,26 @@ def checks(rules: str, surface: Response | None = None) -> dict[str, SelectorChe
 RULES: dict[str, tuple[str, str, str]] = {
     "each": ("{each: article.produkt, fields: {a: h3}}", "each", "the page has .product"),
     "each by xpath": ("{each: {xpath: //article/h2}, fields: {a: b}}", "each", "no 'h2' directly in it"),
-    "inside each": ("{each: article, fields: {a: table}}", "fields.a", "on the page 1x, but not inside"),
+    "inside each": ("{each: article, fields: {a: table}}", "fields.a", "1x on the page, but not inside"),
     "xpath inside each": ("{each: article, fields: {a: {xpath: ./h4}}}",
         "fields.a", "no 'h4' directly in it; there is: h3"),
     "an attribute": ("{fields: {a: {css: img, attr: srcset}}}", "fields.a", "they have: src"),
-    "JSON in an element": ("{fields: {a: {css: 'script#s', json: page.stok}}}", "fields.a.json", "like it: stock"),
+    "JSON in an element": ("{fields: {a: {css: 'script#s', json: page.stok}}}", "fields.a.json", "similar: stock"),
     "a regex behind a source": ("{fields: {a: {css: .price_color, regex: 'USD (.+)'}}}",
         "fields.a.regex", "begins: 'EUR 1.00'"),
     "a regex alone": ("{fields: {a: {regex: 'sku = (\\d+)'}}}", "fields.a", "'sku = ' finds"),
     "structured": ("{fields: {a: {structured: product}}}", "fields.a", "the page has book"),
-    "a part of structured": ("{fields: {a: {structured: book, json: nmae}}}", "fields.a.json", "like it: name"),
-    "a table that is none": ("{fields: {a: {css: h3, table: rows}}}", "fields.a", "it is a <h3>, not a table"),
+    "a part of structured": ("{fields: {a: {structured: book, json: nmae}}}", "fields.a.json", "similar: name"),
+    "a table that is none": ("{fields: {a: {css: h3, table: rows}}}", "fields.a", "it matches a <h3>, not a table"),
     "an object's field": ("{fields: {o: {css: article, fields: {p: .prize}}}}",
         "fields.o.p", "no '.prize' on this page"),
     "when": ("{when: .prize_color, fields: {a: h3}}", "when[0]", "the page has .price_color"),
     "follow": ("{each: article, fields: {a: h3}, follow: h4 a}", "follow[0]", "no 'h4' on this page"),
     "what follow matches": ("{follow: {css: a, match: /y}}",
         "follow[0].match", "none of the addresses, which begin: http"),
-    "next": ("{fields: {a: h3}, next: li.next a}", "next", "on the last page that is so"),
-    "next by xpath": ('{fields: {a: h3}, next: {xpath: "//a[@class=\'nxt\']"}}', "next", "like it: 'next'"),
-    "next by rel": ("{fields: {a: h3}, next: {rel: true}}", "next", "on the last page that is so"),
+    "next": ("{fields: {a: h3}, next: li.next a}", "next", "normal on the last page"),
+    "next by xpath": ('{fields: {a: h3}, next: {xpath: "//a[@class=\'nxt\']"}}', "next", "similar: 'next'"),
+    "next by rel": ("{fields: {a: h3}, next: {rel: true}}", "next", "normal on the last page"),
 }  # fmt: skip
 
 
@@ -114,9 +114,9 @@ def test_rules_are_checked_on_any_json(value: object) -> None:
 
 
 API_RULES: dict[str, tuple[str, str, str]] = {
-    "each": ("{each: {json: itmes}, fields: {a: {json: id}}}", "each", "like it: items"),
-    "a field": ("{each: {json: items}, fields: {a: {json: nmae}}}", "fields.a", "like it: name"),
-    "next": ("{each: {json: items}, fields: {a: {json: id}}, next: {json: meta.nxt}}", "next", "like it: next"),
+    "each": ("{each: {json: itmes}, fields: {a: {json: id}}}", "each", "similar: items"),
+    "a field": ("{each: {json: items}, fields: {a: {json: nmae}}}", "fields.a", "similar: name"),
+    "next": ("{each: {json: items}, fields: {a: {json: id}}, next: {json: meta.nxt}}", "next", "similar: next"),
     "a cursor": ("{fields: {a: {json: items}}, next: {cursor: meta.next, param: c}}", "next", "but it is null"),
 }
 
@@ -130,7 +130,7 @@ def test_rules_for_json_are_checked(case: str) -> None:
     assert any(says in hint for hint in check.hints), check.hints
 
 
-def test_rules_for_other_pages_are_idle(tell: RunCommand, tmp_path: Path) -> None:
+def test_rules_for_other_pages_are_idle(run_command: RunCommand, tmp_path: Path) -> None:
     """By URL, by label, by the kind of page; --label reads the page as one that a follow led to."""
     (tmp_path / "p.html").write_text(PAGE)
     (tmp_path / "c.yaml").write_text(
@@ -139,12 +139,12 @@ def test_rules_for_other_pages_are_idle(tell: RunCommand, tmp_path: Path) -> Non
         "  - {each: {json: items}, fields: {a: {json: b}}}\n  - {follow: {css: a, label: book}}\n"
     )
     call = ["try", "http://h.example/", "--file", str(tmp_path / "p.html"), "-c", str(tmp_path / "c.yaml")]
-    said = tell(*call)
-    assert "extract[0]: match '/nowhere' is not in the URL" in said.output
-    assert "extract[1]: only for pages that a follow with the label 'book' leads to" in said.output
-    assert "extract[2]: it reads JSON, this page is HTML" in said.output
-    assert "ask for by follow and next with the label book" in said.output
-    labelled = tell(*call, "--label", "book")
+    result = run_command(*call)
+    assert "extract[0]: match '/nowhere' is not in the URL" in result.output
+    assert "extract[1]: only for pages that a follow with the label 'book' leads to" in result.output
+    assert "extract[2]: it reads JSON, this page is HTML" in result.output
+    assert "fetch by follow and next with the label book" in result.output
+    labelled = run_command(*call, "--label", "book")
     assert "extract[1].fields.t: 'h3' finds 2" in labelled.output
     assert "    t: One" in labelled.output
 

@@ -13,8 +13,9 @@ from rich.console import Console
 from scraper.cli.status import hosts_by_urgency, render
 from scraper.config.reading.effective import effective_yaml
 from scraper.config.reading.load import parse_config
-from scraper.explain.runs.run_status import CONFIG_COPY_PATH, HostStatus, RunStatus, read_saved_config, recent_rate
+from scraper.explain.runs.run_status import HostStatus, RunStatus, read_saved_config, recent_rate
 from scraper.frontier.inspect import RunCounts
+from scraper.rundir.layout import RunLayout
 from scraper.rundir.lock import RunLock
 from tests.explain.conftest import FinishedRun, RunCommand
 
@@ -25,36 +26,36 @@ def host(name: str = "h", waiting: int = 10, delay: float = 1.0, wait: float = 0
     return HostStatus(name, waiting, 3, 1, delay, "open" if wait else "closed", NOW + wait, "", ended)
 
 
-def test_a_finished_run_is_told(finished: FinishedRun, tell: RunCommand) -> None:
+def test_a_finished_run_is_reported(finished: FinishedRun, run_command: RunCommand) -> None:
     """Done, failed by kind, waiting, items, bytes and hosts agree with the summary."""
     summary = json.loads((finished.folder / "summary.json").read_text())
-    said = json.loads(tell("status", str(finished.folder), "--json").output)
-    assert said["settled"] == summary["pages"]["settled"]
-    assert said["ok"] == summary["pages"]["ok"]
-    assert sum(said["failed"].values()) == summary["pages"]["failed"]
-    assert (said["items"], said["bytes"], said["pid"]) == (summary["items"], summary["bytes"], None)
-    text = tell("status", str(finished.folder)).output
+    result = json.loads(run_command("status", str(finished.folder), "--json").output)
+    assert result["settled"] == summary["pages"]["settled"]
+    assert result["ok"] == summary["pages"]["ok"]
+    assert sum(result["failed"].values()) == summary["pages"]["failed"]
+    assert (result["items"], result["bytes"], result["pid"]) == (summary["items"], summary["bytes"], None)
+    text = run_command("status", str(finished.folder)).output
     assert "ended: max_pages" in text
     assert finished.shop.removeprefix("http://") in text
 
 
-def test_a_run_at_work_names_its_process(finished: FinishedRun, tell: RunCommand) -> None:
+def test_a_run_at_work_names_its_process(finished: FinishedRun, run_command: RunCommand) -> None:
     """While somebody holds the lock the run is at work."""
     with RunLock(finished.folder):
-        assert json.loads(tell("status", str(finished.folder), "--json").output)["state"] == "at work"
+        assert json.loads(run_command("status", str(finished.folder), "--json").output)["state"] == "at work"
 
 
-def test_a_folder_of_a_download_is_told_as_one(tell: RunCommand, tmp_path: Path) -> None:
+def test_a_folder_of_a_download_is_reported_as_one(run_command: RunCommand, tmp_path: Path) -> None:
     """Where to look instead is said."""
     (tmp_path / ".scrape" / "download").mkdir(parents=True)
-    said = tell("status", str(tmp_path))
-    assert (said.exit_code, "but a download: manifest.jsonl" in " ".join(said.output.split())) == (3, True)
+    result = run_command("status", str(tmp_path))
+    assert (result.exit_code, "and no crawl: manifest.jsonl" in " ".join(result.output.split())) == (3, True)
 
 
-def test_a_folder_without_a_run_is_exit_3(tell: RunCommand, tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_exit_3(run_command: RunCommand, tmp_path: Path) -> None:
     """Told in a sentence."""
-    said = tell("status", str(tmp_path))
-    assert (said.exit_code, "holds no run" in said.output) == (3, True)
+    result = run_command("status", str(tmp_path))
+    assert (result.exit_code, "holds no run" in result.output) == (3, True)
 
 
 def test_the_rate_is_read_from_the_records_end(tmp_path: Path) -> None:
@@ -77,8 +78,8 @@ network: {proxy: "http://u:p@proxy.example:3128"}
 """
     config = parse_config(text, env={"NOT_SET": "s3cret", "TOKEN": "t0ken"})
     (tmp_path / ".scrape").mkdir()
-    (tmp_path / CONFIG_COPY_PATH).write_text(effective_yaml(config))
-    kept = (tmp_path / CONFIG_COPY_PATH).read_text()
+    RunLayout(tmp_path).config.write_text(effective_yaml(config))
+    kept = RunLayout(tmp_path).config.read_text()
     assert not any(secret in kept for secret in ("s3cret", "t0ken", "u:p", "Bearer abc"))
     again = read_saved_config(tmp_path)
     assert again is not None
@@ -111,7 +112,7 @@ def test_numbers_are_never_cut(width: int) -> None:
 
 
 def test_hosts_in_trouble_come_first_while_something_waits_for_them() -> None:
-    """And how many breakers are not closed is told above."""
+    """And how many breakers are not closed is reported above."""
     well, idle, ill = (host(name, wait=1.0) for name in ("well", "idle", "ill"))
     hosts = (replace(well, breaker="closed"), replace(idle, waiting=0), ill)
     assert [one.host for one in hosts_by_urgency(hosts)] == ["ill", "well", "idle"]

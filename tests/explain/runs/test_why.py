@@ -19,7 +19,7 @@ def reason(out: str) -> str:
 
 
 CASES = {
-    "a page": ("/catalogue/page-1.html", "fetched: it was asked for and answered 200"),
+    "a page": ("/catalogue/page-1.html", "fetched: it was requested, the response was 200"),
     "robots": ("/cart?x=1", "scope: scope.deny: '/cart'"),
     "robots line": ("/private/staff.html", "robots: robots.txt line 2: Disallow: /private/"),
     "nofollow": ("/login.html", "nofollow: nofollow: the link's rel"),
@@ -31,74 +31,81 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_reason_decides_and_stands_in_the_last_line(finished: FinishedRun, tell: RunCommand, case: str) -> None:
-    """Each fate of a URL is named by the rule or the answer that decided it."""
+def test_one_reason_decides_and_stands_in_the_last_line(
+    finished: FinishedRun, run_command: RunCommand, case: str
+) -> None:
+    """Each outcome of a URL is named by the rule or the answer that decided it."""
     path, says = CASES[case]
-    said = tell("why", str(finished.config), finished.shop + path, "--offline")
-    assert said.exit_code == 0
-    assert reason(said.output).startswith(says), said.output
+    result = run_command("why", str(finished.config), finished.shop + path, "--offline")
+    assert result.exit_code == 0
+    assert reason(result.output).startswith(says), result.output
 
 
-def test_the_way_back_to_the_seed_is_told(finished: FinishedRun, tell: RunCommand) -> None:
+def test_the_way_back_to_the_seed_is_reported(finished: FinishedRun, run_command: RunCommand) -> None:
     """Found on which page, and that page on which, up to the seed."""
     pages = [json.loads(line) for line in (finished.folder / "pages.jsonl").read_text().splitlines()]
     deep = max((p for p in pages if p["kind"] == "page" and "catalogue" in p["url"]), key=lambda p: p["depth"])
-    out = tell("why", str(finished.config), deep["url"], "--offline").output
+    out = run_command("why", str(finished.config), deep["url"], "--offline").output
     (chain,) = [line for line in out.splitlines() if line.startswith("found on")]
     assert chain.split()[2] == deep["parent"]
     assert chain.endswith(("/", "/robots.txt", ".gz", ".xml"))
     assert any(line.startswith("attempts") for line in out.splitlines())
 
 
-def test_what_was_extracted_is_shown(finished: FinishedRun, tell: RunCommand) -> None:
+def test_what_was_extracted_is_shown(finished: FinishedRun, run_command: RunCommand) -> None:
     """A page with an item shows its fields."""
     item = json.loads((finished.folder / "items.jsonl").read_text().splitlines()[0])
-    out = tell("why", str(finished.config), item["url"], "--offline").output
+    out = run_command("why", str(finished.config), item["url"], "--offline").output
     assert f"title={item['title']!r}" in out
 
 
-def test_what_the_budget_left_is_named(finished: FinishedRun, tell: RunCommand) -> None:
+def test_what_the_budget_left_is_named(finished: FinishedRun, run_command: RunCommand) -> None:
     """A URL that waited when max_pages was reached has the limit as its reason."""
     lines = (finished.folder / "skipped.jsonl").read_text().splitlines()
     left = next(skip for skip in map(json.loads, lines) if skip["reason"] == "budget")
-    assert reason(tell("why", str(finished.config), left["url"], "--offline").output) == "budget: limits.max_pages: 75"
+    assert (
+        reason(run_command("why", str(finished.config), left["url"], "--offline").output)
+        == "budget: limits.max_pages: 75"
+    )
 
 
-def test_without_a_run_the_rules_decide(finished: FinishedRun, tell: RunCommand, tmp_path: Path) -> None:
+def test_without_a_run_the_rules_decide(finished: FinishedRun, run_command: RunCommand, tmp_path: Path) -> None:
     """robots.txt is then read now, unless --offline."""
     arguments = ("why", str(finished.config), finished.shop + "/private/x", "--output", str(tmp_path / "none"))
-    assert reason(tell(*arguments).output).startswith("robots: robots.txt line 2")
-    assert reason(tell(*arguments, "--offline").output).startswith("allowed: ")
+    assert reason(run_command(*arguments).output).startswith("robots: robots.txt line 2")
+    assert reason(run_command(*arguments, "--offline").output).startswith("allowed: ")
     assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
     ("text", "says"), [("mailto:a@b.c", "scheme"), ("nonsense", "invalid"), ("http://u:p@h/", "in")]
 )
-def test_a_text_that_is_no_url_has_its_reason(finished: FinishedRun, tell: RunCommand, text: str, says: str) -> None:
-    """What cannot be asked for is told with the same words as in skipped.jsonl."""
-    said = tell("why", str(finished.config), text)
-    assert (said.exit_code, reason(said.output).startswith(says)) == (0, True)
+def test_a_text_that_is_no_url_has_its_reason(
+    finished: FinishedRun, run_command: RunCommand, text: str, says: str
+) -> None:
+    """What cannot be requested is reported with the same words as in skipped.jsonl."""
+    result = run_command("why", str(finished.config), text)
+    assert (result.exit_code, reason(result.output).startswith(says)) == (0, True)
 
 
-def test_asking_changes_nothing(finished: FinishedRun, tell: RunCommand) -> None:
+def test_asking_changes_nothing(finished: FinishedRun, run_command: RunCommand) -> None:
     """The run's folder is the same before and after, to the byte and the second."""
     before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in finished.folder.rglob("*")}
-    tell("why", str(finished.config), finished.shop + "/", "--offline")
+    run_command("why", str(finished.config), finished.shop + "/", "--offline")
     assert {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in finished.folder.rglob("*")} == before
 
 
-def test_a_run_that_goes_on_is_not_disturbed(finished: FinishedRun, tell: RunCommand) -> None:
+def test_a_run_that_goes_on_is_not_disturbed(finished: FinishedRun, run_command: RunCommand) -> None:
     """With the lock held the question is answered, and the process at work is named."""
     with RunLock(finished.folder):
         assert running_pid(finished.folder) == os.getpid()
-        said = tell("why", str(finished.config), finished.shop + "/", "--offline")
-        assert f"process {os.getpid()} is at work" in said.output
+        result = run_command("why", str(finished.config), finished.shop + "/", "--offline")
+        assert f"process {os.getpid()} is running" in result.output
     assert running_pid(finished.folder) is None
 
 
 def test_a_folder_without_a_run_and_a_file_that_is_none(tmp_path: Path) -> None:
-    """Both are told as what they are."""
+    """Both are reported as what they are."""
     from scraper.errors import FrontierError
 
     with pytest.raises(FrontierError, match="holds no run"):
@@ -107,3 +114,16 @@ def test_a_folder_without_a_run_and_a_file_that_is_none(tmp_path: Path) -> None:
     (tmp_path / ".scrape" / "frontier.sqlite").write_bytes(b"not a database, and long enough to look like one" * 40)
     with pytest.raises(FrontierError, match="not a database"):
         RunInspector(tmp_path)
+
+
+def test_a_text_that_is_no_url_is_json_too(tmp_path: Path, run_command: RunCommand) -> None:
+    """One object, whatever was asked about."""
+    path = tmp_path / "c.yaml"
+    path.write_text("seeds: [https://a.example/]")
+    assert json.loads(run_command("why", str(path), "mailto:a@b.c", "--json").output) == {
+        "url": "mailto:a@b.c",
+        "reason": "scheme",
+        "detail": "scheme: mailto",
+    }
+    before = json.loads(run_command("why", str(path), "https://a.example/x", "--offline", "--json").output)
+    assert (before["reason"], before["run"], before["tries"], before["seed"]) == ("allowed", None, [], False)

@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.config.reading.load import parse_config
-from scraper.config.reading.yaml import read_yaml
 from scraper.explain.scaffold.config_writer import SiteFacts, write_config
 from scraper.explain.scaffold.propose_rules import ideas_for_json, propose_rules
-from scraper.explain.scaffold.rule_draft import to_yaml
 from scraper.model import Url
 from scraper.urls.canonicalize import canonicalize
 from tests.explain.scaffold.proposals import CARDS, address, items_of, page_of, proposed
@@ -32,17 +30,6 @@ def test_whatever_a_page_says_for_machines_the_config_loads(thing: dict[str, obj
     items_of(text)
     items_of(text.replace(CARDS, ""))
     assert all(proposed(text)[0].yields)
-
-
-@given(
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
-    | st.text("'\"\\#:{}[],&*!|>%@` ~-?\n\t\x85\u2028\U000e0001\U000f0000", max_size=8)
-)
-def test_any_text_is_written_as_itself(text: str) -> None:
-    """YAML reads back what was written, on one line, whatever it holds."""
-    shown = to_yaml(text)
-    assert "\n" not in shown
-    assert read_yaml(f"a: {{{shown}: {shown}}}", "f").value == {"a": {text: text}}
 
 
 @settings(max_examples=100, deadline=None)

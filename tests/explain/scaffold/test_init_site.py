@@ -74,7 +74,7 @@ def config_of(sight: InspectedPage | UnreadablePage) -> tuple[str, tuple[int, ..
 
 
 async def test_a_blog_with_a_feed_and_a_sitemap(tmp_path: Path) -> None:
-    """The feed is a seed, the sitemap at the usual place is told, rel=next is a rule; a crawl by it finds it all."""
+    """The feed is a seed, the sitemap at the usual place is reported, rel=next is a rule; a crawl finds it all."""
     pages: Pages = {
         "/blog/": (HEAD + POSTS + '<a rel="next" href="/blog/page/2/">Older</a>', {}),
         "/blog/page/2/": (POSTS, {}),
@@ -112,7 +112,7 @@ async def test_a_feed_of_another_host_works_when_uncommented(tmp_path: Path) -> 
         assert "/post/7" in {request.target for request in other.requests}
 
 
-async def test_a_feed_that_cannot_be_read_is_told() -> None:
+async def test_a_feed_that_cannot_be_read_is_reported() -> None:
     """What robots.txt forbids, what is not there and what is empty is a comment, and no seed."""
     links = "".join(HEAD.replace("/feed", path) for path in ("/private/feed", "/gone", "/hollow"))
     pages: Pages = {
@@ -124,7 +124,7 @@ async def test_a_feed_that_cannot_be_read_is_told() -> None:
         text, _ = config_of(await seen(site, "/"))
         assert "/private/feed" not in {request.target for request in site.requests}
     assert len(parse_config(text).seeds) == 1
-    for part in ("robots.txt forbids it", "it answers 404", "it names no addresses", "robots.txt names 1"):
+    for part in ("robots.txt forbids it", "status 404", "it lists no URLs", "robots.txt names 1"):
         assert part in text
 
 

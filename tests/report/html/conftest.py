@@ -1,5 +1,5 @@
 """The finished run that the report is made from."""
 
-from tests.explain.conftest import finished, shop, tell
+from tests.explain.conftest import finished, run_command, shop
 
-__all__ = ["finished", "shop", "tell"]
+__all__ = ["finished", "run_command", "shop"]

@@ -28,7 +28,7 @@ def running() -> list[Event]:
     return [event for event in crawl() if not isinstance(event, CrawlEnded)]
 
 
-def test_the_screen_tells_how_far_how_fast_and_how_long() -> None:
+def test_the_screen_shows_how_far_how_fast_and_how_long() -> None:
     """Done of known, pages a second, bytes, items, failures, queues and the time left are there in 80 columns."""
     text = shown([event for event in running() if event.at <= T0 + 20])
     for part in ("books  00:00:", "20 of 70 known", "28%", "0.9 pages/s", "27.0 kB/s", "20 items", "0 failed", "ETA "):
@@ -121,7 +121,7 @@ def test_hosts_in_trouble_come_first_then_the_busiest() -> None:
 
 
 def test_the_slowest_hosts_have_rows_of_their_own() -> None:
-    """A host that will take longest is told of although many are busier."""
+    """A host that will take longest is reported of although many are busier."""
     busy = [host(T0, f"busy{n}", waiting=100) for n in range(20)]
     slow = replace(host(T0, "slow", waiting=5), in_flight=0, delay=60.0)
     parked = replace(host(T0, "parked", wait=9_000.0, waiting=1), in_flight=0)
@@ -132,17 +132,6 @@ def test_a_parked_host_holds_the_end_back() -> None:
     """The time left is at least what the slowest host needs."""
     parked = host(T0 + 21, SLOW, wait=5_400.0, waiting=2)
     assert "ETA 1h 30m" in shown([*running(), sampled(T0 + 21, parked)])
-
-
-def test_the_live_display_starts_stops_and_leaves_nothing_behind() -> None:
-    """It draws in a terminal, stops twice without harm, and shows the cursor again."""
-    out = io.StringIO()
-    with CrawlDisplay(Console(file=out, width=80, height=24, force_terminal=True)) as progress:
-        for event in running():
-            progress(event)
-    progress.stop()
-    assert "books" in out.getvalue()
-    assert out.getvalue().rfind("\x1b[?25h") > out.getvalue().rfind("\x1b[?25l")
 
 
 def test_an_open_breaker_that_nothing_waits_for_takes_nobodys_row() -> None:

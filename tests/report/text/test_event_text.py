@@ -20,15 +20,15 @@ def test_the_story_has_every_event() -> None:
     ("name", "expected"),
     [
         ("CrawlStarted", EventText(INFO, "books started: 3 waiting, 64 fetchers, into out/books")),
-        ("FetchStarted", EventText(DEBUG, f"asking for https://{SLOW}/ (attempt 1, fetcher-02)")),
+        ("FetchStarted", EventText(DEBUG, f"requesting https://{SLOW}/ (attempt 1, fetcher-02)")),
         ("BytesReceived", EventText(DEBUG, f"received 10.0 kB more of 30.0 kB of https://{SLOW}/")),
         ("FetchFinished", EventText(INFO, f"timeout https://{SLOW}/: no answer in 30 s (30.0 kB, 0.2s)")),
         ("PageSettled", EventText(INFO, f"settled https://{GOOD}/gone.html as http_404: 0 items, 4 new links")),
-        ("RetryPlanned", EventText(INFO, f"will ask again in 2.0s for https://{SLOW}/ (attempt 2): timeout")),
-        ("HostParked", EventText(INFO, f"{SLOW} is left alone for 2m 00s: Retry-After")),
+        ("RetryPlanned", EventText(INFO, f"retrying in 2.0s: https://{SLOW}/ (attempt 2): timeout")),
+        ("HostParked", EventText(INFO, f"{SLOW} paused for 2m 00s: Retry-After")),
         (
             "BreakerOpened",
-            EventText(WARNING, f"{SLOW} is not asked for 1m 00s (breaker open, no. 1): 6 failures in a row"),
+            EventText(WARNING, f"{SLOW} paused for 1m 00s (breaker open, no. 1): 6 failures in a row"),
         ),
         ("BreakerHalfOpen", EventText(INFO, f"{SLOW} gets one probe (breaker half-open)")),
         ("BreakerClosed", EventText(INFO, f"{SLOW} has recovered (breaker closed)")),
@@ -76,5 +76,5 @@ def test_what_is_a_problem(event: Event, problem: bool) -> None:
 
 @pytest.mark.parametrize(("wait", "words"), [(-5.0, "now"), (0.0, "now"), (12.0, "in 12s"), (float("inf"), "busy")])
 def test_when_a_host_is_next(wait: float, words: str) -> None:
-    """The next instant of a host is told from now on."""
+    """The next instant of a host is reported from now on."""
     assert next_request_text(host(T0, GOOD, wait=wait), T0) == words

@@ -44,7 +44,7 @@ def test_a_long_text_is_cut_with_an_ellipsis(limit: int) -> None:
 
 
 def test_a_huge_text_of_escapes_costs_little() -> None:
-    """Only a multiple of the limit is looked at, however long the text; that something was cut is shown."""
+    """Only a multiple of the limit is inspected, however long the text; that something was cut is shown."""
     assert clean("\x1b[31m" * 1_000_000) == "…"
 
 
