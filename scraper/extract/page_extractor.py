@@ -290,7 +290,7 @@ class PageExtractor:
                     rule.read(context, items, field_errors, follow_ups)
                 except Exception as error:  # noqa: BLE001  a failing rule must cost neither links nor other rules
                     problems.append(f"rule {rule.index}: {type(error).__name__}: {error}")
-        return RuleResults(tuple(items), tuple(field_errors), tuple(problems), follow_ups)
+        return RuleResults(tuple(items), tuple(field_errors), (*context.problems, *problems), follow_ups)
 
 
 def _unread_problem(page: Response, content_type: str | None, page_format: PageFormat | None) -> str | None:

@@ -263,11 +263,11 @@ async def test_content_codings_are_undone(
 
 @pytest.mark.parametrize("coding", ["UTF-8", "none", "lzma", "utf-8, identity", ""])
 async def test_a_body_of_an_unknown_coding_is_passed_on(
-    desk: FetcherHarness, router: respx.MockRouter, coding: str
+    harness: FetcherHarness, router: respx.MockRouter, coding: str
 ) -> None:
     """As it is, like browsers do: mostly it is not encoded at all."""
     router.get(URL).mock(httpx.Response(200, headers={"Content-Encoding": coding}, stream=Stream(HTML)))
-    assert page_of(await desk.fetch(router)).body.data == HTML
+    assert page_of(await harness.fetch(router)).body.data == HTML
 
 
 @pytest.mark.parametrize(
