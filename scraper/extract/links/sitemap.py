@@ -6,6 +6,7 @@ a broken file, the entries before the error are kept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from scraper.extract.links.sitemap_formats import (
@@ -22,6 +23,7 @@ from scraper.urls.scope_modes import strip_www
 
 GZIP_MAGIC = b"\x1f\x8b"
 _SKIPPED_AT_START = b"\xef\xbb\xbf\t\n\r "  # the bytes of a UTF-8 byte order mark, and white space
+_XML_START_REGEX = re.compile(rb"<(?:\?xml|urlset|sitemapindex|rss|rdf:RDF|feed)[\s>]", re.IGNORECASE)
 _HTML_STARTS = (b"<!doctype html", b"<html")
 
 
@@ -114,8 +116,8 @@ class SitemapReader:
         if data[:14].lower().startswith(_HTML_STARTS):
             self._problem = "not a sitemap: an HTML page"
             return None
-        # A byte order mark of UTF-16 means XML: text sitemaps are UTF-8.
-        is_xml = data.startswith((b"<", b"\xff\xfe", b"\xfe\xff"))
+        # A byte order mark of UTF-16 means XML: text sitemaps are UTF-8. Some servers write warnings before the XML.
+        is_xml = data.startswith((b"<", b"\0<", b"\xff\xfe", b"\xfe\xff")) or _XML_START_REGEX.search(data[:2000])
         return XmlSitemapParser(self._limits) if is_xml else TextSitemapParser(self._limits)
 
     def _take_entries(self) -> list[SitemapEntry]:
