@@ -31,6 +31,7 @@ from scraper.extract.text.content_type import (
     is_html,
     is_json,
     is_text,
+    is_xhtml,
     looks_like_html,
     media_type,
 )
@@ -122,7 +123,8 @@ class PageExtractor:
                 return self._read_sitemap(page)
             content_type = content_type_of(page)
             page_format = self._page_format(page, content_type)
-            if page_format == "html":
+            # An answer that only sends on, by its header, often has neither type nor content.
+            if page_format == "html" or (not page.body.size and page.headers.get("refresh") is not None):
                 found = self._read_html(page, content_type)
             else:
                 found = self._read_other(page, content_type, page_format)
@@ -141,7 +143,7 @@ class PageExtractor:
 
     def _read_html(self, page: Response, content_type: str | None) -> Extraction:
         url, headers = page.request.url, page.headers
-        document = parse_document(page.body.read(), content_type, url)
+        document = parse_document(page.body.read(), content_type, url, is_xhtml(content_type, page))
         directives = robots_directives(document, headers, self._settings.product)
         links = self._extract_links(document, page, directives.nofollow)
         results = self._extract_items(document, page, links, directives.nofollow)

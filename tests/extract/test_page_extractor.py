@@ -167,6 +167,19 @@ def test_a_page_of_an_unknown_coding_that_gave_nothing_says_so(coding: bytes, to
     assert extractor().extract(page_of(LINKED, headers=headers)).problem is None
 
 
+@pytest.mark.parametrize("content_type", ["application/xhtml+xml", "application/xml", None])
+def test_xhtml_is_read_by_the_rules_of_xml(content_type: str | None) -> None:
+    """An empty script element ends where it begins."""
+    page = f'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><script src="/x"/>{LINKED}</html>'
+    assert len(extractor().extract(page_of(page, content_type)).links) == 1
+
+
+def test_an_answer_that_only_sends_on_is_read() -> None:
+    """A `Refresh` header is a link, with or without a type and content."""
+    page = page_of("", None, headers=((b"Refresh", b"0;url=/x"),))
+    assert [link.url.target for link in extractor().extract(page).links] == ["/x"]
+
+
 def test_a_content_type_that_was_sent_twice_is_one_list() -> None:
     """The last one that is a MIME type counts."""
     page = page_of(LINKED, "text/plain", headers=((b"Content-Type", b"text/html"), (b"content-type", b"html")))

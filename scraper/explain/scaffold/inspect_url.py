@@ -25,7 +25,7 @@ from scraper.explain.scaffold.config_writer import SiteFacts
 from scraper.explain.scaffold.feeds_and_sitemaps import USUAL_SITEMAP_PATH, FeedLink, find_feeds, read_feed
 from scraper.explain.scaffold.propose_rules import RuleIdeas, ideas_for_html, ideas_for_json
 from scraper.extract.links.document import Document, parse_document, refresh_target
-from scraper.extract.text.content_type import content_type_of, decode_page, is_html, is_json, is_text
+from scraper.extract.text.content_type import content_type_of, decode_page, is_html, is_json, is_text, is_xhtml
 from scraper.model import Response, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 
@@ -175,7 +175,9 @@ def _inspect_page(page: Response, site_facts: SiteFacts) -> InspectedPage | Unre
     if not page.body.size:
         return UnreadablePage(f"{href} is empty: there is nothing to guess from")
     if is_html(content_type, page):
-        document = parse_document(page.body.read(), content_type, page.request.url)
+        document = parse_document(
+                page.body.read(), content_type, page.request.url, is_xhtml(content_type, page)
+            )
         if document.problem is not None:
             return UnreadablePage(f"{href}: {document.problem}")
         if (target := _refresh_target(document)) is not None:

@@ -50,10 +50,12 @@ _LOCATION_TAGS = {
 _DATE_TAGS = frozenset({"lastmod", "pubdate", "updated", "date"})
 # What stands beside them in an entry.
 _PARTS = frozenset(
-    ("loc", "link", "guid", "id", "lastmod", "pubdate", "updated", "published", "date", "changefreq", "priority")
-    + ("title", "description", "summary", "content", "author", "category", "image", "video", "news", "source")
-    + ("comments", "enclosure")
-)
+    {
+        "loc", "link", "guid", "id", "lastmod", "pubdate", "updated", "published", "date", "changefreq", "priority",
+        "title", "description", "summary", "content", "author", "category", "image", "video", "news", "source",
+        "comments", "enclosure",
+    }
+)  # fmt: skip
 
 _TOKEN_REGEX = re.compile(
     r"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[(?P<cdata>.*?)\]\]>|(?P<doctype><!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>)"
