@@ -18,7 +18,7 @@ from scraper.extract.rules.follow_links import FollowSettings
 from scraper.extract.rules.json_pointer import JsonPointer
 from scraper.extract.rules.next_page import NextSettings
 from scraper.extract.rules.rule import RuleSettings
-from scraper.model import OutOfScope, Priority, Request, Url
+from scraper.model import SEED_SITEMAP_DEPTH, OutOfScope, Priority, Request, Url
 from scraper.politeness.circuit_breaker import BreakerSettings
 from scraper.politeness.host_gate import GateSettings
 from scraper.politeness.host_overrides import HostOverride, PolitenessSettings
@@ -52,6 +52,7 @@ def seed_requests(config: CrawlConfig, keys: KeyRules) -> Iterator[Request]:
         elif seed.sitemap is not None:
             yield Request(
                 _parse_seed(seed.sitemap, keys, Problem(seed.sitemap, "seeds")),
+                depth=SEED_SITEMAP_DEPTH,
                 kind="sitemap",
                 priority=Priority.SITEMAP,
             )

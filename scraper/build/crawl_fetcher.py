@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -57,7 +57,7 @@ def make_fetcher(
         spool=SpoolSettings(spool, MAX_BODY_IN_MEMORY_BYTES),
         user_agent=config.politeness.user_agent,
         headers={name: value.reveal() for name, value in config.headers.items()},
-        in_scope=lambda url: scope.check(url, 0) is None,
+        in_scope=_scope_of_headers(config, scope),
         auth={host: _login(login) for host, login in config.auth.items()},
         cookies=network.cookies,
         max_bytes=limits.max_bytes,
@@ -76,6 +76,13 @@ def make_fetcher(
         guard=guard,
     )
     return HttpFetcher(settings, transport, clock=clock, emit=bus.emit)
+
+
+def _scope_of_headers(config: CrawlConfig, scope: Scope) -> Callable[[Url], bool]:
+    """Which URLs get the config's headers: those in scope, as a link or as one that a sitemap among the seeds lists."""
+    if any(seed.sitemap is not None for seed in config.seeds):
+        return lambda url: scope.check(url, 0) is None or scope.check_listed(url) is None
+    return lambda url: scope.check(url, 0) is None
 
 
 def _httpx_transport(config: CrawlConfig, guard: AddressGuard, connections: int) -> httpx.AsyncBaseTransport:

@@ -251,7 +251,7 @@ class Recorder:
     def _queue_events(self, result: Result, code: str, discovered: int, skipped: tuple[Skip, ...]) -> None:
         now, request, extraction, events = self._clock.now(), result.request, result.extraction, self._batch.events
         url, items = request.url, extraction.items
-        events.append(PageSettled(now, url.href, url.host, code, request.depth, len(items), discovered))
+        events.append(PageSettled(now, url.href, url.host, code, max(request.depth, 0), len(items), discovered))
         events.extend(ItemWritten(now, url.href, item.rule) for item in items)
         events.extend(ItemRejected(now, url.href, error.field, error.reason) for error in extraction.field_errors)
         events.extend(Skipped(now, skip.url.href, skip.reason, skip.rule) for skip in skipped)

@@ -26,7 +26,7 @@ from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.rule import ExtractionRule, PageFormat, RuleSettings
 from scraper.extract.text.charset import decode_as
 from scraper.extract.text.content_type import decode_page, is_html, is_json, is_text
-from scraper.model import Extraction, FieldError, Item, Link, OutOfScope, RequestKind, Response, Url
+from scraper.model import SEED_SITEMAP_DEPTH, Extraction, FieldError, Item, Link, OutOfScope, RequestKind, Response, Url
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES, BaseUrl, KeyRules, canonicalize
 from scraper.urls.scope import Scope
 from scraper.urls.scope_modes import strip_www
@@ -170,13 +170,15 @@ class PageExtractor:
         return tuple(by_key.values())
 
     def _read_sitemap(self, page: Response) -> Extraction:
-        """The URLs of a sitemap.
+        """The URLs of a sitemap: of one that is a seed they are seeds themselves.
 
         Only scope decides on them, not `may_list`: the sitemap is in the config, in robots.txt or in another sitemap,
         each of which may name one for any host.
         """
         reader, base, keys = SitemapReader(), BaseUrl.of(page.request.url), self._settings.keys
-        check, depth = self._settings.scope.check, page.request.depth + 1
+        depth, scope = page.request.depth + 1, self._settings.scope
+        # A sitemap at depth -1 is a seed, and what it lists are seeds, not links of one.
+        listed_by_seed = depth == SEED_SITEMAP_DEPTH + 1
         found: dict[str, Link] = {}
         for loc, _, kind in [*reader.feed(page.body.read()), *reader.close()]:
             url = canonicalize(loc, base, keys)
@@ -187,7 +189,7 @@ class PageExtractor:
             elif self._is_file(url):
                 found[url.key] = Link(url, self._check_file(url, page), "file")
             else:
-                found[url.key] = Link(url, check(url, depth))
+                found[url.key] = Link(url, scope.check_listed(url) if listed_by_seed else scope.check(url, depth))
         return Extraction(links=tuple(found.values()), problem=reader.problem)
 
     def _is_file(self, url: Url) -> bool:

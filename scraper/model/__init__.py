@@ -14,6 +14,7 @@ from scraper.model.entry_state import EntryState
 from scraper.model.extraction import Extraction, FieldError, Item, Link, OutOfScope
 from scraper.model.request import (
     MAX_CONTENT_BYTES,
+    SEED_SITEMAP_DEPTH,
     Attempt,
     Content,
     Hop,
@@ -41,6 +42,7 @@ from scraper.model.stop_kind import StopKind
 
 __all__ = [
     "MAX_CONTENT_BYTES",
+    "SEED_SITEMAP_DEPTH",
     "REDIRECT_STATUSES",
     "Attempt",
     "Body",

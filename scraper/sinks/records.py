@@ -56,7 +56,7 @@ def page_record(result: Result) -> dict[str, Any]:
         "status": status,
         "error": error,
         "error_detail": detail,
-        "depth": request.depth,
+        "depth": max(request.depth, 0),  # a sitemap of seeds stands above them
         "parent": request.parent,
         "fetched_at": iso_timestamp(outcome.started_at),
         "content_type": _content_type(outcome.headers),

@@ -27,7 +27,7 @@ ROUTES = {
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 async def test_a_shipped_config_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A first run, into the relative folder of the file, ends as finished with pages; a second one has nothing to do."""
+    """A first run, into the relative folder of the file, ends finished; a second one has nothing to do."""
     monkeypatch.chdir(tmp_path)
     for name in ("API_TOKEN", "PRESS_USER", "PRESS_PASS"):
         monkeypatch.setenv(name, "x")

@@ -109,3 +109,50 @@ def test_public_names_are_those_of_all() -> None:
     assert sorted(scraper.__all__) == dir(scraper)
     with pytest.raises(AttributeError, match="nothing"):
         _ = scraper.nothing
+
+
+def sitemap(*urls: str, tag: str = "urlset") -> Reply:
+    """A sitemap of these URLs, or an index of these sitemaps."""
+    entry = "url" if tag == "urlset" else "sitemap"
+    text = f"<{tag}>" + "".join(f"<{entry}><loc>{url}</loc></{entry}>" for url in urls) + f"</{tag}>"
+    return Reply(200, text.encode(), {"Content-Type": "application/xml"})
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [{"max_depth": 0}, {"mode": "page"}, {"mode": "prefix"}, {"allow": ["/nothing"]}, {"max_depth": 0, "mode": "page"}],
+    ids=str,
+)
+async def test_what_a_seed_sitemap_lists_are_seeds(tmp_path: Path, scope: dict[str, Any]) -> None:
+    """Also by way of an index and of a redirect; links of those pages are not, and another host stays out of scope."""
+    async with LocalServer({}) as site:
+        moved = Reply(301, b"", {"Location": "/shop/a/"})
+        site.routes = {
+            "/maps/index.xml": sitemap(site.url("/maps/1.xml"), tag="sitemapindex"),
+            "/maps/1.xml": sitemap(site.url("/shop/a"), site.url("/shop/b"), "http://other.example/"),
+            "/shop/a": moved,
+            "/shop/a/": page("/further"),
+            "/shop/b": page("/further"),
+            "/further": page(),
+        }
+        seen = []
+        async with scraper.Crawler(
+            config(
+                site,
+                tmp_path / "out",
+                scope=scope,
+                seeds=[{"sitemap": site.url("/maps/index.xml")}],
+                headers={"X": "y"},
+            )
+        ) as crawler:
+            seen = [result async for result in crawler.results()]
+        fetched = {result.url: result.request for result in seen if result.request.kind == "page"}
+        asked = [request for request in site.requests if request.target.startswith("/shop")]
+    assert sorted(fetched) == [site.url("/shop/a/"), site.url("/shop/b")]
+    assert {request.depth for request in fetched.values()} == {0}
+    assert all(request.headers.get("x") == "y" for request in asked), "the config's headers are sent to seeds"
+    skipped = (tmp_path / "out/skipped.jsonl").read_text()
+    assert "other.example" in skipped
+    records = [line for line in (tmp_path / "out/pages.jsonl").read_text().splitlines() if '"sitemap"' in line]
+    assert len(records) == 2
+    assert all('"depth":0' in line for line in records)

@@ -154,9 +154,7 @@ async def test_a_file_and_a_folder_of_one_name_live_side_by_side(tmp_path: Path)
     assert sorted(files(tmp_path / "one").values()) == sorted(url.encode() for url in urls)
 
 
-async def test_a_relative_folder_is_made_durable_where_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_relative_folder_is_made_durable_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With fsync the folder of a path that is relative is synced, too, and is not looked for below itself."""
     monkeypatch.chdir(tmp_path)
     sink = FilesSink(Path("out/run"), fsync=True)
