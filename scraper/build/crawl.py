@@ -13,7 +13,7 @@ from scraper.build.crawl_fetcher import make_fetcher
 from scraper.build.crawl_sinks import make_sinks, output_paths
 from scraper.build.parts import CustomParts, OnResult, Ports, RunParts, announce, wire
 from scraper.build.plugin_context import make_hooks, plugin_context
-from scraper.build.run_folder import SPOOL, STATE, delete_run, make_folder, write_config_copy
+from scraper.build.run_folder import COOKIES, SPOOL, STATE, delete_run, make_folder, write_config_copy
 from scraper.clock import Clock, wall_time
 from scraper.config.reading.effective import changed_sections, section_hashes
 from scraper.config.schema.crawl import CrawlConfig
@@ -155,7 +155,7 @@ async def _open_ports(
     elif config.network.fetcher is not None:
         fetcher = config.network.fetcher.create(plugin_context(config, config.output.folder))
     else:
-        fetcher = make_fetcher(config, plan.rules.scope, seed_urls, clock, bus, spool, fewer)
+        fetcher = make_fetcher(config, plan.rules.scope, seed_urls, clock, bus, spool, fewer, config.output.folder / STATE / COOKIES)
     stack.push_async_callback(fetcher.aclose)
     outputs = Fanout([*make_sinks(config), *custom.sinks])
     await outputs.open(before.checkpoints)
@@ -182,6 +182,14 @@ def _warnings(config: CrawlConfig, plan: _Plan, before: FrontierCounts, clock: C
     earlier = dict(part.split("=", 1) for part in stored.split(";") if "=" in part)
     if earlier and before.known:
         yield from config_change_notices(changed_sections(earlier, section_hashes(config)))
+    if before.known and config.network.cookies and not (config.output.folder / STATE / COOKIES).exists():
+        for seed in plan.seeds:
+            if seed.content is not None:
+                yield (
+                    f"the cookies of earlier sessions were not kept: a login by {seed.url.href} is lost, and what is "
+                    "fetched now may be without it (--fresh starts over)"
+                )
+                break
     if notice := clock_set_back_notice(wall_time(), clock.now()):
         yield notice
     yield from few_files_warnings(config.limits.concurrency, plan.settings.concurrency)

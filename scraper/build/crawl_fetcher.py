@@ -38,10 +38,12 @@ def make_fetcher(
     bus: EventBus,
     spool: Path,
     concurrency: int | None = None,
+    cookie_file: Path | None = None,
 ) -> HttpFetcher:
     """The fetcher with its transport: our own, or httpx's for HTTP/2 and proxies.
 
-    `concurrency` is how many requests run at once where that is fewer than the config says.
+    `concurrency` is how many requests run at once where that is fewer than the config says. `cookie_file` keeps the
+    cookies for the next session.
     """
     network, limits = config.network, config.limits
     connections = concurrency or max(limits.concurrency, MIN_POOL_CONNECTIONS)
@@ -60,6 +62,7 @@ def make_fetcher(
         in_scope=_scope_of_headers(config, scope),
         auth={host: _login(login) for host, login in config.auth.items()},
         cookies=network.cookies,
+        cookie_file=cookie_file,
         max_bytes=limits.max_bytes,
         max_file_bytes=config.files.max_bytes,
         timeouts=timeouts,

@@ -32,6 +32,10 @@ SPOOL = "spool"
 """The folder inside it for bodies on their way."""
 
 
+COOKIES = "cookies.json"
+"""The file inside it with the cookies of the run, which is nobody else's to read: mode 0600."""
+
+
 def make_folder(folder: Path) -> None:
     """Make an output folder, or say why it cannot be."""
     try:
