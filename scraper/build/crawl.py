@@ -21,6 +21,7 @@ from scraper.config_to_settings import (
     engine_settings,
     extract_settings,
     politeness_settings,
+    post_secrets,
     robots_settings,
     scope_for,
     seed_requests,
@@ -31,6 +32,7 @@ from scraper.engine.settings import EngineSettings
 from scraper.events import CrawlStarted, EventBus
 from scraper.extract.interface import Extractor
 from scraper.extract.page_extractor import PageExtractor
+from scraper.fetch.filled_posts import FilledPosts
 from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import FrontierCounts, InspectableFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
@@ -155,7 +157,11 @@ async def _open_ports(
     elif config.network.fetcher is not None:
         fetcher = config.network.fetcher.create(plugin_context(config, config.output.folder))
     else:
-        fetcher = make_fetcher(config, plan.rules.scope, seed_urls, clock, bus, spool, fewer, config.output.folder / STATE / COOKIES)
+        fetcher = make_fetcher(
+            config, plan.rules.scope, seed_urls, clock, bus, spool, fewer, config.output.folder / STATE / COOKIES
+        )
+    if secrets := post_secrets(config):
+        fetcher = FilledPosts(fetcher, secrets)
     stack.push_async_callback(fetcher.aclose)
     outputs = Fanout([*make_sinks(config), *custom.sinks])
     await outputs.open(before.checkpoints)

@@ -18,6 +18,7 @@ import orjson
 
 from scraper.model import Attempt, Body, Content, Failure, Headers, Item, Request, Response, Result
 from scraper.sinks.file_paths import stored_path
+from scraper.urls.post_secrets import mask_secrets
 
 MAX_JSON_DEPTH = 32
 MAX_POST_BODY_CHARS = 500
@@ -98,7 +99,7 @@ def _add_post(record: dict[str, Any], request: Request) -> None:
 
 def abbreviate_body(content: Content) -> str:
     """The beginning of what is posted, as text; dots at its end when there is more."""
-    text = content.data.decode("utf-8", "replace")
+    text = mask_secrets(content.data.decode("utf-8", "replace"))
     return text if len(text) <= MAX_POST_BODY_CHARS else f"{text[:MAX_POST_BODY_CHARS]}..."
 
 
