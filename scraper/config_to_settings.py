@@ -11,6 +11,7 @@ from scraper.config.schema.extraction import ConditionSection, FieldRule
 from scraper.config.schema.following import FollowSection, NextSection
 from scraper.config.schema.posting import JsonPointerParam
 from scraper.config.schema.seeds import SeedSection
+from scraper.engine.login_check import LoginSettings
 from scraper.engine.settings import EngineSettings
 from scraper.errors import ConfigError, Problem
 from scraper.extract.page_extractor import ExtractSettings, FileSettings
@@ -74,7 +75,7 @@ def post_secrets(config: CrawlConfig) -> dict[bytes, bytes]:
 
 
 def _posted(seed: SeedSection, keys: KeyRules, same: Counter[str]) -> tuple[Url, Content | None, Mapping[bytes, bytes]]:
-    """A seed's URL, what is posted to it and its secrets. `same` counts seeds that look the same but for the secrets."""
+    """A seed's URL, what is posted to it and its secrets. `same` counts seeds that differ in nothing but secrets."""
     text = seed.url or ""
     url = _parse_seed(text, keys, Problem(text, "seeds"))
     if seed.content is None:
@@ -154,6 +155,7 @@ def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> Extra
         files=FileSettings(config.files.match, config.files.css),
         product=robots_settings(config).product_token,
         follow_links=config.scope.links == "all",
+        logged_in=_condition(config.login.logged_in) if config.login.logged_in is not None else None,
     )
 
 
@@ -265,6 +267,17 @@ def engine_settings(config: CrawlConfig) -> EngineSettings:
         max_time=limits.max_time,
         max_redirects=limits.max_redirects,
         sitemaps=config.sitemaps == "auto" and config.scope.mode != "page",
+        login=LoginSettings(_expects_login(config), config.login.failures, config.login.lost),
+    )
+
+
+def _expects_login(config: CrawlConfig) -> bool:
+    """Whether the config logs in to something, so that a login form is not what was asked for."""
+    return (
+        config.login.logged_in is not None
+        or bool(config.auth)
+        or any(name.lower() in ("cookie", "authorization") for name in config.headers)
+        or (config.network.cookies and bool(post_secrets(config)))
     )
 
 

@@ -58,8 +58,8 @@ class FetchSettings:
 
     `headers` are sent only to URLs for which `in_scope` is true, and replace ours of the same name; `auth` is sent only
     to the host (`Url.host`) it is keyed by. With `cookies` the cookies that servers set are sent back; `cookie_file`
-    keeps them for the next session of the run. `max_bytes` (None: no limit) bounds a body as received and as decoded; for requests of kind `file`
-    `max_file_bytes` does.
+    keeps them for the next session of the run. `max_bytes` (None: no limit) bounds a body as received and as decoded;
+    for requests of kind `file` `max_file_bytes` does.
     """
 
     spool: SpoolSettings

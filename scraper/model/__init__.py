@@ -42,8 +42,8 @@ from scraper.model.stop_kind import StopKind
 
 __all__ = [
     "MAX_CONTENT_BYTES",
-    "SEED_SITEMAP_DEPTH",
     "REDIRECT_STATUSES",
+    "SEED_SITEMAP_DEPTH",
     "Attempt",
     "Body",
     "Content",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import scraper
-from scraper.testing.local_server import LocalServer, Reply
+from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply
 
 
 def page(*links: str) -> Reply:
@@ -156,3 +156,41 @@ async def test_what_a_seed_sitemap_lists_are_seeds(tmp_path: Path, scope: dict[s
     records = [line for line in (tmp_path / "out/pages.jsonl").read_text().splitlines() if '"sitemap"' in line]
     assert len(records) == 2
     assert all('"depth":0' in line for line in records)
+
+
+@pytest.mark.parametrize("way", ["a form for each page", "one form", "in place", "logged_in"])
+async def test_pages_without_the_login_are_asked_for_again(tmp_path: Path, way: str) -> None:
+    """The run stops when the login has ended; with a new one every page is recorded, and no form in place of one."""
+    count, ends_after = 40, 8
+    form = b"<title>Log in</title><form><input type='password' name=p></form>"
+    good = b"<a href=/out>Log out</a>" + b"".join(b"<a href=/m/%d>x</a>" % i for i in range(count))
+    served = 0
+
+    def member(asked: ReceivedRequest) -> Reply:
+        nonlocal served
+        served += 1
+        if asked.headers.get("cookie") == "sid=new" or served <= ends_after:
+            return Reply(200, good, {"Content-Type": "text/html"})
+        if way == "in place":
+            return Reply(200, form, {"Content-Type": "text/html"})
+        if way == "logged_in":
+            return Reply(200, b"<p>welcome, guest</p>", {"Content-Type": "text/html"})
+        query = f"?next={asked.target}" if way == "a form for each page" else ""
+        return Reply(302, b"", {"Location": f"/gate{query}"})
+
+    async def answer(asked: ReceivedRequest) -> Reply:
+        return member(asked)
+
+    routes = {f"/m/{i}": answer for i in range(count)}
+    async with LocalServer({"/": answer, **routes, "/gate": Reply(200, form, {"Content-Type": "text/html"})}) as site:
+        more = {"scope": {"deny": ["/out"]}, "login": {"logged_in": {"regex": "Log out"}} if way == "logged_in" else {}}
+        settings = config(site, tmp_path / "out", headers={"Cookie": "sid=old"}, **more)
+        first = await scraper.crawl(settings)
+        second = await scraper.crawl({**settings, "headers": {"Cookie": "sid=new"}})
+        waiting = second.values["pages"]["waiting"]
+    assert first.why == "logged_out"
+    assert first.ok <= ends_after + 2
+    assert (second.why, waiting) == ("finished", 0)
+    urls = [line.split('"')[3] for line in (tmp_path / "out/pages.jsonl").read_text().splitlines()]
+    assert set(urls) >= {site.url("/"), *(site.url(f"/m/{i}") for i in range(count))}
+    assert len(set(urls)) == len(urls)
