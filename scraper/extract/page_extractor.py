@@ -19,8 +19,10 @@ from scraper.extract.links.document import (
     robots_directives,
 )
 from scraper.extract.links.links import collect_links, parse_file_selector, select_file_urls
+from scraper.extract.links.login_form import find_login_form
 from scraper.extract.links.sitemap import SitemapReader
 from scraper.extract.rules.compile import compile_regex
+from scraper.extract.rules.conditions import Condition, ConditionSettings
 from scraper.extract.rules.follow_links import NOFOLLOW_LINK, FollowUps
 from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.rule import ExtractionRule, PageFormat, RuleSettings
@@ -36,7 +38,7 @@ from scraper.extract.text.content_type import (
     media_type,
 )
 from scraper.extract.text.encodings import encoding_for_label
-from scraper.model import Extraction, FieldError, Item, Link, OutOfScope, RequestKind, Response, Url
+from scraper.model import SEED_SITEMAP_DEPTH, Extraction, FieldError, Item, Link, OutOfScope, RequestKind, Response, Url
 from scraper.transport.content_decoding import unknown_codings
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES, BaseUrl, KeyRules, canonicalize
 from scraper.urls.scope import Scope
@@ -78,7 +80,8 @@ class ExtractSettings:
 
     `follow_links`: without it, only links that the rules name are followed. `nofollow`: with `respect`, links with rel
     nofollow, ugc or sponsored are denied, and all links of a page whose robots directive says nofollow. `product`: the
-    name by which robots directives may address this crawler.
+    name by which robots directives may address this crawler. `logged_in` holds on every page that a logged-in user
+    sees.
     """
 
     scope: Scope
@@ -88,6 +91,7 @@ class ExtractSettings:
     files: FileSettings = field(default_factory=FileSettings)
     product: str = ROBOTS_PRODUCT
     follow_links: bool = True
+    logged_in: ConditionSettings | None = None
 
 
 class PageExtractor:
@@ -109,6 +113,7 @@ class PageExtractor:
         self._file_patterns = tuple(compile_regex(text, "files.match") for text in settings.files.match)
         self._file_selectors = tuple(parse_file_selector(text) for text in settings.files.css)
         self._respects_nofollow = settings.nofollow == "respect"
+        self._logged_in = Condition(settings.logged_in, "login.logged_in") if settings.logged_in is not None else None
 
     def __reduce__(self) -> tuple[type[PageExtractor], tuple[ExtractSettings]]:
         return PageExtractor, (self._settings,)
@@ -143,7 +148,8 @@ class PageExtractor:
 
     def _read_html(self, page: Response, content_type: str | None) -> Extraction:
         url, headers = page.request.url, page.headers
-        document = parse_document(page.body.read(), content_type, url, is_xhtml(content_type, page))
+        body = page.body.read()
+        document = parse_document(body, content_type, url, is_xhtml(content_type, page))
         directives = robots_directives(document, headers, self._settings.product)
         links = self._extract_links(document, page, directives.nofollow)
         results = self._extract_items(document, page, links, directives.nofollow)
@@ -163,7 +169,19 @@ class PageExtractor:
             charset=document.charset,
             problem="; ".join(problems) or None,
             requests=tuple(follow_ups.requests.values()) if follow_ups is not None else (),
+            login_form=find_login_form(document, body),
+            logged_out=self._logged_in is not None and not self._is_logged_in(document, page, links),
         )
+
+    def _is_logged_in(self, document: Document, page: Response, links: tuple[Link, ...]) -> bool:
+        assert self._logged_in is not None
+        root = document.tree.root
+        if root is None:
+            return False
+        context = PageContext(
+            root, document.base, self._settings.keys, links, lambda: decode_as(page.body.read(), document.charset)
+        )
+        return self._logged_in.holds_at(root, context)
 
     def _extract_links(self, document: Document, page: Response, page_nofollow: bool) -> tuple[Link, ...]:
         """The page's links with their verdicts, in document order; then files that are embedded and not linked."""
@@ -195,13 +213,15 @@ class PageExtractor:
         return tuple(by_key.values())
 
     def _read_sitemap(self, page: Response) -> Extraction:
-        """The URLs of a sitemap.
+        """The URLs of a sitemap: of one that is a seed they are seeds themselves.
 
         Only scope decides on them, not `may_list`: the sitemap is in the config, in robots.txt or in another sitemap,
         each of which may name one for any host.
         """
         reader, base, keys = SitemapReader(), BaseUrl.of(page.request.url), self._settings.keys
-        check, depth = self._settings.scope.check, page.request.depth + 1
+        depth, scope = page.request.depth + 1, self._settings.scope
+        # A sitemap at depth -1 is a seed, and what it lists are seeds, not links of one.
+        listed_by_seed = depth == SEED_SITEMAP_DEPTH + 1
         found: dict[str, Link] = {}
         for loc, _, kind in [*reader.feed(page.body.read()), *reader.close()]:
             url = canonicalize(loc, base, keys)
@@ -212,7 +232,7 @@ class PageExtractor:
             elif self._is_file(url):
                 found[url.key] = Link(url, self._check_file(url, page), "file")
             else:
-                found[url.key] = Link(url, check(url, depth))
+                found[url.key] = Link(url, scope.check_listed(url) if listed_by_seed else scope.check(url, depth))
         return Extraction(links=tuple(found.values()), problem=reader.problem)
 
     def _is_file(self, url: Url) -> bool:

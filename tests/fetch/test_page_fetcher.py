@@ -403,7 +403,7 @@ async def test_a_request_has_our_headers(harness: FetcherHarness, router: respx.
     assert headers["user-agent"] == "scraper/1.0 (+https://example.org/bot)"
     assert (headers["host"], headers["accept-encoding"]) == ("books.example", "gzip, deflate, br, zstd")
     request = router.calls.last.request
-    assert (request.method, str(request.url), request.extensions["target"]) == ("GET", URL, b"/shelf?page=2")
+    assert (request.method, str(request.url), request.url.raw_path) == ("GET", URL, b"/shelf?page=2")
 
 
 async def test_files_are_requested_without_coding(harness: FetcherHarness, router: respx.MockRouter) -> None:

@@ -175,9 +175,7 @@ def _inspect_page(page: Response, site_facts: SiteFacts) -> InspectedPage | Unre
     if not page.body.size:
         return UnreadablePage(f"{href} is empty: there is nothing to guess from")
     if is_html(content_type, page):
-        document = parse_document(
-                page.body.read(), content_type, page.request.url, is_xhtml(content_type, page)
-            )
+        document = parse_document(page.body.read(), content_type, page.request.url, is_xhtml(content_type, page))
         if document.problem is not None:
             return UnreadablePage(f"{href}: {document.problem}")
         if (target := _refresh_target(document)) is not None:

@@ -66,7 +66,11 @@ if (a < b && c) {{}}
 
 def test_entities_that_the_page_declares_are_not_expanded() -> None:
     """No exponential expansion: it is read as HTML."""
-    markup = '<!DOCTYPE html [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>' + START.partition("\n")[2] + "</head><body>&b;</body></html>"
+    markup = (
+        '<!DOCTYPE html [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
+        + START.partition("\n")[2]
+        + "</head><body>&b;</body></html>"
+    )
     assert b"aaaaaaaa" not in xhtml_to_html(markup.encode())
 
 
