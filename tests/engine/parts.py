@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from scraper.frontier.memory import MemoryFrontier
-
 from scraper.clock import Clock
 from scraper.engine.gate_cache import GateCache
 from scraper.engine.host_registry import HostRegistry
@@ -15,6 +13,7 @@ from scraper.engine.run_context import RunContext, RunRules
 from scraper.engine.run_state import RunState
 from scraper.engine.settings import EngineSettings
 from scraper.events import Event, EventBus
+from scraper.testing.memory_frontier import MemoryFrontier
 from scraper.model import Done, ErrorKind, Failure, Lease, Request, Response, Retry
 from scraper.politeness.host_gate import GateSettings
 from scraper.politeness.host_overrides import PolitenessSettings
