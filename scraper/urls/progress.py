@@ -10,7 +10,8 @@ The limit depends on the kind of the pattern, for numbered pages may be alike an
 
     dated       `limit`
     combined    `limit`; the fewer, the longer the pages of all combinations of the same path have brought nothing
-    numbered    `NUMBERED_FACTOR` times `limit`, and only pages that bring one single link: to the next
+    numbered    `NUMBERED_FACTOR` times `limit`, and only pages that bring one single link: to the next; `limit` for
+                lists, that is when earlier pages brought links or items
 
 Memory: `MAX_PATTERNS` patterns, `MAX_WORDS` words and items. What is forgotten counts as new, which cuts nothing.
 """
@@ -47,10 +48,12 @@ RELEARN_PAGES = 10
 # Sentences for the user; further patterns are only in skipped.jsonl.
 MAX_WARNINGS = 20
 
-_NOT_TEXT = re.compile(rb"<(script|style|noscript)\b.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+# What begins a part of a page that is no text, and what ends it.
+_NOT_TEXT = re.compile(rb"<(?:script|style|noscript|!--)")
+_END_OF = {b"<script": b"</script", b"<style": b"</style", b"<noscript": b"</noscript", b"<!--": b"-->"}
 _TEXT = re.compile(rb">([^<]+)")
-_CONTENT_ATTRIBUTE = re.compile(rb"""\s(?:src|data-src|alt)\s*=\s*["']?([^"'>?#]+)""", re.IGNORECASE)
-_WORD = re.compile(rb"[A-Za-z\x80-\xff]{3,}")
+_CONTENT_ATTRIBUTE = re.compile(rb"""\s(?:src|data-src|alt)\s*=\s*["']?([^"'>?#]+)""")
+_WORD = re.compile(rb"[a-z\x80-\xff]{3,}")
 _NUMBER = re.compile(rb"\d+")
 
 
@@ -71,6 +74,8 @@ class _Streak:
     unread_next: int = 1
     unread: int = 0
     relearn: int = 0
+    # Whether pages brought links out of the family, or items.
+    is_list: bool = False
 
 
 class UrlProgress:
@@ -156,7 +161,9 @@ class UrlProgress:
         if not self._changed:
             return None
         self._changed = False
-        streaks = {text: [one.pages, sorted(one.parents)] for text, one in self._patterns.items() if one.pages}
+        streaks = {
+            text: [one.pages, sorted(one.parents), one.is_list] for text, one in self._patterns.items() if one.pages
+        }
         bases = {base: pages for base, pages in self._bases.items() if pages}
         return orjson.dumps({"patterns": streaks, "paths": bases}).decode()
 
@@ -164,8 +171,10 @@ class UrlProgress:
         """Go on from what `to_json` wrote. Anything else is ignored: counting then begins anew, which cuts nothing."""
         try:
             state: dict[str, Any] = orjson.loads(text)
-            for pattern, (pages, parents) in state["patterns"].items():
-                self._patterns[pattern] = _Streak(int(pages), set(map(int, parents)), relearn=RELEARN_PAGES)
+            for pattern, (pages, parents, is_list) in state["patterns"].items():
+                self._patterns[pattern] = _Streak(
+                    int(pages), set(map(int, parents)), relearn=RELEARN_PAGES, is_list=bool(is_list)
+                )
                 self._parents += len(parents)
             self._bases.update({base: int(pages) for base, pages in state["paths"].items()})
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -190,8 +199,9 @@ class UrlProgress:
         # 2. Links out of the family, and items.
         new_items = False
         for item in items:  # all of them: each is remembered
-            new_items |= self._seen.add_if_new(hash(orjson.dumps(item.fields, default=str)))
+            new_items |= self._seen.add_if_new(hash(repr(item.fields)))
         if (leads_outside or new_items) and not relearning:
+            streak.is_list = True
             return True
         # 3. The words of its text, and its images.
         if content is None or len(content) > MAX_PAGE_BYTES or b"\0" in content:
@@ -205,9 +215,9 @@ class UrlProgress:
 
     def _add_words(self, content: bytes, base: str, excluded: set[int] | None) -> bool:
         """Remember the words of a page; True if one of them is new. Numbers count unless `excluded` is None."""
-        content = _NOT_TEXT.sub(b" ", content)
+        content = _without_scripts(content.lower())
         text = b" ".join(_TEXT.findall(content)) if b"<" in content else content
-        found: set[bytes] = {word.lower() for word in _WORD.findall(text)}
+        found: set[bytes] = set(_WORD.findall(text))
         found.update(_CONTENT_ATTRIBUTE.findall(content))
         if excluded is not None:
             found.update(number for number in _NUMBER.findall(text) if len(number) > 18 or int(number) not in excluded)
@@ -269,7 +279,8 @@ class UrlProgress:
             case "dated":
                 return pages >= limit
             case "numbered":
-                return pages >= NUMBERED_FACTOR * limit
+                is_list = streak is not None and streak.is_list
+                return pages >= (limit if is_list else NUMBERED_FACTOR * limit)
             case "combined":
                 of_path = self._bases.get(pattern.base, 0)
                 if pages == 0:
@@ -293,6 +304,20 @@ class UrlProgress:
         self._changed = self._changed or not self._any_closed
         self._any_closed = True
         return rule
+
+
+def _without_scripts(page: bytes) -> bytes:
+    """The page without scripts, styles and comments; what is never closed reaches to the end."""
+    kept, position = [], 0
+    # No single expression: it would search to the end of a hostile page for each of its open tags.
+    while (start := _NOT_TEXT.search(page, position)) is not None:
+        kept.append(page[position : start.start()])
+        end = _END_OF[start[0]]
+        position = page.find(end, start.end())
+        if position < 0:
+            return b" ".join(kept)
+        position += len(end)
+    return b" ".join((*kept, page[position:]))
 
 
 def _pattern(request: Request) -> UrlPattern:

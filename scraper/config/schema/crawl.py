@@ -65,7 +65,7 @@ class TrapsSection(Section):
         default=100,
         description="How many pages of one pattern (a URL without its dates, numbers and values of parameters) may "
         "bring nothing new in a row, when they lead to one another. Links from such pages to more of the pattern are "
-        "then skipped. Lists that differ in one number have ten times as many. null: no limit.",
+        "then skipped. Numbered pages without links and items have ten times as many. null: no limit.",
     )
     allow: tuple[Regex, ...] = Field(default=(), description="A URL in which one of these is found is never a trap.")
 
