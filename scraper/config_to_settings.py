@@ -123,6 +123,7 @@ def scope_for(config: CrawlConfig, seeds: Sequence[Url]) -> Scope:
                 max_segments=traps.max_segments,
                 max_repeats=traps.max_repeats,
                 max_params=traps.max_params,
+                max_unproductive=traps.max_unproductive,
                 allow=traps.allow,
             ),
         ),
