@@ -13,7 +13,9 @@ from html.entities import html5
 from xml.parsers import expat
 
 # Elements without content, which have no end tag in HTML.
-_VOID_TAGS = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_VOID_TAGS = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+)
 # Their content is text in HTML, and is not escaped.
 _RAW_TEXT_TAGS = frozenset({"script", "style"})
 _XML_ENTITIES = frozenset({"amp", "lt", "gt", "quot", "apos"})
