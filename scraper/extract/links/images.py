@@ -1,4 +1,4 @@
-"""The addresses of an image: lists of candidates (`srcset`), and images that a script loads when they come into view."""
+"""The addresses of an image: lists of candidates (`srcset`), and images that a script loads when they are seen."""
 
 from __future__ import annotations
 

@@ -32,9 +32,9 @@ def collect_link_texts(document: Document, headers: Headers | None = None, limit
     """The distinct links of a page as written, without fragments, in document order; each with whether it is nofollow.
 
     Read from `a[href]`, `area[href]`, `link[href]` with rel next, prev or alternate, `iframe[src]`, `frame[src]`,
-    `meta[http-equiv=refresh]`, `a[xlink:href]` in SVG, and the headers `Link` and `Refresh`. Targets of headers are made
-    absolute here, because a declared base does not apply to them. A text is nofollow if every link with it is. Links
-    within the page (`#top`) are left out. At most `limit`.
+    `meta[http-equiv=refresh]`, `a[xlink:href]` in SVG, and the headers `Link` and `Refresh`. Targets of headers are
+    made absolute here, because a declared base does not apply to them. A text is nofollow if every link with it is.
+    Links within the page (`#top`) are left out. At most `limit`.
     """
     found: dict[str, bool] = {}
     for tag, node in zip(document.tags, document.nodes, strict=True):

@@ -1,8 +1,8 @@
 """XHTML for a parser of HTML: the same elements, written as HTML writes them.
 
-In XML `<script src="x"/>` and `<a id="x"/>` are whole elements; in HTML they are start tags, and what follows is lost or
-put inside. A page that is well formed is read by expat. Any other is read as HTML, after its empty elements were given
-end tags. Nothing outside the page is loaded, and a page that declares entities is not read as XML.
+In XML `<script src="x"/>` and `<a id="x"/>` are whole elements; in HTML they are start tags, and what follows is lost
+or put inside. A page that is well formed is read by expat. Any other is read as HTML, after its empty elements were
+given end tags. Nothing outside the page is loaded, and a page that declares entities is not read as XML.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 # Elements without content, which have no end tag in HTML.
 _VOID_TAGS = frozenset(
-    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
 )
 # Their content is text in HTML, and is not escaped.
 _RAW_TEXT_TAGS = frozenset({"script", "style"})

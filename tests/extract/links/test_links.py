@@ -162,3 +162,13 @@ def test_a_srcset_is_a_list_of_files() -> None:
     document = page("<img srcset='/a 1x, /b 2x'><img src='data:x' data-src=/c><a href=/d>")
     assert select_file_urls(document, [parse_file_selector("img@SRCSET")]) == ["/a", "/b"]
     assert select_file_urls(document, [parse_file_selector("img"), parse_file_selector("a")]) == ["/a", "/c", "/d"]
+
+
+@pytest.mark.parametrize("where", ["<head>{}</head>", "<body><p>{}</p>"])
+def test_noscript_declares_nothing(where: str) -> None:
+    """Neither a base nor a refresh in it is the page's; its links are links."""
+    inside = "<base href=/x/><META http-equiv='Refresh' content='0;url=/nojs'>"
+    assert found(where.format(f"<noscript>{inside}</noscript>") + "<noscript><a href=a></noscript><a href=b>") == [
+        ("/dir/a", False),
+        ("/dir/b", False),
+    ]
