@@ -23,16 +23,19 @@ from scraper.extract.interface import Extractor
 from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import InspectableFrontier
 from scraper.hooks.interface import Hook
-from scraper.model import Request, Skip, StopKind
+from scraper.model import Request, Skip, StopKind, Url
 from scraper.report.breaker_log import BREAKER_LOG_FILE
 from scraper.report.stats import Stats
 from scraper.report.summary import build_summary, write_summary
 from scraper.run import Run
 from scraper.sinks.interface import Sink
 from scraper.sinks.skipped_file import SkippedFile
+from scraper.urls.canonicalize import canonicalize
 
 # Seeds without a response that the summary names, with the reason.
 MAX_SEEDS_NAMED = 5
+# Reasons of skips that are the hosts' trouble and not the user's rules: such URLs are asked for by a later session.
+HOST_TROUBLE_REASONS = ("host_dead", "blocked", "robots_unreachable", "deferred")
 SKIPPED = "skipped.jsonl"
 SUMMARY = "summary.json"
 
@@ -61,6 +64,11 @@ class Summary:
     def failed(self) -> int:
         """URLs recorded as failed."""
         return int(self.values["pages"]["failed"])
+
+    @property
+    def left(self) -> Mapping[str, int]:
+        """How many URLs were left because of trouble with their hosts, by reason; a later session asks for them."""
+        return {reason: count for reason, count in self.values["skipped"].items() if reason in HOST_TROUBLE_REASONS}
 
     @property
     def items(self) -> int:
@@ -192,7 +200,18 @@ class Crawler(Run[Summary]):
             yield skip
         if stop.kind.is_final:  # otherwise what waits is not skipped: the next session asks for it
             async for request in parts.run.ports.frontier.waiting():
-                yield parts.run.engine.skip_for_unfetched(request, stop)
+                skip = parts.run.engine.skip_for_unfetched(request, stop)
+                yield skip
+                # A redirect that leads there was followed and has no record of its own: neither URL may be missing.
+                if request.redirects and request.redirects[0].url != request.url.href:
+                    yield _skip_of_redirect(request, skip)
+
+
+def _skip_of_redirect(request: Request, skip: Skip) -> Skip:
+    """The skip of the URL that led to `request` by redirects, where `skip` is that of the request itself."""
+    asked = canonicalize(request.redirects[0].url)
+    url = asked if isinstance(asked, Url) else request.url
+    return Skip(url, request.parent, skip.reason, f"redirected to {request.url.href}: {skip.rule}")
 
 
 async def _nothing_to_do(parts: CrawlParts) -> bool:

@@ -106,7 +106,11 @@ def _translate(config: CrawlConfig, custom: CustomParts, base: Path, all_sitemap
     seeds = tuple(seed_requests(config, keys))
     scope = scope_for(config, [request.url for request in seeds])
     rules = RunRules(
-        scope, keys, politeness_settings(config), RetrySettings(config.limits.retries), robots_settings(config)
+        scope,
+        keys,
+        politeness_settings(config),
+        RetrySettings(config.limits.retries, max_retry_after=config.politeness.max_retry_after),
+        robots_settings(config),
     )
     concurrency = max_concurrency(config.limits.concurrency)
     settings = replace(engine_settings(config), concurrency=concurrency, all_sitemaps=all_sitemaps)

@@ -194,6 +194,13 @@ def exit_code(summary: Summary, strict: bool) -> int:
     if summary.ok == 0:
         echo_err(f"error: no seed could be fetched: {_failure_reason(summary)}")
         return EXIT_FAILED
+    if left := summary.left:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in left.items())
+        echo_err(
+            f"error: {sum(left.values())} URLs were left because of their hosts ({reasons}): skipped.jsonl says why; "
+            "the same command asks for them again"
+        )
+        return EXIT_FAILED
     return EXIT_FAILED if strict and summary.failed else EXIT_OK
 
 

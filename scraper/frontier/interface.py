@@ -163,6 +163,10 @@ class FrontierView(Protocol):
         """How many requests of `host` are queued, known without I/O."""
         ...
 
+    async def has_other_origin(self, host: str, origin: str) -> bool:
+        """Whether a request of `host` is queued whose origin is not `origin`: http beside https."""
+        ...
+
     def depths(self) -> QueueDepths:
         """How many requests are queued and delayed, known without I/O: cheap enough to ask twice a second."""
         ...
