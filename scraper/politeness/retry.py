@@ -89,7 +89,7 @@ class RetryPolicy:
 
     def decide_in_outage(self, outcome: Outcome, earlier_attempts: int, now: float, rng: random.Random) -> Done | Retry:
         """As `decide`, for an outcome that is the host's fault and not its URL's: no attempt is counted."""
-        if earlier_attempts >= MAX_OUTAGE_ATTEMPTS:
+        if not self._settings.retries or earlier_attempts >= MAX_OUTAGE_ATTEMPTS:
             return Done()
         return Retry(now + self._delay(earlier_attempts, rng), outcome.request)
 
