@@ -81,7 +81,7 @@ class Crawler(Run[Summary]):
 
     `config` is a path to a YAML file, a mapping written as the YAML would be, or a loaded `CrawlConfig`. `fresh`
     deletes what an earlier run left in the output folder. `all_sitemaps` are read to the last, also when
-    `limits.max_pages` is reached.
+    `limits.max_pages` is reached. `retry_failed` asks again for what earlier sessions recorded as failed.
 
     `sinks` get every result beside the config's outputs, `hooks` may change requests, responses and items,
     `listeners` watch. `fetcher`, `extractor` and `frontier` take the place of those that the config describes. The run
@@ -104,6 +104,7 @@ class Crawler(Run[Summary]):
         listeners: Sequence[Listener] = (),
         base: Path | None = None,
         all_sitemaps: bool = False,
+        retry_failed: bool = False,
     ) -> None:
         super().__init__()
         self._base = base or (Path(config).parent if isinstance(config, str | Path) else Path())
@@ -112,7 +113,7 @@ class Crawler(Run[Summary]):
         elif isinstance(config, Mapping):
             config = config_from_mapping(config)
         self.config = config
-        self._fresh, self._all_sitemaps = fresh, all_sitemaps
+        self._fresh, self._all_sitemaps, self._retry_failed = fresh, all_sitemaps, retry_failed
         self._stats = Stats()
         self._custom = CustomParts(sinks, fetcher, extractor, frontier, hooks, (self._stats, *listeners))
         self._parts: CrawlParts | None = None
@@ -131,6 +132,7 @@ class Crawler(Run[Summary]):
             fresh=self._fresh,
             base=self._base,
             all_sitemaps=self._all_sitemaps,
+            retry_failed=self._retry_failed,
             on_result=self._channel.put,
         )
         self._stats.log_breakers_to(self._parts.folder / STATE / BREAKER_LOG_FILE)

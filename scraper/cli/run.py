@@ -147,12 +147,14 @@ def run_crawl(
     base: Path,
     fresh: bool = False,
     strict: bool = False,
+    retry_failed: bool = False,
     prepare: PrepareConfig = unchanged,
 ) -> int:
     """Run the crawl described by `config` and return the exit code.
 
     `base` is the folder that relative paths in the config start from. `fresh` deletes an earlier run's results first.
-    `strict` makes failed pages exit code 1. `prepare` is entered inside the event loop and may change the config.
+    `strict` makes failed pages exit code 1. `retry_failed` asks for them again. `prepare` is entered inside the event
+    loop and may change the config.
     Raises the errors of `Crawler`, and `ConfigError` if events and items would both be written to standard output.
     """
     if options.progress is ProgressMode.JSON and not options.quiet and "stdout" in config.output.sinks:
@@ -165,7 +167,9 @@ def run_crawl(
         from scraper.crawler import Crawler
 
         async with prepare(config) as ready:
-            crawler = await Crawler.open(ready, fresh=fresh, listeners=shown.listeners, base=base)
+            crawler = await Crawler.open(
+                ready, fresh=fresh, listeners=shown.listeners, base=base, retry_failed=retry_failed
+            )
             return await run_until_done(crawler, shown, options.debug)
 
     def conclude(summary: Summary, shown: Display) -> int:

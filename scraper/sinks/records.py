@@ -37,7 +37,8 @@ def page_record(result: Result) -> dict[str, Any]:
     The body's digest stands under its algorithm's name, `xxh3` or `sha256`, when there was a body. `path` (of a
     stored file, below the output folder), `canonical_url`, `noindex`, `duplicate_of`, `items` (how many), `rejected`
     and `problem` are there only when they say something; so are `method` and `body` (what was posted, its beginning)
-    unless it was a GET, and `tries`: those that failed before, the latest few.
+    unless it was a GET, `label` and `carried` (the fields of the page that led here) of a failure, and `tries`: those
+    that failed before, the latest few.
     """
     request, outcome, harvest = result.request, result.outcome, result.extraction
     status, error, detail, size, body = result.status, None, None, 0, None
@@ -67,6 +68,8 @@ def page_record(result: Result) -> dict[str, Any]:
     }
     if request.content is not None or request.posted_keys:
         _add_post(record, request)
+    if error is not None:
+        _add_origin(record, request)
     if request.failed_attempts:
         record["tries"] = [attempt_record(one, request) for one in request.failed_attempts]
     if body is not None:
@@ -94,6 +97,14 @@ def _add_post(record: dict[str, Any], request: Request) -> None:
     if request.content is not None:
         record["method"] = request.method
         record["body"] = abbreviate_body(request.content)
+
+
+def _add_origin(record: dict[str, Any], request: Request) -> None:
+    """What the page that led here gave along: without it a failed URL could not be asked for again."""
+    if request.label is not None:
+        record["label"] = request.label
+    if request.inherited_fields is not None:
+        record["carried"] = dict(request.inherited_fields)
 
 
 def abbreviate_body(content: Content) -> str:

@@ -12,7 +12,7 @@ group says so (`Group.cache_evicted`) and everything is merged.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -22,6 +22,7 @@ from scraper.frontier.sqlite.host_buffer import QueueRow
 from scraper.frontier.sqlite.messages import (
     CommitResult,
     DueRequests,
+    FailedPage,
     HostBacklog,
     OpenState,
     ReadRequest,
@@ -41,6 +42,7 @@ from scraper.frontier.sqlite.row_codec import (
 from scraper.frontier.sqlite.schema import CACHE_KIB, open_database
 from scraper.frontier.sqlite.settings import Durability
 from scraper.model import Request, Skip, Url
+from scraper.urls.fingerprint import fingerprint
 from scraper.urls.post_identity import post_key_or_none
 
 KEYS_PER_LOOKUP = 256
@@ -199,6 +201,30 @@ class FrontierDatabase:
         ids = {row[0] for row in rows}
         names = {host: self._db.execute("SELECT name FROM host WHERE id = ?", (host,)).fetchone()[0] for host in ids}
         return [(row[:3], decode_request(names[row[0]], row[1], row[3:])) for row in rows]
+
+    def requeue_failed(self, failed: Mapping[str, FailedPage]) -> int:
+        """Queue settled URLs again, by key; return how many. Those that wait already are left out."""
+        db, again = self._db, dict(failed)
+        for table in ("queue", "later"):
+            for (key,) in db.execute(f"SELECT coalesce(key, href) FROM {table}"):  # noqa: S608  the two names above
+                again.pop(key, None)
+        (last,) = db.execute(
+            "SELECT max((SELECT coalesce(max(seq), 0) FROM queue), (SELECT coalesce(max(seq), 0) FROM later))"
+        ).fetchone()
+        with self._transaction():
+            self._merge_fresh_keys()
+            # A redirect is followed again only when its target is not known.
+            db.executemany(
+                "DELETE FROM seen WHERE k = ?",
+                [(fingerprint(url),) for page in again.values() for url in page.later_urls],
+            )
+            db.executemany(
+                "UPDATE tally SET n = max(0, n - 1) WHERE outcome = ? AND host = (SELECT id FROM host WHERE name = ?)",
+                [(page.outcome_code, page.host) for page in again.values()],
+            )
+            db.execute("DELETE FROM tally WHERE n = 0")
+            self._insert_queued([(last + n, page.request) for n, page in enumerate(again.values(), 1)], set())
+        return len(again)
 
     def has_other_origin(self, host: str, origin: str) -> bool:
         """Whether a request of `host` is queued that is not for `origin`. Reads up to all that are: 0.1 s a million."""
