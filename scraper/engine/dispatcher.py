@@ -53,7 +53,7 @@ class Dispatcher:
             # Cleared before looking: what happens from here on wakes the wait below.
             state.dispatcher_wakeup.clear()
             await self._settle_undispatched()
-            if self._hosts.newly_troubled:
+            if self._hosts.newly_unhealthy:
                 await self._find_other_origins()
             wanted = state.free_slots - state.jobs.qsize()
             below = self._priority_limit()
@@ -164,16 +164,16 @@ class Dispatcher:
         Only hosts that got into trouble since the last call; with `again` all of them.
         """
         hosts, found = self._hosts, False
-        hosts.troubled |= hosts.newly_troubled
-        looked_at = set(hosts.troubled) if again else set(hosts.newly_troubled)
-        hosts.newly_troubled.clear()
+        hosts.unhealthy |= hosts.newly_unhealthy
+        looked_at = set(hosts.unhealthy) if again else set(hosts.newly_unhealthy)
+        hosts.newly_unhealthy.clear()
         for host in looked_at:
             gate = hosts.gates.peek(host)
             if gate is None or gate.is_mixed or not gate.origin:
                 continue
             if await self._frontier_view.has_other_origin(host, gate.origin):
                 found = True
-                hosts.troubled.discard(host)
+                hosts.unhealthy.discard(host)
                 gate.expect_other_origin()
                 hosts.hold(gate)
         return found

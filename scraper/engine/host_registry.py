@@ -40,9 +40,9 @@ class HostRegistry:
         # host's latency.
         self.loop_lag = 0.0
         # Hosts one of whose origins got into trouble: other requests of theirs may be for an origin that works, which
-        # the dispatcher finds out (`Dispatcher`). `newly_troubled` are those it has not looked at.
-        self.troubled: set[str] = set()
-        self.newly_troubled: set[str] = set()
+        # the dispatcher finds out (`Dispatcher`). `newly_unhealthy` are those it has not looked at.
+        self.unhealthy: set[str] = set()
+        self.newly_unhealthy: set[str] = set()
         # Hosts that asked for a very long wait (`HostGate.long_wait`). They do not keep the run open.
         self.long_waits: set[str] = set()
         self._bus, self._rng, self._park, self._mirrors = bus, rng, park, mirrors
@@ -67,7 +67,7 @@ class HostRegistry:
     def note_trouble(self, gate: HostGate, now: float) -> None:
         """Take note of a host that must wait: for the two sets above."""
         if not gate.is_mixed:
-            self.newly_troubled.add(gate.host)
+            self.newly_unhealthy.add(gate.host)
         if gate.long_wait(now):
             self.long_waits.add(gate.host)
 

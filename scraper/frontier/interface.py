@@ -124,7 +124,7 @@ class Frontier(Protocol):
         """Store the fate of leases, in one transaction with `marks` and `notes`; return how many URLs were new.
 
         `Done` and `Drop` finish the entry; `Drop` also keeps it as a skip. `Retry` puts it back with a date, as
-        its (possibly changed) request, on that request's host. `Release` puts it back where it was. Discovered
+        its (possibly changed) request, on that request's host; dated `NEVER` it waits for the next session. `Release` puts it back where it was. Discovered
         requests are added as by `add`; `skipped` are kept, each URL once, and forgotten if the URL is queued
         later after all. A settlement whose `outcome` is empty is not counted in `Counts.outcomes`.
 

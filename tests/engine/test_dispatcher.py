@@ -185,7 +185,7 @@ async def test_requests_of_an_origin_in_trouble_are_put_aside() -> None:
     parts.break_host("a.example")
     await parts.frontier.add([make_request(f"{A}/1"), make_request("https://a.example/2")])
     dispatcher = make_dispatcher(parts)
-    assert parts.hosts.newly_troubled == {"a.example"}
+    assert parts.hosts.newly_unhealthy == {"a.example"}
     await dispatcher._find_other_origins()
     assert dispatcher.next_job() is None
     await dispatcher._settle_undispatched()
