@@ -13,6 +13,7 @@ from scraper.build.crawl_fetcher import make_fetcher
 from scraper.build.crawl_sinks import make_sinks, output_paths
 from scraper.build.parts import CustomParts, OnResult, Ports, RunParts, announce, wire
 from scraper.build.plugin_context import make_hooks, plugin_context
+from scraper.build.retry_failed import requeue_failed
 from scraper.build.run_folder import delete_run, make_folder, write_config_copy
 from scraper.clock import Clock, wall_time
 from scraper.config.reading.effective import changed_sections, section_hashes
@@ -29,6 +30,7 @@ from scraper.config_to_settings import (
 from scraper.engine.run_context import RunRules
 from scraper.engine.session import CLOCK_CHECKPOINT, clock_set_back_notice, config_change_notices, session_start
 from scraper.engine.settings import EngineSettings
+from scraper.errors import ConfigError
 from scraper.events import CrawlStarted, EventBus
 from scraper.extract.interface import Extractor
 from scraper.extract.page_extractor import PageExtractor
@@ -82,22 +84,26 @@ async def build_crawl(
     fresh: bool = False,
     base: Path = Path(),
     all_sitemaps: bool = False,
+    retry_failed: bool = False,
     on_result: OnResult | None = None,
 ) -> CrawlParts:
     """Open everything a crawl needs, on `stack`.
 
     `base` is the folder that hooks named by file are relative to. With `fresh` what an earlier run left is deleted.
-    With `all_sitemaps` the page budget does not end the reading of sitemaps.
+    With `all_sitemaps` the page budget does not end the reading of sitemaps. With `retry_failed` what earlier sessions
+    recorded as failed is asked for again.
     Raises `ConfigError`, `HookError`, `RunLockedError`, `FrontierError`, `SinkError`, `FetchError`,
     `MissingExtraError`.
     """
     plan = _translate(config, custom, base, all_sitemaps)
     folder = config.output.folder
     await _open_folder(config, folder, stack, fresh)
+    notices = await _requeue_failed(folder, custom, plan) if retry_failed else []
     frontier, before = await _open_frontier(config, folder, stack, custom)
     ports, outputs = await _open_ports(config, plan, stack, custom, frontier, before)
     run = wire(plan.settings, plan.rules, ports, hooks=plan.hooks, on_result=on_result)
-    announce(ports, _started(config, plan, before, ports.clock), _warnings(config, plan, before, ports.clock))
+    warnings = [*_warnings(config, plan, before, ports.clock), *notices]
+    announce(ports, _started(config, plan, before, ports.clock), warnings)
     await _store_checkpoints(config, frontier, before, outputs.names)
     return CrawlParts(run, plan.seeds, folder, output_paths(outputs.sinks, folder), before)
 
@@ -107,7 +113,11 @@ def _translate(config: CrawlConfig, custom: CustomParts, base: Path, all_sitemap
     seeds = tuple(seed_requests(config, keys))
     scope = scope_for(config, [request.url for request in seeds])
     rules = RunRules(
-        scope, keys, politeness_settings(config), RetrySettings(config.limits.retries), robots_settings(config)
+        scope,
+        keys,
+        politeness_settings(config),
+        RetrySettings(config.limits.retries, max_retry_after=config.politeness.max_retry_after),
+        robots_settings(config),
     )
     concurrency = max_concurrency(config.limits.concurrency)
     settings = replace(engine_settings(config), concurrency=concurrency, all_sitemaps=all_sitemaps)
@@ -126,6 +136,17 @@ async def _open_folder(config: CrawlConfig, folder: Path, stack: AsyncExitStack,
         delete_run(layout)
         make_folder(layout.state)
     write_config_copy(config, layout.config)
+
+
+async def _requeue_failed(folder: Path, custom: CustomParts, plan: _Plan) -> list[str]:
+    """Queue again what failed; return sentences for the user."""
+    if custom.frontier is not None:
+        raise ConfigError("retry_failed works with the frontier in the output folder, and not with one of your own")
+    file = RunLayout(folder).frontier
+    if not file.exists():
+        return ["--retry-failed: there is no earlier run in this folder"]
+    requeued = await asyncio.to_thread(requeue_failed, folder, file, plan.rules.key_rules)
+    return list(requeued.sentences())
 
 
 async def _open_frontier(

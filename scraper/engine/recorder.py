@@ -160,9 +160,11 @@ class Recorder:
         if isinstance(outcome, Response) and outcome.status < 300:
             await self._record(lease, outcome)
             return
-        gate = self._hosts.gates.peek(outcome.request.url.host)
-        breaker_state = "closed" if gate is None else gate.breaker_state
-        match self._policy.decide(lease.request, outcome, self._clock.now(), breaker_state):
+        url = outcome.request.url
+        gate = self._hosts.gates.peek(url.host)
+        breaker_state = "closed" if gate is None else gate.breaker_state_of(url.origin)
+        answered = gate is not None and gate.has_answered(url.origin)
+        match self._policy.decide(lease.request, outcome, self._clock.now(), breaker_state, has_answered=answered):
             case Settle(settled):
                 await self._record(lease, settled)
             case RetryLater() as retry:

@@ -41,7 +41,8 @@ def page_record(result: Result) -> dict[str, Any]:
 
     Only where they apply: the body's digest under its algorithm's name, `xxh3` or `sha256`; `path` of a stored file,
     relative to the output folder; `canonical_url`, `noindex`, `duplicate_of`; `items` (how many), `rejected`,
-    `problem`; of a POST `method` and the beginning of its `body`; `tries`, the latest failed attempts.
+    `problem`; of a POST `method` and the beginning of its `body`; `label` and `carried` (the fields of the page that
+    led here) of a failure; `tries`, the latest failed attempts.
     """
     request, outcome, extraction = result.request, result.outcome, result.extraction
     status, error, detail, size, body = result.status, None, None, 0, None
@@ -71,6 +72,8 @@ def page_record(result: Result) -> dict[str, Any]:
     }
     if request.content is not None or request.posted_keys:
         _add_post(record, request)
+    if error is not None:
+        _add_origin(record, request)
     if request.failed_attempts:
         record["tries"] = [attempt_record(one, request) for one in request.failed_attempts]
     if body is not None:
@@ -98,6 +101,14 @@ def _add_post(record: dict[str, Any], request: Request) -> None:
     if request.content is not None:
         record["method"] = request.method
         record["body"] = abbreviate_body(request.content)
+
+
+def _add_origin(record: dict[str, Any], request: Request) -> None:
+    """What the page that led here gave along: without it a failed URL could not be asked for again."""
+    if request.label is not None:
+        record["label"] = request.label
+    if request.inherited_fields is not None:
+        record["carried"] = dict(request.inherited_fields)
 
 
 def abbreviate_body(content: Content) -> str:

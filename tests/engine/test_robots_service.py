@@ -87,7 +87,7 @@ async def test_an_unreachable_robots_txt_defers_its_host(answer: object) -> None
     assert parts.state.robots_unreachable == {}
     for _ in range(parts.settings.robots_attempts - 1):
         await service.fetch(lease)
-    assert set(parts.state.robots_unreachable) == {"a.example"}
+    assert set(parts.state.robots_unreachable) == {A}
     (event, *_) = parts.bus.of(RobotsFetched)
     assert isinstance(event, RobotsFetched)
     assert event.outcome == "unreachable"

@@ -145,7 +145,7 @@ class PageFetcher:
         if wait > 2:  # shorter waits are normal politeness and not worth a message
             self._notify(f"waiting {wait:.0f} s: {gate.wait_reason(clock.now())}")
         await clock.sleep_until(gate.ready_at())
-        self._hosts.start(gate, clock.now())
+        self._hosts.start(gate, clock.now(), request.url.origin)
         outcome = await self._fetcher.fetch(request)
         self._hosts.finish(gate, outcome, clock.now())
         return outcome
