@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, get_args
 
-import orjson
-
 from scraper.extract.links.document import (
     ROBOTS_PRODUCT,
     Document,
@@ -22,6 +20,7 @@ from scraper.extract.links.links import collect_links, parse_file_selector, sele
 from scraper.extract.links.sitemap import SitemapReader
 from scraper.extract.rules.compile import compile_regex
 from scraper.extract.rules.follow_links import NOFOLLOW_LINK, FollowUps
+from scraper.extract.rules.json_document import looks_like_json, read_json
 from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.rule import ExtractionRule, PageFormat, RuleSettings
 from scraper.extract.text.charset import decode_as
@@ -32,6 +31,8 @@ from scraper.urls.scope import Scope
 from scraper.urls.scope_modes import strip_www
 
 DENIED_BY_RULES = OutOfScope("rules", "scope.links: rules")
+# How the problem of a page begins that a rule expects to be JSON.
+NOT_JSON = "not read as JSON"
 NOFOLLOW_PAGE = OutOfScope("nofollow", "nofollow: the page's robots directive")
 
 _new_tuple = tuple.__new__  # makes a `Link` in half the time of calling the class
@@ -110,9 +111,17 @@ class PageExtractor:
             if kind == "sitemap":
                 return self._read_sitemap(page)
             content_type = page.headers.get("content-type")
-            if is_html(content_type, page):
-                return self._read_html(page, content_type)
-            return self._read_other(page, content_type)
+            if is_json(content_type):
+                return self._read_json(page, content_type)
+            # Many APIs declare their JSON as HTML, text or a script: a rule that reads JSON says what it is.
+            not_json: str | None = None
+            if self._rules["json"] and self._expects_json(page):
+                found = self._read_json(page, content_type)
+                if not (found.problem or "").startswith(NOT_JSON):
+                    return found
+                not_json = found.problem
+            found = (self._read_html if is_html(content_type, page) else self._read_text)(page, content_type)
+            return found if not_json is None else replace(found, problem=found.problem or not_json)
         except Exception as error:  # noqa: BLE001  the port never raises: no page may end a crawl
             return Extraction(problem=f"not read: {type(error).__name__}: {error}")
 
@@ -212,22 +221,40 @@ class PageExtractor:
                 return OutOfScope("scope" if step.rule.startswith("scope.") else "trap", step.rule)
         return None
 
-    def _read_other(self, page: Response, content_type: str | None) -> Extraction:
-        """A page that is not HTML. JSON and text are read if there is a rule for them; anything else has no items."""
-        directives = robots_directives(None, page.headers, self._settings.product)
-        nothing = Extraction(noindex=directives.noindex, nofollow=directives.nofollow)
-        page_format: PageFormat | None = "json" if is_json(content_type) else "text" if is_text(content_type) else None
-        if page_format is None or not self._rules[page_format]:
-            return nothing
+    def _expects_json(self, page: Response) -> bool:
+        """Whether a rule that reads only JSON is for this page, and the body begins as JSON does."""
+        url, label = page.request.url.href, page.request.label
+        matching = any(rule.matches(url, label) for rule in self._rules["json"] if rule.formats == {"json"})
+        return matching and looks_like_json(page.body.read())
+
+    def _read_json(self, page: Response, content_type: str | None) -> Extraction:
+        """A page of JSON, if there is a rule for one. What is none has a problem that begins with `NOT_JSON`."""
+        if not self._rules["json"]:
+            return self._without_content(page)
         text = decode_page(page, content_type)
-        root: Any = text
-        if page_format == "json":
-            try:
-                root = orjson.loads(text)
-            except orjson.JSONDecodeError as error:
-                return replace(nothing, problem=f"not read as JSON: {error}")
+        try:
+            root, problem = read_json(text)
+        except ValueError as error:
+            return replace(self._without_content(page), problem=f"{NOT_JSON}: {error}")
+        return self._read_with_rules("json", page, root, text, problem)
+
+    def _read_text(self, page: Response, content_type: str | None) -> Extraction:
+        """A page that is neither HTML nor JSON. Text is read if there is a rule for it; anything else has no items."""
+        if not is_text(content_type) or not self._rules["text"]:
+            return self._without_content(page)
+        text = decode_page(page, content_type)
+        return self._read_with_rules("text", page, text, text)
+
+    def _without_content(self, page: Response) -> Extraction:
+        directives = robots_directives(None, page.headers, self._settings.product)
+        return Extraction(noindex=directives.noindex, nofollow=directives.nofollow)
+
+    def _read_with_rules(
+        self, page_format: PageFormat, page: Response, root: Any, text: str, problem: str | None = None
+    ) -> Extraction:
+        nothing = self._without_content(page)
         context = PageContext(root, BaseUrl.of(page.request.url), self._settings.keys, (), lambda: text)
-        results = self._apply_rules(page_format, context, page, directives.nofollow)
+        results = self._apply_rules(page_format, context, page, nothing.nofollow)
         follow_ups = results.follow_ups
         return replace(
             nothing,
@@ -235,7 +262,7 @@ class PageExtractor:
             requests=tuple(follow_ups.requests.values()) if follow_ups is not None else (),
             items=results.items,
             field_errors=results.field_errors,
-            problem="; ".join(results.problems) or None,
+            problem="; ".join(filter(None, (problem, *results.problems))) or None,
         )
 
     def _extract_items(

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
 from scraper.explain.pages.css_probe import css_misses
 from scraper.explain.pages.jmespath_misses import jmespath_misses
 from scraper.explain.pages.parsed_page import ParsedPage
@@ -24,6 +22,7 @@ from scraper.extract.rules.field_pipeline import to_text
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.field_sources import apply_jmespath, compile_source
 from scraper.extract.rules.follow_links import FollowRule, FollowSettings
+from scraper.extract.rules.json_document import write_json
 from scraper.extract.rules.next_page import NextSettings
 from scraper.extract.rules.optional_libraries import JmesPath, XPath
 from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
@@ -276,4 +275,4 @@ def _matchable_text(value: Any) -> str:
 
 
 def _source_text(context: Any) -> str:
-    return context.html or "" if hasattr(context, "html") else orjson.dumps(context).decode()
+    return context.html or "" if hasattr(context, "html") else write_json(context)

@@ -7,14 +7,13 @@ standard says (5.2.4), with URLs made absolute. A repeated property is a list. M
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import orjson
 from selectolax.lexbor import LexborNode
 
+from scraper.extract.rules.json_document import read_json
 from scraper.extract.rules.page_context import PageContext, absolute_url
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.visible_text import visible_text
@@ -129,12 +128,9 @@ def parse_lenient_json(text: str) -> Any:
         text.removeprefix("//<![CDATA[").removeprefix("<![CDATA[").removesuffix("]]>").removesuffix("//").strip(" ;\n")
     )
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        try:
-            return json.loads(text, strict=False)
-        except (ValueError, RecursionError):
-            return None
+        return read_json(text).value
+    except ValueError:
+        return None
 
 
 def _microdata(context: PageContext) -> list[dict[str, Any]]:
