@@ -1,17 +1,17 @@
-"""Crawls of whole sites: this crawler against Scrapy and Crawlee for Python, on the same pages, for the same job.
+"""Compares complete crawls of a site with Scrapy and Crawlee for Python, on the same pages with the same task.
 
     python -m benchmarks.crawl --work /var/tmp/scraper-bench
 
-Run it from the top of a checkout. The sites are Debian's documentation packages (`apt install nginx-light python3-doc
-postgresql-doc-15 openjdk-17-doc`), served by an nginx of its own on loopback. The job: every page of the host, its
-title, its first h1 and all its links in scope as one JSON line, robots.txt obeyed, 64 connections, no delay. The other
-crawlers are installed in virtual environments of their own below `--work`. Their programs are in `peers/`, each in two
-kinds: written the usual way, and tuned by filtering known links before the crawler sees them. They keep their state in
-memory, while this crawler also keeps a durable frontier and a record of every URL.
+Run it from the root of a checkout. The sites are Debian's documentation packages (`apt install nginx-light python3-doc
+postgresql-doc-15 openjdk-17-doc`), served by nginx on loopback. The task: fetch every page of the host and write its
+title, its first h1 and all its links in scope as one JSON line; robots.txt obeyed, 64 connections, no delay. The other
+crawlers are installed in virtual environments below `--work`. Their programs are in `peers/`, each in two variants:
+written the usual way, and tuned by filtering known links before the crawler sees them. They keep their state in memory,
+while this crawler also keeps a durable frontier and a record of every URL.
 
-A run counts only when every page was fetched: its items are held against an independent walk over the site's files
+A run counts only if every page was fetched: its items are compared with an independent walk over the site's files
 (`tests/realsite/walk.py`). All programs run pinned to one core with the server on another, one after the other in
-interleaved rounds. CPU seconds are user and system time as the system accounts for the whole process, start included.
+interleaved rounds. CPU seconds are user and system time of the whole process, start-up included.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ output: {{folder: "{folder}"}}
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A documentation package: where its files are and which page a crawl begins with."""
+    """A documentation package: the folder of its files, and the path of the page where the crawl starts."""
 
     root: Path
     start: str
@@ -60,7 +60,7 @@ SITES = {
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One contestant. `command` makes its command line from a URL and a folder that it may fill with `items`."""
+    """One crawler. `command(url, folder)` returns its command line; it writes its items to the file `items` there."""
 
     name: str
     version: str
@@ -70,7 +70,7 @@ class Program:
 
 @dataclass(slots=True)
 class ProgramFigures:
-    """What the rounds of one program on one site gave."""
+    """The results of one program on one site, over all rounds."""
 
     samples: list[RunCost] = field(default_factory=list)
     links: int = 0
@@ -78,7 +78,7 @@ class ProgramFigures:
 
 
 def this_checkout() -> Program:
-    """This checkout, with the Python that runs this script."""
+    """The crawler of this checkout, run by the Python that runs this script."""
 
     def command(url: str, folder: Path) -> list[str]:
         config = folder / "docs.yaml"
@@ -91,7 +91,7 @@ def this_checkout() -> Program:
 
 
 def install_peer(work: Path, name: str, packages: Sequence[str], script: str, *options: str) -> Program:
-    """Another crawler, installed below `work` if it is not there yet."""
+    """Another crawler; it is installed in a virtual environment below `work` first if necessary."""
     python = work / "venvs" / packages[0].partition("[")[0] / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", python.parent.parent], check=True)
@@ -106,7 +106,7 @@ def install_peer(work: Path, name: str, packages: Sequence[str], script: str, *o
 
 
 def make_programs(work: Path, wanted: Sequence[str]) -> list[Program]:
-    """Ourselves first, since ratios are to us, then the peers that are wanted."""
+    """This crawler first, because ratios are relative to it, then the requested peers."""
     makers: dict[str, Callable[[], Program]] = {
         "scrapy": lambda: install_peer(work, "Scrapy", ("scrapy", "uvloop"), "scrapy_docs.py"),
         "scrapy-filter": lambda: install_peer(
@@ -121,7 +121,7 @@ def make_programs(work: Path, wanted: Sequence[str]) -> list[Program]:
 
 
 def expected_paths(site: Site, cache: Path) -> frozenset[str]:
-    """The paths of all pages that links reach, from the independent walk; minutes for a large site, so it is kept."""
+    """The paths of all linked pages, found by an independent walk. It takes minutes, so the result is cached."""
     newest = max(file.stat().st_mtime_ns for file in site.root.resolve().rglob("*") if file.is_file())
     key = f"{site.root.resolve()}{site.start} {newest}"
     if cache.exists() and (kept := json.loads(cache.read_text()))["key"] == key:
@@ -135,13 +135,13 @@ def expected_paths(site: Site, cache: Path) -> frozenset[str]:
 
 
 def check_items(items: Path, origin: str, expected: frozenset[str]) -> tuple[str, int]:
-    """What is wrong with a run's items (empty when complete), and how many links they hold."""
+    """(what is wrong with a run's items, or an empty string; the number of links in them)."""
     if not items.exists():
         return "no items", 0
     records = [json.loads(line) for line in items.read_text("utf-8").splitlines()]
     paths = [record["url"].removeprefix(origin) for record in records]
     missing = len(expected.difference(paths))
-    # A page's link to a place within itself is a link to itself for some: not counted for anyone.
+    # Some crawlers report a link to a fragment of the same page as a link to the page: not counted for any of them.
     links = sum(len(record["links"]) - (record["url"] in record["links"]) for record in records)
     return f"{missing} of {len(expected)} pages missing" if missing else "", links
 
@@ -149,16 +149,16 @@ def check_items(items: Path, origin: str, expected: frozenset[str]) -> tuple[str
 def run_rounds(
     programs: Sequence[Program], site: str, origin: str, expected: frozenset[str], rounds: int, folder: Path
 ) -> dict[str, ProgramFigures]:
-    """Run every program `rounds` times, in turn."""
+    """Run every program once in each of `rounds` rounds."""
     core, _ = pick_cores()
     figures = {program.name: ProgramFigures() for program in programs}
     for number in range(rounds):
         for program in programs:
-            with tempfile.TemporaryDirectory(dir=folder) as place:
-                command = program.command(origin + SITES[site].start, Path(place))
+            with tempfile.TemporaryDirectory(dir=folder) as run_folder:
+                command = program.command(origin + SITES[site].start, Path(run_folder))
                 log = folder / f"{site}-{program.name.split(',')[0].replace(' ', '-')}.log"
                 sample = run_pinned(command, core=core, log=log, folder=REPO_ROOT)
-                flaw, links = check_items(Path(place) / program.items, origin, expected)
+                flaw, links = check_items(Path(run_folder) / program.items, origin, expected)
             mine = figures[program.name]
             mine.samples.append(sample)
             mine.links = links
@@ -197,7 +197,7 @@ def markdown_table(programs: Sequence[Program], figures: dict[str, ProgramFigure
 
 
 def markdown_report(sections: Sequence[str], rounds: int) -> str:
-    """The whole Markdown file."""
+    """The whole Markdown file with the results."""
     return "\n".join(
         [
             "# Crawls of whole sites",
@@ -213,7 +213,7 @@ def markdown_report(sections: Sequence[str], rounds: int) -> str:
 
 
 def main() -> None:
-    """Read the command line, run the contest, print and write the tables."""
+    """Run the benchmark, print and write the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--work", type=Path, help="folder for virtual environments, kept walks and logs")
     parser.add_argument("--sites", default=",".join(SITES), help=f"of {', '.join(SITES)}")

@@ -1,13 +1,14 @@
-"""`scrape download` beside curl -Z, aria2c and wget2: the same nginx, pinned cores, turns taken, medians.
+"""Compares `scrape download` with curl -Z, aria2c and wget2: same nginx, pinned cores, interleaved rounds, medians.
 
     python benchmarks/download.py --rounds 5 --folder /dev/shm/bench
 
-Three lists: 20,000 files of 10 KB, 200 of 5 MB, one of 1 GiB (`--scale 0.1` for a tenth of each). nginx gets the last
-core, every client the first one. Each round runs every client once, in another order. What is not installed is
-left out. Figures are CPU seconds (user and system) of the client, wall seconds and peak memory. Ours keeps a journal,
-hashes every file and renames it when it is complete; the others write under the final name and hash nothing.
+Three lists: 20,000 files of 10 KB, 200 of 5 MB, one of 1 GiB (`--scale 0.1` for a tenth of each). nginx runs on the
+last core, every client on the first one. Each round runs every client once, in another order. Clients that are not
+installed are left out. Figures are CPU seconds (user and system) of the client, wall seconds and peak memory. scrape
+keeps a journal, hashes every file and renames it when it is complete; the others write under the final name and hash
+nothing.
 
-Needs nginx, and 1.3 GB of memory or disk in `--folder` for the files, as much again for what is downloaded.
+Needs nginx, and 1.3 GB of memory or disk in `--folder` for the files, and as much again for the downloads.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class FileSet:
 
 @dataclass(frozen=True)
 class RunCost:
-    """What one run cost: seconds and MB."""
+    """The cost of one run: CPU seconds, wall seconds, peak memory in MB."""
 
     cpu: float
     wall: float
@@ -97,10 +98,10 @@ def write_files(folder: Path, loads: list[FileSet], port: int) -> dict[str, Path
     lists = {}
     for load in loads:
         for path in load.paths():
-            place = folder / "www" / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if not place.exists() or place.stat().st_size != load.size:
-                with place.open("wb") as file:
+            target = folder / "www" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists() or target.stat().st_size != load.size:
+                with target.open("wb") as file:
                     for at in range(0, load.size, WRITE_BYTES):
                         file.write(os.urandom(min(WRITE_BYTES, load.size - at)))
         lists[load.name] = folder / f"{load.name}.txt"
@@ -126,9 +127,9 @@ def run_client(command: list[str], out: Path, core: int) -> RunCost:
 
 
 def check_files(out: Path, load: FileSet) -> None:
-    """Every file must be there, and of its size."""
-    ours = {"manifest.jsonl", "failed.txt"}
-    found = [p for p in out.iterdir() if p.is_file() and p.name not in ours]
+    """Exit with a message unless every file was downloaded with its size."""
+    own_files = {"manifest.jsonl", "failed.txt"}
+    found = [p for p in out.iterdir() if p.is_file() and p.name not in own_files]
     if len(found) != load.count or any(p.stat().st_size != load.size for p in found):
         raise SystemExit(f"{out}: {len(found)} files of {load.count}")
 

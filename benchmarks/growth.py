@@ -1,13 +1,13 @@
-"""Whether cost grows with the crawl: CPU a page with a thousand URLs known and with a million, memory, and start-up.
+"""Measures whether cost grows with the crawl: CPU per page with 1,000 and with 1,000,000 known URLs, memory, start-up.
 
     python -m benchmarks.growth --known 1000000
 
-Run it from the top of a checkout; Linux only. A server in another process, on another core, makes up a site while it is
-crawled: page n links to ten pages that nobody has named before (10n+1 ... 10n+10), to thirty that stand on every page,
-to thirty near it and to thirty somewhere among all that are known, which is the hardest kind for any cache. So after m
-pages 10m+1 URLs are known, and every page costs the same but for what grows. The crawl is the ordinary command, with
-its durable frontier, robots.txt, `pages.jsonl` and `items.jsonl`. CPU is read from the system's own account of the
-process while it runs; when enough is known the run is interrupted, and resumed once to see how long that takes.
+Run it from the root of a checkout; Linux only. A server in another process, on another core, generates a site while it
+is crawled: page n links to ten new pages (10n+1 ... 10n+10), to thirty that every page links to, to thirty nearby ones,
+and to thirty random known ones, which are the hardest for any cache. So after m pages 10m+1 URLs are known, and every
+page costs the same except for what grows with the crawl. The crawl is the ordinary command, with its durable frontier,
+robots.txt, `pages.jsonl` and `items.jsonl`. CPU time is read from /proc while it runs. Once enough URLs are known, the
+run is interrupted, and resumed once to measure how long that takes.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ FILLER_TEXT = (
     "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore "
 )
 SAMPLE_SECONDS = 0.2
+# CPU per page is averaged over this share of the pages, at the beginning and at the end of the crawl.
 WINDOW_SHARE = 0.02
-"""The share of the whole crawl's pages over which CPU a page is averaged, at each end."""
 START_COUNT = 5
 CONFIG_TEMPLATE = """
 name: growth
@@ -56,12 +56,12 @@ output: {{folder: "{folder}"}}
 
 def make_page(number: int) -> bytes:
     """Page `number` of the site, some 10 KB."""
-    dice = random.Random(number)
+    rng = random.Random(number)
     known = NEW_LINKS * number + 1
     targets = [NEW_LINKS * number + 1 + i for i in range(NEW_LINKS)]
     targets += range(MENU_LINKS)
     targets += [max(0, number + i - NEAR_LINKS // 2) for i in range(NEAR_LINKS)]
-    targets += [dice.randrange(known) for _ in range(RANDOM_LINKS)]
+    targets += [rng.randrange(known) for _ in range(RANDOM_LINKS)]
     links = "\n".join(f'<li><a class="entry" href="/{target}">Page {target}</a></li>' for target in targets)
     return (
         f"<!doctype html><html><head><meta charset=utf-8><title>Page {number}</title></head><body>"
@@ -71,14 +71,14 @@ def make_page(number: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ServerCounts:
-    """What the server shares: pages sent so far, and when it was first asked (seconds on the system's clock)."""
+    """Shared with the server's process: pages sent so far, and the time of its first request (monotonic clock)."""
 
     pages: Synchronized[int]
     first_at: Synchronized[float]
 
 
 class _SiteProtocol(asyncio.Protocol):
-    """Just enough HTTP/1.1 for one request after the other."""
+    """Minimal HTTP/1.1: one request after the other on a connection."""
 
     def __init__(self, served: ServerCounts) -> None:
         self._served = served
@@ -108,7 +108,7 @@ class _SiteProtocol(asyncio.Protocol):
 
 
 def serve(core: int, served: ServerCounts, tell: Connection) -> None:
-    """The server's process."""
+    """Run the server; the main function of its process. Sends its port through `tell`."""
     os.sched_setaffinity(0, {core})
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -129,7 +129,7 @@ def serve(core: int, served: ServerCounts, tell: Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at the crawl: pages served, its CPU seconds, its resident memory in MB."""
+    """One reading of the crawl's process: pages served so far, CPU seconds, resident memory in MB."""
 
     pages: int
     cpu: float
@@ -137,7 +137,7 @@ class Reading:
 
 
 def read_process(pid: int, served: ServerCounts) -> Reading:
-    """Read the system's account of `pid`."""
+    """Read CPU time and memory of the process `pid` (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     memory = int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -145,7 +145,7 @@ def read_process(pid: int, served: ServerCounts) -> Reading:
 
 
 def start_crawl(config: Path, core: int, *options: str) -> subprocess.Popen[bytes]:
-    """The crawl, pinned to `core`."""
+    """Start the crawl, pinned to `core`."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-m", "scraper", "crawl", str(config), "--progress", "none", "-q", *options]
     with config.with_suffix(".log").open("ab") as log:
@@ -153,19 +153,19 @@ def start_crawl(config: Path, core: int, *options: str) -> subprocess.Popen[byte
 
 
 def early_exit(crawl: subprocess.Popen[bytes], config: Path) -> SystemExit:
-    """What to raise when the crawl has ended by itself."""
+    """The exception to raise if the crawl ends early, with its output."""
     said = config.with_suffix(".log").read_text()
     return SystemExit(f"the crawl ended early, with exit code {crawl.returncode}\n{said}")
 
 
 def interrupt(crawl: subprocess.Popen[bytes]) -> None:
-    """End it as Ctrl-C would; its state is saved."""
+    """Stop the crawl as Ctrl-C does; its state is saved."""
     crawl.send_signal(signal.SIGINT)
     crawl.wait(120)
 
 
 def crawl_and_sample(config: Path, core: int, served: ServerCounts, target: int) -> list[Reading]:
-    """Crawl until `target` pages were served; look all the while."""
+    """Crawl until `target` pages were served; return readings taken every `SAMPLE_SECONDS`."""
     crawl = start_crawl(config, core)
     readings: list[Reading] = []
     told = 0
@@ -187,7 +187,7 @@ def crawl_and_sample(config: Path, core: int, served: ServerCounts, target: int)
 
 
 def cpu_per_page(readings: list[Reading], first: int, last: int) -> float:
-    """CPU seconds a page between two numbers of pages, on the line through the readings there."""
+    """CPU seconds per page between two page counts: the slope of a line fitted to the readings there."""
     there = [reading for reading in readings if first <= reading.pages <= last]
     if len({reading.pages for reading in there}) < 2:
         raise SystemExit("too few readings: crawl more pages")
@@ -211,7 +211,7 @@ def first_request(config: Path, core: int, served: ServerCounts, *options: str) 
 
 
 def main() -> None:
-    """Read the command line, crawl, print what it cost."""
+    """Run the benchmark and print the results."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--known", type=int, default=1_000_000, help="URLs to become known")
     options = parser.parse_args()

@@ -1,8 +1,8 @@
-"""What the benchmarks stand on: a web server of their own, programs pinned to a core, and what the system charges them.
+"""What the benchmarks share: running nginx, and running a program on one core and measuring its cost.
 
-CPU seconds are the figure to trust. They are the operating system's own account (user and system, of the program and
-of the children it waited for), so they hold on a machine that others use too; still, several interleaved rounds are
-run and the median is taken, and ratios are formed round by round. Linux only: `taskset` pins.
+CPU seconds are the most reliable figure. They are counted by the operating system (user and system time of the program
+and of the children it waited for), so other load on the machine affects them little. Still, several interleaved rounds
+are run and the median is taken; ratios are computed for each round. Linux only, because of `taskset`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class RunCost:
 
 
 def pick_cores() -> tuple[int, int]:
-    """A core for what is measured and one for the server: the last and the first we may use."""
+    """A core for the measured program and one for the server: the last and the first that may be used."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[-1], allowed[0]
 
@@ -79,7 +79,7 @@ def run_pinned(command: Sequence[str], *, core: int, log: Path, folder: Path, ti
 
 @contextmanager
 def nginx(roots: Mapping[str, Path], folder: Path, core: int) -> Iterator[dict[str, str]]:
-    """Serve each root by an nginx of our own on `core`; gives the origin (`http://127.0.0.1:PORT`) of each name."""
+    """Serve each folder of `roots` with nginx on `core`; yields the origin (`http://127.0.0.1:PORT`) of each name."""
     program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if program is None:
         raise SystemExit("needs nginx (Debian: apt install nginx-light)")
@@ -102,7 +102,7 @@ def nginx(roots: Mapping[str, Path], folder: Path, core: int) -> Iterator[dict[s
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on now."""
+    """Ports of 127.0.0.1 that are free now."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:
@@ -114,7 +114,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Return when something listens on `port` of 127.0.0.1."""
+    """Wait until something listens on `port` of 127.0.0.1; exits with a message if `process` ends or after 10 s."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and process.poll() is None:
         try:

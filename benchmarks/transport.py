@@ -1,14 +1,13 @@
-"""What a request costs: our transport, our transport beneath httpx's client, and httpx's own.
+"""Measures the CPU time of a request with FastTransport, with httpx over FastTransport, and with plain httpx.
 
     taskset -c 0 python benchmarks/transport.py http://127.0.0.1:8080/page.html --connections 16,64,256,1024
 
-The URL should be a page of some 30 KB on a fast server on this machine (nginx on another core: `sendfile on;
-keepalive_requests 1000000; access_log off`), so that the client is what is measured. Figures are CPU microseconds of
-this process per request, kept-alive connections all busy, after a warm-up; they say less about wall time than about how
-many pages a second one core can fetch. Every figure is taken in a process of its own, the numbers of connections take
-turns, and what is shown is the median of the rounds; beside it the median of each round's last figure over its first,
-which is how the cost grows. Of bodies above the window CPU seconds a GiB are shown. Raise `ulimit -n` for many
-connections.
+The URL should be a page of about 30 KB on a fast server on this machine (nginx on another core: `sendfile on;
+keepalive_requests 1000000; access_log off`), so that the client is the bottleneck. Figures are CPU microseconds of this
+process per request, with all kept-alive connections busy, after a warm-up. They tell how many pages per second one core
+can fetch, rather than wall time. Every figure is measured in a new process, the numbers of connections are interleaved,
+and the median of the rounds is shown. The column `growth` is the median ratio of each round's last figure to its first.
+For bodies larger than the window, CPU seconds per GiB are shown as well. Raise `ulimit -n` for many connections.
 """
 
 from __future__ import annotations
@@ -41,20 +40,20 @@ WINDOW_BYTES = TransportSettings().buffer_limit
 
 
 async def fast_transport(stack: AsyncExitStack, url: str, connections: int) -> FetchOnce:
-    """`FastTransport.exchange`, the crawl's own entrance."""
+    """`FastTransport.request`, as the crawler calls it."""
     settings = TransportSettings(max_connections=connections, max_per_host=connections)
     transport = await stack.enter_async_context(FastTransport(settings))
     parsed = httpx.URL(url)
     origin = f"{parsed.scheme}://{parsed.netloc.decode()}"
     target = parsed.raw_path.decode()
 
-    async def ask() -> int:
-        answer = await transport.request("GET", origin, target, REQUEST_HEADERS)
-        if answer.complete:
-            return len(await answer.read())
-        return sum([len(piece) async for piece in answer.aiter_raw()])
+    async def fetch() -> int:
+        response = await transport.request("GET", origin, target, REQUEST_HEADERS)
+        if response.complete:
+            return len(await response.read())
+        return sum([len(piece) async for piece in response.aiter_raw()])
 
-    return ask
+    return fetch
 
 
 async def httpx_over_fast_transport(stack: AsyncExitStack, url: str, connections: int) -> FetchOnce:
@@ -62,39 +61,39 @@ async def httpx_over_fast_transport(stack: AsyncExitStack, url: str, connections
     settings = TransportSettings(max_connections=connections, max_per_host=connections)
     client = await stack.enter_async_context(httpx.AsyncClient(transport=FastTransport(settings)))
 
-    async def ask() -> int:
+    async def fetch() -> int:
         return len((await client.get(url)).content)
 
-    return ask
+    return fetch
 
 
 async def plain_httpx(stack: AsyncExitStack, url: str, connections: int) -> FetchOnce:
-    """`httpx.AsyncClient.get` as it comes."""
+    """`httpx.AsyncClient.get` with httpx's own transport."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     client = await stack.enter_async_context(httpx.AsyncClient(limits=limits, timeout=60))
 
-    async def ask() -> int:
+    async def fetch() -> int:
         return len((await client.get(url)).content)
 
-    return ask
+    return fetch
 
 
 CLIENTS = {
-    "FastTransport.exchange": fast_transport,
+    "FastTransport.request": fast_transport,
     "AsyncClient(FastTransport)": httpx_over_fast_transport,
     "AsyncClient": plain_httpx,
 }
 
 
 async def measure(way: str, url: str, connections: int, requests: int, as_scrape_does: bool) -> tuple[float, int]:
-    """CPU seconds a request, and the bytes of one body."""
+    """(CPU seconds per request, size of one body in bytes)."""
     async with AsyncExitStack() as stack:
-        ask = await CLIENTS[way](stack, url, connections)
+        fetch = await CLIENTS[way](stack, url, connections)
 
         async def fetcher(count: int) -> int:
             size = 0
             for _ in range(count):
-                size = await ask()
+                size = await fetch()
             return size
 
         async def all_fetchers(count: int) -> int:
@@ -104,7 +103,7 @@ async def measure(way: str, url: str, connections: int, requests: int, as_scrape
 
         size = await all_fetchers(WARM_UP_REQUESTS)
         if as_scrape_does:
-            from scraper.__main__ import YOUNG_OBJECTS  # here: what it imports would weigh on the other figures
+            from scraper.__main__ import YOUNG_OBJECTS  # imported here: its modules would affect the other figures
 
             gc.freeze()
             gc.set_threshold(YOUNG_OBJECTS, 20, 20)
@@ -117,7 +116,7 @@ async def measure(way: str, url: str, connections: int, requests: int, as_scrape
 def measure_in_new_loop(
     way: str, url: str, connections: int, requests: int, as_scrape_does: bool, loop: str
 ) -> tuple[float, int]:
-    """`measure` on a new loop, in this process."""
+    """Run `measure` in a new event loop, in this process."""
     factory = asyncio.new_event_loop
     if loop == "uvloop":
         import uvloop
@@ -128,7 +127,7 @@ def measure_in_new_loop(
 
 
 def main() -> None:
-    """Read the command line, measure, print a table."""
+    """Run the benchmark and print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("url")
     parser.add_argument("--connections", default="1,16,64,256", help="comma-separated numbers")

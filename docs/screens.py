@@ -1,8 +1,8 @@
-"""Makes the pictures of docs/screens from the real program: a crawl of the bundled shop, and the commands around it.
+"""Makes the pictures in docs/screens by running the commands on the bundled shop.
 
     python docs/screens.py [FOLDER]
 
-Each picture is what the command printed, colours included, so that what the README shows cannot drift.
+Each picture is the real output of a command, with colors, so the README cannot show anything outdated.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from rich.console import Console
 from rich.text import Text
 
 WIDTH_COLUMNS, HEIGHT_ROWS = 100, 24
+# The picture of the crawl is taken after so many results.
 PAGES_BEFORE_SNAPSHOT = 190
-"""How far the crawl is when its screen is taken."""
 FONT_FACE_PATTERN = re.compile(r"@font-face\s*\{[^}]*\}\s*")
 SLOW_OVERRIDES = ("politeness.per_host.rate=60/s", "politeness.per_host.concurrency=6", "politeness.breaker.open=5s")
 
 
 @contextmanager
 def running_shop(pages: int) -> Iterator[tuple[str, str]]:
-    """The addresses of the bundled shop, whose supplier is out of order, and of the supplier."""
+    """Start the bundled shop; yields its URL and that of its supplier, which fails at first."""
     command = [
         sys.executable,
         "-m",
@@ -52,7 +52,7 @@ def running_shop(pages: int) -> Iterator[tuple[str, str]]:
 
 
 def write_picture(folder: Path, name: str, title: str, shown: object) -> None:
-    """Write one picture. Fonts are the reader's own: a picture in a README loads nothing."""
+    """Write one picture. Font faces are removed: a picture in a README must not load anything."""
     console = Console(record=True, width=WIDTH_COLUMNS, file=io.StringIO(), force_terminal=True, highlight=False)
     console.print(shown)
     svg = console.export_svg(title=title, unique_id=name)
@@ -60,7 +60,7 @@ def write_picture(folder: Path, name: str, title: str, shown: object) -> None:
 
 
 def picture_of_command(folder: Path, name: str, arguments: list[str], work: Path, lines: int = 40) -> None:
-    """Run `scrape` and make a picture of what it says."""
+    """Run `scrape` with these arguments and make a picture of its output, at most `lines` lines."""
     ran = subprocess.run(  # noqa: S603  our own command
         [sys.executable, "-m", "scraper", *arguments],
         cwd=work,
@@ -81,7 +81,7 @@ def picture_of_command(folder: Path, name: str, arguments: list[str], work: Path
 
 
 async def picture_of_live_crawl(folder: Path, config: Path, work: Path) -> None:
-    """Crawl, and take the screen in the middle of it."""
+    """Crawl, and make a picture of the display in the middle of it."""
     from scraper.config.reading.load import load_config
     from scraper.crawler import Crawler
     from scraper.report.terminal.crawl_display import CrawlDisplay

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import pkgutil
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scraper.cli.app import command_line
+from scraper.plugins import ENTRY_POINT_GROUPS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,6 +34,47 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     """Every relative link names a file or folder that exists."""
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_source_files_are_labelled_with_their_names(page: Path) -> None:
+    """A link `[engine/engine.py](../scraper/engine/engine.py)` names the file that it leads to."""
+    links = re.findall(r"\[`?([\w/]+\.py)`?\]\(([^)#]+)", page.read_text())
+    assert [(text, target) for text, target in links if not f"/{target}".endswith(f"/{text}")] == []
+
+
+PATH = re.compile(r"`((?:scraper|tests|docs|configs|benchmarks|\.ci)/[a-z_][\w./-]*|[\w/]+\.py)`")
+PLACEHOLDER = re.compile(r"/a/b/")  # `scraper/a/b/c.py` stands for any module
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_in_the_docs_exist(page: Path) -> None:
+    """Every path in backticks that begins with a folder of the project, or ends in .py, is there."""
+    paths = [path for path in PATH.findall(page.read_text()) if not PLACEHOLDER.search(path)]
+    assert [path for path in paths if not path_exists(path)] == []
+
+
+def path_exists(path: str) -> bool:
+    """Whether `path` is there, from the root of the project or of the package; a file's name alone, anywhere in it."""
+    if "/" not in path and any((ROOT / "scraper").rglob(path)):
+        return True
+    return any((base / path).exists() for base in (ROOT, ROOT / "scraper"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_dotted_names_in_the_docs_exist(page: Path) -> None:
+    """Every `scraper.a.b` in the docs is a module, a name in one, or a group of entry points for plug-ins."""
+    names = set(re.findall(r"(?<![\w/.-])scraper(?:\.[A-Za-z_]\w*)+(?!/)", page.read_text()))
+    assert [name for name in sorted(names) if name not in ENTRY_POINT_GROUPS.values() and not name_exists(name)] == []
+
+
+def name_exists(name: str) -> bool:
+    """Whether `name` is a module, or an attribute of what its parent names."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 def test_commands_and_options_in_the_readme_exist() -> None:

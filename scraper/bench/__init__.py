@@ -1,1 +1,1 @@
-"""The bundled site, and sequential against concurrent."""
+"""`scrape bench`: measures sequential against concurrent fetching and explains the result."""

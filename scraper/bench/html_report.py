@@ -1,4 +1,4 @@
-"""A result as one self-contained page: plots, tables, sentences; light and dark as the reader's system is."""
+"""A benchmark report as one self-contained HTML page: charts, tables, findings; follows the system's dark mode."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ ul.findings{padding-left:1.1rem;max-width:56rem}pre{background:var(--card);borde
 border-radius:.6rem;overflow-x:auto;font-size:.9rem}
 .warning{border-left:4px solid var(--two);padding:.2rem .8rem;margin:.5rem 0;max-width:56rem}
 """
-COLUMN_HEADS = ("", "pages/s", "lowest", "highest", "Little", "of it", "speed-up", "efficiency", "p50 ms", "p95 ms", "p99 ms",
-         "errors", "CPU ms", "MB", "lag ms")  # fmt: skip
+COLUMN_HEADS = ("", "pages/s", "lowest", "highest", "Little", "of it", "speed-up", "efficiency", "p50 ms", "p95 ms",
+                "p99 ms", "errors", "CPU ms", "MB", "lag ms")  # fmt: skip
 
 
 def render_page(report: Report) -> str:
-    """The whole page."""
+    """The whole HTML page."""
     machine, main = report.machine, report.main
     facts = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, {machine['python']}"
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     body = [
         f"<h1>scrape bench: {escape(report.scenario)}</h1>",
         f'<p class="soft">{escape(report.at)} · {escape(facts)} · {escape(versions)} · {escape(machine["loop"])}</p>',
-        "" if report.complete else '<p class="warning">Broken off: not everything was measured.</p>',
+        "" if report.complete else '<p class="warning">Stopped early: not everything was measured.</p>',
         *(f'<p class="warning">{escape(text)}</p>' for text in report.warnings),
         _charts(report, main),
         *(_section(section, report.knee) for section in report.sections),
     ]
     if report.recommended:
-        body.append(f"<h2>To paste into a config</h2><pre>{escape(report.recommended)}</pre>")
+        body.append(f"<h2>Recommended for a config</h2><pre>{escape(report.recommended)}</pre>")
     body.append(f'<p class="soft">{_method_text(report)}</p>')
     title = f"<title>scrape bench: {escape(report.scenario)}</title>"
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">{title}'
@@ -60,7 +60,7 @@ def render_page(report: Report) -> str:
 
 
 def _method_text(report: Report) -> str:
-    known = f" The server alone gave {number_text(report.ceiling)} pages/s." if report.ceiling else ""
+    known = f" The server alone gave {number_text(report.max_server_rate)} pages/s." if report.max_server_rate else ""
     return (
         "Pages per second are those of the steady part of each run, medians over the rounds; spread is from the "
         "smallest to the largest. Little's law allows requests in flight divided by the server's latency. The engine "
@@ -72,7 +72,7 @@ def _charts(report: Report, section: Section) -> str:
     rows = [row for row in section.rows if row.concurrency > 0]
     if report.scenario not in ("site", "urls") or len(rows) < 2:
         return ""
-    mark = (report.knee, "knee") if report.knee else None
+    marker = (report.knee, "knee") if report.knee else None
     loop = [row for row in section.rows if row.concurrency == 0]
     speed = [Series("engine", [(r.concurrency, r.sample.rate) for r in rows], "--one")]
     if law := [(float(r.concurrency), r.expected) for r in rows if r.expected]:
@@ -90,10 +90,10 @@ def _charts(report: Report, section: Section) -> str:
         Series("share of one core", [(r.concurrency, r.sample.cpu_share * 100) for r in rows], "--two"),
     ]
     charts = (
-        Chart("Throughput", "pages/s", speed, log_y=True, marker=mark, format_tick=lambda v: f"{v:,.0f}"),
-        Chart("Latency of answers", "ms", waits, marker=mark, format_tick=lambda v: f"{v:,.0f}"),
-        Chart("Efficiency, and the core's load", "%", share, marker=mark, format_tick=lambda v: f"{v:.0f}"),
-        Chart("CPU for a page", "ms", cpu, marker=mark),
+        Chart("Throughput", "pages/s", speed, log_y=True, marker=marker, format_tick=lambda v: f"{v:,.0f}"),
+        Chart("Response time", "ms", waits, marker=marker, format_tick=lambda v: f"{v:,.0f}"),
+        Chart("Efficiency, and the core's load", "%", share, marker=marker, format_tick=lambda v: f"{v:.0f}"),
+        Chart("CPU for a page", "ms", cpu, marker=marker),
     )
     return f'<div class="charts">{"".join(_figure(chart) for chart in charts)}</div>'
 
@@ -104,7 +104,8 @@ def _figure(chart: Chart) -> str:
         f'{"border-top-style:dashed" if line.dashed else ""}"></i>{escape(line.name)}</span>'
         for line in chart.series
     )
-    return f'<figure><figcaption>{escape(chart.title)}</figcaption>{draw_chart(chart)}<div class="legend">{keys}</div></figure>'
+    caption = f"<figcaption>{escape(chart.title)}</figcaption>"
+    return f'<figure>{caption}{draw_chart(chart)}<div class="legend">{keys}</div></figure>'
 
 
 def _section(section: Section, knee: int | None) -> str:

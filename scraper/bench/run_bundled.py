@@ -1,4 +1,4 @@
-"""The benchmark on the bundled server: the loop, the engine at rising concurrency, then the engine being polite."""
+"""The benchmark on the bundled server: the loop, the engine at rising concurrency, then with politeness limits."""
 
 from __future__ import annotations
 
@@ -30,23 +30,26 @@ from scraper.clock import Clock, wall_time
 from scraper.report.text.formatting import instant_text
 
 WARM_UP_PAGES = 64
+# A level is assumed to be at most this much faster than the one before it. Decides how many pages it fetches.
 MAX_SPEEDUP_PER_LEVEL = 2.2
-"""How much faster than the level before a level is expected to be at most: it decides how many pages it fetches."""
 FIRST_GUESS_RATE = 200.0
 POLITE_SECONDS = 2.5
+# (row key, label, concurrent requests per host, requests per second per host or None for no limit)
 POLITE_CASES: tuple[tuple[str, str, int, float | None], ...] = (
     ("polite-8", "8 at once", 8, None),
     ("polite-20", "20/s", 8, 20.0),
     ("polite-2", "2/s, 4 at once (default)", 4, 2.0),
 )
-"""Key, label, requests at once and requests per second for a host."""
 
+# Called with the function that stops the benchmark early.
 RegisterStop = Callable[[Callable[[], None]], None]
-"""Takes the function that breaks the benchmark off cleanly."""
 
 
 async def bench_bundled(plan: BenchPlan, on_progress: OnProgress, register_stop: RegisterStop) -> Report:
-    """Measure on the bundled server. Raises `ConfigError` when its port is taken, and the errors of `Crawler`."""
+    """Run the benchmark on the bundled server.
+
+    Raises `ConfigError` if its port is in use, `ScraperError` if it does not start, and the errors of `Crawler`.
+    """
     clock = Clock()
     async with AsyncExitStack() as stack:
         busy, count = await busy_share(clock), core_count()
@@ -71,13 +74,13 @@ async def bench_bundled(plan: BenchPlan, on_progress: OnProgress, register_stop:
             settings=plan_settings(plan),
             knee=found,
             recommended=recommend_limits(main.rows, found),
-            ceiling=most,
+            max_server_rate=most,
             warnings=tuple(reliability_warnings(main.rows, most, busy, core is not None)),
         )
 
 
 def plan_settings(plan: BenchPlan) -> dict[str, Any]:
-    """The plan as it stands in a report."""
+    """The settings of a plan as stored in the report."""
     return {**asdict(plan), "levels": list(plan.levels), "jitter": LATENCY_JITTER_SHARE}
 
 
@@ -93,14 +96,14 @@ def build_report(rounds: Rounds, engine_bench: EngineBench, **values: Any) -> Re
 
 
 async def warm_up(engine_bench: EngineBench, target: TargetProcess, host: int = 0) -> None:
-    """Run both once without counting: imports, caches and connections are then as they will be."""
+    """Run loop and engine once without measuring, so that imports and caches are warm."""
     await SequentialLoop().run(target.urls(2, host))
     if not engine_bench.stopped:
         await engine_bench.measure(bench_config(target.urls(WARM_UP_PAGES, host), 16), 16)
 
 
 def level_cases(plan: BenchPlan, engine_bench: EngineBench, target: TargetProcess, host: int = 0) -> list[Case]:
-    """The loop, and the engine at each level of the plan."""
+    """The cases to compare: the loop, and the engine at each level of the plan."""
     loop_rate = littles_law(1, plan.latency) if plan.latency else FIRST_GUESS_RATE
     loop = SequentialLoop()
     known: dict[int, float] = {}
@@ -129,7 +132,7 @@ def level_cases(plan: BenchPlan, engine_bench: EngineBench, target: TargetProces
 
 
 async def run_unless_stopped(engine_bench: EngineBench, work: Awaitable[Sample]) -> Sample | None:
-    """The sample, or None when the benchmark is stopped before it is there."""
+    """Await `work`; return None if the benchmark is stopped first. `work` is cancelled then."""
     task = asyncio.ensure_future(work)
     while not engine_bench.stopped:
         done, _ = await asyncio.wait([task], timeout=0.1)
@@ -143,7 +146,7 @@ async def run_unless_stopped(engine_bench: EngineBench, work: Awaitable[Sample])
 async def _measure_politeness(
     plan: BenchPlan, contest: Rounds, lab: EngineBench, site: TargetProcess, main: Section, found: int | None
 ) -> None:
-    """The same engine under the limits for one host, from free to the default."""
+    """Measure the engine at its best level with per-host limits, from none to the defaults."""
     free = _row_at_knee(main.rows, found)
     if free is None or lab.stopped:
         return
@@ -166,7 +169,7 @@ async def _measure_politeness(
     for key, label, at_once, rate in POLITE_CASES:
         most = expected_rate(level, plan.latency, per_host=at_once, rate=rate) if plan.latency else rate
         cases.append(Case(key, label, min(level, at_once), under(at_once, rate), most))
-    section = await contest.measure(f"The same with politeness on, {level} fetchers, one host", cases, 1)
+    section = await contest.measure(f"The same with politeness on, {level} workers, one host", cases, 1)
     contest.add_findings(polite_sentences(section.rows))
 
 

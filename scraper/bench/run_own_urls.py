@@ -1,4 +1,4 @@
-"""The benchmark on the user's own URLs, politely: robots.txt obeyed, limits on, a budget that is told beforehand."""
+"""The benchmark on the user's own URLs: robots.txt is obeyed, requests are limited, their number is shown before."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ MAX_URLS = 2_000
 MAX_LINE_CHARS = 65_536
 MAX_HOSTS = 200
 CONFIRM_ABOVE_REQUESTS = 200
+# Above this many requests per second to one host, the user must confirm.
 CONFIRM_ABOVE_RATE = 1.0
-"""Requests per second to one host from which the user is asked first."""
 MAX_REMOTE_RATE = 10.0
+# Upper bounds for hosts other than this machine: above them the benchmark refuses to run.
 MAX_REMOTE_PER_HOST = 8
-"""What is refused to be exceeded at a host that is not this machine."""
 CONNECT_TIMEOUT_SECONDS = 5.0
 REQUEST_TIMEOUT_SECONDS = 10.0
 
@@ -47,10 +47,10 @@ class NothingFetchedError(ScraperError):
 
 @dataclass(frozen=True, slots=True)
 class OwnUrlsPlan:
-    """What to ask the user's servers: every URL once at each level and once by the loop, all that `repeat` times.
+    """What to fetch: every URL once at each level and once by the loop, all of it `repeat` times.
 
-    A host is asked at most `rate` times a second and by `per_host` fetchers at once. Raises `ConfigError` for what
-    would be an attack.
+    Each host gets at most `rate` requests per second, `per_host` of them at once. Raises `ConfigError` for values that
+    would overload a server.
     """
 
     urls: tuple[Url, ...]
@@ -69,30 +69,30 @@ class OwnUrlsPlan:
         foreign = [url.host for url in self.urls if not _is_loopback(url)]
         if foreign and (self.rate > MAX_REMOTE_RATE or self.per_host > MAX_REMOTE_PER_HOST):
             raise ConfigError(
-                f"{foreign[0]}: refused to ask a host more than {MAX_REMOTE_RATE:g} times a second or by more than "
-                f"{MAX_REMOTE_PER_HOST} at once; a benchmark must not hammer a server that others use"
+                f"{foreign[0]}: refused to send a host more than {MAX_REMOTE_RATE:g} requests per second or more than "
+                f"{MAX_REMOTE_PER_HOST} at once; a benchmark must not overload a server that others use"
             )
 
     @property
     def hosts(self) -> int:
-        """Distinct hosts."""
+        """Number of distinct hosts."""
         return len({url.host for url in self.urls})
 
     @property
     def requests(self) -> int:
-        """Requests in all, robots.txt included."""
+        """Total number of requests, robots.txt included."""
         runs = self.repeat * len(self.levels)
         return len(self.urls) * (runs + self.repeat) + self.hosts * runs
 
     @property
     def seconds(self) -> float:
-        """About how long it takes: the host with most URLs decides."""
+        """Estimated duration in seconds: the host with most URLs decides."""
         most = max(sum(url.host == host for url in self.urls) for host in {url.host for url in self.urls})
         return most / self.rate * self.repeat * (len(self.levels) + 1)
 
     @property
     def needs_confirmation(self) -> bool:
-        """Whether the user must agree first."""
+        """Whether the user must confirm first."""
         return self.requests > CONFIRM_ABOVE_REQUESTS or self.rate > CONFIRM_ABOVE_RATE
 
 
@@ -102,7 +102,7 @@ def _is_loopback(url: Url) -> bool:
 
 
 def parse_rate_option(text: str) -> float:
-    """Requests per second as written: `1/s`, `30/m` or a number. Raises `ConfigError`."""
+    """Parse requests per second: `1/s`, `30/m` or a number. Raises `ConfigError`."""
     try:
         rate = parse_rate(text)
     except InvalidValueError as error:
@@ -113,9 +113,9 @@ def parse_rate_option(text: str) -> float:
 
 
 def read_url_list(lines: Iterable[str], name: str) -> tuple[Url, ...]:
-    """The URLs of a list, one a line; empty lines and those that begin with # are passed over, repeated ones dropped.
+    """The distinct URLs of a list with one URL per line. Empty lines and comments (`#`) are ignored.
 
-    Raises `ConfigError` naming the line.
+    `name` is the list's name for messages. Raises `ConfigError` naming the line.
     """
     keys, found = KeyRules((), False), dict[str, Url]()
     for number, line in enumerate(lines, 1):
@@ -135,7 +135,10 @@ def read_url_list(lines: Iterable[str], name: str) -> tuple[Url, ...]:
 
 
 async def bench_own_urls(plan: OwnUrlsPlan, on_progress: OnProgress, register_stop: RegisterStop) -> Report:
-    """Measure on the plan's URLs. Raises `NothingFetchedError`, and the errors of `Crawler`."""
+    """Run the benchmark on the plan's URLs.
+
+    Raises `NothingFetchedError` if no URL could be fetched, and the errors of `Crawler`.
+    """
     clock = Clock()
     lab = EngineBench(await measure_timer_overhead(clock), None, core_count())
     register_stop(lab.stop)
@@ -152,12 +155,12 @@ async def bench_own_urls(plan: OwnUrlsPlan, on_progress: OnProgress, register_st
     contest.sections[-1] = replace(section, rows=rows)
     found, why = explain_knee(rows, None)
     bound = (
-        f"A host is asked at most {plan.rate:g} times a second, so {plan.hosts} host{'s'[: plan.hosts > 1]} cannot "
+        f"Each host gets at most {plan.rate:g} requests per second, so {plan.hosts} host{'s'[: plan.hosts > 1]} cannot "
         f"give more than {plan.hosts * plan.rate:g} pages/s, whatever the concurrency."
     )
     contest.add_findings([s for s in (gain_sentence(rows), why, bound) if s])
     if refused:
-        warnings.append(f"robots.txt keeps {len(refused)} of the URLs from us: they were not asked for.")
+        warnings.append(f"robots.txt forbids {len(refused)} of the URLs: they were not fetched.")
     warnings += reliability_warnings(rows, None, busy, True)
     return build_report(
         contest,
@@ -178,7 +181,10 @@ async def bench_own_urls(plan: OwnUrlsPlan, on_progress: OnProgress, register_st
 
 
 def _cases(plan: OwnUrlsPlan, lab: EngineBench, refused: dict[str, str]) -> list[Case]:
-    """The loop and the engine at each level. The loop runs after the engine, which has read robots.txt by then."""
+    """The cases to compare: the loop and the engine at each level.
+
+    In the first round the loop runs last: it reads no robots.txt, and the engine has filled `refused` by then.
+    """
     loop = SequentialLoop(min_gap_seconds=1 / plan.rate, timeout=REQUEST_TIMEOUT_SECONDS, user_agent=DEFAULT_USER_AGENT)
 
     async def one_by_one() -> Sample | None:
@@ -216,27 +222,30 @@ def _config(plan: OwnUrlsPlan, level: int) -> dict[str, object]:
 
 
 async def _reachable_urls(urls: Sequence[Url]) -> tuple[tuple[Url, ...], list[str]]:
-    """The URLs whose hosts take a connection, and a sentence about each other host. Raises `NothingFetchedError`."""
+    """The URLs whose hosts accept a connection, and a warning for each other host.
+
+    Raises `NothingFetchedError` if no host does.
+    """
     origins = {url.host: url.origin for url in urls}
     problems = await asyncio.gather(*(_connect_error(origin) for origin in origins.values()))
     dead = {host: problem for host, problem in zip(origins, problems, strict=True) if problem}
     if len(dead) == len(origins):
         host, problem = next(iter(dead.items()))
         more = f", nor can {len(dead) - 1} other hosts" if len(dead) > 1 else ""
-        raise NothingFetchedError(f"{host} cannot be reached: {problem}{more}; nothing was asked for")
-    told = [f"{host} cannot be reached ({problem}): its URLs are left out." for host, problem in dead.items()]
-    return tuple(url for url in urls if url.host not in dead), told
+        raise NothingFetchedError(f"{host} cannot be reached: {problem}{more}; no request was sent")
+    warnings = [f"{host} cannot be reached ({problem}): its URLs are left out." for host, problem in dead.items()]
+    return tuple(url for url in urls if url.host not in dead), warnings
 
 
 async def _connect_error(origin: str) -> str:
-    """Why no connection to an origin can be made, or nothing when it can."""
+    """Why no TCP connection to an origin can be made; an empty string if it can."""
     parts = urlsplit(origin)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
             _, writer = await asyncio.open_connection(parts.hostname, port)
     except TimeoutError:
-        return f"no answer within {CONNECT_TIMEOUT_SECONDS:g} s"
+        return f"no connection within {CONNECT_TIMEOUT_SECONDS:g} s"
     except (OSError, UnicodeError) as error:
         return "connection refused" if isinstance(error, ConnectionRefusedError) else str(error)
     writer.close()
@@ -245,11 +254,11 @@ async def _connect_error(origin: str) -> str:
 
 def _failure_causes(rows: Sequence[Row], refused: dict[str, str]) -> str:
     words = sorted({word for row in rows for word in row.sample.causes})
-    return ", ".join(words) or next(iter(refused.values()), "no answer")
+    return ", ".join(words) or next(iter(refused.values()), "no response")
 
 
 def _add_expected(plan: OwnUrlsPlan, rows: Sequence[Row]) -> tuple[Row, ...]:
-    """The rows with what Little's law allows, from the loop's own latency and the limits of the hosts."""
+    """The rows with the rate that Little's law allows, given the loop's median latency and the per-host limits."""
     latency = rows[0].sample.p50 if rows else 0.0
     if not latency:
         return tuple(rows)

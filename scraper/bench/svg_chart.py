@@ -1,4 +1,4 @@
-"""Line charts as inline SVG: no script, no style sheet from elsewhere, colours from the page's own variables."""
+"""Line charts as inline SVG, without scripts or external style sheets. Colors are CSS variables of the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MARGIN_LEFT_PX, MARGIN_RIGHT_PX, MARGIN_TOP_PX, MARGIN_BOTTOM_PX = 64, 16, 16, 4
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line of a chart: its name, its points, the CSS variable of its colour, and whether it is a prediction."""
+    """One curve of a chart. `color` is the name of a CSS variable; predictions are `dashed`."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -23,9 +23,9 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart over concurrency. `x` is logarithmic to base 2; `log_y` makes the other axis logarithmic too.
+    """A chart over concurrency. The x axis is logarithmic; with `log_y` the y axis is, too.
 
-    `mark` draws an upright line at a concurrency, with a word.
+    `marker` is a concurrency and a label: a vertical line is drawn there.
     """
 
     title: str
@@ -37,8 +37,8 @@ class Chart:
 
 
 def draw_chart(chart: Chart) -> str:
-    """The chart as an `<svg>` element; nothing without points."""
-    points = [p for line in chart.series for p in line.points if p[1] > 0 or not chart.log_y]
+    """The chart as an `<svg>` element; an empty string if it has no points."""
+    points = [p for series in chart.series for p in series.points if p[1] > 0 or not chart.log_y]
     if not points:
         return ""
     x = _log_scale([p[0] for p in points], MARGIN_LEFT_PX, WIDTH_PX - MARGIN_RIGHT_PX)
@@ -51,7 +51,7 @@ def draw_chart(chart: Chart) -> str:
     parts = [
         f'<svg viewBox="0 0 {WIDTH_PX} {HEIGHT_PX}" role="img" aria-label="{escape(chart.title)}">',
         *_draw_grid(chart, sorted({p[0] for p in points}), ticks, x, y),
-        *(_draw_series(line, x, y, chart.log_y) for line in chart.series),
+        *(_draw_series(series, x, y, chart.log_y) for series in chart.series),
         "</svg>",
     ]
     return "".join(parts)
@@ -64,47 +64,46 @@ def _draw_grid(
     x: Callable[[float], float],
     y: Callable[[float], float],
 ) -> list[str]:
-    floor = HEIGHT_PX - MARGIN_BOTTOM_PX
+    bottom = HEIGHT_PX - MARGIN_BOTTOM_PX
     parts = []
     for tick in ticks:
-        if not MARGIN_TOP_PX - 1 <= y(tick) <= floor + 1:
+        if not MARGIN_TOP_PX - 1 <= y(tick) <= bottom + 1:
             continue
-        parts.append(
-            f'<line class="grid" x1="{MARGIN_LEFT_PX}" x2="{WIDTH_PX - MARGIN_RIGHT_PX}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
-        )
+        left, right = MARGIN_LEFT_PX, WIDTH_PX - MARGIN_RIGHT_PX
+        parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
         parts.append(f'<text class="tick" x="{MARGIN_LEFT_PX - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">')
         parts.append(f"{escape(chart.format_tick(tick))}</text>")
     parts += [
-        f'<text class="tick" x="{x(level):.1f}" y="{floor + 18}" text-anchor="middle">{level:g}</text>'
+        f'<text class="tick" x="{x(level):.1f}" y="{bottom + 18}" text-anchor="middle">{level:g}</text>'
         for level in levels
     ]
     middle = (MARGIN_LEFT_PX + WIDTH_PX - MARGIN_RIGHT_PX) / 2
     parts.append(f'<text class="axis" x="{middle}" y="{HEIGHT_PX - 6}" text-anchor="middle">requests in flight</text>')
     parts.append(
-        f'<text class="axis" transform="translate(14 {(MARGIN_TOP_PX + floor) / 2}) rotate(-90)" text-anchor="middle">'
+        f'<text class="axis" transform="translate(14 {(MARGIN_TOP_PX + bottom) / 2}) rotate(-90)" text-anchor="middle">'
     )
     parts.append(f"{escape(chart.y_label)}</text>")
     if chart.marker is not None:
         at = x(chart.marker[0])
-        parts.append(f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{MARGIN_TOP_PX}" y2="{floor}"/>')
-        parts.append(f'<text class="axis" x="{at - 6:.1f}" y="{floor - 8}" text-anchor="end">')
+        parts.append(f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{MARGIN_TOP_PX}" y2="{bottom}"/>')
+        parts.append(f'<text class="axis" x="{at - 6:.1f}" y="{bottom - 8}" text-anchor="end">')
         parts.append(f"{escape(chart.marker[1])}</text>")
     return parts
 
 
-def _draw_series(line: Series, x: Callable[[float], float], y: Callable[[float], float], log_y: bool) -> str:
-    places = [(x(a), y(b), a, b) for a, b in line.points if b > 0 or not log_y]
-    if not places:
+def _draw_series(series: Series, x: Callable[[float], float], y: Callable[[float], float], log_y: bool) -> str:
+    points = [(x(a), y(b), a, b) for a, b in series.points if b > 0 or not log_y]
+    if not points:
         return ""
-    path = " ".join(f"{'L' if n else 'M'}{px:.1f} {py:.1f}" for n, (px, py, *_) in enumerate(places))
-    dashes = ' stroke-dasharray="6 5"' if line.dashed else ""
-    dots = "" if line.dashed else "".join(_draw_dot(line, *place) for place in places)
-    return f'<path d="{path}" fill="none" stroke="var({line.color})" stroke-width="2"{dashes}/>{dots}'
+    path = " ".join(f"{'L' if n else 'M'}{px:.1f} {py:.1f}" for n, (px, py, *_) in enumerate(points))
+    dashes = ' stroke-dasharray="6 5"' if series.dashed else ""
+    dots = "" if series.dashed else "".join(_draw_dot(series, *point) for point in points)
+    return f'<path d="{path}" fill="none" stroke="var({series.color})" stroke-width="2"{dashes}/>{dots}'
 
 
-def _draw_dot(line: Series, px: float, py: float, level: float, value: float) -> str:
-    title = f"<title>{escape(line.name)}, {level:g} in flight: {value:,.1f}</title>"
-    return f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" fill="var({line.color})">{title}</circle>'
+def _draw_dot(series: Series, px: float, py: float, level: float, value: float) -> str:
+    title = f"<title>{escape(series.name)}, {level:g} in flight: {value:,.1f}</title>"
+    return f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" fill="var({series.color})">{title}</circle>'
 
 
 def _log_scale(values: Sequence[float], start: float, end: float) -> Callable[[float], float]:
@@ -123,7 +122,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 
 def _linear_ticks(high: float) -> list[float]:
-    """Round values from zero to `high` or a little more, four or five of them."""
+    """Four or five round values, evenly spaced from zero to at least `high`."""
     rough = (high or 1.0) / 4
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(size * m for m in (1, 2, 2.5, 5, 10) if size * m >= rough)

@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line `scrape`: one file for each command, and what several of them share."""

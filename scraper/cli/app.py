@@ -1,7 +1,7 @@
-"""The command `scrape`: parses, hands over, and turns errors into sentences and exit codes.
+"""The entry point of `scrape`: registers the commands and turns exceptions into messages and exit codes.
 
-What a call does not need is not loaded: of the commands only the one that is asked for, and commands import what they
-need when they run. So `scrape --help` answers at once, and a short download is over before a whole program is loaded.
+Imports are lazy on purpose. Only the module of the requested command is imported, and every command imports the rest of
+the program inside its function. This keeps `scrape --help` and short downloads fast.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from scraper import __version__
 from scraper.cli.exit_codes import EXIT_INTERRUPTED, report_error
 from scraper.cli.fast_args import FastCommand
 
+# Command name -> (module, function), in the order in which `scrape --help` lists them.
 COMMANDS = {
     "crawl": ("scraper.cli.crawl", "crawl"),
     "download": ("scraper.cli.download", "download"),
@@ -30,7 +31,6 @@ COMMANDS = {
     "report": ("scraper.cli.report", "report"),
     "init": ("scraper.cli.init", "init"),
 }
-"""The module and the function of every command, in the order of the help."""
 
 
 def _print_version(requested: bool) -> None:
@@ -41,21 +41,21 @@ def _print_version(requested: bool) -> None:
 
 def global_options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Options of `scrape` itself."""
 
 
 def command_line(first_argument: str = "") -> typer.Typer:
-    """The command line for arguments that begin with `first`: where that is a command it has that one, else all."""
+    """Build the typer app. If `first_argument` names a command, only that command is imported and registered."""
     app = typer.Typer(
         name="scrape",
         help="A crawler and bulk downloader: polite by default, fast when allowed, resumable always.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        # A --help that is not there is False, not None: None is a value that typer would have pydantic look at.
+        # typer validates None with pydantic, but not False. A default of False avoids importing pydantic.
         context_settings={"help_option_names": ["-h", "--help"], "default_map": {"help": False}},
     )
     app.callback()(global_options)
@@ -66,11 +66,11 @@ def command_line(first_argument: str = "") -> typer.Typer:
 
 
 def main(args: list[str] | None = None) -> Any:
-    """Run the command line; always leaves by SystemExit with a documented code."""
+    """Run the command line. Always raises SystemExit, with one of the documented exit codes."""
     try:
         given = sys.argv[1:] if args is None else args
         command_line(given[0] if given else "")(args)
-    except KeyboardInterrupt:  # while the command line was made, or by a command that has nothing to save
+    except KeyboardInterrupt:  # during start-up, or in a command that has no state to save
         sys.exit(EXIT_INTERRUPTED)
-    except Exception as error:  # noqa: BLE001  the last door: whatever comes is told in a sentence with its exit code
+    except Exception as error:  # noqa: BLE001  outermost handler: every error becomes a message and an exit code
         sys.exit(report_error(error))

@@ -1,4 +1,4 @@
-"""`scrape bench`: sequential against concurrent, measured on a bundled server or on the user's own URLs."""
+"""`scrape bench`: compares sequential with concurrent fetching, on a bundled server or on the user's own URLs."""
 
 from __future__ import annotations
 
@@ -32,28 +32,30 @@ def bench(
     urls: Annotated[
         Path | None,
         typer.Argument(
-            metavar="LIST", help="A file of your own URLs, one a line; - is standard input.", show_default=False
+            metavar="LIST", help="A file with your own URLs, one per line; - is standard input.", show_default=False
         ),
     ] = None,
     scenario: Annotated[
-        Scenario | None, typer.Option("--scenario", help="Show one thing the engine does.", show_default=False)
+        Scenario | None, typer.Option("--scenario", help="Demonstrate one feature of the engine.", show_default=False)
     ] = None,
     concurrency: Annotated[
         str | None,
-        typer.Option("--concurrency", help="Levels, such as 1,4,16,64 (default: 1 to 256).", show_default=False),
+        typer.Option(
+            "--concurrency", help="Levels to measure, such as 1,4,16,64 (default: 1 to 256).", show_default=False
+        ),
     ] = None,
-    latency: Annotated[str, typer.Option("--latency", help="Mean answer time of the bundled server.")] = "50ms",
+    latency: Annotated[str, typer.Option("--latency", help="Mean response time of the bundled server.")] = "50ms",
     pages: Annotated[
-        int | None, typer.Option("--pages", help="Most pages of one measurement.", show_default=False)
+        int | None, typer.Option("--pages", help="Maximum pages per measurement.", show_default=False)
     ] = None,
     repeat: Annotated[
         int | None,
-        typer.Option("--repeat", help="Rounds; medians and spread are shown (default: 3, else 1).", show_default=False),
+        typer.Option("--repeat", help="Rounds (default: 3; 1 with --scenario or LIST).", show_default=False),
     ] = None,
-    port: Annotated[int, typer.Option("--port", help="Port of the bundled server; 0 is a free one.")] = 0,
-    rate: Annotated[str, typer.Option("--rate", help="Your URLs: most requests to start at a host in a time.")] = "1/s",
-    per_host: Annotated[int, typer.Option("--per-host", help="Your URLs: most requests to a host at once.")] = 2,
-    yes: Annotated[bool, typer.Option("--yes", help="Your URLs: do not ask before many requests.")] = False,
+    port: Annotated[int, typer.Option("--port", help="Port of the bundled server; 0 picks a free one.")] = 0,
+    rate: Annotated[str, typer.Option("--rate", help="Your URLs: maximum request rate per host.")] = "1/s",
+    per_host: Annotated[int, typer.Option("--per-host", help="Your URLs: concurrent requests per host.")] = 2,
+    yes: Annotated[bool, typer.Option("--yes", help="Your URLs: do not ask for confirmation.")] = False,
     json: Annotated[
         Path | None, typer.Option("--json", help="Write the result as JSON; - is standard output.", show_default=False)
     ] = None,
@@ -64,15 +66,15 @@ def bench(
         tuple[Path, Path] | None,
         typer.Option("--compare", metavar="A.json B.json", help="Compare two results.", show_default=False),
     ] = None,
-    progress: Annotated[ProgressMode, typer.Option("--progress", help="How to show what happens.")] = ProgressMode.AUTO,
+    progress: Annotated[ProgressMode, typer.Option("--progress", help="How to show progress.")] = ProgressMode.AUTO,
 ) -> None:
-    """Measure what concurrency gives: a plain loop against the crawl's engine, with no network at all.
+    """Measure the speed-up by concurrency: a plain loop against the crawler's engine, without network.
 
     Starts a server on this machine with a known latency, fetches its pages with a loop and then with the engine at
-    rising concurrency, and says where the knee is, why, and what to put into a config. With a LIST it asks your own
-    URLs, politely.
+    rising concurrency. Shows where more concurrency stops helping and why, and recommends limits for a config. With a
+    LIST it fetches your own URLs, within polite limits.
 
-    Exit codes: 0 measured, 1 nothing could be fetched (or you said no), 2 usage error, 3 output cannot be written,
+    Exit codes: 0 measured, 1 nothing could be fetched (or you declined), 2 usage error, 3 output cannot be written,
     130/143 interrupted: what was measured is shown.
     """
     if compare is not None:
@@ -82,7 +84,7 @@ def bench(
     if urls is not None:
         own = _read_own_plan(urls, concurrency, rate, per_host, repeat, pages)
         if not _confirm(own, yes):
-            echo_err("nothing was asked for")
+            echo_err("no request was sent")
             raise typer.Exit(EXIT_FAILED)
         measure = _own_urls_benchmark(own)
     else:
@@ -147,23 +149,23 @@ def _own_urls_benchmark(own: OwnUrlsPlan) -> Benchmark:
 
 
 def _confirm(own: OwnUrlsPlan, yes: bool) -> bool:
-    """Tell what will be asked for; above the limits, ask whether that is meant."""
+    """Print the number of requests and the time they take; ask for confirmation if there are many."""
     from scraper.report.text.formatting import duration_text
 
     hosts = f"{own.hosts} host{'s'[: own.hosts > 1]}"
-    budget = f"{own.requests} requests to {hosts}, at most {own.rate:g} a second to each: {duration_text(own.seconds)}"
+    budget = f"{own.requests} requests to {hosts}, at most {own.rate:g}/s to each: {duration_text(own.seconds)}"
     echo_err(f"{budget} or more. robots.txt is obeyed.")
     if yes or not own.needs_confirmation:
         return True
     if not sys.stdin.isatty():
         raise ConfigError(
-            "that is more than 200 requests, or more than one a second to a host: say --yes if it is meant"
+            "that is more than 200 requests, or more than one per second to a host: confirm it with --yes"
         )
-    return typer.confirm("Go on?", default=False, err=True)
+    return typer.confirm("Continue?", default=False, err=True)
 
 
 def _run_benchmark(measure: Benchmark, progress: ProgressMode, json: Path | None, html: Path | None) -> int:
-    """Measure, show the result, write the files; return the exit code."""
+    """Run the benchmark, show the report, write the files; return the exit code. Raises `SinkError`."""
     from scraper.bench.html_report import render_page
     from scraper.bench.measure.machine import loop_factory
     from scraper.bench.measure.result import check_writable, to_json, write_file
@@ -194,7 +196,10 @@ def _run_benchmark(measure: Benchmark, progress: ProgressMode, json: Path | None
 
 
 async def _run_with_signals(measure: Benchmark, watch: OnProgress, caught: list[signal.Signals]) -> Report | None:
-    """Measure under signals: the first ends it cleanly with what there is, the second at once."""
+    """Run the benchmark with signal handlers: the first signal stops it and keeps what was measured, the second exits.
+
+    The signal is appended to `caught`. Returns None if it came before anything could be measured.
+    """
     loop = asyncio.get_running_loop()
     stops: list[Callable[[], None]] = []
 
@@ -207,12 +212,13 @@ async def _run_with_signals(measure: Benchmark, watch: OnProgress, caught: list[
         if caught:
             os._exit(SIGNAL_EXIT_CODES[number])
         caught.append(number)
-        if not stops:
+        if not stops:  # the benchmark has not registered its stop function yet
             task.cancel()
         for stop in stops:
             stop()
 
     for number in SIGNAL_EXIT_CODES:
+        # Not possible on Windows, nor outside the main thread.
         with suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, on_signal, number)
     try:

@@ -1,6 +1,6 @@
-"""How a benchmark is shown in a terminal: progress while it runs, then tables, a chart and sentences.
+"""Shows a benchmark in a terminal: progress while it runs, then tables, a bar chart and findings.
 
-While something is measured the screen is left alone: it is drawn between measurements, because drawing costs CPU too.
+The display is redrawn only between measurements, because drawing would use CPU that is being measured.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from scraper.bench.measure.rounds import BenchProgress, OnProgress
 from scraper.cli.display_mode import ProgressMode
 from scraper.cli.exit_codes import echo_err
 
+# Terminals with at least this many columns show the whole table.
 WIDE_COLUMNS = 110
-"""Columns from which the whole table is shown."""
 MAX_LABEL_COLUMNS = 30
 MAX_BAR_COLUMNS = 60
+# Ratio of the largest to the smallest bar from which the chart is logarithmic.
 LOG_SCALE_RATIO = 20.0
-"""Ratio of the largest to the smallest bar from which the chart is logarithmic."""
 
 
 @contextmanager
 def show_progress(mode: ProgressMode) -> Iterator[OnProgress]:
-    """Show progress on standard error while inside: as a display, as lines, or not at all."""
+    """Show progress on standard error while inside; yields the function to call with each `BenchProgress`."""
     console = Console(stderr=True, highlight=False)
     if mode is ProgressMode.AUTO:
         mode = ProgressMode.RICH if console.is_terminal and not console.is_dumb_terminal else ProgressMode.PLAIN
@@ -56,7 +56,7 @@ def _progress_view(progress: BenchProgress, width: int) -> RenderableType:
 
 
 def render(report: Report, console: Console) -> None:
-    """Print a whole result."""
+    """Print a whole report."""
     width = console.width
     console.print(Text(_machine_text(report), style="dim"))
     for section_number, section in enumerate(report.sections):
@@ -71,17 +71,17 @@ def render(report: Report, console: Console) -> None:
             console.print(section_chart(section, width, report.knee))
         for sentence in section.findings:
             console.print(_bullet(sentence))
-    if report.ceiling:
-        alone = f"The server alone, with no latency, gave {number_text(report.ceiling)} pages/s."
+    if report.max_server_rate:
+        alone = f"The server alone, with no latency, gave {number_text(report.max_server_rate)} pages/s."
         console.print(Padding(Text(alone, style="dim"), (0, 0, 0, 2)))
     for warning in report.warnings:
         console.print(_bullet(warning, "yellow", "!"))
     if report.recommended:
         console.print()
-        console.print(Text("To paste into a config:", style="bold"))
+        console.print(Text("Recommended for a config:", style="bold"))
         console.print(report.recommended.rstrip("\n"), markup=False, soft_wrap=True)
     if not report.complete:
-        console.print(_bullet("Broken off: this is what was measured until then.", "yellow", "!"))
+        console.print(_bullet("Stopped early: these are the results until then.", "yellow", "!"))
 
 
 def _machine_text(report: Report) -> str:
@@ -99,7 +99,7 @@ def _bullet(sentence: str, style: str = "", sign: str = "•") -> RenderableType
 
 
 def section_table(section: Section, width: int, knee: int | None = None) -> Table:
-    """A section's rows as a table that fits `width` columns."""
+    """The rows of a section as a table that fits `width` terminal columns; the row at `knee` is green."""
     wide = width >= WIDE_COLUMNS
     levels = _rows_are_levels(section)
     table = Table(box=None, padding=(0, 1 if not wide else 2, 0, 0), header_style="dim", show_edge=False)
@@ -173,7 +173,7 @@ def _ms(seconds: float) -> str:
 
 
 def section_chart(section: Section, width: int, knee: int | None = None) -> RenderableType:
-    """Pages per second as bars, with a mark where Little's law would be."""
+    """Pages per second as bars, with a `│` at the rate that Little's law allows."""
     rows = [row for row in section.rows if row.sample.rate > 0]
     if len(rows) < 2:
         return Text()
@@ -198,28 +198,29 @@ def _chart_title(logarithmic: bool, law: bool) -> Text:
 
 
 def _bar(row: Row, room: int, ends: Sequence[float], logarithmic: bool, style: str) -> Text:
-    def place(value: float) -> float:
+    def length(value: float) -> float:
         if not logarithmic:
             return value / max(ends) * room
-        # The smallest bar still has some length: one step of four below it is where the axis begins.
+        # The axis starts at a quarter of the smallest value, so that the smallest bar has some length.
         low = math.log(min(ends) / 4)
         return (math.log(value) - low) / (math.log(max(ends)) - low) * room
 
-    eighths = round(place(row.sample.rate) * 8)
+    # Block characters draw the end of a bar in eighths of a column.
+    eighths = round(length(row.sample.rate) * 8)
     full, rest = divmod(max(1, eighths), 8)
     drawn = "█" * full + ("▏▎▍▌▋▊▉"[rest - 1] if rest else "")
     bar = Text(drawn.ljust(room + 1), style=style)
     if row.expected:
-        mark = min(room, round(place(row.expected)))
-        if mark >= len(drawn):
-            bar = Text(drawn + " " * (mark - len(drawn)), style=style)
+        limit = min(room, round(length(row.expected)))
+        if limit >= len(drawn):
+            bar = Text(drawn + " " * (limit - len(drawn)), style=style)
             bar.append("│", style="dim")
-            bar.append(" " * (room - mark))
+            bar.append(" " * (room - limit))
     return bar
 
 
 def render_comparison(found: Comparison, names: tuple[str, str], console: Console) -> None:
-    """Print two results beside each other."""
+    """Print two reports side by side."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     table.add_column("", no_wrap=True, max_width=MAX_LABEL_COLUMNS)
     for head in ("pages/s\nbefore", "pages/s\nafter", "change", "p99 ms\nbefore", "p99 ms\nafter", "CPU ms\nbefore",
@@ -241,10 +242,10 @@ def render_comparison(found: Comparison, names: tuple[str, str], console: Consol
     console.print(table)
     for sentence in found.findings:
         console.print(_bullet(sentence))
-    for caution in found.warnings:
-        console.print(_bullet(caution, "yellow", "!"))
+    for warning in found.warnings:
+        console.print(_bullet(warning, "yellow", "!"))
 
 
 def stdout_console() -> Console:
-    """The console for results: standard output."""
+    """A console on standard output, for the results."""
     return Console(file=sys.stdout, highlight=False)

@@ -23,25 +23,27 @@ def crawl(
         ),
     ] = None,
     max_pages: Annotated[
-        int | None, typer.Option("--max-pages", help="Pages to ask for in all (limits.max_pages).", show_default=False)
+        int | None,
+        typer.Option("--max-pages", help="Fetch at most this many pages (limits.max_pages).", show_default=False),
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option("--concurrency", help="Requests at once (limits.concurrency).", show_default=False)
+        int | None, typer.Option("--concurrency", help="Concurrent requests (limits.concurrency).", show_default=False)
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over: delete what an earlier run left in the folder.")
+        bool, typer.Option("--fresh", help="Start over: delete the results of an earlier run in the folder.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Ask for robots.txt and the seeds only, write nothing, tell the plan.")
+        bool,
+        typer.Option("--dry-run", help="Fetch only robots.txt, sitemaps and the seeds, write nothing, print the plan."),
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when any page failed.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 if any page failed.")] = False,
     progress: Progress = ProgressMode.AUTO,
     quiet: Quiet = False,
     verbose: Verbose = False,
     log_file: LogFile = None,
     debug: Debug = False,
 ) -> None:
-    """Crawl as the config says. The same command again resumes an unfinished run.
+    """Run the crawl described by CONFIG. Run the same command again to resume an unfinished crawl.
 
     Exit codes: 0 finished, 1 no seed could be fetched (or a page failed, with --strict), 2 config or usage error,
     3 output cannot be written, 129/130/143 interrupted: state saved, resumable.
@@ -56,9 +58,9 @@ def crawl(
     if dry_run:
         from rich.console import Console
 
-        from scraper.cli.dry_run import dry_run as tell_plan
+        from scraper.cli.dry_run import dry_run as print_plan
 
-        raise typer.Exit(tell_plan(config, overrides, Console()))
+        raise typer.Exit(print_plan(config, overrides, Console()))
     loaded = load_config(config, overrides)
     options = RunOptions(
         progress=ProgressMode.NONE if quiet else progress,
@@ -71,5 +73,5 @@ def crawl(
 
 
 def _quoted(value: Path | int) -> str:
-    """A value as YAML: a path must stay text whatever it looks like."""
+    """A value as YAML. Paths are quoted: a folder called `1e3` or `yes` must stay text."""
     return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"

@@ -1,4 +1,4 @@
-"""`scrape demo`: the bundled shop on loopback, crawled with a shipped config. Needs no network at all."""
+"""`scrape demo`: starts the bundled shop on loopback and crawls it with the bundled config. Needs no network."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path("out/demo"),
-    pages: Annotated[int, typer.Option("--pages", min=39, max=100_000, help="Pages of the shop.")] = 300,
+    pages: Annotated[int, typer.Option("--pages", min=39, max=100_000, help="Number of pages the shop has.")] = 300,
     progress: Progress = ProgressMode.AUTO,
 ) -> None:
-    """Crawl a bundled shop on this machine: see what a crawl looks like, with no network at all.
+    """Crawl a bundled shop on this machine to see what a crawl looks like. Needs no network.
 
-    The shop has slow, failing and rate-limited pages; its supplier's host is down at first, so that a circuit breaker
+    The shop has slow, failing and rate-limited pages. Its supplier's host is down at first, so that a circuit breaker
     opens and recovers.
     """
     from scraper.cli.run import RunOptions, run_crawl
@@ -46,9 +46,10 @@ def demo(
 
 
 def shipped_config(name: str) -> Path:
-    """The path of a config that comes with the package, from an installation or from a checkout."""
+    """The path of a config that is shipped with the package. Raises FileNotFoundError if it is missing."""
     import scraper
 
+    # In a wheel the configs are inside the package, in a checkout beside it.
     package = Path(scraper.__file__).parent
     for folder in (package / "configs", package.parent / "configs"):
         if (folder / name).is_file():
@@ -58,10 +59,14 @@ def shipped_config(name: str) -> Path:
 
 @asynccontextmanager
 async def bundled_shop(pages: int) -> AsyncIterator[tuple[str, str]]:
-    """Addresses of the shop, in a process of its own, and of its supplier. It ends with this one, whatever happens."""
+    """Start the shop in its own process; yields the URLs of the shop and of its supplier.
+
+    The process ends when its standard input closes, so it cannot outlive this one. Raises `ScraperError` if it does
+    not start.
+    """
     command = (sys.executable, "-m", "scraper.demo_site.site", "--until-eof", "--pages", str(pages))
     pace = ("--latency", "0.02", "--jitter", "0.03")
-    # Its own session: Ctrl-C in the terminal is for the crawl, which then still needs the shop's last answers.
+    # Own session: otherwise Ctrl-C would also kill the shop, and requests in flight could not finish.
     shop = await asyncio.create_subprocess_exec(
         *command, *pace, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True
     )

@@ -1,4 +1,4 @@
-"""How a run is shown: a display in a terminal, lines elsewhere, JSON for programs, or nothing."""
+"""How a run is shown: a live display in a terminal, plain lines elsewhere, JSON lines for programs, or nothing."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class ProgressMode(StrEnum):
     NONE = "none"
 
 
+# Environment variables that make rich treat any output as a terminal.
 TERMINAL_VARIABLES = ("FORCE_COLOR", "TTY_COMPATIBLE")
-"""Variables that make rich write as to a terminal where there is none."""
 
 
 @dataclass(slots=True)
 class Display:
-    """What shows a run: the listeners to give to it, and the console for its summary."""
+    """The listeners that show a run, and the console for its summary. `mode` is never AUTO."""
 
     mode: ProgressMode
     listeners: list[Listener] = field(default_factory=list)
@@ -48,21 +48,21 @@ class Display:
 
     @property
     def console(self) -> Console:
-        """Standard error for what is more than lines of text."""
+        """A rich console on standard error, created on first use."""
         if self._console is None:
-            from rich.console import Console  # not at the top: many runs end without having shown anything
+            from rich.console import Console  # imported late: plain and quiet runs never need rich
 
             self._console = Console(stderr=True, highlight=False)
         return self._console
 
     def restore_terminal(self) -> None:
-        """Leave the terminal as it was found; safe at any moment, also from a signal."""
+        """Stop the live display and restore the terminal. Safe to call at any time, also from a signal handler."""
         if self.display is not None:
             self.display.stop()
 
 
 def stderr_may_be_terminal() -> bool:
-    """Whether rich might call standard error a terminal. Where it would not, it need not be loaded to say so."""
+    """Whether rich might treat standard error as a terminal. If not, rich need not be imported to find out."""
     return any(name in os.environ for name in TERMINAL_VARIABLES) or (not sys.stderr.closed and sys.stderr.isatty())
 
 
@@ -74,16 +74,17 @@ def open_display(
     log_file: Path | None = None,
     list_progress: ListProgress | None = None,
 ) -> Iterator[Display]:
-    """The screen for `mode`; `auto` is rich where standard error is a terminal and plain elsewhere.
+    """Open the display for `mode`; AUTO means RICH if standard error is a terminal, else PLAIN.
 
-    Progress and summary go to standard error, JSON to standard output. `log_file` gets a line for everything, with
-    `verbose` down to single requests. With `goal` it is a download that is shown.
-    Raises `SinkError` when the log file cannot be opened.
+    Progress and summary are written to standard error, JSON to standard output. `log_file` gets every event, single
+    requests only if `verbose`. `list_progress` is given for downloads. Raises `SinkError` if the log file cannot be
+    opened.
     """
     shown = Display(mode)
     if mode is ProgressMode.AUTO:
-        lively = stderr_may_be_terminal() and shown.console.is_terminal and not shown.console.is_dumb_terminal
-        shown.mode = ProgressMode.RICH if lively else ProgressMode.PLAIN
+        # A dumb terminal (TERM=dumb) cannot move the cursor.
+        can_redraw = stderr_may_be_terminal() and shown.console.is_terminal and not shown.console.is_dumb_terminal
+        shown.mode = ProgressMode.RICH if can_redraw else ProgressMode.PLAIN
     with ExitStack() as stack:
         if log_file is not None:
             from scraper.report.log_file import LogFile

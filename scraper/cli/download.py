@@ -1,4 +1,4 @@
-"""`scrape download LIST`: parse the options, download, tell how it went."""
+"""`scrape download LIST`: parses the options, downloads the files, prints the summary."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from scraper.cli.display_mode import ProgressMode
 from scraper.cli.exit_codes import EXIT_CHECKSUM_MISMATCH, EXIT_FAILED, EXIT_OK, echo_err
 from scraper.cli.options import Debug, LogFile, Progress, Quiet, Verbose
+from scraper.rundir.layout import RunLayout
 
 if TYPE_CHECKING:
     from scraper.cli.display_mode import Display
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from scraper.downloads.options import DownloadOptions
 
 
+# Bad lines of the list that the summary prints; all of them are in manifest.jsonl.
 MAX_PROBLEMS_SHOWN = 20
-"""Bad lines of a list that the summary names."""
 
 
 class CollisionMode(StrEnum):
@@ -37,50 +38,57 @@ def download(
         str, typer.Argument(metavar="LIST", help="A list of URLs: one a line, aria2, CSV, TSV, JSONL; - is stdin.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")] = Path(),
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, max=10_000, help="Transfers at once.")] = 64,
-    per_host: Annotated[int, typer.Option("--per-host", min=1, help="Transfers at once from one host.")] = 4,
+    concurrency: Annotated[int, typer.Option("--concurrency", min=1, max=10_000, help="Concurrent transfers.")] = 64,
+    per_host: Annotated[int, typer.Option("--per-host", min=1, help="Concurrent transfers from one host.")] = 4,
     rate: Annotated[
-        str | None, typer.Option("--rate", help="Requests a second to one host, such as 5/s.", show_default=False)
+        str | None, typer.Option("--rate", help="Maximum request rate per host, such as 5/s.", show_default=False)
     ] = None,
     limit_rate: Annotated[
-        str | None, typer.Option("--limit-rate", help="Bytes a second in all, such as 10MB/s.", show_default=False)
+        str | None, typer.Option("--limit-rate", help="Maximum total bandwidth, such as 10MB/s.", show_default=False)
     ] = None,
     limit_rate_per_host: Annotated[
-        str | None, typer.Option("--limit-rate-per-host", help="Bytes a second from one host.", show_default=False)
+        str | None, typer.Option("--limit-rate-per-host", help="Maximum bandwidth per host.", show_default=False)
     ] = None,
-    retries: Annotated[int, typer.Option("--retries", min=0, help="Further tries of a transfer that failed.")] = 3,
-    timeout: Annotated[str, typer.Option("--timeout", help="Longest silence of a server, such as 30s.")] = "30s",
+    retries: Annotated[int, typer.Option("--retries", min=0, help="Retries of a failed transfer.")] = 3,
+    timeout: Annotated[
+        str, typer.Option("--timeout", help="Fail a transfer if the server sends nothing for this long.")
+    ] = "30s",
     deadline: Annotated[
-        str | None, typer.Option("--deadline", help="Longest time of one transfer.", show_default=False)
+        str | None, typer.Option("--deadline", help="Maximum time for one transfer, such as 10m.", show_default=False)
     ] = None,
     max_bytes: Annotated[
-        str | None, typer.Option("--max-bytes", help="Largest file, such as 2GB.", show_default=False)
+        str | None, typer.Option("--max-bytes", help="Maximum size of a file, such as 2GB.", show_default=False)
     ] = None,
-    max_redirects: Annotated[int, typer.Option("--max-redirects", min=0, help="Redirects of one URL.")] = 10,
+    max_redirects: Annotated[int, typer.Option("--max-redirects", min=0, help="Maximum redirects per URL.")] = 10,
     header: Annotated[
         list[str] | None,
         typer.Option("--header", "-H", metavar="'K: V'", help="Send a header; repeatable.", show_default=False),
     ] = None,
     checksums: Annotated[
-        Path | None, typer.Option("--checksums", help="A file such as SHA256SUMS to check against.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--checksums", help="Verify files against a checksum file such as SHA256SUMS.", show_default=False
+        ),
     ] = None,
-    name: Annotated[str, typer.Option("--name", help="How files are called, such as '{host}/{path}'.")] = "{name}",
+    name: Annotated[str, typer.Option("--name", help="Template for file names, such as '{host}/{path}'.")] = "{name}",
     collision: Annotated[
-        CollisionMode, typer.Option("--collision", help="What to do when a name is taken.")
+        CollisionMode, typer.Option("--collision", help="What to do if a file of that name exists.")
     ] = CollisionMode.RENAME,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Ask whether complete files have changed.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over: delete what an earlier run left here.")] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Check whether complete files have changed on the server.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over: delete the results of an earlier run.")] = False,
     segments: Annotated[
         int,
         typer.Option(
-            "--segments", min=1, max=16, help="Connections for a large file that comes slowly; 1: never more."
+            "--segments", min=1, max=16, help="Maximum connections for one large, slow file; 1 disables segments."
         ),
     ] = 4,
     fsync: Annotated[
-        bool, typer.Option("--fsync", help="Have each file on the disk before it counts: outlives a loss of power.")
+        bool, typer.Option("--fsync", help="Sync each file to disk before it counts as complete (survives power loss).")
     ] = False,
     allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Let redirects lead into private networks, too.")
+        bool, typer.Option("--allow-private", help="Allow redirects into private networks.")
     ] = False,
     progress: Progress = ProgressMode.AUTO,
     quiet: Quiet = False,
@@ -88,9 +96,9 @@ def download(
     log_file: LogFile = None,
     debug: Debug = False,
 ) -> None:
-    """Download every file of a list. The same command again goes on, and does nothing for what is complete.
+    """Download every file of a list. Run the same command again to resume; complete files are not fetched again.
 
-    robots.txt is not read: every URL was named by you. Exit codes: 0 every file is there, 1 some failed (failed.txt
+    robots.txt is not read, because you named every URL. Exit codes: 0 every file is complete, 1 some failed (failed.txt
     lists them), 2 usage error, 3 output cannot be written, 4 a checksum did not match, 129/130/143 interrupted.
     """
     from scraper.cli.run import RunOptions
@@ -122,16 +130,16 @@ def download(
 
 
 def run_download(source: str, output: Path, options: DownloadOptions, run_options: RunOptions) -> int:
-    """Download the list to its end and return the exit code. Raises the errors of `Downloader`."""
+    """Download the files of the list `source` into `output`; return the exit code. Raises what `Downloader` raises."""
     from scraper.cli.run import run_until_done, run_with_display
     from scraper.downloads.list_counts import ListCounts
 
-    tally = ListCounts()
+    counts = ListCounts()
 
     async def work(shown: Display) -> DownloadSummary:
         from scraper.downloader import Downloader
 
-        downloader = await Downloader(source, output, options, listeners=shown.listeners, counts=tally).__aenter__()
+        downloader = await Downloader(source, output, options, listeners=shown.listeners, counts=counts).__aenter__()
         return await run_until_done(downloader, shown, run_options.debug)
 
     def conclude(summary: DownloadSummary, _: Display) -> int:
@@ -139,14 +147,14 @@ def run_download(source: str, output: Path, options: DownloadOptions, run_option
             _print_summary(summary)
         return exit_code(summary)
 
-    return run_with_display(run_options, work, conclude, list_progress=tally)
+    return run_with_display(run_options, work, conclude, list_progress=counts)
 
 
 def exit_code(summary: DownloadSummary) -> int:
-    """The documented exit code of a download that ended by itself or by a signal: that of its worst failure."""
+    """The exit code of a download run that has ended: that of its worst failure, or of the signal that stopped it."""
     from scraper.cli.run import exit_code_for_stop
 
-    if (code := exit_code_for_stop(summary.stop, f"what has come is kept in {summary.folder}")) is not None:
+    if (code := exit_code_for_stop(summary.stop, f"what was downloaded is kept in {summary.folder}")) is not None:
         return code
     if summary.mismatched:
         return EXIT_CHECKSUM_MISMATCH
@@ -158,34 +166,34 @@ def _print_summary(summary: DownloadSummary) -> None:
     from scraper.report.text.formatting import bytes_text
     from scraper.report.text.sanitize import clean
 
-    tally, totals = summary.counts, summary.totals
-    if not tally.lines:
+    counts, totals = summary.counts, summary.totals
+    if not counts.lines:
         echo_err("the list is empty: nothing to do")
         return
     if summary.idle and not summary.failed and summary.why == StopKind.FINISHED:
-        echo_err(f"{summary.folder}: all {tally.lines:,} lines are done; nothing to do (--refresh asks for changes)")
+        echo_err(f"{summary.folder}: all {counts.lines:,} lines are done; nothing to do (--refresh checks for changes)")
         return
-    counts = {
+    by_outcome = {
         "downloaded": totals.done,
         "unchanged": totals.unchanged,
-        "complete before": tally.complete,
-        "repeated lines": tally.repeated,
-        "skipped": tally.skipped,
+        "complete before": counts.complete,
+        "repeated lines": counts.repeated,
+        "skipped": counts.skipped,
         "failed": summary.failed,
     }
-    words = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count or word == "downloaded")
-    echo_err(f"{tally.lines:,} lines: {words}; {bytes_text(totals.total_bytes)} in {summary.folder}")
-    problems = (*tally.problems[:MAX_PROBLEMS_SHOWN], *totals.first_failures)
+    words = ", ".join(f"{count:,} {word}" for word, count in by_outcome.items() if count or word == "downloaded")
+    echo_err(f"{counts.lines:,} lines: {words}; {bytes_text(totals.total_bytes)} in {summary.folder}")
+    problems = (*counts.problems[:MAX_PROBLEMS_SHOWN], *totals.first_failures)
     for problem in problems:
         echo_err(f"failed: {clean(problem, 400)}")
-    if (told := len(problems)) < summary.failed:
-        echo_err(f"and {summary.failed - told:,} more: see {summary.folder / 'manifest.jsonl'}")
+    if (shown := len(problems)) < summary.failed:
+        echo_err(f"and {summary.failed - shown:,} more: see {RunLayout(summary.folder).manifest}")
     if totals.failed:
-        echo_err(f"{summary.folder / 'failed.txt'} lists what can be tried again; so does the same command")
+        echo_err(f"{RunLayout(summary.folder).failed} lists the failures; run the same command again to retry them")
 
 
 def _parse_option(text: str | None, option: str, parser: str) -> Any:
-    """What `text` means to `reader` of config.units. Raises `ConfigError` naming the option."""
+    """Parse `text` with the function `parser` of config.types.units; None stays None. Raises `ConfigError`."""
     from scraper.config.types import units
     from scraper.config.types.value_format import InvalidValueError
     from scraper.errors import ConfigError

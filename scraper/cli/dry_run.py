@@ -1,7 +1,7 @@
-"""`scrape crawl --dry-run`: reads robots.txt and sitemaps, asks for the seeds, and finds out what a run would do.
+"""`scrape crawl --dry-run`: fetches robots.txt, sitemaps and the seeds, and prints what a run would do.
 
-It runs the same machine as a crawl, with a page budget of just the seeds and a temporary folder for its outputs, so
-that what it tells is what would happen.
+It is a real crawl with the same engine, limited to the seeds by its page budget, with its outputs in a temporary
+folder. So the plan comes from the same code as the run.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from scraper.cli.dry_run_text import render
 from scraper.cli.exit_codes import EXIT_FAILED, EXIT_OK
 from scraper.explain.runs.dry_run import MAX_REFUSED_SEEDS, CrawlPlan
+from scraper.rundir.layout import RunLayout
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     from scraper.config.schema.crawl import CrawlConfig
     from scraper.crawler import Crawler
 
+# If the config has more seeds, only the first ones are fetched: a plan should not take as long as the run.
 MAX_SEEDS_FETCHED = 50
-"""Seeds that are asked for; of more only the first ones, for a plan should not take as long as the run."""
 
 
 def dry_run(path: Path, overrides: Sequence[str], console: Console) -> int:
-    """Find out what `scrape crawl` would do with this config, print it, and return the exit code."""
+    """Print what `scrape crawl` would do with the config at `path`; return the exit code. Raises `ConfigError`."""
     import asyncio
 
     from scraper.config.reading.load import load_config
@@ -68,14 +69,14 @@ async def _explore(config: CrawlConfig, base: Path) -> CrawlPlan:
 
 
 def _refused_seeds(crawler: Crawler) -> Iterator[tuple[str, str]]:
-    """The seeds that the run skipped for another reason than its budget."""
+    """(URL, reason) of the seeds that were skipped for another reason than the page budget of the dry run."""
     from scraper.explain.runs.record_search import parse_record
 
     assert crawler.summary is not None
     found = 0
-    with (crawler.summary.folder / "skipped.jsonl").open("rb") as file:
+    with RunLayout(crawler.summary.folder).skipped.open("rb") as file:
         for line in file:
             skip = parse_record(line) or {}
             if skip.get("parent") is None and skip.get("reason") != "budget" and found < MAX_REFUSED_SEEDS:
                 found += 1
-                yield str(skip.get("url")), f"not asked for: {skip.get('rule')}"
+                yield str(skip.get("url")), f"not fetched: {skip.get('rule')}"

@@ -1,4 +1,4 @@
-"""A dry run's plan in words: the rules, what answered and what did not, each host's share, how long it takes."""
+"""The plan of a dry run as text: the rules, the outcome of each seed, a table of hosts, the estimated time."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ MAX_SEED_CHARS = 300
 
 
 def render(plan: CrawlPlan, config: CrawlConfig) -> Iterator[RenderableType]:
-    """What is printed, piece by piece."""
+    """The lines and tables to print, in order."""
     from scraper.config_to_settings import politeness_settings
 
     polite = politeness_settings(config)
-    yield f"{config.name}: a dry run; nothing is kept"
+    yield f"{config.name}: dry run, nothing is stored"
     yield f"rules: {_rules_text(config)}"
     yield from _seed_lines(plan)
     for origin, robots in plan.robots.items():
         pause = f", crawl-delay {robots.crawl_delay:g} s" if robots.crawl_delay else ""
         yield f"robots.txt {clean(origin)}: {clean(robots.detail)}{pause}"
-    for address, answer in plan.sitemaps:
-        yield f"sitemap {clean(address)}: {answer}"
+    for address, outcome in plan.sitemaps:
+        yield f"sitemap {clean(address)}: {outcome}"
     if plan.sitemap_count > len(plan.sitemaps):
         yield f"and {plan.sitemap_count - len(plan.sitemaps):,} more sitemaps"
     for warning in plan.warnings:
@@ -47,7 +47,7 @@ def render(plan: CrawlPlan, config: CrawlConfig) -> Iterator[RenderableType]:
 
 
 def _request_text(request: Request) -> str:
-    """How a seed was asked for: its address, and what was posted, for several seeds may have one address."""
+    """A seed's URL; for a POST also the beginning of its body, because several seeds may have the same URL."""
     if request.content is None:
         return f"POST {request.requested}" if request.posted_keys else request.requested
     from scraper.sinks.records import abbreviate_body
@@ -61,11 +61,11 @@ def _seed_lines(plan: CrawlPlan) -> Iterator[str]:
     for address, why in plan.seeds_without_response:
         yield f"seed {clean(address, MAX_SEED_CHARS)}: {clean(why, 2 * MAX_SEED_CHARS)}"
     if (left := plan.seed_count - len(plan.seeds) - len(plan.seeds_without_response)) > 0:
-        yield f"and {left:,} more seeds, which were not asked for now"
+        yield f"and {left:,} more seeds, not fetched in the dry run"
 
 
 def _outcome_text(result: Result) -> str:
-    """What came of one seed: where it led, what answered, or why nothing did."""
+    """The outcome of one seed: redirects, then status with links and items, or the error."""
     from scraper.model import Failure
 
     steps = len(result.request.redirects)
@@ -109,7 +109,7 @@ def _host_table(plan: CrawlPlan, polite: PolitenessSettings) -> Iterator[Rendera
 def _robots_lines(plan: CrawlPlan) -> Iterator[str]:
     counts = plan.robots_refusals.counts
     if counts:
-        yield f"robots.txt refuses {sum(counts.values()):,} of the URLs found so far:"
+        yield f"robots.txt forbids {sum(counts.values()):,} of the URLs found so far:"
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     for rule, count in ranked[:MAX_RULES_SHOWN]:
         yield f"  {count:,} by {clean(rule, MAX_SEED_CHARS)}"
@@ -117,21 +117,21 @@ def _robots_lines(plan: CrawlPlan) -> Iterator[str]:
         yield f"  and {sum(count for _, count in ranked[MAX_RULES_SHOWN:]):,} by other lines"
     unread = sum(1 for host in plan.hosts.values() if host.waiting and not host.robots_known)
     if unread and plan.robots:
-        yield f"robots.txt of {unread:,} hosts has not been read: more may be refused there (?)"
+        yield f"robots.txt of {unread:,} hosts has not been read: more URLs may be forbidden there (?)"
 
 
 def _rules_text(config: CrawlConfig) -> str:
-    """The pace and the bounds of a config in one line."""
+    """The rate limits, robots policy, scope and page limit of a config, in one line."""
     polite, limits = config.politeness, config.limits
     rate, most = polite.per_host.rate, polite.per_host.concurrency
-    pace = "no limit of requests a second" if rate is None else f"{rate:g} requests a second"
+    pace = "no rate limit" if rate is None else f"{rate:g} requests per second"
     at_once = "" if most is None else f", {most} at once"
-    pages = "no limit of pages" if limits.max_pages is None else f"at most {limits.max_pages:,} pages"
-    return f"{pace} to a host{at_once}; robots.txt: {polite.robots.policy}; scope: {config.scope.mode}; {pages}"
+    pages = "no page limit" if limits.max_pages is None else f"at most {limits.max_pages:,} pages"
+    return f"{pace} per host{at_once}; robots.txt: {polite.robots.policy}; scope: {config.scope.mode}; {pages}"
 
 
 def _estimate_text(plan: CrawlPlan, config: CrawlConfig, polite: PolitenessSettings) -> str:
-    """How much is known and how long it takes at the polite rate, all hosts at once."""
+    """How many URLs are known, and the least time to fetch them at the configured rates, all hosts in parallel."""
     paces, known, answers = [], 0, 0.0
     for name, host in plan.hosts.items():
         settings = polite.for_host(name)
@@ -141,14 +141,14 @@ def _estimate_text(plan: CrawlPlan, config: CrawlConfig, polite: PolitenessSetti
         answers += count * host.response_seconds / host.responses if host.responses else 0.0
 
     def least(goal: int) -> str:
-        # All hosts together have no more requests under way than limits.concurrency.
+        # Two lower bounds: the rate limit of the slowest host, and Little's law for limits.concurrency requests.
         together = answers / config.limits.concurrency * (goal / known) if known else 0.0
         return duration_text(max(shortest_time(goal, paces), together))
 
     named = sum(host.in_sitemaps for host in plan.hosts.values())
     source = f" ({named:,} named by sitemaps)" if named else ""
-    told = f"{known:,} URLs to ask for are known so far{source}; at the polite rate they take at least {least(known)}"
+    text = f"{known:,} URLs to fetch are known so far{source}; at the configured rate they take at least {least(known)}"
     limit = config.limits.max_pages
     if limit is not None and limit < known:
-        told += f"; limits.max_pages: {limit:,} ends it after at least {least(limit)}"
-    return told + ". What their pages link to comes on top."
+        text += f"; limits.max_pages: {limit:,} ends it after at least {least(limit)}"
+    return text + ". Links found on these pages come on top."

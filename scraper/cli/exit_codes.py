@@ -1,4 +1,8 @@
-"""Errors as sentences and exit codes. The table is part of the interface: see docs/exit-codes in the README."""
+"""Exit codes, and how errors become messages on standard error.
+
+The codes are part of the interface: README.md has the table. Codes 2 (usage) and 3 (output cannot be written) come from
+`ScraperError.exit_code` of the exceptions in errors.py.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,7 @@ from scraper.errors import ScraperError
 
 EXIT_OK = 0
 EXIT_FAILED = 1
-USAGE = 2
-OUTPUT = 3
+
 EXIT_CHECKSUM_MISMATCH = 4
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
@@ -25,7 +28,7 @@ BUG_MESSAGE = (
 
 def echo_err(message: str) -> None:
     """Write one message to standard error."""
-    if sys.stderr is None:  # the process was started without one
+    if sys.stderr is None:  # the process was started without standard error (`2>&-`)
         return
     with ignore_terminal_errors():
         sys.stderr.write(message.rstrip("\n") + "\n")
@@ -34,37 +37,42 @@ def echo_err(message: str) -> None:
 
 @contextmanager
 def ignore_terminal_errors() -> Iterator[None]:
-    """Write to standard error inside: when the terminal is gone there is nobody to tell, and nothing fails of it."""
+    """Ignore errors of writing to standard error inside: a closed terminal must not fail the run."""
     try:
         yield
     except (OSError, ValueError) as error:
         if isinstance(error, ValueError) and not sys.stderr.closed:
-            raise
-        # What is buffered would fail again when the interpreter ends, and become the exit code: it runs into nothing.
+            raise  # ValueError means "closed file" only if it is closed; anything else is a bug
+        # Text is still buffered. The interpreter flushes it at exit, would fail again and exit with 120: send it to
+        # /dev/null instead.
         with suppress(OSError, ValueError):
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, sys.stderr.fileno())
-            os.close(nothing)
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, sys.stderr.fileno())
+            os.close(devnull)
 
 
 def open_missing_streams() -> None:
-    """Give a process that was started without standard streams (`>&-`) some that lead nowhere.
+    """Open /dev/null as standard input, output or error if the process was started without them (`>&-`).
 
-    Else the next files to be opened, outputs perhaps, get the numbers of those streams, and whatever the interpreter
-    or a library says there is written into them.
+    Otherwise the next file that is opened, perhaps an output, gets descriptor 0, 1 or 2, and whatever the interpreter
+    or a library prints is written into it.
     """
-    for number in range(3):
+    for descriptor in range(3):
         try:
-            os.fstat(number)
+            os.fstat(descriptor)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number: this one
+            # `os.open` returns the lowest free descriptor, which is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  it is open to the end
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  stays open until exit
 
 
 def report_error(error: BaseException) -> int:
-    """Say what went wrong, and return the exit code that goes with it."""
+    """Print a message about `error` on standard error and return its exit code.
+
+    A closed pipe (`scrape schema | head`) is no error. Anything unexpected is a bug: traceback and exit code 70.
+    """
     if isinstance(error, ScraperError):
         lines = str(error).splitlines() or [type(error).__name__]
         for line in lines:

@@ -1,4 +1,4 @@
-"""`scrape extract FOLDER CONFIG`: changed rules over the pages that a run has kept, without a request."""
+"""`scrape extract FOLDER CONFIG`: applies changed rules to the stored pages of a run, without any request."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def extract(
     folder: Annotated[
         Path, typer.Argument(help="The output folder of a run with output.store: pages.", show_default=False)
     ],
-    config: Annotated[Path, typer.Argument(help="The YAML file with the rules to read.", show_default=False)],
+    config: Annotated[Path, typer.Argument(help="The YAML file with the rules to apply.", show_default=False)],
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            help="A new folder for the items; without it the run's own are replaced.",
+            help="A new folder for the items (default: replace the items of the run).",
             show_default=False,
         ),
     ] = None,
@@ -29,7 +29,7 @@ def extract(
         ),
     ] = None,
 ) -> None:
-    """Read changed rules over the pages that a run has kept. Nothing is asked for.
+    """Apply changed rules to the stored pages of a run. No request is sent.
 
     Exit codes: 0 done, 2 the folder or the config cannot be used, 3 the output cannot be written.
     """
@@ -44,7 +44,7 @@ def extract(
 
     done = asyncio.run(reextract(folder, load_config(config, list(set_ or [])), output, base=config.parent))
     console = Console(stderr=True, highlight=False)
-    trouble = f", {done.problems:,} pages with problems" if done.problems else ""
-    console.print(f"{done.pages:,} pages read: {done.items:,} items, {done.rejected:,} rejected{trouble}")
+    problems = f", {done.problems:,} pages with problems" if done.problems else ""
+    console.print(f"{done.pages:,} pages read: {done.items:,} items, {done.rejected:,} rejected{problems}")
     for name, path in done.outputs.items():
         console.print(Text.assemble((f"{clean(name, 30)}: ", "dim"), clean(path, 400)))

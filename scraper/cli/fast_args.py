@@ -1,10 +1,12 @@
-"""Reads the arguments of a command without pydantic where they are plain words, numbers and paths.
+"""Parses command-line arguments without pydantic if they are simple words, numbers and paths.
 
-typer lets pydantic look at every value, defaults included. To load pydantic and to have it make two dozen validators is
-a fifth of what it costs to start and to download one file, and a download needs pydantic for nothing else. So values
-are read here first. Here is only a short way to what typer would say, never another opinion: whatever is not plainly
-right (a number out of its range, an unknown word, `--help`, shell completion) is read again from its beginning by
-typer, and all errors are typer's. A typer whose parameters look otherwise than expected reads everything itself.
+typer validates every value with pydantic, defaults included. Importing pydantic and building two dozen validators is a
+fifth of the cost of starting `scrape download` for one file, and a download needs pydantic for nothing else.
+
+So values are parsed here first. This is only a shortcut to the result that typer would give: anything that is not
+clearly valid (a number out of range, an unknown word, `--help`, shell completion) raises `NeedsTyper`, and typer parses
+the whole command line again and reports the errors. The same happens if a version of typer declares its parameters in
+another way than expected here.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 _PLAIN_NUMBER_PATTERN = re.compile(r"[0-9]{1,9}", re.ASCII)
+# typer's default declaration of a Path: it need not exist, but if it does it must be readable.
 _DEFAULT_PATH_DECLARATION = {
     "exists": False,
     "file_okay": True,
@@ -28,19 +31,18 @@ _DEFAULT_PATH_DECLARATION = {
     "allow_dash": False,
     "path_type": None,
 }
-"""The declaration of a path of which nothing is asked but that it can be read where there is one: typer's default."""
 
 
-class NeedsTyper(Exception):  # noqa: N818  not an error: typer reads it
-    """This is for typer to read."""
+class NeedsTyper(Exception):  # noqa: N818  not an error: a signal to let typer parse
+    """The shortcut does not apply; typer must parse the arguments."""
 
 
 class FastCommand(TyperCommand):
-    """A command whose arguments are read the short way where that is possible. For commands that never prompt."""
+    """A command that parses its arguments without pydantic if it can. Not for options that prompt the user."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read `args` into the context. Raises the usage errors of typer."""
-        if not ctx.resilient_parsing:  # as completion does it: with half an argument, and no error wanted
+        """Parse `args` into the context. Raises the usage errors of typer."""
+        if not ctx.resilient_parsing:  # set by shell completion, which must not raise errors
             try:
                 ctx.params.update(self._parse_fast(ctx, args))
             except NeedsTyper:
@@ -51,7 +53,7 @@ class FastCommand(TyperCommand):
         return super().parse_args(ctx, args)
 
     def _parse_fast(self, ctx: Any, args: list[str]) -> dict[str, Any]:
-        given, rest, _ = self.make_parser(ctx).parse_args(list(args))  # a copy: the parser empties it
+        given, rest, _ = self.make_parser(ctx).parse_args(list(args))  # a copy, because the parser consumes the list
         if rest:
             raise NeedsTyper
         values = {}
@@ -65,7 +67,7 @@ class FastCommand(TyperCommand):
 
 
 def _parse_value(parameter: Any, given: Any) -> Any:
-    """What typer would make of what was `given` for `parameter`, or of its default. Raises `NeedsTyper`."""
+    """The value typer would pass for `parameter`: parsed from `given`, or its default. Raises `NeedsTyper`."""
     declared = getattr(parameter, "type_descriptor", None)
     value = parameter.default if given is None else given
     if declared is None or parameter.callback is not None or parameter.envvar is not None:
@@ -80,7 +82,7 @@ def _parse_value(parameter: Any, given: Any) -> Any:
 
 
 def parse_fast(kind: Any, value: Any, declaration: Any) -> Any:
-    """`value`, a word of the command line or a default, as a `kind`. Raises `NeedsTyper` where typer has to look."""
+    """Convert `value`, an argument or a default, to the type `kind`. Raises `NeedsTyper` if it is not clearly valid."""
     if declaration.parser is not None:
         raise NeedsTyper
     if kind is bool and isinstance(value, bool):
@@ -108,7 +110,7 @@ def _parse_number(value: Any, declaration: Any) -> int:
 
 
 def _require_encodable(text: str) -> str:
-    """`text`, unless it holds halves of characters: what the system gives for bytes that are no text."""
+    """Return `text`. Raises `NeedsTyper` for lone surrogates, which stand for undecodable bytes of the command line."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -122,7 +124,7 @@ def _parse_path(value: str | Path, declaration: Any) -> Path:
     path = Path(_require_encodable(str(value)))
     try:
         path.stat()
-    except OSError:  # nothing is there, or nothing that can be reached
+    except OSError:  # it does not exist or is not accessible: valid for typer, the command will report it
         return path
     except ValueError:
         raise NeedsTyper from None

@@ -1,4 +1,4 @@
-"""`scrape init URL`: looks at a page and writes a config that runs."""
+"""`scrape init URL`: inspects a page and writes a working config for it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scraper.cli.exit_codes import EXIT_FAILED, echo_err
+from scraper.rundir.layout import CONFIG_FILE
 
 if TYPE_CHECKING:
     from scraper.explain.scaffold.propose_rules import Proposal
@@ -16,20 +17,23 @@ if TYPE_CHECKING:
 
 
 def init(
-    url: Annotated[str, typer.Argument(help="A page with what you want: best a list of items.", show_default=False)],
+    url: Annotated[
+        str, typer.Argument(help="A page with the data you want, ideally a list of items.", show_default=False)
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; else it is printed.", show_default=False)
+        Path | None,
+        typer.Option("--output", "-o", help="File to write (default: print the config).", show_default=False),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", help="Look at this stored page and ask nobody.", show_default=False)
+        Path | None, typer.Option("--file", help="Inspect this stored page; send no request.", show_default=False)
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
-    """Look at a page and write a config for it: what repeats, its fields, pagination, feeds, sitemaps.
+    """Inspect a page and write a config for it: repeated items, their fields, pagination, feeds, sitemaps.
 
-    It reads HTML, what HTML says for machines (JSON-LD, microdata), JSON, and pages that a feed or sitemap names.
-    What was guessed is said in comments, and every rule has been tried on the page. Exit codes: 0 written, 1 there is
-    nothing to make rules from, 2 usage error.
+    Reads HTML, structured data in HTML (JSON-LD, microdata), JSON, and pages named by a feed or sitemap. Guesses are
+    marked in comments, and every rule has been tried on the page. Exit codes: 0 written, 1 no rules found, 2 usage
+    error.
     """
     import asyncio
     from dataclasses import replace
@@ -46,7 +50,7 @@ def init(
     from scraper.urls.canonicalize import canonicalize
 
     if output is not None and output.exists() and not force:
-        raise ConfigError(f"{output} is there already: choose another name, or --force replaces it")
+        raise ConfigError(f"{output} already exists: choose another name, or replace it with --force")
     found = canonicalize(url)
     if isinstance(found, OutOfScope):
         raise ConfigError(f"{url!r}: {found.rule}")
@@ -57,10 +61,10 @@ def init(
         raise typer.Exit(EXIT_FAILED)
     proposal = propose_rules(sight.ideas, sight.response)
     if not proposal.drafts:
-        echo_err(f"error: {clean(sight.response.request.url.href)}: nothing on this page makes an item")
-        echo_err("When scripts make what it shows, `scrape init` on the address of the JSON they load may find it.")
+        echo_err(f"error: {clean(sight.response.request.url.href)}: nothing on this page can be extracted as an item")
+        echo_err("If scripts build the page, try `scrape init` with the URL of the JSON that they load.")
         raise typer.Exit(EXIT_FAILED)
-    text = write_config(proposal, replace(sight.site_facts, file_name=output.name if output else "config.yaml"))
+    text = write_config(proposal, replace(sight.site_facts, file_name=output.name if output else CONFIG_FILE))
     parse_config(text, str(output or "<init>"))
     _write_config(output, text)
     _print_findings(proposal, sight.response, url)
@@ -82,18 +86,18 @@ def _write_config(output: Path | None, text: str) -> None:
 
 
 def _print_findings(proposal: Proposal, page: Response, requested_url: str) -> None:
-    """Say what each rule finds on the page it was made from."""
+    """Print how many items or addresses each rule finds on the page it was made from."""
     from scraper.explain.scaffold.verify_rules import extract_with
     from scraper.report.text.sanitize import clean
 
-    place = "this page" if page.request.requested == requested_url else clean(page.request.url.href)
+    page_name = "this page" if page.request.requested == requested_url else clean(page.request.url.href)
     firsts: dict[int, Item] = {}
     for item in extract_with(proposal.drafts, page).items:
         firsts.setdefault(item.rule, item)
     for number, (draft, count) in enumerate(zip(proposal.drafts, proposal.yields, strict=True)):
         unit = "item" if draft.get("fields") is not None else "address"
         plural = "" if count == 1 else "es" if unit == "address" else "s"
-        found = f"{count:,} {unit}{plural} on {place}{_first_item_text(firsts.get(number))}"
+        found = f"{count:,} {unit}{plural} on {page_name}{_first_item_text(firsts.get(number))}"
         echo_err(f"extract[{number}] {clean(draft.title, 60)}: {found}")
 
 

@@ -1,4 +1,4 @@
-"""The options that several commands have: declared once, so that they read and mean the same everywhere."""
+"""Options that several commands share, declared once so that names and help texts are the same everywhere."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import typer
 from scraper.cli.display_mode import ProgressMode
 
 Progress = Annotated[
-    ProgressMode, typer.Option("--progress", help="How to show what happens; auto: rich in a terminal, else plain.")
+    ProgressMode, typer.Option("--progress", help="How to show progress; auto: rich in a terminal, else plain.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every request (in plain mode).")]
 LogFile = Annotated[
     Path | None, typer.Option("--log-file", help="Write a log of everything to this file.", show_default=False)
 ]
-Debug = Annotated[
-    bool, typer.Option("--debug", help="asyncio's debug mode: slow callbacks, task names; SIGUSR1 lists tasks.")
-]
+Debug = Annotated[bool, typer.Option("--debug", help="Enable asyncio's debug mode; SIGUSR1 lists all tasks.")]

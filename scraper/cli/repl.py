@@ -1,4 +1,4 @@
-"""The interactive session of `scrape try --repl`: reads lines, completes names."""
+"""The interactive session of `scrape try --repl`: reads expressions from the terminal, with Tab completion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROMPT = "try> "
 
 
 def interact(console: Console, reading: PageAnalysis) -> None:
-    """Read lines until the user leaves."""
+    """Evaluate lines from standard input until the user quits (an exit command, Ctrl-D or Ctrl-C)."""
     from scraper.explain.pages.repl_session import HELP_LINES, ReplSession
 
     session = ReplSession(reading.parsed, lambda: link_lines(reading), lambda: item_lines(reading))
@@ -38,7 +38,7 @@ def interact(console: Console, reading: PageAnalysis) -> None:
 
 
 def _install_completion(complete: Callable[[str], list[str]]) -> None:
-    """Let Tab complete names where the system has readline."""
+    """Make Tab complete names if the readline module is available (not on Windows)."""
     try:
         import readline
     except ImportError:
@@ -47,8 +47,8 @@ def _install_completion(complete: Callable[[str], list[str]]) -> None:
 
     def nth(_: str, state: int) -> str | None:
         if state == 0:
-            # Completed is the whole line, because what a name may be depends on what stands before it; readline
-            # wants the word that it believes is being typed.
+            # `complete` needs the whole line, because the text before a name decides which names are valid. readline
+            # expects only the word being typed: from `begin` on.
             begin = readline.get_begidx()
             line = readline.get_line_buffer()[: readline.get_endidx()]
             found[:] = [one[begin:] for one in complete(line)]
@@ -56,6 +56,6 @@ def _install_completion(complete: Callable[[str], list[str]]) -> None:
 
     readline.set_completer(nth)
     readline.set_completer_delims(" >+~,/@[(|'\"")
-    # What stands for readline on macOS is libedit, which has words of its own for the same.
+    # On macOS the readline module is built on libedit, which has another syntax for key bindings.
     uses_libedit = "libedit" in (readline.__doc__ or "")
     readline.parse_and_bind("bind ^I rl_complete" if uses_libedit else "tab: complete")

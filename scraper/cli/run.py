@@ -1,4 +1,4 @@
-"""Runs a crawl or a download in an event loop, under signals, and turns how it ended into an exit code."""
+"""Runs a crawl or a download: event loop, signal handling, display, and the exit code for how it ended."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from scraper.cli.exit_codes import (
 from scraper.cli.task_dump import task_dump_on_signal
 from scraper.errors import ConfigError
 from scraper.report.text.sanitize import clean
+from scraper.rundir.layout import RunLayout
 
 if TYPE_CHECKING:
     from scraper.config.schema.crawl import CrawlConfig
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
 
-MAX_REASON_CHARS = 600
+MAX_REASON_CHARS = 600  # of the message about seeds that were refused
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run is shown and watched, whatever it does."""
+    """The options that `crawl` and `download` share: display, log file and asyncio's debug mode."""
 
     progress: ProgressMode = ProgressMode.AUTO
     verbose: bool = False
@@ -49,23 +50,23 @@ class RunOptions:
 
     @property
     def prints_summary(self) -> bool:
-        """Whether the summary is told in words."""
+        """Whether to print the summary as text when the run has ended."""
         return not self.quiet and self.progress is not ProgressMode.JSON
 
 
 class Runnable(Protocol[S_co]):
-    """What is open and can be run: a crawler, a downloader."""
+    """An opened `Crawler` or `Downloader`."""
 
     def stop(self, reason: StopReason | None = None) -> None:
-        """Ask for a clean end."""
+        """Stop cleanly: requests in flight are finished and settled."""
         ...
 
     async def run(self) -> S_co:
-        """Run to the end and return the summary."""
+        """Run until finished or stopped; return the summary."""
         ...
 
     async def aclose(self) -> None:
-        """Close everything."""
+        """Close all outputs and connections."""
         ...
 
 
@@ -75,9 +76,10 @@ def run_with_display(
     finish: Callable[[S, Display], int],
     list_progress: ListProgress | None = None,
 ) -> int:
-    """Do `work` in an event loop with a screen, then `conclude` its summary; return the exit code.
+    """Run `work` in an event loop with a display, pass its summary to `finish` and return the exit code of that.
 
-    With `goal` it is a download that is shown. Raises what `work` raises.
+    `list_progress` is given for downloads: the display then shows files of a list instead of pages. Raises what `work`
+    raises.
     """
     open_missing_streams()
     mode = ProgressMode.NONE if options.quiet else options.progress
@@ -89,27 +91,32 @@ def run_with_display(
                 try:
                     summary = runner.run(work(shown))
                 finally:
-                    with ignore_terminal_errors():  # the terminal may be what ended the run
+                    # After SIGHUP the terminal is gone; writing to it must not hide how the run ended.
+                    with ignore_terminal_errors():
                         shown.restore_terminal()
             return finish(summary, shown)
-    except KeyboardInterrupt:  # before the run listened to signals, or after: nothing is under way
+    except KeyboardInterrupt:  # before signal handlers were installed or after they were removed: no request is running
         echo_err("interrupted")
         return EXIT_INTERRUPTED
 
 
 async def run_until_done(runnable: Runnable[S], shown: Display, debug: bool) -> S:
-    """Run what was opened, stopped by signals, and close it."""
+    """Run `runnable` until it is finished or a signal stops it, then close it."""
     from scraper.engine.signals import stop_on_signals
 
-    # Around the closing, too: an interrupt in the middle of it must not tear it apart.
+    # The handlers stay installed while closing: otherwise Ctrl-C would raise KeyboardInterrupt inside `aclose`.
     with stop_on_signals(runnable.stop, shown.restore_terminal), task_dump_on_signal(debug):
         async with aclosing(runnable):
+            # All modules and parsed settings live until exit; the garbage collector need not scan them again.
             gc.freeze()
             return await runnable.run()
 
 
 def exit_code_for_stop(stop: StopReason, kept: str) -> int | None:
-    """The exit code of a run that did not end by itself, after a sentence about what is `kept`; None when it did."""
+    """Print a message and return the exit code if a signal or a bug ended the run; None if it ended by itself.
+
+    `kept` says in the message which results are on disk.
+    """
     from scraper.engine.signals import EXIT_CODES
     from scraper.model import StopKind
 
@@ -124,12 +131,13 @@ def exit_code_for_stop(stop: StopReason, kept: str) -> int | None:
     return None
 
 
+# Starts what a crawl needs (such as the demo's server) and yields the config to run.
 PrepareConfig = Callable[["CrawlConfig"], AbstractAsyncContextManager["CrawlConfig"]]
 
 
 @asynccontextmanager
 async def unchanged(config: CrawlConfig) -> AsyncIterator[CrawlConfig]:
-    """No preparation: the config is run as it was loaded."""
+    """The default `prepare` of `run_crawl`: nothing to start, the config as loaded."""
     yield config
 
 
@@ -142,15 +150,16 @@ def run_crawl(
     strict: bool = False,
     prepare: PrepareConfig = unchanged,
 ) -> int:
-    """Run `config` to its end and return the exit code.
+    """Run the crawl described by `config` and return the exit code.
 
-    `prepare` may start what the crawl needs inside its event loop (the demo's site) and change the config. Raises the
-    errors of `Crawler`, and `ConfigError` when events and items would both go to standard output.
+    `base` is the folder that relative paths in the config start from. `fresh` deletes an earlier run's results first.
+    `strict` makes failed pages exit code 1. `prepare` is entered inside the event loop and may change the config.
+    Raises the errors of `Crawler`, and `ConfigError` if events and items would both be written to standard output.
     """
     if options.progress is ProgressMode.JSON and not options.quiet and "stdout" in config.output.sinks:
         raise ConfigError(
-            "--progress json and the stdout in output.sinks both write to standard output, where nobody could tell "
-            "events from items: choose another --progress, or take stdout out of output.sinks"
+            "--progress json and the stdout sink in output.sinks both write to standard output, where events and "
+            "items could not be told apart: choose another --progress, or remove stdout from output.sinks"
         )
 
     async def work(shown: Display) -> Summary:
@@ -180,7 +189,7 @@ def _print_summary(summary: Summary, shown: Display) -> None:
 
 
 def exit_code(summary: Summary, strict: bool) -> int:
-    """The documented exit code of a run that ended by itself or by a signal."""
+    """The exit code of a crawl that has ended; prints a message if it was stopped or fetched nothing."""
     if (code := exit_code_for_stop(summary.stop, f"what was settled is saved in {summary.folder}")) is not None:
         return code
     if summary.ok == 0:
@@ -193,11 +202,13 @@ def _failure_reason(summary: Summary) -> str:
     if refused := summary.values["seeds_refused"]:
         return clean("; ".join(refused), MAX_REASON_CHARS)
     outcomes = summary.values["pages"]["outcomes"]
-    return f"{', '.join(outcomes)} (see {summary.folder / 'pages.jsonl'})" if outcomes else "nothing to ask for"
+    return (
+        f"{', '.join(outcomes)} (see {RunLayout(summary.folder).pages})" if outcomes else "there was nothing to fetch"
+    )
 
 
 def loop_factory(debug: bool) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it is installed; asyncio's own loop in debug mode, whose reports it makes better."""
+    """uvloop if it is installed. None, asyncio's own loop, in debug mode: its reports of slow callbacks say more."""
     if debug:
         return None
     try:

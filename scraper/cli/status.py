@@ -1,4 +1,4 @@
-"""`scrape status FOLDER`: how a run stands, also while it goes on."""
+"""`scrape status FOLDER`: shows the state of a run, also while it is running."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
     from scraper.explain.runs.run_status import HostStatus, RunStatus
 
+# Seconds between two updates of --watch.
 REFRESH_SECONDS = 2.0
-"""Between two looks of --watch."""
+# How often the terminal's size is checked between two updates, so that a resized window is redrawn soon.
 RESIZE_CHECKS_PER_REFRESH = 10
-"""How often the terminal's size is looked at between them."""
+# Rows of the display above and around the table of hosts.
 NON_HOST_ROWS = 9
-"""Rows that are not hosts."""
 MAX_HOSTS_SHOWN = 30
 
 
 def status(
     folder: Annotated[Path, typer.Argument(help="The output folder of a run.", show_default=False)],
-    watch: Annotated[bool, typer.Option("--watch", help="Keep looking until the run ends; Ctrl-C leaves.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, with --watch one object a line.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Update until the run ends; Ctrl-C stops watching.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; with --watch one object per line.")] = False,
 ) -> None:
-    """Show what a run folder holds: done, waiting, failed by kind, hosts and their state, items, bytes, time left.
+    """Show the state of a run: pages done, queued and failed by kind, hosts, items, bytes, estimated time left.
 
-    Nothing is changed, and a run that is going on is not disturbed. Exit codes: 0 told, 3 the folder holds no run.
+    Read-only; a run in progress is not disturbed. Exit codes: 0 shown, 3 the folder holds no run.
     """
     from rich.console import Console
 
@@ -54,7 +54,7 @@ def status(
 
 
 def _watch_live(folder: Path, now: RunStatus) -> RunStatus:
-    """Show the run until it ends or the user leaves; return how it stood last."""
+    """Show the run until it ends or the user presses Ctrl-C; return its last state."""
     from rich.console import Console
     from rich.live import Live
 
@@ -62,13 +62,13 @@ def _watch_live(folder: Path, now: RunStatus) -> RunStatus:
     from scraper.explain.runs.run_status import read_run_status
 
     console = Console(highlight=False)
-    # Redrawn in place on a screen of its own: a resize leaves nothing behind.
+    # The alternate screen: after a resize, no remains of the old drawing are left in the scrollback.
     with Live(console=console, screen=True, auto_refresh=False) as live:
         try:
             while now.pid is not None:
                 drawn = None
                 for _ in range(RESIZE_CHECKS_PER_REFRESH):
-                    if console.size != drawn:  # a window that changes its size is drawn anew at once
+                    if console.size != drawn:  # redraw at once after a resize
                         drawn = console.size
                         rows = max(1, min(MAX_HOSTS_SHOWN, drawn.height - NON_HOST_ROWS))
                         live.update(render(now, rows, drawn.width), refresh=True)
@@ -84,7 +84,7 @@ def _print_json(now: RunStatus) -> None:
 
 
 def render(now: RunStatus, rows: int, width: int) -> RenderableType:
-    """`now` for a console of `width` columns, with at most `rows` hosts."""
+    """The state `now` for a console of `width` columns, with at most `rows` hosts."""
     from rich.console import Group
     from rich.text import Text
 
@@ -108,8 +108,8 @@ def render(now: RunStatus, rows: int, width: int) -> RenderableType:
     if now.failures:
         words = ", ".join(f"{clean(word, 30)} {n:,}" for word, n in list(now.failures.items())[:8])
         lines.append(Text.assemble(("failed: ", "dim"), words))
-    if troubled := Counter(host.breaker for host in now.hosts if host.breaker != "closed"):
-        words = ", ".join(f"{state} {n:,}" for state, n in sorted(troubled.items()))
+    if unhealthy := Counter(host.breaker for host in now.hosts if host.breaker != "closed"):
+        words = ", ".join(f"{state} {n:,}" for state, n in sorted(unhealthy.items()))
         lines.append(Text.assemble(("breakers: ", "dim"), words))
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
@@ -117,7 +117,7 @@ def render(now: RunStatus, rows: int, width: int) -> RenderableType:
 
 
 def hosts_by_urgency(hosts: Sequence[HostStatus]) -> list[HostStatus]:
-    """Hosts in the order of what is worth a row: those in trouble that something waits for, then as they came."""
+    """Hosts with queued URLs and an open breaker first, then the others in their order."""
     return sorted(hosts, key=lambda host: host.breaker == "closed" or not host.waiting)
 
 

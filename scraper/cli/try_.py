@@ -1,4 +1,4 @@
-"""`scrape try URL`: one page through the same fetcher, hooks and rules as a crawl, and what would come of it."""
+"""`scrape try URL`: fetches one page with the fetcher, hooks and rules of a crawl and shows what a crawl would do."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
     from scraper.explain.pages.page_analysis import PageAnalysis
     from scraper.explain.pages.page_trial import PageTrial
 
+# URL of a stored page if --url is not given.
 DEFAULT_STORED_URL = "http://localhost/"
-"""Where a stored page is taken to come from when nobody says."""
 
 
 def try_(
     url: Annotated[str | None, typer.Argument(help="The page's URL.", show_default=False)] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="A crawl's YAML file: its rules are used.", show_default=False)
+        Path | None, typer.Option("--config", "-c", help="A crawl's YAML file whose rules to use.", show_default=False)
     ] = None,
     css: Annotated[
         list[str] | None,
-        typer.Option("--css", metavar="EXPR", help="A selector to try, 'img@src'; repeatable.", show_default=False),
+        typer.Option(
+            "--css", metavar="EXPR", help="A selector to try, such as 'img@src'; repeatable.", show_default=False
+        ),
     ] = None,
     xpath: Annotated[
         list[str] | None,
@@ -36,21 +38,21 @@ def try_(
     ] = None,
     json: Annotated[
         list[str] | None,
-        typer.Option("--json", metavar="EXPR", help="JMESPath to try on a JSON page; repeatable.", show_default=False),
+        typer.Option("--json", metavar="EXPR", help="A JMESPath expression to try; repeatable.", show_default=False),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", help="Read this stored page and ask nobody.", show_default=False)
+        Path | None, typer.Option("--file", help="Read this stored page; send no request.", show_default=False)
     ] = None,
     page_url: Annotated[
-        str | None, typer.Option("--url", help="With --file: where the page comes from.", show_default=False)
+        str | None, typer.Option("--url", help="With --file: the URL of the page.", show_default=False)
     ] = None,
     label: Annotated[
         str | None,
-        typer.Option("--label", help="Read the page as one that a follow with this label led to.", show_default=False),
+        typer.Option("--label", help="Read the page with the rules of this label.", show_default=False),
     ] = None,
-    links: Annotated[int, typer.Option("--links", min=0, help="Links to show of each kind.")] = 5,
+    links: Annotated[int, typer.Option("--links", min=0, help="Number of links to show of each kind.")] = 5,
     repl: Annotated[
-        bool, typer.Option("--repl", help="Then try expressions interactively; Tab completes names.")
+        bool, typer.Option("--repl", help="Afterwards try expressions interactively; Tab completes names.")
     ] = False,
     set_: Annotated[
         list[str] | None,
@@ -59,10 +61,10 @@ def try_(
         ),
     ] = None,
 ) -> None:
-    """Ask for one page and show what a crawl would make of it: answer, robots.txt, links, items, selectors, hooks.
+    """Fetch one page and show what a crawl would do with it: response, robots.txt, links, items, selectors, hooks.
 
-    Exit codes: 0 it was read, 1 it could not be fetched, robots.txt forbids it or a hook failed, 2 usage or config
-    error, a wrong expression among them.
+    Exit codes: 0 the page was read, 1 it could not be fetched, robots.txt forbids it or a hook failed, 2 usage or
+    config error (also an invalid expression).
     """
     import asyncio
 
@@ -112,7 +114,7 @@ def _load_config(path: Path | None, address: str, overrides: list[str]) -> Crawl
 
 
 def _print_requests(console: Console, config: CrawlConfig, trial: PageTrial, file: Path | None) -> None:
-    """The requests, and what hooks did."""
+    """Print the requests, and what the hooks did."""
     from scraper.cli.try_lines import print_line, step_lines
     from scraper.explain.pages.repl_session import StyledLine
 

@@ -1,4 +1,4 @@
-"""What `scrape try` shows of a page: its requests, its links by fate, its selectors, its items, as lines."""
+"""The output of `scrape try` as lines: requests, page properties, links by outcome, selectors, items."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 MAX_ITEMS_SHOWN = 10
 MAX_VALUE_CHARS = 200
 MAX_LINE_CHARS = 2_000
+# Width of the column of labels.
 LABEL_COLUMNS = 14
-"""Columns of the labels."""
 TONE_STYLES = {"": "", "miss": "bold red", "bad": "red", "hint": "yellow"}
 
 
 def step_lines(step: RequestStep, *, obeys_robots: bool) -> Iterator[tuple[str, str]]:
-    """One request: its address, what robots.txt says, the answer."""
+    """(label, text) of one request: URL, robots.txt decision, response or error, timing, redirect target."""
     from scraper.explain.pages.page_request import outcome_text
     from scraper.model import Response
     from scraper.report.text.formatting import latency_text
@@ -33,7 +33,7 @@ def step_lines(step: RequestStep, *, obeys_robots: bool) -> Iterator[tuple[str, 
     elif not obeys_robots:
         yield "robots", "not obeyed (politeness.robots: ignore)"
     if step.outcome is None:
-        yield "answer", "not asked for: robots.txt forbids it (--set politeness.robots=ignore asks all the same)"
+        yield "answer", "not fetched: robots.txt forbids it (--set politeness.robots=ignore fetches it anyway)"
         return
     yield "answer", outcome_text(step.outcome)
     if isinstance(step.outcome, Response):
@@ -45,11 +45,11 @@ def step_lines(step: RequestStep, *, obeys_robots: bool) -> Iterator[tuple[str, 
 
 
 def page_lines(reading: PageAnalysis) -> Iterator[tuple[str, str]]:
-    """What the page says of itself."""
-    harvest = reading.extraction
+    """(label, text) of what the page declares: charset, title, robots directives, canonical URL; and problems."""
+    extraction = reading.extraction
     document = reading.parsed.document
     if document is not None:
-        yield "charset", harvest.charset or document.charset
+        yield "charset", extraction.charset or document.charset
     else:
         yield "read as", reading.parsed.kind
         if reading.parsed.problem is not None:
@@ -57,17 +57,17 @@ def page_lines(reading: PageAnalysis) -> Iterator[tuple[str, str]]:
     title = document.tree.css_first("title") if document is not None else None
     if title is not None and (text := (title.text() or "").strip()):
         yield "title", text[:MAX_LINE_CHARS]
-    directives = [name for name in ("noindex", "nofollow") if getattr(harvest, name)]
+    directives = [name for name in ("noindex", "nofollow") if getattr(extraction, name)]
     if directives:
         yield "directives", ", ".join(directives)
-    if harvest.canonical:
-        yield "calls itself", harvest.canonical
-    if harvest.problem:
-        yield "problem", harvest.problem
+    if extraction.canonical:
+        yield "calls itself", extraction.canonical
+    if extraction.problem:
+        yield "problem", extraction.problem
 
 
 def link_lines(reading: PageAnalysis) -> list[StyledLine]:
-    """The links by what becomes of them."""
+    """The links, grouped by what a crawl would do with them."""
     lines = [StyledLine(f"links: {len(reading.extraction.links)}")]
     for group in reading.link_groups:
         lines.append(StyledLine(f"  {group.link_count:>4}  {group.outcome}"))
@@ -78,7 +78,7 @@ def link_lines(reading: PageAnalysis) -> list[StyledLine]:
 
 
 def check_lines(reading: PageAnalysis) -> Iterator[StyledLine]:
-    """How each expression of the config fares; those that find nothing stand out."""
+    """How many matches each expression of the config has on this page; those without any are highlighted."""
     for check in reading.selector_checks:
         of = f" of {check.searched:,}" if check.searched is not None else ""
         found = f"{check.count:,}{of}" if check.count else "NOTHING"
@@ -87,7 +87,7 @@ def check_lines(reading: PageAnalysis) -> Iterator[StyledLine]:
 
 
 def item_lines(reading: PageAnalysis) -> list[StyledLine]:
-    """The first items, and what could not be read."""
+    """The first items, and the values that were rejected."""
     from scraper.sinks.records import as_text
 
     items = reading.extraction.items
@@ -105,7 +105,11 @@ def item_lines(reading: PageAnalysis) -> list[StyledLine]:
 
 
 def print_line(console: Console, label: str, line: StyledLine | str) -> None:
-    """Print one line: a label, if any, and text that may come from a page. A terminal's lines hang together."""
+    """Print one line: an optional label, and text that may come from a page.
+
+    Control characters are removed. In a terminal a long line is wrapped with a hanging indent; elsewhere it stays one
+    line, so that `grep` works.
+    """
     from rich.text import Text
 
     from scraper.report.text.sanitize import clean

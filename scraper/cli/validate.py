@@ -1,4 +1,4 @@
-"""`scrape validate CONFIG` and `scrape schema`: is it right, and what may it say."""
+"""`scrape validate CONFIG` checks a config; `scrape schema` prints the JSON Schema of configs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def validate(
 ) -> None:
     """Check a config and print the effective one, with every default written out.
 
-    Exit codes: 0 it is right, 2 it is not: every problem is told with file, line, column and key.
+    Exit codes: 0 valid, 2 invalid: every problem is reported with file, line, column and key.
     """
     from scraper.config.reading.effective import effective_yaml
     from scraper.config.reading.load import load_config
@@ -29,7 +29,7 @@ def validate(
 
 
 def schema() -> None:
-    """Print the JSON Schema of configs, for editors that complete and check YAML."""
+    """Print the JSON Schema of configs, for editors that complete and validate YAML."""
     from scraper.config.docs.json_schema import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""`scrape why CONFIG URL`: which rule decides about a URL, and what became of it in a run."""
+"""`scrape why CONFIG URL`: shows which rule decides about a URL and what happened to it in a run."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ if TYPE_CHECKING:
     from scraper.explain.runs.why import RobotsFact, RunFacts, UrlFacts
     from scraper.model import Url
 
+# Width of the column of labels.
 LABEL_COLUMNS = 14
-"""Columns of the labels."""
 
 
 def why(
     config: Annotated[Path, typer.Argument(help="The crawl's YAML file.", show_default=False)],
-    url: Annotated[str, typer.Argument(help="The URL that the question is about.", show_default=False)],
+    url: Annotated[str, typer.Argument(help="The URL to explain.", show_default=False)],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of the run (output.folder).", show_default=False)
     ] = None,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Never ask the site for its robots.txt; use what the run remembers.")
+        bool, typer.Option("--offline", help="Send no request; use the robots.txt that the run has stored.")
     ] = False,
     body: Annotated[
         str | None,
         typer.Option(
-            "--body", metavar="TEXT", help="Of several POSTs to the URL, the one that sent this.", show_default=False
+            "--body",
+            metavar="TEXT",
+            help="If the URL was posted to several times: the request with this body.",
+            show_default=False,
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
@@ -41,10 +44,10 @@ def why(
         ),
     ] = None,
 ) -> None:
-    """Say which rule decides about a URL; after a run, or during it, also what happened to it.
+    """Show which rule decides about a URL and, during or after a run, what happened to it.
 
-    Every try is listed where there was more than one; the last line names the one reason. Nothing is changed, and a
-    run that is going on is not disturbed.
+    All attempts are listed if there were several; the last line names the deciding reason. Read-only; a run in
+    progress is not disturbed.
     """
     from rich.console import Console
 
@@ -82,6 +85,7 @@ def _collect_facts(config: CrawlConfig, rules: UrlRules, url: Url, offline: bool
     is_seed = any(url.key in (seed.key, strip_post_prefix(seed.key)) for seed in rules.seeds)
     depth = 0 if is_seed else recorded_depth(run)
     steps, is_file = explain_scope(rules.scope, config, url, depth)
+    # robots.txt is not fetched for a URL that is out of scope anyway.
     refused = any(step.verdict == "rejects" for step in steps)
     robots = _robots_fact(config, rules, url, run, offline or refused, wall_time())
     return UrlFacts(url, config, steps, depth, is_file, robots, run, is_seed)
@@ -90,7 +94,7 @@ def _collect_facts(config: CrawlConfig, rules: UrlRules, url: Url, offline: bool
 def _robots_fact(
     config: CrawlConfig, rules: UrlRules, url: Url, run: RunFacts | None, offline: bool, now: float
 ) -> RobotsFact | None:
-    """What robots.txt says: from the run's memory, or asked for now. A URL out of scope is no reason to ask."""
+    """What robots.txt says about `url`: from the state of the run, or fetched now unless `offline`."""
     import asyncio
 
     from scraper.explain.pages.page_request import open_page_fetcher

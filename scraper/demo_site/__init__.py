@@ -1,1 +1,1 @@
-"""demo_site."""
+"""The bundled web site for demos, benchmarks and tests: a synthetic shop and its supplier, with typical faults."""

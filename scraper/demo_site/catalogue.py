@@ -1,4 +1,4 @@
-"""The goods of the synthetic shop: names, prices and texts, the same for the same seed."""
+"""The products of the synthetic shop. The same seed gives the same names, prices and texts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import random
 from dataclasses import dataclass
 from decimal import Decimal
 
+# Products on one listing page.
 PRODUCTS_PER_LISTING = 20
-"""Products on one listing page."""
+# Number of pages of the shop that are neither products nor listings.
 NON_PRODUCT_PAGES = 14
-"""How many pages the shop has beside products and their listings."""
 
 CATEGORIES = (
     "Lamps", "Chairs", "Tables", "Shelves", "Rugs", "Clocks", "Mirrors", "Pottery", "Textiles", "Tools", "Books",
@@ -50,7 +50,7 @@ DESCRIPTION_WORDS = tuple(DESCRIPTION_TEXT.split())
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One product. `price` is exact; `price_text` is how the shop writes it; `added` is an ISO date."""
+    """One product. `price` is exact, `price_text` is the price as shown on the page, `added` is an ISO 8601 date."""
 
     number: int
     name: str
@@ -67,42 +67,44 @@ class Product:
 
     @property
     def path(self) -> str:
-        """Where its page stands."""
+        """The path of its page."""
         return f"/catalogue/{self.slug}-{self.number}/index.html"
 
     @property
     def cover_path(self) -> str:
-        """Where its picture stands."""
+        """The path of its picture."""
         return f"/media/cover-{self.number}.png"
 
 
 class Catalogue:
-    """All products and how they are listed.
+    """All products, in total and by category.
 
-    `pages` is how many pages the whole shop shall have (at most one listing fewer), `seed` decides everything else.
+    `pages` is the number of pages the whole shop should have; it gets at most one listing page fewer. `seed` decides
+    everything else.
     """
 
     def __init__(self, pages: int, seed: int) -> None:
+        # Each product adds a page, and now and then a listing page: reduce the number until everything fits.
         count = max(len(CATEGORIES), pages - NON_PRODUCT_PAGES)
         while count > len(CATEGORIES) and count + _listing_count(count) + NON_PRODUCT_PAGES > pages:
             count -= 1
-        dice = random.Random(seed)  # noqa: S311  goods, not secrets
+        rng = random.Random(seed)  # noqa: S311  products, not secrets
         self.seed = seed
-        self.products = tuple(_make_product(number, dice) for number in range(1, count + 1))
+        self.products = tuple(_make_product(number, rng) for number in range(1, count + 1))
         self.by_category = tuple(
             tuple(p for p in self.products if p.category == category) for category in range(len(CATEGORIES))
         )
 
     def description(self, product: Product) -> list[str]:
         """The paragraphs of a product's page."""
-        dice = random.Random(self.seed * 1_000_003 + product.number)  # noqa: S311  texts, not secrets
+        rng = random.Random(self.seed * 1_000_003 + product.number)  # noqa: S311  texts, not secrets
         return [
-            " ".join(dice.choice(DESCRIPTION_WORDS) for _ in range(dice.randint(40, 120))).capitalize() + "."
-            for _ in range(dice.randint(3, 8))
+            " ".join(rng.choice(DESCRIPTION_WORDS) for _ in range(rng.randint(40, 120))).capitalize() + "."
+            for _ in range(rng.randint(3, 8))
         ]
 
     def related(self, product: Product) -> list[Product]:
-        """Six other products, of the same category first."""
+        """Up to six other products: four of the same category, then others."""
         same = self.by_category[product.category]
         start = same.index(product) + 1
         near = [same[(start + i) % len(same)] for i in range(4)]
@@ -111,12 +113,12 @@ class Catalogue:
 
 
 def paginate(products: tuple[Product, ...]) -> list[tuple[Product, ...]]:
-    """`products` in portions of one listing page, at least one."""
+    """`products` in chunks of one listing page; one empty chunk if there are none."""
     return [products[i : i + PRODUCTS_PER_LISTING] for i in range(0, len(products), PRODUCTS_PER_LISTING)] or [()]
 
 
 def _listing_count(count: int) -> int:
-    """How many listing pages `count` products have: those of the whole catalogue and those of each category."""
+    """Number of listing pages for `count` products: those of the whole catalogue plus those of each category."""
     short, longer = divmod(count, len(CATEGORIES))
     by_category = longer * math.ceil((short + 1) / PRODUCTS_PER_LISTING) + (len(CATEGORIES) - longer) * math.ceil(
         short / PRODUCTS_PER_LISTING
@@ -124,30 +126,30 @@ def _listing_count(count: int) -> int:
     return math.ceil(count / PRODUCTS_PER_LISTING) + by_category
 
 
-def _make_product(number: int, dice: random.Random) -> Product:
-    adjective, noun = dice.choice(ADJECTIVES), dice.choice(NOUNS)
+def _make_product(number: int, rng: random.Random) -> Product:
+    adjective, noun = rng.choice(ADJECTIVES), rng.choice(NOUNS)
     category = (number - 1) % len(CATEGORIES)
     name = f"{adjective} {noun} {CATEGORIES[category].removesuffix('s')} {number}"
     slug = name.lower().replace("é", "e").replace(" ", "-").rpartition("-")[0]
-    price = Decimal(dice.choice((dice.randint(199, 9_999), dice.randint(10_000, 499_999)))) / 100
+    price = Decimal(rng.choice((rng.randint(199, 9_999), rng.randint(10_000, 499_999)))) / 100
     return Product(
         number=number,
         name=name,
         slug=slug,
         category=category,
         price=price,
-        price_text=_format_price(price, dice),
-        stock=dice.choice((0, *range(1, 40))),
-        rating=dice.randint(1, 5),
-        tags=tuple(dice.sample(TAGS, dice.randint(1, 4))),
-        material=dice.choice(MATERIALS),
-        grams=dice.randint(90, 24_000),
-        added=f"{dice.randint(2019, 2024)}-{dice.randint(1, 12):02d}-{dice.randint(1, 28):02d}",
+        price_text=_format_price(price, rng),
+        stock=rng.choice((0, *range(1, 40))),
+        rating=rng.randint(1, 5),
+        tags=tuple(rng.sample(TAGS, rng.randint(1, 4))),
+        material=rng.choice(MATERIALS),
+        grams=rng.randint(90, 24_000),
+        added=f"{rng.randint(2019, 2024)}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}",
     )
 
 
-def _format_price(price: Decimal, dice: random.Random) -> str:
-    """The price in one of the forms that shops use; all of them mean the same number."""
+def _format_price(price: Decimal, rng: random.Random) -> str:
+    """The price in one of several notations that shops use, chosen at random."""
     english = f"{price:,.2f}"
     german = english.translate(str.maketrans(",.", ".,"))
-    return dice.choice((f"GBP {price:.2f}", f"GBP {english}", f"£{english}", f"EUR {german}", f"{german} €"))
+    return rng.choice((f"GBP {price:.2f}", f"GBP {english}", f"£{english}", f"EUR {german}", f"{german} €"))

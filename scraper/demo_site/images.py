@@ -1,21 +1,21 @@
-"""Small files of real formats, made in code: PNG pictures and PDF papers."""
+"""Generates small valid PNG and PDF files, so that no binary files have to be shipped."""
 
 from __future__ import annotations
 
 import struct
 import zlib
 
+# Width and height of a picture.
 PICTURE_SIDE_PX = 48
-"""Width and height of a picture, in pixels."""
 
 
 def make_png(number: int) -> bytes:
-    """A picture of stripes whose colours depend on `number` (PNG, RGB, 8 bits; W3C PNG section 5)."""
+    """A picture with stripes whose colors depend on `number` (PNG, 8-bit RGB; W3C PNG section 5)."""
     base = ((number * 67) % 200 + 40, (number * 131) % 200 + 40, (number * 29) % 200 + 40)
     step = number % 5 + 3
     rows = []
     for y in range(PICTURE_SIDE_PX):
-        row = bytearray(b"\0")
+        row = bytearray(b"\0")  # filter type 0: none
         for x in range(PICTURE_SIDE_PX):
             shade = 1.0 if (x + y * (number % 3)) // step % 2 else 0.7
             row += bytes(int(channel * shade) for channel in base)
@@ -30,7 +30,7 @@ def _png_chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def make_pdf(title: str) -> bytes:
-    """A paper of one page that shows `title` (PDF 1.4; ISO 32000-1 section 7.5). `title` is plain ASCII."""
+    """A document with one page that shows `title` (PDF 1.4; ISO 32000-1 section 7.5). `title` must be ASCII."""
     content = f"BT /F1 24 Tf 72 720 Td ({title}) Tj ET".encode("ascii")
     objects = (
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -41,12 +41,12 @@ def make_pdf(title: str) -> bytes:
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     )
     out = bytearray(b"%PDF-1.4\n")
-    places = []
+    offsets = []  # of each object, for the cross-reference table
     for number, content in enumerate(objects, 1):
-        places.append(len(out))
+        offsets.append(len(out))
         out += b"%d 0 obj\n%s\nendobj\n" % (number, content)
     table = len(out)
     out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % place for place in places)
+    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     out += b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, table)
     return bytes(out)

@@ -1,7 +1,7 @@
-"""A small HTTP/1.1 server on asyncio, for loopback: keep-alive, pipelining, and faults on purpose.
+"""A small HTTP/1.1 server on asyncio for loopback: keep-alive, pipelining, and deliberate faults.
 
-It is written as a protocol and not with streams: one request costs one callback, so that the site is never what a
-benchmark measures.
+It is an `asyncio.Protocol` instead of streams: one callback per request, so that the server is never the bottleneck of
+a benchmark.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Literal, cast
 
 from scraper.clock import Clock
 
+# Maximum size of a request head; also of pipelined data that is buffered while a response is delayed.
 MAX_HEAD_BYTES = 16 * 1024
-"""Longest request head, in bytes; also how much may wait behind a request that is being answered."""
+# Further connections are closed at once.
 MAX_CONNECTIONS = 4096
-"""Most connections at once; further ones are closed."""
 
 
 class SiteRequest:
-    """One request as the site sees it: method, target and the headers, names in lower case."""
+    """One request: method, target (path and query) and headers, with names in lower case."""
 
     __slots__ = ("headers", "method", "target")
 
@@ -47,8 +47,8 @@ class SiteResponse:
     delay: float = 0.0
     fault: Literal["none", "truncate", "reset"] = "none"
     etag: str = ""
+    # The status line and all headers except Date, rendered once in `__post_init__`.
     head: bytes = b""
-    """The status line and headers but for Date, made once."""
 
     def __post_init__(self) -> None:
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", "Server: shop"]
@@ -72,9 +72,9 @@ HEADERS_TOO_LARGE = SiteResponse(431, b"request head too large\n", "text/plain",
 
 
 class SiteServer:
-    """Listens on one port of 127.0.0.1 and answers every request with what `answer` returns.
+    """Listens on one port of 127.0.0.1 and sends what `respond` returns for each request.
 
-    `latency` and `jitter` are seconds; the wait before a response is `latency` plus `jitter` times `dice()` in 0..1.
+    Every response is delayed by `latency` seconds plus `jitter` seconds times `random_share()`, a number in 0..1.
     """
 
     def __init__(
@@ -87,14 +87,14 @@ class SiteServer:
         self._date = (-1, b"")
 
     async def listen(self, port: int) -> int:
-        """Start to listen; 0 picks a free port. Returns the port. Raises OSError when it is taken."""
+        """Start listening and return the port; 0 picks a free one. Raises OSError if the port is in use."""
         self._clock = Clock()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", port, backlog=1024)
         return cast(int, self._server.sockets[0].getsockname()[1])
 
     def date_line(self) -> bytes:
-        """The Date header of this second."""
+        """The Date header and the end of the head. Cached, because it changes only once a second."""
         second = int(self._clock.now())
         if self._date[0] != second:
             self._date = (second, f"Date: {formatdate(second, usegmt=True)}\r\n\r\n".encode())
@@ -132,7 +132,7 @@ class _Connection(asyncio.Protocol):
             self._timer.cancel()
 
     def abort(self) -> None:
-        """Close at once, whatever is under way."""
+        """Close the connection at once, even in the middle of a response."""
         self._transport.abort()
 
     def pause_writing(self) -> None:
@@ -151,7 +151,7 @@ class _Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _process_buffer(self) -> None:
-        """Answer what is complete in the buffer, until one answer must wait."""
+        """Handle the complete requests in the buffer, up to one with a delay: responses must keep their order."""
         while not self._closing and self._timer is None:
             head, end, rest = self._buffer.partition(b"\r\n\r\n")
             if not end:
@@ -164,53 +164,53 @@ class _Connection(asyncio.Protocol):
     def _handle_request(self, head: bytes) -> None:
         server = self._server
         server.requests += 1
-        asked = parse_head(head)
-        if asked is None:
+        request = parse_head(head)
+        if request is None:
             self._send(BAD_REQUEST, bodyless=False)
             return
-        if asked.method not in ("GET", "HEAD"):
+        if request.method not in ("GET", "HEAD"):
             self._send(METHOD_NOT_ALLOWED, bodyless=False)
             return
-        reply = server.respond(asked)
-        self._closing = asked.headers.get("connection", "").lower() == "close"
-        if reply.etag and asked.headers.get("if-none-match") == reply.etag:
-            reply = NOT_MODIFIED
-        delay = reply.delay + server.latency + (server.jitter * server.random_share() if server.jitter else 0.0)
+        response = server.respond(request)
+        self._closing = request.headers.get("connection", "").lower() == "close"
+        if response.etag and request.headers.get("if-none-match") == response.etag:
+            response = NOT_MODIFIED
+        delay = response.delay + server.latency + (server.jitter * server.random_share() if server.jitter else 0.0)
         if delay > 0:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(delay, self._send_delayed, reply, asked.method == "HEAD")
+            self._timer = loop.call_later(delay, self._send_delayed, response, request.method == "HEAD")
         else:
-            self._send(reply, bodyless=asked.method == "HEAD")
+            self._send(response, bodyless=request.method == "HEAD")
 
-    def _send_delayed(self, reply: SiteResponse, bodyless: bool) -> None:
+    def _send_delayed(self, response: SiteResponse, bodyless: bool) -> None:
         self._timer = None
         if self._transport.is_closing():
             return
-        self._send(reply, bodyless)
+        self._send(response, bodyless)
         self._transport.resume_reading()
         self._process_buffer()
 
-    def _send(self, reply: SiteResponse, bodyless: bool) -> None:
+    def _send(self, response: SiteResponse, bodyless: bool) -> None:
         transport = self._transport
-        if reply.fault == "reset":
-            # Without a linger time of zero a close is an orderly end, which is another fault.
+        if response.fault == "reset":
+            # SO_LINGER with zero seconds makes the kernel send RST instead of FIN.
             sock = transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._closing = True
             transport.abort()
             return
-        body = b"" if bodyless else reply.body
-        if reply.fault == "truncate":
+        body = b"" if bodyless else response.body
+        if response.fault == "truncate":
             body = body[: len(body) // 2]
             self._closing = True
-        transport.write(b"".join((reply.head, self._server.date_line(), body)))
-        if self._closing or reply.status in (400, 405, 431):
+        transport.write(b"".join((response.head, self._server.date_line(), body)))
+        if self._closing or response.status in (400, 405, 431):
             self._closing = True
             transport.close()
 
 
 def parse_head(head: bytes) -> SiteRequest | None:
-    """The request line and headers, or None when they are none (RFC 9112 section 3)."""
+    """Parse request line and headers (RFC 9112 sections 3 and 5); None if they are malformed."""
     first, *lines = head.decode("latin-1").split("\r\n")
     parts = first.split(" ")
     if len(parts) != 3 or not parts[1].startswith("/") or not parts[2].startswith("HTTP/1."):

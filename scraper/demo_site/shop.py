@@ -1,4 +1,4 @@
-"""What the shop answers on every path: pages, pictures, sitemaps, and the corners where crawlers get lost."""
+"""The shop's response for every path: pages, pictures, sitemaps, redirects, and traps for crawlers."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from scraper.demo_site.images import make_pdf, make_png
 from scraper.demo_site.server import SiteResponse
 from scraper.demo_site.templates import breadcrumbs, link_list, page_html, pagination, product_card, stock_text
 
+# Rendered responses that are kept in memory.
 MAX_CACHED_RESPONSES = 2048
-"""How many rendered pages are kept."""
 SUPPLIER_PART_COUNT = 12
 LIMITED_OFFER_COUNT = 6
 SLOW_PAGE_COUNT = 3
 MISSING_PATHS = ("/missing/one.html", "/missing/two.html", "/missing/three.html")
 DOWNLOAD_PATHS = ("/downloads/catalogue.pdf", "/downloads/warranty.pdf")
+# Pages that nothing links to: only the sitemap names them.
 SITEMAP_ONLY_PATHS = ("/notes/opening-hours.html", "/notes/repairs.html")
-"""Pages that nothing links to: only the sitemap names them."""
 PRIVATE_PATH = "/private/staff.html"
+# Redirects that lead to a page. `/old/product-N.html` also redirects, permanently, to the product's page.
 REDIRECTS = {
     "/old/home.html": (301, "/"),
     "/old/one.html": (302, "/old/two.html"),
     "/old/two.html": (307, "/about.html"),
 }
-"""Redirects that end well. `/old/product-N.html` is a further one, permanently to that product."""
 REDIRECT_LOOPS = {"/old/left.html": (302, "/old/right.html"), "/old/right.html": (302, "/old/left.html")}
 
 ROBOTS_TXT = "User-agent: *\nDisallow: /private/\nDisallow: /cart\n\nSitemap: {shop}/sitemap.xml\n"
@@ -39,7 +39,7 @@ SITEMAP_TEMPLATE = (
 
 
 class Shop:
-    """The content of the shop host. The addresses are `http://host:port` without a slash at the end."""
+    """The content of the shop's host. `address` and `supplier` are base URLs without a trailing slash."""
 
     def __init__(self, catalogue: Catalogue, address: str, supplier: str) -> None:
         self.catalogue = catalogue
@@ -76,7 +76,7 @@ class Shop:
         self._respond_cached = lru_cache(MAX_CACHED_RESPONSES)(self._respond_to_path)
 
     def respond(self, target: str) -> SiteResponse:
-        """The response to `target` (path and query). Tracking and session parameters change nothing."""
+        """The response to `target` (path and query). Only the calendar reads the query."""
         path, _, query = target.partition("?")
         if path == "/calendar":
             return self._calendar(query)
@@ -87,11 +87,11 @@ class Shop:
             return plain()
         if moved := REDIRECTS.get(path) or REDIRECT_LOOPS.get(path):
             return _redirect_response(*moved)
-        for pattern, answer in self._page_patterns:
+        for pattern, make_response in self._page_patterns:
             if found := pattern.fullmatch(path):
-                reply = answer(found)
-                if reply is not None:
-                    return reply
+                response = make_response(found)
+                if response is not None:
+                    return response
         body = page_html("Not found", "<h1>Not found</h1><p>There is nothing at this address.</p>")
         return SiteResponse(404, body.encode())
 
@@ -123,7 +123,7 @@ class Shop:
         )
 
     def _service(self) -> SiteResponse:
-        """Links to everything that goes wrong."""
+        """A page with links to all faulty pages."""
         last = len(self.catalogue.products)
         links = [
             *((path, "Gone page") for path in MISSING_PATHS),
@@ -232,7 +232,7 @@ class Shop:
         )
 
     def _calendar(self, query: str) -> SiteResponse:
-        """A month, with links to the ones before and after it: there is no end to them."""
+        """The page of one month, with links to the previous and the next one: an endless trap."""
         found = re.search(r"(?:^|&)month=([0-9]{4})-([0-9]{2})(?:&|$)", query)
         months = int(found[1]) * 12 + int(found[2]) - 1 if found else 2024 * 12
         name, before, after = (f"{(m // 12) % 10_000:04d}-{m % 12 + 1:02d}" for m in (months, months - 1, months + 1))
@@ -260,7 +260,7 @@ class Shop:
         return SiteResponse(body=packed, content_type="application/gzip")
 
     def _session_id(self, number: int) -> str:
-        """The session id that one listing gives to the links on it."""
+        """The session id in the links of one listing page."""
         return f"{(self.catalogue.seed * 7919 + number * 104_729) % 0xFFFFFFFF:08x}"
 
 

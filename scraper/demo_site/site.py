@@ -1,8 +1,8 @@
-"""The bundled site: a synthetic shop and its supplier on two ports of 127.0.0.1, for demos, benchmarks and tests.
+"""The bundled site: a synthetic shop and its supplier on two ports of 127.0.0.1.
 
-Its content depends on nothing but the seed (and on the ports, where an address is absolute). It has what real sites
-have: pagination, redirects, tracking parameters, session ids, a calendar without end, slow, broken, cut and limited
-pages, and a second host that is out of order for a while. `ShopSite.expected` says what a complete crawl finds.
+Its content depends only on the seed (absolute URLs also on the ports). It has typical features of real sites:
+pagination, redirects, tracking parameters, session ids, an endless calendar, slow, broken, truncated and rate-limited
+pages, and a second host that fails for a while. `ShopSite.expected` lists what a complete crawl must find.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from scraper.demo_site.shop import (
 from scraper.demo_site.supplier import Supplier
 from scraper.demo_site.templates import page_html
 
+# Requests below /limited/ that are accepted at once before the rate limit applies.
 LIMITED_BURST = 3
-"""Requests the limited area answers at once before its rate holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteSettings:
     """How the site behaves. Times are seconds.
 
-    `pages` is about how many HTML pages the shop has, at least 39. Every response waits `latency_s` and up to
-    `jitter_s` more, a page below /slow/ `slow_s` more. The supplier fails for `outage_s` from the first page it is
-    asked for and for its first `outage_requests` requests. Below /limited/ more than `limited_rate` requests a second
-    are answered 429. Port 0 picks a free one.
+    `pages` is the approximate number of HTML pages of the shop, at least 39. Every response is delayed by `latency_s`
+    and up to `jitter_s` more, pages below /slow/ by `slow_s` more. The supplier fails for `outage_s` from its first
+    request on, and for its first `outage_requests` requests. Below /limited/, requests above `limited_rate` per second
+    get a 429. Port 0 picks a free one.
     """
 
     pages: int = 300
@@ -60,11 +60,11 @@ class SiteSettings:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedContent:
-    """What a crawl must find that starts at the home page, obeys robots.txt and may go to the supplier.
+    """What a crawl must find that starts at the home page, obeys robots.txt and includes the supplier.
 
-    `pages` are the shop's good HTML pages that links lead to, without tracking and session parameters and without the
-    calendar; `sitemap_only` those that only the sitemap names. `products` are by URL. `broken` are the URLs that
-    never give a page, with their status (0: cut short). `forbidden` are linked and kept by robots.txt.
+    `pages` are the URLs of the shop's linked HTML pages, without tracking and session parameters and without the
+    calendar; `sitemap_only` those that only the sitemap lists. `products` maps URLs to products. `broken` maps URLs
+    that always fail to their status (0: truncated). `forbidden` are linked URLs that robots.txt forbids.
     """
 
     products: Mapping[str, Product]
@@ -80,9 +80,9 @@ class ExpectedContent:
 
 
 class ShopSite:
-    """The running site: `async with ShopSite(settings) as site`. `url` and `supplier_url` have no slash at the end.
+    """The running site: `async with ShopSite(settings) as site`. `url` and `supplier_url` have no trailing slash.
 
-    Entering raises OSError when a port is taken.
+    Entering raises OSError if a port is in use.
     """
 
     url: str
@@ -91,10 +91,10 @@ class ShopSite:
 
     def __init__(self, settings: SiteSettings | None = None) -> None:
         self.settings = settings or SiteSettings()
-        dice = random.Random(self.settings.seed).random  # noqa: S311  latencies, not secrets
+        random_share = random.Random(self.settings.seed).random  # noqa: S311  latencies, not secrets
         latency, jitter = self.settings.latency_s, self.settings.jitter_s
-        self._shop_server = SiteServer(self._respond_shop, latency, jitter, dice)
-        self._supplier_server = SiteServer(self._respond_supplier, latency, jitter, dice)
+        self._shop_server = SiteServer(self._respond_shop, latency, jitter, random_share)
+        self._supplier_server = SiteServer(self._respond_supplier, latency, jitter, random_share)
         self._cut_once = False
         self._limited_from = 0.0
         self._shop: Shop
@@ -103,11 +103,11 @@ class ShopSite:
 
     @property
     def requests(self) -> int:
-        """Requests answered so far, by both hosts."""
+        """Number of requests to both hosts so far."""
         return self._shop_server.requests + self._supplier_server.requests
 
     async def __aenter__(self) -> ShopSite:
-        """Start both hosts."""
+        """Start both servers."""
         settings = self.settings
         self._clock = Clock()
         try:
@@ -124,27 +124,27 @@ class ShopSite:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop both hosts and drop their connections."""
+        """Stop both servers and close their connections."""
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Stop both hosts and drop their connections; calling it twice does nothing more."""
+        """Stop both servers and close their connections. May be called twice."""
         await self._shop_server.aclose()
         await self._supplier_server.aclose()
 
-    def _respond_shop(self, asked: SiteRequest) -> SiteResponse:
-        path = asked.target.partition("?")[0]
+    def _respond_shop(self, request: SiteRequest) -> SiteResponse:
+        path = request.target.partition("?")[0]
         if path.startswith("/limited/") and not self._within_limit():
             body = page_html("Too many requests", "<h1>One after the other, please</h1>").encode()
             return SiteResponse(429, body, headers=(("Retry-After", "1"),))
-        reply = self._shop.respond(asked.target)
+        response = self._shop.respond(request.target)
         if path.startswith("/slow/"):
-            return replace(reply, delay=self.settings.slow_s)
+            return replace(response, delay=self.settings.slow_s)
         if path.startswith("/error/"):
             return SiteResponse(500, page_html("Broken", "<h1>This page is broken</h1>").encode())
         if path.startswith("/flaky/"):
             return self._flaky_response(path)
-        return reply
+        return response
 
     def _flaky_response(self, path: str) -> SiteResponse:
         body = page_html("Long page", f"<h1>Long page</h1>{'<p>And so on.</p>' * 200}").encode()
@@ -154,19 +154,19 @@ class ShopSite:
         return SiteResponse(body=body, fault="truncate")
 
     def _within_limit(self) -> bool:
-        """GCRA: `limited_rate` requests a second, of which `LIMITED_BURST` may come at once."""
+        """Rate limiting by GCRA: `limited_rate` requests per second, with bursts of `LIMITED_BURST`."""
         gap, now = 1 / self.settings.limited_rate, self._clock.now()
         if self._limited_from > now + gap * (LIMITED_BURST - 1):
             return False
         self._limited_from = max(self._limited_from, now) + gap
         return True
 
-    def _respond_supplier(self, asked: SiteRequest) -> SiteResponse:
-        return self._supplier.respond(asked.target, self._clock.now())
+    def _respond_supplier(self, request: SiteRequest) -> SiteResponse:
+        return self._supplier.respond(request.target, self._clock.now())
 
 
 def expected_content(shop: Shop, supplier: Supplier) -> ExpectedContent:
-    """What there is to find in `shop` and at `supplier`."""
+    """What a crawl must find in `shop` and at `supplier`."""
     products = shop.catalogue.products
     paths = {"/", "/about.html", "/terms.html", "/service.html", "/flaky/once.html"}
     paths |= {product.path for product in products}
@@ -200,9 +200,9 @@ def expected_content(shop: Shop, supplier: Supplier) -> ExpectedContent:
 
 
 async def serve(settings: SiteSettings, until_eof: bool = False) -> None:
-    """Run the site until cancelled; write its two addresses as the first two lines of standard output.
+    """Run the site until cancelled. Prints its two base URLs as two lines on standard output.
 
-    With `until_eof` it ends when standard input does: with the process that holds the other end, however that ends.
+    With `until_eof` it ends at the end of standard input, and so with the process that started it.
     """
     async with ShopSite(settings) as site:
         sys.stdout.write(f"{site.url}\n{site.supplier_url}\n")

@@ -1,4 +1,4 @@
-"""What the supplier's host answers: a few pages that cannot be had until an outage is over."""
+"""The supplier's host: a few pages that fail until an outage is over."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ RESET_RESPONSE = SiteResponse(fault="reset")
 class Supplier:
     """The supplier's pages and its outage.
 
-    It fails for `outage` seconds from the first page asked for, and for the first `failures` requests; every third
-    failure is a reset connection, the others are 500. robots.txt is always there: a host whose robots.txt cannot be
-    had is not asked for pages, so its breaker would have nothing to count.
+    It fails for `outage` seconds from the first request for a page on, and for the first `failures` requests. Every
+    third failure is a connection reset, the others are status 500. robots.txt always works: without it a crawl requests
+    no pages, and the circuit breaker that the demo shows would not open.
     """
 
     def __init__(self, address: str, shop: str, outage: float, failures: int) -> None:
@@ -36,7 +36,7 @@ class Supplier:
         self.pages = frozenset(address + path for path in self._pages)
 
     def respond(self, target: str, now: float) -> SiteResponse:
-        """The response to `target` at `now`, seconds on any clock that does not step back."""
+        """The response to `target` at `now`, in seconds of a monotonic clock."""
         path = target.partition("?")[0]
         if path == "/robots.txt":
             return SiteResponse(body=ROBOTS_TXT, content_type="text/plain")

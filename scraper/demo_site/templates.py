@@ -1,4 +1,4 @@
-"""The shop's look: the frame every page stands in, and the pieces that repeat."""
+"""HTML templates of the shop: the page layout, and parts that several pages use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE_CSS = (
 
 
 def page_html(title: str, body: str, *, head: str = "") -> str:
-    """A whole page: `title` is text, `body` and `head` are markup."""
+    """A whole page. `title` is text and gets escaped; `body` and `head` are markup."""
     side = "".join(f'<a href="/category/{name.lower()}/index.html">{name}</a>' for name in CATEGORIES)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)} | Corner Shop</title>'
@@ -35,13 +35,13 @@ def page_html(title: str, body: str, *, head: str = "") -> str:
 
 
 def breadcrumbs(*steps: tuple[str, str]) -> str:
-    """The way from the home page to this one: pairs of href and text."""
+    """Breadcrumb links; `steps` are pairs of href and text, from the home page on."""
     links = " › ".join(f'<a href="{escape(href)}">{escape(text)}</a>' for href, text in steps)
     return f'<p class="breadcrumbs">{links}</p>'
 
 
 def product_card(product: Product, session: str) -> str:
-    """A product on a listing. The picture's link carries a session id: the same page under one more address."""
+    """A product on a listing page. The link of its picture has a session id: another URL for the same page."""
     name = escape(product.name)
     return (
         f'<article class="product" data-rating="{product.rating}"><a href="{product.path}?sid={session}">'
@@ -52,12 +52,15 @@ def product_card(product: Product, session: str) -> str:
 
 
 def stock_text(product: Product) -> str:
-    """Whether and how often the product is there."""
+    """The product's availability as text."""
     return f"In stock ({product.stock} available)" if product.stock else "Out of stock"
 
 
 def pagination(number: int, count: int, address: str) -> tuple[str, str]:
-    """Links to the neighbours of page `number` of `count`: for the body, for the head. `address` holds `{}`."""
+    """Links to the previous and next page of page `number` of `count`: markup for the body and for the head.
+
+    `address` is the path of a page with `{}` for its number.
+    """
     body, head = [], []
     if number > 1:
         previous = address.format(number - 1)
@@ -72,5 +75,5 @@ def pagination(number: int, count: int, address: str) -> tuple[str, str]:
 
 
 def link_list(items: Iterable[tuple[str, str]]) -> str:
-    """A plain list of links: pairs of href and text."""
+    """A list of links; `items` are pairs of href and text."""
     return "<ul>" + "".join(f'<li><a href="{escape(href)}">{escape(text)}</a></li>' for href, text in items) + "</ul>"

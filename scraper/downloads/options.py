@@ -111,7 +111,7 @@ def download_rules(options: DownloadOptions) -> RunRules:
         concurrency=options.per_host,
         # No slowing down by response times: large files are slow because they are large.
         adaptive=False,
-        # A host without a single success is given up after four openings: its entries fail, or go to their mirrors.
+        # After four openings without a lasting recovery a host is given up: its entries fail or go to their mirrors.
         breaker=BreakerSettings(open=10.0, max_open=300.0, give_up=4),
     )
     return RunRules(

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scraper.model import ErrorKind, Failure, Hop, OutOfScope, Request, Response
+from scraper.model import REDIRECT_STATUSES, ErrorKind, Failure, Hop, OutOfScope, Request, Response
 from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 from scraper.urls.post_identity import with_post_key
 from scraper.urls.scope import Scope
 
-REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 # Repeat the request with the same method and content (RFC 9110 sections 15.4.8 and 15.4.9).
 METHOD_KEEPING_STATUSES = frozenset({307, 308})
 

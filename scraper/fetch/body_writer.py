@@ -1,17 +1,16 @@
-"""Where a body gathers while it arrives: in memory up to a limit, beyond it in a file, with its digest and its sizes.
+"""Collects a body while it arrives: in memory up to a limit, beyond it in a file; with its digest and sizes.
 
-Writing must never wait for a disk on the event loop, and a hop to a thread for every chunk of the network would cost
-as much as the copy. So `write` only appends, and says when a whole batch is due; `flush` hands the batch to a thread,
-which hashes and writes it in one go. A page of usual size never leaves memory and never awaits anything.
+Writing must not block the event loop, and a thread switch for every piece from the network would cost as much as the
+copy. So `write` only collects, and says when a batch is due; `flush` passes the batch to a thread, which hashes and
+writes it. A page of usual size stays in memory and never awaits anything.
 
-A cancelled `flush` leaves a thread behind that still writes. Everything that touches the file takes its lock, so
-`discard` waits its turn in a thread of its own and nothing is deleted under a write or left after one.
+A cancelled `flush` leaves a thread behind that is still writing. Everything that touches the file takes its lock, so
+`discard` waits for that thread (in a thread of its own), and no file is deleted during a write or left after it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import os
 import shutil
@@ -25,17 +24,17 @@ import xxhash
 
 from scraper.errors import SinkError
 from scraper.model import Body
+from scraper.rundir.disk_errors import cause_text
 
 MIB = 1024 * 1024
+# Bytes collected before they are written to the file.
 WRITE_BATCH_BYTES = MIB
+# Larger bodies in memory are hashed in a thread: sha256 of them would delay the event loop.
 MAX_BYTES_HASHED_ON_LOOP = 128 * 1024
-"""Bodies up to this many bytes are hashed where they are; sha256 of more would be felt on the event loop."""
-
-_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 
 
-class BodyLimitExceeded(Exception):  # noqa: N818  names what the body is
-    """A body exceeds its cap of `limit` bytes, `decoded` or as sent."""
+class BodyLimitExceeded(Exception):  # noqa: N818  as httpx names its exceptions
+    """A body exceeds its limit of `limit` bytes; `decoded` says whether after decoding or as received."""
 
     def __init__(self, limit: int, decoded: bool) -> None:
         self.limit = limit
@@ -44,14 +43,14 @@ class BodyLimitExceeded(Exception):  # noqa: N818  names what the body is
 
 @dataclass(frozen=True, slots=True)
 class SpoolSettings:
-    """Where bodies above `memory_limit` bytes go. `folder` is made when it is first needed."""
+    """Bodies above `memory_limit` bytes go to files in `folder`, which is created on first use."""
 
     folder: Path
     memory_limit: int = MIB
 
 
 class Spool:
-    """A private folder inside `settings.folder`, made with the first file and deleted with all that is left in it."""
+    """A private folder inside `settings.folder`, created with the first file and deleted with everything left in it."""
 
     def __init__(self, settings: SpoolSettings) -> None:
         self.settings = settings
@@ -59,17 +58,17 @@ class Spool:
         self._lock = threading.Lock()
 
     def create(self) -> tuple[Path, BinaryIO]:
-        """A new file under a name of its own; blocks on the disk. Raises `OSError`."""
+        """A new file with a unique name; blocks on the disk. Raises `OSError`."""
         with self._lock:
             if self._folder is None:
                 self.settings.folder.mkdir(parents=True, exist_ok=True)
                 self._folder = Path(tempfile.mkdtemp(prefix="bodies-", dir=self.settings.folder))
         descriptor, name = tempfile.mkstemp(prefix="body-", suffix=".part", dir=self._folder)
-        # Unbuffered: batches are large, and a full disk must show at the write that fills it.
+        # Unbuffered: batches are large, and a full disk must fail the write that fills it, not a later one.
         return Path(name), os.fdopen(descriptor, "wb", buffering=0)
 
     async def aclose(self) -> None:
-        """Delete the folder with what nobody took; calling it twice does nothing more."""
+        """Delete the folder and all files that nobody moved away. May be called twice."""
         folder, self._folder = self._folder, None
         if folder is not None:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -82,9 +81,9 @@ class _Digest(Protocol):
 
 
 class BodyWriter:
-    """Gathers one body. `wire` counts bytes as sent, `size` bytes as written, so after decoding.
+    """Collects one body. `wire_bytes` counts bytes as received, `size` bytes as written, so after decoding.
 
-    `max_bytes` caps each of the two (None: no cap). `sha256` asks for that digest in place of xxh3.
+    `max_bytes` bounds each of the two (None: no limit). With `sha256` that digest is computed, else xxh3.
     """
 
     __slots__ = ("_batch", "_buffered", "_file", "_hash", "_hash_name", "_spool", "max_bytes", "size", "wire_bytes")
@@ -100,13 +99,13 @@ class BodyWriter:
         self.wire_bytes = 0
 
     def count_received(self, received: int) -> None:
-        """`received` more bytes came over the network; raises `BodyLimitExceeded` above the cap."""
+        """`received` more bytes came over the network. Raises `BodyLimitExceeded` above the limit."""
         self.wire_bytes += received
         if self.max_bytes is not None and self.wire_bytes > self.max_bytes:
             raise BodyLimitExceeded(self.max_bytes, decoded=False)
 
     def write(self, piece: bytes) -> bool:
-        """Take `piece`; return whether `flush` is due before the next one. Raises `BodyLimitExceeded` above the cap."""
+        """Add `piece`; return whether `flush` is due before the next one. Raises `BodyLimitExceeded`."""
         self.size += len(piece)
         if self.max_bytes is not None and self.size > self.max_bytes:
             raise BodyLimitExceeded(self.max_bytes, decoded=True)
@@ -115,14 +114,14 @@ class BodyWriter:
         return self._buffered > (self._spool.settings.memory_limit if self._file is None else WRITE_BATCH_BYTES)
 
     async def flush(self) -> None:
-        """Bring what has gathered to the file. Raises `SinkError` when it cannot be written."""
+        """Write what was collected to the file. Raises `SinkError` when that fails."""
         if self._file is None:
             self._file = _SpoolFile(self._spool)
         batch, self._batch, self._buffered = self._batch, [], 0
         await self._append_in_thread(self._file, batch, False)
 
     async def finish(self) -> Body:
-        """The body, whole; a spooled file then belongs to its reader. Raises `SinkError`."""
+        """The complete body; a spooled file then belongs to the caller. Raises `SinkError`."""
         if self._file is not None:
             await self._append_in_thread(self._file, self._batch, True)
             return Body(self.size, self.wire_bytes, self._digest(), path=self._file.path)
@@ -134,7 +133,7 @@ class BodyWriter:
         return Body(self.size, self.wire_bytes, self._digest(), data=content)
 
     async def discard(self) -> None:
-        """Drop what has gathered and delete the file, also after a cancelled `flush`. Raises nothing."""
+        """Drop what was collected and delete the file, also after a cancelled `flush`. Raises nothing."""
         self._batch.clear()
         if self._file is not None:
             # Shielded, so that a second cancellation cannot keep the thread from deleting.
@@ -147,11 +146,13 @@ class BodyWriter:
         try:
             await asyncio.to_thread(file.append, batch, self._hash, last)
         except OSError as error:
-            raise SinkError(_disk_error_text(error, self._spool.settings.folder)) from error
+            raise SinkError(
+                f"{self._spool.settings.folder}: bodies being received cannot be written there: {cause_text(error)}"
+            ) from error
 
 
 class _SpoolFile:
-    """The file behind one body; its methods block and are called in threads."""
+    """The file of one body. Its methods block and run in threads."""
 
     def __init__(self, spool: Spool) -> None:
         self.path: Path | None = None
@@ -184,10 +185,3 @@ class _SpoolFile:
 
 def _new_xxh3() -> _Digest:
     return xxhash.xxh3_128()
-
-
-def _disk_error_text(error: OSError, folder: Path) -> str:
-    if error.errno in _DISK_FULL_ERRNOS:
-        return f"{folder}: no space left for bodies being received; free some and run the same command again"
-    reason = os.strerror(error.errno) if error.errno else type(error).__name__
-    return f"{folder}: bodies being received cannot be written there: {reason.lower()}"

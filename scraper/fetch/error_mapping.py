@@ -1,7 +1,7 @@
-"""The one door for foreign exceptions: whatever a transport raises leaves as a kind, a sentence and a hope.
+"""Foreign exceptions end here: each exception of a transport becomes (ErrorKind, message, permanent).
 
-Sentences end up in logs, in terminals and in files that people open. So what came from a server, a name server or a
-certificate is stripped of everything that is not a visible character, of credentials in URLs, and cut to a length.
+Messages go to logs, terminals and files that people open. So text from a server, a DNS server or a certificate is
+stripped of everything that is not a visible character, and of credentials in URLs, and is cut to a maximum length.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _CREDENTIALS = re.compile(r"//[^/\s@]*@")
 _UNKNOWN_HOST_ERRNOS = {
     getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, name)
 }
-# How messages begin that httpx gives no class of their own: those of h11, of h2 and of our own transport.
+# How messages begin for which httpx has no class: those of h11, of h2 and of our own transport.
 _TRUNCATED_PREFIX = "peer closed connection without sending complete"
 _DISCONNECTED_PREFIXES = ("server disconnected", "the server closed the connection", "<connectionterminated")
 
 
 class FailureReason(NamedTuple):
-    """What a failure is called, a sentence about it, and whether asking again is vain."""
+    """The kind of a failure, a sentence about it, and whether a retry is useless."""
 
     kind: ErrorKind
     detail: str
@@ -49,8 +49,7 @@ class FailureReason(NamedTuple):
 def sanitize_detail(text: str) -> str:
     """`text` as one line of at most `MAX_DETAIL_CHARACTERS` visible characters, without credentials in URLs.
 
-    Control characters, escapes, and Unicode's format characters (bidirectional overrides are among them) become
-    spaces.
+    Control characters, escapes, and Unicode format characters (bidirectional overrides among them) become spaces.
     """
     text = text[: MAX_DETAIL_CHARACTERS * 4]
     visible = "".join(character if character.isprintable() else " " for character in text)
@@ -59,13 +58,11 @@ def sanitize_detail(text: str) -> str:
 
 
 def classify_error(error: Exception) -> FailureReason:
-    """Name what `error` means for the URL that was asked. Refused addresses have the kind `address`, and as detail
-    the rule that refused.
-    """
-    trouble = _classify_own(error) or _classify_httpx(error) or _classify_system(error)
-    if trouble is None:
+    """What `error` means for the requested URL. A refused address has kind `address` and the rule as its detail."""
+    reason = _classify_own(error) or _classify_httpx(error) or _classify_system(error)
+    if reason is None:
         return FailureReason(ErrorKind.OTHER, sanitize_detail(f"unexpected {type(error).__name__}: {error}"))
-    return trouble._replace(detail=sanitize_detail(trouble.detail))
+    return reason._replace(detail=sanitize_detail(reason.detail))
 
 
 def _classify_own(error: Exception) -> FailureReason | None:
@@ -81,7 +78,7 @@ def _classify_own(error: Exception) -> FailureReason | None:
         case BodyTooLarge() | BodyLimitExceeded():
             return FailureReason(ErrorKind.TOO_LARGE, str(error), True)
         case StaleConnection():
-            return FailureReason(ErrorKind.NETWORK, str(error) or "the connection was closed before an answer came")
+            return FailureReason(ErrorKind.NETWORK, str(error) or "the connection was closed before a response came")
         case DecodeError():
             return FailureReason(ErrorKind.DECODE, str(error))
     return None
@@ -97,10 +94,10 @@ def _classify_httpx(error: Exception) -> FailureReason | None:
         case httpx.ProxyError():
             return FailureReason(ErrorKind.CONNECT, f"the proxy refused: {text}")
         case httpx.UnsupportedProtocol():
-            return FailureReason(ErrorKind.SCHEME, text or "only http and https are spoken here", True)
+            return FailureReason(ErrorKind.SCHEME, text or "only http and https are supported", True)
         case httpx.LocalProtocolError() | httpx.InvalidURL():
             # The text of these may quote the request with its credentials.
-            return FailureReason(ErrorKind.PROTOCOL, "the request cannot be put into HTTP", True)
+            return FailureReason(ErrorKind.PROTOCOL, "the request cannot be written as HTTP", True)
         case httpx.RemoteProtocolError():
             return _protocol_failure(text)
         case httpx.NetworkError():
@@ -129,7 +126,7 @@ def _classify_system(error: Exception) -> FailureReason | None:
 
 _TIMEOUT_TEXTS: dict[type[Exception], str] = {
     httpx.ConnectTimeout: "no connection in time",
-    httpx.ReadTimeout: "the server fell silent",
+    httpx.ReadTimeout: "the server stopped sending",
     httpx.WriteTimeout: "the server stopped reading the request",
     httpx.PoolTimeout: "no connection became free in time",
 }
@@ -145,7 +142,7 @@ def _connect_failure(error: httpx.ConnectError) -> FailureReason:
 
 
 def _dns_failure(error: socket.gaierror) -> FailureReason:
-    reason = error.strerror or "no answer"
+    reason = error.strerror or "no response"
     return FailureReason(
         ErrorKind.DNS, f"the host name cannot be resolved: {reason}", error.errno in _UNKNOWN_HOST_ERRNOS
     )
@@ -165,12 +162,12 @@ def _protocol_failure(text: str) -> FailureReason:
     if lower.startswith(_TRUNCATED_PREFIX):
         return FailureReason(ErrorKind.TRUNCATED, "the connection ended before the response did")
     if lower.startswith(_DISCONNECTED_PREFIXES):
-        return FailureReason(ErrorKind.NETWORK, "the server closed the connection without an answer")
+        return FailureReason(ErrorKind.NETWORK, "the server closed the connection without a response")
     return FailureReason(ErrorKind.PROTOCOL, text or "the server does not speak HTTP")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and what led to it, nearest first; of groups every member. At most `MAX_CAUSES_READ`."""
+    """The exception and its causes, nearest first, with all members of groups. At most `MAX_CAUSES_READ`."""
     waiting: list[BaseException] = [error]
     for _ in range(MAX_CAUSES_READ):
         if not waiting:

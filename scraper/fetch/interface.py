@@ -1,4 +1,4 @@
-"""The ports of the fetchers: what asks for a URL, and whom it must ask before it sends more than one request for it.
+"""The interfaces of fetchers: `Fetcher` fetches a URL; `SlotProvider` permits it more than one request for that.
 
 A request goes in, an outcome comes out. Everything HTTP stays behind it.
 """
@@ -11,50 +11,50 @@ from scraper.model import Outcome, Request
 
 
 class Fetcher(Protocol):
-    """Asks for one URL. A renderer (browser) is another implementation, chosen per rule."""
+    """Fetches one URL. A renderer (browser) is another implementation, chosen per rule."""
 
     async def fetch(self, request: Request) -> Outcome:
-        """Ask for `request.url.href` once; follow no redirect, retry nothing, wait for no rule.
+        """Request `request.url.href` once: follow no redirect, retry nothing, apply no politeness.
 
-        A complete response, whatever its status, is a `Response`; 304 is `NotModified`; an address that may not be
-        connected to is `Denied`; everything else is a `Failure` with its kind. Raises nothing but
-        `asyncio.CancelledError` (after cleaning up) and `SinkError` when the spool folder cannot be written.
+        A complete response, whatever its status, is a `Response`; 304 is `NotModified`; an address that must not be
+        connected to is `Denied`; everything else is a `Failure` with its kind. Raises only `asyncio.CancelledError`
+        (after cleaning up), and `SinkError` when the spool folder cannot be written.
         """
         ...
 
     async def aclose(self) -> None:
-        """Close connections and delete what is spooled."""
+        """Close connections and delete spooled bodies."""
         ...
 
 
 class SlotProvider(Protocol):
-    """Places for further requests to a host beside those that `Fetcher.fetch` was called for.
+    """Permits further requests to a host, in addition to the one that `Fetcher.fetch` was called for.
 
-    All of it answers at once: politeness is decided here as for any request, and nobody waits for it.
+    All methods return at once: the politeness rules hold as for any request, and nobody waits for a slot.
     """
 
     def acquire(self, host: str) -> bool:
-        """Whether one more request may be sent to `host` now; it counts as under way until `release`.
+        """Whether one more request may be sent to `host` now; it counts as in flight until `release`.
 
-        Only where a place is free that no waiting request could take.
+        True only if no queued request could use the slot.
         """
         ...
 
     def renew(self, host: str, outcome: Outcome) -> bool:
-        """Whether a request to `host` that ended as `outcome` may be followed by another in its place, now."""
+        """Whether a request to `host` that ended with `outcome` may be followed by another in the same slot, now."""
         ...
 
     def release(self, host: str, outcome: Outcome) -> None:
-        """A request that was claimed, or one in whose place it goes on, ended as `outcome`."""
+        """The last request in an acquired slot ended with `outcome`."""
         ...
 
     def contended(self, host: str) -> bool:
-        """Whether requests to `host` wait, to which those that were claimed should make way."""
+        """Whether requests to `host` are queued, so that acquired slots should be released."""
         ...
 
 
 class NoSlots:
-    """`SlotProvider` where there is none to spare: one request follows the other."""
+    """A `SlotProvider` without additional slots: one request follows the other."""
 
     def acquire(self, host: str) -> bool:
         """Never."""
@@ -65,7 +65,7 @@ class NoSlots:
         return True
 
     def release(self, host: str, outcome: Outcome) -> None:
-        """There is nothing to release."""
+        """Nothing to release."""
 
     def contended(self, host: str) -> bool:
         """Never."""

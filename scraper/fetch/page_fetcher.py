@@ -1,28 +1,29 @@
-"""Asks for one URL over HTTP and makes an outcome of whatever comes.
+"""Fetches one URL over HTTP and turns whatever comes into an outcome.
 
-What is done with a body depends on what it belongs to. A page that succeeded is read to its end, decoded, hashed and
-capped, and any flaw fails the fetch: half a page is worse than none. Of a redirect only the head matters; its body is
-read as far as that saves the connection, and dropped. Of an error page the beginning is kept for the curious, and bad
-encoding is forgiven, for its status has already told the story. Of a robots.txt the beginning is all that counts
-(RFC 9309 section 2.5), but as far as it is read it must be sound.
+How much of the body is read depends on the response:
+
+1. Success: the whole body, decoded, hashed and bounded. Any error in it fails the fetch: half a page is worse than
+none. 2. Redirect: only the head matters. A short body is read to reuse the connection, and dropped. 3. Error page (4xx,
+5xx): the first 256 KiB; decoding errors are ignored, since the status says enough. 4. robots.txt: the first 512 KiB
+count (RFC 9309 2.5); what is read must decode.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from typing import cast
 
 import httpx
 import xxhash
 
 from scraper.clock import Clock
 from scraper.errors import SinkError
-from scraper.events import BytesReceived, Event
-from scraper.fetch.body_writer import MIB, BodyLimitExceeded, BodyWriter, Spool, SpoolSettings
+from scraper.events import Event
+from scraper.fetch.body_writer import BodyLimitExceeded, BodyWriter, Spool, SpoolSettings
 from scraper.fetch.error_mapping import classify_error
+from scraper.fetch.response_body import ProgressReporter, close_quietly, discard_body
 from scraper.model import Body, Denied, ErrorKind, Failure, Headers, NotModified, Outcome, Request, Response, Url
 from scraper.transport.adapter import RawResponse, RawTransport, as_raw_transport
 from scraper.transport.content_decoding import DecodeError, Decoder, make_decoder, needs_large_window, parse_codings
@@ -31,19 +32,17 @@ from scraper.transport.errors import TruncatedResponse
 from scraper.transport.request_headers import BasicAuth, BearerAuth, RequestHeaders, add_cookie
 from scraper.transport.settings import Timeouts
 
-MAX_REDIRECT_BODY_BYTES = 64 * 1024
+# Bytes kept of the body of an error page, and of a robots.txt, as sent or as decoded. RFC 9309 requires 512 KiB of a
+# robots.txt; the 4 KiB more show the parser that it was cut, so that it ignores the last, incomplete line.
 MAX_ERROR_BODY_BYTES = 256 * 1024
 MAX_ROBOTS_BODY_BYTES = 516 * 1024
-"""Bytes read of a redirect's body, and kept of an error page and a robots.txt, as sent or as decoded.
 
-Of a robots.txt 512 KiB count; the rest shows its reader that there was more, so that a last line may be cut in two.
-"""
-
+# At most so many large bodies are decoded at once from codings that need megabytes of memory each.
 MAX_LARGE_DECODERS = 3
-"""Bodies larger than the spool's memory limit that are decoded at once from codings which take megabytes each."""
 
 _EMPTY_DIGEST = f"xxh3:{xxhash.xxh3_128_hexdigest(b'')}"
-# Files that are themselves in a coding, by suffix and type: undoing it would change the file under its name.
+# Files that are compressed themselves, by suffix and media type. Servers often send their format as Content-Encoding;
+# decoding it would store something else than the name says.
 _COMPRESSED_FILES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gzip": ((".gz", ".tgz", ".svgz"), ("application/gzip", "application/x-gzip")),
     "zstd": ((".zst", ".tzst"), ("application/zstd",)),
@@ -53,12 +52,12 @@ _COMPRESSED_FILES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class FetchSettings:
-    """How to ask. Sizes are bytes.
+    """How to send requests. Sizes are bytes.
 
-    `headers` go only to URLs for which `in_scope` is true, in place of our own where names agree; `auth` goes only to
-    the host (`Url.host`) it is given for. With `cookies` what servers set is sent back to them, as long as the fetcher
-    lives. `max_bytes` (None: no cap) bounds a body as sent and as decoded, for
-    requests of kind `file` `max_file_bytes` does.
+    `headers` are sent only to URLs for which `in_scope` is true, and replace ours of the same name; `auth` is sent only
+    to the host (`Url.host`) it is keyed by. With `cookies` the cookies that servers set are sent back, as long as the
+    fetcher lives. `max_bytes` (None: no limit) bounds a body as received and as decoded; for requests of kind `file`
+    `max_file_bytes` does.
     """
 
     spool: SpoolSettings
@@ -76,8 +75,8 @@ class FetchSettings:
 class HttpFetcher:
     """A `Fetcher` over HTTP. It owns `transport` and closes it.
 
-    `transport` is a `RawTransport` or any httpx transport. `emit` hears of the progress of bodies above 1 MiB.
-    Raises `FetchError` for headers and credentials that cannot be sent.
+    `transport` is a `RawTransport` or any httpx transport. `emit` gets progress events of bodies above 1 MiB. Raises
+    `FetchError` for headers and credentials that cannot be sent.
     """
 
     def __init__(
@@ -100,86 +99,87 @@ class HttpFetcher:
         self._emit = emit
 
     async def fetch(self, request: Request) -> Outcome:
-        """Ask for `request.url.href` once; see `Fetcher.fetch`."""
+        """Fetch `request.url.href` once; see `Fetcher.fetch`."""
         url, content, started_at = request.url, request.content, self._now()
         headers = self._headers.headers_for(request)
         if self._cookie_jar is not None and (cookie := self._cookie_jar.cookie_header(url, started_at)) is not None:
             headers = add_cookie(headers, cookie)
         try:
             if content is None:
-                answer = await self._transport.request("GET", url.origin, url.target, headers, timeouts=self._timeouts)
+                response = await self._transport.request(
+                    "GET", url.origin, url.target, headers, timeouts=self._timeouts
+                )
             else:
-                answer = await self._transport.request(
+                response = await self._transport.request(
                     "POST", url.origin, url.target, headers, timeouts=self._timeouts, content=content.data
                 )
-        except Exception as error:  # noqa: BLE001  the one door: whatever a transport raises becomes an outcome
+        except Exception as error:  # noqa: BLE001  whatever a transport raises becomes an outcome
             return self._failure(error, request, started_at)
         if self._cookie_jar is not None:
-            self._cookie_jar.store(url, answer.headers, self._now())
+            self._cookie_jar.store(url, response.headers, self._now())
         is_file = request.kind == "file"
         writer = BodyWriter(self._spool, sha256=is_file, max_bytes=self._max_file_bytes if is_file else self._max_bytes)
         try:
-            return await self._read_outcome(request, answer, writer, started_at)
+            return await self._read_outcome(request, response, writer, started_at)
         except BaseException as error:
             await writer.discard()
             if isinstance(error, SinkError) or not isinstance(error, Exception):
                 raise
-            # The answer keeps its error, whose frames keep the answer, the decoder with its window and what was
-            # gathered: megabytes in a cycle that would wait for the garbage collector.
+            # The response keeps its error, whose traceback keeps the response, the decoder and the body so far:
+            # megabytes in a reference cycle that would wait for the garbage collector.
             error.__traceback__ = None
-            return self._failure(error, request, started_at, answer, writer.wire_bytes)
+            return self._failure(error, request, started_at, response, writer.wire_bytes)
         finally:
-            if (closing := answer.close()) is not None:
-                with suppress(httpx.HTTPError, OSError):  # the outcome is known; how the goodbye goes is not part of it
-                    await closing
+            if (closing := response.close()) is not None:
+                await close_quietly(closing)
 
     async def aclose(self) -> None:
-        """Close connections and delete what is spooled."""
+        """Close connections and delete spooled bodies."""
         try:
             await self._transport.aclose()
         finally:
             await self._spool.aclose()
 
     async def _read_outcome(
-        self, request: Request, answer: RawResponse, writer: BodyWriter, started_at: float
+        self, request: Request, response: RawResponse, writer: BodyWriter, started_at: float
     ) -> Outcome:
-        status, headers = answer.status, Headers(answer.headers)
+        status, headers = response.status, Headers(response.headers)
         if status == 304:
             return NotModified(request, headers, started_at, self._now() - started_at)
         if status == 206:
-            raise httpx.RemoteProtocolError("a part of the content (206) came where all of it was asked for")
+            raise httpx.RemoteProtocolError("a part of the content (206) came where all of it was requested")
         if status >= 400:
             with suppress(DecodeError):
-                await _decode_prefix_into(answer, headers, writer, MAX_ERROR_BODY_BYTES)
+                await _decode_prefix_into(response, headers, writer, MAX_ERROR_BODY_BYTES)
             body = await writer.finish()
         elif status >= 300:
-            body = await _discard_body(answer)
+            body = Body(0, await discard_body(response), _EMPTY_DIGEST, b"")
         elif request.kind == "robots":
-            await _decode_prefix_into(answer, headers, writer, MAX_ROBOTS_BODY_BYTES)
+            await _decode_prefix_into(response, headers, writer, MAX_ROBOTS_BODY_BYTES)
             body = await writer.finish()
         else:
-            body = await self._read_body(request, answer, headers, writer)
-        ttfb, elapsed = answer.head_at - answer.sent_at, self._now() - started_at
-        version = answer.http_version.decode("ascii", "replace")
+            body = await self._read_body(request, response, headers, writer)
+        ttfb, elapsed = response.head_at - response.sent_at, self._now() - started_at
+        version = response.http_version.decode("ascii", "replace")
         return Response(request, status, headers, body, started_at, ttfb, elapsed, version)
 
-    async def _read_body(self, request: Request, answer: RawResponse, headers: Headers, writer: BodyWriter) -> Body:
-        """All of a body. Raises `BodyLimitExceeded`, `DecodeError`, `SinkError` and what the transport raises."""
-        length = answer.content_length
+    async def _read_body(self, request: Request, response: RawResponse, headers: Headers, writer: BodyWriter) -> Body:
+        """The whole body. Raises `BodyLimitExceeded`, `DecodeError`, `SinkError` and what the transport raises."""
+        length = response.content_length
         if length is not None and writer.max_bytes is not None and length > writer.max_bytes:
             raise BodyLimitExceeded(writer.max_bytes, decoded=False)
         codings = _codings_to_undo(request, headers)
         decoder = make_decoder(codings)
-        with _DecoderPermit(self._large_decoders if needs_large_window(codings) else None) as turn:
-            if answer.complete:
-                await _decode_into(await answer.read(), decoder, writer, turn)
+        with _DecoderPermit(self._large_decoders if needs_large_window(codings) else None) as permit:
+            if response.complete:
+                await _decode_into(await response.read(), decoder, writer, permit)
             else:
                 progress = ProgressReporter(request.url, length, self._emit, self._now)
-                async with aclosing(_raw_pieces(answer)) as pieces:
+                async with aclosing(response.aiter_raw()) as pieces:
                     async for piece in pieces:
-                        await _decode_into(piece, decoder, writer, turn)
-                        progress.update(writer.wire_bytes)
-                progress.update(writer.wire_bytes, last=True)
+                        await _decode_into(piece, decoder, writer, permit)
+                        progress.report(writer.wire_bytes)
+                progress.report(writer.wire_bytes, last=True)
         if length is not None and writer.wire_bytes != length:
             raise TruncatedResponse(f"{writer.wire_bytes} bytes came of {length} announced")
         if decoder is not None:
@@ -191,7 +191,7 @@ class HttpFetcher:
         error: Exception,
         request: Request,
         started_at: float,
-        answer: RawResponse | None = None,
+        response: RawResponse | None = None,
         received: int = 0,
     ) -> Failure | Denied:
         kind, detail, permanent = classify_error(error)
@@ -201,8 +201,8 @@ class HttpFetcher:
             request,
             kind,
             detail,
-            status=None if answer is None else answer.status,
-            headers=Headers() if answer is None else Headers(answer.headers),
+            status=None if response is None else response.status,
+            headers=Headers() if response is None else Headers(response.headers),
             started_at=started_at,
             elapsed=self._now() - started_at,
             received=received,
@@ -211,16 +211,16 @@ class HttpFetcher:
 
 
 class _DecoderPermit:
-    """One body's turn among those whose decoders need much memory, taken once it turns out to be large."""
+    """Permission to decode a large body with a large window, acquired only once the body proves to be large."""
 
     __slots__ = ("_acquired", "_permits")
 
-    def __init__(self, turns: asyncio.Semaphore | None) -> None:
-        self._permits = turns
+    def __init__(self, permits: asyncio.Semaphore | None) -> None:
+        self._permits = permits
         self._acquired = False
 
     async def acquire(self) -> None:
-        """Wait for it; None to wait for costs nothing."""
+        """Wait for the permit; returns at once if none is needed."""
         if self._permits is not None and not self._acquired:
             await self._permits.acquire()
             self._acquired = True
@@ -233,35 +233,24 @@ class _DecoderPermit:
             self._permits.release()
 
 
-async def _decode_into(piece: bytes, decoder: Decoder | None, writer: BodyWriter, turn: _DecoderPermit) -> None:
-    """Bring one piece of the wire to the writer."""
+async def _decode_into(piece: bytes, decoder: Decoder | None, writer: BodyWriter, permit: _DecoderPermit) -> None:
+    """Decode one piece of the body and write the result."""
     writer.count_received(len(piece))
     for content in (piece,) if decoder is None else decoder.feed(piece):
         if writer.write(content):
-            await turn.acquire()
+            await permit.acquire()
             await writer.flush()
 
 
-async def _discard_body(answer: RawResponse) -> Body:
-    """A redirect's body: read to its end if that is near, so that the connection can be used again."""
-    size = 0
-    with suppress(httpx.HTTPError, OSError):  # where it leads is known; how its body fares is nobody's concern
-        async with aclosing(_raw_pieces(answer)) as pieces:
-            async for piece in pieces:
-                size += len(piece)
-                if size > MAX_REDIRECT_BODY_BYTES:
-                    break
-    return Body(0, size, _EMPTY_DIGEST, b"")
-
-
-async def _decode_prefix_into(answer: RawResponse, headers: Headers, writer: BodyWriter, max_bytes: int) -> None:
-    """Bring at most `most` bytes to the writer. A larger body is cut and not refused, so the writer's cap is lifted.
+async def _decode_prefix_into(response: RawResponse, headers: Headers, writer: BodyWriter, max_bytes: int) -> None:
+    """Decode and write at most `max_bytes` of the body. A longer body is cut, not refused, so the limit of the writer
+    is lifted.
 
     Raises `DecodeError`, `SinkError` and what the transport raises.
     """
     writer.max_bytes = None
     decoder = make_decoder(parse_codings(headers.get_all("content-encoding")))
-    async with aclosing(_raw_pieces(answer)) as pieces:
+    async with aclosing(response.aiter_raw()) as pieces:
         async for piece in pieces:
             writer.count_received(len(piece))
             for content in (piece,) if decoder is None else decoder.feed(piece):
@@ -275,13 +264,10 @@ async def _decode_prefix_into(answer: RawResponse, headers: Headers, writer: Bod
         decoder.finish()
 
 
-def _raw_pieces(answer: RawResponse) -> AsyncGenerator[bytes, None]:
-    # Every transport makes these with an async generator, whose early end must be awaited.
-    return cast(AsyncGenerator[bytes, None], answer.aiter_raw())
-
-
 def _codings_to_undo(request: Request, headers: Headers) -> tuple[str, ...]:
-    """The content-codings to undo. A file whose name or type says that it is itself in the first one keeps that."""
+    """The content-codings to decode. The first one of a file that is compressed itself is kept: see
+    `_COMPRESSED_FILES`.
+    """
     values = headers.get_all("content-encoding")
     if not values:
         return ()
@@ -293,19 +279,3 @@ def _codings_to_undo(request: Request, headers: Headers) -> tuple[str, ...]:
         if path.endswith(suffixes) or media_type in types:
             return codings[1:]
     return codings
-
-
-class ProgressReporter:
-    """Tells of every further MiB of a large body."""
-
-    __slots__ = ("_emit", "_now", "_reported", "_total", "_url")
-
-    def __init__(self, url: Url, total: int | None, emit: Callable[[Event], None], now: Callable[[], float]) -> None:
-        self._url, self._total, self._emit, self._now = url, total, emit, now
-        self._reported = 0
-
-    def update(self, received: int, last: bool = False) -> None:
-        new = received - self._reported
-        if new >= MIB or (last and self._reported and new):
-            self._reported = received
-            self._emit(BytesReceived(self._now(), self._url.href, self._url.host, new, self._total))

@@ -24,12 +24,24 @@ from scraper.model.request import (
     Url,
     entry_of,
 )
-from scraper.model.response import Body, Denied, ErrorKind, Failure, FieldList, Headers, NotModified, Outcome, Response
+from scraper.model.response import (
+    REDIRECT_STATUSES,
+    Body,
+    Denied,
+    ErrorKind,
+    Failure,
+    FieldList,
+    Headers,
+    NotModified,
+    Outcome,
+    Response,
+)
 from scraper.model.settlement import Done, Drop, Release, Result, Retry, Settlement, Skip, Verdict
 from scraper.model.stop_kind import StopKind
 
 __all__ = [
     "MAX_CONTENT_BYTES",
+    "REDIRECT_STATUSES",
     "Attempt",
     "Body",
     "Content",

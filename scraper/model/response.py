@@ -9,6 +9,9 @@ from pathlib import Path
 
 from scraper.model.request import Request
 
+# RFC 9110 15.4: the redirects that are followed. 300 and 304 are none of them.
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+
 
 class FieldList(list[tuple[bytes, bytes]]):
     """Header fields in the order they came.

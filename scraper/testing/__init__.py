@@ -1,1 +1,1 @@
-"""What plug-in authors test with: a virtual clock, fakes, conformance suites."""
+"""Test tools for plug-in authors: an event loop with virtual time, fakes, a local server, conformance suites."""

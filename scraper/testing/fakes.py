@@ -1,8 +1,8 @@
-"""Small honest stand-ins for the ports: a fetcher with a script, an extractor with a map, a sink in memory.
+"""Fakes of the public interfaces: a scripted fetcher, an extractor with fixed results, a sink in memory.
 
-They keep the ports' contracts (a fetch never raises for what a URL does wrong; a sink forgets what was not settled),
-so an engine that runs on them runs on the real ones. Time passes on the event loop's clock: on
-`testing.virtual_loop` latencies cost nothing.
+They keep the contracts of the interfaces (a fetch returns errors instead of raising them; a sink drops what was not
+settled), so what works with them works with the real classes. Latencies use the event loop's clock: with
+`testing.virtual_loop` they take no real time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def make_url(href: str) -> Url:
-    """A `Url` from an already canonical address."""
+    """A `Url` from an href that is already canonical."""
     parts = urlsplit(href)
     port = "" if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f":{parts.port}"
     host = f"{parts.hostname}{port}"
@@ -44,7 +44,7 @@ def make_url(href: str) -> Url:
 
 
 def make_request(href: str, **changes: Any) -> Request:
-    """A `Request` for an already canonical address; `changes` are its other fields."""
+    """A `Request` for an href that is already canonical; `changes` sets its other fields."""
     return Request(make_url(href), **changes)
 
 
@@ -63,36 +63,37 @@ def make_response(
     request: Request | str, content: bytes | str = "", status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A complete response to `request` (or its URL), as HTML unless `headers` say otherwise."""
-    asked = make_request(request) if isinstance(request, str) else request
+    sent = make_request(request) if isinstance(request, str) else request
     fields = {"Content-Type": "text/html; charset=utf-8", **(headers or {})}
-    return Response(asked, status, make_headers(fields), make_body(content))
+    return Response(sent, status, make_headers(fields), make_body(content))
 
 
 def make_result(href: str, content: bytes | str = "", status: int = 200, *items: Mapping[str, Any]) -> Result:
-    """A finished URL with its page and items, for tests of sinks."""
+    """The result of a fetched page with items, for tests of sinks."""
     page = make_response(href, content, status)
     return Result(page.request, page, Extraction(items=tuple(Item(fields) for fields in items)))
 
 
+# One scripted outcome: HTML, an outcome (its request is replaced by the real one), an exception to raise, or a
+# function.
 ScriptedOutcome: TypeAlias = "str | Outcome | BaseException | Callable[[Request], Outcome]"
-"""What a script answers: HTML, an outcome (its request is filled in), an exception to raise, or a function."""
 
 
 def with_status(code: int, content: str = "", **headers: str) -> Callable[[Request], Response]:
-    """An answer with this status; underscores in header names stand for hyphens: `Retry_After="5"`."""
+    """A scripted response with this status. Underscores in header names become hyphens: `Retry_After="5"`."""
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda request: make_response(request, content, code, fields)
 
 
 def redirect_to(location: str, code: int = 301) -> Callable[[Request], Response]:
-    """An answer that sends elsewhere."""
+    """A scripted redirect to `location`."""
     return with_status(code, Location=location)
 
 
 def fail_with(
     error: ErrorKind, detail: str = "as the script says", permanent: bool = False
 ) -> Callable[[Request], Failure]:
-    """An answer that never came."""
+    """A scripted `Failure`."""
     return lambda request: Failure(request, error, detail, permanent=permanent)
 
 
@@ -105,9 +106,9 @@ class FetchCall(NamedTuple):
 
 
 class FakeFetcher:
-    """A `Fetcher` that answers from `script`: URL to an answer, or to a list of them for each time it is asked.
+    """A `Fetcher` that answers from `script`: URL -> outcome, or a list of outcomes for the first, second ... fetch.
 
-    The last answer of a list stays. A URL that is not in the script gets `default` (a 404 page). Each fetch takes
+    The last outcome of a list is repeated. A URL that is not in the script gets `default` (404). Each fetch takes
     `latency` seconds of the loop's clock, or what `latency(request)` says. `calls` holds every call by its start;
     `peak` is the largest number of fetches at one time, `peaks` the same for each host.
     """
@@ -129,28 +130,28 @@ class FakeFetcher:
         self._times_fetched: dict[str, int] = {}
 
     def urls(self) -> list[str]:
-        """The URLs asked for, in order."""
+        """The URLs that were fetched, in order."""
         return [call.request.url.href for call in self.calls]
 
     def start_times(self, host: str | None = None) -> list[float]:
-        """The instants (loop time) at which fetches began, of one host or of all."""
+        """The loop times at which fetches started, of one host or of all."""
         return [call.started for call in self.calls if host in (None, call.request.url.host)]
 
     async def fetch(self, request: Request) -> Outcome:
-        """Answer as the script says."""
-        loop, place = asyncio.get_running_loop(), len(self.calls)
+        """Return the next scripted outcome after the latency."""
+        loop, index = asyncio.get_running_loop(), len(self.calls)
         self.calls.append(FetchCall(request, loop.time(), None))
-        answer, began = self._next_scripted(request.url.href), loop.time()
+        scripted, began = self._next_scripted(request.url.href), loop.time()
         self._count(request.url.host, 1)
         try:
             await asyncio.sleep(self.latency(request) if callable(self.latency) else self.latency)
         finally:
             self._count(request.url.host, -1)
-            self.calls[place] = FetchCall(request, began, loop.time())
-        return _to_outcome(answer, request)
+            self.calls[index] = FetchCall(request, began, loop.time())
+        return _to_outcome(scripted, request)
 
     async def aclose(self) -> None:
-        """Remember that it was closed."""
+        """Set `closed`."""
         self.closed = True
 
     def _next_scripted(self, href: str) -> ScriptedOutcome:
@@ -170,24 +171,24 @@ class FakeFetcher:
             del active[host]
 
 
-def _to_outcome(answer: ScriptedOutcome, request: Request) -> Outcome:
-    if isinstance(answer, BaseException):
-        raise answer
-    if isinstance(answer, str):
-        return make_response(request, answer)
-    if callable(answer):
-        return answer(request)
-    return replace(answer, request=request)
+def _to_outcome(scripted: ScriptedOutcome, request: Request) -> Outcome:
+    if isinstance(scripted, BaseException):
+        raise scripted
+    if isinstance(scripted, str):
+        return make_response(request, scripted)
+    if callable(scripted):
+        return scripted(request)
+    return replace(scripted, request=request)
 
 
 class FakeExtractor:
-    """An `Extractor` that finds on a page what `found` says for its URL: addresses become links, mappings items."""
+    """An `Extractor` with fixed results: URL -> hrefs, which become links, and mappings, which become items."""
 
     def __init__(self, content_by_url: Mapping[str, Sequence[str | Mapping[str, Any] | Link]]) -> None:
         self.content_by_url = content_by_url
 
     def extract(self, page: Response) -> Extraction:
-        """Look the page's URL up."""
+        """Return what the mapping has for the page's URL."""
         things = self.content_by_url.get(page.request.url.href, ())
         links = [Link(make_url(thing)) if isinstance(thing, str) else thing for thing in things]
         return Extraction(
@@ -197,7 +198,7 @@ class FakeExtractor:
 
 
 class FakeSink:
-    """A `Sink` in memory. Its mark is how many results were flushed; `open` forgets those after the mark.
+    """A `Sink` in memory. Its checkpoint is the number of flushed results; `open` drops those after it.
 
     `flushed` is what would be on the disk, `buffer` what a crash would lose. With `fail_after` the flush that would
     pass
@@ -213,22 +214,22 @@ class FakeSink:
         self.is_open = False
 
     def urls(self) -> list[str]:
-        """The URLs of what was flushed, in order."""
+        """The URLs of the flushed results, in order."""
         return [result.url for result in self.flushed]
 
     async def open(self, checkpoint: str | None) -> None:
-        """Begin anew, or after the result that `mark` names."""
+        """Start over (None), or keep the first `checkpoint` results."""
         del self.flushed[int(checkpoint or 0) :]
         self.buffer.clear()
         self.is_open = True
 
     def write(self, result: Result) -> None:
-        """Take one result."""
+        """Buffer one result."""
         self.buffer.append(result)
 
     async def flush(self) -> str:
-        """Move the buffer to what is flushed; return how many that are."""
-        await asyncio.sleep(0)  # a real sink gives way here, so this one must too
+        """Flush the buffer; the checkpoint is the number of flushed results."""
+        await asyncio.sleep(0)  # real sinks yield to the event loop here, which may hide or show races
         if self.fail_after is not None and len(self.flushed) + len(self.buffer) > self.fail_after:
             raise SinkError(f"{self.name}: no space left on the device; free some and run the same command again")
         self.flushed += self.buffer

@@ -1,4 +1,4 @@
-"""The frontier's conformance suite: a store is finished when it passes. Runs under pytest with `asyncio_mode = "auto"`.
+"""The conformance suite for frontiers, to be run by pytest with `asyncio_mode = "auto"`.
 
 Subclass what applies, name the class `Test...`, and say how to open your store:
 

@@ -1,4 +1,4 @@
-"""The suite for every frontier."""
+"""The conformance suite for every frontier."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POST_URL = "https://a.example/api"
 
 
 class FrontierContract(FrontierSuite):
-    """What every frontier does."""
+    """The rules for every frontier."""
 
     async def test_an_empty_frontier_is_drained(self, tmp_path: Path) -> None:
         """Nothing waiting and nothing leased: `Drained`."""
@@ -143,9 +143,9 @@ class FrontierContract(FrontierSuite):
             frontier.park("a.example", NEVER)
             parked = await frontier.lease(1, NOW)
             await frontier.settle([make_settlement(lease)])
-            for answer in (closed, parked, await frontier.lease(1, NOW + 1e9)):
-                assert isinstance(answer, Wait)
-                assert (answer.until == NEVER) is not self.shared
+            for result in (closed, parked, await frontier.lease(1, NOW + 1e9)):
+                assert isinstance(result, Wait)
+                assert (result.until == NEVER) is not self.shared
             frontier.park("a.example", NOW + 1)
             assert await take_hrefs(frontier, now=NOW + 1e9) == ["https://a.example/2"]
 
@@ -222,9 +222,9 @@ class FrontierContract(FrontierSuite):
             await frontier.add([make_request("https://b.example/file", -1), make_request("https://c.example/file", -2)])
             assert sorted(await take_hrefs(frontier, below=0)) == ["https://b.example/file", "https://c.example/file"]
             frontier.park("b.example", NOW + 1)
-            answer = await frontier.lease(5, NOW + 1, 0)
-            assert isinstance(answer, Wait)
-            assert (answer.until == NEVER) is not self.shared
+            result = await frontier.lease(5, NOW + 1, 0)
+            assert isinstance(result, Wait)
+            assert (result.until == NEVER) is not self.shared
             assert sorted(await take_hrefs(frontier, now=NOW + 1)) == [
                 "https://a.example/page",
                 "https://b.example/page",
@@ -275,7 +275,7 @@ class FrontierContract(FrontierSuite):
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request("https://a.example/1")])
             (lease,) = await take_leases(frontier)
-            target = make_request("https://b.example/2", hops=(Hop("https://a.example/1", 301),))
+            target = make_request("https://b.example/2", redirects=(Hop("https://a.example/1", 301),))
             await frontier.settle([make_settlement(lease, Retry(NOW, target), "")])
             assert await frontier.add([make_request("https://b.example/2"), make_request("https://a.example/1")]) == 0
             assert (await frontier.counts()).known == 2

@@ -1,4 +1,4 @@
-"""The suites for frontiers that survive their process, and for those that answer questions about the run."""
+"""The conformance suites for frontiers that survive a restart, and for those that implement `FrontierView`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from scraper.testing.frontier_suite_steps import (
 
 
 class DurableFrontierContract(FrontierContract):
-    """What a frontier does that survives its process: opened again in the same folder it goes on."""
+    """The rules for a frontier on disk: reopened in the same folder, it continues where it was."""
 
     async def test_what_was_added_waits_after_a_reopen(self, tmp_path: Path) -> None:
         """Requests keep their order and their fields, keys stay known."""
@@ -105,13 +105,13 @@ class DurableFrontierContract(FrontierContract):
             await frontier.add([make_request("https://b.example/file", -1)])
         async with self.open_frontier(tmp_path) as frontier:
             assert await take_hrefs(frontier, below=0) == ["https://b.example/file"]
-            answer = await frontier.lease(1, NOW, 0)
-            assert isinstance(answer, Wait)
-            assert (answer.until == NEVER) is not self.shared
+            result = await frontier.lease(1, NOW, 0)
+            assert isinstance(result, Wait)
+            assert (result.until == NEVER) is not self.shared
 
 
 class FrontierViewContract(FrontierSuite):
-    """What a frontier does that answers questions about the run."""
+    """The rules of `FrontierView`: read-only queries about the run."""
 
     async def test_skips_are_kept_once_in_order(self, tmp_path: Path) -> None:
         """Each URL that was skipped or dropped appears once, in the order found."""
@@ -127,7 +127,7 @@ class FrontierViewContract(FrontierSuite):
             assert [skip async for skip in frontier.skips()] == [dropped, skip, other]
 
     async def test_a_skip_is_forgotten_when_its_url_is_queued(self, tmp_path: Path) -> None:
-        """What is asked for after all is no skip, and what is queued already does not become one."""
+        """A URL that gets queued later is no longer a skip, and a queued URL does not become one."""
         async with self.open_frontier(tmp_path) as frontier:
             await frontier.add([make_request("https://a.example/")])
             (lease,) = await take_leases(frontier)

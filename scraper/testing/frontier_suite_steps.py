@@ -1,4 +1,4 @@
-"""What the suites for frontiers are written with: requests, leases, settlements, and how a store is opened."""
+"""What the conformance suites for frontiers share: making requests and settlements, taking leases, opening a store."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scraper.frontier.interface import Frontier, Granted
 from scraper.model import Attempt, Content, Done, EntryState, Hop, Lease, Request, RequestKind, Settlement, Url, Verdict
 from scraper.urls.post_identity import with_post_key
 
+# The time at which each test begins, in epoch seconds.
 NOW = 1_000_000.0
-"""The instant at which the suite begins (epoch seconds)."""
 
 
 def make_url(href: str, key: str | None = None) -> Url:
@@ -59,14 +59,14 @@ def full_request(host: str, kind: RequestKind = "page") -> Request:
 
 
 def make_settlement(lease: Lease, verdict: Verdict | None = None, outcome: str = "ok", **fields: Any) -> Settlement:
-    """What became of `lease`: done and counted as `ok` unless told otherwise."""
+    """A settlement of `lease`: by default done, with the outcome `ok`."""
     return Settlement(lease, Done() if verdict is None else verdict, outcome, **fields)
 
 
 async def take_leases(frontier: Frontier, count: int = 10, now: float = NOW, below: int | None = None) -> list[Lease]:
-    """The leases that are granted, none when the answer is another."""
-    answer = await frontier.lease(count, now, below)
-    return list(answer.leases) if isinstance(answer, Granted) else []
+    """The leases that are granted; empty if the frontier returns `Wait` or `Drained`."""
+    result = await frontier.lease(count, now, below)
+    return list(result.leases) if isinstance(result, Granted) else []
 
 
 async def take_hrefs(frontier: Frontier, count: int = 10, now: float = NOW, below: int | None = None) -> list[str]:
@@ -75,7 +75,7 @@ async def take_hrefs(frontier: Frontier, count: int = 10, now: float = NOW, belo
 
 
 async def drain_host(frontier: Frontier, host: str, now: float = NOW) -> list[str]:
-    """The URLs of one host in the order of asking; each is settled before the next is leased."""
+    """The URLs of one host in the order they are leased; each is settled before the next is leased."""
     order = []
     while found := await take_leases(frontier, 1, now):
         order.append(found[0].request.url.href)
@@ -85,11 +85,12 @@ async def drain_host(frontier: Frontier, host: str, now: float = NOW) -> list[st
 
 
 class FrontierSuite:
-    """What every suite needs to know."""
+    """Base of the suites: opens the store under test."""
 
+    # Whether several processes may use one store at once. Such a store never returns an endless `Wait`, because another
+    # process may add requests.
     shared = False
-    """Whether several processes may be at work on one store: such a store never answers an endless Wait."""
 
     def open_frontier(self, folder: Path) -> AbstractAsyncContextManager[Any]:
-        """Open the store kept in `folder`, making it when it is not there; close it on exit."""
+        """Open the store in `folder`, creating it if it does not exist; close it on exit."""
         raise NotImplementedError

@@ -1,14 +1,14 @@
-"""A small HTTP/1.1 server on loopback that does what a test tells it to, also what no server should do.
+"""A small HTTP/1.1 server on loopback whose responses are set by the test, including violations of the protocol.
 
     async with Site({"/": Reply(body=b"<a href=/x>x</a>"), "/x": [Reply(503), Reply()], "/bad": reset}) as site:
         site.url("/x")                     # http://127.0.0.1:PORT/x
-        [asked.target for asked in site.requests]
+        [request.target for request in site.requests]
 
 A route is a `Reply`; a list of routes for the first, second ... time (the last one stays); an async function from
 `Asked` to a route; or a `RawHandler` that owns the connection and may write, stall or reset as it likes. `"*"` catches
 what
-no other route does; without it that is a 404. It speaks over real sockets, so it needs an ordinary event loop: on a
-virtual one the clock would jump over every answer.
+no other route matches; without it that is a 404. The server uses real sockets and needs an ordinary event loop: the
+clock of a virtual loop would not wait for its responses.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_HEAD_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """One request as it came: `at` is the loop's time, `connection` counts connections from 1."""
+    """One request as received: `at` is the loop's time, `connection` the number of its connection, from 1."""
 
     at: float
     connection: int
@@ -43,7 +43,7 @@ class ReceivedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A well-behaved response. `delay` is seconds before the head, `pause` before each piece of the body.
+    """A valid response. `delay` is in seconds before the head, `pause` before each piece of the body.
 
     `body` may be a sequence of pieces; with `chunked` each becomes a chunk. Content-Length is added unless
     `chunked` is set or `headers` state one; `close` ends the connection after it.
@@ -58,7 +58,7 @@ class Reply:
     close: bool = False
 
     def head(self) -> bytes:
-        """The status line and the headers, as bytes on the wire."""
+        """The status line and the headers, as sent."""
         fields = list(self.headers.items() if isinstance(self.headers, Mapping) else self.headers)
         names = {name.lower() for name, _ in fields}
         if self.chunked:
@@ -76,7 +76,7 @@ class Reply:
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def pieces(self) -> Sequence[bytes]:
-        """The body in the pieces it is sent in."""
+        """The body, in the pieces in which it is sent."""
         return [self.body] if isinstance(self.body, bytes) else self.body
 
 
@@ -91,7 +91,7 @@ Route: TypeAlias = Reply | RawHandler | Callable[[ReceivedRequest], Awaitable["R
 
 
 async def _reset_connection(_: ReceivedRequest, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    # Lingering for no time at all makes the kernel send a reset instead of an orderly end.
+    # SO_LINGER with zero seconds makes the kernel send RST instead of FIN.
     sock: socket.socket = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
@@ -101,30 +101,30 @@ async def _never_respond(_: ReceivedRequest, reader: asyncio.StreamReader, __: a
     await reader.read(1)  # until the client gives up or the site closes
 
 
+# Resets the connection instead of responding.
 reset_connection = RawHandler(_reset_connection)
-"""Resets the connection instead of answering."""
 
+# Reads the request and never responds.
 never_respond = RawHandler(_never_respond)
-"""Reads the request and never answers."""
 
 
 def send_raw(*pieces: bytes, pause: float = 0.0, then: RawHandler | None = None) -> RawHandler:
-    """A raw answer of exactly these bytes, `pause` seconds apart; then `then`, or the end of the connection."""
+    """Sends exactly these bytes, `pause` seconds apart, then runs `then` or closes the connection."""
 
-    async def act(asked: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def act(request: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(pause)
         if then is not None:
-            await then.handle(asked, reader, writer)
+            await then.handle(request, reader, writer)
 
     return RawHandler(act)
 
 
 @dataclass(eq=False)
 class LocalServer:
-    """Serves `routes` on a free port of 127.0.0.1 while it is entered; `requests` holds what was asked, in order.
+    """Serves `routes` on a free port of 127.0.0.1 while entered; `requests` has all requests, in order.
 
     With `tls` it speaks HTTPS; with another `address`, 0.0.0.0 perhaps, it is there for all of 127/8. An exception in a
     route's function ends the `async with` block and is raised from it in an exception group. `connections` counts how
@@ -146,7 +146,7 @@ class LocalServer:
 
     def requests_for(self, path: str) -> list[ReceivedRequest]:
         """The requests for `path`, in order."""
-        return [asked for asked in self.requests if asked.target.partition("?")[0] == path]
+        return [request for request in self.requests if request.target.partition("?")[0] == path]
 
     async def __aenter__(self) -> LocalServer:
         self._group = asyncio.TaskGroup()
@@ -173,7 +173,7 @@ class LocalServer:
         name = f"connection-{self.connections}"
         try:
             task = self._group.create_task(self._serve_connection(reader, writer, self.connections), name=name)
-        except RuntimeError:  # the site is closing: this one came too late
+        except RuntimeError:  # the server is being closed
             writer.transport.abort()
             return
         self._tasks.add(task)
@@ -189,26 +189,26 @@ class LocalServer:
                 await writer.wait_closed()
                 closed = True
         finally:
-            if not closed:  # what has closed by itself may have forgotten its loop, and an abort would ask for it
+            if not closed:  # after `wait_closed` the transport may have no event loop left, and `abort` would fail
                 writer.transport.abort()
 
     async def _respond(
-        self, asked: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, request: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
-        """Answer one request; return whether the connection stays open for the next."""
-        self.requests.append(asked)
-        route = self._find_route(asked)
+        """Respond to one request; return whether the connection stays open."""
+        self.requests.append(request)
+        route = self._find_route(request)
         while not isinstance(route, (Reply, RawHandler)):
-            route = await route(asked) if callable(route) else self._next_route(asked.target, route)
+            route = await route(request) if callable(route) else self._next_route(request.target, route)
         if isinstance(route, RawHandler):
-            await route.handle(asked, reader, writer)
+            await route.handle(request, reader, writer)
             return False
-        await _send_reply(route, asked, writer)
-        return not route.close and (asked.headers.get("connection") or "").lower() != "close"
+        await _send_reply(route, request, writer)
+        return not route.close and (request.headers.get("connection") or "").lower() != "close"
 
-    def _find_route(self, asked: ReceivedRequest) -> Route:
-        path = asked.target.partition("?")[0]
-        for name in (asked.target, path, "*"):
+    def _find_route(self, request: ReceivedRequest) -> Route:
+        path = request.target.partition("?")[0]
+        for name in (request.target, path, "*"):
             if name in self.routes:
                 return self.routes[name]
         return Reply(404, b"not found")
@@ -229,10 +229,10 @@ async def _read_request(reader: asyncio.StreamReader, connection: int) -> Receiv
     return ReceivedRequest(at, connection, method, target, headers, body)
 
 
-async def _send_reply(reply: Reply, asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+async def _send_reply(reply: Reply, request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(reply.delay)
     writer.write(reply.head())
-    if asked.method != "HEAD" and reply.status not in (204, 304):
+    if request.method != "HEAD" and reply.status not in (204, 304):
         for piece in reply.pieces():
             if reply.pause:
                 await writer.drain()

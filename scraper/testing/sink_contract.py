@@ -1,7 +1,7 @@
-"""The conformance suite of the sink port: a sink is finished when it passes.
+"""The conformance suite for sinks.
 
-Derive a test class, say how the sink is made and how its output is read, and pytest (with pytest-asyncio in auto mode)
-runs every rule of the port:
+Derive a test class that makes the sink and reads its output; pytest (with pytest-asyncio in auto mode) then runs a test
+for every rule of the interface:
 
     class TestMySink(SinkContract):
         def make(self, folder: Path) -> Sink:
@@ -10,8 +10,8 @@ runs every rule of the port:
         def stored(self, folder: Path) -> list[str]:
             return [line.split()[0] for line in (folder / "my.txt").read_text().splitlines()]
 
-A kill of the process is played by copying the folder as it stands: the copy holds what the operating system had been
-given at that instant, and nothing that was still in the sink's memory.
+A kill of the process is simulated by copying the folder: the copy has what was handed to the operating system so far,
+and nothing that was still buffered in the sink.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FOLDER_NAME = "out"
 
 
 class Unprintable:
-    """A value that cannot be shown: what a hook might put into an item."""
+    """A value whose `str()` fails, as a hook might put into an item."""
 
     def __str__(self) -> str:
         raise ValueError("no text")
@@ -42,7 +42,8 @@ class Unprintable:
 class SinkContract(ABC):
     """The rules of `Sink`, as tests. `kind` is the kind of result the sink stores.
 
-    `forgets` is False for a sink that may keep what it wrote after the mark, because a repeat only replaces it.
+    `forgets` is False for a sink that may keep records written after the checkpoint, because writing them again
+    replaces them.
     """
 
     kind: RequestKind = "page"
@@ -54,13 +55,13 @@ class SinkContract(ABC):
 
     @abstractmethod
     def stored(self, folder: Path) -> list[str]:
-        """The URL of every record in the output below `folder`, each as often as it is there.
+        """The URL of every record in the output below `folder`, repeated if the record is.
 
-        A sink that stores bodies finds its URL there: the body of each result is its URL.
+        For a sink that stores bodies: the body of each result is its URL.
         """
 
     def result(self, number: int) -> Result:
-        """The result with this number: a page (or file) that was fetched, with one item."""
+        """The result with this number: a fetched page (or file) with one item."""
         href = f"https://contract.example/page-{number}.html"
         request = make_request(href, kind=self.kind)
         return Result(request, make_response(request, href), Extraction(items=(Item({"title": f"Title {number}"}),)))
@@ -80,18 +81,20 @@ class SinkContract(ABC):
         await sink.aclose()
         self._assert_stored(survived, [1, 2, 3])
 
-    async def test_a_reopened_output_holds_what_was_marked_and_then_each_record_once(self, tmp_path: Path) -> None:
-        """What came after the mark is forgotten; asked for again, it is there once."""
+    async def test_a_reopened_output_holds_what_was_checkpointed_and_then_each_record_once(
+        self, tmp_path: Path
+    ) -> None:
+        """Records after the checkpoint are dropped; written again, they are there once."""
         sink = await self._open_sink(tmp_path)
         await self._write(sink, 1, 2)
-        mark = await self._write(sink, 3)
+        checkpoint = await self._write(sink, 3)
         await self._write(sink, 4, 5)
         sink.write(self.result(6))
         survived = self._copy_after_kill(tmp_path)
         await sink.aclose()
 
         again = self.make(survived)
-        await again.open(mark)
+        await again.open(checkpoint)
         if self.forgets:
             self._assert_stored(survived, [1, 2, 3])
         await self._write(again, 4, 5)
@@ -99,21 +102,21 @@ class SinkContract(ABC):
         await again.aclose()
         self._assert_stored(survived, [1, 2, 3, 4, 5, 6, 7])
 
-    async def test_marks_stay_valid_over_many_sessions(self, tmp_path: Path) -> None:
-        """A mark of a session that was itself resumed is as good as any."""
-        folder, mark = tmp_path / FOLDER_NAME, None
+    async def test_checkpoints_stay_valid_over_many_sessions(self, tmp_path: Path) -> None:
+        """A checkpoint of a resumed session is as valid as any other."""
+        folder, checkpoint = tmp_path / FOLDER_NAME, None
         for number in range(5):
             sink = self.make(folder)
-            await sink.open(mark)
-            mark = await self._write(sink, number)
+            await sink.open(checkpoint)
+            checkpoint = await self._write(sink, number)
             await sink.aclose()
         self._assert_stored(folder, list(range(5)))
 
-    async def test_a_flush_without_news_gives_the_same_mark(self, tmp_path: Path) -> None:
-        """A mark names a state: nothing written, nothing changed."""
+    async def test_a_flush_without_news_gives_the_same_checkpoint(self, tmp_path: Path) -> None:
+        """If nothing was written, the checkpoint does not change."""
         sink = await self._open_sink(tmp_path)
-        mark = await self._write(sink, 1)
-        assert await sink.flush() == mark
+        checkpoint = await self._write(sink, 1)
+        assert await sink.flush() == checkpoint
         await sink.aclose()
         self._assert_stored(tmp_path / FOLDER_NAME, [1])
 
@@ -131,7 +134,7 @@ class SinkContract(ABC):
         assert not (tmp_path / FOLDER_NAME).exists()
 
     async def test_a_new_output_starts_from_nothing(self, tmp_path: Path) -> None:
-        """`open(None)` over an old output forgets it; a sink that only replaces has each record once."""
+        """`open(None)` on an old output starts over; a sink that replaces records has each of them once."""
         sink = await self._open_sink(tmp_path)
         await self._write(sink, 1, 2)
         await sink.aclose()
@@ -141,20 +144,20 @@ class SinkContract(ABC):
         self._assert_stored(tmp_path / FOLDER_NAME, [2] if self.forgets else [1, 2])
 
     async def test_an_output_that_is_gone_is_an_error_that_names_fresh(self, tmp_path: Path) -> None:
-        """A mark without its output cannot be continued; the message says what to do."""
+        """A checkpoint without its output cannot be continued; the message says what to do."""
         sink = await self._open_sink(tmp_path)
-        mark = await self._write(sink, 1)
+        checkpoint = await self._write(sink, 1)
         await sink.aclose()
         shutil.rmtree(tmp_path / FOLDER_NAME)
-        message = await self._error_of(self.make(tmp_path / FOLDER_NAME), mark)
+        message = await self._error_of(self.make(tmp_path / FOLDER_NAME), checkpoint)
         assert "--fresh" in message
 
-    async def test_a_mark_of_something_else_is_an_error(self, tmp_path: Path) -> None:
-        """A mark that this sink never gave is refused, not guessed at."""
+    async def test_a_checkpoint_of_something_else_is_an_error(self, tmp_path: Path) -> None:
+        """A checkpoint that this sink did not return is refused."""
         sink = await self._open_sink(tmp_path)
         await self._write(sink, 1)
         await sink.aclose()
-        assert "--fresh" in await self._error_of(self.make(tmp_path / FOLDER_NAME), "no mark of ours")
+        assert "--fresh" in await self._error_of(self.make(tmp_path / FOLDER_NAME), "not a checkpoint")
 
     async def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(self, tmp_path: Path) -> None:
         """What the disk refuses becomes a `SinkError` with the path, at the latest with the first flush."""
@@ -163,7 +166,7 @@ class SinkContract(ABC):
         assert str(folder) in await self._error_of(self.make(folder), None)
 
     async def test_writing_raises_nothing_for_any_result(self, tmp_path: Path) -> None:
-        """Whatever a page or a hook brings, `write` takes it, and the records around it are whole."""
+        """`write` accepts any value that a page or a hook may produce, and the other records stay intact."""
         sink = await self._open_sink(tmp_path)
         sink.write(self.result(1))
         for result in self.odd_results():
@@ -176,7 +179,7 @@ class SinkContract(ABC):
         assert stored.count(self.result(2).url) == 1
 
     def odd_results(self) -> list[Result]:
-        """Results with values that no format likes."""
+        """Results with values that are hard to serialize."""
         deep: list[object] = []
         for _ in range(2000):
             deep = [deep]
@@ -224,10 +227,10 @@ class SinkContract(ABC):
     def _assert_stored(self, folder: Path, numbers: Sequence[int]) -> None:
         assert sorted(self.stored(folder)) == sorted(self.result(number).url for number in numbers)
 
-    async def _error_of(self, sink: Sink, mark: str | None) -> str:
+    async def _error_of(self, sink: Sink, checkpoint: str | None) -> str:
         """Open, write and flush; return what the `SinkError` says."""
         try:
-            await sink.open(mark)
+            await sink.open(checkpoint)
             await self._write(sink, 1)
         except SinkError as error:
             return str(error)
@@ -239,4 +242,4 @@ class SinkContract(ABC):
         try:
             await sink.aclose()
         except SinkError:
-            return  # what it could not write before it cannot write now
+            return  # the output still cannot be written

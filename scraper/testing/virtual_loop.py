@@ -1,25 +1,23 @@
-"""An event loop on virtual time: a day's sleep returns at once, and everything still happens in order.
+"""An event loop on virtual time: `sleep` of a day returns at once, and everything still happens in order.
 
-The loop asks its selector to wait; this selector does not. When nothing is ready it adds the timeout to the clock
-and returns, so `asyncio.sleep`, timeouts, queues and TaskGroups work unchanged and nothing waits. When nothing is
-ready, no timer runs and nothing can come from outside, no task will ever run again: that is raised as `DeadlockError`
-and the test fails at once instead of hanging.
+An event loop passes the time until its next timer to its selector. This selector does not wait: if no file is ready, it
+advances the virtual clock by that time and returns. So `asyncio.sleep`, timeouts, queues and TaskGroups work unchanged.
+If no file is ready, no timer is set and no thread can wake the loop, no task will ever run again: `DeadlockError` is
+raised, so the test fails instead of hanging.
 
-Threads live in real time, and the clock must not jump over the answer that a thread is working on:
+Threads run in real time, and the clock must not jump while a thread is working on a result:
 
-1. Work given to `run_in_executor` (and so `asyncio.to_thread`) is counted. While some is unfinished the loop really
-   waits for it and the clock stands still. This rule is exact.
-2. A thread with a life of its own (a database's writer thread) tells nobody when it is at work. Once it has called
-   `call_soon_threadsafe` the loop knows it, and before each jump really listens for `GRACE` seconds, again and again
-   while the thread used the processor meanwhile, or runs or waits for a disk. The kernel tells that on Linux;
-   elsewhere the loop listens once, for `LISTEN_SECONDS_WITHOUT_PROC`. A thread that never spoke is believed to be
-   about to for
-   `NEW_THREAD_SECONDS` seconds, so a listener thread that only takes events costs nothing after that. What this rule
-   cannot see
-   is a thread that sleeps on purpose before it answers.
-3. `with loop.real_work():` states that something real is under way; the clock stands still inside it.
+1. Calls of `run_in_executor` (and so `asyncio.to_thread`) are counted. While one is unfinished the loop really waits
+   and the clock stands still. This rule is exact.
+2. A thread with its own life (such as a database's writer thread) does not announce its work. Once it has called
+   `call_soon_threadsafe`, the loop knows it: before each jump of the clock it really waits for `LISTEN_SECONDS`, again
+   and again as long as the thread used the CPU meanwhile, runs, or waits for a disk. Linux tells that in /proc; without
+   /proc the loop waits once, for `LISTEN_SECONDS_WITHOUT_PROC`. A thread that never called is expected to do so within
+   `NEW_THREAD_SECONDS` of being seen; after that it is ignored. This rule cannot notice a thread that sleeps on purpose
+   before it calls.
+3. `with loop.real_work():` tells the loop that real work is being done; the clock stands still inside it.
 
-Real sockets know only real time: use an ordinary loop with `testing.site`.
+Real sockets work in real time only: use an ordinary loop with `testing.local_server`.
 
 A test uses it in one of two ways::
 
@@ -52,10 +50,13 @@ T = TypeVar("T")
 P = ParamSpec("P")
 Ts = TypeVarTuple("Ts")
 
+# All of these are real seconds; rule 2 above explains the first three.
 LISTEN_SECONDS = 0.002
 LISTEN_SECONDS_WITHOUT_PROC = 0.05
 NEW_THREAD_SECONDS = 0.1
+# If no timer is set, threads get this long to wake the loop before a deadlock is reported.
 IDLE_LISTEN_SECONDS = 1.0
+# Work in threads that takes longer is reported as a deadlock.
 REAL_WORK_TIMEOUT_SECONDS = 30.0
 
 
@@ -76,17 +77,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._pool_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         self._calling_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         self._first_seen: weakref.WeakKeyDictionary[threading.Thread, float] = weakref.WeakKeyDictionary()
-        # Threads that were there before the loop do not work for it.
+        # Threads that existed before the loop do not work for it.
         self._threads_before_loop: weakref.WeakSet[threading.Thread] = weakref.WeakSet(threading.enumerate())
         super().__init__(self._virtual_selector)
 
     def time(self) -> float:
-        """Virtual seconds since the loop was made."""
+        """Virtual seconds since the loop was created."""
         return self._virtual_selector.now
 
     @contextmanager
     def real_work(self) -> Iterator[None]:
-        """Inside it something real is under way: the clock stands still and the loop really waits."""
+        """The clock stands still and the loop really waits while inside."""
         self._real_work_count += 1
         try:
             yield
@@ -96,7 +97,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self, executor: concurrent.futures.Executor | None, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
-        """As the ordinary loop's; the clock stands still until the result is here."""
+        """Like the base class; the clock stands still until the result is available."""
         if executor is None or isinstance(executor, concurrent.futures.ThreadPoolExecutor):
             future = super().run_in_executor(executor, self._run_in_pool, functools.partial(func, *args))
         else:
@@ -108,13 +109,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def call_soon_threadsafe(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
-        """As the ordinary loop's; remembers that this thread speaks to the loop."""
+        """Like the base class; remembers that the calling thread may wake the loop."""
         if threading.get_ident() != self._thread_id:  # type: ignore[attr-defined]
             self._calling_threads.add(threading.current_thread())
         return super().call_soon_threadsafe(callback, *args, context=context)
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        """As the ordinary loop's, without its time limit: joining threads is real work."""
+        """Like the base class, but without its timeout: joining threads is real work."""
         with self.real_work():
             await super().shutdown_default_executor()
 
@@ -129,7 +130,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._real_work_count > 0
 
     def _threads_to_wait_for(self) -> list[threading.Thread]:
-        """The threads that may be about to speak to this loop."""
+        """The threads that may be about to call `call_soon_threadsafe`."""
         others = set(threading.enumerate()) - set(self._pool_threads) - {threading.current_thread()}
         return [thread for thread in others if thread in self._calling_threads or self._is_new_thread(thread)]
 
@@ -142,7 +143,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class _VirtualSelector(selectors.BaseSelector):
-    """Wraps a real selector: what is ready is reported, a wait becomes a jump of `now`."""
+    """Wraps a real selector: ready files are reported as usual, waiting becomes a jump of `now`."""
 
     def __init__(self, may_hear: Callable[[], list[threading.Thread]], waiting: Callable[[], bool]) -> None:
         self.now = 0.0
@@ -165,7 +166,7 @@ class _VirtualSelector(selectors.BaseSelector):
         return []
 
     def _wait_for_threads(self, patient: bool) -> list[tuple[selectors.SelectorKey, int]]:
-        # One key is the loop's own wake-up pipe; more are real sockets, which only a real wait can hear.
+        # One registered file is the loop's own wake-up pipe. Any others are real sockets, which need real waiting.
         deadline = time.monotonic() + IDLE_LISTEN_SECONDS
         while (threads := self._threads_to_wait_for()) or (patient and len(self._real_selector.get_map()) > 1):
             before = [_thread_schedstat(thread) for thread in threads]
@@ -195,15 +196,15 @@ class _VirtualSelector(selectors.BaseSelector):
 
 
 def _thread_schedstat(thread: threading.Thread) -> str:
-    """How often and how long this thread has had a processor so far; empty where the kernel does not say."""
-    # Its state alone would not do: while this line runs, a busy thread sleeps, waiting for the interpreter's lock.
+    """How often and how long this thread has run so far (Linux schedstat); empty if unknown."""
+    # Its state alone is not enough: while this line runs, a busy thread is asleep, waiting for the GIL.
     with suppress(OSError):
         return Path(f"/proc/self/task/{thread.native_id}/schedstat").read_text("ascii", "replace")
     return ""
 
 
 def _is_running(thread: threading.Thread) -> bool:
-    """Whether this thread runs, wants to, or waits for a disk; False where the kernel cannot say."""
+    """Whether this thread is running, runnable, or waiting for a disk (proc(5), states R and D); False if unknown."""
     with suppress(OSError, IndexError):
         stat = Path(f"/proc/self/task/{thread.native_id}/stat").read_text("ascii", "replace")
         return stat.rpartition(")")[2].split()[0] in "RD"
@@ -216,15 +217,15 @@ def _raise_deadlock(why: str) -> list[tuple[selectors.SelectorKey, int]]:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run `main` on a fresh virtual loop, as `asyncio.run` does on a real one; return its result."""
+    """Like `asyncio.run`, on a new virtual loop."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
 
 
 def virtual_run(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-    """Decorate an async test: it becomes a plain function that runs on a fresh virtual loop.
+    """Decorate an async test: it becomes a plain function that runs on a new virtual loop.
 
-    Plain fixtures reach it as usual; async fixtures belong to another loop and must not be used with it.
+    Plain fixtures work as usual; async fixtures belong to another loop and must not be used.
     """
 
     @functools.wraps(test)

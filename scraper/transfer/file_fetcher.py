@@ -19,15 +19,25 @@ from scraper.errors import FetchError, SinkError
 from scraper.events import Event
 from scraper.fetch.error_mapping import classify_error
 from scraper.fetch.interface import SlotProvider
-from scraper.model import Body, EntryState, ErrorKind, Failure, Headers, NotModified, Outcome, Request, entry_of
-from scraper.politeness.bandwidth_gate import BandwidthLimiter
+from scraper.fetch.response_body import close_quietly, discard_body
+from scraper.model import (
+    REDIRECT_STATUSES,
+    Body,
+    EntryState,
+    ErrorKind,
+    Failure,
+    Headers,
+    NotModified,
+    Outcome,
+    Request,
+    entry_of,
+)
+from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.transfer.attempt import DownloadAttempt
 from scraper.transfer.file_requests import (
     DownloadHeaders,
     DownloadSettings,
-    close_quietly,
     conditional_headers,
-    discard_body,
     is_listed_origin,
 )
 from scraper.transfer.file_storage import FileStorage, FileWriteError
@@ -56,7 +66,6 @@ MAX_REQUESTS = 4
 # In `EntryState.history`: the file may be complete already, from a run that was killed before it could record it.
 ADOPT_EXISTING = "adopt"
 
-_REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _EMPTY_DIGEST = "sha256:"
 
 
@@ -265,7 +274,7 @@ class FileFetcher:
         """A redirect, an error, or a status that makes no sense here."""
         status = response.status
         size = await discard_body(response)
-        if status >= 400 or (status in _REDIRECT_STATUSES and attempt.headers.get("location") is not None):
+        if status >= 400 or (status in REDIRECT_STATUSES and attempt.headers.get("location") is not None):
             return attempt.success(status, self._now(), Body(0, size, _EMPTY_DIGEST, b""))
         detail = f"status {status} brings no file"
         return attempt.failure(ErrorKind.HTTP, detail, self._now(), permanent=True)

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
-
-import httpx
 
 from scraper.model import EntryState, Request, Url
-from scraper.transport.adapter import RawHeaders, RawResponse
 from scraper.transport.cookies import CookieJar
-from scraper.transport.request_headers import RequestHeaders, add_cookie
+from scraper.transport.request_headers import RawHeaders, RequestHeaders, add_cookie
 from scraper.transport.settings import SegmentSettings, Timeouts
-
-# Bytes of an error's or redirect's body that are read so that its connection can be used again. Beyond that, a new
-# connection is cheaper.
-MAX_DISCARD_BYTES = 64 * 1024
 
 _ACCEPT_ANY = {"Accept": "*/*"}
 
@@ -87,21 +78,3 @@ def conditional_headers(entry: EntryState) -> Sequence[tuple[bytes, bytes]]:
     if entry.last_modified:
         fields.append((b"If-Modified-Since", entry.last_modified.encode("latin-1", "replace")))
     return fields
-
-
-async def close_quietly(closing: Awaitable[None]) -> None:
-    """Await the end of a response whose outcome is known. Errors while closing do not change it."""
-    with suppress(httpx.HTTPError, OSError):
-        await closing
-
-
-async def discard_body(response: RawResponse) -> int:
-    """Read up to `MAX_DISCARD_BYTES` of a body that is not needed; return the number of bytes read. Raises nothing."""
-    size = 0
-    with suppress(httpx.HTTPError, OSError):  # the status is known; errors of the body do not matter
-        async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as chunks:
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > MAX_DISCARD_BYTES:
-                    break
-    return size

@@ -30,10 +30,10 @@ import httpx
 from scraper.errors import SinkError
 from scraper.fetch.error_mapping import classify_error
 from scraper.fetch.interface import SlotProvider
+from scraper.fetch.response_body import close_quietly
 from scraper.model import Body, ErrorKind, Failure, Headers, Outcome, Response
 from scraper.transfer.attempt import DownloadAttempt
 from scraper.transfer.byte_ranges import MAX_OFFSET, Segment, SegmentSpec, next_segment
-from scraper.transfer.file_requests import close_quietly
 from scraper.transfer.file_storage import FileStorage, FileWriteError
 from scraper.transfer.resume_rules import RangeRequest, segment_mismatch
 from scraper.transfer.segment_map import SegmentMap

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
-from typing import cast
 
-from scraper.events import BytesReceived, Event
+from scraper.events import Event
 from scraper.fetch.body_writer import BodyLimitExceeded
-from scraper.model import Request
-from scraper.politeness.bandwidth_gate import BandwidthLimiter
+from scraper.fetch.response_body import ProgressReporter
+from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.transfer.attempt import DownloadAttempt
 from scraper.transfer.byte_ranges import Segment
 from scraper.transfer.file_storage import FileStorage
@@ -19,8 +18,6 @@ from scraper.transport.buffer_pool import POOL_BYTES, Buffer, BufferPool, buffer
 from scraper.transport.disk_buffer import DiskBuffer
 from scraper.transport.errors import TruncatedResponse
 
-# A `BytesReceived` event is emitted for each further MiB of a file.
-PROGRESS_STEP_BYTES = 1024 * 1024
 # The largest buffer of a throttled stream. After a buffer the stream sleeps for all bytes that came into it at once; a
 # larger one would make long pauses.
 MAX_THROTTLED_BUFFER_BYTES = 256 * 1024
@@ -78,12 +75,12 @@ class StreamWriter:
         `SinkError` and `FileWriteError` for disk errors.
         """
         bandwidth, host = self._bandwidth, attempt.request.url.host
-        progress = _ProgressReporter(attempt.request, total, self._emit, self._now)
+        progress = ProgressReporter(attempt.request.url, total, self._emit, self._now)
         self._stream_count += 1
         buffer = DiskBuffer(self._acquire_buffer() or unpooled_buffer())
         writer = _BatchWriter(self._storage, self._buffer_pool, attempt.entry.path, write, segment)
         try:
-            async with aclosing(cast("AsyncGenerator[None, None]", response.read_into(buffer))) as arrivals:
+            async with aclosing(response.read_into(buffer)) as arrivals:
                 async for _ in arrivals:
                     if overlap:
                         overlap = _drop_overlap(buffer, overlap)
@@ -180,26 +177,6 @@ class _BatchWriter:
         if self._buffer is not None:
             self._pool.release(self._buffer)
             self._buffer = None
-
-
-class _ProgressReporter:
-    """Emits `BytesReceived` for each further MiB. Files smaller than that emit nothing."""
-
-    __slots__ = ("_emit", "_now", "_reported", "_total", "_url")
-
-    def __init__(
-        self, request: Request, total: int | None, emit: Callable[[Event], None], now: Callable[[], float]
-    ) -> None:
-        self._url, self._emit, self._now = request.url, emit, now
-        self._total = total
-        self._reported = 0
-
-    def report(self, received: int, last: bool = False) -> None:
-        """`received` is the number of bytes of this response so far."""
-        new = received - self._reported
-        if new >= PROGRESS_STEP_BYTES or (last and self._reported and new):
-            self._reported = received
-            self._emit(BytesReceived(self._now(), self._url.href, self._url.host, new, self._total))
 
 
 def _drop_overlap(buffer: DiskBuffer, overlap: bytes) -> bytes:

@@ -1,30 +1,35 @@
-"""The seam between the fetcher and what carries its requests.
+"""The interface between fetchers and transports.
 
-`RawTransport` is what the fetcher speaks: origin, target and header pairs in, a head and pieces of body out, no
-object built that nobody asks for. Our own HTTP/1.1 transport speaks it natively. Any other httpx transport (HTTP/2,
-proxies, `httpx.MockTransport`, respx) is put behind `HttpxAdapter`, which speaks it for them.
+Fetchers use `RawTransport`: origin, target and header pairs in, a head and pieces of body out, and no object built that
+nobody needs. `FastTransport` implements it natively. Any other httpx transport (HTTP/2, proxies, `httpx.MockTransport`,
+respx) is wrapped in `HttpxAdapter`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
-from typing import Protocol, cast
+from typing import Protocol, TypedDict, Unpack, cast
 
 import httpx
 
 from scraper.transport.disk_buffer import DiskBuffer
 from scraper.transport.errors import DeadlineExceeded
+from scraper.transport.request_headers import RawHeaders
 from scraper.transport.settings import Timeouts
 
-RawHeaders = list[tuple[bytes, bytes]]
+
+class RequestOptions(TypedDict, total=False):
+    """What may be given to `RawTransport.request` by keyword: limits of time, and the content to send."""
+
+    timeouts: Timeouts | None
+    content: bytes | None
 
 
 class RawResponse(Protocol):
-    """A response whose head is here. `sent_at` and `head_at` are seconds on the event loop's clock.
-
-    `complete` says that the body is here as a whole, so that `read` does not wait.
+    """A response whose head has come. `sent_at` and `head_at` are seconds of the event loop's clock; `complete` says
+    that the whole body is in memory, so that `read` does not wait.
     """
 
     complete: bool
@@ -38,7 +43,7 @@ class RawResponse(Protocol):
 
     @property
     def headers(self) -> RawHeaders:
-        """Header fields as they came."""
+        """Header fields as sent."""
         ...
 
     @property
@@ -48,42 +53,36 @@ class RawResponse(Protocol):
 
     @property
     def content_length(self) -> int | None:
-        """The body's size in bytes as announced, None when it was not."""
+        """Size of the body in bytes as announced, None when it was not."""
         ...
 
     async def read(self) -> bytes:
-        """The rest of the body, before content-codings are undone."""
+        """The rest of the body, content-codings not decoded."""
         ...
 
-    def aiter_raw(self) -> AsyncIterator[bytes]:
-        """The body in pieces as they come. Raises httpx's exceptions and those of faults.py."""
+    def aiter_raw(self) -> AsyncGenerator[bytes, None]:
+        """Iterate over the body as it arrives. Raises the exceptions of httpx and errors.py."""
         ...
 
-    def read_into(self, buffer: DiskBuffer) -> AsyncIterator[None]:
-        """The body into `landing`, yielding when something has come; whoever reads makes room. Raises as `pieces`."""
+    def read_into(self, buffer: DiskBuffer) -> AsyncGenerator[None, None]:
+        """Receive the body into `buffer`; yield when `unread` has grown; the reader makes room."""
         ...
 
     def close(self) -> Awaitable[None] | None:
-        """Let go; a body not read to its end costs the connection. If something is returned, await it."""
+        """Stop reading; a body not read to its end closes the connection. Await what is returned, if anything."""
         ...
 
 
 class RawTransport(Protocol):
-    """Carries requests."""
+    """Sends requests."""
 
     async def request(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: RawHeaders,
-        *,
-        timeouts: Timeouts | None = None,
-        content: bytes | None = None,
+        self, method: str, origin: str, target: str, headers: RawHeaders, **options: Unpack[RequestOptions]
     ) -> RawResponse:
-        """Ask `origin` for `target`, sending `content`; return when the head is here.
+        """Send a request to `origin` for `target`; return when the head of the response has come.
 
-        What is not idempotent is sent at most once (RFC 9110 9.2.2). Raises httpx's exceptions and those of faults.py.
+        A request that is not idempotent is sent at most once (RFC 9110 9.2.2). Raises the exceptions of httpx and
+        errors.py.
         """
         ...
 
@@ -93,54 +92,47 @@ class RawTransport(Protocol):
 
 
 def as_raw_transport(transport: httpx.AsyncBaseTransport | RawTransport) -> RawTransport:
-    """`transport` itself when it is a raw transport, else behind `HttpxAdapter`."""
+    """`transport` itself if it is a raw transport, else wrapped in `HttpxAdapter`."""
     return transport if hasattr(transport, "request") else HttpxAdapter(transport)
 
 
 class HttpxAdapter:
-    """Speaks lean for any httpx transport. The target is sent as it stands: httpx would spell some paths anew."""
+    """A `RawTransport` over any httpx transport. The target is sent as given: httpx would normalize some paths."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
 
     async def request(
-        self,
-        method: str,
-        origin: str,
-        target: str,
-        headers: RawHeaders,
-        *,
-        timeouts: Timeouts | None = None,
-        content: bytes | None = None,
+        self, method: str, origin: str, target: str, headers: RawHeaders, **options: Unpack[RequestOptions]
     ) -> RawResponse:
-        """As `RawTransport.exchange`; `timeouts.deadline` holds for the body's pieces too."""
-        limits = timeouts or Timeouts()
+        """As `RawTransport.request`; `timeouts.deadline` also holds while the body is read."""
+        limits = options.get("timeouts") or Timeouts()
         phases = {"connect": limits.connect, "read": limits.read, "write": limits.write, "pool": limits.pool}
         request = httpx.Request(
             method,
             origin + target,
             headers=headers,
-            content=content,
+            content=options.get("content"),
             extensions={"timeout": phases, "target": target.encode("ascii")},
         )
         now = asyncio.get_running_loop().time()
         deadline = None if limits.deadline is None else now + limits.deadline
         try:
-            async with asyncio.timeout_at(deadline) as watch:
+            async with asyncio.timeout_at(deadline) as timeout:
                 response = await self._transport.handle_async_request(request)
         except TimeoutError:
-            if watch.expired():
-                raise DeadlineExceeded(f"no answer within {limits.deadline:g} s in all") from None
+            if timeout.expired():
+                raise DeadlineExceeded(f"no response within {limits.deadline:g} s in all") from None
             raise
         return _HttpxResponse(response, now, deadline)
 
     async def aclose(self) -> None:
-        """Close the transport behind it."""
+        """Close the wrapped transport."""
         await self._transport.aclose()
 
 
 class _HttpxResponse:
-    """An httpx response, read as it came over the wire. `sent_at` includes connecting: httpx does not tell."""
+    """An httpx response, read without decoding. `sent_at` includes connecting: httpx does not report it."""
 
     def __init__(self, response: httpx.Response, sent_at: float, deadline: float | None) -> None:
         self._response = response
@@ -164,30 +156,34 @@ class _HttpxResponse:
 
     @property
     def content_length(self) -> int | None:
-        stated = self._response.headers.get("content-length", "")
+        announced = self._response.headers.get("content-length", "")
         is_framed = "transfer-encoding" in self._response.headers
-        return int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 20 and not is_framed else None
+        return (
+            int(announced)
+            if announced.isascii() and announced.isdigit() and len(announced) < 20 and not is_framed
+            else None
+        )
 
     async def read(self) -> bytes:
         return b"".join([piece async for piece in self.aiter_raw()])
 
-    async def aiter_raw(self) -> AsyncIterator[bytes]:
+    async def aiter_raw(self) -> AsyncGenerator[bytes, None]:
         stream = cast(httpx.AsyncByteStream, self._response.stream).__aiter__()
         while True:
-            # Around each piece and not around the loop: a timeout must not strike while the reader is at work.
+            # Around each piece and not around the loop: the timeout must not fire while the reader processes a piece.
             try:
-                async with asyncio.timeout_at(self._deadline) as watch:
+                async with asyncio.timeout_at(self._deadline) as timeout:
                     piece = await anext(stream)
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                if watch.expired():
+                if timeout.expired():
                     raise DeadlineExceeded("the response was not complete before its deadline") from None
                 raise
             yield piece
 
-    async def read_into(self, buffer: DiskBuffer) -> AsyncIterator[None]:
-        async with aclosing(cast("AsyncGenerator[bytes, None]", self.aiter_raw())) as pieces:
+    async def read_into(self, buffer: DiskBuffer) -> AsyncGenerator[None, None]:
+        async with aclosing(self.aiter_raw()) as pieces:
             async for piece in pieces:
                 for _ in buffer.copy_from(piece):
                     yield

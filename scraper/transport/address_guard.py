@@ -1,7 +1,8 @@
-"""Which addresses may be connected to: the defence against being sent into the network we run in (SSRF).
+"""Which addresses may be connected to: protection against server-side request forgery (SSRF).
 
-A name is judged by the addresses it resolves to, at connect time, and the address judged is the one connected to; so
-neither a spelling (`0x7f.1`) nor a name server that answers differently the second time gets around it.
+A name is checked by the addresses it resolves to, when connecting, and the connection goes to the checked address. So
+neither odd spellings (`0x7f.1`) nor a name server that gives another address the second time (DNS rebinding) get around
+the guard.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 IPv4 = ipaddress.IPv4Address
 IPv6 = ipaddress.IPv6Address
 
-# Where clouds serve their machines' credentials. Never needed by a crawl, so not even allowed with private addresses.
+# Where clouds serve the credentials of their machines. Never needed by a crawl, so `allow_private` does not allow them.
 METADATA_ADDRESSES = frozenset(
     ipaddress.ip_address(a)
     for a in ("169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254")
@@ -25,7 +26,7 @@ def _network_rules(*rows: tuple[str, str]) -> tuple[tuple[_Network, str], ...]:
     return tuple((ipaddress.ip_network(net), rule) for net, rule in rows)
 
 
-# IANA special-purpose registries (RFC 6890 and its updates). The first match decides.
+# IANA special-purpose address registries (RFC 6890 and its updates). The first match decides.
 REFUSED_NETWORKS = _network_rules(
     ("0.0.0.0/8", "unspecified"),
     ("::/128", "unspecified"),
@@ -55,7 +56,7 @@ PRIVATE_NETWORKS = _network_rules(
     ("100.64.0.0/10", "shared (CGNAT)"),
     ("198.18.0.0/15", "benchmarking"),
 )
-# Addresses that carry an IPv4 address: (network, how far the address must be shifted right to find it).
+# IPv6 networks whose addresses contain an IPv4 address: (network, bits to shift right to get it).
 IPV4_EMBEDDINGS = (
     (ipaddress.IPv6Network("::ffff:0:0/96"), 0),  # IPv4-mapped, RFC 4291 2.5.5.2
     (ipaddress.IPv6Network("::ffff:0:0:0/96"), 0),  # IPv4-translated, RFC 2765
@@ -63,15 +64,15 @@ IPV4_EMBEDDINGS = (
     (ipaddress.IPv6Network("2002::/16"), 80),  # 6to4, RFC 3056
     (ipaddress.IPv6Network("::/96"), 0),  # IPv4-compatible, RFC 4291 2.5.5.1
 )
-_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215: where the IPv4 part stands is the network's choice
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215: the operator chooses the position of the IPv4 part
 _TEREDO = ipaddress.IPv6Network("2001::/32")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _IPV4_MASK = 0xFFFFFFFF
 
 
 def embedded_ipv4(ip: IPv6) -> tuple[IPv4, ...]:
-    """The IPv4 addresses a packet to `ip` may end up at or pass through; empty for a plain IPv6 address."""
-    if ip in _TEREDO:  # RFC 4380: server in the clear, client inverted
+    """The IPv4 addresses that packets to `ip` may end at or pass through; empty for a plain IPv6 address."""
+    if ip in _TEREDO:  # RFC 4380: the server in plain bits, the client inverted
         return IPv4(int(ip) >> 64 & _IPV4_MASK), IPv4(~int(ip) & _IPV4_MASK)
     for network, shift in IPV4_EMBEDDINGS:
         if ip in network and int(ip) > 1:
@@ -81,21 +82,17 @@ def embedded_ipv4(ip: IPv6) -> tuple[IPv4, ...]:
 
 @dataclass(frozen=True, slots=True)
 class AddressGuard:
-    """Judges addresses. `allow_private` opens private, loopback and link-local networks (never metadata services).
+    """Checks addresses. `allow_private` allows private, loopback and link-local networks (never metadata services).
 
-    `allowed_hosts` are exempt: `name`, or `name:port` where the port is not the scheme's default, exactly as
-    `model.Url.host` spells it, because an exempt web server does not make its neighbour's database a seed.
+    `allowed_hosts` are exempt: `name`, or `name:port` if the port is not the default of the scheme, spelled as
+    `model.Url.host`. The port matters: a web server given as seed does not exempt the database beside it.
     """
 
     allow_private: bool = False
     allowed_hosts: frozenset[str] = frozenset()
 
-    def exempts(self, host: str) -> bool:
-        """Whether `host` (`name[:port]`) may be connected to at any address."""
-        return host in self.allowed_hosts
-
     def refusal_rule(self, host: str, ip: str) -> str | None:
-        """The rule that forbids connecting to `ip` for `host` (`name[:port]`), or None when it is allowed."""
+        """The rule that forbids connecting to `ip` for `host` (`name[:port]`), or None if it is allowed."""
         if host in self.allowed_hosts:
             return None
         try:

@@ -1,29 +1,31 @@
-"""The memory in which bodies wait to be written: one stretch for all of them, lent in pieces and given back.
+"""Receive buffers for bodies that go to disk: one block of memory, handed out in pieces.
 
-A body that goes to the disk is received into a buffer, written from there, and the buffer is used again. Nothing is
-allocated on the way, nothing copied, and no page of memory fetched anew from the system, which costs more than the
-bytes that go through it. The larger a buffer, the less a byte costs: while one is written, the system receives on, and
-the next read takes all of that at once. So few streams get large buffers, many get small ones.
+A body is received into a buffer, written to disk from there, and the buffer is used again. So nothing is allocated per
+body, nothing is copied, and no memory page is requested from the kernel again, which costs more than the bytes that
+pass through it. Large buffers are cheaper per byte: while one is written, the kernel keeps receiving, and the next read
+gets all of that at once. So a few streams get large buffers, many streams get small ones.
 """
 
 from __future__ import annotations
 
 import mmap
 
+# Size of the pool: bytes of all bodies together that wait to be written.
 POOL_BYTES = 8 * 1024 * 1024
-"""Bytes of all bodies together that wait to be written."""
+# The unit of allocation: a buffer has 1, 2, 4, 8 or 16 blocks.
 BLOCK_BYTES = 128 * 1024
-"""Buffers are 1, 2, 4, 8 or 16 of these."""
+# The largest buffer; and the size below which one buffer per stream is faster than two of half the size.
 MAX_BUFFER_BYTES, MIN_DOUBLE_BUFFER_BYTES = 2 * 1024 * 1024, 512 * 1024
-"""The largest buffer, and the one below which a stream would rather have a single one than two halves of it."""
+# Buffer of a stream that found the pool empty. It is allocated separately, in addition to `POOL_BYTES`.
 FALLBACK_BUFFER_BYTES = 64 * 1024
-"""The buffer of a stream for which nothing is left: it is its own, beyond `POOL_BYTES`."""
 
 _BLOCK_COUNT = POOL_BYTES // BLOCK_BYTES
 
 
 class Buffer:
-    """`room` is its bearer's alone until it goes back to the stock. `cells` are the bits of the cells it is made of."""
+    """A piece of the pool. `view` belongs to its user until `BufferPool.release`; `block_mask` has a bit for each of
+    its blocks.
+    """
 
     __slots__ = ("block_mask", "view")
 
@@ -32,17 +34,19 @@ class Buffer:
 
 
 class BufferPool:
-    """`POOL_BYTES` bytes of memory. The system gives a page of it when it is first written to."""
+    """`POOL_BYTES` of memory. The kernel provides a page only when it is first written to."""
 
     def __init__(self) -> None:
         self._memory = memoryview(mmap.mmap(-1, POOL_BYTES))
         self._used_mask = 0
 
     def acquire(self, max_bytes: int) -> Buffer | None:
-        """A buffer of at most `wanted` bytes, the largest there is; None when all of the memory is lent."""
+        """The largest free buffer of at most `max_bytes` bytes; None when all memory is in use."""
+        # In blocks: the largest power of two that fits `max_bytes`.
         size = 1 << max(0, min(max_bytes, MAX_BUFFER_BYTES) // BLOCK_BYTES).bit_length() >> 1
         while size:
             run = (1 << size) - 1
+            # Aligned to its own size, so that free memory does not fragment into odd pieces (buddy allocation).
             for first in range(0, _BLOCK_COUNT, size):
                 if not self._used_mask & run << first:
                     self._used_mask |= run << first
@@ -51,17 +55,18 @@ class BufferPool:
         return None
 
     def release(self, buffer: Buffer) -> None:
-        """Nobody reads or writes `buffer` any more."""
-        assert buffer.block_mask & ~self._used_mask == 0, "a buffer goes back once"
+        """Return `buffer`. Nobody may read or write it any more."""
+        assert buffer.block_mask & ~self._used_mask == 0, "a buffer is released once"
         self._used_mask &= ~buffer.block_mask
 
 
 def buffer_size_for(streams: int) -> int:
-    """The size of buffer that each of `streams` should ask for."""
+    """The buffer size in bytes that each of `streams` should request."""
     fair = POOL_BYTES // streams
+    # Two buffers per stream (one fills while the other is written), unless halves would become too small.
     return max(min(MIN_DOUBLE_BUFFER_BYTES, fair), min(MAX_BUFFER_BYTES, fair // 2))
 
 
 def unpooled_buffer() -> Buffer:
-    """A buffer that belongs to no stock."""
+    """A buffer of `FALLBACK_BUFFER_BYTES` outside any pool, for a stream that found the pool empty."""
     return Buffer(memoryview(bytearray(FALLBACK_BUFFER_BYTES)), 0)

@@ -1,27 +1,29 @@
-"""One connection to one origin: the asyncio protocol beneath every request.
+"""One HTTP/1.1 connection to one origin: the asyncio protocol beneath every request.
 
-How a connection lives
-----------------------
-It is made connected (`dial.py`), and from then on it is in one of three states:
+States
+------
+A connection is created connected (dialer.py). From then on it is in one of three states:
 
-    IDLE   waits in the pool. Whatever happens now ends it: bytes nobody asked for, the peer's goodbye, the end of its
-           keep-alive time. It tells its keeper (`died`), so the pool never has to look whether it still lives.
-    BUSY   carries one exchange. It ends in one of two ways: the answer is complete, or the exchange has failed.
-           Either way the keeper is told once (`freed`) and finds out from `usable` whether to keep the connection.
-    CLOSED for good. `gone` follows when the operating system has let go of the socket.
+    IDLE   waits in the pool. Every event now closes it: unexpected bytes, the peer's close, the end of its keep-alive
+           time. It reports that itself (`ConnectionOwner.on_idle_closed`), so the pool never has to check.
+    BUSY   carries one exchange, which ends when the response is complete or failed. Either way
+           `ConnectionOwner.on_released` is called once; `is_available` says whether the connection can be kept.
+    CLOSED for good. `ConnectionOwner.on_closed` follows when the operating system has closed the socket.
 
-They receive into one buffer (`inbox.py`), but for bodies on their way to the disk (`landing.py`). `incoming.py` finds
-out where an answer ends and whether its connection may be used again; what others receive belongs to no answer.
+All connections receive into one shared buffer (receive_buffer.py), except bodies on their way to disk
+(disk_buffer.py). response_parser.py finds where a response ends and whether its connection may be used again.
 
-Whoever waits for the answer may be woken *within* the callback that brings it (`wake.py`), and begin the next exchange
-on this connection before that callback returns. So in every callback the exchange is told last, the keeper before it,
-and what is done after that is done only if the connection still carries that exchange.
+Order within a callback
+-----------------------
+The waiting task may run *within* the callback that brings its response (eager_wakeup.py), and may send the next request
+on this connection before that callback returns. So every callback first updates its own state, then calls the owner,
+and notifies the exchange last. Anything after that must check that the connection still carries the same exchange.
 
-Time: a connection has one timer for all its waits (`patience.py`), also for its keep-alive time in the pool.
+Everything runs in callbacks of the event loop, one at a time, so there are no locks. An exchange may be over before its
+task has run, and the connection may already carry the next one. So calls from tasks name the exchange they mean
+(`cancel`, `resume_reading`, `send_body`) and do nothing when it is over.
 
-Everything here runs in callbacks of the event loop, one at a time: there is nothing to lock. An exchange may end
-while its task has not yet run; the connection may then already carry another one. So whoever comes late names the
-exchange meant (`cancel`, `resume`), and is ignored when it is over.
+A connection has one timer for all its timeouts (moving_timeout.py), including its keep-alive time in the pool.
 """
 
 from __future__ import annotations
@@ -40,12 +42,13 @@ from scraper.transport.receive_buffer import SharedReceiveBuffer
 from scraper.transport.response_parser import ResponseParser
 from scraper.transport.settings import Timeouts, TransportSettings
 
-# What a server promises in `Keep-Alive: timeout` counts from its side of the network: seconds to stay on the safe side.
+# Seconds subtracted from the server's `Keep-Alive: timeout`: it counts on the server's clock, which is ahead of us by
+# the time that the response travelled. A request sent at the last moment would meet a closed connection.
 KEEPALIVE_MARGIN_SECONDS = 1.0
 
 
 class ConnectionState(Enum):
-    """Where a connection is in its life."""
+    """The states of a connection; see the head of this file."""
 
     IDLE = "idle"
     BUSY = "busy"
@@ -53,23 +56,25 @@ class ConnectionState(Enum):
 
 
 class ConnectionOwner(Protocol):
-    """Who has to know what becomes of a connection."""
+    """Is called when the state of a connection changes."""
 
     def on_released(self, connection: Connection) -> None:
-        """Its exchange is over; `usable` says whether it can carry another."""
+        """The exchange is over; `Connection.is_available` says whether the connection can carry another."""
         ...
 
     def on_idle_closed(self, connection: Connection) -> None:
-        """It closed while it was idle."""
+        """The connection closed while it was idle."""
         ...
 
     def on_closed(self, connection: Connection) -> None:
-        """Its socket is closed."""
+        """The socket is closed."""
         ...
 
 
 class Connection(asyncio.BufferedProtocol):
-    """An HTTP/1.1 connection. `origin` is what the pool keeps it under, `inbox` where it receives."""
+    """An HTTP/1.1 connection. `origin` is its key in the pool; `responses_completed` counts the responses it has
+    carried.
+    """
 
     __slots__ = (
         "_deadline",
@@ -114,14 +119,17 @@ class Connection(asyncio.BufferedProtocol):
         self._deadline = math.inf
         self._timeout = MovingTimeout(self._loop, self._on_timeout)
 
+    def __repr__(self) -> str:
+        return f"<Connection {self.origin} {self.state.value}, {self.responses_completed} completed>"
+
     @property
     def is_available(self) -> bool:
-        """Whether it can carry an exchange now."""
+        """Whether it is idle and can carry an exchange."""
         return self.state is ConnectionState.IDLE
 
     @property
     def is_connected(self) -> bool:
-        """Whether the keeper will still be told that it is `gone`."""
+        """Whether its socket is open, so that `ConnectionOwner.on_closed` is still to come."""
         return self._transport is not None
 
     # -- one exchange
@@ -129,9 +137,9 @@ class Connection(asyncio.BufferedProtocol):
     def send_request(
         self, exchange: Exchange, head: bytes, timeouts: Timeouts, deadline: float, *, request_complete: bool = True
     ) -> None:
-        """Send a request head and take the answer into `exchange`; `deadline` is an instant of the loop's clock.
+        """Send a request head; the response goes into `exchange`. `deadline` is an instant of the loop's clock.
 
-        When the request is not `whole` with its head, `send` and `finish_sending` follow.
+        With `request_complete=False` a body follows: `send_body`, then `finish_sending`.
         """
         self._exchange = exchange
         if self.state is ConnectionState.CLOSED or self._transport is None:
@@ -149,9 +157,9 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.write(head)
 
     async def send_body(self, exchange: Exchange, pieces: list[bytes]) -> None:
-        """Send body bytes; return when the buffer has room for more, or the exchange is over before that.
+        """Send body bytes; return when the send buffer has room for more, or earlier if the exchange ends.
 
-        `finish_sending` must follow the last of them: until then a complete answer closes the connection.
+        `finish_sending` must follow the last call: until then a complete response closes the connection.
         """
         for piece in pieces:
             if self._exchange is not exchange or self._transport is None:
@@ -163,13 +171,13 @@ class Connection(asyncio.BufferedProtocol):
                 await self._drain_waiter
 
     def finish_sending(self) -> None:
-        """The request is complete: from now on the wait is for the answer."""
+        """The request is complete: the read timeout starts."""
         self._sending = False
         if self._exchange is not None:
             self._start_read_timeout()
 
     def resume_reading(self, exchange: Exchange) -> None:
-        """Read on, if reading was paused for `exchange`."""
+        """Continue reading, if it was paused for `exchange`."""
         if self._reading_paused and self._exchange is exchange and self._transport is not None:
             self._reading_paused = False
             self._transport.resume_reading()
@@ -182,49 +190,50 @@ class Connection(asyncio.BufferedProtocol):
             self._set_timeout(None)
 
     def cancel(self, exchange: Exchange) -> None:
-        """Close, if `exchange` is still on its way."""
+        """Close the connection if it still carries `exchange`."""
         if self._exchange is exchange:
             self._detach_exchange()
             self._abort()
             self._owner.on_released(self)
 
     def close(self) -> None:
-        """Close without telling the keeper. What is on its way fails."""
+        """Close without calling the owner. An exchange in flight fails with `httpx.ReadError`."""
         exchange = self._detach_exchange()
         self._abort()
         if exchange is not None:
             exchange.on_error(httpx.ReadError("the connection was closed from this side"))
 
     def get_extra_info(self, name: str) -> object:
-        """What the transport knows under `name`."""
+        """The asyncio transport's information `name`: `peername`, `sockname`, `ssl_object` ...; None after closing."""
         if name == "peername":
             return self._peername
         return self._transport.get_extra_info(name) if self._transport is not None else None
 
-    # -- the event loop's side
+    # -- asyncio callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection stands (with TLS: after the handshake)."""
+        """asyncio: connected (with TLS: after the handshake)."""
         self._transport = cast("asyncio.Transport", transport)
         self._peername = transport.get_extra_info("peername")
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to put the bytes that come: where their reader wants them, or what all connections share."""
+        """asyncio: where to receive, either in the reader's own buffer or in the shared one."""
         room = self._parser.direct_buffer()
         self._direct_exchange = None if room is None else self._exchange
         return self._receive_buffer.acquire(self) if room is None else room
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Bytes have come."""
-        landing, self._direct_exchange = self._direct_exchange, None
-        data = self._receive_buffer.consume(self, nbytes) if landing is None else None
+        """asyncio: `nbytes` were received."""
+        direct, self._direct_exchange = self._direct_exchange, None
+        data = self._receive_buffer.consume(self, nbytes) if direct is None else None
         read = self._timeouts.read
         if read is not None and not self._sending and not self._reading_paused:
+            # The read timeout restarts with every byte. Assigning is enough, since the expiry only moves later.
             due = self._loop.time() + read
             self._timeout.expires_at = due if due < self._deadline else self._deadline
         exchange = self._exchange
-        if landing is not None and landing is not exchange:
-            raise RuntimeError("this event loop ends an exchange while it fills its buffer")
+        if direct is not None and direct is not exchange:
+            raise RuntimeError("the event loop ended an exchange while it was filling its buffer")
         if exchange is None:
             self._close_idle()
             return
@@ -236,26 +245,27 @@ class Connection(asyncio.BufferedProtocol):
         if complete:
             self._complete_exchange(exchange)
         elif exchange.streaming:
+            # The task may consume what came at once. Reading is paused only if it did not, and only for this exchange.
             exchange.notify()
             if exchange.is_full and self._exchange is exchange:
                 self._pause_reading()
 
     def eof_received(self) -> None:
-        """The peer has said all it had to say: nothing can follow, so the transport closes (None says so)."""
+        """asyncio: the peer closed its side. Returning None lets asyncio close the transport."""
         self._handle_connection_lost(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The socket is closed."""
+        """asyncio: the socket is closed."""
         self._transport = None
         self._owner.on_closed(self)
         self._handle_connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """The send buffer is full."""
+        """asyncio: the send buffer is full."""
         self._writing_paused = True
 
     def resume_writing(self) -> None:
-        """The send buffer has room again."""
+        """asyncio: the send buffer has room again."""
         self._writing_paused = False
         self._wake_sender()
 
@@ -267,6 +277,7 @@ class Connection(asyncio.BufferedProtocol):
             self._owner.on_idle_closed(self)
 
     def _complete_exchange(self, exchange: Exchange) -> None:
+        # A response that came before the request was sent completely: the rest of the request has nowhere to go.
         reusable = self._parser.persistent and not self._sending
         self._detach_exchange()
         if reusable:
@@ -284,7 +295,7 @@ class Connection(asyncio.BufferedProtocol):
         exchange.on_end()
 
     def _keepalive_seconds(self) -> float:
-        """Seconds that it may wait in the pool."""
+        """How long it may stay idle in the pool (seconds)."""
         promised = self._parser.keepalive_timeout
         ours = self._settings.keepalive_expiry
         return ours if promised is None else min(ours, max(promised - KEEPALIVE_MARGIN_SECONDS, promised / 2))
@@ -297,7 +308,7 @@ class Connection(asyncio.BufferedProtocol):
             exchange.on_error(error)
 
     def _handle_connection_lost(self, exc: Exception | None) -> None:
-        """Nothing more will come: decide what that means for what is on its way."""
+        """No more bytes will come: complete or fail the exchange."""
         exchange = self._exchange
         if exchange is None:
             self._close_idle()
@@ -332,11 +343,11 @@ class Connection(asyncio.BufferedProtocol):
     # -- time
 
     def _start_read_timeout(self) -> None:
-        """Wait for the server; while the request is being made, only for the deadline."""
+        """Start the read timeout; while the request is being sent only the deadline counts."""
         self._set_timeout(None if self._sending else self._timeouts.read)
 
     def _set_timeout(self, seconds: float | None) -> None:
-        """Let patience end in `seconds`, or at the deadline if that is sooner; with None at the deadline alone."""
+        """Expire in `seconds`, or at the deadline if that is sooner; None: at the deadline only."""
         self._timeout.set_expiry(
             self._deadline if seconds is None else min(self._deadline, self._loop.time() + seconds)
         )
@@ -346,7 +357,7 @@ class Connection(asyncio.BufferedProtocol):
             self._abort()
             self._owner.on_idle_closed(self)
         elif self._timeout.expires_at >= self._deadline:
-            self._fail_exchange(DeadlineExceeded("the deadline of the exchange passed before its end"))
+            self._fail_exchange(DeadlineExceeded("the deadline passed before the response was complete"))
         elif self._writing_paused and self._drain_waiter is not None:
             self._fail_exchange(
                 httpx.WriteTimeout(f"the server took no byte of the request for {self._timeouts.write} s")

@@ -1,17 +1,17 @@
-"""Content-codings, undone a bounded piece at a time (RFC 9110 section 8.4; gzip RFC 1952, deflate RFC 1950 and 1951,
-br RFC 7932, zstd RFC 8878).
+"""Decoders of content-codings, bounded in memory (RFC 9110 8.4; gzip RFC 1952, deflate RFC 1950 and 1951, br RFC 7932,
+zstd RFC 8878).
 
-A kilobyte of gzip can hold a megabyte, of brotli or zstd a gigabyte. So a decoder never returns "the output": `feed`
-is an iterator whose pieces have at most `PIECE` bytes (`PIECE` plus one internal block for br and zstd), and nothing
-more is decoded until the next piece is asked for. Who reads counts and stops; an abandoned bomb has cost one piece.
+A kilobyte of gzip can expand to a megabyte, of brotli or zstd to a gigabyte. So a decoder never returns all of its
+output: `feed` is an iterator whose pieces have at most `MAX_PIECE_BYTES` (for br and zstd plus one internal block), and
+nothing more is decoded until the next piece is requested. The reader counts and stops; a decompression bomb costs one
+piece.
 
-zlib and brotli can be told how much to put out. The zstandard library cannot: it returns all that its input holds. But
-a zstd frame is a row of blocks, each at most 128 KiB when decoded, and their headers are readable, so `_ZstdDecoder`
-cuts the
-input at block borders and hands over only as many blocks at a time as fit in a piece.
+zlib and brotli accept an output limit. The zstandard library does not: it returns all that its input contains. But a
+zstd frame is a sequence of blocks of at most 128 KiB each when decoded, with readable headers. So `_ZstdDecoder` splits
+the input at block borders and passes on one block at a time.
 
-Input is taken in slices as well: zlib copies what it did not use after every call, and a long chunk made of tiny gzip
-members would be copied once for each of them.
+Input is fed in slices, too: zlib copies the unused input after every call, and a long piece made of tiny gzip members
+would be copied once for each of them.
 """
 
 from __future__ import annotations
@@ -26,47 +26,48 @@ import zstandard
 MAX_PIECE_BYTES = 64 * 1024
 INPUT_SLICE_BYTES = 16 * 1024
 MAX_CODINGS = 3
+# Codings with windows of up to 16 MB, which the decoder keeps in memory; gzip and deflate need 32 KiB.
 LARGE_WINDOW_CODINGS = frozenset({"br", "zstd"})
-"""Codings whose decoders look back on up to 16 MB and so hold as much: gzip and deflate hold 32 KiB."""
 ZSTD_MAX_BLOCK_BYTES = 128 * 1024
+# RFC 9659: a zstd content-coding uses a window of at most 8 MB.
 ZSTD_MAX_WINDOW_BYTES = 8 * 1024 * 1024
-"""RFC 9659: a zstd content-coding uses a window of at most 8 MB."""
 
 
 class DecodeError(Exception):
-    """A body is not what its Content-Encoding says; `str()` is a sentence without the server's text."""
+    """A body is not what its Content-Encoding says; `str()` is a sentence without text from the server."""
 
 
 class Decoder(Protocol):
-    """Undoes one content-coding, or several one after the other."""
+    """Decodes one content-coding, or several in sequence."""
 
     def feed(self, encoded: bytes) -> Iterator[bytes]:
-        """Yield what `encoded` adds, in bounded pieces. Exhaust it before the next call, or abandon the decoder.
+        """Iterate over what `encoded` adds to the output, in bounded pieces. Exhaust the iterator before the next call,
+        or drop the decoder.
 
-        Raises `DecodeError` when it is not of this coding.
+        Raises `DecodeError` when the data are not of this coding.
         """
         ...
 
     def finish(self) -> None:
-        """State that no more comes; raises `DecodeError` when the end is missing. No input at all is an empty body."""
+        """The input is complete. Raises `DecodeError` when its end is missing. No input at all is an empty body."""
         ...
 
 
 def parse_codings(values: Iterable[str]) -> tuple[str, ...]:
-    """The codings that Content-Encoding `values` name, in the order they were applied; without `identity`."""
+    """The codings in Content-Encoding `values`, in the order they were applied; `identity` is left out."""
     named = (name.strip().lower() for value in values for name in value.split(","))
     return tuple(name.removeprefix("x-") for name in named if name not in ("", "identity"))
 
 
 def make_decoder(codings: tuple[str, ...]) -> Decoder | None:
-    """A decoder for `codings` (as of `parse_codings`), None when there is nothing to decode.
+    """A decoder for `codings` (from `parse_codings`), None when there is nothing to decode.
 
-    Raises `DecodeError` for a coding that is not known, and for more than `MAX_CODINGS` of them.
+    Raises `DecodeError` for an unknown coding, and for more than `MAX_CODINGS` of them.
     """
     if not codings:
         return None
     if len(codings) > MAX_CODINGS:
-        raise DecodeError(f"the body is encoded {len(codings)} times over; at most {MAX_CODINGS} are undone")
+        raise DecodeError(f"the body has {len(codings)} content-codings; at most {MAX_CODINGS} are decoded")
     unknown = [name for name in codings if name not in _DECODERS]
     if unknown:
         raise DecodeError(f"the content-coding is none of {', '.join(sorted(_DECODERS))}")
@@ -77,12 +78,12 @@ def make_decoder(codings: tuple[str, ...]) -> Decoder | None:
 
 
 def needs_large_window(codings: Iterable[str]) -> bool:
-    """Whether decoding a large body of these codings takes megabytes, so that few should be decoded at once."""
+    """Whether decoding needs megabytes of memory per body, so that few should be decoded at once."""
     return not LARGE_WINDOW_CODINGS.isdisjoint(codings)
 
 
 class _ChainedDecoder:
-    """Two decoders, the outer coding first."""
+    """Two decoders in sequence, the outer coding first."""
 
     def __init__(self, outer: Decoder, inner: Decoder) -> None:
         self._outer, self._inner = outer, inner
@@ -97,12 +98,12 @@ class _ChainedDecoder:
 
 
 class _GzipDecoder:
-    """Members one after the other; zeros or garbage after a whole member are ignored, as gunzip does."""
+    """Decodes gzip members in sequence; zeros or garbage behind a complete member are ignored, as gunzip does."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
         self._started = False
-        # After a member: None. The first bytes of what may be another: they decide once there are two.
+        # None within a member. Behind one: the first bytes of what may be the next; two of them decide.
         self._next_magic: bytes | None = None
         self._ignore_rest = False
 
@@ -120,7 +121,7 @@ class _GzipDecoder:
                     self._next_magic = b""
 
     def _next_member(self, found: bytes) -> bytes:
-        """Look at what follows a member; return what the next member begins with, empty when undecided."""
+        """Examine what follows a member; return the start of the next one, empty while undecided."""
         found = found.lstrip(b"\0")
         self._next_magic = found[:2]
         if len(found) < 2:
@@ -138,7 +139,7 @@ class _GzipDecoder:
 
 
 class _DeflateDecoder:
-    """What HTTP calls deflate is the zlib format; some servers send the bare deflate data, so both are read."""
+    """ "deflate" in HTTP is the zlib format; some servers send raw deflate data, so both are accepted."""
 
     def __init__(self) -> None:
         self._pending = b""
@@ -169,7 +170,7 @@ def _inflate(stream: zlib._Decompress, encoded: bytes) -> Iterator[bytes]:
         piece = stream.decompress(encoded, MAX_PIECE_BYTES)
         while piece:
             yield piece
-            # A full piece may have left output inside even when all input was taken.
+            # After a full piece there may be more output, even if all input was consumed.
             if stream.eof or not (stream.unconsumed_tail or len(piece) == MAX_PIECE_BYTES):
                 return
             piece = stream.decompress(stream.unconsumed_tail, MAX_PIECE_BYTES)
@@ -202,11 +203,11 @@ _ZSTD_CONTENT_SIZE_SIZES = (0, 2, 4, 8)
 
 
 class _ZstdDecoder:
-    """Frames one after the other, skippable ones left out, garbage after a whole frame ignored (RFC 8878 section 3.1).
+    """Decodes zstd frames in sequence; skippable frames and garbage behind a complete frame are ignored (RFC 8878 3.1).
 
-    `_read` is the method that finds the end of the next element (frame header, block, checksum, skippable frame) in
-    the buffer; it answers None while the element is not there as a whole. It is kept unbound: bound to its own object
-    it would be a cycle, and the window would wait for the garbage collector.
+    `_find_element_end` is the method that finds the end of the next element (frame header, block, checksum, skippable
+    frame) in the buffer; it returns None while the element is incomplete. It is stored unbound: a bound method would be
+    a reference cycle, and the window memory would wait for the garbage collector.
     """
 
     def __init__(self) -> None:
@@ -215,7 +216,7 @@ class _ZstdDecoder:
         self._stream: zstandard.ZstdDecompressionObj | None = None
         self._has_checksum = False
         self._skippable_left = 0
-        self._frame_complete = True  # no frame has begun that has not ended
+        self._frame_complete = True  # no frame has begun without having ended
         self._seen_frame = False
 
     def feed(self, encoded: bytes) -> Iterator[bytes]:

@@ -1,11 +1,11 @@
-"""The cookies of one run: what servers set comes back to them, and to nobody else.
+"""The cookie jar of one run.
 
-The rules are those of RFC 6265bis (draft-ietf-httpbis-rfc6265bis-20), section 5, for a user agent without scripts.
-Two are stricter, because a crawl follows redirects that nobody looks at: a cookie goes back to the port it came from
-(80 and 443 count as one), and one that came over https never goes over http, with or without `Secure`.
+The rules are those of RFC 6265bis (draft-ietf-httpbis-rfc6265bis-20), section 5, for a user agent without scripts. Two
+are stricter, because a crawl follows redirects unattended: a cookie goes back only to the port it came from (80 and 443
+count as one), and a cookie that came over https is never sent over http, with or without `Secure`.
 
-A jar lives as long as its run's session and is never written down. Every bound has a name: a server can fill its own
-share of the jar and push out its own cookies, and a thousand servers can push out those used longest ago.
+A jar lives as long as the session of its run and is never saved. Everything is bounded: a server can fill its own share
+of the jar and evict its own cookies; a thousand servers can evict the least recently used ones.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from math import inf
 from scraper.model import FieldList, Url
 from scraper.urls.scope_modes import registrable_domain
 
+# Bytes of a cookie's name and value together.
 MAX_COOKIE_BYTES = 4096
-"""Bytes of a cookie's name and value together."""
+# Bytes of the value of an attribute; longer attributes are ignored.
 MAX_ATTRIBUTE_BYTES = 1024
-"""Bytes of an attribute's value; a longer attribute is passed over."""
+# Cookies per domain.
 MAX_COOKIES_PER_DOMAIN = 50
-"""Cookies of one domain."""
+# Cookies in all.
 MAX_COOKIES = 3000
-"""Cookies in all."""
+# Set-Cookie fields read of one response.
 MAX_SET_COOKIE_FIELDS = 100
-"""Set-Cookie fields of one response that are looked at."""
+# Bytes of a Cookie header: servers reject longer ones. What does not fit is left out, shortest paths first.
 MAX_COOKIE_HEADER_BYTES = 8 * 1024
-"""Bytes of a Cookie header: servers refuse longer ones. What does not fit is left out, shortest paths first."""
+# Seconds a cookie may live (section 5.5).
 MAX_AGE_SECONDS = 400 * 86_400
-"""Seconds a cookie may live (section 5.5)."""
 
 _CONTROL_CHARACTERS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _IP_LITERAL = re.compile(r"\[.*\]|[\d.]+")
 _MAX_AGE_VALUE = re.compile(rb"-?[0-9]{1,20}")
-# Section 5.1.1: what separates the parts of a date, and what the parts look like.
+# Section 5.1.1: the delimiters of a date, and its parts.
 _DATE_DELIMITERS = re.compile(r"[\t\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+")
 _DATE_TIME = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?![0-9])")
 _DATE_DAY = re.compile(r"([0-9]{1,2})(?![0-9])")
@@ -50,8 +50,9 @@ _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "
 class Cookie:
     """One cookie. `expires` is an instant (epoch seconds), `math.inf` for the length of the run.
 
-    `exact` says that it goes to `domain` alone and not to hosts below it; `port` is empty for 80 and 443. `tls` says
-    that it came over https, `secure` that its attribute asks to stay there.
+    `host_only` says that it is sent to `domain` alone and not to subdomains; `port` is empty for 80 and 443.
+    `from_https` says that it came over https, `secure` that it has the Secure attribute. `creation_number` orders
+    cookies by creation.
     """
 
     name: bytes
@@ -67,12 +68,12 @@ class Cookie:
 
     @property
     def key(self) -> tuple[bytes, bytes, str, bool]:
-        """What tells it from the other cookies of its domain."""
+        """What identifies it among the cookies of its domain."""
         return self.name, self.path, self.port, self.host_only
 
 
 class CookieJar:
-    """Keeps what servers set. `now` is always epoch seconds; nothing here raises for any input."""
+    """Stores the cookies that servers set. `now` is always epoch seconds; no input raises an exception."""
 
     def __init__(self) -> None:
         # Least recently used first, both the domains and the cookies of a domain.
@@ -84,14 +85,14 @@ class CookieJar:
         return self._count
 
     def store(self, url: Url, fields: Iterable[tuple[bytes, bytes]], now: float) -> None:
-        """Take the Set-Cookie fields of a response from `url`."""
+        """Store the Set-Cookie fields of a response from `url`."""
         if isinstance(fields, FieldList) and b"set-cookie" not in fields.by_name:
             return
-        looked_at = 0
+        fields_read = 0
         for name, value in fields:
             if len(name) == 10 and name.lower() == b"set-cookie":
-                looked_at += 1
-                if looked_at > MAX_SET_COOKIE_FIELDS:
+                fields_read += 1
+                if fields_read > MAX_SET_COOKIE_FIELDS:
                     return
                 cookie = parse_set_cookie(url, value, now)
                 if cookie is not None:
@@ -103,10 +104,10 @@ class CookieJar:
             return None
         host, _, port = _host_and_port(url)
         path, secure = _request_path(url), is_https(url)
-        fitting: list[Cookie] = []
+        matching: list[Cookie] = []
         for domain in _domain_and_parents(host):
-            shelf = self._by_domain.get(domain)
-            for cookie in list(shelf.values()) if shelf is not None else ():
+            cookies = self._by_domain.get(domain)
+            for cookie in list(cookies.values()) if cookies is not None else ():
                 if cookie.expires <= now:
                     self._delete(cookie)
                 elif (
@@ -115,14 +116,14 @@ class CookieJar:
                     and (secure or not cookie.from_https)
                     and path_matches(path, cookie.path)
                 ):
-                    fitting.append(cookie)
-        return self._serialize(fitting)
+                    matching.append(cookie)
+        return self._serialize(matching)
 
-    def _serialize(self, fitting: list[Cookie]) -> bytes | None:
-        fitting.sort(key=lambda cookie: (-len(cookie.path), cookie.creation_number))
+    def _serialize(self, matching: list[Cookie]) -> bytes | None:
+        matching.sort(key=lambda cookie: (-len(cookie.path), cookie.creation_number))
         parts: list[bytes] = []
         size = 0
-        for cookie in fitting:
+        for cookie in matching:
             part = cookie.name + b"=" + cookie.value if cookie.name else cookie.value
             size += len(part) + 2
             if size > MAX_COOKIE_HEADER_BYTES + 2:
@@ -133,30 +134,30 @@ class CookieJar:
         return b"; ".join(parts) if parts else None
 
     def _insert(self, cookie: Cookie, from_https: bool, now: float) -> None:
-        shelf = self._by_domain.setdefault(cookie.domain, OrderedDict())
+        cookies = self._by_domain.setdefault(cookie.domain, OrderedDict())
         if not from_https and self._would_shadow_secure(cookie):
             self._drop_if_empty(cookie.domain)
             return
-        before = shelf.pop(cookie.key, None)
+        before = cookies.pop(cookie.key, None)
         self._count -= before is not None
         if cookie.expires > now:
             self._created_count += 1
-            # A cookie that is set anew keeps its place in the order of sending.
-            shelf[cookie.key] = replace(
+            # A cookie that is set again keeps its position in the Cookie header.
+            cookies[cookie.key] = replace(
                 cookie, creation_number=self._created_count if before is None else before.creation_number
             )
             self._by_domain.move_to_end(cookie.domain)
             self._count += 1
-        if len(shelf) > MAX_COOKIES_PER_DOMAIN:
-            expired = next((old for old in shelf.values() if old.expires <= now), None)
-            self._delete(expired or next(iter(shelf.values())))
+        if len(cookies) > MAX_COOKIES_PER_DOMAIN:
+            expired = next((old for old in cookies.values() if old.expires <= now), None)
+            self._delete(expired or next(iter(cookies.values())))
         if self._count > MAX_COOKIES:
             oldest = next(iter(self._by_domain.values()))
             self._delete(next(iter(oldest.values())))
         self._drop_if_empty(cookie.domain)
 
     def _would_shadow_secure(self, cookie: Cookie) -> bool:
-        """Section 5.7, step 15: what came over https cannot be overlaid from http."""
+        """Section 5.7, step 15: a cookie from http must not overlay one with the Secure attribute."""
         for domain in _domain_and_parents(cookie.domain):
             for old in self._by_domain.get(domain, {}).values():
                 if old.secure and old.name == cookie.name and path_matches(cookie.path, old.path):
@@ -174,9 +175,9 @@ class CookieJar:
 
 
 def parse_set_cookie(url: Url, field: bytes, now: float) -> Cookie | None:
-    """The cookie that the Set-Cookie value `field` of a response from `url` sets, or None when it is refused.
+    """The cookie that the Set-Cookie value `field` of a response from `url` sets, or None when it must be ignored.
 
-    RFC 6265bis sections 5.6 and 5.7. One that has expired already is returned: it deletes its namesake.
+    RFC 6265bis sections 5.6 and 5.7. An expired cookie is returned, too: it deletes the stored one with its key.
     """
     if _CONTROL_CHARACTERS.search(field):
         return None
@@ -209,19 +210,19 @@ def parse_set_cookie(url: Url, field: bytes, now: float) -> Cookie | None:
 
 
 def is_https(url: Url) -> bool:
-    """Whether `url` is asked for over TLS."""
+    """Whether `url` is fetched over TLS."""
     return url.origin.startswith("https:")
 
 
 def path_matches(path: bytes, prefix: bytes) -> bool:
-    """Section 5.1.4: whether a cookie for `prefix` goes with a request for `path`."""
+    """Section 5.1.4: whether a cookie with path `prefix` is sent with a request for `path`."""
     return path.startswith(prefix) and (
         len(path) == len(prefix) or prefix.endswith(b"/") or path[len(prefix) : len(prefix) + 1] == b"/"
     )
 
 
 def parse_cookie_date(text: str) -> float | None:
-    """The instant that a cookie's Expires names (section 5.1.1), or None when it names none."""
+    """The instant of an Expires attribute (section 5.1.1), or None when it is not a date."""
     time: tuple[int, ...] | None = None
     day = month = year = None
     for token in _DATE_DELIMITERS.split(text[:MAX_ATTRIBUTE_BYTES]):
@@ -246,7 +247,7 @@ def parse_cookie_date(text: str) -> float | None:
 
 
 def _parse_attributes(text: bytes) -> dict[bytes, bytes]:
-    """Names in lower case; of a repeated attribute the last one counts."""
+    """Attributes by lower-case name; of repeated ones the last counts."""
     found: dict[bytes, bytes] = {}
     for part in text.split(b";"):
         name, _, value = part.partition(b"=")
@@ -266,14 +267,14 @@ def _expiry_time(attributes: dict[bytes, bytes], now: float) -> float:
 
 
 def _cookie_domain(host: str, attribute: bytes) -> str | None:
-    """The domain a cookie is for: empty when it is for `host` alone, None when it must be refused."""
+    """The domain of a cookie: empty when it is for `host` alone, None when the cookie must be ignored."""
     if not attribute.isascii():
         return None
     domain = attribute.decode("ascii").lower().removeprefix(".")
     if not domain:
         return ""
     if domain == host:
-        # A public suffix may have a page of its own, but nobody below it is in the same hands.
+        # A public suffix may serve pages itself, but its subdomains belong to others: treat the cookie as host-only.
         return "" if _is_public_suffix(domain) else domain
     if not host.endswith("." + domain) or _IP_LITERAL.fullmatch(host) or _is_public_suffix(domain):
         return None
@@ -297,7 +298,7 @@ def _request_path(url: Url) -> bytes:
 
 
 def _default_path(url: Url) -> bytes:
-    """Section 5.1.4: the directory of what was asked for."""
+    """Section 5.1.4: the directory of the requested path."""
     path = _request_path(url)
     return path[: path.rfind(b"/")] or b"/"
 

@@ -1,4 +1,4 @@
-"""Opening a connection: name, judgement, TCP, TLS, in this order; every way to fail gets its own word."""
+"""Opens connections: DNS, address check, TCP, TLS, in this order; one exception class per stage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Origin(NamedTuple):
-    """Whom to connect to. `key` is `host[:port]`, the port left out where it is the scheme's default."""
+    """Where to connect. `authority` is `host[:port]`, without the port if it is the default of the scheme."""
 
     tls: bool
     host: str
@@ -35,17 +35,17 @@ class Origin(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def parse_origin(text: str) -> Origin:
-    """Read `scheme://host[:port]`, the host an ASCII name or an address (IPv6 in brackets).
+    """Parse `scheme://host[:port]`; the host is an ASCII name or an address (IPv6 in brackets).
 
-    Raises `httpx.UnsupportedProtocol` for other schemes and `httpx.LocalProtocolError` for what is no origin.
+    Raises `httpx.UnsupportedProtocol` for other schemes and `httpx.LocalProtocolError` for anything else.
     """
-    found = _ORIGIN_PATTERN.fullmatch(text)
-    if found is None:
+    match = _ORIGIN_PATTERN.fullmatch(text)
+    if match is None:
         scheme = text.partition("://")[0]
         if scheme not in _DEFAULT_PORTS:
-            raise httpx.UnsupportedProtocol(f"only http and https are spoken here, not {scheme[:20]!r}")
+            raise httpx.UnsupportedProtocol(f"only http and https are supported, not {scheme[:20]!r}")
         raise httpx.LocalProtocolError(f"not an origin: {text[:200]!r}")
-    scheme, host, digits = found.groups()
+    scheme, host, digits = match.groups()
     default = _DEFAULT_PORTS[scheme]
     port = int(digits) if digits else default
     if not 0 < port < 65536:
@@ -55,12 +55,14 @@ def parse_origin(text: str) -> Origin:
 
 
 def pool_key(origin: str, sni_hostname: str) -> str:
-    """`origin` with another name for TLS than its own: what the pool keeps such connections under."""
+    """The pool key of connections to `origin` whose certificate must prove `sni_hostname`: apart from all others to
+    `origin`.
+    """
     return f"{origin}#{sni_hostname}"
 
 
 class Dialer:
-    """Opens connections that `keeper` will keep. `tls` is used for https; without it, one is made when first needed."""
+    """Opens connections for `owner`. `ssl_context` is used for https; without one it is created on first use."""
 
     def __init__(
         self,
@@ -78,22 +80,22 @@ class Dialer:
         self._receive_buffer = SharedReceiveBuffer()
 
     async def dial(self, pool_key: str, timeout: float | None, deadline: float) -> Connection:
-        """Connect to the origin `text` within `seconds`, before `deadline` (an instant of the loop's clock).
+        """Connect within `timeout` seconds (None: no limit) and before `deadline` (an instant of the loop's clock).
 
-        `text` may be `named`. Raises `ResolveError`, `AddressRefused`, `TlsError`, `httpx.ConnectError`,
-        `httpx.ConnectTimeout`, `DeadlineExceeded`, and what `parse_origin` raises.
+        `pool_key` is an origin or the result of the function `pool_key`. Raises `ResolveError`, `AddressRefused`,
+        `TlsError`, `httpx.ConnectError`, `httpx.ConnectTimeout`, `DeadlineExceeded`, and what `parse_origin` raises.
         """
-        plain, _, server_name = pool_key.partition("#")
-        origin = parse_origin(plain)
+        origin_text, _, server_name = pool_key.partition("#")
+        origin = parse_origin(origin_text)
         now = asyncio.get_running_loop().time()
         until = deadline if timeout is None else min(deadline, now + timeout)
         try:
-            async with asyncio.timeout_at(None if until == math.inf else until) as patience:
+            async with asyncio.timeout_at(None if until == math.inf else until) as connect_timeout:
                 return await self._connect(origin, pool_key, server_name or origin.host.rstrip("."))
         except TimeoutError:
-            if patience.expired() and until == deadline:
-                raise DeadlineExceeded("the deadline of the exchange passed before a connection stood") from None
-            within = f" within {timeout} s" if patience.expired() else ""
+            if connect_timeout.expired() and until == deadline:
+                raise DeadlineExceeded("the deadline passed before a connection was made") from None
+            within = f" within {timeout} s" if connect_timeout.expired() else ""
             raise httpx.ConnectTimeout(f"no connection to {origin.authority}{within}") from None
         except ssl.SSLError as exc:
             raise TlsError(f"{origin.authority}: {_tls_error_reason(exc)}") from exc
@@ -123,20 +125,20 @@ class Dialer:
         )
         connection = Connection(text, self._settings, self._owner, self._receive_buffer)
         name = server_name if origin.tls else None
-        # From here on the loop owns the socket and closes it, also when the handshake fails or is cancelled.
+        # From here on the loop owns the socket: it closes it also when the handshake fails or is cancelled.
         await loop.create_connection(lambda: connection, sock=sock, ssl=tls, server_hostname=name)
         return connection
 
     def _allowed(self, origin: Origin, addresses: Sequence[Address]) -> list[Address]:
-        """The addresses that may be connected to. Raises `AddressRefused` when none may."""
+        """The addresses that may be connected to. Raises `AddressRefused` when there is none."""
         if self._guard is None:
             return list(addresses)
         rules = [self._guard.refusal_rule(origin.authority, address.ip) for address in addresses]
-        permitted = [address for address, rule in zip(addresses, rules, strict=True) if rule is None]
-        if not permitted:
+        allowed = [address for address, rule in zip(addresses, rules, strict=True) if rule is None]
+        if not allowed:
             rule = next((r for r in rules if r is not None), "no address")
             raise AddressRefused(f"{origin.authority} is at {addresses[0].ip}, which is refused: {rule}", rule=rule)
-        return permitted
+        return allowed
 
     def _get_ssl_context(self) -> ssl.SSLContext:
         if self._ssl_context is None:
@@ -146,11 +148,11 @@ class Dialer:
 
 
 def _check_tls_name(tls: ssl.SSLContext, origin: Origin, name: str) -> None:
-    """Raises `TlsError` if TLS cannot ask for `name`; found out later, asyncio would leave the socket open."""
+    """Raise `TlsError` if TLS cannot send `name` as SNI. Found later, asyncio would leak the socket."""
     try:
         tls.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=name)
     except (ValueError, TypeError) as exc:
-        raise TlsError(f"{origin.authority}: {name[:100]!r} is not a name for TLS: {exc}") from exc
+        raise TlsError(f"{origin.authority}: {name[:100]!r} is not a valid TLS host name: {exc}") from exc
 
 
 def _tls_error_reason(exc: ssl.SSLError) -> str:

@@ -1,17 +1,18 @@
-"""Where a body that goes to the disk arrives: the connection fills a buffer at one end, its reader takes at the other.
+"""The buffer between a connection and a file: the connection fills it at one end, the reader takes from the other.
 
-    0 ........ kept ........ filled ........ limit .. end
-      batch         fresh           room
+    0 ........ accepted ........ received ........ limit .. end
+       batch             unread            free
 
-The connection receives straight into `room` (`Exchange.land`). The reader looks at what is `fresh`, keeps it or drops
-it, and when the buffer is `due`, has the batch written and goes on in another buffer (`turn`). What holds it together:
+The connection receives straight into the free part (`Exchange.read_into`). The reader looks at `unread`, accepts or
+discards it, and when `batch_is_full`, has the batch written and continues in another buffer (`swap`). Invariants:
 
-- Bytes are received only behind `filled` and read only before it, and a buffer is not `due` before it is full. So a
-  batch that is being written is never written to.
-- A buffer is its landing's alone, and goes back to the stock only when its batch is written (pouring.py). What other
-  bodies have left in it lies behind `filled`, where nobody reads.
-- The room ends at `limit`, but never where the body ends: there must be room for a byte that does not belong to it, or
-  it would be taken for the beginning of the next answer (incoming.py). For that there is a page behind `limit`.
+- Bytes are received only behind `received` and read only before it, and a batch is written only when the buffer is
+  full. So memory that is being written to disk is never received into.
+- The buffer has one user and returns to the pool only after its batch was written (stream_writer.py). Leftovers of
+  other bodies lie behind `received`, where nobody reads.
+- The free part ends at `limit`, but never exactly where the body ends: there must be room for one byte too many.
+  Otherwise a surplus byte would be taken for the start of the next response (response_parser.py). `SPARE_BYTES` behind
+  `limit` keep that room.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from collections.abc import Iterator
 from scraper.transport.buffer_pool import Buffer
 
 _EMPTY_VIEW = memoryview(b"")
+# Bytes kept free behind `limit`. One memory page, so that batches start at page boundaries: fastest for file systems.
 SPARE_BYTES = 4096
-"""Bytes behind the limit. A page, so that a file's batches begin at pages, which costs its file system least."""
 
 
 class DiskBuffer:
-    """A body's bytes that are not with the disk yet, in `buffer`."""
+    """Received bytes of one body that are not yet on disk."""
 
     __slots__ = ("_accepted", "_batch_start", "_buffer", "_limit", "_received", "_view")
 
@@ -39,27 +40,28 @@ class DiskBuffer:
     # -- for the connection
 
     def receive_view(self, remaining: int) -> memoryview | None:
-        """Where the next bytes of a body may go of which `left` are to come; None while there is no room."""
-        filled, limit = self._received, self._limit
-        if filled >= limit:
+        """Where to receive next, when `remaining` bytes of the body are still to come; None when the buffer is full."""
+        received, limit = self._received, self._limit
+        if received >= limit:
             return None
-        return self._view[filled : limit + 1 if remaining == limit - filled else limit]
+        # One byte more when the body would end exactly at the limit: see the third invariant.
+        return self._view[received : limit + 1 if remaining == limit - received else limit]
 
     def mark_received(self, size: int) -> None:
-        """`size` bytes of the body have come into the room."""
+        """Record that `size` bytes of the body were received into the view."""
         self._received += size
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no room."""
+        """Whether nothing can be received before the next `swap`."""
         return self._received >= self._limit
 
     def copy_from(self, piece: bytes) -> Iterator[None]:
-        """Copy a piece that came by another way; after each step its reader must make room where there is none."""
+        """Copy `piece`, which was received elsewhere. At each step the reader must `swap` a full buffer."""
         left = memoryview(piece)
         while left:
             size = min(len(left), self._limit - self._received)
-            assert size, "whoever reads a full landing turns it"
+            assert size, "the reader must swap a full buffer"
             self._view[self._received : self._received + size] = left[:size]
             self._received += size
             left = left[size:]
@@ -69,32 +71,32 @@ class DiskBuffer:
 
     @property
     def unread(self) -> memoryview:
-        """What has come since the reader last kept or dropped something."""
+        """What was received since the reader last accepted or discarded something."""
         return self._view[self._accepted : self._received]
 
     def discard(self, size: int) -> None:
-        """The first `size` fresh bytes are not wanted. Nothing may have been kept before."""
-        assert self._batch_start == self._accepted, "what is dropped comes first"
+        """Drop the first `size` unread bytes. Only allowed before anything was accepted."""
+        assert self._batch_start == self._accepted, "only leading bytes can be discarded"
         self._batch_start += size
         self._accepted += size
 
     def accept(self, size: int) -> None:
-        """The first `size` fresh bytes belong to the batch."""
+        """Add the first `size` unread bytes to the batch."""
         self._accepted += size
 
     @property
     def batch_is_full(self) -> bool:
-        """Whether the batch is to be written now, and the landing turned."""
+        """Whether the batch must be written now, and the buffer swapped."""
         return self._accepted >= self._limit
 
     def detach(self) -> tuple[memoryview, Buffer | None]:
-        """What was kept, and the buffer it is in, None if that went before. There is no room until the next `turn`."""
+        """The batch and its buffer (None if it was detached before). Nothing can be received until the next `swap`."""
         batch, buffer = self._view[self._batch_start : self._accepted], self._buffer
         self._buffer, self._view = None, _EMPTY_VIEW
         self._limit = self._batch_start = self._accepted = self._received = 0
         return batch, buffer
 
     def swap(self, buffer: Buffer) -> None:
-        """Go on in `buffer`."""
+        """Continue in `buffer`."""
         self._buffer, self._view = buffer, buffer.view
         self._limit = len(buffer.view) - SPARE_BYTES

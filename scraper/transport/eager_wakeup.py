@@ -1,27 +1,25 @@
-"""A wait that ends on the spot: whoever rings runs the waiting task's next step, here and now.
+"""A wait that ends at once: `wake` runs the next step of the waiting task before it returns.
 
 Why not a future
 ----------------
-A future lets the event loop run the task later. When a poll finds a thousand sockets readable, a thousand answers would
-first be taken in, and only then would the first task look at its own: by then its bytes have left the processor's
-caches, the allocator has fetched tens of megabytes from the system to give them back at once, and the collector goes
-through thousands of objects that live only because their task has not run yet. With `InlineFuture`, an answer is
-consumed
-before the next socket is read, so that a request costs nearly the same however many are under way, and what is in
-memory is what the tasks keep.
+A future lets the event loop run the task later. When a poll finds a thousand readable sockets, a thousand responses
+would be received before the first task sees its own. By then its bytes have left the CPU caches, the allocator has
+requested tens of megabytes from the kernel only to return them, and the garbage collector walks over thousands of
+objects that live only because their task has not run yet. With `InlineFuture.wake` a response is consumed before the
+next socket is read. So a request costs nearly the same however many are in flight.
 
-With few connections it is the other way round: what has come fits the caches, and code that is run for a dozen answers
-in a row is there when the next one needs it. `wake_soon` lets the loop run the task, as a future does: a file of 10 KB
-costs a tenth less over 16 connections.
+With few connections the opposite is true: everything received fits the caches, and running the same code for a dozen
+responses in a row is faster. `wake_soon` lets the loop run the task, as a future does: a 10 KB file costs 10 % less
+over 16 connections.
 
-What that asks of whoever rings
--------------------------------
-The task may do anything within `ring`: begin the connection's next exchange, close it, ring others. So ringing is the
-last thing a callback does, when all it has to say is said.
+What the caller of `wake` must know
+-----------------------------------
+The task may do anything within `wake`: send the next request on this connection, close it, wake other tasks. So `wake`
+must be the last thing a callback does, after all its state is consistent.
 
-It is what asyncio calls a future-like object: a task that awaits it finds `_asyncio_future_blocking` and asks for
-`_loop`, `add_done_callback`, `result` and `cancel`, nothing else. A task can be stepped only where no other one is
-running. Where one is, the loop does it later, as with a future.
+`InlineFuture` is what asyncio calls a future-like object: a task that awaits it uses `_asyncio_future_blocking`,
+`_loop`, `add_done_callback`, `result` and `cancel`, nothing else. A task can be stepped only while no other task is
+running; otherwise the loop does it later, as with a future.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ from contextvars import Context
 
 
 class InlineFuture:
-    """What one task at a time waits for, as often as it likes; a ring that nobody waits for ends the next wait."""
+    """A wait for one task at a time, reusable. A `wake` that finds nobody waiting ends the next wait."""
 
     __slots__ = ("_asyncio_future_blocking", "_cancelled", "_context", "_loop", "_step", "_woken")
 
@@ -46,23 +44,24 @@ class InlineFuture:
         self._cancelled: asyncio.CancelledError | None = None
 
     def wake(self) -> None:
-        """End the wait. The task may have gone on, and be anywhere, when this returns."""
+        """End the wait. The task may already have run on when this returns."""
         step, context = self._step, self._context
         if step is None:
             self._woken = True
             return
         self._step = self._context = None
+        # Another task is running: asyncio forbids stepping a task within a task.
         if context is None or current_task(self._loop) is not None:
             self._loop.call_soon(step, self, context=context)
             return
         try:
             context.run(step, self)
         except (KeyboardInterrupt, SystemExit) as exc:
-            # They end the loop, and must not be taken for the trouble of one connection by the caller's caller.
+            # These end the program: let the loop raise them, or the caller would take them for a connection error.
             self._loop.call_soon(_raise, exc)
 
     def wake_soon(self) -> None:
-        """End the wait; the loop lets the task go on in its turn."""
+        """End the wait; the event loop resumes the task in its usual order."""
         step, context = self._step, self._context
         if step is None:
             self._woken = True
@@ -75,25 +74,25 @@ class InlineFuture:
             self._woken = False
             return
         if self._step is not None:
-            raise RuntimeError("two tasks wait for the same answer")
+            raise RuntimeError("two tasks wait for the same response")
         self._asyncio_future_blocking = True
         yield self
 
-    # -- what a task asks for
+    # -- the interface that asyncio tasks use
 
     def add_done_callback(self, step: Callable[[InlineFuture], object], *, context: Context | None = None) -> None:
-        """`step(self)`, run in `context`, lets the task go on."""
+        """`step(self)`, run in `context`, resumes the task."""
         self._step = step
         self._context = context
 
     def result(self) -> None:
-        """Nothing, or `CancelledError` once after `cancel`."""
+        """Return None; raise `CancelledError` once after `cancel`."""
         if (cancelled := self._cancelled) is not None:
             self._cancelled = None
             raise cancelled
 
     def cancel(self, msg: object = None) -> bool:
-        """Let the wait end with `CancelledError`; answer whether there was a wait."""
+        """End the wait with `CancelledError`; return whether there was one."""
         step, context = self._step, self._context
         if step is None:
             return False

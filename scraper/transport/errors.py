@@ -1,15 +1,12 @@
-"""What goes wrong on the wire and httpx has no word for. Each is an httpx exception, so httpx users catch it unaware.
+"""Errors of the connection for which httpx has no class. Each is a subclass of an httpx exception, so that code written
+for httpx handles them.
 
-httpx.ConnectError
-+-- ResolveError     the name has no address; `permanent` says that asking again is vain
-+-- AddressRefused    the guard forbids every address of the name; `rule` is the one that decided
-+-- TlsError          the handshake failed or the certificate is not trusted
-httpx.RemoteProtocolError
-+-- Truncated         the connection ended before the response did
-+-- BodyTooLarge      the body is, or says it will be, larger than the caller allows
-+-- Stale             a connection from the pool died before a byte of the answer came
-httpx.TimeoutException
-+-- DeadlineExceeded    the time for the whole exchange is over, whatever the phase
+httpx.ConnectError +-- ResolveError        the name has no address; `permanent` says that another lookup is useless +--
+AddressRefused      the address guard forbids every address of the name; `rule` names the reason +-- TlsError
+the handshake failed or the certificate is not trusted httpx.RemoteProtocolError +-- TruncatedResponse   the connection
+ended before the response did +-- BodyTooLarge        the body is, or announces to be, larger than the caller allows +--
+StaleConnection     a pooled connection was closed before a byte of the response came httpx.TimeoutException +--
+DeadlineExceeded    the time for the whole request is over, in whichever phase
 """
 
 from __future__ import annotations
@@ -26,7 +23,7 @@ class ResolveError(httpx.ConnectError):
 
 
 class AddressRefused(httpx.ConnectError):
-    """The host has only addresses that may not be connected to."""
+    """The host has only addresses that must not be connected to."""
 
     def __init__(self, message: str, *, rule: str) -> None:
         super().__init__(message)
@@ -34,15 +31,15 @@ class AddressRefused(httpx.ConnectError):
 
 
 class TlsError(httpx.ConnectError):
-    """No trusted TLS connection could be made; the message names the reason."""
+    """No trusted TLS connection could be made; the message gives the reason."""
 
 
 class TruncatedResponse(httpx.RemoteProtocolError):
-    """The response ended too early: its message says truncated."""
+    """The response ended too early; the message begins with "truncated" and says where."""
 
 
 class BodyTooLarge(httpx.RemoteProtocolError):
-    """The body exceeds `limit` bytes, as sent or as announced by Content-Length."""
+    """The body exceeds `limit` bytes, as received or as announced by Content-Length."""
 
     def __init__(self, message: str, *, limit: int) -> None:
         super().__init__(message)
@@ -50,8 +47,8 @@ class BodyTooLarge(httpx.RemoteProtocolError):
 
 
 class StaleConnection(httpx.RemoteProtocolError):
-    """The server closed a connection while it was unused: the request may be sent again if it is idempotent."""
+    """The server closed the connection while it was idle: an idempotent request may be sent again."""
 
 
 class DeadlineExceeded(httpx.TimeoutException):
-    """The deadline of the whole exchange passed."""
+    """The deadline of the whole request passed."""

@@ -1,17 +1,17 @@
-"""One request's answer, from the first byte of its head to the last of its body.
+"""One request and its response, from the first byte of the head to the last byte of the body.
 
-The connection fills it, a task empties it. A body that fits the window is gathered and wakes its task once, when it
-is whole; of a larger one the task is woken at the head and then whenever it waits and something comes. While the
-window is full the connection does not read: that is the back-pressure.
+The connection fills the exchange, a task reads it. A body that fits `buffer_limit` is collected and wakes its task
+once, when complete. With a larger body the task is woken at the head and then whenever it waits and something has come.
+While `buffer_limit` bytes wait for the task, the connection does not read from the socket: that is the back-pressure.
 
-`on_head` and `on_body` only note what has come. The task is woken by `notify`, `on_end` and `on_error`, and runs within
-them (`wake.py`): the connection calls one of these last.
+`on_head` and `on_body` only store what has come. `notify`, `on_end` and `on_error` wake the task, which may run within
+the call (eager_wakeup.py), so the connection calls one of these last.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 import httpx
@@ -21,34 +21,34 @@ from scraper.transport.eager_wakeup import InlineFuture
 from scraper.transport.errors import BodyTooLarge
 from scraper.transport.http1_framing import ResponseHead
 
-# Pieces below this size are joined to their neighbour: a dripping server must not buy an object with every byte.
+# Pieces smaller than this are joined to the previous one, so that a server that sends single bytes does not cost an
+# object for each.
 MIN_PIECE_BYTES = 2048
 
 
 class ByteSource(Protocol):
-    """What an exchange asks of the connection that fills it."""
+    """What an exchange needs of the connection that fills it."""
 
     def resume_reading(self, exchange: Exchange) -> None:
-        """Read on: the buffer has room again."""
+        """Continue reading: the exchange has room again."""
         ...
 
     def cancel(self, exchange: Exchange) -> None:
-        """Nobody wants the rest: close the connection, unless the exchange is over already."""
+        """The rest is not wanted: close the connection, unless the exchange is over already."""
         ...
 
     def get_extra_info(self, name: str) -> object:
-        """What the transport knows under `name` (asyncio's `get_extra_info`)."""
+        """The transport's information `name`, as asyncio's `get_extra_info`."""
         ...
 
 
 class Exchange:
-    """A response. `read()` or `pieces()` give its body as it came: undone from chunks, not from content codings.
+    """A response and its state. `read()` or `aiter_raw()` give the body as sent: chunks decoded, content-codings not.
 
-    `status`, `headers` (as they came: order, case and repetition kept) and `length` (bytes of the body as announced by
-    Content-Length, None when it was not) are those of the head. `sent_at` and `head_at` are seconds on the event loop's
-    clock; `received` counts body bytes so far. `streaming` says that whoever asked gets the body as it comes, `full`
-    that `window` bytes of it or more wait to be read. With `wake_inline` whoever asked goes on as soon as it is
-    complete.
+    From the head: `status`, `headers` (order, case and repetition as sent) and `content_length` (bytes, None when not
+    announced). `sent_at` and `head_at` are seconds of the event loop's clock; `received` counts body bytes so far.
+    `streaming` says that the body is handed out while it arrives. With `stream` a body of unknown size is streamed from
+    the head on; with `wake_inline` the reading task runs at once when the response is complete.
     """
 
     __slots__ = (
@@ -108,12 +108,24 @@ class Exchange:
         self._wakeup = InlineFuture(loop)
         self._source: ByteSource | None = None
 
-    # -- for whoever asked
+    def __repr__(self) -> str:
+        if self.complete:
+            state = "complete"
+        elif self._error is not None:
+            state = f"failed with {type(self._error).__name__}"
+        elif self._head is None:
+            state = "waiting for the head"
+        else:
+            state = "streaming" if self.streaming else "collecting"
+        of_length = "" if self.content_length is None else f" of {self.content_length}"
+        return f"<Exchange {self.method} {self.status or '-'} {state}, {self.received}{of_length} bytes received>"
+
+    # -- for the task that reads
 
     @property
     def head(self) -> ResponseHead:
-        """The response's head."""
-        assert self._head is not None, "an exchange is handed out with its head"
+        """The parsed head of the response."""
+        assert self._head is not None, "callers get an exchange only after its head came"
         return self._head
 
     @property
@@ -123,26 +135,25 @@ class Exchange:
 
     @property
     def peer(self) -> tuple[str, int] | None:
-        """The address and port that answered."""
+        """Address and port of the server."""
         name = self.get_extra_info("peername")
         return (str(name[0]), int(name[1])) if isinstance(name, tuple) else None
 
     def get_extra_info(self, name: str) -> object:
-        """What the transport knows under `name`: `peername`, `sockname`, `ssl_object`, `cipher` ..."""
+        """Information of the asyncio transport: `peername`, `sockname`, `ssl_object`, `cipher` ..."""
         return self._source.get_extra_info(name) if self._source is not None else None
 
     async def read(self) -> bytes:
-        """The rest of the body. It is in memory as a whole: `max_body` is the bound. Errors as `pieces`."""
+        """The rest of the body, in memory as a whole: `max_body` is the bound. Errors as `aiter_raw`."""
         if self.complete:
             return self._take_buffered()
         return b"".join([piece async for piece in self.aiter_raw()])
 
-    async def aiter_raw(self) -> AsyncIterator[bytes]:
-        """The body in pieces as they come.
+    async def aiter_raw(self) -> AsyncGenerator[bytes, None]:
+        """Iterate over the body as it arrives, like `httpx.Response.aiter_raw`.
 
         Raises `TruncatedResponse`, `BodyTooLarge`, `httpx.RemoteProtocolError`, `httpx.ReadError`, `httpx.ReadTimeout`
-        or
-        `DeadlineExceeded` when it cannot be read to its end. Closing the iterator early closes the connection.
+        or `DeadlineExceeded` when the body cannot be read to its end. Closing the iterator early closes the connection.
         """
         try:
             while True:
@@ -157,10 +168,10 @@ class Exchange:
         finally:
             self.close()
 
-    async def read_into(self, buffer: DiskBuffer) -> AsyncIterator[None]:
-        """The body into `landing`, without a copy where the connection can; yields when something has come.
+    async def read_into(self, buffer: DiskBuffer) -> AsyncGenerator[None, None]:
+        """Receive the body into `buffer`, without a copy where possible; yield whenever `buffer.unread` has grown.
 
-        Whoever reads makes room before asking for more. Errors and closing as `pieces`.
+        The reader must make room (`DiskBuffer.swap`) before it asks for more. Errors and closing as `aiter_raw`.
         """
         self._disk_buffer = buffer
         try:
@@ -171,7 +182,7 @@ class Exchange:
                     piece = b"".join(self._pieces)
                     self._pieces.clear()
                     self._buffered_bytes = 0
-                    self._disk_buffer = None  # what comes meanwhile belongs behind this
+                    self._disk_buffer = None  # bytes received meanwhile belong behind this piece
                     for _ in buffer.copy_from(piece):
                         yield
                     self._disk_buffer = buffer
@@ -188,11 +199,11 @@ class Exchange:
             self.close()
 
     def close(self) -> None:
-        """Let go. A body that was not read to its end costs the connection."""
+        """Stop reading. A body that was not read to its end closes the connection."""
         if not self.complete and self._error is None and self._source is not None:
             self._source.cancel(self)
             self._error = httpx.ReadError("the response was closed before its end")
-            self._wakeup.wake()  # whoever reads in another task
+            self._wakeup.wake()  # another task may be reading
 
     def _take_buffered(self) -> bytes:
         pieces = self._pieces
@@ -206,18 +217,19 @@ class Exchange:
     # -- for the connection
 
     def start(self, source: ByteSource) -> None:
-        """The request is on its way over `source`."""
+        """The request was sent over `source`."""
         self._source = source
         self.sent_at = self._loop.time()
 
     async def wait_for_head(self) -> None:
-        """Return when the head is here, and the body too if it fits the window. Errors as `pieces`."""
+        """Return when the head is there, and the body too if it fits `buffer_limit`. Errors as `aiter_raw`."""
         await self._wakeup
+        # Streamed bytes that came before the error are delivered first.
         if self._error is not None and not (self.streaming and self._pieces):
             raise self._error
 
     def on_head(self, head: ResponseHead, length: int | None) -> None:
-        """The final head has come; `length` is the body's size if known. Raises `BodyTooLarge`."""
+        """The final head came; `length` is the size of the body if known. Raises `BodyTooLarge`."""
         self._head = head
         self.status, self.headers, self.content_length = head.status, head.headers, head.content_length
         self.head_at = self._loop.time()
@@ -227,7 +239,7 @@ class Exchange:
             self.streaming = True
 
     def on_body(self, piece: bytes) -> None:
-        """Body bytes have come. Raises `BodyTooLarge`."""
+        """Body bytes came. Raises `BodyTooLarge`."""
         size = len(piece)
         self.received += size
         if self.max_body is not None and self.received > self.max_body:
@@ -242,25 +254,25 @@ class Exchange:
             self.streaming = True
 
     def direct_buffer(self, remaining: int) -> memoryview | None:
-        """Where the next of `left` body bytes may be received; None when they must go through `on_body`."""
-        landing = self._disk_buffer
-        return None if landing is None or self._pieces else landing.receive_view(remaining)
+        """Where the next of `remaining` body bytes can be received; None when they must go through `on_body`."""
+        buffer = self._disk_buffer
+        return None if buffer is None or self._pieces else buffer.receive_view(remaining)
 
     def on_direct_read(self, size: int) -> None:
-        """Body bytes have come into the room that was last given."""
+        """`size` body bytes were received into the last `direct_buffer`."""
         self.received += size
         if self._disk_buffer is not None:
             self._disk_buffer.mark_received(size)
 
     @property
     def is_full(self) -> bool:
-        """Whether reading should wait for whoever asked."""
+        """Whether the connection should stop reading until the task has read."""
         return self._buffered_bytes >= self._buffer_limit or (
             self._disk_buffer is not None and self._disk_buffer.is_full
         )
 
     def notify(self) -> None:
-        """Let whoever asked see what has come."""
+        """Wake the task: something came."""
         self._wakeup.wake()
 
     def on_end(self) -> None:
@@ -272,7 +284,7 @@ class Exchange:
             self._wakeup.wake_soon()
 
     def on_error(self, error: Exception) -> None:
-        """The exchange has failed."""
+        """The exchange failed."""
         self._error = error
         self._wakeup.wake()
 

@@ -1,6 +1,7 @@
-"""Our HTTP/1.1 under httpx's types: `FastTransport` is an httpx transport, and has a shorter entrance for the crawl.
+"""HTTP/1.1 for httpx: `FastTransport` is an httpx transport with a second, shorter entry point for the crawler.
 
-`exchange` asks without building an httpx object; `handle_async_request` is the same path with httpx's types around it.
+`request` sends a request without building httpx objects; `handle_async_request` is the same path with httpx's types
+around it.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from scraper.transport.errors import (
     TruncatedResponse,
 )
 from scraper.transport.exchange import Exchange
-from scraper.transport.http1_framing import RawHeaders, encode_request_head, frame_content
+from scraper.transport.http1_framing import encode_request_head, frame_content
 from scraper.transport.pool import ConnectionPool
+from scraper.transport.request_headers import RawHeaders
 from scraper.transport.resolver import Resolver, SystemResolver
 from scraper.transport.settings import Timeouts, TransportSettings
 
@@ -48,29 +50,29 @@ __all__ = [
 
 Content = bytes | AsyncIterable[bytes]
 
-# RFC 9110 9.2.2: asking twice means the same as asking once.
+# RFC 9110 9.2.2: sending such a request twice has the same effect as sending it once.
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
-# Bytes handed to the socket at once; between two pieces the server's pace is waited for.
+# Bytes written to the socket at once; between two pieces we wait until the send buffer has room.
 SEND_PIECE_BYTES = 64 * 1024
-# What httpx's users call a property of the connection, and what asyncio calls it.
+# httpx's names for properties of a connection, and asyncio's.
 EXTRA_INFO_NAMES = {
     "server_addr": "peername",
     "client_addr": "sockname",
     "ssl_object": "ssl_object",
     "socket": "socket",
 }
-# Seconds that `aclose` waits for sockets to close; they do at once unless the loop is in trouble.
+# Seconds that `aclose` waits for sockets to close. They close in the next loop iteration, unless the loop is blocked.
 CLOSE_TIMEOUT_SECONDS = 5.0
-# Connections up to which answers are worked on a step at a time for all of them (`wake.py`).
+# With more open connections than this, a task runs within the callback that brings its response (eager_wakeup.py).
 INLINE_WAKE_ABOVE = 32
 
 
 class FastTransport(httpx.AsyncBaseTransport):
-    """HTTP/1.1 over TCP and TLS, with a pool.
+    """HTTP/1.1 over TCP and TLS, with a connection pool.
 
-    `guard` decides which addresses may be connected to; without one, every address may, as in any HTTP client.
-    `resolver` and `ssl_context` replace the system's resolver and the default context (certificates verified unless
-    `settings.verify_tls` is off). Belongs to the event loop it is first used in.
+    `guard` decides which addresses may be connected to; without one every address may, as in any HTTP client.
+    `resolver` and `ssl_context` replace the system's resolver and the default context (which verifies certificates
+    unless `settings.verify_tls` is off). An instance belongs to the event loop it is first used in.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         self._all_closed: Future[None] | None = None
         self._closed = False
 
-    # -- the crawl's entrance
+    # -- the entry point of the crawler
 
     async def request(
         self,
@@ -106,18 +108,18 @@ class FastTransport(httpx.AsyncBaseTransport):
         stream: bool = False,
         sni_hostname: str | None = None,
     ) -> Exchange:
-        """Ask `origin` (`scheme://host[:port]`) for `target` (path and query); return the answer.
+        """Send a request to `origin` (`scheme://host[:port]`) for `target` (path and query); return when the head came.
 
-        `headers` are sent as they are; Host and the framing of `content` are added when they lack. The body is whole
-        in memory when it fits `settings.window`, else it streams: `Exchange.read` and `pieces` do not care. With
-        `eager` a body of unknown size is streamed from the head on. `max_body` is bytes on the wire. `server_name` is
-        the name that TLS asks for and that the certificate must prove, where it is not the origin's; such connections
-        are kept apart, and `max_per_host` counts them apart.
-        An exchange must be read to its end or closed.
+        `headers` are sent as given; Host and the framing of `content` are added when missing. A body that fits
+        `settings.buffer_limit` is in memory as a whole when this returns, a larger one is streamed; `Exchange.read` and
+        `aiter_raw` work for both. With `stream` a body of unknown size is streamed from the head on. `max_body` bounds
+        the bytes on the wire. `sni_hostname` is the name that the certificate must prove, if it is not the origin's
+        host; such connections are pooled apart, and `max_per_host` counts them apart. An exchange must be read to its
+        end or closed.
 
-        Raises the exceptions of faults.py and httpx: `ConnectError`, `ConnectTimeout`, `PoolTimeout`, `ReadError`,
-        `ReadTimeout`, `WriteTimeout`, `RemoteProtocolError`, and for a request that cannot be said
-        `LocalProtocolError` or `UnsupportedProtocol`; `RuntimeError` after `aclose`.
+        Raises the exceptions of errors.py and httpx: `ConnectError`, `ConnectTimeout`, `PoolTimeout`, `ReadError`,
+        `ReadTimeout`, `WriteTimeout`, `RemoteProtocolError`; `LocalProtocolError` or `UnsupportedProtocol` for a
+        request that cannot be written as HTTP/1.1; `RuntimeError` after `aclose`.
         """
         if self._closed:
             raise RuntimeError("the transport is closed")
@@ -126,12 +128,12 @@ class FastTransport(httpx.AsyncBaseTransport):
         length = None
         if content is not None:
             headers, length = frame_content(headers, len(content) if isinstance(content, bytes) else None)
-        site = parse_origin(origin)
-        head = encode_request_head(method, target, headers, site.authority)
-        if sni_hostname is not None and site.tls:
+        parsed = parse_origin(origin)
+        head = encode_request_head(method, target, headers, parsed.authority)
+        if sni_hostname is not None and parsed.tls:
             origin = pool_key(origin, sni_hostname)
         if isinstance(content, bytes) and len(content) <= SEND_PIECE_BYTES:
-            # In one write: of two small ones the second would wait until the first is acknowledged (RFC 896).
+            # In one write: a second small write would wait for the acknowledgement of the first (Nagle, RFC 896).
             head, content = head + content, None
         loop = get_running_loop()
         deadline = math.inf if timeouts.deadline is None else loop.time() + timeouts.deadline
@@ -140,25 +142,32 @@ class FastTransport(httpx.AsyncBaseTransport):
         while True:
             if connection is None:
                 connection = await self._connect(origin, timeouts, deadline)
-            many = self.pool.slots_used > INLINE_WAKE_ABOVE
-            answer = Exchange(
-                method, loop, buffer_limit=self._settings.buffer_limit, max_body=limit, stream=stream, wake_inline=many
+            wake_inline = self.pool.slots_used > INLINE_WAKE_ABOVE
+            exchange = Exchange(
+                method,
+                loop,
+                buffer_limit=self._settings.buffer_limit,
+                max_body=limit,
+                stream=stream,
+                wake_inline=wake_inline,
             )
             try:
-                connection.send_request(answer, head, timeouts, deadline, request_complete=content is None)
+                connection.send_request(exchange, head, timeouts, deadline, request_complete=content is None)
                 if content is not None:
-                    await _send_content(connection, answer, content, length)
-                await answer.wait_for_head()
+                    await _send_content(connection, exchange, content, length)
+                await exchange.wait_for_head()
             except StaleConnection:
+                # The server closed a kept-alive connection as we wrote. Repeat once, on a connection that
+                # `acquire_slot` opens: other idle ones may be just as stale.
                 if not may_repeat:
                     raise
                 may_repeat = False
                 connection = None
             except BaseException:
-                connection.cancel(answer)
+                connection.cancel(exchange)
                 raise
             else:
-                return answer
+                return exchange
 
     async def _connect(self, origin: str, timeouts: Timeouts, deadline: float) -> Connection:
         now = get_running_loop().time()
@@ -167,7 +176,7 @@ class FastTransport(httpx.AsyncBaseTransport):
             connection = await self.pool.acquire_slot(origin, None if until == math.inf else until)
         except httpx.PoolTimeout:
             if until == deadline:
-                raise DeadlineExceeded("the deadline of the exchange passed before a connection was free") from None
+                raise DeadlineExceeded("the deadline passed before a connection was free") from None
             raise
         if connection is not None:
             return connection
@@ -178,41 +187,41 @@ class FastTransport(httpx.AsyncBaseTransport):
             raise
         if connection.is_connected:
             self._open_connections.add(connection)
-        if self._closed:  # while it was being opened
+        if self._closed:  # `aclose` was called while it was being opened
             connection.close()
             self.pool.release_slot(origin)
             raise httpx.ConnectError("the transport was closed")
         return connection
 
-    # -- what connections tell
+    # -- called by connections
 
     def on_released(self, connection: Connection) -> None:
-        """An exchange is over."""
+        """`ConnectionOwner`: an exchange is over."""
         self.pool.release(connection)
 
     def on_idle_closed(self, connection: Connection) -> None:
-        """An idle connection has closed."""
+        """`ConnectionOwner`: an idle connection has closed."""
         self.pool.remove_closed(connection)
 
     def on_closed(self, connection: Connection) -> None:
-        """A socket is closed."""
+        """`ConnectionOwner`: a socket is closed."""
         self._open_connections.discard(connection)
         if self._all_closed is not None and not self._open_connections and not self._all_closed.done():
             self._all_closed.set_result(None)
 
-    # -- httpx's entrance
+    # -- the entry point of httpx
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`; see `httpx.AsyncBaseTransport`.
 
-        Of its extensions `timeout` (httpx's four phases, seconds), `deadline` (seconds), `max_body` (bytes) and
-        `sni_hostname` (the name for TLS, where it is not the URL's) are understood. The response's extensions are
-        `http_version`, `reason_phrase` and `network_stream`, whose `get_extra_info` knows `server_addr`,
-        `client_addr` and `ssl_object`. Errors as `exchange`.
+        Request extensions: `timeout` (httpx's four phases, seconds), `deadline` (seconds for the whole), `max_body`
+        (bytes) and `sni_hostname` (name for TLS, if it is not the URL's host). Response extensions: `http_version`,
+        `reason_phrase` and `network_stream`, whose `get_extra_info` knows `server_addr`, `client_addr` and
+        `ssl_object`. Errors as `request`.
         """
         url = request.url
         origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
-        answer = await self.request(
+        exchange = await self.request(
             request.method,
             origin,
             url.raw_path.decode("ascii"),
@@ -224,13 +233,13 @@ class FastTransport(httpx.AsyncBaseTransport):
             sni_hostname=_sni_hostname(request.extensions),
         )
         return httpx.Response(
-            status_code=answer.status,
-            headers=answer.headers,
-            stream=_BodyStream(answer),
+            status_code=exchange.status,
+            headers=exchange.headers,
+            stream=_BodyStream(exchange),
             extensions={
-                "http_version": b"HTTP/" + answer.http_version,
-                "reason_phrase": answer.head.reason,
-                "network_stream": _NetworkStream(answer),
+                "http_version": b"HTTP/" + exchange.http_version,
+                "reason_phrase": exchange.head.reason,
+                "network_stream": _NetworkStream(exchange),
             },
         )
 
@@ -243,7 +252,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         return Timeouts(given.get("connect"), given.get("read"), given.get("write"), given.get("pool"), deadline)
 
     async def aclose(self) -> None:
-        """Close every connection; what is on its way fails. Calling it twice does nothing more."""
+        """Close every connection; requests in flight fail. May be called twice."""
         self._closed = True
         self._resolver.close()
         self.pool.close()
@@ -254,11 +263,11 @@ class FastTransport(httpx.AsyncBaseTransport):
             await wait([self._all_closed], timeout=CLOSE_TIMEOUT_SECONDS)
 
 
-async def _send_content(connection: Connection, answer: Exchange, content: Content, length: int | None) -> None:
-    """Send the content of a request: `length` bytes, or chunks when it is None. Stops when the answer is over."""
+async def _send_content(connection: Connection, exchange: Exchange, content: Content, length: int | None) -> None:
+    """Send the content of a request: `length` bytes, or chunks when None. Stops when the exchange is over."""
     if isinstance(content, bytes):
         pieces = [content[i : i + SEND_PIECE_BYTES] for i in range(0, len(content), SEND_PIECE_BYTES)]
-        await connection.send_body(answer, pieces)
+        await connection.send_body(exchange, pieces)
     else:
         sent = 0
         iterator = aiter(content)
@@ -268,23 +277,23 @@ async def _send_content(connection: Connection, answer: Exchange, content: Conte
                 if length is not None and sent > length:
                     raise httpx.LocalProtocolError(f"the request's body is longer than the {length} bytes announced")
                 if piece:
-                    framed = [piece] if length is not None else [b"%x\r\n" % len(piece), piece, b"\r\n"]
-                    await connection.send_body(answer, framed)
-                if answer.is_finished:
+                    chunks = [piece] if length is not None else [b"%x\r\n" % len(piece), piece, b"\r\n"]
+                    await connection.send_body(exchange, chunks)
+                if exchange.is_finished:
                     return
         finally:
             if (close := getattr(iterator, "aclose", None)) is not None:
                 await close()
         if length is None:
-            await connection.send_body(answer, [b"0\r\n\r\n"])
+            await connection.send_body(exchange, [b"0\r\n\r\n"])
         elif sent < length:
             raise httpx.LocalProtocolError(f"the request's body is {sent} bytes, {length} were announced")
-    if not answer.is_finished:
+    if not exchange.is_finished:
         connection.finish_sending()
 
 
 def _request_content(request: httpx.Request) -> Content | None:
-    """What there is to send. A body in memory is bytes, so that it can be sent twice."""
+    """The content to send. A body in memory is returned as bytes, so that it can be sent a second time."""
     if isinstance(request.stream, httpx.ByteStream):
         return request.read() or None
     return cast("AsyncIterable[bytes]", request.stream)
@@ -296,25 +305,25 @@ def _sni_hostname(extensions: dict[str, object]) -> str | None:
 
 
 class _BodyStream(httpx.AsyncByteStream):
-    """A body as httpx wants it."""
+    """The body as an httpx stream."""
 
-    def __init__(self, answer: Exchange) -> None:
-        self._answer = answer
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._answer.aiter_raw():
+        async for piece in self._exchange.aiter_raw():
             yield piece
 
     async def aclose(self) -> None:
-        self._answer.close()
+        self._exchange.close()
 
 
 class _NetworkStream:
-    """What httpx's users ask of the connection beneath a response."""
+    """The connection of a response, as httpx exposes it."""
 
-    def __init__(self, answer: Exchange) -> None:
-        self._answer = answer
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
 
     def get_extra_info(self, name: str) -> object:
         """`server_addr`, `client_addr`, `ssl_object` or `socket`; None for other names."""
-        return self._answer.get_extra_info(EXTRA_INFO_NAMES[name]) if name in EXTRA_INFO_NAMES else None
+        return self._exchange.get_extra_info(EXTRA_INFO_NAMES[name]) if name in EXTRA_INFO_NAMES else None

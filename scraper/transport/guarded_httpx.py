@@ -1,7 +1,7 @@
-"""The address guard for transports that are not ours (HTTP/2, proxies).
+"""The address guard for httpx transports that resolve names themselves (HTTP/2, proxies).
 
-They resolve names themselves, and would connect wherever a name server sends them. So the name is resolved and judged
-here, and what goes on has the address in its URL; Host and the name for TLS stay what they were.
+They would connect to whatever a name server returns. So the name is resolved and checked here, and the request goes on
+with the address in its URL, while Host and the TLS name stay as they were.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from scraper.transport.settings import TransportSettings
 
 
 class GuardedHttpxTransport(httpx.AsyncBaseTransport):
-    """Passes requests on to `inner`, to addresses that `guard` allows.
+    """Sends requests through `inner`, only to addresses that `guard` allows.
 
-    With a proxy in between (`proxied`) the proxy resolves names, so only addresses that a URL spells out are judged.
+    With a proxy (`proxied`) the proxy resolves names, so only IP addresses written in the URL can be checked.
     """
 
     def __init__(
@@ -40,11 +40,13 @@ class GuardedHttpxTransport(httpx.AsyncBaseTransport):
         """Send `request`. Raises `AddressRefused`, `ResolveError` and what the inner transport raises."""
         url = request.url
         host = url.raw_host.decode("ascii")
-        own = parse_ip_literal(host)
-        if self._proxied and own is None:
+        literal = parse_ip_literal(host)
+        if self._proxied and literal is None:
             return await self._inner.handle_async_request(request)
-        address = self._first_allowed(url, [own] if own is not None else list(await self._resolver.resolve(host)))
-        if own is not None:
+        address = self._first_allowed(
+            url, [literal] if literal is not None else list(await self._resolver.resolve(host))
+        )
+        if literal is not None:
             return await self._inner.handle_async_request(request)
         pinned = httpx.Request(
             request.method,

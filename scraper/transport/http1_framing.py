@@ -1,8 +1,8 @@
-"""HTTP/1.1 as bytes, without I/O (RFC 9112): a request head is written, a response head is read, chunks are undone.
+"""HTTP/1.1 messages as bytes, without I/O (RFC 9112): writes request heads, parses response heads, decodes chunks.
 
-llhttp decides what a header line or a chunk is, strictly. What it refuses and a user agent must still read (folded
-lines, RFC 9112 5.2; lone LF, 2.2; a length sent twice with one value, RFC 9110 8.6) is mended once and tried again;
-a connection that needed mending is not used a second time.
+llhttp decides, strictly, what a header field or a chunk is. Some malformed heads a user agent must still accept: folded
+fields (RFC 9112 5.2), lone LF (2.2), the same length sent twice (RFC 9110 8.6). Such a head is repaired and parsed once
+more; its connection is not used a second time.
 """
 
 from __future__ import annotations
@@ -15,35 +15,34 @@ import httptools
 import httpx
 
 from scraper.model import FieldList
+from scraper.transport.request_headers import RawHeaders
 
-# What may stand between two pieces of a chunked body, or in its trailers: chunk sizes, extensions, fields.
+# Most bytes allowed between two body bytes of a chunked body: chunk sizes, extensions, trailer fields.
 MAX_CHUNK_OVERHEAD_BYTES = 16 * 1024
 
-# Requests mostly bring the same fields: so many blocks of them are remembered as judged.
+# Requests mostly have the same fields: cache this many encoded blocks of them.
 FIELD_BLOCK_CACHE_SIZE = 64
-# So many values of Connection and of Transfer-Encoding are remembered as understood.
+# Cache this many parsed values of Connection and of Transfer-Encoding.
 FIELD_VALUE_CACHE_SIZE = 64
 
 _FIELD_LINES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\0]*\r\n)*")
-# No part of it may hold a space, so that there is one way to take it apart.
+# No part may contain a space, so that there is only one way to split the line.
 _REQUEST_LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ (?:/[\x21-\x7e]*|\*) HTTP/1\.1\r\n")
 _HEAD_END = re.compile(rb"\n(?:\r\n|\n(?!\r\n))")
 _LINE_FOLD = re.compile(rb"\r?\n[ \t]+")
 _CONTENT_LENGTH_LINE = re.compile(rb"(?im)^content-length:([^\r\n]*)\r?\n")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?i)(?:^|[,;\s])timeout\s*=\s*\"?(\d{1,9})")
-# Repeated, they are one list (RFC 9110 5.3); of other fields that frame a message the last one counts.
+# Repeated fields of these names form one list (RFC 9110 5.3); of other framing fields the last one counts.
 _LIST_FIELDS = frozenset((b"connection", b"transfer-encoding"))
 BODILESS_STATUSES = frozenset((204, 304))
 
 
-RawHeaders = list[tuple[bytes, bytes]]
-
-
 class ResponseHead(NamedTuple):
-    """The head of a response. `length` is the body's size in bytes, None when the head does not tell.
+    """The head of a response. `content_length` is the size of the body in bytes, None when unknown.
 
-    `persistent` says whether the server will take another request; `idle` for how many seconds it promised to.
+    `persistent` says whether the server accepts another request on the connection, `keepalive_timeout` for how many
+    seconds it promised to (`Keep-Alive: timeout=`).
     """
 
     status: int
@@ -58,7 +57,7 @@ class ResponseHead(NamedTuple):
 
 
 class _HeadEvents(FieldList):
-    """Collects what llhttp finds in one head."""
+    """llhttp callbacks: collects the fields of one head."""
 
     __slots__ = ("reason",)
 
@@ -70,24 +69,24 @@ class _HeadEvents(FieldList):
 
 
 def find_head_end(data: bytes | bytearray, start: int = 0) -> int:
-    """Where the body begins: after the first empty line at or behind `start`, or -1 while there is none."""
+    """Where the body begins: behind the first empty line at or after `start`; -1 while there is none."""
     found = _HEAD_END.search(data, start)
     return found.end() if found is not None else -1
 
 
 def parse_head(raw: bytes, max_headers: int) -> ResponseHead:
-    """Read a response head that ends with its empty line.
+    """Parse a response head that ends with its empty line.
 
-    Raises `httpx.RemoteProtocolError` for everything that is not HTTP/1.0 or 1.1, and for framing that two readers
-    could understand in two ways (RFC 9112 6.3): a length beside a transfer coding, lengths that differ.
+    Raises `httpx.RemoteProtocolError` for anything but HTTP/1.0 or 1.1, and for framing that two parsers could
+    understand differently (RFC 9112 6.3, request smuggling): a length beside a transfer coding, lengths that differ.
     """
     if not raw.startswith((b"HTTP/1.1 ", b"HTTP/1.0 ")):
         raise httpx.RemoteProtocolError(f"not an HTTP/1.1 response: it begins with {raw[:24]!r}")
-    mended = False
+    repaired = False
     try:
         found, status = _parse(raw, lenient=False)
     except httptools.HttpParserError as strict:
-        mended = True
+        repaired = True
         try:
             found, status = _parse(_repair(raw), lenient=True)
         except httptools.HttpParserError:
@@ -96,7 +95,7 @@ def parse_head(raw: bytes, max_headers: int) -> ResponseHead:
         raise httpx.RemoteProtocolError(f"more than {max_headers} header fields in a response")
     if status < 100:
         raise httpx.RemoteProtocolError(f"no valid status code: {status}")
-    return _interpret_head(raw, found, status, mended)
+    return _interpret_head(raw, found, status, repaired)
 
 
 def _parse(raw: bytes, *, lenient: bool) -> tuple[_HeadEvents, int]:
@@ -108,14 +107,14 @@ def _parse(raw: bytes, *, lenient: bool) -> tuple[_HeadEvents, int]:
     try:
         parser.feed_data(raw)
     except httptools.HttpParserUpgrade:
-        raise httpx.RemoteProtocolError("the server switched protocols without being asked") from None
+        raise httpx.RemoteProtocolError("the server switched protocols without a request") from None
     return found, parser.get_status_code()
 
 
 def _repair(raw: bytes) -> bytes:
     first, rest = raw.split(b"\n", 1)
     if rest.startswith((b" ", b"\t")):
-        return raw  # what a fold of the status line would mean, nobody says: stay with the refusal
+        return raw  # a folded status line is not defined anywhere: keep the error
     rest = _LINE_FOLD.sub(b" ", rest)
     values = {v.strip(b" \t") for line in _CONTENT_LENGTH_LINE.findall(rest) for v in line.split(b",")}
     if len(values) == 1 and _DIGITS.fullmatch(value := values.pop()):
@@ -123,38 +122,39 @@ def _repair(raw: bytes) -> bytes:
     return first + b"\n" + rest
 
 
-def _interpret_head(raw: bytes, fields: _HeadEvents, status: int, mended: bool) -> ResponseHead:
-    said = fields.index_by_name()
-    if len(said) < len(fields):
-        said = _merge_repeated(fields)
-    modern = raw[7] == 0x31  # the digit after "HTTP/1."
-    persistent = modern
-    if (connection := said.get(b"connection")) is not None:
+def _interpret_head(raw: bytes, fields: _HeadEvents, status: int, repaired: bool) -> ResponseHead:
+    # Fast path: without repeated names the index is all that is needed.
+    by_name = fields.index_by_name()
+    if len(by_name) < len(fields):
+        by_name = _merge_repeated(fields)
+    is_http_1_1 = raw[7] == 0x31  # the digit after "HTTP/1."
+    persistent = is_http_1_1
+    if (connection := by_name.get(b"connection")) is not None:
         tokens = _connection_tokens(connection)
-        persistent = b"close" not in tokens and (modern or b"keep-alive" in tokens)
+        persistent = b"close" not in tokens and (is_http_1_1 or b"keep-alive" in tokens)
     chunked = False
-    if (coding := said.get(b"transfer-encoding")) is not None:
+    if (coding := by_name.get(b"transfer-encoding")) is not None:
         chunked = _is_chunked(coding)
-        persistent = persistent and modern  # RFC 9112 6.1: a transfer coding in HTTP/1.0 is faulty framing
+        persistent = persistent and is_http_1_1  # RFC 9112 6.1: a transfer coding in HTTP/1.0 is faulty framing
     idle = None
-    if (kept := said.get(b"keep-alive")) and (found := _KEEP_ALIVE_TIMEOUT.search(kept)):
+    if (kept := by_name.get(b"keep-alive")) and (found := _KEEP_ALIVE_TIMEOUT.search(kept)):
         idle = float(found[1])
-    length = said.get(b"content-length")
+    length = by_name.get(b"content-length")
     return ResponseHead(
         status,
         fields.reason,
         raw[5:8],
         fields,
-        int(length.lstrip(b"0") or b"0") if length else None,  # int() refuses thousands of zeros
+        int(length.lstrip(b"0") or b"0") if length else None,  # int() rejects strings of thousands of digits
         chunked,
-        persistent and not mended,
+        persistent and not repaired,
         idle,
         raw,
     )
 
 
 def _merge_repeated(fields: RawHeaders) -> dict[bytes, bytes]:
-    """What the fields of a head say where names come more than once."""
+    """The fields of a head by name, when names are repeated."""
     merged: dict[bytes, bytes] = {}
     for name, value in fields:
         name = name.lower()
@@ -170,16 +170,16 @@ def _connection_tokens(connection: bytes) -> frozenset[bytes]:
 
 @lru_cache(maxsize=FIELD_VALUE_CACHE_SIZE)
 def _is_chunked(coding: bytes) -> bool:
-    """Whether a Transfer-Encoding is the chunked one. Raises `httpx.RemoteProtocolError` for others than identity."""
+    """Whether a Transfer-Encoding is chunked. Raises `httpx.RemoteProtocolError` unless it is chunked or identity."""
     coding = coding.lower()
     codings = [c.strip() for c in coding.split(b",") if c.strip()]
     if codings not in ([b"chunked"], [b"identity"]):
-        raise httpx.RemoteProtocolError(f"a transfer coding that was not asked for: {coding!r}")
+        raise httpx.RemoteProtocolError(f"a transfer coding that was not requested: {coding!r}")
     return codings == [b"chunked"]
 
 
 class _ChunkedEvents:
-    """Collects what llhttp finds in a chunked body; what trails the body must not become part of it."""
+    """llhttp callbacks: collects a chunked body and its trailers; a message behind it is only noticed."""
 
     __slots__ = ("done", "has_surplus", "overhead", "pieces", "trailers")
 
@@ -206,7 +206,7 @@ class _ChunkedEvents:
 
 
 class ChunkedDecoder:
-    """Undoes the chunked coding (RFC 9112 7.1). Feed it what follows the head until `done`."""
+    """Decodes the chunked transfer coding (RFC 9112 7.1). Feed it what follows the head until `done`."""
 
     __slots__ = ("_events", "_parser")
 
@@ -225,30 +225,29 @@ class ChunkedDecoder:
 
     @property
     def has_surplus(self) -> bool:
-        """Whether, once done, bytes came behind the message's end."""
+        """Whether, once done, bytes came behind the end of the message."""
         return self._events.has_surplus
 
     @property
     def trailers(self) -> RawHeaders:
-        """The fields behind the last chunk."""
+        """The trailer fields, behind the last chunk."""
         return self._events.trailers
 
     @property
     def overhead(self) -> int:
-        """Bytes fed since the last one of body."""
+        """Bytes fed since the last body byte."""
         return self._events.overhead
 
     def feed(self, data: bytes | memoryview) -> bytes:
-        """Take bytes from the wire; return the body bytes among them, in one piece: chunks may be tiny.
+        """Take bytes from the wire; return the body bytes among them, in one piece, since chunks may be tiny.
 
-        Raises `httpx.RemoteProtocolError` when they are no chunks, or more than `MAX_CHUNK_OVERHEAD_BYTES` bytes come
-        in a
+        Raises `httpx.RemoteProtocolError` for malformed chunks, and when more than `MAX_CHUNK_OVERHEAD_BYTES` come in a
         row that are not body.
         """
         found = self._events
         found.overhead += len(data)
         try:
-            # A message ends in LF. Holding that back shows whether the end came earlier: bytes trail it then.
+            # A message ends in LF. Feed that last byte apart: if the message is complete before it, the LF is surplus.
             if data[-1:] == b"\n":
                 self._parser.feed_data(memoryview(data)[:-1])
                 if found.done:
@@ -273,16 +272,16 @@ class ChunkedDecoder:
 
 
 def frame_content(headers: RawHeaders, length: int | None) -> tuple[RawHeaders, int | None]:
-    """Say in `headers` how the request's content ends; return them and the length that must be kept to.
+    """Add to `headers` how the content of the request ends; return them and the length that must be kept to.
 
-    What they say already stands (RFC 9112 6.2); else `length` (bytes) is added, or the chunked coding when it is
-    None. A length of None in the result means chunks. Raises `httpx.LocalProtocolError` for contradictions.
+    Framing that `headers` have already stays (RFC 9112 6.2); else `length` (bytes) is added, or the chunked coding if
+    it is None. A returned length of None means chunks. Raises `httpx.LocalProtocolError` for contradictions.
     """
     lengths = [value for name, value in headers if name.lower() == b"content-length"]
     codings = [value for name, value in headers if name.lower() == b"transfer-encoding"]
     if codings:
         if lengths or [c.lower() for c in codings] != [b"chunked"]:
-            raise httpx.LocalProtocolError("the request's headers contradict each other about its body")
+            raise httpx.LocalProtocolError("the request's headers frame its body in two ways")
         return headers, None
     if lengths:
         declared = int(lengths[0]) if len(lengths) == 1 and _DIGITS.fullmatch(lengths[0]) else -1
@@ -296,7 +295,7 @@ def frame_content(headers: RawHeaders, length: int | None) -> tuple[RawHeaders, 
 
 @lru_cache(maxsize=FIELD_BLOCK_CACHE_SIZE)
 def _encode_fields(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, bool]:
-    """The lines of a request after its first, and whether they name a host.
+    """The field lines of a request, and whether they include Host.
 
     Raises `httpx.LocalProtocolError` if they cannot be sent.
     """
@@ -307,10 +306,10 @@ def _encode_fields(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, bool
 
 
 def encode_request_head(method: str, target: str, headers: RawHeaders, host: str) -> bytes:
-    """A request head, ready to be sent; a Host line with `host` is added unless `headers` bring their own.
+    """A request head, ready to send; `Host: host` is added unless `headers` have their own.
 
-    Raises `httpx.LocalProtocolError` when a part of it cannot be said in a request: line breaks, NUL, spaces in the
-    target, a name that is no token (RFC 9110 5.6.2).
+    Raises `httpx.LocalProtocolError` for what must not be in a request head: line breaks, NUL, spaces in the target, a
+    name that is not a token (RFC 9110 5.6.2).
     """
     block, has_host = _encode_fields(tuple(headers))
     if not _REQUEST_LINE.fullmatch(line := f"{method} {target} HTTP/1.1\r\n"):

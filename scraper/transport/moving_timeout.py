@@ -1,8 +1,8 @@
-"""A wait whose end moves with every byte, for the price of one timer.
+"""A timeout that moves with every received byte, at the price of one timer.
 
-Setting a timer for each wait would cost more than reading the bytes waited for. So the end of the wait, `due`, is
-moved by an assignment; the timer fires where the end once was, compares, and is set anew. A request costs no timer
-at all as long as waits do not get shorter.
+Setting a timer for each wait would cost more than reading the bytes. So the expiry is moved by assigning `expires_at`;
+the timer fires at the old instant, compares, and is set again. As long as timeouts do not get shorter, a request sets
+no timer at all.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import asyncio
 import math
 from collections.abc import Callable
 
-# uvloop's clock and timers know milliseconds: a timer may fire this much (seconds) before its instant.
+# uvloop's clock and timers have millisecond resolution: a timer may fire this many seconds early.
 CLOCK_GRANULARITY_SECONDS = 0.002
 
 
 class MovingTimeout:
-    """Calls `ended` when `due` (an instant of the loop's clock) has come. `due` may be moved to a later instant
-    directly; for one that may be earlier there is `until`.
+    """Calls `on_expired` at `expires_at` (an instant of the loop's clock). Assign `expires_at` directly to move it
+    later; use `set_expiry` when it may become earlier.
     """
 
     __slots__ = ("_loop", "_on_expired", "_timer", "_timer_at", "expires_at")
@@ -30,7 +30,7 @@ class MovingTimeout:
         self._timer_at = math.inf
 
     def set_expiry(self, due: float) -> None:
-        """Let it end at `due`; `math.inf` is never."""
+        """Expire at the instant `due`; `math.inf` is never."""
         self.expires_at = due
         if due < self._timer_at:
             if self._timer is not None:
@@ -39,7 +39,7 @@ class MovingTimeout:
             self._timer_at = due
 
     def cancel(self) -> None:
-        """Wait no more."""
+        """Never expire."""
         self.expires_at = self._timer_at = math.inf
         if self._timer is not None:
             self._timer.cancel()
@@ -48,6 +48,7 @@ class MovingTimeout:
     def _on_timer(self) -> None:
         self._timer = None
         self._timer_at = math.inf
+        # The expiry was moved meanwhile: wait for the rest.
         if self._loop.time() + CLOCK_GRANULARITY_SECONDS < self.expires_at:
             self.set_expiry(self.expires_at)
         else:

@@ -1,16 +1,17 @@
-"""Who may use which connection: bookkeeping without I/O.
+"""The connection pool: which request uses which connection. Bookkeeping only, no I/O.
 
-Unused connections lie on one stack per origin: the youngest is taken first, so the surplus ages and expires. Nobody
-ever looks whether a connection still lives; it says so itself (`died`). Every operation costs the same however many
-connections there are.
+Idle connections form one stack per origin. The most recently used is taken first, so that surplus connections age and
+expire. Nobody polls whether a connection still lives; it reports that itself (`remove_closed`). Every operation takes
+constant time, however many connections there are.
 
-A *place* is the right to have one connection open to an origin, whether it is being opened, busy or idle. Places are
-limited per origin and in total. Who finds none waits: first come, first served within an origin, and origins that
-wait for the total limit take turns. So a place that becomes free goes
+A *slot* is the right to have one connection open to an origin: being opened, busy or idle. Slots are limited per origin
+and in total. Requests without a slot wait: first come, first served within an origin; origins that wait for the total
+limit take turns. When a slot becomes free, there are three cases:
 
-    to the origin at the head of the queue, when that has waited longer than anyone of the place's own origin;
-    else to the longest waiting of its own origin, together with the connection if that still lives;
-    else back to the pool.
+1. The origin at the head of `_waiting_origins` has waited longer than any request of the slot's own origin: it gets the
+   slot, and the connection is closed.
+2. Otherwise the longest waiting request of the same origin gets it, with the connection if that is still usable.
+3. Nobody waits: the connection becomes idle.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ import httpx
 
 
 class PooledConnection(Protocol):
-    """What the pool asks of a connection."""
+    """What the pool needs of a connection."""
 
     @property
     def origin(self) -> str:
-        """Whom it is connected to."""
+        """The key under which it is pooled."""
         ...
 
     @property
     def is_available(self) -> bool:
-        """Whether it can carry an exchange."""
+        """Whether it can carry a request."""
         ...
 
     def close(self) -> None:
-        """Close; the pool has forgotten it already."""
+        """Close; the pool has already removed it."""
         ...
 
 
@@ -46,27 +47,27 @@ ConnectionT = TypeVar("ConnectionT", bound=PooledConnection)
 
 @dataclass(slots=True)
 class _OriginConnections(Generic[ConnectionT]):
-    """One origin's share. `waiting` maps each waiter to its number in the order of all arrivals."""
+    """The slots of one origin. `waiting` maps each waiter to its number in the order of all arrivals."""
 
     slots_used: int = 0
     idle: OrderedDict[ConnectionT, None] = field(default_factory=OrderedDict)
     waiting: OrderedDict[asyncio.Future[ConnectionT | None], int] = field(default_factory=OrderedDict)
 
     def first_waiter(self) -> asyncio.Future[ConnectionT | None] | None:
-        """Who has waited longest. Whoever was cancelled or ran out of time, and has not yet noticed, is dropped."""
+        """Who has waited longest. Waiters that were cancelled or timed out are removed on the way."""
         while self.waiting:
-            turn = next(iter(self.waiting))
-            if not turn.done():
-                return turn
-            del self.waiting[turn]
+            waiter = next(iter(self.waiting))
+            if not waiter.done():
+                return waiter
+            del self.waiting[waiter]
         return None
 
     def wake_first(self, connection: ConnectionT | None) -> None:
-        """Let the first go ahead."""
-        turn = self.first_waiter()
-        assert turn is not None, "ask `first` before"
-        del self.waiting[turn]
-        turn.set_result(connection)
+        """Grant a slot to the first waiter, with `connection` or to open a new one (None)."""
+        waiter = self.first_waiter()
+        assert waiter is not None, "the caller has checked `first_waiter`"
+        del self.waiting[waiter]
+        waiter.set_result(connection)
 
 
 class ConnectionPool(Generic[ConnectionT]):
@@ -77,160 +78,173 @@ class ConnectionPool(Generic[ConnectionT]):
         self._per_host = per_host
         self._slots_used = 0
         self._origins: dict[str, _OriginConnections[ConnectionT]] = {}
-        self._idle: OrderedDict[ConnectionT, None] = OrderedDict()  # of all origins, longest unused first
-        self._waiting_origins: OrderedDict[str, None] = OrderedDict()  # origins that wait for the total limit, in turn
+        self._idle: OrderedDict[ConnectionT, None] = OrderedDict()  # of all origins, longest idle first
+        self._waiting_origins: OrderedDict[str, None] = OrderedDict()  # those that wait for the total limit
         self._arrival_count = 0
+
+    def __repr__(self) -> str:
+        return (
+            f"<ConnectionPool {self.slots_used} of {self._total} slots used, "
+            f"{self.idle_count} idle, {self.waiting_count} waiting>"
+        )
 
     @property
     def slots_used(self) -> int:
-        """Places taken: connections that are being opened, busy or idle."""
+        """Slots in use: connections being opened, busy or idle."""
         return self._slots_used
 
     @property
     def idle_count(self) -> int:
-        """Connections that wait for use."""
+        """Idle connections."""
         return len(self._idle)
 
     @property
     def waiting_count(self) -> int:
-        """Requests that wait for a place."""
-        return sum(len(places.waiting) for places in self._origins.values())
+        """Requests that wait for a slot."""
+        return sum(len(per_origin.waiting) for per_origin in self._origins.values())
 
     def take_idle(self, origin: str) -> ConnectionT | None:
         """The most recently used idle connection to `origin`, or None."""
-        places = self._origins.get(origin)
-        if places is None or not places.idle:
+        per_origin = self._origins.get(origin)
+        if per_origin is None or not per_origin.idle:
             return None
-        connection = places.idle.popitem()[0]
+        connection = per_origin.idle.popitem()[0]
         del self._idle[connection]
         return connection
 
     async def acquire_slot(self, origin: str, until: float | None) -> ConnectionT | None:
-        """Wait for the right to open a connection to `origin` (None), or for one that has just become free.
+        """Wait for a slot. Returns None when the caller may open a connection to `origin`, or one that was just
+        released.
 
-        Idle connections are not offered: ask `take` first; whoever does not, wants a new one. A place must be given
-        back: `release_slot`, or `freed` with the connection that was made in it. Raises `httpx.PoolTimeout` at `until`
-        (an instant of the loop's clock).
+        Idle connections are not considered: call `take_idle` first. A caller that does not, gets a new connection. The
+        slot must be given back: `release_slot`, or `release` with the connection that was opened. Raises
+        `httpx.PoolTimeout` at `until` (an instant of the loop's clock; None: never).
         """
-        places = self._origins.get(origin)
-        if places is not None and places.idle:
-            self._evict(next(iter(places.idle)))
-        free = places is None or (places.slots_used < self._per_host and places.first_waiter() is None)
-        at_once = free and self._has_room_for_slot()
-        places = self._origins.setdefault(
-            origin, _OriginConnections()
-        )  # after the evictions, which may have dropped it
-        if not at_once:
-            return await self._wait(origin, places, until)
-        places.slots_used += 1
+        per_origin = self._origins.get(origin)
+        if per_origin is not None and per_origin.idle:
+            self._evict(next(iter(per_origin.idle)))
+        may_have_slot = per_origin is None or (
+            per_origin.slots_used < self._per_host and per_origin.first_waiter() is None
+        )
+        has_slot = may_have_slot and self._has_room_for_slot()
+        # After the evictions above, which may have removed the entry.
+        per_origin = self._origins.setdefault(origin, _OriginConnections())
+        if not has_slot:
+            return await self._wait(origin, per_origin, until)
+        per_origin.slots_used += 1
         self._slots_used += 1
         return None
 
     async def _wait(
-        self, origin: str, places: _OriginConnections[ConnectionT], until: float | None
+        self, origin: str, per_origin: _OriginConnections[ConnectionT], until: float | None
     ) -> ConnectionT | None:
         loop = asyncio.get_running_loop()
-        turn: asyncio.Future[ConnectionT | None] = loop.create_future()
+        waiter: asyncio.Future[ConnectionT | None] = loop.create_future()
         self._arrival_count += 1
-        places.waiting[turn] = self._arrival_count
-        if places.slots_used < self._per_host:
+        per_origin.waiting[waiter] = self._arrival_count
+        if per_origin.slots_used < self._per_host:
             self._waiting_origins.setdefault(origin)
-        timer = None if until is None else loop.call_at(until, _time_out, turn)
+        timer = None if until is None else loop.call_at(until, _time_out, waiter)
         try:
-            return await turn
+            return await waiter
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._pass_on_grant(origin, turn.result())
+            # Cancelled after the slot was granted: pass it on, or it would be lost.
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._pass_on_grant(origin, waiter.result())
             raise
         finally:
-            places.waiting.pop(turn, None)
-            self._drop_if_unused(origin, places)
+            per_origin.waiting.pop(waiter, None)
+            self._drop_if_unused(origin, per_origin)
             if timer is not None:
                 timer.cancel()
 
     def release(self, connection: ConnectionT) -> None:
-        """An exchange is over: keep its connection, hand it on, or give its place away when it is not usable."""
+        """An exchange is over: keep its connection, pass it on, or free its slot if it is not available."""
         origin = connection.origin
         if not connection.is_available:
             self.release_slot(origin)
             return
-        places = self._origins[origin]
-        if (places.waiting or self._waiting_origins) and self._own_waiter_is_first(places):
-            places.wake_first(connection)
+        per_origin = self._origins[origin]
+        if (per_origin.waiting or self._waiting_origins) and self._own_waiter_is_first(per_origin):
+            per_origin.wake_first(connection)
         elif self._waiting_origins and self._has_waiting_origin():
             connection.close()
             self.release_slot(origin)
         else:
-            places.idle[connection] = None
+            per_origin.idle[connection] = None
             self._idle[connection] = None
 
     def remove_closed(self, connection: ConnectionT) -> None:
         """An idle connection has closed."""
-        places = self._origins.get(connection.origin)
-        if places is not None and connection in places.idle:
-            del places.idle[connection]
+        per_origin = self._origins.get(connection.origin)
+        if per_origin is not None and connection in per_origin.idle:
+            del per_origin.idle[connection]
             del self._idle[connection]
             self.release_slot(connection.origin)
 
     def release_slot(self, origin: str) -> None:
-        """Give back a place that has no connection (any more)."""
-        places = self._origins[origin]
-        places.slots_used -= 1
+        """Free a slot that has no connection (any more), and give it to a waiter."""
+        per_origin = self._origins[origin]
+        per_origin.slots_used -= 1
         self._slots_used -= 1
-        if places.first_waiter() is not None:
+        if per_origin.first_waiter() is not None:
             self._waiting_origins.setdefault(origin)
-        self._drop_if_unused(origin, places)
+        self._drop_if_unused(origin, per_origin)
         while self._waiting_origins and self._has_waiting_origin() and self._has_room_for_slot():
             self._grant_slot(next(iter(self._waiting_origins)))
 
     def close(self) -> None:
-        """Close all idle connections and send away who waits."""
+        """Close all idle connections; waiting requests fail with `httpx.PoolTimeout`."""
         for connection in list(self._idle):
             self._evict(connection)
-        for places in list(self._origins.values()):
-            while (turn := places.first_waiter()) is not None:
-                turn.set_exception(httpx.PoolTimeout("the transport was closed"))
+        for per_origin in list(self._origins.values()):
+            while (waiter := per_origin.first_waiter()) is not None:
+                waiter.set_exception(httpx.PoolTimeout("the transport was closed"))
 
     # -- decisions
 
-    def _pass_on_grant(self, origin: str, granted: ConnectionT | None) -> None:
-        """A waiter was cancelled after its turn had come."""
-        if granted is None:
+    def _pass_on_grant(self, origin: str, connection: ConnectionT | None) -> None:
+        """A waiter was cancelled after it was granted a slot."""
+        if connection is None:
             self.release_slot(origin)
         else:
-            self.release(granted)
+            self.release(connection)
 
-    def _own_waiter_is_first(self, places: _OriginConnections[ConnectionT]) -> bool:
-        """Whether the longest waiting of this origin came before the one at the head of the queue."""
-        if places.first_waiter() is None:
+    def _own_waiter_is_first(self, per_origin: _OriginConnections[ConnectionT]) -> bool:
+        """Whether the longest waiting request of this origin came before that of the origin in turn."""
+        if per_origin.first_waiter() is None:
             return False
         if not self._has_waiting_origin():
             return True
         first = self._origins[next(iter(self._waiting_origins))]
-        return next(iter(places.waiting.values())) <= next(iter(first.waiting.values()))
+        return next(iter(per_origin.waiting.values())) <= next(iter(first.waiting.values()))
 
     def _has_waiting_origin(self) -> bool:
-        """Drop origins nobody waits for any more, or that have all their places, from the head of the queue."""
+        """Whether an origin waits for the total limit; removes those that no longer can use a slot."""
         while self._waiting_origins:
             origin = next(iter(self._waiting_origins))
-            places = self._origins.get(origin)
-            if places is not None and places.slots_used < self._per_host and places.first_waiter() is not None:
+            per_origin = self._origins.get(origin)
+            if (
+                per_origin is not None
+                and per_origin.slots_used < self._per_host
+                and per_origin.first_waiter() is not None
+            ):
                 return True
             del self._waiting_origins[origin]
         return False
 
     def _grant_slot(self, origin: str) -> None:
-        """Give a place to the longest waiting of `origin`; its others queue up behind the other origins."""
-        places = self._origins[origin]
+        """Grant a slot to the longest waiting request of `origin`; the origin goes to the end of the queue."""
+        per_origin = self._origins[origin]
         del self._waiting_origins[origin]
-        places.slots_used += 1
+        per_origin.slots_used += 1
         self._slots_used += 1
-        places.wake_first(None)
-        if places.slots_used < self._per_host and places.first_waiter() is not None:
+        per_origin.wake_first(None)
+        if per_origin.slots_used < self._per_host and per_origin.first_waiter() is not None:
             self._waiting_origins[origin] = None
 
     def _has_room_for_slot(self) -> bool:
-        """Whether another place can be given away, if need be by closing the connection unused for longest."""
+        """Whether another slot is available, if necessary by closing the connection idle for longest."""
         if self._slots_used < self._total:
             return True
         if not self._idle:
@@ -239,20 +253,20 @@ class ConnectionPool(Generic[ConnectionT]):
         return True
 
     def _evict(self, connection: ConnectionT) -> None:
-        places = self._origins[connection.origin]
-        del places.idle[connection]
+        per_origin = self._origins[connection.origin]
+        del per_origin.idle[connection]
         del self._idle[connection]
-        places.slots_used -= 1
+        per_origin.slots_used -= 1
         self._slots_used -= 1
         connection.close()
-        self._drop_if_unused(connection.origin, places)
+        self._drop_if_unused(connection.origin, per_origin)
 
-    def _drop_if_unused(self, origin: str, places: _OriginConnections[ConnectionT]) -> None:
-        if not places.slots_used and not places.waiting and self._origins.get(origin) is places:
+    def _drop_if_unused(self, origin: str, per_origin: _OriginConnections[ConnectionT]) -> None:
+        if not per_origin.slots_used and not per_origin.waiting and self._origins.get(origin) is per_origin:
             del self._origins[origin]
             self._waiting_origins.pop(origin, None)
 
 
-def _time_out(turn: asyncio.Future[ConnectionT | None]) -> None:
-    if not turn.done():
-        turn.set_exception(httpx.PoolTimeout("no connection became free in time"))
+def _time_out(waiter: asyncio.Future[ConnectionT | None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(httpx.PoolTimeout("no connection became free in time"))

@@ -1,24 +1,24 @@
 """The one buffer into which all connections of a transport receive.
 
-An event loop asks for a buffer, has the operating system fill it and hands it over, all in one callback: no other
-connection can be in between. So one buffer is enough, it stays in the processor's caches however many connections
-there are, and no memory is allocated to receive into.
+The event loop requests a buffer, lets the kernel fill it and delivers it, all in one callback, so no other connection
+can interfere. One buffer is therefore enough: it stays in the CPU caches however many connections there are, and no
+memory is allocated for receiving.
 
-Two rules keep the connections apart. What is taken out is copied before the callback returns. And whoever takes must
-be the one whom the buffer was last lent to: a loop that keeps another order would hand one connection the bytes of
-another, and is found out here instead.
+Two rules keep connections apart. What is consumed must be copied before the callback returns. And only the connection
+that acquired the buffer last may consume it: an event loop with another order of callbacks would deliver the bytes of
+one connection to another, and gets a `RuntimeError` instead.
 
-A body on its way to the disk does not come through here: see landing.py.
+Bodies on their way to disk are received elsewhere: see disk_buffer.py.
 """
 
 from __future__ import annotations
 
-# More than a socket holds at a time; a page fits in, and the buffer into a core's second cache.
+# More than a socket usually holds at a time, and small enough for the L2 cache of one core.
 RECEIVE_BUFFER_BYTES = 256 * 1024
 
 
 class SharedReceiveBuffer:
-    """`RECEIVE_BUFFER_BYTES` bytes of room, lent to one reader at a time."""
+    """`RECEIVE_BUFFER_BYTES` of memory, used by one connection at a time."""
 
     __slots__ = ("_reader", "_view")
 
@@ -27,13 +27,15 @@ class SharedReceiveBuffer:
         self._reader: object = None
 
     def acquire(self, reader: object) -> memoryview:
-        """Room for what comes next. Whoever had it before and has taken nothing, gets nothing."""
+        """The memory for the next bytes of `reader`. A previous reader that has not consumed gets nothing."""
         self._reader = reader
         return self._view
 
     def consume(self, reader: object, size: int) -> memoryview:
-        """The `size` bytes that have come: valid until the callback returns. Raises `RuntimeError` out of turn."""
+        """The `size` bytes received: valid until the callback returns. Raises `RuntimeError` if `reader` was not the
+        last to acquire.
+        """
         if self._reader is not reader:
-            raise RuntimeError("this event loop fills the buffer of one connection while another one's is unread")
+            raise RuntimeError("the event loop filled the buffer of one connection before another one had read it")
         self._reader = None
         return self._view[:size]

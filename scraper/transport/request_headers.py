@@ -1,7 +1,7 @@
-"""What is said to whom: our own request headers, the configured ones, and credentials.
+"""Request headers: our own, the configured ones, and credentials.
 
-Configured headers may hold cookies and keys, so they go only where the scope says; credentials go only to the exact
-host they were given for. A redirect is a fetch of its own and is judged anew, so nothing follows it elsewhere.
+Configured headers may contain cookies and keys, so they are sent only to URLs in scope; credentials only to the exact
+host they are configured for. A redirect is a new request and is decided again, so no secret follows it to another host.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 ACCEPT_PAGES = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
-# RFC 9110 5.1 and 5.5; what frames a message or holds the connection is the transport's to say.
+# Syntax of field names and values: RFC 9110 5.1 and 5.5.
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+# Fields that frame the message or control the connection: set by the transport alone.
 _TRANSPORT_FIELDS = {
     "host",
     "connection",
@@ -42,7 +43,7 @@ class BasicAuth:
     password: str = field(repr=False)
 
     def header_value(self) -> str:
-        """What the Authorization header says."""
+        """The value of the Authorization header."""
         return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode("ascii")
 
 
@@ -53,16 +54,16 @@ class BearerAuth:
     token: str = field(repr=False)
 
     def header_value(self) -> str:
-        """What the Authorization header says."""
+        """The value of the Authorization header."""
         return f"Bearer {self.token}"
 
 
 class RequestHeaders:
-    """Knows the headers for every request. The lists it gives are shared: they must not be changed.
+    """Composes the headers of every request. The lists it returns are shared: they must not be modified.
 
-    `configured` headers go to URLs for which `in_scope` is true, in place of ours where names agree; `auth` is by
-    `Url.host`. Files are asked for without content-coding, so that what is stored is what the server has. Raises
-    `FetchError` for what no header can carry; the message names the header and never its value.
+    `configured` headers are sent to URLs for which `in_scope` is true and replace ours of the same name; `auth` is
+    keyed by `Url.host`. Files are requested without content-coding, so that the server's bytes are stored. Raises
+    `FetchError` for values that no header can carry; the message names the header and never contains the value.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class RequestHeaders:
         ours = {"User-Agent": user_agent, "Accept": ACCEPT_PAGES, "Accept-Encoding": accept_encoding}
         refused = sorted(name for name in configured if name.lower() in _TRANSPORT_FIELDS)
         if refused:
-            raise FetchError(f"headers: {refused[0]} is set by the connection itself and cannot be configured")
+            raise FetchError(f"headers: {refused[0]} is set by the transport and cannot be configured")
         self._default_headers = _page_and_file_headers(ours, {})
         self._configured_headers = _page_and_file_headers(ours, configured)
         self._is_in_scope = in_scope if configured else lambda _: False
@@ -98,7 +99,7 @@ class RequestHeaders:
 
 
 def add_cookie(headers: RawHeaders, cookie: bytes) -> RawHeaders:
-    """`headers` with the jar's `cookie` in its one place, behind what is configured as Cookie."""
+    """`headers` with the cookies of the jar, in one Cookie field after the configured cookies."""
     configured = [value for name, value in headers if name.lower() == b"cookie"]
     others = [pair for pair in headers if pair[0].lower() != b"cookie"] if configured else headers
     return [*others, (b"Cookie", b"; ".join([*configured, cookie]))]

@@ -1,8 +1,8 @@
-"""Names to addresses, and which of them to connect to first.
+"""DNS: host names to addresses, and the order in which to try them.
 
-Answers are kept for a while, because a crawl asks the same few names thousands of times and the system's resolver
-tells no lifetime. While a name is being asked for, everybody who wants it waits for the one answer. A connection is
-made to an address out of that answer and never to the name, so what the guard has judged is what is connected to.
+Results are cached, because a crawl looks up the same few names thousands of times and the system's resolver reports no
+TTL. While a name is being looked up, everybody who needs it waits for the same lookup. Connections are made to an
+address from the result and never to the name, so the address that the guard has checked is the one connected to.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from scraper.transport.errors import ResolveError
 
-# Addresses of one name that are tried at most: a name with hundreds must not cost hundreds of attempts.
+# At most so many addresses of a name are tried: a name with hundreds must not cost hundreds of attempts.
 MAX_ADDRESSES = 8
-# Answers of the system that will be the same tomorrow. Everything else may be the network's mood.
+# `getaddrinfo` errors that a repeated lookup will not cure. All others may be temporary.
 _PERMANENT_ERRORS = {
     getattr(socket, name)
     for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY", "EAI_FAMILY")
@@ -31,14 +31,14 @@ Lookup = Callable[[str], "list[Address]"]
 
 
 class Address(NamedTuple):
-    """An IP address; `ip` may carry a zone (`fe80::1%eth0`), `scope` is its number."""
+    """An IP address; `ip` may have a zone (`fe80::1%eth0`), `scope_id` is the number of that zone."""
 
     ip: str
     family: int = socket.AF_INET
     scope_id: int = 0
 
     def sockaddr(self, port: int) -> tuple[Any, ...]:
-        """What `socket.connect` wants."""
+        """The argument of `socket.connect`."""
         return (self.ip, port) if self.family == socket.AF_INET else (self.ip, port, 0, self.scope_id)
 
 
@@ -50,16 +50,16 @@ class Resolver(Protocol):
         ...
 
     def forget(self, host: str) -> None:
-        """None of its addresses could be connected to: ask anew next time."""
+        """No connection to its addresses could be made: look the host up again next time."""
         ...
 
     def close(self) -> None:
-        """Release what it holds."""
+        """Release resources."""
         ...
 
 
 def parse_ip_literal(host: str) -> Address | None:
-    """The address that `host` spells itself (without brackets), or None when it is a name."""
+    """The address if `host` is one (without brackets), or None if it is a name."""
     try:
         ip = ipaddress.ip_address(host)
     except ValueError:
@@ -68,7 +68,7 @@ def parse_ip_literal(host: str) -> Address | None:
 
 
 def system_lookup(host: str) -> list[Address]:
-    """Ask the operating system; blocks. Raises `OSError` or `UnicodeError` as `socket.getaddrinfo` does."""
+    """Look `host` up in the operating system; blocks. Raises `OSError` or `UnicodeError` as `getaddrinfo` does."""
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     addresses = [
         Address(str(sockaddr[0]), int(family), int(sockaddr[3]) if len(sockaddr) == 4 else 0)
@@ -79,10 +79,10 @@ def system_lookup(host: str) -> list[Address]:
 
 
 class SystemResolver:
-    """Asks the operating system in threads of its own; remembers answers and failures.
+    """Looks names up in the operating system, in its own threads; caches results and permanent failures.
 
-    `ttl` and `failure_ttl` are seconds, `names` is how many answers are kept (least recently asked go first),
-    `threads` how many names are asked for at once. A failure that is not permanent is not remembered.
+    `ttl` and `failure_ttl` are seconds; `cache_size` is the number of names kept (least recently used go first);
+    `threads` is the number of lookups at once. A failure that may be temporary is not cached.
     """
 
     def __init__(
@@ -99,43 +99,47 @@ class SystemResolver:
 
     async def resolve(self, host: str) -> Sequence[Address]:
         """The addresses of `host`, best first, families alternating (RFC 8305). Raises `ResolveError`."""
-        if (own := parse_ip_literal(host)) is not None:
-            return [own]
+        if (literal := parse_ip_literal(host)) is not None:
+            return [literal]
         loop = asyncio.get_running_loop()
-        kept = self._cache.get(host)
-        if kept is not None and kept[0] > loop.time():
+        cached = self._cache.get(host)
+        if cached is not None and cached[0] > loop.time():
             self._cache.move_to_end(host)
-            answer = kept[1]
+            result = cached[1]
         else:
-            asked = self._in_flight.get(host)
-            if asked is None:
+            lookup = self._in_flight.get(host)
+            if lookup is None:
                 if self._closed:
                     raise ResolveError(f"cannot resolve {host}: the resolver is closed", permanent=False)
-                asked = loop.run_in_executor(self._executor, self._look_up, host)
-                self._in_flight[host] = asked
-                asked.add_done_callback(lambda done: self._store(host, done, loop.time()))
+                lookup = loop.run_in_executor(self._executor, self._look_up, host)
+                self._in_flight[host] = lookup
+                lookup.add_done_callback(lambda done: self._store(host, done, loop.time()))
             try:
-                answer = await asyncio.shield(asked)
+                result = await asyncio.shield(lookup)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
-                if asked.cancelled() and task is not None and not task.cancelling():
+                # The lookup was cancelled by `close`, not this task: report a failure, keep the task alive.
+                if lookup.cancelled() and task is not None and not task.cancelling():
                     raise ResolveError(f"cannot resolve {host}: the resolver was closed", permanent=False) from None
                 raise
-        if isinstance(answer, ResolveError):
-            raise ResolveError(str(answer), permanent=answer.permanent)
-        return answer
+        if isinstance(result, ResolveError):
+            # A new exception each time: a shared one would collect tracebacks.
+            raise ResolveError(str(result), permanent=result.permanent)
+        return result
 
     def forget(self, host: str) -> None:
-        """Ask anew next time."""
+        """Look `host` up again next time."""
         self._cache.pop(host, None)
 
     def close(self) -> None:
-        """Start no further lookups. One that hangs in the system is not waited for."""
+        """Start no more lookups. One that hangs in the system is not waited for."""
         self._closed = True
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _look_up(self, host: str) -> list[Address] | ResolveError:
-        """In a thread: failures are values here, so that an answer nobody waits for any more makes no noise."""
+        """Runs in a thread. Failures are returned, not raised, so that a result nobody waits for is not reported as an
+        error.
+        """
         try:
             found = interleave(self._lookup(host))
         except socket.gaierror as exc:
@@ -152,26 +156,26 @@ class SystemResolver:
         self._in_flight.pop(host, None)
         if done.cancelled() or done.exception() is not None:
             return
-        answer = done.result()
-        if isinstance(answer, ResolveError) and not answer.permanent:
+        result = done.result()
+        if isinstance(result, ResolveError) and not result.permanent:
             return
-        ttl = self._failure_ttl if isinstance(answer, ResolveError) else self._ttl
-        self._cache[host] = (now + ttl, answer)
+        ttl = self._failure_ttl if isinstance(result, ResolveError) else self._ttl
+        self._cache[host] = (now + ttl, result)
         self._cache.move_to_end(host)
         if len(self._cache) > self._cache_size:
             self._cache.popitem(last=False)
 
 
 def interleave(addresses: Sequence[Address]) -> list[Address]:
-    """Alternate the families, beginning with the first one's, order kept within each (RFC 8305 section 4)."""
+    """Alternate the address families, starting with the first; keep the order within each (RFC 8305 section 4)."""
     if not addresses:
         return []
     first = [a for a in addresses if a.family == addresses[0].family]
     other = [a for a in addresses if a.family != addresses[0].family]
-    mixed: list[Address] = []
+    interleaved: list[Address] = []
     for i in range(max(len(first), len(other))):
-        mixed += first[i : i + 1] + other[i : i + 1]
-    return mixed[:MAX_ADDRESSES]
+        interleaved += first[i : i + 1] + other[i : i + 1]
+    return interleaved[:MAX_ADDRESSES]
 
 
 async def race(
@@ -181,24 +185,24 @@ async def race(
     delay: float,
     discard: Callable[[T], None],
 ) -> T:
-    """Happy eyeballs (RFC 8305 section 5): the first attempt that succeeds wins.
+    """Happy eyeballs (RFC 8305 section 5): return the result of the first attempt that succeeds.
 
-    A further address is tried when `delay` seconds have passed or an attempt has failed; losers are cancelled, and
-    one that succeeds all the same goes to `discard`. Raises the first attempt's `OSError` when all have failed.
+    The next address is tried when `delay` seconds have passed or an attempt has failed. Losers are cancelled; one that
+    succeeds nevertheless is passed to `discard`. Raises the first attempt's `OSError` when all have failed.
     """
     if len(addresses) == 1:
         return await attempt(addresses[0])
     running: list[asyncio.Task[T]] = []
-    waiting = list(reversed(addresses))
+    untried = list(reversed(addresses))
     failures: dict[asyncio.Task[T], OSError] = {}
     winner: asyncio.Task[T] | None = None
     try:
-        while winner is None and (waiting or len(failures) < len(running)):
-            if waiting:
-                running.append(asyncio.ensure_future(_run_attempt(attempt, waiting.pop())))
+        while winner is None and (untried or len(failures) < len(running)):
+            if untried:
+                running.append(asyncio.ensure_future(_run_attempt(attempt, untried.pop())))
             pending = [task for task in running if task not in failures]
             done, _ = await asyncio.wait(
-                pending, timeout=delay if waiting else None, return_when=asyncio.FIRST_COMPLETED
+                pending, timeout=delay if untried else None, return_when=asyncio.FIRST_COMPLETED
             )
             for task in done:
                 failure = task.exception()

@@ -1,16 +1,15 @@
-"""One answer as its bytes come in: where its head ends, how its body ends, and whether another may follow.
+"""Parses the responses of one connection: where a head ends, how its body ends, and whether another may follow.
 
-`_step` is what takes the next bytes:
+`_read_step` is the method that takes the next bytes:
 
-    _read_head    gather until the empty line; 1xx heads are counted and passed over; then one of
-    _read_sized_body  a body of known size: counting is all there is to do, no parser sees these bytes
-    _read_chunks  llhttp undoes the chunks (`framing.ChunkedDecoder`)
-    _read_until_close  a body that ends with the connection
+    _read_head          gather until the empty line; skip 1xx heads; then one of
+    _read_sized_body    a body of known size: bytes are only counted, no parser sees them
+    _read_chunked_body  llhttp decodes the chunks (`http1_framing.ChunkedDecoder`)
+    _read_until_close   a body that ends with the connection
 
-No I/O and no clock; what there is to know goes into the exchange. A connection is used again only if both sides said
-so, the answer ended exactly where its framing says, and no byte came after. A single surplus byte speaks against it:
-it would be read as the beginning of the next answer, and a server (or whoever stands between) could choose what the
-next request gets to see.
+No I/O and no clock; results go into the `Exchange`. A connection is reused only if both sides said so, the response
+ended exactly where its framing says, and not one more byte came. A surplus byte would be read as the start of the next
+response, and so a server (or a proxy in between) could choose what the next request receives.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ from scraper.transport.http1_framing import BODILESS_STATUSES, ChunkedDecoder, R
 from scraper.transport.settings import TransportSettings
 
 _STATUS_LINE_START = b"HTTP/1."
-# Heads are looked for in this many bytes first, so that the body behind them is not copied twice.
+# The end of a head is searched in this many bytes first: most heads fit, and the body behind is then copied only once.
 FIRST_HEAD_SCAN_BYTES = 2048
 
 BytesLike = bytes | memoryview
 
 
 class ResponseParser:
-    """Reads one answer after the other. `persistent` says whether the connection may carry another one,
-    `idle` for how many seconds the server last promised to wait for it.
+    """Parses one response after the other. `persistent` says whether the connection may carry another request,
+    `keepalive_timeout` for how many seconds the server last promised to keep it open (None: no promise).
     """
 
     __slots__ = (
@@ -59,32 +58,46 @@ class ResponseParser:
         self._body_left = 0
         self._chunked_decoder: ChunkedDecoder | None = None
 
+    def __repr__(self) -> str:
+        if self._exchange is None:
+            state = "between responses"
+        elif self._read_step is ResponseParser._read_head:
+            state = f"in a head, {len(self._pending_head)} bytes pending"
+        elif self._read_step is ResponseParser._read_chunked_body:
+            state = "in a chunked body"
+        elif self._read_step is ResponseParser._read_sized_body:
+            state = f"in a body, {self._body_left} bytes left"
+        else:
+            state = "in a body that ends with the connection"
+        return f"<ResponseParser {state}>"
+
     def start_response(self, exchange: Exchange) -> None:
-        """From now on bytes belong to the answer of `exchange`."""
+        """The next bytes belong to the response of `exchange`."""
         self._exchange = exchange
         self._read_step = ResponseParser._read_head
         self._interim_count = 0
 
     def end_response(self) -> None:
-        """The exchange is over, one way or another."""
+        """The exchange is over, completed or failed."""
         self._exchange = self._chunked_decoder = None
         self._pending_head.clear()
 
     def feed(self, data: BytesLike) -> bool:
-        """Take the next bytes; answer whether the answer is complete. What is kept of `data` is copied.
+        """Parse the next bytes; return whether the response is complete. `data` may be reused afterwards: what is kept
+        is copied.
 
-        Raises `httpx.RemoteProtocolError` (`BodyTooLarge` among them) when the connection is of no more use.
+        Raises `httpx.RemoteProtocolError` (including `BodyTooLarge`) when the connection cannot be used any more.
         """
         return self._read_step(self, data)
 
     def direct_buffer(self) -> memoryview | None:
-        """Where the next bytes can be received so that nobody needs to move them; None when they go to `feed`."""
+        """Where the next body bytes can be received without a copy; None when they must go through `feed`."""
         if self._read_step is not ResponseParser._read_sized_body or self._exchange is None:
             return None
         return self._exchange.direct_buffer(self._body_left)
 
     def on_direct_read(self, size: int) -> bool:
-        """`size` bytes have come into the room that was last given; answer whether the answer is complete."""
+        """`size` bytes were received into the last `direct_buffer`; return whether the response is complete."""
         left = self._body_left
         if size > left:
             self.persistent = False
@@ -95,19 +108,21 @@ class ResponseParser:
         return not left
 
     def on_connection_lost(self, exc: Exception | None, *, responses_completed: int) -> Exception | None:
-        """What the end of the connection (`exc`: not the peer's wish) means for the answer; None when it completes it.
+        """The error that the end of the connection means for the response; None when the response is complete by it.
 
-        `served` is how many answers the connection has carried before.
+        `exc` is the cause, None when the peer closed in an orderly way. `responses_completed` counts earlier responses
+        on this connection: if there were any and no byte of this one came, the request may be repeated
+        (`StaleConnection`).
         """
         step = self._read_step
         if step is ResponseParser._read_until_close and exc is None:
             return None
         if step is ResponseParser._read_head and not self._pending_head and not self._interim_count:
             if responses_completed:
-                return StaleConnection("the server closed a kept-alive connection without answering")
+                return StaleConnection("the server closed a kept-alive connection without a response")
             if exc is None:
-                return httpx.RemoteProtocolError("the server closed the connection without answering")
-            return httpx.ReadError(f"the connection broke before an answer came: {exc}")
+                return httpx.RemoteProtocolError("the server closed the connection without a response")
+            return httpx.ReadError(f"the connection broke before a response came: {exc}")
         if exc is not None:
             return httpx.ReadError(f"the connection broke within the response: {exc}")
         if step is ResponseParser._read_head:
@@ -130,13 +145,14 @@ class ResponseParser:
         return False
 
     def _split_head(self, data: BytesLike) -> tuple[bytes, BytesLike] | None:
-        """The head that ends in `data`, and what follows it. None while its end is to come; what is here is kept."""
+        """The head that ends in `data`, and the bytes behind it; None while incomplete (the bytes are kept)."""
         pending = self._pending_head
         if not pending:
             raw = bytes(data[:FIRST_HEAD_SCAN_BYTES])
             end = find_head_end(raw)
             if 0 < end <= self._settings.max_head:
                 return raw[:end], data[end:]
+        # The empty line may have begun in the last three bytes of what came before.
         start = max(0, len(pending) - 3)
         pending += data
         end = find_head_end(pending, start)
@@ -148,7 +164,7 @@ class ResponseParser:
         return raw, rest
 
     def _check_partial_head(self) -> None:
-        """Whether what is gathered can become a head."""
+        """Raise `httpx.RemoteProtocolError` if the gathered bytes cannot become a head."""
         pending = self._pending_head
         if not pending.startswith(_STATUS_LINE_START[: len(pending)]):
             raise httpx.RemoteProtocolError(f"not an HTTP/1.1 response: it begins with {bytes(pending[:24])!r}")
@@ -156,17 +172,17 @@ class ResponseParser:
             raise httpx.RemoteProtocolError(f"a response head of more than {self._settings.max_head} bytes")
 
     def _skip_interim(self, head: ResponseHead) -> None:
-        """An interim answer (RFC 9110 15.2): the final one is still to come."""
+        """An interim response (1xx, RFC 9110 15.2): the final one follows."""
         self._interim_count += 1
         if head.status == 101:
-            raise httpx.RemoteProtocolError("the server switched protocols without being asked")
+            raise httpx.RemoteProtocolError("the server switched protocols without a request")
         if self._interim_count > self._settings.max_interim_responses:
             raise httpx.RemoteProtocolError(f"more than {self._settings.max_interim_responses} interim responses")
 
     def _begin_body(self, head: ResponseHead, data: BytesLike) -> bool:
-        """Choose how the body ends (RFC 9112 6.3) and take what has come of it."""
+        """Choose how the body ends (RFC 9112 6.3) and parse what has come of it."""
         exchange = self._exchange
-        assert exchange is not None, "only a busy connection reads a head"
+        assert exchange is not None, "heads are parsed only during an exchange"
         self.persistent = head.persistent
         if head.keepalive_timeout is not None:
             self.keepalive_timeout = head.keepalive_timeout

@@ -1,4 +1,4 @@
-"""How long, how many, how large: the numbers the transport keeps to."""
+"""Limits of the transport: times, counts, sizes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds; None waits for ever.
+    """Seconds; None is no limit.
 
-    `pool` is the wait for a free connection, `connect` covers name, TCP and TLS, `read` and `write` are the longest
-    silence in which no byte moves, and `deadline` is the whole exchange from its first step to its last byte.
+    `pool` is the wait for a free connection, `connect` covers DNS, TCP and TLS, `read` and `write` are the longest time
+    in which no byte moves, `deadline` is the whole request from its start to the last byte of the response.
     """
 
     connect: float | None = 10.0
@@ -25,13 +25,13 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class SegmentSettings:
-    """When a large file is worth several connections. Times are seconds, sizes bytes.
+    """When a large file is downloaded over several connections. Times are seconds, sizes bytes.
 
-    `most` streams bring one file at once; 1 is never more than one. A stream is slow when after `slow_after` the rest,
-    at least `min_file_bytes`, would take longer than `patience`; it is looked at again every `check_interval`. No
-    share is
-    smaller than `least`. A further stream must have made the whole `gain` times as fast, or it was the last one;
-    as was the one after `failures`. Every `save_interval` it is noted which bytes are there.
+    `max_streams` connections at most work on one file; 1 disables segments. A stream is slow when `slow_after` seconds
+    from its start the rest, at least `min_file_bytes`, would take longer than `max_remaining_seconds`; that is checked
+    again every `check_interval`. No segment is smaller than `min_segment_bytes`. After another stream was added, the
+    total must be `min_speedup` times as fast, or no more are added; nor after `max_failures`. Every `save_interval` the
+    downloaded ranges are written to the metadata of the part file.
     """
 
     max_streams: int = 4
@@ -49,10 +49,10 @@ class SegmentSettings:
 class TransportSettings:
     """What the transport may use. Sizes are bytes, times seconds.
 
-    `keepalive_expiry` is how long an unused connection stays open, unless the server promised less. `window` bounds
-    what is
-    held of one response: a body that fits is delivered whole, with one wake-up; a larger one is streamed, and reading
-    pauses while `window` bytes wait for their reader. `max_body` (None: no bound) is for callers that name none.
+    `keepalive_expiry` is how long an idle connection stays open, unless the server promised less. `buffer_limit` bounds
+    what is held in memory of one response: a body that fits is delivered whole, with one wake-up; a larger one is
+    streamed, and reading pauses while `buffer_limit` bytes wait for their reader. `max_body` (None: no limit) applies
+    when the caller of a request gives none.
     """
 
     max_connections: int = 1024

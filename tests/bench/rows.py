@@ -44,3 +44,12 @@ def report(*rows: Row, **values: Any) -> Report:
     """A report of one section."""
     given = {"scenario": "site", "settings": {"latency": 0.05}, "machine": MACHINE, "at": "2024-05-01T00:00:00Z"}
     return Report(sections=(Section("Sequential against concurrent", rows, ("It <works>.",)),), **{**given, **values})
+
+
+WHOLE = report(
+    *ladder(row(128, 1400, cpu_share=0.97, cpu_ms=0.7)),
+    knee=64,
+    recommended="limits:\n  concurrency: 64\n",
+    max_server_rate=9000.0,
+    warnings=("The machine was busy.",),
+)

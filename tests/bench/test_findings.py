@@ -22,10 +22,10 @@ AT = row(64, 1280)
 
 
 @pytest.mark.parametrize(
-    ("beyond", "ceiling", "expected", "word"),
+    ("beyond", "max_server_rate", "expected", "word"),
     [
         (row(128, 1400, cpu_share=0.97, cpu_ms=0.7), None, Limit.CPU, "Why: CPU. A page costs 0.70 ms"),
-        (row(128, 1400, cpu_share=0.5, starved=0.45), None, Limit.MACHINE, "other programs"),
+        (row(128, 1400, cpu_share=0.5, cpu_wait_share=0.45), None, Limit.MACHINE, "other programs"),
         (row(128, 1400, server_cpu=0.99, p50=0.09), None, Limit.SERVER, "Why: the server."),
         (row(128, 1400), 1500.0, Limit.SERVER, "alone it gives 1,500 pages/s"),
         (row(128, 1400, p50=0.09), None, Limit.SERVER, "instead of 50 ms"),
@@ -37,17 +37,17 @@ AT = row(64, 1280)
         "cpu",
         "busy-machine",
         "server-core",
-        "server-ceiling",
+        "server-rate",
         "slower-answers",
         "host-limits",
         "failures",
         "unknown",
     ],
 )
-def test_the_knee_is_explained(beyond: Row, ceiling: float | None, expected: Limit, word: str) -> None:
+def test_the_knee_is_explained(beyond: Row, max_server_rate: float | None, expected: Limit, word: str) -> None:
     """What held the first level beyond the knee back is named, with the figures that show it."""
-    assert find_limit(beyond, AT, ceiling) is expected
-    found, sentence = explain_knee(ladder(beyond), ceiling)
+    assert find_limit(beyond, AT, max_server_rate) is expected
+    found, sentence = explain_knee(ladder(beyond), max_server_rate)
     assert found == 64
     assert "The knee is at 64 in flight (1,280 pages/s): going to 128 brought +9%." in sentence
     assert word in sentence
@@ -78,7 +78,7 @@ def test_few_rows_have_no_knee(rows: list[Row]) -> None:
     [
         (row(64, 1250), "97.7% of the 1,280 pages/s that Little's law allows."),
         (row(64, 1000, cpu_share=0.95), "The rest is CPU"),
-        (row(64, 1000, starved=0.3), "other programs: they had this core for 30%"),
+        (row(64, 1000, cpu_wait_share=0.3), "other programs: they had this core for 30%"),
         (row(64, 1000, server_cpu=0.95), "The rest is the server"),
         (row(64, 1000), "something else"),
     ],
@@ -99,7 +99,7 @@ def test_the_recommended_block_is_a_valid_config() -> None:
     assert "# the knee: 1,280 pages/s" in block
 
 
-def test_the_price_of_politeness_is_told() -> None:
+def test_the_cost_of_politeness_is_shown() -> None:
     """Each kind of politeness is set against none."""
     sentence = polite_sentences([row(64, 1280), row(4, 2)])[0]
     assert "2.0 pages/s, 640 times slower" in sentence
@@ -107,10 +107,10 @@ def test_the_price_of_politeness_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "ceiling", "busy", "apart", "words"),
+    ("rows", "max_server_rate", "busy", "apart", "words"),
     [
         ([row(4, 80)], None, 0.9, True, "90% busy"),
-        ([row(4, 80, starved=0.4)], None, 0.0, True, "Other programs took the core"),
+        ([row(4, 80, cpu_wait_share=0.4)], None, 0.0, True, "Other programs took the core"),
         ([row(4, 80)], None, 0.0, False, "a core each"),
         ([row(4, 80)], 85.0, 0.0, True, "At 4 in flight the server was near its own limit"),
         ([row(4, 80, spread=0.3)], None, 0.0, True, "differ by more than 15 %"),
@@ -118,10 +118,10 @@ def test_the_price_of_politeness_is_told() -> None:
     ids=["busy", "starved", "one-core", "server", "uneven"],
 )
 def test_doubtful_figures_are_warned_of(
-    rows: list[Row], ceiling: float | None, busy: float, apart: bool, words: str
+    rows: list[Row], max_server_rate: float | None, busy: float, apart: bool, words: str
 ) -> None:
     """Whatever makes figures less than they seem is said beside them."""
-    found = reliability_warnings(rows, ceiling, busy, apart)
+    found = reliability_warnings(rows, max_server_rate, busy, apart)
     assert len(found) == 1
     assert words in found[0]
     assert reliability_warnings([row(4, 80)], 8000.0, 0.0, True) == []

@@ -1,4 +1,4 @@
-"""What a user can get wrong is told in a sentence, with the documented exit code and never a traceback."""
+"""User errors become one sentence with the documented exit code, never a traceback."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_malformed_config_is_named_with_its_place(scrape: Scrape, tmp_path: Pa
 
 @pytest.mark.parametrize(("argument", "says"), [("gone.yaml", "no such file"), (".", "is a folder")])
 def test_a_config_that_is_not_a_file(scrape: Scrape, argument: str, says: str) -> None:
-    """A missing file and a folder are told apart."""
+    """A missing file and a folder have different messages."""
     ran = scrape("crawl", argument)
     assert (ran.code, says in ran.err) == (2, True), ran.err
 
@@ -88,7 +88,7 @@ def test_a_private_address_is_refused_by_name(scrape: Scrape, tmp_path: Path) ->
 
 
 def test_an_output_that_cannot_be_written_is_exit_3(scrape: Scrape, tmp_path: Path) -> None:
-    """An output folder below a file cannot be made: told with its path, before any request."""
+    """An output folder below a file cannot be made: reported with its path, before any request."""
     (tmp_path / "config.yaml").write_text(GOOD)
     (tmp_path / "file").write_text("")
     ran = scrape("crawl", "config.yaml", "--output", "file/out")

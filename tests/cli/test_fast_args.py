@@ -146,7 +146,7 @@ def test_a_file_that_may_not_be_read_is_typers_to_refuse(tmp_path: Path, monkeyp
 
 
 def test_a_command_that_stands_alone_shows_the_help_that_it_shows_among_all() -> None:
-    """Only the command that is asked for is made: nobody can tell."""
+    """Only the requested command is registered; its help is the same."""
     for name in COMMANDS:
         shown = [CliRunner().invoke(command_line(first), [name, "--help"]).output for first in ("", name)]
         assert shown[0] == shown[1] != ""
@@ -154,5 +154,5 @@ def test_a_command_that_stands_alone_shows_the_help_that_it_shows_among_all() ->
 
 def test_an_unknown_command_is_told_what_it_may_have_meant() -> None:
     """With all commands there are names to compare with."""
-    told = CliRunner(env={"COLUMNS": "200"}).invoke(command_line("downlod"), ["downlod"]).output
-    assert "Did you mean 'download'?" in told
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(command_line("downlod"), ["downlod"]).output
+    assert "Did you mean 'download'?" in shown

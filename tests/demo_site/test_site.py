@@ -7,15 +7,10 @@ import gzip
 import re
 import struct
 import zlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from html import unescape
 
 import pytest
 
-from scraper.demo_site.catalogue import Catalogue
-from scraper.demo_site.server import MAX_HEAD_BYTES, parse_head
 from scraper.demo_site.site import LIMITED_BURST, ShopSite, SiteSettings, main
 from scraper.extract.page_extractor import ExtractSettings, FileSettings, PageExtractor
 from scraper.extract.rules.field_settings import FieldSettings
@@ -24,63 +19,9 @@ from scraper.extract.rules.rule import RuleSettings
 from scraper.model import Body, Headers, Request, Response, Url
 from scraper.urls.canonicalize import BaseUrl, KeyRules, canonicalize
 from scraper.urls.scope import Scope, ScopeSettings
+from tests.demo_site.client import QUICK, ReceivedResponse, connect, fetch
 
-QUICK = SiteSettings(pages=120, slow_s=0.0, outage_s=0.0, limited_rate=10_000.0)
 KEYS = KeyRules(("utm_*", "sid"))
-
-
-@dataclass
-class ReceivedResponse:
-    """A response as the raw client read it; `whole` is False when the body was shorter than announced."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    whole: bool = True
-
-
-@dataclass
-class Client:
-    """One keep-alive connection."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    async def send(self, target: str, method: str = "GET", **headers: str) -> None:
-        lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-        self.writer.write(f"{method} {target} HTTP/1.1\r\nHost: t\r\n{lines}\r\n".encode())
-        await self.writer.drain()
-
-    async def receive(self, *, bodyless: bool = False) -> ReceivedResponse:
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        first, *lines = head.decode("latin-1").strip().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        length = 0 if bodyless else int(headers.get("content-length", 0))
-        try:
-            return ReceivedResponse(int(first.split()[1]), headers, await self.reader.readexactly(length))
-        except asyncio.IncompleteReadError as error:
-            return ReceivedResponse(int(first.split()[1]), headers, error.partial, whole=False)
-
-    async def get(self, target: str, **headers: str) -> ReceivedResponse:
-        await self.send(target, **headers)
-        return await self.receive()
-
-
-@asynccontextmanager
-async def connect(address: str) -> AsyncIterator[Client]:
-    host, _, port = address.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
-        yield Client(reader, writer)
-    finally:
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-
-
-async def fetch(address: str, target: str) -> ReceivedResponse:
-    async with connect(address) as client:
-        return await client.get(target)
 
 
 def links(page: Url, body: bytes) -> list[Url]:
@@ -283,70 +224,6 @@ async def test_a_cut_page_is_whole_the_second_time_and_the_other_never() -> None
         assert [(await fetch(site.url, "/flaky/truncated.html")).whole for _ in range(2)] == [False, False]
 
 
-async def test_requests_may_be_pipelined() -> None:
-    """Requests sent in one go are answered in order on one connection, delayed ones too."""
-    async with (
-        ShopSite(SiteSettings(pages=60, latency_s=0.001, jitter_s=0.001)) as site,
-        connect(site.url) as client,
-    ):
-        targets = ["/", "/nowhere", "/about.html", "/robots.txt"]
-        for target in targets:
-            await client.send(target)
-        got = [await client.receive() for _ in targets]
-        assert [answer.status for answer in got] == [200, 404, 200, 200]
-        assert "£" in got[2].body.decode("windows-1252")
-
-
-async def test_head_and_validators_work() -> None:
-    """HEAD sends no body but its length, and a known ETag is answered 304."""
-    async with ShopSite(QUICK) as site, connect(site.url) as client:
-        await client.send("/about.html", "HEAD")
-        head = await client.receive(bodyless=True)
-        page = await client.get("/about.html")
-        assert int(head.headers["content-length"]) == len(page.body) > 0
-        again = await client.get("/about.html", If_None_Match=page.headers["etag"])
-        assert (again.status, again.body) == (304, b"")
-
-
-@pytest.mark.parametrize(
-    ("sent", "status"),
-    [
-        (b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 405),
-        (b"nonsense\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
-        (b"GET /" + b"a" * MAX_HEAD_BYTES + b" HTTP/1.1\r\n", 431),
-    ],
-    ids=["method", "no request", "no header", "too large"],
-)
-async def test_a_bad_request_is_answered_and_ends_the_connection(sent: bytes, status: int) -> None:
-    """What is no GET or HEAD gets its status and a closed connection."""
-    async with ShopSite(QUICK) as site, connect(site.url) as client:
-        client.writer.write(sent)
-        assert (await client.receive()).status == status
-        assert await client.reader.read() == b""
-
-
-def test_http_1_0_closes_by_default() -> None:
-    """A request of HTTP/1.0 counts as `Connection: close` unless it says otherwise."""
-    asked = parse_head(b"GET / HTTP/1.0\r\nHost: a")
-    assert asked is not None
-    assert asked.headers["connection"] == "close"
-
-
-async def test_closing_drops_what_is_under_way() -> None:
-    """The site closes at once while a slow page waits, and its port is free again."""
-    async with asyncio.timeout(5):
-        async with ShopSite(SiteSettings(pages=60, slow_s=3600.0)) as site, connect(site.url) as client:
-            await client.send("/slow/page-1.html")
-            await site.aclose()
-            await site.aclose()
-            with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-                await client.receive()
-        port = int(site.url.rpartition(":")[2])
-        async with ShopSite(SiteSettings(pages=60, port=port)) as again:
-            assert again.url == site.url
-
-
 async def test_a_taken_port_is_told_and_leaves_nothing_open() -> None:
     """When the second port is taken the first one is given back and OSError is raised."""
     async with ShopSite(QUICK) as site:
@@ -361,9 +238,3 @@ async def test_main_says_when_it_cannot_listen(capsys: pytest.CaptureFixture[str
         port = site.url.rpartition(":")[2]
         assert await asyncio.to_thread(main, ["--port", port, "--pages", "60"]) == 1
     assert "cannot listen" in capsys.readouterr().err
-
-
-def test_prices_come_in_several_forms() -> None:
-    """The catalogue writes prices in every one of its forms, so that a price parser has work to do."""
-    texts = {re.sub(r"[0-9]+", "9", product.price_text) for product in Catalogue(300, 7).products}
-    assert {"GBP 9.9", "GBP 9,9.9", "£9.9", "EUR 9,9", "9,9 €", "9.9,9 €"} <= texts

@@ -1,4 +1,4 @@
-"""A server of one large file that is slow on purpose, answers bounded ranges, and sends wrong responses if a test wants."""
+"""A server of one large file: slow on purpose, answers bounded ranges, sends wrong responses where a test wants it."""
 
 from __future__ import annotations
 

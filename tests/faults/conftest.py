@@ -1,4 +1,4 @@
-"""Tests marked `long` take minutes: they run when they are asked for by name, with `-m long`."""
+"""Tests marked `long` take minutes: they run only with `-m long`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `long`, unless the marker expression speaks of it."""
+    """Deselect tests marked `long`, unless the marker expression names that marker."""
     if re.search(r"\blong\b", config.option.markexpr):
         return
     left_out = [item for item in items if item.get_closest_marker("long")]

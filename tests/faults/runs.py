@@ -1,4 +1,4 @@
-"""Real processes for tests of faults: the site, crawls of it, and what they leave behind."""
+"""Runs the site and crawls of it as real processes, and verifies what a crawl has written."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.faults.web import ITEMS_PER_PAGE, SiteContent, logged_requests
 ROOT = Path(__file__).parents[2]
 CONCURRENCY = 8
 RECORDER_BATCH = 64
+# What a kill may cost: requests under way, answers that wait for the recorder, and its group.
 MAX_REFETCHED_PER_KILL = 3 * CONCURRENCY + RECORDER_BATCH
-"""What a kill may cost: requests under way, answers that wait for the recorder, and its group."""
 EXIT_TIMEOUT_SECONDS = 60.0
 
 
 class SiteProcess:
-    """The site in a process of its own; `restart` gives it the same port again."""
+    """The site in its own process. `start` after `kill` uses the same port again."""
 
     def __init__(self, web: SiteContent, log: Path, slow: float = 0.0) -> None:
         self.web, self.log, self._slow = web, log, slow
@@ -45,7 +45,7 @@ class SiteProcess:
         self.port = int(self._process.stdout.readline())
 
     def kill(self) -> None:
-        """End it at once, with every connection."""
+        """Kill the process and with it every connection."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -62,15 +62,15 @@ class SiteProcess:
         return f"http://{host}:{self.port}{path}"
 
     def requested_paths(self) -> list[str]:
-        """The paths that were asked for so far, in order."""
+        """The paths that were requested so far, in order."""
         return [path for _, path in self.request_times()]
 
     def request_times(self) -> list[tuple[float, str]]:
-        """When which path was asked for."""
+        """(time, path) of each request so far."""
         return list(logged_requests(self.log)) if self.log.exists() else []
 
     def wait_for_requests(self, count: int, process: CrawlProcess, seconds: float = EXIT_TIMEOUT_SECONDS) -> bool:
-        """Wait until `count` requests have come; False when `process` ended first."""
+        """Wait until `count` requests have arrived; False if `process` ended first."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.log.exists() and self.log.read_bytes().count(b"\n") >= count:
@@ -78,11 +78,11 @@ class SiteProcess:
             if process.exit_code() is not None:
                 return False
             time.sleep(0.002)
-        raise AssertionError(f"the site was not asked {count} times within {seconds} s\n{process.output()}")
+        raise AssertionError(f"fewer than {count} requests within {seconds} s\n{process.output()}")
 
 
 def crawl_config(server: SiteProcess, folder: Path, **more: Any) -> dict[str, Any]:
-    """A config that crawls the site as fast as it goes."""
+    """A config that crawls the site without rate limit."""
     return {
         "seeds": [server.url()],
         "limits": {"concurrency": CONCURRENCY, "retries": 4, "timeout": 20},
@@ -101,17 +101,17 @@ def crawl_config(server: SiteProcess, folder: Path, **more: Any) -> dict[str, An
 
 @dataclass
 class CrawlProcess:
-    """A crawl in a process of its own, and of a process group of its own."""
+    """A crawl in its own process and process group."""
 
     process: subprocess.Popen[str]
     output_path: Path
 
     def exit_code(self) -> int | None:
-        """The exit code, None while it runs."""
+        """The exit code; None while it runs."""
         return self.process.poll()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process alone."""
+        """Send a signal to the process, not to its group."""
         self.process.send_signal(number)
 
     def kill(self) -> None:
@@ -120,7 +120,7 @@ class CrawlProcess:
         self.process.wait()
 
     def wait_for_exit(self, seconds: float = EXIT_TIMEOUT_SECONDS) -> int:
-        """Wait for the end; it must come within `seconds`."""
+        """Wait until the process exits and return the exit code; fails if that takes more than `seconds`."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -128,7 +128,7 @@ class CrawlProcess:
             raise AssertionError(f"the crawl did not end within {seconds} s\n{self.output()}") from None
 
     def output(self) -> str:
-        """What it said."""
+        """What it printed."""
         return self.output_path.read_text(errors="replace")
 
 
@@ -140,9 +140,9 @@ def start_crawl(
     module: Sequence[str] = ("scraper",),
     **popen: Any,
 ) -> CrawlProcess:
-    """Start `python -m scraper crawl` with `settings`; `through` is a command to run it with.
+    """Start `python -m scraper crawl` with `settings`; `through` is a command that runs it, such as `nohup`.
 
-    Its two streams go to a file beside the config, in `folder`.
+    Its output goes to a file beside the config, in `folder`.
     """
     folder.mkdir(exist_ok=True)
     path = folder / "crawl.yaml"
@@ -158,7 +158,7 @@ def start_crawl(
 
 @contextmanager
 def killed_on_exit(crawl: CrawlProcess) -> Iterator[CrawlProcess]:
-    """Whatever happens inside, the process is gone afterwards."""
+    """Kill the crawl's process group on exit if it is still running."""
     try:
         yield crawl
     finally:
@@ -168,25 +168,25 @@ def killed_on_exit(crawl: CrawlProcess) -> Iterator[CrawlProcess]:
 
 
 def run_crawl(folder: Path, settings: Mapping[str, Any], *options: str, **more: Any) -> tuple[int, str]:
-    """Run a crawl to its end; return the exit code and what it said."""
+    """Run a crawl until it exits; return the exit code and its output."""
     with killed_on_exit(start_crawl(folder, settings, *options, **more)) as crawl:
         return crawl.wait_for_exit(), crawl.output()
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """The records of a file of JSON lines, of which none may be torn."""
+    """The records of a file of JSON lines; fails if the last line is torn."""
     text = path.read_bytes()
     assert text.endswith(b"\n") or not text, f"{path}: the last line is torn"
     return [json.loads(line) for line in text.splitlines()]
 
 
 def count_whole_lines(path: Path) -> int:
-    """How many lines a file of JSON lines holds; fails for a torn one."""
+    """Number of lines of a file of JSON lines; fails if the last one is torn."""
     return len(read_json_lines(path)) if path.exists() else 0
 
 
 def verify_complete_crawl(server: SiteProcess, out: Path) -> None:
-    """The crawl of the whole site left every page once, every item once in every output, and every file whole."""
+    """Assert that a crawl of the whole site recorded every page and item exactly once, and stored every file whole."""
     web = server.web
     expected = web.expected_urls()
     records = read_json_lines(out / "pages.jsonl")
@@ -230,7 +230,7 @@ def _verify_files(web: SiteContent, out: Path, records: list[dict[str, Any]], ro
 
 
 def repeated_requests(server: SiteProcess, sessions: int) -> Counter[str]:
-    """What was asked for more often than a single undisturbed session would have, and how often more."""
+    """The paths that were requested more often than an undisturbed crawl would, with the number of extra requests."""
     counts = Counter(server.requested_paths())
     counts -= Counter(dict.fromkeys(counts, 1))
     counts -= Counter(dict.fromkeys(server.web.flaky, 1))

@@ -75,7 +75,7 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path, limit: int) -> None:
 
 @pytest.mark.parametrize("resumed", [False, True], ids=["a new run", "a run that goes on"])
 def test_a_read_only_disk(tmp_path: Path, resumed: bool) -> None:
-    """A read-only disk is told before anything is asked for."""
+    """A read-only disk is reported before the first request."""
     out = tmp_path / "out"
     with SiteProcess(SiteContent(30), tmp_path / "asked.txt") as server, tmpfs(out, 64 * KIB * KIB):
         if resumed:

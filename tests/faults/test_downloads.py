@@ -139,7 +139,7 @@ async def download_process(listed: Path, out: Path, *options: str) -> tuple[int 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("mounts")
-@pytest.mark.parametrize("declared", [True, False], ids=["lengths told", "lengths not told"])
+@pytest.mark.parametrize("declared", [True, False], ids=["with Content-Length", "without Content-Length"])
 async def test_a_disk_that_is_really_full(tmp_path: Path, declared: bool) -> None:
     """3 MB for 6 MB of files: exit code 3, a sentence, nothing torn; with room the same command completes."""
     keepers = {f"/s{n}": ResumableServer(content(f"s{n}", 40 * KIB)) for n in range(50)}

@@ -1,4 +1,4 @@
-"""kill -9, at any moment, any number of times: nothing is lost, nothing is doubled, nothing is torn."""
+"""After kill -9 at any moment, any number of times, nothing is lost, duplicated or torn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.die import CRASH_POINTS
+from tests.faults.crash_at import CRASH_POINTS
 from tests.faults.runs import (
     MAX_REFETCHED_PER_KILL,
     CrawlProcess,
@@ -24,36 +24,36 @@ from tests.faults.runs import (
 )
 from tests.faults.web import SiteContent
 
+# Environment variable: set it to the seed that a failed test printed to repeat its kills.
 SEED_VARIABLE = "SCRAPER_FAULT_SEED"
-"""Set it to the seed that a failed test printed, to repeat its kill points."""
 
 
 @pytest.fixture
-def dice() -> random.Random:
-    """Chance whose seed is printed with a failure."""
+def rng() -> random.Random:
+    """A random generator whose seed is printed with a failure."""
     seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(10**9))
     sys.stdout.write(f"repeat with {SEED_VARIABLE}={seed}\n")
     return random.Random(seed)
 
 
-def kill_after_requests(crawl: CrawlProcess, server: SiteProcess, dice: random.Random, further: int) -> None:
-    """Kill after some further requests; one time in four while it still starts."""
-    if dice.random() < 0.25:
-        time.sleep(dice.uniform(0.0, 1.0))
+def kill_after_requests(crawl: CrawlProcess, server: SiteProcess, rng: random.Random, further: int) -> None:
+    """Kill the crawl after some more requests, or in one of four cases while it is starting."""
+    if rng.random() < 0.25:
+        time.sleep(rng.uniform(0.0, 1.0))
     else:
-        server.wait_for_requests(len(server.requested_paths()) + dice.randrange(1, further), crawl)
-        time.sleep(dice.uniform(0.0, 0.05))
+        server.wait_for_requests(len(server.requested_paths()) + rng.randrange(1, further), crawl)
+        time.sleep(rng.uniform(0.0, 0.05))
     crawl.kill()
 
 
-def crawl_with_kills(tmp_path: Path, dice: random.Random, web: SiteContent, kills: int, further: int) -> None:
-    """Crawl `web` under `kills` kills and at last without one, and verify all that is left."""
+def crawl_with_kills(tmp_path: Path, rng: random.Random, web: SiteContent, kills: int, further: int) -> None:
+    """Crawl `web`, killing it `kills` times, then complete the crawl and verify its results."""
     survived, killed_at = 0, []
     with SiteProcess(web, tmp_path / "asked.txt") as server:
         settings = crawl_config(server, tmp_path / "out")
         for _ in range(kills):
             with killed_on_exit(start_crawl(tmp_path, settings)) as crawl:
-                kill_after_requests(crawl, server, dice, further)
+                kill_after_requests(crawl, server, rng, further)
                 assert crawl.exit_code() in (-9, 0), crawl.output()
                 survived += crawl.exit_code() == -9
                 killed_at.append(len(server.requested_paths()))
@@ -69,29 +69,29 @@ def crawl_with_kills(tmp_path: Path, dice: random.Random, web: SiteContent, kill
         assert "finished" in text
 
 
-def test_kills_at_random_moments(tmp_path: Path, dice: random.Random) -> None:
+def test_kills_at_random_moments(tmp_path: Path, rng: random.Random) -> None:
     """Killed seven times at random, the eighth session completes the crawl: each page, item and file exactly once."""
-    crawl_with_kills(tmp_path, dice, SiteContent(400), kills=7, further=60)
+    crawl_with_kills(tmp_path, rng, SiteContent(400), kills=7, further=60)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("round_", range(10))
-def test_many_kills_at_random_moments(tmp_path: Path, dice: random.Random, round_: int) -> None:
+def test_many_kills_at_random_moments(tmp_path: Path, rng: random.Random, round_: int) -> None:
     """The same with forty kills, and with a page that is read in another process."""
-    crawl_with_kills(tmp_path, dice, SiteContent(1500, large=True), kills=40, further=120)
+    crawl_with_kills(tmp_path, rng, SiteContent(1500, large=True), kills=40, further=120)
 
 
-def crawl_with_crashes(tmp_path: Path, dice: random.Random, points: list[str]) -> None:
-    """Crawl with one death at each of `points`, in the middle of what it names."""
+def crawl_with_crashes(tmp_path: Path, rng: random.Random, points: list[str]) -> None:
+    """Crawl with one crash at each of `points`, then complete the crawl and verify its results."""
     died = []
     with SiteProcess(SiteContent(200), tmp_path / "asked.txt") as server:
-        # With `power` there are more steps to die between.
-        settings = crawl_config(server, tmp_path / "out", durability=dice.choice(["process", "power"]))
+        # With `power` there are more steps between which it can crash.
+        settings = crawl_config(server, tmp_path / "out", durability=rng.choice(["process", "power"]))
         for number, point in enumerate(points):
-            turn = dice.choice((0, 0, 1, 2))
-            # Each session may ask for its share alone: else the first that misses its death would complete the crawl.
+            turn = rng.choice((0, 0, 1, 2))
+            # Each session has a page budget: otherwise the first one that misses its crash would complete the crawl.
             share = str(len(server.web.expected_urls()) * (number + 1) // len(points))
-            module = ("tests.faults.die", point, str(turn))
+            module = ("tests.faults.crash_at", point, str(turn))
             with killed_on_exit(start_crawl(tmp_path, settings, "--max-pages", share, module=module)) as crawl:
                 code = crawl.wait_for_exit()
                 assert code in (-9, 0), crawl.output()
@@ -103,14 +103,14 @@ def crawl_with_crashes(tmp_path: Path, dice: random.Random, points: list[str]) -
         assert repeated_requests(server, len(points) + 1).total() <= len(died) * MAX_REFETCHED_PER_KILL
 
 
-def test_deaths_at_the_worst_moments(tmp_path: Path, dice: random.Random) -> None:
+def test_crashes_at_chosen_points(tmp_path: Path, rng: random.Random) -> None:
     """Dying between any two steps of settling (half a line written, written and not settled, renamed and not settled)
     loses and doubles nothing."""
-    crawl_with_crashes(tmp_path, dice, dice.sample(list(CRASH_POINTS), len(CRASH_POINTS)))
+    crawl_with_crashes(tmp_path, rng, rng.sample(list(CRASH_POINTS), len(CRASH_POINTS)))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("round_", range(20))
-def test_many_deaths_at_the_worst_moments(tmp_path: Path, dice: random.Random, round_: int) -> None:
-    """Twenty rounds of thirty aimed deaths."""
-    crawl_with_crashes(tmp_path, dice, dice.choices(list(CRASH_POINTS), k=30))
+def test_many_crashes_at_chosen_points(tmp_path: Path, rng: random.Random, round_: int) -> None:
+    """Twenty rounds of thirty crashes."""
+    crawl_with_crashes(tmp_path, rng, rng.choices(list(CRASH_POINTS), k=30))

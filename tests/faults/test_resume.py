@@ -44,10 +44,10 @@ def test_a_changed_config_is_told_with_what_follows(tmp_path: Path) -> None:
         changed = {"scope": {"deny": ["/nothing"]}, "headers": {"X-Other": "1"}, "sitemaps": "off"}
         code, text = run_crawl(tmp_path, settings | changed)
         assert code == 0, text
-        told = [line for line in text.splitlines() if "has changed since the last session" in line]
-        assert len(told) == 2, text
-        assert "what was skipped stays skipped" in " ".join(told)
-        assert "headers: they are sent from the next request on" in " ".join(told)
+        notices = [line for line in text.splitlines() if "has changed since the last session" in line]
+        assert len(notices) == 2, text
+        assert "what was skipped stays skipped" in " ".join(notices)
+        assert "headers: they are sent from the next request on" in " ".join(notices)
         verify_complete_crawl(server, tmp_path / "out")
 
 
@@ -76,7 +76,7 @@ def test_a_run_that_died_before_its_summary_gets_it_later(tmp_path: Path) -> Non
         run_interrupted(server, tmp_path, settings)
         assert json.loads((tmp_path / "out" / "summary.json").read_text())["why"] == "interrupted"
         with killed_on_exit(
-            start_crawl(tmp_path, settings, module=("tests.faults.die", "before the summary", "0"))
+            start_crawl(tmp_path, settings, module=("tests.faults.crash_at", "before the summary", "0"))
         ) as crawl:
             assert crawl.wait_for_exit() == -9, crawl.output()
         asked = len(server.requested_paths())
@@ -158,11 +158,11 @@ def test_a_session_never_begins_before_the_last_one_ended(system: float, mark: s
 
 
 @pytest.mark.parametrize(
-    ("behind", "told"), [(-10.0, False), (CLOCK_TOLERANCE_SECONDS, False), (CLOCK_TOLERANCE_SECONDS + 1, True)]
+    ("behind", "noticed"), [(-10.0, False), (CLOCK_TOLERANCE_SECONDS, False), (CLOCK_TOLERANCE_SECONDS + 1, True)]
 )
-def test_a_clock_that_was_set_back_is_told(behind: float, told: bool) -> None:
+def test_a_clock_that_was_set_back_is_noticed(behind: float, noticed: bool) -> None:
     """By more than a minute; clocks are set by a little all the time."""
-    assert bool(clock_set_back_notice(1000.0, 1000.0 + behind)) == told
+    assert bool(clock_set_back_notice(1000.0, 1000.0 + behind)) == noticed
 
 
 async def test_a_clock_set_back_by_a_day_makes_no_wait_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

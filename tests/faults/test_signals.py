@@ -117,7 +117,7 @@ def test_a_closed_terminal_ends_the_run_cleanly(tmp_path: Path) -> None:
 
 
 def set_controlling_terminal(slave: int) -> None:
-    """Make the terminal the one that controls this process: then its end is told by SIGHUP."""
+    """Make the terminal this process's controlling terminal: closing it then sends SIGHUP."""
     import fcntl
     import termios
 
@@ -135,13 +135,13 @@ def test_a_run_that_was_started_with_nohup_outlives_its_terminal(tmp_path: Path)
 
 
 def child_pids(pid: int) -> list[int]:
-    """The processes that `pid` has started."""
+    """The pids of the child processes of `pid`."""
     found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
     return [int(child) for child in found.stdout.split()]
 
 
 def config_with_large_page(server: SiteProcess, tmp_path: Path) -> dict[str, Any]:
-    """A config whose crawl begins with a page for the process that reads large pages."""
+    """A config whose first seed is a page that is parsed in another process."""
     return crawl_config(server, tmp_path / "out", seeds=[server.url("/large"), server.url()])
 
 
@@ -175,7 +175,7 @@ def test_a_killed_run_leaves_no_process_behind(tmp_path: Path) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Whether `pid` runs."""
+    """Whether the process `pid` is running (and not a zombie)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -20,7 +20,7 @@ SETTINGS = EngineSettings(sitemaps=False, concurrency=8, shutdown_timeout=10.0, 
 
 
 class SlowHook(Hook):
-    """A hook that takes an hour for a page."""
+    """A hook that needs an hour for a page."""
 
     async def on_response(self, page: Response) -> Response:
         await asyncio.sleep(3600.0)
@@ -28,7 +28,7 @@ class SlowHook(Hook):
 
 
 def silent_latency(request: Request) -> float:
-    """An hour until the answer, but for the start page."""
+    """The latency of a server that responds only for its start page."""
     return 0.1 if request.url.href.endswith("/0") else 3600.0
 
 

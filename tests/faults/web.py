@@ -1,13 +1,12 @@
-"""A site with everything that a crawl must record exactly once, in a process of its own.
+"""A site in its own process, with everything that a crawl must record exactly once.
 
-Pages in a tree with cross links, redirects to pages that nothing else links to, redirects to pages that are known
-anyway, pages that fail at first, missing pages, files small and large, and one page large enough to be read in another
-process. Every request is appended to a log file, so that a test can count what was asked for, and how often, whatever
-happened to the crawl.
+It has pages in a tree with cross links, redirects to pages that nothing else links to, redirects to linked pages,
+pages that fail at first, missing pages, small and large files, and one page large enough to be parsed in another
+process. Every request is appended to a log file, so that a test can count requests, whatever happens to the crawl.
 
     python -m tests.faults.web --log FILE [--port N] [--pages N] [--large] [--slow REFRESH_SECONDS]
 
-prints its port and ends with its standard input.
+prints its port and exits at the end of its standard input.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ from pathlib import Path
 
 from scraper.demo_site.server import SiteRequest, SiteResponse, SiteServer
 
+# Items on every page.
 ITEMS_PER_PAGE = 3
-"""Items on every page."""
 LARGE_PAGE_BYTES = 2_300_000
 FOREVER_SECONDS = 3600.0
+# One that stays in memory on its way, one that goes through a file.
 FILE_SIZES_BYTES = (20_000, 1_400_000)
-"""One that stays in memory on its way, one that goes through a file."""
 
 
 @dataclass(frozen=True)
 class SiteContent:
-    """What the site of `pages` pages holds; paths everywhere."""
+    """The content of the site with `pages` pages. All URLs are given as paths."""
 
     pages: int
     large: bool = False
@@ -54,16 +53,16 @@ class SiteContent:
 
     @property
     def redirects(self) -> dict[str, str]:
-        """Redirects to pages that nothing else leads to."""
+        """Redirects to pages that nothing else links to."""
         return {f"/r/{n}": f"/t/{n}" for n in range(self.pages // 5)}
 
     @property
     def redirects_to_linked(self) -> dict[str, str]:
-        """Redirects to pages that are linked, too."""
+        """Redirects to pages that are also linked."""
         return {f"/k/{n}": f"/p/{n * 7 % self.pages}" for n in range(self.pages // 10)}
 
     def links(self, n: int) -> list[str]:
-        """Where page `n` leads."""
+        """The links of page `n`."""
         found = [f"/p/{m}" for m in (2 * n + 1, 2 * n + 2, n * 31 % self.pages) if m < self.pages]
         for paths in (self.redirects, self.redirects_to_linked, self.files, self.flaky, self.missing):
             found += list(paths)[n :: self.pages]
@@ -77,7 +76,7 @@ class SiteContent:
         return paths | ({"/large"} if self.large else set())
 
     def expected_urls(self) -> set[str]:
-        """Every URL that must have a record, by what was first asked for; not the targets of redirects."""
+        """Every URL that must have a record under its requested URL; without the targets of redirects."""
         redirects = {*self.redirects, *self.redirects_to_linked}
         linked = {f"/p/{n}" for n in range(self.pages)} | {*self.flaky, *self.missing, *self.files}
         return linked | redirects | ({"/large"} if self.large else set())
@@ -100,7 +99,7 @@ def page_html(path: str, links: list[str], filler: int = 0) -> bytes:
 
 
 class LoggedResponses:
-    """Answers requests, and writes them down first."""
+    """Logs each request, then responds to it."""
 
     def __init__(self, web: SiteContent, log: Path, slow: float) -> None:
         self._web, self._slow = web, slow
@@ -154,7 +153,7 @@ async def serve(web: SiteContent, log: Path, port: int, slow: float) -> None:
 
 
 def logged_requests(log: Path) -> Iterator[tuple[float, str]]:
-    """When (epoch seconds) which path was asked for, in order."""
+    """(epoch seconds, path) of each request in the log."""
     for line in log.read_text().splitlines():
         at, _, path = line.partition(" ")
         yield float(at), path

@@ -71,7 +71,7 @@ async def test_a_large_body_in_memory_is_hashed_off_the_loop(tmp_path: Path) -> 
 
 
 async def test_small_pieces_reach_the_disk_in_batches(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hop to a thread is due once a batch, never once a piece."""
+    """There is one thread switch per batch, not per piece."""
     writer, due = BodyWriter(spool), 0
     for _ in range(1000):
         if writer.write(b"0123456789"):
@@ -94,7 +94,7 @@ def test_both_sizes_are_capped(spool: Spool, decoded: bool) -> None:
 
 
 async def test_discard_deletes_the_file(spool: Spool) -> None:
-    """A body that is given up leaves nothing, and may be given up twice."""
+    """Nothing is left of a discarded body; it may be discarded twice."""
     writer = BodyWriter(spool)
     assert writer.write(b"x" * 5000)
     await writer.flush()
@@ -140,10 +140,10 @@ async def test_a_cancelled_flush_leaves_no_file(spool: Spool, monkeypatch: pytes
 
 @pytest.mark.parametrize(
     ("number", "sentence"),
-    [(errno.ENOSPC, "no space left"), (errno.EROFS, "read-only file system"), (errno.EIO, "cannot be written")],
+    [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"), (errno.EIO, "cannot be written")],
     ids=["full", "read-only", "broken"],
 )
-async def test_a_disk_that_fails_ends_the_run_with_a_sentence(
+async def test_a_failing_disk_is_a_sink_error(
     spool: Spool, monkeypatch: pytest.MonkeyPatch, number: int, sentence: str
 ) -> None:
     """What the operating system refuses becomes a `SinkError` that names the folder and says what is wrong."""
@@ -168,7 +168,7 @@ async def test_a_full_disk_shows_at_the_write(spool: Spool, monkeypatch: pytest.
     )
     writer = BodyWriter(spool)
     writer.write(b"x" * 5000)
-    with pytest.raises(SinkError, match="no space left"):
+    with pytest.raises(SinkError, match="the disk is full"):
         await writer.flush()
     await writer.discard()
 
@@ -183,8 +183,8 @@ async def test_a_folder_that_cannot_be_made_is_a_sink_error(tmp_path: Path) -> N
     await writer.discard()
 
 
-async def test_closing_the_spool_deletes_what_nobody_took(spool: Spool) -> None:
-    """A file that was moved away is its reader's; all else goes with the spool, and a second close does nothing."""
+async def test_closing_the_spool_deletes_what_is_left(spool: Spool) -> None:
+    """A file that was moved away stays; the rest is deleted. A second close does nothing."""
     taken = await gather(BodyWriter(spool), b"x" * 5000)
     left = await gather(BodyWriter(spool), b"y" * 5000)
     assert taken.path is not None

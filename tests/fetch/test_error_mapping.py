@@ -1,4 +1,4 @@
-"""The one door for foreign exceptions: each has its word, and its sentence is safe to print anywhere."""
+"""Every exception of a transport has a kind, and a message that is safe to print."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ TABLE: dict[str, tuple[Exception, ErrorKind, bool]] = {
 
 
 @pytest.mark.parametrize(("error", "kind", "permanent"), TABLE.values(), ids=TABLE)
-def test_every_exception_has_its_word(error: Exception, kind: ErrorKind, permanent: bool) -> None:
-    """Kind and hope follow from what happened; the sentence is never empty and never quotes the request."""
-    trouble = classify_error(error)
-    assert (trouble.kind, trouble.permanent) == (kind, permanent)
-    assert trouble.detail
-    assert "secret" not in trouble.detail
+def test_every_exception_has_its_kind(error: Exception, kind: ErrorKind, permanent: bool) -> None:
+    """Kind and permanence follow from the exception; the message is never empty and never quotes the request."""
+    reason = classify_error(error)
+    assert (reason.kind, reason.permanent) == (kind, permanent)
+    assert reason.detail
+    assert "secret" not in reason.detail
 
 
 def test_a_refused_address_names_its_rule() -> None:
@@ -105,7 +105,7 @@ def test_a_refused_address_names_its_rule() -> None:
     assert classify_error(AddressRefused("it is at 10.0.0.1", rule="private")).detail == "private"
 
 
-def test_a_ring_of_causes_ends() -> None:
+def test_a_cycle_of_causes_ends() -> None:
     """Exceptions that cause each other are followed a bounded number of times."""
     first, second = httpx.ConnectError("first"), OSError("second")
     first.__cause__, second.__cause__ = second, first
@@ -125,13 +125,13 @@ def test_a_ring_of_causes_ends() -> None:
     ],
     ids=["plain", "ansi", "bidi", "control", "credentials", "letters", "empty"],
 )
-def test_sentences_are_safe_to_print(text: str, line: str) -> None:
+def test_messages_are_safe_to_print(text: str, line: str) -> None:
     """Control characters, escapes, invisible characters and credentials are gone; letters stay."""
     assert sanitize_detail(text) == line
 
 
 @given(st.text(max_size=MAX_DETAIL_CHARACTERS * 6))
-def test_sentences_are_bounded_single_lines(text: str) -> None:
+def test_messages_are_bounded_single_lines(text: str) -> None:
     """Whatever a server says, one line of bounded length is kept."""
     line = sanitize_detail(text)
     assert len(line) <= MAX_DETAIL_CHARACTERS

@@ -1,4 +1,4 @@
-"""The fetcher makes one outcome of whatever a server does, and leaves no file and no connection behind."""
+"""The fetcher turns whatever a server does into one outcome, and leaks no file and no connection."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from scraper.fetch.body_writer import MIB, SpoolSettings
 from scraper.fetch.interface import Fetcher
 from scraper.fetch.page_fetcher import (
     MAX_ERROR_BODY_BYTES,
-    MAX_REDIRECT_BODY_BYTES,
     MAX_ROBOTS_BODY_BYTES,
     FetchSettings,
     HttpFetcher,
 )
+from scraper.fetch.response_body import MAX_DISCARD_BYTES
 from scraper.model import Denied, ErrorKind, Failure, NotModified, Outcome, RequestKind, Response
 from scraper.testing.fakes import make_request
 from scraper.testing.local_server import (
@@ -68,7 +68,7 @@ def router() -> Iterator[respx.MockRouter]:
 
 
 class FetcherHarness:
-    """Makes fetchers, keeps their events, knows what is in the spool folder."""
+    """Makes fetchers, and records their events and spooled files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -101,12 +101,12 @@ class FetcherHarness:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> FetcherHarness:
+def harness(tmp_path: Path) -> FetcherHarness:
     return FetcherHarness(tmp_path / "spool")
 
 
 class Stream(httpx.AsyncByteStream):
-    """A response body in pieces, which httpx does not look into; raises `error` at its end."""
+    """A response body in pieces, which httpx does not decode; raises `error` at its end."""
 
     def __init__(self, *pieces: bytes, error: Exception | None = None) -> None:
         self.pieces, self.error, self.closed, self.read = pieces, error, False, 0
@@ -132,13 +132,13 @@ def failure_in(outcome: Outcome) -> Failure:
     return outcome
 
 
-# -- what becomes of an answer
+# -- outcomes of responses
 
 
-async def test_a_complete_response_is_a_page(desk: FetcherHarness, router: respx.MockRouter) -> None:
+async def test_a_complete_response_is_a_page(harness: FetcherHarness, router: respx.MockRouter) -> None:
     """Status, headers with repetition, body, sizes, digest and times are on the page."""
     router.get(URL).respond(200, headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")], content=HTML)
-    page = page_of(await desk.fetch(router))
+    page = page_of(await harness.fetch(router))
     assert (page.status, page.body.data, page.body.size, page.body.wire_size) == (200, HTML, len(HTML), len(HTML))
     assert page.body.digest == f"xxh3:{xxhash.xxh3_128_hexdigest(HTML)}"
     assert page.headers.get_all("set-cookie") == ["a=1", "b=2"]
@@ -147,48 +147,48 @@ async def test_a_complete_response_is_a_page(desk: FetcherHarness, router: respx
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 301, 404, 410, 429, 500, 503, 599])
-async def test_every_status_is_a_page(desk: FetcherHarness, router: respx.MockRouter, status: int) -> None:
-    """Whether a status is good or bad is not the fetcher's to judge."""
+async def test_every_status_is_a_page(harness: FetcherHarness, router: respx.MockRouter, status: int) -> None:
+    """The fetcher does not judge the status."""
     router.get(URL).respond(status, headers={"Retry-After": "7"})
-    page = page_of(await desk.fetch(router))
+    page = page_of(await harness.fetch(router))
     assert (page.status, page.headers.get("retry-after")) == (status, "7")
 
 
-async def test_304_is_not_modified(desk: FetcherHarness, router: respx.MockRouter) -> None:
-    """What we hold is current: there is no body to look at."""
+async def test_304_is_not_modified(harness: FetcherHarness, router: respx.MockRouter) -> None:
+    """The stored copy is current; there is no body."""
     router.get(URL).respond(304, headers={"ETag": '"x"'})
-    outcome = await desk.fetch(router)
+    outcome = await harness.fetch(router)
     assert isinstance(outcome, NotModified)
     assert outcome.headers.get("etag") == '"x"'
 
 
-async def test_an_unasked_part_is_a_failure(desk: FetcherHarness, router: respx.MockRouter) -> None:
+async def test_a_part_that_was_not_requested_is_a_failure(harness: FetcherHarness, router: respx.MockRouter) -> None:
     """206 without a Range is never stored as if it were the whole."""
     router.get(URL).respond(206, content=b"part")
-    failure = failure_in(await desk.fetch(router))
+    failure = failure_in(await harness.fetch(router))
     assert (failure.error, failure.status) == (ErrorKind.PROTOCOL, 206)
 
 
-@pytest.mark.parametrize("size", [10, MAX_REDIRECT_BODY_BYTES + 1], ids=["small", "large"])
-async def test_a_redirects_body_is_dropped(desk: FetcherHarness, router: respx.MockRouter, size: int) -> None:
-    """Where it leads is all that matters: a little is read for the connection's sake, nothing is kept."""
+@pytest.mark.parametrize("size", [10, MAX_DISCARD_BYTES + 1], ids=["small", "large"])
+async def test_a_redirects_body_is_dropped(harness: FetcherHarness, router: respx.MockRouter, size: int) -> None:
+    """A short body is read to reuse the connection; nothing is kept."""
     stream = Stream(*[bytes(size)] * 5)
     router.get(URL).mock(httpx.Response(302, headers={"Location": "/x", "Content-Encoding": "br"}, stream=stream))
-    page = page_of(await desk.fetch(router))
+    page = page_of(await harness.fetch(router))
     assert (page.body.data, page.headers.get("location"), stream.closed) == (b"", "/x", True)
-    assert stream.read == page.body.wire_size <= MAX_REDIRECT_BODY_BYTES + size
+    assert stream.read == page.body.wire_size <= MAX_DISCARD_BYTES + size
 
 
-async def test_a_redirect_with_a_broken_body_still_leads_on(desk: FetcherHarness, router: respx.MockRouter) -> None:
-    """A flaw in a body that nobody reads is no failure."""
+async def test_a_redirect_with_a_broken_body_still_leads_on(harness: FetcherHarness, router: respx.MockRouter) -> None:
+    """An error in a body that is dropped is no failure."""
     stream = Stream(b"x", error=httpx.ReadError("reset"))
     router.get(URL).mock(httpx.Response(301, headers={"Location": "/x"}, stream=stream))
-    assert page_of(await desk.fetch(router)).status == 301
+    assert page_of(await harness.fetch(router)).status == 301
 
 
 @pytest.mark.parametrize("coding", [None, "gzip"], ids=["plain", "gzip"])
-async def test_of_an_error_page_the_beginning_is_kept(
-    desk: FetcherHarness, router: respx.MockRouter, coding: str | None
+async def test_the_beginning_of_an_error_page_is_kept(
+    harness: FetcherHarness, router: respx.MockRouter, coding: str | None
 ) -> None:
     """An endless error page costs a bounded amount."""
     body = b"sorry " * MAX_ERROR_BODY_BYTES
@@ -196,7 +196,7 @@ async def test_of_an_error_page_the_beginning_is_kept(
     stream = Stream(*(sent[at : at + 50_000] for at in range(0, len(sent), 50_000)))
     headers = {"Content-Encoding": coding} if coding else {}
     router.get(URL).mock(httpx.Response(500, headers=headers, stream=stream))
-    page = page_of(await desk.fetch(router, max_bytes=1000, memory_limit=10 * MIB))
+    page = page_of(await harness.fetch(router, max_bytes=1000, memory_limit=10 * MIB))
     assert (page.status, page.body.data, stream.closed) == (500, body[:MAX_ERROR_BODY_BYTES], True)
 
 
@@ -205,33 +205,35 @@ async def test_of_an_error_page_the_beginning_is_kept(
     [("gzip", b"not gzip", b""), ("snappy", b"?", b""), ("gzip", gzip.compress(HTML)[:-4], HTML)],
     ids=["garbage", "unknown", "cut"],
 )
-async def test_bad_encoding_of_an_error_page_is_forgiven(
-    desk: FetcherHarness, router: respx.MockRouter, coding: str, sent: bytes, kept: bytes
+async def test_decoding_errors_of_an_error_page_are_ignored(
+    harness: FetcherHarness, router: respx.MockRouter, coding: str, sent: bytes, kept: bytes
 ) -> None:
     """A 404 is a 404 even if its page cannot be read."""
     router.get(URL).mock(httpx.Response(404, headers={"Content-Encoding": coding}, stream=Stream(sent)))
-    page = page_of(await desk.fetch(router))
+    page = page_of(await harness.fetch(router))
     assert (page.status, page.body.data) == (404, kept)
 
 
 @pytest.mark.parametrize("is_cut", [False, True], ids=["announced", "endless"])
-async def test_of_a_robots_txt_the_beginning_counts(
-    desk: FetcherHarness, router: respx.MockRouter, is_cut: bool
+async def test_the_beginning_of_a_robots_txt_is_kept(
+    harness: FetcherHarness, router: respx.MockRouter, is_cut: bool
 ) -> None:
-    """A robots.txt larger than any cap is read as far as the standard asks, and a little further."""
+    """A robots.txt larger than any cap is read as far as RFC 9309 requires, and a little further."""
     content = b"Disallow: /x\n" * 100_000
     headers = {} if is_cut else {"Content-Length": str(len(content))}
     router.get(URL).mock(httpx.Response(200, headers=headers, stream=Stream(content[:300_000], content[300_000:])))
-    page = page_of(await desk.fetch(router, kind="robots", max_bytes=1000, memory_limit=10 * MIB))
+    page = page_of(await harness.fetch(router, kind="robots", max_bytes=1000, memory_limit=10 * MIB))
     assert page.body.data == content[:MAX_ROBOTS_BODY_BYTES]
     assert len(page.body.data) > 512 * 1024
 
 
-async def test_a_robots_txt_that_cannot_be_decoded_is_a_failure(desk: FetcherHarness, router: respx.MockRouter) -> None:
+async def test_a_robots_txt_that_cannot_be_decoded_is_a_failure(
+    harness: FetcherHarness, router: respx.MockRouter
+) -> None:
     """Half the rules would allow what the other half forbids."""
     stream = Stream(gzip.compress(b"User-agent: *\nDisallow: /\n")[:-9])
     router.get(URL).mock(httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=stream))
-    assert failure_in(await desk.fetch(router, kind="robots")).error is ErrorKind.DECODE
+    assert failure_in(await harness.fetch(router, kind="robots")).error is ErrorKind.DECODE
 
 
 # -- content-codings
@@ -249,13 +251,13 @@ async def test_a_robots_txt_that_cannot_be_decoded_is_a_failure(desk: FetcherHar
     ],
 )
 async def test_content_codings_are_undone(
-    desk: FetcherHarness, router: respx.MockRouter, coding: str, encode: Callable[[bytes], bytes]
+    harness: FetcherHarness, router: respx.MockRouter, coding: str, encode: Callable[[bytes], bytes]
 ) -> None:
     """The page holds the content; its wire size is what came over the network."""
     sent = encode(HTML)
     headers = {"Content-Encoding": coding, "Content-Length": str(len(sent))}
     router.get(URL).mock(httpx.Response(200, headers=headers, stream=Stream(sent[:9], sent[9:])))
-    page = page_of(await desk.fetch(router))
+    page = page_of(await harness.fetch(router))
     assert (page.body.data, page.body.size, page.body.wire_size) == (HTML, len(HTML), len(sent))
 
 
@@ -271,15 +273,15 @@ async def test_content_codings_are_undone(
     ids=["cut", "garbage", "unknown", "deep", "short"],
 )
 async def test_half_a_page_is_a_failure(
-    desk: FetcherHarness, router: respx.MockRouter, headers: dict[str, str], sent: bytes, error: ErrorKind
+    harness: FetcherHarness, router: respx.MockRouter, headers: dict[str, str], sent: bytes, error: ErrorKind
 ) -> None:
     """What cannot be read to its end is never passed on as a page; status and headers are on the failure."""
     stream = Stream(sent)
     router.get(URL).mock(httpx.Response(200, headers=headers, stream=stream))
-    failure = failure_in(await desk.fetch(router))
+    failure = failure_in(await harness.fetch(router))
     assert (failure.error, failure.status, failure.permanent) == (error, 200, False)
     assert len(failure.headers) >= 1
-    assert (stream.closed, desk.files()) == (True, [])
+    assert (stream.closed, harness.files()) == (True, [])
 
 
 @pytest.mark.parametrize(
@@ -293,13 +295,13 @@ async def test_half_a_page_is_a_failure(
     ],
 )
 async def test_a_file_that_is_itself_compressed_stays_so(
-    desk: FetcherHarness, router: respx.MockRouter, path: str, media_type: str, is_kept: bool
+    harness: FetcherHarness, router: respx.MockRouter, path: str, media_type: str, is_kept: bool
 ) -> None:
     """`a.tar.gz` sent as `Content-Encoding: gzip` is stored as it is; other files are stored decoded."""
     sent = gzip.compress(HTML)
     headers = {"Content-Encoding": "gzip", "Content-Type": media_type}
     router.get(url__startswith="http://books.example").mock(httpx.Response(200, headers=headers, stream=Stream(sent)))
-    page = page_of(await desk.fetch(router, f"http://books.example{path}", kind="file"))
+    page = page_of(await harness.fetch(router, f"http://books.example{path}", kind="file"))
     content = sent if is_kept else HTML
     assert (page.body.data, page.body.digest) == (content, f"sha256:{hashlib.sha256(content).hexdigest()}")
 
@@ -308,20 +310,20 @@ async def test_a_file_that_is_itself_compressed_stays_so(
 
 
 async def test_an_announced_size_above_the_cap_is_refused_unread(
-    desk: FetcherHarness, router: respx.MockRouter
+    harness: FetcherHarness, router: respx.MockRouter
 ) -> None:
     """Content-Length above the cap ends the fetch before the body, for good."""
     stream = Stream(bytes(2000))
     router.get(URL).mock(httpx.Response(200, headers={"Content-Length": "2000"}, stream=stream))
-    failure = failure_in(await desk.fetch(router, max_bytes=1999))
+    failure = failure_in(await harness.fetch(router, max_bytes=1999))
     assert (failure.error, failure.permanent, stream.read, stream.closed) == (ErrorKind.TOO_LARGE, True, 0, True)
 
 
-async def test_files_have_a_cap_of_their_own(desk: FetcherHarness, router: respx.MockRouter) -> None:
+async def test_files_have_a_cap_of_their_own(harness: FetcherHarness, router: respx.MockRouter) -> None:
     """A download may be larger than a page, or smaller."""
     router.get(URL).respond(200, content=bytes(2000))
-    assert page_of(await desk.fetch(router, kind="file", max_bytes=10, max_file_bytes=2000)).body.size == 2000
-    failure = failure_in(await desk.fetch(router, kind="file", max_bytes=3000, max_file_bytes=1999))
+    assert page_of(await harness.fetch(router, kind="file", max_bytes=10, max_file_bytes=2000)).body.size == 2000
+    failure = failure_in(await harness.fetch(router, kind="file", max_bytes=3000, max_file_bytes=1999))
     assert failure.error is ErrorKind.TOO_LARGE
 
 
@@ -331,79 +333,81 @@ async def test_files_have_a_cap_of_their_own(desk: FetcherHarness, router: respx
     ids=["as-sent", "bomb"],
 )
 async def test_both_sizes_are_capped(
-    desk: FetcherHarness, router: respx.MockRouter, headers: dict[str, str], pieces: list[bytes]
+    harness: FetcherHarness, router: respx.MockRouter, headers: dict[str, str], pieces: list[bytes]
 ) -> None:
     """A body that grows above the cap, on the wire or by decoding, is given up."""
     stream = Stream(*pieces)
     router.get(URL).mock(httpx.Response(200, headers=headers, stream=stream))
-    failure = failure_in(await desk.fetch(router, max_bytes=1000, memory_limit=100))
+    failure = failure_in(await harness.fetch(router, max_bytes=1000, memory_limit=100))
     assert (failure.error, failure.permanent, failure.received > 0) == (ErrorKind.TOO_LARGE, True, True)
-    assert (stream.closed, desk.files()) == (True, [])
+    assert (stream.closed, harness.files()) == (True, [])
 
 
-async def test_a_large_body_is_spooled_and_its_progress_told(desk: FetcherHarness, router: respx.MockRouter) -> None:
-    """Beyond the memory limit the body is in a file; every further MiB is told, and so is the rest."""
+async def test_a_large_body_is_spooled_and_its_progress_reported(
+    harness: FetcherHarness, router: respx.MockRouter
+) -> None:
+    """Beyond the memory limit the body is in a file; every further MiB is reported, and the rest."""
     content = bytes(range(256)) * 4096 * 3 + b"end"
     pieces = [content[at : at + 65_536] for at in range(0, len(content), 65_536)]
     router.get(URL).mock(httpx.Response(200, headers={"Content-Length": str(len(content))}, stream=Stream(*pieces)))
-    async with desk.fetcher(httpx.MockTransport(router.async_handler)) as fetcher:
+    async with harness.fetcher(httpx.MockTransport(router.async_handler)) as fetcher:
         page = page_of(await fetcher.fetch(make_request(URL)))
         assert page.body.data is None
         assert page.body.read() == content
-    told = [event for event in desk.events if isinstance(event, BytesReceived)]
+    told = [event for event in harness.events if isinstance(event, BytesReceived)]
     assert [event.size for event in told] == [MIB, MIB, MIB, 3]
     assert {(event.url, event.host, event.total) for event in told} == {(URL, "books.example", len(content))}
-    assert desk.files() == []  # closing the fetcher deletes what nobody took
+    assert harness.files() == []  # closing the fetcher deletes what was not moved away
 
 
-async def test_a_small_body_is_not_told_of(desk: FetcherHarness, router: respx.MockRouter) -> None:
+async def test_a_small_body_is_not_reported(harness: FetcherHarness, router: respx.MockRouter) -> None:
     """A page of usual size makes no progress events."""
     router.get(URL).mock(httpx.Response(200, stream=Stream(HTML)))
-    page_of(await desk.fetch(router))
-    assert desk.events == []
+    page_of(await harness.fetch(router))
+    assert harness.events == []
 
 
-async def test_a_spool_that_cannot_be_written_ends_the_run(desk: FetcherHarness, router: respx.MockRouter) -> None:
+async def test_a_spool_that_cannot_be_written_ends_the_run(harness: FetcherHarness, router: respx.MockRouter) -> None:
     """`SinkError` is the one error a fetch raises: it is not this URL's fault."""
-    desk.folder.touch()
+    harness.folder.touch()
     stream = Stream(bytes(200))
     router.get(URL).mock(httpx.Response(200, stream=stream))
     with pytest.raises(SinkError, match="cannot be written"):
-        await desk.fetch(router, memory_limit=100)
+        await harness.fetch(router, memory_limit=100)
     assert stream.closed
 
 
-# -- what is asked
+# -- requests
 
 
 async def sent_headers(
-    desk: FetcherHarness, router: respx.MockRouter, url: str = URL, kind: RequestKind = "page", **changes: object
+    harness: FetcherHarness, router: respx.MockRouter, url: str = URL, kind: RequestKind = "page", **changes: object
 ) -> httpx.Headers:
     route = router.get(url__startswith="http").respond(200)
-    page_of(await desk.fetch(router, url, kind, **changes))
+    page_of(await harness.fetch(router, url, kind, **changes))
     headers: httpx.Headers = route.calls.last.request.headers
     return headers
 
 
-async def test_what_is_asked(desk: FetcherHarness, router: respx.MockRouter) -> None:
-    """A GET of exactly the canonical target, with our name and the codings we can undo."""
-    headers = await sent_headers(desk, router, user_agent="scraper/1.0 (+https://example.org/bot)")
+async def test_a_request_has_our_headers(harness: FetcherHarness, router: respx.MockRouter) -> None:
+    """A GET of exactly the canonical target, with our user agent and the codings we can decode."""
+    headers = await sent_headers(harness, router, user_agent="scraper/1.0 (+https://example.org/bot)")
     assert headers["user-agent"] == "scraper/1.0 (+https://example.org/bot)"
     assert (headers["host"], headers["accept-encoding"]) == ("books.example", "gzip, deflate, br, zstd")
     request = router.calls.last.request
     assert (request.method, str(request.url), request.extensions["target"]) == ("GET", URL, b"/shelf?page=2")
 
 
-async def test_files_are_asked_for_as_they_are(desk: FetcherHarness, router: respx.MockRouter) -> None:
+async def test_files_are_requested_without_coding(harness: FetcherHarness, router: respx.MockRouter) -> None:
     """No coding is accepted for a file, whatever the configured headers say."""
     configured = {"accept-encoding": "gzip"}
-    headers = await sent_headers(desk, router, kind="file", headers=configured, in_scope=lambda _: True)
+    headers = await sent_headers(harness, router, kind="file", headers=configured, in_scope=lambda _: True)
     assert headers.get_list("accept-encoding") == ["identity"]
 
 
-async def test_phase_timeouts_reach_httpx(desk: FetcherHarness, router: respx.MockRouter) -> None:
-    """Each phase has its own patience."""
-    await sent_headers(desk, router, timeouts=Timeouts(connect=1, read=2, write=3, pool=4))
+async def test_phase_timeouts_reach_httpx(harness: FetcherHarness, router: respx.MockRouter) -> None:
+    """Each phase has its own timeout."""
+    await sent_headers(harness, router, timeouts=Timeouts(connect=1, read=2, write=3, pool=4))
     timeout = router.calls.last.request.extensions["timeout"]
     assert timeout == {"connect": 1, "read": 2, "write": 3, "pool": 4}
 
@@ -418,11 +422,11 @@ async def test_phase_timeouts_reach_httpx(desk: FetcherHarness, router: respx.Mo
     ],
 )
 async def test_secrets_go_only_where_they_belong(
-    desk: FetcherHarness, router: respx.MockRouter, url: str, cookie: str | None, authorization: str | None
+    harness: FetcherHarness, router: respx.MockRouter, url: str, cookie: str | None, authorization: str | None
 ) -> None:
     """Configured headers go to URLs in scope, credentials to their exact host and port."""
     headers = await sent_headers(
-        desk,
+        harness,
         router,
         url,
         headers={"Cookie": "k=v", "User-Agent": "mine", "Authorization": "Custom x"} if cookie else {"Cookie": "k=v"},
@@ -436,7 +440,7 @@ async def test_secrets_go_only_where_they_belong(
     assert headers.get_list("user-agent") == ["mine" if cookie else "scraper"]
 
 
-# -- what goes wrong before an answer
+# -- failures without a response
 
 
 @pytest.mark.parametrize(
@@ -450,20 +454,20 @@ async def test_secrets_go_only_where_they_belong(
     ids=lambda value: type(value).__name__,
 )
 async def test_an_exception_becomes_a_failure(
-    desk: FetcherHarness, router: respx.MockRouter, error: Exception, kind: ErrorKind, permanent: bool
+    harness: FetcherHarness, router: respx.MockRouter, error: Exception, kind: ErrorKind, permanent: bool
 ) -> None:
     """Whatever a transport raises, the URL gets a record and the crawl goes on."""
     router.get(URL).mock(side_effect=error)
-    failure = failure_in(await desk.fetch(router))
+    failure = failure_in(await harness.fetch(router))
     assert (failure.error, failure.permanent, failure.status) == (kind, permanent, None)
     assert failure.detail
     assert failure.started_at == pytest.approx(1_700_000_000, abs=10)
 
 
-async def test_a_refused_address_is_denied(desk: FetcherHarness, router: respx.MockRouter) -> None:
-    """The guard's answer is a rule, not a failure."""
+async def test_a_refused_address_is_denied(harness: FetcherHarness, router: respx.MockRouter) -> None:
+    """The guard's decision is a rule, not a failure."""
     router.get(URL).mock(side_effect=AddressRefused("it is at 127.0.0.1", rule="loopback"))
-    outcome = await desk.fetch(router)
+    outcome = await harness.fetch(router)
     assert isinstance(outcome, Denied)
     assert (outcome.reason, outcome.rule) == (ErrorKind.ADDRESS, "loopback")
 
@@ -473,14 +477,14 @@ async def test_a_refused_address_is_denied(desk: FetcherHarness, router: respx.M
 
 @asynccontextmanager
 async def visit(
-    desk: FetcherHarness, transport: Transport, routes: dict[str, Route], **changes: object
+    harness: FetcherHarness, transport: Transport, routes: dict[str, Route], **changes: object
 ) -> AsyncIterator[tuple[LocalServer, HttpFetcher]]:
-    async with LocalServer(routes) as site, desk.fetcher(transport(), **changes) as fetcher:
+    async with LocalServer(routes) as site, harness.fetcher(transport(), **changes) as fetcher:
         yield site, fetcher
 
 
 @over_real_sockets
-async def test_a_page_over_a_real_connection(desk: FetcherHarness, transport: Transport) -> None:
+async def test_a_page_over_a_real_connection(harness: FetcherHarness, transport: Transport) -> None:
     """The same outcome by either transport; the connection is used again, also after redirects and errors."""
     coded = {"Content-Encoding": "gzip"}
     routes: dict[str, Route] = {
@@ -489,7 +493,7 @@ async def test_a_page_over_a_real_connection(desk: FetcherHarness, transport: Tr
         "/chunked": Reply(body=[HTML[:100], HTML[100:]], chunked=True),
         "/moved": Reply(301, b"moved", {"Location": "/"}),
     }
-    async with visit(desk, transport, routes) as (site, fetcher):
+    async with visit(harness, transport, routes) as (site, fetcher):
         port: Fetcher = fetcher
         for path in ("/", "/moved", "/gzip", "/missing", "/chunked"):
             page = page_of(await port.fetch(make_request(site.url(path))))
@@ -499,10 +503,10 @@ async def test_a_page_over_a_real_connection(desk: FetcherHarness, transport: Tr
 
 
 @over_real_sockets
-async def test_the_target_is_sent_as_it_stands(desk: FetcherHarness, transport: Transport) -> None:
-    """Nothing between the frontier and the wire spells a URL anew."""
+async def test_the_target_is_sent_as_given(harness: FetcherHarness, transport: Transport) -> None:
+    """Nothing between frontier and network changes a URL."""
     target = "/a|b/%7Ex/[1]?q={a}&r='%20'&&s=%zz"
-    async with visit(desk, transport, {"*": Reply()}) as (site, fetcher):
+    async with visit(harness, transport, {"*": Reply()}) as (site, fetcher):
         page_of(await fetcher.fetch(make_request(site.url(target))))
     assert [asked.target for asked in site.requests] == [target]
 
@@ -523,11 +527,11 @@ async def test_the_target_is_sent_as_it_stands(desk: FetcherHarness, transport: 
     ids=["reset", "hang-up", "stall", "cut", "cut-chunks", "stalled-body", "reset-body", "garbage"],
 )
 async def test_misbehaving_servers_make_failures(
-    desk: FetcherHarness, transport: Transport, route: RawHandler, kind: set[ErrorKind]
+    harness: FetcherHarness, transport: Transport, route: RawHandler, kind: set[ErrorKind]
 ) -> None:
-    """Every way a connection goes wrong has its word, and a sentence that is safe to print."""
+    """Every error of a connection has a kind, and a message that is safe to print."""
     timeouts = Timeouts(connect=5, read=0.2, write=5, pool=5, deadline=10)
-    async with visit(desk, transport, {"/": route}, timeouts=timeouts) as (site, fetcher):
+    async with visit(harness, transport, {"/": route}, timeouts=timeouts) as (site, fetcher):
         failure = failure_in(await fetcher.fetch(make_request(site.url())))
     assert failure.error in kind, failure
     assert failure.detail.isprintable()
@@ -535,39 +539,39 @@ async def test_misbehaving_servers_make_failures(
 
 
 @over_real_sockets
-async def test_a_dripping_server_meets_the_deadline(desk: FetcherHarness, transport: Transport) -> None:
-    """A server that never falls silent long enough for a phase's patience is stopped by the total."""
+async def test_a_dripping_server_meets_the_deadline(harness: FetcherHarness, transport: Transport) -> None:
+    """A server that sends often enough for the read timeout is stopped by the deadline."""
     drip = Reply(body=[b"x"] * 1000, chunked=True, pause=0.02)
     timeouts = Timeouts(connect=5, read=5, write=5, pool=5, deadline=0.2)
-    async with visit(desk, transport, {"/": drip}, timeouts=timeouts) as (site, fetcher):
+    async with visit(harness, transport, {"/": drip}, timeouts=timeouts) as (site, fetcher):
         failure = failure_in(await fetcher.fetch(make_request(site.url())))
     assert failure.error is ErrorKind.TIMEOUT
     assert failure.elapsed < 3
 
 
 @over_real_sockets
-async def test_a_closed_port_is_a_failure_to_connect(desk: FetcherHarness, transport: Transport) -> None:
+async def test_a_closed_port_is_a_failure_to_connect(harness: FetcherHarness, transport: Transport) -> None:
     """Nobody listens: `connect`."""
     async with LocalServer({}) as site:
         pass
-    async with desk.fetcher(transport()) as fetcher:
+    async with harness.fetcher(transport()) as fetcher:
         failure = failure_in(await fetcher.fetch(make_request(site.url())))
     assert (failure.error, failure.permanent) == (ErrorKind.CONNECT, False)
 
 
 @over_real_sockets
-async def test_an_untrusted_certificate_is_a_tls_failure(desk: FetcherHarness, transport: Transport) -> None:
-    """A certificate that nobody vouches for ends the fetch, for good."""
+async def test_an_untrusted_certificate_is_a_tls_failure(harness: FetcherHarness, transport: Transport) -> None:
+    """An untrusted certificate is a permanent failure."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
-    async with LocalServer({}, tls=context) as site, desk.fetcher(transport()) as fetcher:
+    async with LocalServer({}, tls=context) as site, harness.fetcher(transport()) as fetcher:
         failure = failure_in(await fetcher.fetch(make_request(site.url())))
     assert (failure.error, failure.permanent, site.requests) == (ErrorKind.TLS, True, [])
     assert "certificate" in failure.detail
 
 
 @over_real_sockets
-async def test_a_cancelled_fetch_leaves_nothing(desk: FetcherHarness, transport: Transport) -> None:
+async def test_a_cancelled_fetch_leaves_nothing(harness: FetcherHarness, transport: Transport) -> None:
     """Cancelled in the middle of a spooled body, it leaves no file and no connection."""
     gone = asyncio.Event()
 
@@ -576,21 +580,24 @@ async def test_a_cancelled_fetch_leaves_nothing(desk: FetcherHarness, transport:
         await asyncio.gather(reader.read(), return_exceptions=True)
         gone.set()
 
-    async with visit(desk, transport, {"/": RawHandler(endless)}, memory_limit=1000, max_bytes=None) as (site, fetcher):
+    async with visit(harness, transport, {"/": RawHandler(endless)}, memory_limit=1000, max_bytes=None) as (
+        site,
+        fetcher,
+    ):
         fetching = asyncio.create_task(fetcher.fetch(make_request(site.url())))
         async with asyncio.timeout(10):
-            while not desk.events:
+            while not harness.events:
                 await asyncio.wait([fetching], timeout=0.005)
-            assert desk.files()
+            assert harness.files()
             fetching.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await fetching
-            assert desk.files() == []
+            assert harness.files() == []
             await gone.wait()
 
 
 @over_real_sockets
-async def test_a_cap_ends_the_connection(desk: FetcherHarness, transport: Transport) -> None:
+async def test_a_cap_ends_the_connection(harness: FetcherHarness, transport: Transport) -> None:
     """A body above its cap is not read on in the background."""
     gone = asyncio.Event()
 
@@ -599,9 +606,9 @@ async def test_a_cap_ends_the_connection(desk: FetcherHarness, transport: Transp
         await asyncio.gather(reader.read(), return_exceptions=True)
         gone.set()
 
-    async with visit(desk, transport, {"/": RawHandler(endless)}, max_bytes=MIB) as (site, fetcher):
+    async with visit(harness, transport, {"/": RawHandler(endless)}, max_bytes=MIB) as (site, fetcher):
         failure = failure_in(await fetcher.fetch(make_request(site.url())))
         async with asyncio.timeout(10):
             await gone.wait()
     assert (failure.error, failure.permanent) == (ErrorKind.TOO_LARGE, True)
-    assert desk.files() == []
+    assert harness.files() == []

@@ -1,4 +1,4 @@
-"""POST on the wire: sent once, whole, with its type; over our transport and over any of httpx's."""
+"""POST: sent once, complete, with its type; over our transport and over httpx's."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_the_type_is_that_of_the_content(tmp_path: Path) -> None:
 
 
 def closing_second_request() -> RawHandler:
-    """Answers a connection's first request, reads the second and hangs up."""
+    """Responds to the first request of a connection, reads the second and closes."""
 
     async def act(_: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -78,8 +78,8 @@ def closing_second_request() -> RawHandler:
 
 
 @over_real_sockets
-async def test_a_post_on_a_dead_connection_is_not_sent_again_in_silence(tmp_path: Path, transport: Transport) -> None:
-    """RFC 9110 9.2.2: it is a failure that may pass, and whether to post again is the retry policy's to say."""
+async def test_a_post_on_a_closed_connection_is_not_repeated(tmp_path: Path, transport: Transport) -> None:
+    """RFC 9110 9.2.2: it is a temporary failure; the retry policy decides whether to post again."""
     async with LocalServer({"/api": closing_second_request()}) as site, fetcher(tmp_path, transport()) as made:
         assert isinstance(await made.fetch(make_request(site.url("/api"))), Response)
         outcome = await made.fetch(make_post(site.url("/api"), b"1"))
@@ -89,8 +89,8 @@ async def test_a_post_on_a_dead_connection_is_not_sent_again_in_silence(tmp_path
         assert site.connections == 1
 
 
-async def test_answers_come_without_delay(tmp_path: Path) -> None:
-    """Head and content leave together: sent apart, the second would wait for the first to be acknowledged."""
+async def test_head_and_content_leave_in_one_write(tmp_path: Path) -> None:
+    """Sent apart, the second would wait until the first is acknowledged."""
     pieces: list[int] = []
 
     async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Small bodies that become large ones."""
+"""Decompression bombs: small bodies that decode to large ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GB = 1_000_000_000
 
 @cache
 def deflated(size: int, wbits: int) -> bytes:
-    """`size` zeros: a deflate stream made of one piece repeated. The checksum at its end is wrong, if it has one."""
+    """`size` zeros: a deflate stream of one repeated piece. Its checksum, if any, is wrong."""
     coder = zlib.compressobj(9, zlib.DEFLATED, wbits)
     head = coder.compress(b"") + coder.flush(zlib.Z_FULL_FLUSH)
     step = 1 << 20

@@ -1,4 +1,4 @@
-"""A crawl as a process of its own against a site that means harm, with what it cost."""
+"""Runs `scrape crawl` in a process of its own, and measures its memory."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# MB: the most that any process of a crawl may need, whatever a server sends.
 MAX_MEMORY_MB = 300
-"""MB that no process of a crawl may ever need, whatever a server sends."""
+# Seconds after which a crawl counts as hanging.
 CRAWL_TIMEOUT_SECONDS = 100.0
-"""Seconds after which a crawl hangs."""
 
-# A process keeps the peak of the one it was forked from: so a small one starts the crawl and reads its peak.
+# `ru_maxrss` starts with the peak of the process that forked. So a small process starts the crawl and reads its peak.
 _LAUNCHER = """
 import os, sys
 pid = os.fork()

@@ -27,7 +27,7 @@ _ENTITIES = (
 
 
 async def test_a_flood_of_links(tmp_path: Path) -> None:
-    """Pages of twenty thousand links as long as they may be: links wait on disk, not in memory."""
+    """Pages of twenty thousand links as long as they may be: links are queued on disk, not in memory."""
     asked_for = 0
 
     async def flood(asked: ReceivedRequest) -> Reply:
@@ -74,8 +74,8 @@ SITEMAPS = {
 }
 
 
-async def test_sitemaps_that_mean_harm(tmp_path: Path) -> None:
-    """Bombs, entities, external references and indexes that name each other end the sitemap and nothing else."""
+async def test_hostile_sitemaps(tmp_path: Path) -> None:
+    """Bombs, entities, external references and indexes that refer to each other end the sitemap and nothing else."""
     xml = {"Content-Type": "application/xml"}
     routes = {f"/{name}.xml": Reply(200, body, xml) for name, body in SITEMAPS.items()}
     async with LocalServer({"/": Reply(200, b"<title>x</title>"), **routes}) as site:
@@ -101,7 +101,7 @@ async def test_sitemaps_that_mean_harm(tmp_path: Path) -> None:
 
 
 async def test_sitemap_indexes_that_name_each_other(tmp_path: Path) -> None:
-    """An index that names itself is read once; a chain of indexes ends by the rule about nesting."""
+    """An index that refers to itself is read once; a chain of indexes ends at the maximum depth."""
 
     async def endless(asked: ReceivedRequest) -> Reply:
         names = "".join(f"<sitemap><loc>{loc}</loc></sitemap>" for loc in (asked.target, f"/x{asked.target[1:]}"))
@@ -116,8 +116,8 @@ async def test_sitemap_indexes_that_name_each_other(tmp_path: Path) -> None:
     assert {line["rule"] for line in run.skipped} == {"sitemaps are nested deeper than 10"}
 
 
-async def test_robots_txt_that_means_harm(tmp_path: Path) -> None:
-    """Ten megabytes of patterns made to be slow neither stall nor grow the crawl, and what counts of them is obeyed."""
+async def test_hostile_robots_txt(tmp_path: Path) -> None:
+    """Ten megabytes of slow patterns cost neither time nor memory, and the first 512 KiB are obeyed."""
     slow = b"Disallow: /" + b"*a" * 800 + b"$\n"
     robots = b"User-agent: *\nDisallow: /secret\n" + slow * (10 * MB // len(slow))
     links = b"<a href=/secret></a>" + b"".join(b"<a href='/%b%d'></a>" % (b"a" * 900, n) for n in range(60))
@@ -158,7 +158,7 @@ async def test_hosts_and_cookies_without_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("coding", "count"), [("br", 20), ("zstd", 30)])
 async def test_many_decoders_with_wide_windows_at_once(tmp_path: Path, coding: str, count: int) -> None:
-    """Bodies that each need the largest window and then fall silent take their turns."""
+    """Bodies that need the largest window and then stall are decoded a few at a time."""
     content = os.urandom(MB) * 18
     if coding == "br":
         body = brotli.compress(content, quality=4, lgwin=24)
@@ -180,7 +180,7 @@ async def test_many_decoders_with_wide_windows_at_once(tmp_path: Path, coding: s
 
 
 async def test_many_large_pages_at_once(tmp_path: Path) -> None:
-    """More than a hundred pages just below the size that goes through a file, faster than they can be read."""
+    """More than a hundred pages just below the spool limit, faster than they can be extracted."""
     page = b"<p>" + b"<a href=/x>y</a> text " * 12_000
     links = "".join(f"<a href=/{n}></a>" for n in range(120))
     async with LocalServer({"/": Reply(200, links.encode()), "*": Reply(200, page[: 256 * 1024 - 1])}) as site:

@@ -1,4 +1,4 @@
-"""One crawl of pages made to exhaust whoever reads them."""
+"""One crawl of pages made to exhaust their parser."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ PAGES: dict[str, tuple[bytes, bool]] = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def crawled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[CrawlResult, LocalServer]]:
-    """The crawl, and the site it was of."""
+    """The result of the crawl, and the site."""
     index = "".join(f"<a href=/{name}>{name}</a>" for name in PAGES)
     routes: dict[str, Route] = {f"/{name}": Reply(200, page) for name, (page, _) in PAGES.items()}
     routes["*"] = Reply(404)
@@ -91,7 +91,7 @@ async def crawled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tup
 
 @pytest.mark.parametrize(("name", "read"), [(name, read) for name, (_, read) in PAGES.items()], ids=PAGES)
 async def test_every_page_has_its_record(crawled: tuple[CrawlResult, LocalServer], name: str, read: bool) -> None:
-    """A page that exhausts its reader is recorded; one that only looks as if is read."""
+    """A page that exhausts the parser is recorded; one that only seems to is extracted."""
     run, site = crawled
     assert run.page(site.url(f"/{name}"))["status"] == 200
     if read:

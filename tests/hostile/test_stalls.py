@@ -19,10 +19,10 @@ from scraper.urls.scope import Scope, ScopeSettings
 from tests.hostile.test_pages import LINK, attributes, repeated
 
 SETTINGS = EngineSettings()
+# Seconds: how long a page below 32 KiB may hold the loop on a busy machine, with a warning that says so.
 MAX_LAG_SECONDS = 3.0
-"""Seconds: how long a page below 32 KiB may hold the loop on a busy machine, with a warning that says so."""
+# Seconds that a page may hold the loop without one. A busy machine adds its own: so many times over is allowed.
 MAX_UNREPORTED_SECONDS = 0.1
-"""Seconds that a page may hold the loop without one. A busy machine adds its own: so many times over is allowed."""
 BUSY_FACTOR = 10
 
 PAGES = {

@@ -1,4 +1,4 @@
-"""Sites without end: a crawl of each ends by rule, says so, and can be told to go on."""
+"""Endless sites: a crawl ends by a rule, reports it, and can be configured to continue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.hostile.crawl_process import crawl
 
 @dataclass(frozen=True)
 class Trap:
-    """A site whose every page leads on; `links` makes them from a page's target. `rule` ends it."""
+    """An endless site; `links` makes the links of a page from its target. `rule` is what ends the crawl."""
 
     links: Callable[[str], list[str]]
     rule: str
@@ -66,7 +66,7 @@ TRAPS = {
 @pytest.mark.parametrize("trap", TRAPS.values(), ids=TRAPS)
 async def test_a_trap_ends_by_a_rule_that_is_reported(tmp_path: Path, trap: Trap) -> None:
     """The crawl finishes, and skipped.jsonl names the limit that ended it."""
-    async with LocalServer({"*": _leading_on(trap)}) as site:
+    async with LocalServer({"*": _serving(trap)}) as site:
         run = await crawl(tmp_path, [site.url("/")], *trap.sets)
     assert run.code == 0
     assert 2 < len(run.pages) <= trap.most
@@ -77,7 +77,7 @@ async def test_a_trap_ends_by_a_rule_that_is_reported(tmp_path: Path, trap: Trap
 @pytest.mark.parametrize("name", ["calendar", "growing-path", "filters"])
 async def test_a_trap_can_be_allowed(tmp_path: Path, name: str) -> None:
     """URLs that match `scope.traps.allow` are no trap; the page budget ends the crawl then."""
-    async with LocalServer({"*": _leading_on(TRAPS[name])}) as site:
+    async with LocalServer({"*": _serving(TRAPS[name])}) as site:
         run = await crawl(tmp_path, [site.url("/")], "scope.traps={allow: ['127']}", "limits.max_pages=50")
     assert run.code == 0
     assert len(run.pages) == 50
@@ -86,13 +86,13 @@ async def test_a_trap_can_be_allowed(tmp_path: Path, name: str) -> None:
 
 async def test_session_ids_are_stripped_from_the_identity(tmp_path: Path) -> None:
     """One page under any number of session ids is asked for once, also where the id stands in the path."""
-    async with LocalServer({"*": _leading_on(Trap(sessions, ""))}) as site:
+    async with LocalServer({"*": _serving(Trap(sessions, ""))}) as site:
         run = await crawl(tmp_path, [site.url("/")], "limits.max_pages=50")
     assert run.code == 0
     assert len(run.pages) == 2
 
 
-def _leading_on(trap: Trap) -> Callable[[ReceivedRequest], Awaitable[Route]]:
+def _serving(trap: Trap) -> Callable[[ReceivedRequest], Awaitable[Route]]:
     async def page(asked: ReceivedRequest) -> Reply:
         return Reply(200, "".join(f"<a href='{link}'>on</a>" for link in trap.links(asked.target)).encode())
 

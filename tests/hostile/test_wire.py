@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def crawled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[CrawlResult, LocalServer]]:
-    """The crawl, and the site it was of."""
+    """The result of the crawl, and the site."""
     names = [*FAILING_CASES, *GOOD_CASES]
     links = "".join(f"<a href=/{name}>{name}</a>" for name in names)
     routes: dict[str, Route] = {f"/{name}": route for name, (route, _) in FAILING_CASES.items()}
@@ -33,7 +33,7 @@ async def crawled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tup
 async def test_every_attack_has_a_record_with_its_kind(
     crawled: tuple[CrawlResult, LocalServer], name: str, error: str
 ) -> None:
-    """A hostile answer is one record of the right error kind, never a success and never a hang."""
+    """A hostile response is one record of the right error kind, never a success, never a hang."""
     record = crawled[0].page(crawled[1].url(f"/{name}"))
     assert (record["error"], bool(record["error_detail"])) == (error, True), record
 
@@ -54,8 +54,8 @@ async def test_the_crawl_of_all_of_them_ends_well_and_is_small(crawled: tuple[Cr
     print(f"wire: {len(FAILING_CASES) + len(GOOD_CASES)} cases, peak {run.peak_mb:.0f} MB, lag {run.max_lag_ms} ms")
 
 
-async def test_an_answer_nobody_asked_for_is_never_the_next_ones(tmp_path: Path) -> None:
-    """A connection on which bytes trail a finished response is closed: the next request gets its own answer."""
+async def test_a_surplus_response_is_never_taken_for_the_next_one(tmp_path: Path) -> None:
+    """A connection with bytes behind a complete response is closed: the next request gets its own response."""
     fake = COMPLETE_RESPONSE.replace(b"hello", b"fakes")
 
     async def act(asked: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""What servers can do to a connection: each case with the error that its record must hold."""
+"""What hostile servers do to a connection; each case with the error kind of its record."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Act = Callable[[ReceivedRequest, asyncio.StreamReader, asyncio.StreamWriter], Aw
 
 
 def repeat_forever(first: bytes, more: bytes, pause: float = 0.0) -> RawHandler:
-    """`first`, and then `more` until the client has had enough."""
+    """Send `first`, then `more` until the client closes."""
 
     async def act(_: ReceivedRequest, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(first)
@@ -40,7 +40,7 @@ def repeat_forever(first: bytes, more: bytes, pause: float = 0.0) -> RawHandler:
 
 
 def half_closed(said: bytes) -> RawHandler:
-    """`said`, and then no more, with the connection half open: the client's goodbye is waited for."""
+    """Send `said`, close the sending side only, and wait until the client closes."""
 
     async def act(_: ReceivedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(said)
@@ -51,7 +51,7 @@ def half_closed(said: bytes) -> RawHandler:
 
 
 def encoded_response(codings: str, body: bytes, **also: str) -> Reply:
-    """A page that says it is in these codings."""
+    """A page with these Content-Encodings."""
     return Reply(200, body, {"Content-Encoding": codings, "Content-Type": "text/html", **also})
 
 

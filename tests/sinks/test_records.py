@@ -39,7 +39,7 @@ def page(status: int = 200, **changes: Any) -> Response:
 
 
 def test_a_page_has_every_documented_key() -> None:
-    """A fetched page's record says what was asked, what came, when, and how large it was."""
+    """A fetched page's record has what was requested, what was received, when, and how large it was."""
     outcome = page(depth=2, parent="https://books.example/", attempt=1, slowdowns=2)
     assert page_record(Result(outcome.request, outcome)) == {
         "url": URL,
@@ -61,7 +61,7 @@ def test_a_page_has_every_documented_key() -> None:
 
 
 def test_redirects_are_listed_and_the_first_is_what_was_requested() -> None:
-    """`url` answered, `requested_url` was asked for, and the hops stand between them, oldest first."""
+    """`url` sent the response, `requested_url` was requested, and the redirects lead from one to the other."""
     outcome = page(redirects=(Hop("https://books.example/old", 301), Hop("https://books.example/older", 302)))
     record = page_record(Result(outcome.request, outcome))
     assert record["requested_url"] == "https://books.example/old"
@@ -229,7 +229,9 @@ def test_what_was_posted_is_told() -> None:
 def test_a_post_that_was_redirected_is_told_at_its_hop() -> None:
     """The answer may be that of a GET; then the record is a GET's."""
     hops = (Hop("https://a.example/1", 307), Hop("https://a.example/2", 303), Hop("https://a.example/3", 302))
-    request = make_request(URL, redirects=hops, posted_keys=("POST 0 https://a.example/1", "POST 0 https://a.example/2"))
+    request = make_request(
+        URL, redirects=hops, posted_keys=("POST 0 https://a.example/1", "POST 0 https://a.example/2")
+    )
     record = page_record(Result(request, Response(request, 200, HEADERS, BODY)))
     assert [hop.get("method") for hop in record["redirects"]] == ["POST", "POST", None]
     assert not {"method", "body"} & record.keys()

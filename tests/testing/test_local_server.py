@@ -1,4 +1,4 @@
-"""The test server says exactly what it is told to, records what it is asked and leaves nothing open."""
+"""The test server sends exactly what it is told to, records requests and leaves nothing open."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from scraper.clock import Clock
 from scraper.events import Event
 from scraper.fetch.body_writer import BodyLimitExceeded
 from scraper.model import EntryState
-from scraper.politeness.bandwidth_gate import BandwidthLimiter
+from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.testing.fakes import make_request
 from scraper.transfer.attempt import DownloadAttempt
 from scraper.transfer.byte_ranges import Segment

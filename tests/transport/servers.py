@@ -1,4 +1,4 @@
-"""Servers on loopback that say exactly the bytes a test gives them."""
+"""Servers on loopback that send exactly the bytes a test gives them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def wait_until(condition: Callable[[], bool]) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + 2
     while not condition():
-        assert loop.time() < end, "it never happened"
+        assert loop.time() < end, "the condition never held"
         await pause(0.001)
 
 

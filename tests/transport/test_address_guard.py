@@ -80,7 +80,7 @@ def test_an_allowed_host_is_exempt_at_its_own_port_only() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_a_mapped_address_is_judged_like_the_address_within(number: int) -> None:
+def test_a_mapped_address_is_checked_like_the_address_within(number: int) -> None:
     """For every IPv4 address its mapped and NAT64 forms are allowed exactly when it is."""
     guard = AddressGuard()
     plain = guard.refusal_rule("a.example", str(ipaddress.IPv4Address(number)))
@@ -106,6 +106,6 @@ def test_every_ipv4_address_that_python_calls_special_is_refused(number: int) ->
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_judged_without_an_exception(text: str) -> None:
+def test_any_text_is_checked_without_an_exception(text: str) -> None:
     """What is no address is refused, not raised."""
     assert AddressGuard().refusal_rule("a.example", text) != ""

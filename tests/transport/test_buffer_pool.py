@@ -1,4 +1,4 @@
-"""The memory that buffers are made of."""
+"""The pool of buffers for bodies that go to disk."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ pool_steps = st.lists(st.one_of(st.integers(0, 2 * MAX_BUFFER_BYTES), st.integer
 
 @given(pool_steps)
 @settings(max_examples=100, deadline=None)
-def test_no_two_bearers_have_the_same_memory(steps: list[int]) -> None:
-    """Whatever is asked for and given back: buffers are apart, and none is larger than wanted.
+def test_buffers_never_overlap(steps: list[int]) -> None:
+    """However buffers are acquired and released: they never overlap, and none is larger than requested.
 
-    A step is a size to ask for, or counts the buffers to pass over for the next one to go back.
+    A step is a size to request, or counts the buffers to skip for the next one to release.
     """
-    stock, lent = BufferPool(), dict[int, Buffer]()
+    pool, in_use = BufferPool(), dict[int, Buffer]()
     for number, step in enumerate(steps):
         if step >= 0:
-            buffer = stock.acquire(step)
+            buffer = pool.acquire(step)
             if buffer is None:
-                assert step < BLOCK_BYTES or sum(len(b.view) for b in lent.values()) == POOL_BYTES
+                assert step < BLOCK_BYTES or sum(len(b.view) for b in in_use.values()) == POOL_BYTES
                 continue
             assert BLOCK_BYTES <= len(buffer.view) <= min(step, MAX_BUFFER_BYTES)
             buffer.view[:: BLOCK_BYTES // 2] = bytes([number]) * (len(buffer.view) // (BLOCK_BYTES // 2))
-            lent[number] = buffer
-        elif lent:
-            stock.release(lent.pop(list(lent)[step % len(lent)]))
-        for owner, buffer in lent.items():
+            in_use[number] = buffer
+        elif in_use:
+            pool.release(in_use.pop(list(in_use)[step % len(in_use)]))
+        for owner, buffer in in_use.items():
             assert set(buffer.view[:: BLOCK_BYTES // 2]) == {owner}
-    for buffer in lent.values():
-        stock.release(buffer)
+    for buffer in in_use.values():
+        pool.release(buffer)
     assert (
-        len([b for _ in range(POOL_BYTES // MAX_BUFFER_BYTES) if (b := stock.acquire(MAX_BUFFER_BYTES))])
+        len([b for _ in range(POOL_BYTES // MAX_BUFFER_BYTES) if (b := pool.acquire(MAX_BUFFER_BYTES))])
         == POOL_BYTES // MAX_BUFFER_BYTES
     )
 
 
-def test_what_is_left_is_lent_when_what_is_wanted_is_not_there() -> None:
-    """The largest buffer that is free, and None when all are lent."""
-    stock = BufferPool()
-    first = stock.acquire(BLOCK_BYTES)
+def test_the_largest_free_buffer_is_given() -> None:
+    """The largest free buffer is given, and None when all memory is in use."""
+    pool = BufferPool()
+    first = pool.acquire(BLOCK_BYTES)
     sizes = []
-    while (buffer := stock.acquire(MAX_BUFFER_BYTES)) is not None:
+    while (buffer := pool.acquire(MAX_BUFFER_BYTES)) is not None:
         sizes.append(len(buffer.view))
     assert first is not None
     assert sizes == [MAX_BUFFER_BYTES] * (POOL_BYTES // MAX_BUFFER_BYTES - 1) + [
@@ -62,9 +62,9 @@ def test_what_is_left_is_lent_when_what_is_wanted_is_not_there() -> None:
         MAX_BUFFER_BYTES // 8,
         MAX_BUFFER_BYTES // 16,
     ]
-    stock.release(first)
-    assert stock.acquire(MAX_BUFFER_BYTES) is not None
-    assert stock.acquire(MAX_BUFFER_BYTES) is None
+    pool.release(first)
+    assert pool.acquire(MAX_BUFFER_BYTES) is not None
+    assert pool.acquire(MAX_BUFFER_BYTES) is None
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,6 @@ def test_what_is_left_is_lent_when_what_is_wanted_is_not_there() -> None:
     ],
 )
 def test_the_more_streams_the_smaller_their_buffers(streams: int, size: int) -> None:
-    """All of them together stay within the stock, two each as long as that leaves them large enough."""
+    """All buffers together fit the pool; two per stream as long as that leaves them large enough."""
     assert buffer_size_for(streams) == size
     assert streams * size <= POOL_BYTES

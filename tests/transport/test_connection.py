@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import cast
 
@@ -22,7 +22,7 @@ ORIGIN = "http://a.example"
 
 
 class FakeTransport(asyncio.Transport):
-    """The other end: keeps what is written, and what is asked of it."""
+    """asyncio's transport beneath a connection: records what is written and called."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,18 +46,18 @@ class FakeTransport(asyncio.Transport):
 
 
 class FakeNetwork:
-    """A transport whose connections are `wires`. `say` and `hang_up` act as the event loop does: between tasks."""
+    """A `FastTransport` over fake connections (`wires`). `deliver` acts as the event loop does: between tasks."""
 
     def __init__(self, settings: TransportSettings | None = None) -> None:
         self.transport = FastTransport(settings)
         self.wires: list[FakeTransport] = []
         self.settings = settings or TransportSettings()
-        self.inbox = SharedReceiveBuffer()
+        self.receive_buffer = SharedReceiveBuffer()
         self.transport._dialer.dial = self._dial  # type: ignore[method-assign]
 
     async def _dial(self, pool_key: str, timeout: float | None, deadline: float) -> Connection:
         wire = FakeTransport()
-        wire.connection = Connection(pool_key, self.settings, self.transport, self.inbox)
+        wire.connection = Connection(pool_key, self.settings, self.transport, self.receive_buffer)
         wire.connection.connection_made(wire)
         self.wires.append(wire)
         return wire.connection
@@ -72,7 +72,7 @@ class FakeNetwork:
         connection.buffer_updated(len(data))
 
     async def deliver(self, number: int, data: bytes, seen: Callable[[], object] = lambda: None) -> object:
-        """What `seen` returns when the callback that received `data` has just returned."""
+        """Receive `data` in a callback; return what `seen` returns when the callback is about to end."""
 
         def callback() -> object:
             self.receive(number, data)
@@ -89,7 +89,7 @@ async def call_outside_tasks(act: Callable[[], object]) -> object:
 
 
 async def start_task(wanted: Awaitable[object]) -> asyncio.Task[object]:
-    """A task that has come to its first wait."""
+    """A task that has run to its first wait."""
 
     async def run() -> object:
         return await wanted
@@ -101,17 +101,17 @@ async def start_task(wanted: Awaitable[object]) -> asyncio.Task[object]:
 
 
 @each_loop
-async def test_an_answer_is_consumed_before_the_next_socket_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With many connections its task has read it and sent the next request, over the same one, when the callback
-    returns.
+async def test_a_response_is_consumed_before_the_next_socket_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With many connections the task has read the response and sent the next request on the same connection when the
+    callback returns.
     """
     monkeypatch.setattr(transport, "INLINE_WAKE_ABOVE", 0)
-    net = FakeNetwork()
+    network = FakeNetwork()
     bodies: list[bytes] = []
 
     async def fetcher() -> None:
         for _ in range(3):
-            body = await (await net.request()).read()
+            body = await (await network.request()).read()
             bodies.append(body)
 
     tasks = [await start_task(fetcher()) for _ in range(2)]
@@ -119,139 +119,153 @@ async def test_an_answer_is_consumed_before_the_next_socket_is_read(monkeypatch:
         for number in (0, 1):
             body = b"%d of %d" % (n, number)
             expected = min(n + 2, 3)
-            sent = await net.deliver(number, ok_response(body), lambda w=net.wires[number]: len(w.written))  # type: ignore[misc]
+            sent = await network.deliver(number, ok_response(body), lambda w=network.wires[number]: len(w.written))  # type: ignore[misc]
             assert (sent, bodies[-1]) == (expected, body)
     await asyncio.gather(*tasks)
-    assert (len(net.wires), net.transport.pool.idle_count) == (2, 2)
-    await net.transport.aclose()
+    assert (len(network.wires), network.transport.pool.idle_count) == (2, 2)
+    await network.transport.aclose()
 
 
 @each_loop
-async def test_with_few_connections_answers_are_taken_in_first() -> None:
-    """Their tasks go on in the loop's turn, in the order of the answers."""
-    net = FakeNetwork()
+async def test_with_few_connections_tasks_run_after_all_responses() -> None:
+    """With few connections tasks resume in the order of the responses, after all of them were received."""
+    network = FakeNetwork()
     bodies: list[bytes] = []
 
     async def fetcher() -> None:
-        bodies.append(await (await net.request()).read())
+        bodies.append(await (await network.request()).read())
 
     tasks = [await start_task(fetcher()) for _ in range(3)]
 
     def answers() -> list[bytes]:
         for number, body in ((2, b"two"), (0, b"nought"), (1, b"one")):
-            net.receive(number, ok_response(body))
+            network.receive(number, ok_response(body))
         return list(bodies)
 
     assert await call_outside_tasks(answers) == []
     await asyncio.gather(*tasks)
     assert bodies == [b"two", b"nought", b"one"]
-    await net.transport.aclose()
+    await network.transport.aclose()
 
 
 @each_loop
 async def test_a_surplus_byte_is_seen_before_the_next_exchange_begins() -> None:
-    """The task that is woken on the spot gets another connection."""
-    net = FakeNetwork()
+    """A task that is woken within the callback gets another connection."""
+    network = FakeNetwork()
 
     async def twice() -> bytes:
-        await (await net.request()).read()
-        return await (await net.request()).read()
+        await (await network.request()).read()
+        return await (await network.request()).read()
 
     task = await start_task(twice())
-    await net.deliver(0, ok_response(b"first") + b"!")
+    await network.deliver(0, ok_response(b"first") + b"!")
     await call_outside_tasks(lambda: None)
-    assert "abort" in net.wires[0].calls
-    await net.deliver(1, ok_response(b"second"))
+    assert "abort" in network.wires[0].calls
+    await network.deliver(1, ok_response(b"second"))
     assert await task == b"second"
-    await net.transport.aclose()
+    await network.transport.aclose()
 
 
 @each_loop
-async def test_a_task_that_reads_as_fast_as_bytes_come_is_never_waited_for() -> None:
-    """No pause for a reader that empties the window within the callback; one for a reader that is elsewhere."""
-    net = FakeNetwork(TransportSettings(buffer_limit=1000))
+async def test_reading_is_paused_only_for_a_slow_task() -> None:
+    """A task that empties the buffer within the callback is not slow; one that waits elsewhere is."""
+    network = FakeNetwork(TransportSettings(buffer_limit=1000))
     elsewhere = asyncio.Event()
     pieces: list[bytes] = []
 
     async def read() -> None:
-        async for piece in (await net.request()).aiter_raw():
+        async for piece in (await network.request()).aiter_raw():
             pieces.append(piece)
             if len(pieces) == 3:
                 await elsewhere.wait()
 
     task = await start_task(read())
-    await net.deliver(0, b"HTTP/1.1 200 OK\r\nContent-Length: 6000\r\n\r\n" + b"a" * 1000)
-    await net.deliver(0, b"b" * 1000)
-    assert (len(pieces), net.wires[0].calls) == (2, [])
-    await net.deliver(0, b"c" * 1000)
-    await net.deliver(0, b"d" * 1000)
-    assert (len(pieces), net.wires[0].calls) == (3, ["pause"])
+    await network.deliver(0, b"HTTP/1.1 200 OK\r\nContent-Length: 6000\r\n\r\n" + b"a" * 1000)
+    await network.deliver(0, b"b" * 1000)
+    assert (len(pieces), network.wires[0].calls) == (2, [])
+    await network.deliver(0, b"c" * 1000)
+    await network.deliver(0, b"d" * 1000)
+    assert (len(pieces), network.wires[0].calls) == (3, ["pause"])
     elsewhere.set()
     await call_outside_tasks(lambda: None)
     await call_outside_tasks(lambda: None)
-    assert (len(pieces), net.wires[0].calls) == (4, ["pause", "resume"])
-    await net.deliver(0, b"e" * 2000)
+    assert (len(pieces), network.wires[0].calls) == (4, ["pause", "resume"])
+    await network.deliver(0, b"e" * 2000)
     await task
     assert b"".join(pieces) == b"".join(c * 1000 for c in (b"a", b"b", b"c", b"d", b"e", b"e"))
-    await net.transport.aclose()
+    await network.transport.aclose()
 
 
 @each_loop
-async def test_a_reader_may_let_go_within_the_callback() -> None:
-    """The connection closes, and what else came with the piece is nobody's."""
-    net = FakeNetwork(TransportSettings(buffer_limit=100))
+async def test_a_task_may_close_the_response_within_the_callback() -> None:
+    """The connection is closed, and what else came with the piece is dropped."""
+    network = FakeNetwork(TransportSettings(buffer_limit=100))
 
     async def first_piece() -> bytes:
-        pieces = cast("AsyncGenerator[bytes, None]", (await net.request()).aiter_raw())
+        pieces = (await network.request()).aiter_raw()
         async with aclosing(pieces):
             return await anext(pieces)
 
     task = await start_task(first_piece())
-    await net.deliver(0, chunked_response(b"x" * 500)[:-5])
+    await network.deliver(0, chunked_response(b"x" * 500)[:-5])
     assert await task == b"x" * 500
     await call_outside_tasks(lambda: None)
     await call_outside_tasks(lambda: None)
-    assert net.wires[0].calls.count("abort") == 1
-    assert net.transport.pool.slots_used == 0
-    await net.transport.aclose()
+    assert network.wires[0].calls.count("abort") == 1
+    assert network.transport.pool.slots_used == 0
+    await network.transport.aclose()
 
 
 @each_loop
 async def test_a_task_may_close_the_transport_within_the_callback() -> None:
-    """Other exchanges fail with it, each in its own task."""
-    net = FakeNetwork()
+    """Other exchanges fail, each in its own task."""
+    network = FakeNetwork()
 
     async def closes() -> None:
-        await (await net.request()).read()
-        await net.transport.aclose()
+        await (await network.request()).read()
+        await network.transport.aclose()
 
     first = await start_task(closes())
-    second = await start_task(net.request())
-    await net.deliver(0, ok_response(b"hi"))
+    second = await start_task(network.request())
+    await network.deliver(0, ok_response(b"hi"))
     with pytest.raises(httpx.ReadError):
         await second
     await first
 
 
 @each_loop
-async def test_a_lost_connection_is_forgotten_before_its_task_goes_on() -> None:
-    """The failing exchange's task finds the place free at once."""
-    net = FakeNetwork(TransportSettings(max_per_host=1))
+async def test_a_lost_connection_leaves_the_pool_before_its_task_resumes() -> None:
+    """The task of the failed exchange can use the free slot at once."""
+    network = FakeNetwork(TransportSettings(max_per_host=1))
 
     async def again() -> bytes:
         with pytest.raises(httpx.RemoteProtocolError):
-            await net.request()
-        return await (await net.request()).read()
+            await network.request()
+        return await (await network.request()).read()
 
     task = await start_task(again())
 
     def lost() -> int:
-        connection = net.wires[0].connection
+        connection = network.wires[0].connection
         assert connection is not None
         connection.connection_lost(None)
-        return len(net.wires)
+        return len(network.wires)
 
     assert await call_outside_tasks(lost) == 2
-    await net.deliver(1, ok_response(b"hi"))
+    await network.deliver(1, ok_response(b"hi"))
     assert await task == b"hi"
-    await net.transport.aclose()
+    await network.transport.aclose()
+
+
+@each_loop
+async def test_its_representation_tells_its_state() -> None:
+    """For logs and debuggers."""
+    network = FakeNetwork()
+    task = await start_task(network.request())
+    connection = network.wires[0].connection
+    assert repr(connection) == f"<Connection {ORIGIN} busy, 0 completed>"
+    await network.deliver(0, ok_response(b"hi"))
+    await task
+    assert repr(connection) == f"<Connection {ORIGIN} idle, 1 completed>"
+    await network.transport.aclose()
+    assert repr(connection) == f"<Connection {ORIGIN} closed, 1 completed>"

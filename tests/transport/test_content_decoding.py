@@ -1,4 +1,4 @@
-"""Content-codings: right however the bytes are cut, bounded whatever they hold, errors when they are not whole."""
+"""Content-codings: any split of the input, bounded output, errors for incomplete data."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ def split_at(encoded: bytes, positions: list[int]) -> list[bytes]:
 
 @CASES
 @given(content=st.binary(max_size=300), places=st.lists(st.integers(0, 10_000), max_size=8))
-def test_any_cut_of_the_input_gives_the_same_output(
+def test_any_split_of_the_input_gives_the_same_output(
     coding: str, encode: Callable[[bytes], bytes], content: bytes, places: list[int]
 ) -> None:
-    """However the network cuts the bytes, decoding gives what was encoded."""
+    """However the network splits the bytes, decoding gives what was encoded."""
     assert decode((coding,), *split_at(encode(content), places)) == content
 
 
@@ -117,7 +117,7 @@ def test_no_input_at_all_is_an_empty_body(coding: str, encode: Callable[[bytes],
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 @given(noise=st.binary(min_size=1, max_size=200))
 def test_garbage_never_raises_anything_else(coding: str, noise: bytes) -> None:
-    """What is not of the coding ends in bytes or in `DecodeError`, nothing else."""
+    """Invalid data end in bytes or in `DecodeError`, nothing else."""
     assert isinstance(attempt(coding, noise[: len(noise) // 2], noise[len(noise) // 2 :]), (bytes, DecodeError))
 
 
@@ -146,7 +146,7 @@ def bombs() -> dict[str, tuple[tuple[str, ...], bytes]]:
 
 @pytest.mark.parametrize(("codings", "bomb"), bombs().values(), ids=bombs())
 def test_a_bomb_costs_one_piece(codings: tuple[str, ...], bomb: bytes) -> None:
-    """Pieces are bounded and nothing is decoded before it is asked for, so whoever counts can stop in time."""
+    """Pieces are bounded and nothing is decoded before it is asked for, so a reader that counts can stop in time."""
     decoder = make_decoder(codings)
     assert decoder is not None
     tracemalloc.start()
@@ -249,7 +249,7 @@ def test_codings_are_read_from_every_header_field(values: list[str], codings: tu
 
 
 @given(content=st.binary(max_size=2000), places=st.lists(st.integers(0, 10_000), max_size=5))
-def test_codings_are_undone_in_reverse(content: bytes, places: list[int]) -> None:
+def test_codings_are_decoded_in_reverse(content: bytes, places: list[int]) -> None:
     """`gzip, br, zstd` was encoded in that order and is decoded in the other."""
     encoded = zstandard.compress(brotli.compress(gzip.compress(content)))
     assert decode(("gzip", "br", "zstd"), *split_at(encoded, places)) == content
@@ -259,20 +259,20 @@ def test_codings_are_undone_in_reverse(content: bytes, places: list[int]) -> Non
     "codings", [("compress",), ("gzip", "\x1b[31m"), ("gzip",) * (MAX_CODINGS + 1)], ids=["unknown", "hostile", "deep"]
 )
 def test_unknown_and_deep_codings_are_refused(codings: tuple[str, ...]) -> None:
-    """What cannot be undone is an error that does not repeat the server's words."""
+    """What cannot be decoded is an error whose message has no text from the server."""
     with pytest.raises(DecodeError) as caught:
         make_decoder(codings)
     assert str(caught.value).isprintable()
 
 
-def test_nothing_to_undo_needs_no_decoder() -> None:
+def test_nothing_to_decode_needs_no_decoder() -> None:
     """Without a coding there is no decoder and no copy."""
     assert make_decoder(()) is None
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
-def test_a_decoder_is_free_as_soon_as_nobody_needs_it(coding: str) -> None:
-    """It is in no cycle: megabytes of window must not wait for the garbage collector."""
+def test_a_decoder_is_freed_without_the_garbage_collector(coding: str) -> None:
+    """It is in no reference cycle: its window may be megabytes."""
     decoder = make_decoder((coding,))
     assert decoder is not None
     remembered = weakref.ref(decoder)

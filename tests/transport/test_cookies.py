@@ -44,7 +44,7 @@ def sent_cookies(jar: CookieJar, url: str, now: float = NOW) -> str | None:
 
 
 def test_cookies_are_found_among_sorted_fields() -> None:
-    """In an answer's fields, whose names are sorted out, every Set-Cookie counts, in whatever case it is written."""
+    """In indexed header fields every Set-Cookie counts, in upper or lower case."""
     jar = CookieJar()
     for fields in ([(b"A", b"x=1")], [(b"A", b"b"), (b"SET-Cookie", b"n=1"), (b"set-cookie", b"m=2")]):
         found = FieldList(fields)
@@ -133,18 +133,18 @@ ROUND_TRIPS = {
 
 @pytest.mark.parametrize(("setter", "cookie", "asked", "expected"), ROUND_TRIPS.values(), ids=ROUND_TRIPS)
 def test_who_gets_a_cookie_back(setter: str, cookie: str, asked: str, expected: str | None) -> None:
-    """RFC 6265bis 5.6 to 5.8, and our own two rules about ports and https."""
+    """RFC 6265bis 5.6 to 5.8, and our two stricter rules about ports and https."""
     assert sent_cookies(jar_with(setter, cookie), asked) == expected
 
 
 def test_longer_paths_come_first_and_then_the_older_ones() -> None:
-    """RFC 6265bis 5.8.3: and one that is set anew keeps its place."""
+    """RFC 6265bis 5.8.3: and one that is set again keeps its position."""
     jar = jar_with("http://a.example/", "a=1", "b=2; path=/x", "c=3", "a=4")
     assert sent_cookies(jar, "http://a.example/x") == "b=2; a=4; c=3"
 
 
 def test_a_cookie_is_replaced_by_its_namesake_and_deleted_by_an_expired_one() -> None:
-    """Name, domain, path and reach make the identity."""
+    """Name, domain, path, port and `host_only` identify a cookie."""
     jar = jar_with("http://a.example/", "n=1", "n=2", "n=3; path=/x")
     assert (sent_cookies(jar, "http://a.example/x"), len(jar)) == ("n=3; n=2", 2)
     jar.store(url_of("http://a.example/"), [(b"set-cookie", b"n=; max-age=0")], NOW)
@@ -162,7 +162,7 @@ def test_http_cannot_overlay_a_secure_cookie() -> None:
 
 
 def test_a_cookie_lives_until_it_expires_and_no_longer_than_the_cap() -> None:
-    """Time comes in as an argument; what has expired is dropped when it is met."""
+    """Expired cookies are deleted when they are found."""
     jar = jar_with("http://a.example/", "n=v; max-age=60", "m=w; max-age=999999999999")
     assert sent_cookies(jar, "http://a.example/", NOW + 59) == "n=v; m=w"
     assert sent_cookies(jar, "http://a.example/", NOW + 60) == "m=w"
@@ -216,7 +216,7 @@ def test_a_server_cannot_fill_the_jar() -> None:
 
 
 def test_expired_cookies_make_room_first() -> None:
-    """A full shelf loses what has expired before what has not."""
+    """A full domain loses expired cookies before others."""
     jar = jar_with(
         "http://a.example/", *(f"c{number}=v" for number in range(MAX_COOKIES_PER_DOMAIN - 1)), "old=v; max-age=10"
     )
@@ -261,7 +261,7 @@ _HOSTS = ["a.example", "b.a.example", "c.example", "co.uk", "x.co.uk"]
     st.sampled_from(_HOSTS),
 )
 def test_a_cookie_never_leaves_the_domain_that_set_it(steps: list[tuple[str, str, str, bool]], asked: str) -> None:
-    """Whatever hosts set, a cookie's own value names a host that may speak for the one asked."""
+    """Whatever hosts set, a cookie is sent only to hosts that share its domain."""
     jar, now = CookieJar(), NOW
     for number, (host, domain, more, tls) in enumerate(steps):
         now += 1

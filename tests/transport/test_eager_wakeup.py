@@ -1,4 +1,4 @@
-"""A wait that ends where it is rung."""
+"""A wait that ends within the call that ends it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.transport.servers import LOOP_FACTORIES, each_loop
 
 
 class WaitingTask:
-    """A task that notes each of `rounds` waits it got through."""
+    """A task that counts the waits it got through, out of `rounds`."""
 
     def __init__(self, rounds: int = 1) -> None:
         self.wake = InlineFuture(asyncio.get_running_loop())
@@ -45,22 +45,22 @@ async def call_from_loop(act: object, *arguments: object) -> object:
 
 
 @each_loop
-async def test_a_ring_from_the_loop_runs_the_task_on_the_spot() -> None:
-    """When `ring` returns, the task has gone on, as often as it waited."""
+async def test_wake_from_the_loop_runs_the_task_at_once() -> None:
+    """When `wake` returns, the task has run to its next wait."""
     waiting = WaitingTask(rounds=3)
     await next_iteration()
 
-    def ring() -> int:
+    def call_wake() -> int:
         waiting.wake.wake()
         return waiting.passed
 
-    assert [await call_from_loop(ring) for _ in range(3)] == [1, 2, 3]
+    assert [await call_from_loop(call_wake) for _ in range(3)] == [1, 2, 3]
     await waiting.task
 
 
 @each_loop
-async def test_a_ring_from_a_task_lets_that_task_go_on_first() -> None:
-    """Tasks cannot run within each other: the loop wakes the other one later."""
+async def test_wake_from_a_task_resumes_the_other_task_later() -> None:
+    """Tasks cannot run within each other: the loop resumes the other one later."""
     waiting = WaitingTask()
     await next_iteration()
     waiting.wake.wake()
@@ -70,8 +70,8 @@ async def test_a_ring_from_a_task_lets_that_task_go_on_first() -> None:
 
 
 @each_loop
-async def test_a_task_that_is_woken_on_the_spot_may_wake_another_one() -> None:
-    """The second is woken by the loop, since the first is running."""
+async def test_a_woken_task_may_wake_another_one() -> None:
+    """The second is resumed by the loop, since the first is running."""
     waiting = WaitingTask()
     first = InlineFuture(asyncio.get_running_loop())
 
@@ -88,8 +88,8 @@ async def test_a_task_that_is_woken_on_the_spot_may_wake_another_one() -> None:
 
 
 @each_loop
-async def test_a_ring_before_the_wait_is_not_lost() -> None:
-    """However often it rang, it ends one wait."""
+async def test_a_wake_before_the_wait_is_not_lost() -> None:
+    """However often `wake` was called before, it ends one wait."""
     waiting = WaitingTask(rounds=2)
     waiting.wake.wake()
     waiting.wake.wake()
@@ -101,7 +101,7 @@ async def test_a_ring_before_the_wait_is_not_lost() -> None:
 
 @each_loop
 async def test_a_waiting_task_can_be_cancelled() -> None:
-    """With its message, once; a ring that follows wakes nobody."""
+    """Once, with its message; a later `wake` wakes nobody."""
     waiting = WaitingTask()
     await next_iteration()
     waiting.task.cancel("enough")
@@ -113,8 +113,8 @@ async def test_a_waiting_task_can_be_cancelled() -> None:
 
 
 @each_loop
-async def test_a_task_that_was_rung_and_then_cancelled_is_cancelled() -> None:
-    """The ring does not make it forget."""
+async def test_a_task_that_was_woken_and_then_cancelled_is_cancelled() -> None:
+    """A `wake` does not hide the cancellation."""
     waiting = WaitingTask()
     await next_iteration()
     waiting.wake.wake()
@@ -126,7 +126,7 @@ async def test_a_task_that_was_rung_and_then_cancelled_is_cancelled() -> None:
 
 @each_loop
 async def test_a_timeout_ends_the_wait() -> None:
-    """`asyncio.timeout` cancels and takes the cancellation for its own."""
+    """`asyncio.timeout` recognizes the cancellation as its own."""
     wake = InlineFuture(asyncio.get_running_loop())
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.001):
@@ -136,8 +136,8 @@ async def test_a_timeout_ends_the_wait() -> None:
 
 
 @each_loop
-async def test_two_tasks_cannot_wait_for_one_thing() -> None:
-    """The second is told; the first goes on."""
+async def test_two_tasks_cannot_share_a_wait() -> None:
+    """The second gets an error; the first is not disturbed."""
     waiting = WaitingTask()
     await next_iteration()
 
@@ -152,8 +152,8 @@ async def test_two_tasks_cannot_wait_for_one_thing() -> None:
 
 
 @each_loop
-async def test_the_task_goes_on_in_its_own_context() -> None:
-    """It sees its context variables, and its changes are not seen by whoever rang."""
+async def test_the_task_resumes_in_its_own_context() -> None:
+    """It sees its own context variables, and the caller of `wake` does not see its changes."""
     variable = contextvars.ContextVar("variable", default="nobody's")
     wake = InlineFuture(asyncio.get_running_loop())
 
@@ -167,33 +167,33 @@ async def test_the_task_goes_on_in_its_own_context() -> None:
     task = asyncio.get_running_loop().create_task(inside())
     await next_iteration()
 
-    def ring() -> str:
+    def call_wake() -> str:
         wake.wake()
         return variable.get()
 
-    assert await call_from_loop(ring) == "nobody's"
+    assert await call_from_loop(call_wake) == "nobody's"
     assert await task == ("the task's", "changed")
 
 
 @each_loop
-async def test_a_ring_for_soon_leaves_the_task_to_the_loop() -> None:
-    """It goes on in its turn, once for each ring, and a ring that came before the wait ends it."""
+async def test_wake_soon_leaves_the_task_to_the_loop() -> None:
+    """The loop resumes the task, once for each `wake_soon`; one that came before the wait ends it."""
     waiting = WaitingTask(rounds=2)
     await next_iteration()
 
-    def ring() -> int:
+    def call_wake() -> int:
         waiting.wake.wake_soon()
         waiting.wake.wake_soon()  # for the next wait
         return waiting.passed
 
-    assert await call_from_loop(ring) == 0
+    assert await call_from_loop(call_wake) == 0
     await waiting.task
     assert waiting.passed == 2
 
 
 @each_loop
 async def test_an_error_of_the_task_stays_with_the_task() -> None:
-    """Whoever rings never sees it."""
+    """The caller of `wake` never sees it."""
     wake = InlineFuture(asyncio.get_running_loop())
 
     async def failing() -> None:
@@ -210,7 +210,7 @@ async def test_an_error_of_the_task_stays_with_the_task() -> None:
 @pytest.mark.parametrize("loop_factory", LOOP_FACTORIES, ids=lambda f: f.__module__.partition(".")[0])
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
 def test_what_ends_a_program_ends_the_loop(loop_factory: object, ending: type[BaseException]) -> None:
-    """Raised in a task that was woken on the spot, it passes by whoever rang and stops the loop."""
+    """Raised in a task that runs within `wake`, it stops the loop and not the caller."""
     loop = loop_factory()  # type: ignore[operator]
     returned = []
     tasks = []
@@ -223,11 +223,11 @@ def test_what_ends_a_program_ends_the_loop(loop_factory: object, ending: type[Ba
         wake = InlineFuture(loop)
         tasks.append(loop.create_task(ends(wake)))
 
-        def ring() -> None:
+        def call_wake() -> None:
             wake.wake()
             returned.append(True)
 
-        loop.call_soon(ring)
+        loop.call_soon(call_wake)
         await loop.create_future()
 
     try:

@@ -1,4 +1,4 @@
-"""The transport against servers that say exactly what a test wants, on asyncio's loop and on uvloop."""
+"""The transport against servers that send exactly the bytes of a test, on asyncio's loop and on uvloop."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ SHORT_TIMEOUTS = Timeouts(connect=2, read=2, write=2, pool=2, deadline=5)
 
 
 async def fetch(transport: FastTransport, origin: str, method: str = "GET", target: str = "/") -> bytes:
-    answer = await transport.request(method, origin, target, [], timeouts=SHORT_TIMEOUTS)
-    return await answer.read()
+    response = await transport.request(method, origin, target, [], timeouts=SHORT_TIMEOUTS)
+    return await response.read()
 
 
 def idle_connections(transport: FastTransport) -> int:
     return transport.pool.idle_count
 
 
-# (what the server says, the body it means, whether the connection is kept)
+# (bytes from the server, the body, whether the connection is kept)
 READABLE_RESPONSES = {
     "length": (ok_response(b"hello"), b"hello", True),
     "empty": (ok_response(b""), b"", True),
@@ -107,8 +107,8 @@ TRUNCATED_RESPONSES = {
 
 @pytest.mark.parametrize(("said", "body", "kept"), READABLE_RESPONSES.values(), ids=READABLE_RESPONSES.keys())
 @each_loop
-async def test_an_answer_ends_where_its_framing_says(said: bytes, body: bytes, kept: bool) -> None:
-    """The body is exact, and the connection is used again only if nothing speaks against it."""
+async def test_a_response_ends_where_its_framing_says(said: bytes, body: bytes, kept: bool) -> None:
+    """The body is exact, and the connection is reused only if that is safe."""
     async with raw_server(responding(said, ok_response(b"second"))) as server, FastTransport() as transport:
         assert await fetch(transport, server.origin) == body
         assert idle_connections(transport) == (1 if kept else 0)
@@ -126,13 +126,13 @@ async def test_a_body_without_framing_ends_with_the_connection() -> None:
 
 
 @each_loop
-async def test_the_answer_to_head_has_no_body_whatever_it_says() -> None:
-    """Its Content-Length is not waited for, not even against `max_body`."""
+async def test_the_response_to_head_has_no_body_whatever_it_says() -> None:
+    """Its Content-Length announces no bytes to wait for, not even against `max_body`."""
     said = OK_LINE + b"Content-Length: 5000\r\n\r\n"
     async with raw_server(responding(said, said, ok_response(b"hi"))) as server, FastTransport() as transport:
         assert await fetch(transport, server.origin, "HEAD") == b""
-        answer = await transport.request("HEAD", server.origin, "/", [], max_body=10)
-        assert (answer.content_length, await answer.read()) == (5000, b"")
+        response = await transport.request("HEAD", server.origin, "/", [], max_body=10)
+        assert (response.content_length, await response.read()) == (5000, b"")
         assert await fetch(transport, server.origin) == b"hi"
         assert server.connections == 1
 
@@ -150,8 +150,8 @@ async def test_what_is_not_http_1_is_a_protocol_error_at_once(said: bytes) -> No
 
 @pytest.mark.parametrize("said", TRUNCATED_RESPONSES.values(), ids=TRUNCATED_RESPONSES.keys())
 @each_loop
-async def test_an_answer_that_ends_too_early_is_truncated(said: bytes) -> None:
-    """It is never taken for a short answer."""
+async def test_a_response_that_ends_too_early_is_truncated(said: bytes) -> None:
+    """It is never taken for a short response."""
     async with raw_server(responding(said, then_close=True)) as server, FastTransport() as transport:
         with pytest.raises(TruncatedResponse, match="truncated"):
             await fetch(transport, server.origin)
@@ -159,19 +159,19 @@ async def test_an_answer_that_ends_too_early_is_truncated(said: bytes) -> None:
 
 
 @each_loop
-async def test_a_server_that_hangs_up_without_a_word() -> None:
-    """On a fresh connection this is the server's answer: a protocol error, not repeated."""
+async def test_a_server_that_closes_without_a_response() -> None:
+    """On a new connection that is a protocol error, and the request is not repeated."""
     async with raw_server(responding(b"", then_close=True)) as server, FastTransport() as transport:
-        with pytest.raises(httpx.RemoteProtocolError, match="without answering"):
+        with pytest.raises(httpx.RemoteProtocolError, match="without a response"):
             await fetch(transport, server.origin)
         assert server.connections == 1
 
 
-def closing_after(answers: int) -> Script:
-    """A server that closes a connection on reading a request beyond its number of answers."""
+def closing_after(responses: int) -> Script:
+    """A server that responds `responses` times per connection, reads one more request and closes."""
 
     async def script(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for _ in range(answers):
+        for _ in range(responses):
             seen.requests.append(await reader.readuntil(b"\r\n\r\n"))
             writer.write(ok_response(b"hi"))
         seen.requests.append(await reader.readuntil(b"\r\n\r\n"))
@@ -181,7 +181,7 @@ def closing_after(answers: int) -> Script:
 
 @each_loop
 async def test_a_request_on_a_dead_kept_alive_connection_is_sent_again_once() -> None:
-    """The server closed it as we wrote: a fresh connection gets the request."""
+    """The server closed it as we wrote: a new connection gets the request."""
     async with raw_server(closing_after(1)) as server, FastTransport() as transport:
         assert await fetch(transport, server.origin) == b"hi"
         assert await fetch(transport, server.origin) == b"hi"
@@ -199,8 +199,8 @@ async def test_a_post_is_not_sent_twice() -> None:
 
 
 @each_loop
-async def test_a_request_is_not_repeated_when_a_byte_of_the_answer_came() -> None:
-    """Then the server has seen it."""
+async def test_a_request_is_not_repeated_when_a_byte_of_the_response_came() -> None:
+    """Then the server has processed it."""
 
     async def script(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for said in (ok_response(b"hi"), b"H"):
@@ -216,8 +216,8 @@ async def test_a_request_is_not_repeated_when_a_byte_of_the_answer_came() -> Non
 
 
 @each_loop
-async def test_an_idle_connection_that_gets_bytes_or_a_goodbye_leaves_the_pool() -> None:
-    """Nobody has to ask it: `connection_lost` is its health."""
+async def test_an_idle_connection_that_gets_bytes_or_is_closed_leaves_the_pool() -> None:
+    """The connection notices itself; nobody polls it."""
 
     async def script(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -252,17 +252,17 @@ async def test_an_unused_connection_expires() -> None:
 
 @each_loop
 async def test_a_large_body_streams_and_pauses_the_server() -> None:
-    """Not more than the window (and what one read brings) is held; the bytes are exact."""
+    """At most `buffer_limit` (and one read) is held in memory; the bytes are exact."""
     body = b"".join(b"%07d\n" % i for i in range(500_000))
     settings_ = TransportSettings(buffer_limit=65536)
     async with raw_server(responding(ok_response(body))) as server, FastTransport(settings_) as transport:
-        answer = await transport.request("GET", server.origin, "/", [])
-        assert not answer.complete
-        await wait_until(lambda: answer.received >= 65536)
-        held = answer.received
+        response = await transport.request("GET", server.origin, "/", [])
+        assert not response.complete
+        await wait_until(lambda: response.received >= 65536)
+        held = response.received
         await pause(0.02)
-        assert answer.received == held < 65536 + 300_000
-        assert await answer.read() == body
+        assert response.received == held < 65536 + 300_000
+        assert await response.read() == body
         assert idle_connections(transport) == 1
 
 
@@ -289,8 +289,8 @@ async def test_a_body_that_fits_exactly_is_allowed() -> None:
         FastTransport() as transport,
     ):
         for _ in range(2):
-            answer = await transport.request("GET", server.origin, "/", [], max_body=1000)
-            assert len(await answer.read()) == 1000
+            response = await transport.request("GET", server.origin, "/", [], max_body=1000)
+            assert len(await response.read()) == 1000
 
 
 async def silent(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -308,7 +308,7 @@ async def dripping(seen: RawServer, reader: asyncio.StreamReader, writer: asynci
 
 @each_loop
 async def test_a_silent_server_is_a_read_timeout() -> None:
-    """The longest silence counts."""
+    """The read timeout is the longest silence."""
     async with raw_server(silent) as server, FastTransport() as transport:
         with pytest.raises(httpx.ReadTimeout):
             await transport.request("GET", server.origin, "/", [], timeouts=Timeouts(read=0.03))
@@ -317,7 +317,7 @@ async def test_a_silent_server_is_a_read_timeout() -> None:
 
 @each_loop
 async def test_a_dripping_server_meets_the_deadline_and_not_the_read_timeout() -> None:
-    """Each byte buys patience, but the deadline is for the whole."""
+    """Each byte restarts the read timeout, but not the deadline."""
     async with raw_server(dripping) as server, FastTransport() as transport:
         with pytest.raises(DeadlineExceeded):
             await transport.request("GET", server.origin, "/", [], timeouts=Timeouts(read=0.03, deadline=0.1))
@@ -325,7 +325,7 @@ async def test_a_dripping_server_meets_the_deadline_and_not_the_read_timeout() -
 
 @each_loop
 async def test_the_timer_follows_each_request() -> None:
-    """A short patience after a long one is kept, though the connection has one timer."""
+    """A short timeout after a long one is obeyed, although the connection has one timer."""
 
     async def script(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -341,7 +341,7 @@ async def test_the_timer_follows_each_request() -> None:
 
 @each_loop
 async def test_a_loop_that_was_busy_elsewhere_does_not_blame_the_server() -> None:
-    """Bytes that came in time count, though the loop gets to its timers first."""
+    """Bytes that came in time count, even if the loop runs its timers first."""
     async with raw_server(silent) as server, FastTransport() as transport:
         task = asyncio.create_task(transport.request("GET", server.origin, "/", [], timeouts=Timeouts(read=0.05)))
         await wait_until(lambda: server.connections == 1)
@@ -356,18 +356,18 @@ async def test_a_loop_that_was_busy_elsewhere_does_not_blame_the_server() -> Non
 
 @each_loop
 async def test_a_slow_reader_is_not_a_silent_server() -> None:
-    """While reading is paused for lack of room, the read timeout rests."""
+    """While reading is paused, the read timeout is suspended."""
     body = b"x" * 2_000_000
     settings_ = TransportSettings(buffer_limit=65536)
     async with raw_server(responding(ok_response(body))) as server, FastTransport(settings_) as transport:
-        answer = await transport.request("GET", server.origin, "/", [], timeouts=Timeouts(read=0.02))
+        response = await transport.request("GET", server.origin, "/", [], timeouts=Timeouts(read=0.02))
         await pause(0.06)
-        assert await answer.read() == body
+        assert await response.read() == body
 
 
 @each_loop
 async def test_a_full_pool_is_a_pool_timeout() -> None:
-    """And the deadline if that is sooner."""
+    """Or a passed deadline, if that is sooner."""
     settings_ = TransportSettings(max_per_host=1)
     async with raw_server(silent) as server, FastTransport(settings_) as transport:
         first = asyncio.create_task(transport.request("GET", server.origin, "/", []))
@@ -383,7 +383,7 @@ async def test_a_full_pool_is_a_pool_timeout() -> None:
 
 
 class FakeResolver:
-    """A resolver with answers of its own; None never answers."""
+    """A resolver with fixed addresses; with None it never returns."""
 
     def __init__(self, *addresses: str | None) -> None:
         self.addresses = addresses
@@ -404,8 +404,8 @@ class FakeResolver:
 
 
 @each_loop
-async def test_a_connection_that_never_stands_is_a_connect_timeout() -> None:
-    """Looking up the name counts; the deadline strikes if it is sooner."""
+async def test_a_connection_that_is_never_made_is_a_connect_timeout() -> None:
+    """The DNS lookup counts; the deadline wins if it is sooner."""
     async with FastTransport(resolver=FakeResolver(None)) as transport:
         with pytest.raises(httpx.ConnectTimeout):
             await transport.request("GET", "http://a.example", "/", [], timeouts=Timeouts(connect=0.02))
@@ -415,8 +415,8 @@ async def test_a_connection_that_never_stands_is_a_connect_timeout() -> None:
 
 
 @each_loop
-async def test_every_failure_to_connect_has_its_own_word() -> None:
-    """Name, address and refusal are told apart, and cost no place in the pool."""
+async def test_every_failure_to_connect_has_its_own_exception() -> None:
+    """DNS, guard and refused connections are different exceptions, and cost no slot in the pool."""
     async with raw_server(responding(ok_response(b"hi"))) as server:
         port = server.port
     async with FastTransport(resolver=FakeResolver()) as transport:
@@ -433,8 +433,8 @@ async def test_every_failure_to_connect_has_its_own_word() -> None:
 
 
 @each_loop
-async def test_the_guard_judges_the_address_that_is_connected_to() -> None:
-    """A name that leads inside is refused; an exempt one is not; of several addresses the public ones remain."""
+async def test_the_guard_checks_the_address_that_is_connected_to() -> None:
+    """A name with a private address is refused, unless the host is exempt."""
     async with raw_server(responding(ok_response(b"hi"))) as server:
         guard = AddressGuard(allowed_hosts=frozenset({f"seed.example:{server.port}"}))
         async with FastTransport(guard=guard, resolver=FakeResolver("127.0.0.1")) as transport:
@@ -454,8 +454,8 @@ async def test_the_second_address_is_tried_when_the_first_refuses() -> None:
         raw_server(responding(ok_response(b"hi"))) as server,
         FastTransport(resolver=FakeResolver("127.0.0.2", "127.0.0.1")) as transport,
     ):
-        answer = await transport.request("GET", f"http://a.example:{server.port}", "/", [], timeouts=SHORT_TIMEOUTS)
-        assert answer.peer == ("127.0.0.1", server.port)
+        response = await transport.request("GET", f"http://a.example:{server.port}", "/", [], timeouts=SHORT_TIMEOUTS)
+        assert response.peer == ("127.0.0.1", server.port)
 
 
 @pytest.mark.parametrize(
@@ -484,7 +484,7 @@ async def test_what_is_no_origin_is_refused(origin: str, error: type[Exception])
 @pytest.mark.parametrize("script", [silent, dripping], ids=["before the head", "within the body"])
 @each_loop
 async def test_a_cancelled_request_closes_its_connection(script: Script) -> None:
-    """It cannot be used again, and the server notices."""
+    """It cannot be reused, and the server notices."""
     async with raw_server(script) as server, FastTransport() as transport:
         task = asyncio.create_task(transport.request("GET", server.origin, "/", []))
         await wait_until(lambda: server.connections == 1)
@@ -502,21 +502,21 @@ async def test_closing_an_exchange_early_closes_its_connection() -> None:
         raw_server(responding(ok_response(b"x" * 900_000), ok_response(b"hi"))) as server,
         FastTransport(settings_) as transport,
     ):
-        answer = await transport.request("GET", server.origin, "/", [])
-        answer.close()
+        response = await transport.request("GET", server.origin, "/", [])
+        response.close()
         assert transport.pool.slots_used == 0
         with pytest.raises(httpx.ReadError):
-            await answer.read()
+            await response.read()
     async with raw_server(responding(ok_response(b"hi"))) as server, FastTransport() as transport:
-        answer = await transport.request("GET", server.origin, "/", [])
-        answer.close()
+        response = await transport.request("GET", server.origin, "/", [])
+        response.close()
         assert idle_connections(transport) == 1
-        assert await answer.read() == b"hi"
+        assert await response.read() == b"hi"
 
 
 @each_loop
 async def test_closing_the_transport_ends_everything() -> None:
-    """What is on its way fails, idle connections close, and nothing can be asked any more."""
+    """Requests in flight fail, idle connections close, and new requests raise."""
     async with raw_server(silent) as quiet, raw_server(responding(ok_response(b"hi"))) as server:
         transport = FastTransport()
         await fetch(transport, server.origin)
@@ -532,7 +532,7 @@ async def test_closing_the_transport_ends_everything() -> None:
 
 @each_loop
 async def test_many_requests_share_few_connections() -> None:
-    """With a limit of four, a hundred requests use four connections and all are answered."""
+    """With a limit of four, a hundred requests use four connections, and all succeed."""
     settings_ = TransportSettings(max_per_host=4)
     async with raw_server(responding(ok_response(b"x" * 1000))) as server, FastTransport(settings_) as transport:
         bodies = await asyncio.gather(*(fetch(transport, server.origin) for _ in range(100)))
@@ -563,17 +563,17 @@ async def test_content_is_sent_whole_and_framed() -> None:
     large = b"x" * 1_000_000
     async with raw_server(script) as server, FastTransport() as transport:
         for content, fields in ((large, []), (pieces(), []), (pieces(), [(b"Content-Length", b"4")])):
-            answer = await transport.request(
+            response = await transport.request(
                 "POST", server.origin, "/", fields, content=content, timeouts=SHORT_TIMEOUTS
             )
-            assert await answer.read() == b"thanks"
+            assert await response.read() == b"thanks"
         assert got[1::2] == [large, b"2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n", b"abcd"]
         assert server.connections == 1
 
 
 @pytest.mark.parametrize("announced", [b"3", b"5"], ids=["longer", "shorter"])
 @each_loop
-async def test_content_that_breaks_its_word_closes_the_connection(announced: bytes) -> None:
+async def test_content_of_another_length_than_announced_closes_the_connection(announced: bytes) -> None:
     """More or fewer bytes than announced would be read as part of the next request."""
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -587,7 +587,7 @@ async def test_content_that_breaks_its_word_closes_the_connection(announced: byt
 
 @each_loop
 async def test_a_server_that_does_not_read_is_a_write_timeout() -> None:
-    """Sending waits for the server, but not for ever."""
+    """Sending waits for the server, but only for so long."""
 
     async def script(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -602,8 +602,8 @@ async def test_a_server_that_does_not_read_is_a_write_timeout() -> None:
 
 
 @each_loop
-async def test_an_early_answer_ends_the_sending() -> None:
-    """A refusal that comes before the request is complete is the answer; the connection is not used again."""
+async def test_an_early_response_ends_the_sending() -> None:
+    """A response that comes before the request is complete is returned; the connection is not reused."""
 
     async def endless() -> AsyncIterator[bytes]:
         while True:
@@ -616,8 +616,8 @@ async def test_an_early_answer_ends_the_sending() -> None:
             pass
 
     async with raw_server(script) as server, FastTransport() as transport:
-        answer = await transport.request("POST", server.origin, "/", [], content=endless(), timeouts=SHORT_TIMEOUTS)
-        assert (answer.status, await answer.read()) == (413, b"no")
+        response = await transport.request("POST", server.origin, "/", [], content=endless(), timeouts=SHORT_TIMEOUTS)
+        assert (response.status, await response.read()) == (413, b"no")
         assert transport.pool.slots_used == 0
 
 
@@ -630,8 +630,8 @@ VALID_RESPONSES = [
 
 @given(st.sampled_from(VALID_RESPONSES), st.lists(st.integers(1, 200), max_size=8))
 @settings(max_examples=60, deadline=None)
-def test_an_answer_does_not_depend_on_how_it_is_cut(said: bytes, cuts: list[int]) -> None:
-    """Cut anywhere, into any number of pieces, an answer is the same."""
+def test_a_response_does_not_depend_on_how_it_is_split(said: bytes, cuts: list[int]) -> None:
+    """Split anywhere, into any number of pieces, a response is the same."""
     edges = sorted({0, len(said), *(c for c in cuts if c < len(said))})
     pieces = [said[a:b] for a, b in pairwise(edges)]
 
@@ -651,7 +651,7 @@ def test_an_answer_does_not_depend_on_how_it_is_cut(said: bytes, cuts: list[int]
 
 @given(st.sampled_from(VALID_RESPONSES), st.data())
 @settings(max_examples=80, deadline=None)
-def test_a_damaged_answer_is_an_answer_or_an_httpx_exception(said: bytes, data: st.DataObject) -> None:
+def test_a_damaged_response_is_a_response_or_an_httpx_exception(said: bytes, data: st.DataObject) -> None:
     """With bytes changed, lost or added nothing else is raised, and nothing hangs."""
     damaged = bytearray(said)
     for _ in range(data.draw(st.integers(1, 4))):
@@ -670,8 +670,8 @@ def test_a_damaged_answer_is_an_answer_or_an_httpx_exception(said: bytes, data: 
 
 
 @each_loop
-async def test_a_server_that_hangs_up_on_arrival_costs_no_place() -> None:
-    """Whether its goodbye comes before or after the request is sent."""
+async def test_a_server_that_closes_on_arrival_costs_no_slot() -> None:
+    """Whether it closes before or after the request is sent."""
 
     async def script(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         return

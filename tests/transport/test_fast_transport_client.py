@@ -1,4 +1,4 @@
-"""The transport beneath `httpx.AsyncClient`: an ordinary client's life."""
+"""The transport beneath `httpx.AsyncClient`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scraper.transport.settings import TransportSettings
 from tests.transport.servers import RawServer, chunked_response, each_loop, ok_response, pause, raw_server, responding
 
 
-async def little_site(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def small_site(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Redirects, cookies, basic auth, an echo, a gzipped page."""
     while True:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -43,8 +43,8 @@ async def little_site(seen: RawServer, reader: asyncio.StreamReader, writer: asy
 
 @each_loop
 async def test_redirects_cookies_auth_and_content_codings_work() -> None:
-    """What httpx's client does above the transport it does above this one, over one connection."""
-    async with raw_server(little_site) as server:
+    """httpx's client works as over its own transport, on one connection."""
+    async with raw_server(small_site) as server:
         async with httpx.AsyncClient(
             transport=FastTransport(), base_url=server.origin, follow_redirects=True
         ) as client:
@@ -67,7 +67,7 @@ async def test_a_streamed_upload_arrives_in_chunks() -> None:
         yield b"ab"
         yield b"cd"
 
-    async with raw_server(little_site) as server, httpx.AsyncClient(transport=FastTransport()) as client:
+    async with raw_server(small_site) as server, httpx.AsyncClient(transport=FastTransport()) as client:
         response = await client.post(f"{server.origin}/echo", content=pieces())
         assert response.content == b"2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n"
 
@@ -150,7 +150,7 @@ async def test_each_phase_has_httpx_s_timeout() -> None:
 
 @each_loop
 async def test_an_unusual_host_is_reached() -> None:
-    """IPv6 literals and user-info do not disturb the way to the server."""
+    """IPv6 literals and user-info in the URL."""
     async with (
         raw_server(responding(ok_response(b"hi"))) as server,
         httpx.AsyncClient(transport=FastTransport()) as client,

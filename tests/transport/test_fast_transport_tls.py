@@ -1,4 +1,4 @@
-"""The transport over TLS: trust, names, refusals."""
+"""The transport over TLS: certificates, names, errors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def client_context(authority: trustme.CA) -> ssl.SSLContext:
 
 
 class LoopbackResolver:
-    """Every name is this machine."""
+    """Resolves every name to 127.0.0.1."""
 
     async def resolve(self, host: str) -> list[Address]:
         return [Address("127.0.0.1")]
@@ -55,7 +55,7 @@ async def fetch(transport: FastTransport, origin: str) -> bytes:
 
 
 @each_loop
-async def test_a_trusted_server_is_spoken_to(authority: trustme.CA) -> None:
+async def test_a_trusted_server_is_accepted(authority: trustme.CA) -> None:
     """By name or address, over one kept connection, with HTTP/1.1 agreed on."""
     body = b"x" * 300_000
     async with (
@@ -63,13 +63,13 @@ async def test_a_trusted_server_is_spoken_to(authority: trustme.CA) -> None:
         FastTransport(ssl_context=client_context(authority), resolver=LoopbackResolver()) as transport,
     ):
         for _ in range(2):
-            answer = await transport.request(
+            response = await transport.request(
                 "GET", f"https://a.example:{server.port}", "/", [], timeouts=SHORT_TIMEOUTS
             )
-            tls = answer.get_extra_info("ssl_object")
+            tls = response.get_extra_info("ssl_object")
             assert isinstance(tls, ssl.SSLObject)
             assert tls.selected_alpn_protocol() == "http/1.1"
-            assert await answer.read() == body
+            assert await response.read() == body
         assert server.connections == 1
         assert await fetch(transport, f"https://a.example.:{server.port}") == body
         assert await fetch(transport, server.origin) == body
@@ -89,7 +89,7 @@ async def test_an_untrusted_certificate_is_refused_with_its_reason(authority: tr
 
 @each_loop
 async def test_a_certificate_for_another_name_is_refused(authority: trustme.CA) -> None:
-    """The name asked for is the name that must be proven."""
+    """The certificate must be for the requested name."""
     async with (
         raw_server(responding(ok_response(b"hi")), server_context(authority, "b.example")) as server,
         FastTransport(ssl_context=client_context(authority), resolver=LoopbackResolver()) as transport,
@@ -100,7 +100,7 @@ async def test_a_certificate_for_another_name_is_refused(authority: trustme.CA) 
 
 @each_loop
 async def test_verification_can_be_switched_off(authority: trustme.CA) -> None:
-    """`verify_tls: false` speaks to anyone."""
+    """`verify_tls=False` accepts any certificate."""
     settings = TransportSettings(verify_tls=False)
     async with (
         raw_server(responding(ok_response(b"hi")), server_context(authority, "b.example")) as server,
@@ -111,7 +111,7 @@ async def test_verification_can_be_switched_off(authority: trustme.CA) -> None:
 
 @each_loop
 async def test_a_server_without_tls_is_a_tls_error(authority: trustme.CA) -> None:
-    """And not a protocol error, nor a hanging handshake."""
+    """Neither a protocol error nor a handshake that hangs."""
 
     async def script(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
@@ -126,7 +126,7 @@ async def test_a_server_without_tls_is_a_tls_error(authority: trustme.CA) -> Non
 
 @each_loop
 async def test_a_handshake_that_is_cut_off_is_a_connect_error() -> None:
-    """The server hangs up instead of answering."""
+    """The server closes during the handshake."""
 
     async def script(seen: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
@@ -144,7 +144,7 @@ async def test_a_handshake_that_hangs_is_a_connect_timeout(authority: trustme.CA
         while await reader.read(1000):
             pass
 
-    context = client_context(authority)  # made before the clock runs: reading the certificates takes its time
+    context = client_context(authority)  # before the timeout starts: loading the certificates takes a while
     async with raw_server(script) as server, FastTransport(ssl_context=context) as transport:
         with pytest.raises(httpx.ConnectTimeout):
             await transport.request("GET", f"https://127.0.0.1:{server.port}", "/", [], timeouts=Timeouts(connect=0.05))
@@ -172,16 +172,16 @@ async def test_backpressure_holds_over_tls(authority: trustme.CA) -> None:
         raw_server(responding(ok_response(body)), server_context(authority, "127.0.0.1")) as server,
         FastTransport(TransportSettings(buffer_limit=65536), ssl_context=client_context(authority)) as transport,
     ):
-        answer = await transport.request("GET", server.origin, "/", [], timeouts=SHORT_TIMEOUTS)
-        await wait_until(lambda: answer.received >= 65536)
-        assert answer.received < 2_000_000
-        assert await answer.read() == body
+        response = await transport.request("GET", server.origin, "/", [], timeouts=SHORT_TIMEOUTS)
+        await wait_until(lambda: response.received >= 65536)
+        assert response.received < 2_000_000
+        assert await response.read() == body
         assert transport.pool.idle_count == 1
 
 
 @each_loop
 async def test_a_name_for_tls_can_be_given(authority: trustme.CA) -> None:
-    """httpx's `sni_hostname`: asked for, proven, and never mixed up with connections of another name."""
+    """httpx's `sni_hostname`: sent, verified, and pooled apart from connections for other names."""
     asked: list[str | None] = []
     context = server_context(authority, "a.example", "b.example")
     context.sni_callback = lambda _socket, name, _context: asked.append(name)

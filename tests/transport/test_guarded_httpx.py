@@ -42,7 +42,7 @@ ADDRESSES = {
 
 
 async def sent_request(url: str, *, proxied: bool = False, guard: AddressGuard | None = None) -> httpx.Request:
-    """What the inner transport is asked for."""
+    """The request that the inner transport gets."""
     seen: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -61,8 +61,8 @@ async def sent_request(url: str, *, proxied: bool = False, guard: AddressGuard |
     ("url", "to"),
     [("http://public.example:81/x?y", "http://8.8.8.8:81/x?y"), ("https://mixed.example/", "https://8.8.4.4/")],
 )
-async def test_the_address_that_was_judged_is_the_one_connected_to(url: str, to: str) -> None:
-    """The URL gets the address; Host and the name for TLS stay the name's."""
+async def test_the_address_that_was_checked_is_the_one_connected_to(url: str, to: str) -> None:
+    """The URL gets the address; Host and SNI keep the name."""
     request = await sent_request(url)
     name = httpx.URL(url).host
     assert str(request.url) == to
@@ -74,7 +74,7 @@ async def test_the_address_that_was_judged_is_the_one_connected_to(url: str, to:
     ["http://private.example/", "http://metadata.example/", "http://127.0.0.1/", "http://[::1]/", "http://[fd00::1]/"],
 )
 async def test_a_forbidden_address_is_refused(url: str) -> None:
-    """By name and by number."""
+    """Whether resolved from a name or written in the URL."""
     with pytest.raises(AddressRefused):
         await sent_request(url)
 
@@ -89,7 +89,7 @@ async def test_what_is_exempt_is_connected_to() -> None:
         await sent_request("http://127.0.0.1:82/", guard=AddressGuard(False, frozenset({"127.0.0.1:81"})))
 
 
-async def test_through_a_proxy_only_numbers_can_be_judged() -> None:
+async def test_through_a_proxy_only_literal_addresses_can_be_checked() -> None:
     """The proxy resolves names, so they go to it as they are."""
     assert str((await sent_request("http://private.example/", proxied=True)).url) == "http://private.example/"
     with pytest.raises(AddressRefused):
@@ -97,7 +97,7 @@ async def test_through_a_proxy_only_numbers_can_be_judged() -> None:
 
 
 async def test_an_address_that_does_not_answer_is_forgotten() -> None:
-    """The next try asks the name server anew; an unknown name is a failure of its own."""
+    """The next request looks the name up again; an unknown name is an error of its own."""
 
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
@@ -112,7 +112,7 @@ async def test_an_address_that_does_not_answer_is_forgotten() -> None:
 
 
 async def test_httpx_itself_goes_to_the_pinned_address() -> None:
-    """Over a real socket: the server sees the name it is called by."""
+    """Over a real socket: the server sees the name in Host."""
     async with LocalServer({"/x": Reply(200, b"hello")}) as site:
         inner = httpx.AsyncHTTPTransport(trust_env=False)
         names = FakeResolver({"pinned.example": ["127.0.0.1"]})

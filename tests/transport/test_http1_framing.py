@@ -113,13 +113,15 @@ REFUSED_HEADS = {
 
 @pytest.mark.parametrize(("raw", "expected"), READABLE_HEADS.values(), ids=READABLE_HEADS.keys())
 def test_a_head_is_read_as_rfc_9112_says(raw: bytes, expected: tuple[int, int | None, bool, bool]) -> None:
-    """Status, length, chunked and persistence come out as the standard reads them; a mended head is not kept alive."""
+    """Status, length, chunked and persistence come out as the standard reads them; the connection of a repaired head is
+    not reused.
+    """
     assert summarize_head(raw) == expected
 
 
 @pytest.mark.parametrize("raw", REFUSED_HEADS.values(), ids=REFUSED_HEADS.keys())
 def test_a_head_with_two_readings_or_none_is_refused(raw: bytes) -> None:
-    """What two readers could take differently is a protocol error."""
+    """What two parsers could understand differently is a protocol error."""
     with pytest.raises(httpx.RemoteProtocolError):
         parse_head(raw, 100)
 
@@ -133,12 +135,12 @@ def test_a_folded_value_is_one_value() -> None:
     ("value", "seconds"),
     [("timeout=5", 5), ("timeout=5, max=100", 5), ("max=100,Timeout = 7", 7), ("max=1", None), ("timeout=x", None)],
 )
-def test_the_servers_keep_alive_promise_is_read(value: str, seconds: float | None) -> None:
-    """`Keep-Alive: timeout=N` is seconds; nonsense is no promise."""
+def test_the_keepalive_timeout_of_the_server_is_read(value: str, seconds: float | None) -> None:
+    """`Keep-Alive: timeout=N` is seconds; anything else is ignored."""
     assert parse_head(OK_LINE + f"Keep-Alive: {value}\r\n\r\n".encode(), 10).keepalive_timeout == seconds
 
 
-# What frames a message, once and repeated, between fields that say nothing about it.
+# Fields that frame a message, and others.
 FRAMING = [
     (b"Connection", [b"close", b"Keep-Alive", b"x, close", b"upgrade", b""]),
     (b"keep-alive", [b"timeout=5", b"max=3", b"timeout=9, max=1", b""]),
@@ -230,8 +232,8 @@ def test_malformed_chunks_are_a_protocol_error(coded: bytes) -> None:
 
 
 @given(st.lists(st.integers(0, len(CHUNKED_BODY)), max_size=6))
-def test_chunks_do_not_depend_on_how_they_are_cut(cuts: list[int]) -> None:
-    """However the bytes arrive, body and trailers are the same and nothing trails."""
+def test_chunks_do_not_depend_on_how_they_are_split(cuts: list[int]) -> None:
+    """However the bytes arrive, body and trailers are the same and there is no surplus."""
     chunks = ChunkedDecoder()
     edges = sorted({0, len(CHUNKED_BODY), *cuts})
     body = b"".join(chunks.feed(CHUNKED_BODY[a:b]) for a, b in pairwise(edges))
@@ -242,7 +244,7 @@ def test_chunks_do_not_depend_on_how_they_are_cut(cuts: list[int]) -> None:
 @pytest.mark.parametrize("surplus", [b"x", b"\r\n", b"\n", b"\r", OK_LINE, b"\0"], ids=repr)
 @pytest.mark.parametrize("cut", range(9))
 def test_bytes_behind_the_last_chunk_are_noticed(surplus: bytes, cut: int) -> None:
-    """Even a line break behind the end counts, wherever the bytes were cut."""
+    """Even a line break behind the end counts, wherever the bytes are split."""
     coded = b"0\r\n\r\n" + surplus
     chunks = ChunkedDecoder()
     chunks.feed(coded[:cut])
@@ -293,7 +295,7 @@ def test_what_is_not_body_is_bounded(endless: bytes) -> None:
         ("GET", "/", (b"", b"b")),
     ],
 )
-def test_what_cannot_be_said_in_a_request_is_refused(method: str, target: str, field: tuple[bytes, bytes]) -> None:
+def test_what_cannot_be_sent_in_a_request_is_refused(method: str, target: str, field: tuple[bytes, bytes]) -> None:
     """No value can smuggle a line into a request."""
     with pytest.raises(httpx.LocalProtocolError):
         encode_request_head(method, target, [field], "a.example")
@@ -332,7 +334,7 @@ def test_a_request_has_as_many_lines_as_it_has_fields(fields: list[tuple[bytes, 
 def test_content_is_framed_as_its_headers_say(
     fields: list[tuple[bytes, bytes]], length: int | None, expected: tuple[list[tuple[bytes, bytes]], int | None]
 ) -> None:
-    """Framing that stands is kept; missing framing is added."""
+    """Existing framing is kept; missing framing is added."""
     assert frame_content(fields, length) == expected
 
 
@@ -347,6 +349,6 @@ def test_content_is_framed_as_its_headers_say(
     ],
 )
 def test_contradictory_framing_of_content_is_refused(fields: list[tuple[bytes, bytes]], length: int | None) -> None:
-    """We smuggle no requests either."""
+    """Or the server could read it as two requests."""
     with pytest.raises(httpx.LocalProtocolError):
         frame_content(fields, length)

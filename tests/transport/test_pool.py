@@ -1,4 +1,4 @@
-"""The pool's bookkeeping, with connections that are none."""
+"""The bookkeeping of the connection pool, with fake connections."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FakeConnection:
 
 
 async def open_connection(pool: ConnectionPool[FakeConnection], origin: str) -> FakeConnection:
-    """What the transport does: an idle connection, else a place, and a new connection in it."""
+    """As the transport does it: an idle connection, else a slot and a new connection."""
     return pool.take_idle(origin) or await pool.acquire_slot(origin, None) or FakeConnection(origin)
 
 
@@ -46,7 +46,7 @@ def start_waiters(pool: ConnectionPool[FakeConnection], *origins: str) -> list[a
 
 
 async def test_the_most_recently_used_connection_is_taken_first() -> None:
-    """LIFO: what is rarely needed gets to expire."""
+    """LIFO, so that surplus connections expire."""
     pool: ConnectionPool[FakeConnection] = ConnectionPool(total=10, per_host=10)
     first, second = await open_connection(pool, A), await open_connection(pool, A)
     pool.release(first)
@@ -57,8 +57,8 @@ async def test_the_most_recently_used_connection_is_taken_first() -> None:
     assert pool.take_idle(B) is None
 
 
-async def test_a_connection_that_died_is_not_offered() -> None:
-    """`died` takes it out and frees its place."""
+async def test_a_closed_connection_is_not_offered() -> None:
+    """`remove_closed` removes it and frees its slot."""
     pool: ConnectionPool[FakeConnection] = ConnectionPool(total=10, per_host=10)
     connection = await open_connection(pool, A)
     pool.release(connection)
@@ -66,8 +66,8 @@ async def test_a_connection_that_died_is_not_offered() -> None:
     assert (pool.take_idle(A), pool.slots_used, pool.idle_count) == (None, 0, 0)
 
 
-async def test_an_unusable_connection_frees_its_place() -> None:
-    """`freed` with a closed connection is the end of it."""
+async def test_a_connection_that_cannot_be_kept_frees_its_slot() -> None:
+    """`release` of a closed connection frees its slot."""
     pool: ConnectionPool[FakeConnection] = ConnectionPool(total=10, per_host=10)
     connection = await open_connection(pool, A)
     connection.close()
@@ -76,7 +76,7 @@ async def test_an_unusable_connection_frees_its_place() -> None:
 
 
 async def test_the_limit_per_host_makes_requests_wait_in_order() -> None:
-    """First come, first served, and the connection is handed on."""
+    """First come, first served; the connection is passed on."""
     pool: ConnectionPool[FakeConnection] = ConnectionPool(total=10, per_host=1)
     connection = await open_connection(pool, A)
     tasks = start_waiters(pool, A, A, B)
@@ -91,7 +91,7 @@ async def test_the_limit_per_host_makes_requests_wait_in_order() -> None:
 
 
 async def test_a_failed_connection_lets_the_next_one_try() -> None:
-    """A place that is vacated goes to who waits, to open a connection of its own."""
+    """A released slot goes to a waiter, which opens its own connection."""
     pool: ConnectionPool[FakeConnection] = ConnectionPool(total=10, per_host=1)
     await pool.acquire_slot(A, None)
     (task,) = start_waiters(pool, A)
@@ -101,8 +101,16 @@ async def test_a_failed_connection_lets_the_next_one_try() -> None:
     assert pool.slots_used == 1
 
 
+async def test_its_representation_counts_slots() -> None:
+    """For logs and debuggers."""
+    pool: ConnectionPool[FakeConnection] = ConnectionPool(total=10, per_host=1)
+    pool.release(await open_connection(pool, A))
+    await open_connection(pool, B)
+    assert repr(pool) == "<ConnectionPool 2 of 10 slots used, 1 idle, 0 waiting>"
+
+
 async def test_the_total_limit_closes_the_longest_unused_connection() -> None:
-    """An idle connection elsewhere makes room before anyone waits."""
+    """An idle connection to another origin is closed before anyone has to wait."""
     pool: ConnectionPool[FakeConnection] = ConnectionPool(total=2, per_host=2)
     old, young = await open_connection(pool, A), await open_connection(pool, B)
     pool.release(old)
@@ -128,7 +136,7 @@ async def test_origins_take_turns_at_the_total_limit() -> None:
 
 
 async def test_a_busy_origin_gives_way_to_one_that_has_waited_longer() -> None:
-    """Keep-alive does not count more than the order of arrival."""
+    """The order of arrival counts more than keeping a connection."""
     pool: ConnectionPool[FakeConnection] = ConnectionPool(total=1, per_host=1)
     connection = await open_connection(pool, A)
     other, own = start_waiters(pool, B, A)
@@ -141,7 +149,7 @@ async def test_a_busy_origin_gives_way_to_one_that_has_waited_longer() -> None:
 
 
 async def test_waiting_ends_with_a_pool_timeout() -> None:
-    """And leaves no trace."""
+    """And the waiter is removed."""
     pool: ConnectionPool[FakeConnection] = ConnectionPool(total=1, per_host=1)
     connection = await open_connection(pool, A)
     with pytest.raises(httpx.PoolTimeout):
@@ -152,8 +160,8 @@ async def test_waiting_ends_with_a_pool_timeout() -> None:
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["while waiting", "after its turn came"])
-async def test_a_cancelled_request_costs_no_place(late: bool) -> None:
-    """Cancelled while it waits or in the instant it was served: the next one gets the place."""
+async def test_a_cancelled_request_costs_no_slot(late: bool) -> None:
+    """Cancelled while waiting, or right after the slot was granted: the next waiter gets the slot."""
     pool: ConnectionPool[FakeConnection] = ConnectionPool(total=1, per_host=1)
     connection = await open_connection(pool, A)
     first, second = start_waiters(pool, A, A)
@@ -172,7 +180,7 @@ async def test_a_cancelled_request_costs_no_place(late: bool) -> None:
 
 
 async def test_a_new_connection_is_to_be_had_beside_idle_ones() -> None:
-    """Who asks for a place without `take` gets one: an idle connection of the origin makes room."""
+    """`acquire_slot` without `take_idle` gives a new connection: an idle one of the origin is closed for it."""
     pool: ConnectionPool[FakeConnection] = ConnectionPool(total=1, per_host=1)
     connection = await open_connection(pool, A)
     pool.release(connection)
@@ -180,7 +188,7 @@ async def test_a_new_connection_is_to_be_had_beside_idle_ones() -> None:
     assert (connection.closed, pool.slots_used) == (True, 1)
 
 
-async def test_draining_closes_the_idle_and_sends_away_who_waits() -> None:
+async def test_closing_the_pool_fails_who_waits() -> None:
     """Nobody waits for a pool that is closed."""
     pool: ConnectionPool[FakeConnection] = ConnectionPool(total=2, per_host=1)
     idle, busy = await open_connection(pool, A), await open_connection(pool, B)
@@ -194,7 +202,7 @@ async def test_draining_closes_the_idle_and_sends_away_who_waits() -> None:
 
 
 class PoolInAnyOrder(RuleBasedStateMachine):
-    """Requests come, end, fail, are cancelled; connections die: in every order."""
+    """Requests start, end, fail and are cancelled, connections close: in any order."""
 
     TOTAL, PER_HOST = 3, 2
 
@@ -252,7 +260,7 @@ class PoolInAnyOrder(RuleBasedStateMachine):
         self.step()
 
     @invariant()
-    def limits_hold_and_nobody_waits_for_nothing(self) -> None:
+    def limits_hold_and_nobody_waits_without_need(self) -> None:
         held = len(self.busy) + len(self.idle)
         assert self.pool.slots_used == held <= self.TOTAL
         assert self.pool.idle_count == len(self.idle)

@@ -1,4 +1,4 @@
-"""Names to addresses, and the race between them."""
+"""DNS lookups, and the race between addresses."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class RecordingLookup:
         ("", None),
     ],
 )
-async def test_an_address_is_not_asked_for(host: str, expected: Address | None) -> None:
-    """A literal is its own answer; every other spelling goes to the resolver, and so before the guard."""
+async def test_an_address_is_not_looked_up(host: str, expected: Address | None) -> None:
+    """A literal needs no lookup; every other spelling goes to the resolver, and its result to the guard."""
     assert parse_ip_literal(host) == expected
     if expected is not None:
         lookup = RecordingLookup()
@@ -64,8 +64,8 @@ async def test_an_address_is_not_asked_for(host: str, expected: Address | None) 
         subject.close()
 
 
-async def test_an_answer_is_kept_and_forgotten() -> None:
-    """One lookup serves until `forget` or the end of its time."""
+async def test_a_result_is_cached_until_forgotten() -> None:
+    """One lookup serves until `forget` or the end of its TTL."""
     lookup = RecordingLookup()
     subject = resolver(lookup)
     assert await subject.resolve("a") == await subject.resolve("a") == V4[:1]
@@ -76,8 +76,8 @@ async def test_an_answer_is_kept_and_forgotten() -> None:
     subject.close()
 
 
-async def test_an_answer_ages() -> None:
-    """With a lifetime of nothing every question is asked."""
+async def test_a_result_expires() -> None:
+    """With a TTL of zero every call looks up."""
     lookup = RecordingLookup()
     subject = resolver(lookup, ttl=0)
     await subject.resolve("a")
@@ -86,8 +86,8 @@ async def test_an_answer_ages() -> None:
     subject.close()
 
 
-async def test_the_least_recently_asked_name_is_forgotten_first() -> None:
-    """The cache holds `names` answers and no more."""
+async def test_the_least_recently_used_name_is_evicted_first() -> None:
+    """The cache holds `cache_size` names."""
     lookup = RecordingLookup()
     subject = resolver(lookup, names=2)
     for host in ("a", "b", "a", "c", "a", "b"):
@@ -96,8 +96,8 @@ async def test_the_least_recently_asked_name_is_forgotten_first() -> None:
     subject.close()
 
 
-async def test_many_who_ask_at_once_share_one_lookup() -> None:
-    """Single flight; one who gives up does not take the answer from the others."""
+async def test_simultaneous_calls_share_one_lookup() -> None:
+    """A caller that is cancelled does not cancel the others."""
     may_answer = threading.Event()
     asked = RecordingLookup()
 
@@ -129,8 +129,8 @@ async def test_many_who_ask_at_once_share_one_lookup() -> None:
     ],
     ids=repr,
 )
-async def test_a_failure_says_whether_asking_again_is_vain(failure: Exception, permanent: bool) -> None:
-    """Permanent failures are remembered for a while, others are asked again at once."""
+async def test_a_failure_says_whether_it_is_permanent(failure: Exception, permanent: bool) -> None:
+    """Permanent failures are cached, others are looked up again at once."""
     lookup = RecordingLookup(failure)
     subject = resolver(lookup)
     for _ in range(2):
@@ -142,7 +142,7 @@ async def test_a_failure_says_whether_asking_again_is_vain(failure: Exception, p
 
 
 async def test_a_name_without_an_address_has_failed() -> None:
-    """An empty answer is a permanent failure."""
+    """An empty result is a permanent failure."""
     subject = resolver(lambda host: [])
     with pytest.raises(ResolveError) as caught:
         await subject.resolve("a")
@@ -151,7 +151,7 @@ async def test_a_name_without_an_address_has_failed() -> None:
 
 
 async def test_closing_ends_lookups_with_a_failure_and_not_with_a_cancellation() -> None:
-    """Who waits for a thread when the resolver closes hears `ResolveError`, as does who asks afterwards."""
+    """Waiting and later calls get a `ResolveError`."""
     may_answer = threading.Event()
     subject = resolver(lambda host: V4[:1] if may_answer.wait(5) else [])
     tasks = [asyncio.create_task(subject.resolve(host)) for host in ("a", "b", "c")]
@@ -174,7 +174,7 @@ def test_families_alternate_beginning_with_the_first() -> None:
 
 
 class Attempts:
-    """Attempts whose outcome a test decides: a delay in seconds (None: never) and whether it succeeds."""
+    """Connection attempts with a planned delay in seconds (None: never) and outcome."""
 
     def __init__(self, plan: dict[str, tuple[float | None, bool]]) -> None:
         self.plan = plan
@@ -209,7 +209,7 @@ async def test_the_first_address_wins_when_it_answers_in_time() -> None:
     assert attempts.begun == [V6[0].ip]
 
 
-async def test_a_silent_address_is_overtaken() -> None:
+async def test_a_slow_address_does_not_delay_the_next() -> None:
     """After the delay the next is tried beside it, and the loser is cancelled."""
     attempts = Attempts({V6[0].ip: (None, True), V4[0].ip: (0, True)})
     assert await run_race(attempts, [V6[0], V4[0]]) == V4[0].ip
@@ -217,14 +217,14 @@ async def test_a_silent_address_is_overtaken() -> None:
 
 
 async def test_a_refusal_starts_the_next_attempt_at_once() -> None:
-    """Nobody waits out the delay after a failure."""
+    """The delay is skipped after a failure."""
     attempts = Attempts({V6[0].ip: (0, False), V4[0].ip: (0, True)})
     async with asyncio.timeout(2):
         assert await run_race(attempts, [V6[0], V4[0]], delay=60) == V4[0].ip
 
 
-async def test_when_all_fail_the_first_failure_is_told() -> None:
-    """The preferred address's error is the one worth reading."""
+async def test_when_all_fail_the_first_error_is_raised() -> None:
+    """The error of the preferred address says most."""
     attempts = Attempts({a.ip: (0, False) for a in V4})
     with pytest.raises(ConnectionRefusedError, match=V4[0].ip):
         await run_race(attempts, V4)

@@ -1,4 +1,4 @@
-"""One answer from its bytes: any split of them, any neighbour in the buffer."""
+"""Parsing responses: split anywhere, with other connections in the same buffer."""
 
 from __future__ import annotations
 
@@ -31,22 +31,26 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 class ParserHarness:
-    """What one connection reads through a shared inbox."""
+    """The parser of one connection that receives through a shared buffer."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, inbox: SharedReceiveBuffer, method: str = "GET") -> None:
-        self.inbox = inbox
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, receive_buffer: SharedReceiveBuffer, method: str = "GET"
+    ) -> None:
+        self.receive_buffer = receive_buffer
         self.exchange = Exchange(method, loop, buffer_limit=SETTINGS.buffer_limit, max_body=None)
-        self.incoming = ResponseParser(SETTINGS)
-        self.incoming.start_response(self.exchange)
+        self.parser = ResponseParser(SETTINGS)
+        self.parser.start_response(self.exchange)
         self.complete = False
 
     def receive(self, data: bytes) -> None:
-        """As an event loop does it; what was in the buffer is overwritten, so that no alias of it can pass."""
-        room = self.inbox.acquire(self)
+        """As an event loop does it. Then the buffer is overwritten, so that a view of it that was kept would be
+        noticed.
+        """
+        room = self.receive_buffer.acquire(self)
         room[: len(data)] = data
-        taken = self.inbox.consume(self, len(data))
-        self.complete = self.incoming.feed(taken)
-        self.inbox.acquire(None)[: len(data)] = b"\xff" * len(data)
+        taken = self.receive_buffer.consume(self, len(data))
+        self.complete = self.parser.feed(taken)
+        self.receive_buffer.acquire(None)[: len(data)] = b"\xff" * len(data)
 
     def receive_all(self, pieces: list[bytes]) -> None:
         for piece in pieces:
@@ -57,7 +61,7 @@ class ParserHarness:
         return b"".join(self.exchange._pieces)
 
 
-# (bytes of an answer, its body, whether the connection may be used again)
+# (bytes of a response, its body, whether the connection may be used again)
 RESPONSES = [
     (ok_response(b"hello"), b"hello", True),
     (ok_response(b""), b"", True),
@@ -83,22 +87,22 @@ def split(data: bytes, cuts: list[int]) -> list[bytes]:
 def test_connections_that_share_a_buffer_never_see_each_others_bytes(
     loop: asyncio.AbstractEventLoop, data: st.DataObject
 ) -> None:
-    """Answers cut anywhere, read in turns that come in any order: each body is exact."""
+    """Responses split anywhere, received in any order of connections: each body is exact."""
     cases = data.draw(st.lists(st.sampled_from(RESPONSES), min_size=2, max_size=4))
     cuts = st.lists(st.integers(0, 10_000), max_size=12)
     queues = [split(raw, data.draw(cuts)) for raw, _, _ in cases]
-    inbox = SharedReceiveBuffer()
-    readers = [ParserHarness(loop, inbox) for _ in cases]
+    receive_buffer = SharedReceiveBuffer()
+    readers = [ParserHarness(loop, receive_buffer) for _ in cases]
     while left := [n for n, queue in enumerate(queues) if queue]:
         n = data.draw(st.sampled_from(left))
         readers[n].receive(queues[n].pop(0))
     for reader, (_, body, kept) in zip(readers, cases, strict=True):
-        assert (reader.complete, reader.body, reader.incoming.persistent) == (True, body, kept)
+        assert (reader.complete, reader.body, reader.parser.persistent) == (True, body, kept)
 
 
 @pytest.mark.parametrize("at", [FIRST_HEAD_SCAN_BYTES - 1, FIRST_HEAD_SCAN_BYTES, FIRST_HEAD_SCAN_BYTES + 1])
 def test_a_head_of_any_length_is_found(loop: asyncio.AbstractEventLoop, at: int) -> None:
-    """Also where it ends at the bytes that are looked at first."""
+    """Also where it ends at the number of bytes that is searched first."""
     rest = b"Content-Length: 4\r\n\r\n"
     raw = OK_LINE + b"X: " + b"v" * (at - len(OK_LINE) - len(rest) - 5) + b"\r\n" + rest
     assert len(raw) == at
@@ -120,10 +124,10 @@ def test_a_head_above_the_bound_is_refused(loop: asyncio.AbstractEventLoop, size
 @pytest.mark.parametrize(
     ("came", "exc", "served", "kind", "says"),
     [
-        (b"", None, 0, httpx.RemoteProtocolError, "without answering"),
+        (b"", None, 0, httpx.RemoteProtocolError, "without a response"),
         (b"", None, 3, StaleConnection, "kept-alive"),
         (b"", OSError("reset"), 3, StaleConnection, "kept-alive"),
-        (b"", OSError("reset"), 0, httpx.ReadError, "before an answer"),
+        (b"", OSError("reset"), 0, httpx.ReadError, "before a response"),
         (b"HTT", None, 3, TruncatedResponse, "head"),
         (b"HTTP/1.1 100 C\r\n\r\n", None, 3, TruncatedResponse, "head"),
         (OK_LINE + b"Content-Length: 9\r\n\r\n1234", None, 3, TruncatedResponse, "5 bytes"),
@@ -136,11 +140,11 @@ def test_a_head_above_the_bound_is_refused(loop: asyncio.AbstractEventLoop, size
 def test_an_end_of_the_connection_is_named_for_what_it_cuts(
     loop: asyncio.AbstractEventLoop, came: bytes, exc: Exception | None, served: int, kind: type, says: str
 ) -> None:
-    """Only what an idle connection may do is worth a second try, and nothing cut short passes for an answer."""
+    """Only a connection that was idle is worth a second try, and nothing cut short passes for a response."""
     reader = ParserHarness(loop, SharedReceiveBuffer())
     if came:
         reader.receive(came)
-    error = reader.incoming.on_connection_lost(exc, responses_completed=served)
+    error = reader.parser.on_connection_lost(exc, responses_completed=served)
     assert type(error) is kind
     assert says in str(error)
 
@@ -149,17 +153,15 @@ def test_a_body_without_framing_is_complete_when_the_connection_ends(loop: async
     """RFC 9112 6.3, item 8."""
     reader = ParserHarness(loop, SharedReceiveBuffer())
     reader.receive(OK_LINE + b"\r\nall of it")
-    assert reader.incoming.on_connection_lost(None, responses_completed=0) is None
-    assert (reader.body, reader.incoming.persistent) == (b"all of it", False)
+    assert reader.parser.on_connection_lost(None, responses_completed=0) is None
+    assert (reader.body, reader.parser.persistent) == (b"all of it", False)
 
 
-def test_a_loop_that_mixes_up_turns_is_found_out() -> None:
-    """Bytes are taken by whom the buffer was lent to last, once."""
-    inbox = SharedReceiveBuffer()
-    inbox.acquire("one")
-    inbox.acquire("two")
-    with pytest.raises(RuntimeError, match="event loop"):
-        inbox.consume("one", 3)
-    assert len(inbox.consume("two", 3)) == 3
-    with pytest.raises(RuntimeError, match="event loop"):
-        inbox.consume("two", 3)
+def test_its_representation_says_where_it_is(loop: asyncio.AbstractEventLoop) -> None:
+    """For logs and debuggers."""
+    harness = ParserHarness(loop, SharedReceiveBuffer())
+    assert repr(harness.parser) == "<ResponseParser in a head, 0 bytes pending>"
+    harness.receive(OK_LINE + b"Content-Length: 9\r\n\r\n1234")
+    assert repr(harness.parser) == "<ResponseParser in a body, 5 bytes left>"
+    harness.parser.end_response()
+    assert repr(harness.parser) == "<ResponseParser between responses>"

@@ -1,4 +1,4 @@
-"""Two results beside each other, and which differences are more than the spread of their rounds."""
+"""Compares two reports and tells which differences are larger than the spread of their rounds."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from scraper.bench.measure.result import Report, Row
 
+# Smaller relative changes also occur between two runs of the same program.
 MIN_SIGNIFICANT_CHANGE = 0.05
-"""Relative change below which rounds of the same program differ too."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowPair:
-    """The same row in both results. `change` is that of pages/s, relative to the first; `real` whether it counts."""
+    """The same row in both reports. `change` is the relative change of pages/s (0.1 is 10 % faster)."""
 
     section: str
     before: Row
@@ -23,7 +23,7 @@ class RowPair:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What two results have in common, and what makes them less comparable."""
+    """The rows that two reports have in common, findings, and warnings about what makes them less comparable."""
 
     pairs: tuple[RowPair, ...]
     warnings: tuple[str, ...]
@@ -31,7 +31,7 @@ class Comparison:
 
 
 def compare(before: Report, after: Report) -> Comparison:
-    """Compare two results by the keys of their rows."""
+    """Compare two reports; rows are matched by section and key."""
     pairs = []
     later = {(number, row.key): row for number, section in enumerate(after.sections) for row in section.rows}
     for number, section in enumerate(before.sections):
@@ -44,8 +44,9 @@ def compare(before: Report, after: Report) -> Comparison:
 
 
 def _is_significant(before: Row, after: Row, change: float) -> bool:
-    apart = after.rates.low > before.rates.high or after.rates.high < before.rates.low
-    return apart and abs(change) > MIN_SIGNIFICANT_CHANGE
+    # The ranges of the rounds must not overlap.
+    disjoint = after.rates.low > before.rates.high or after.rates.high < before.rates.low
+    return disjoint and abs(change) > MIN_SIGNIFICANT_CHANGE
 
 
 def _comparability_warnings(before: Report, after: Report) -> list[str]:
@@ -62,14 +63,14 @@ def _comparability_warnings(before: Report, after: Report) -> list[str]:
             found.append(f"The settings differ in {name}: {one} and {two}.")
     for word, report in (("first", before), ("second", after)):
         if not report.complete:
-            found.append(f"The {word} was broken off.")
+            found.append(f"The {word} was stopped early.")
         found += [f"In the {word}: {warning}" for warning in report.warnings]
     return found
 
 
 def _findings(pairs: list[RowPair]) -> tuple[str, ...]:
     if not pairs:
-        return ("They have no row in common.",)
+        return ("The two reports have no row in common.",)
     faster = [pair.before.label for pair in pairs if pair.is_significant and pair.change > 0]
     slower = [pair.before.label for pair in pairs if pair.is_significant and pair.change < 0]
     found = []

@@ -1,7 +1,7 @@
-"""One measurement of the product's own engine: a `Crawler` on a generated config, watched from outside.
+"""Measures one run of the engine: a `Crawler` on a generated config, observed through its events.
 
-Nothing of the crawl is left out: it parses pages, writes records and keeps its state on disk, in a temporary folder. A
-page counts when it is fetched, read and recorded, at the instant of its `PageSettled`.
+It is a complete crawl: it parses pages, writes records and keeps its state on disk, in a temporary folder. A page
+counts when it is fetched, parsed and recorded, at the time of its `PageSettled` event.
 """
 
 from __future__ import annotations
@@ -22,26 +22,29 @@ from scraper.engine.run_state import StopReason
 from scraper.events import Event, FetchFinished, PageSettled, RetryPlanned, Skipped
 from scraper.model import StopKind
 
+# A politeness section that never delays a request. `per_host` has to be added.
 UNLIMITED_POLITENESS: Mapping[str, Any] = {"robots": "ignore", "adaptive": False}
-"""Politeness that never holds a request back; the rate and the concurrency of hosts are set beside it."""
 
 
 @dataclass(slots=True)
 class MeasurementListener:
-    """A listener that keeps what a measurement needs. It grows with the pages of one measurement, which are bounded."""
+    """Collects the events of one run. All times are the clock's seconds.
+
+    Its memory grows with the number of pages, which is bounded in a benchmark.
+    """
 
     settled_at: list[float] = field(default_factory=list)
     fetched_at: list[float] = field(default_factory=list)
     fetch_seconds: list[float] = field(default_factory=list)
     causes: dict[str, int] = field(default_factory=dict)
+    # URL -> rule of robots.txt that forbids it.
     refused_by_robots: dict[str, str] = field(default_factory=dict)
-    """URLs that robots.txt keeps from us, with the rule."""
+    # Host -> time at which its latest page was settled.
     last_settled_at: dict[str, float] = field(default_factory=dict)
-    """When a host's latest page was settled."""
     retries: int = 0
 
     def __call__(self, event: Event) -> None:
-        """Take one event."""
+        """Record one event."""
         if isinstance(event, FetchFinished):
             if event.kind != "robots":
                 self.fetched_at.append(event.at)
@@ -59,18 +62,18 @@ class MeasurementListener:
 
 @dataclass(frozen=True, slots=True)
 class EngineRun:
-    """What one run gave: the sample, the tally behind it, and whether the run was broken off."""
+    """The result of one run: the sample, the events it was computed from, and whether the run was stopped early."""
 
     sample: Sample
     events: MeasurementListener
     interrupted: bool
     started_at: float = 0.0
+    # Peak resident memory minus that before the run.
     memory_growth_bytes: int = 0
-    """Bytes of memory that the run took beside what the process had before."""
     refused_requests: tuple[int, ...] = ()
     received_requests: tuple[int, ...] = ()
+    # Most requests within `BURST_WINDOW_SECONDS`; like the two fields above, one count for each host of the target.
     max_bursts: tuple[int, ...] = ()
-    """What each of our hosts counted: requests turned away, requests, and most of them in a tenth of a second."""
 
 
 def bench_config(
@@ -81,26 +84,27 @@ def bench_config(
     limits: Mapping[str, Any] | None = None,
     **sections: Any,
 ) -> dict[str, Any]:
-    """The config of one measurement: exactly `urls`, nothing that their pages link to.
+    """The config of one measurement: fetches exactly `urls` and follows no links.
 
-    Without `politeness` nothing holds a request back: on the bundled server that is allowed.
+    Without `politeness` requests are not limited. Use that for the bundled server only.
     """
-    free = {**UNLIMITED_POLITENESS, "per_host": {"rate": None, "concurrency": concurrency}}
+    unlimited = {**UNLIMITED_POLITENESS, "per_host": {"rate": None, "concurrency": concurrency}}
     return {
         "name": "bench",
         "seeds": list(urls),
         "scope": {"mode": "host", "allow": ["[?&]copy="], "traps": {"max_params": None, "max_length": None}},
         "limits": {"concurrency": concurrency, "retries": 0, **(limits or {})},
-        "politeness": politeness if politeness is not None else free,
+        "politeness": politeness if politeness is not None else unlimited,
         "sitemaps": "off",
         **sections,
     }
 
 
 class EngineBench:
-    """Measures configs one after the other, on a machine of `cores`.
+    """Runs and measures configs, one after the other.
 
-    `overhead` is the idle loop's timer lateness, in seconds. `stop` breaks off the run under way and all after it.
+    `timer_overhead` is how late timers of the idle loop fire, in seconds; `target` the bundled server, None for other
+    servers; `cores` the number of CPU cores. `stop` ends the current run and prevents further ones.
     """
 
     def __init__(self, timer_overhead: float, target: TargetProcess | None = None, cores: int = 1) -> None:
@@ -109,22 +113,22 @@ class EngineBench:
         self._crawler: Crawler | None = None
 
     def stop(self) -> None:
-        """End the run under way cleanly."""
+        """Stop the current run cleanly, and all later ones."""
         self.stopped = True
         if self._crawler is not None:
             self._crawler.stop(StopReason(StopKind.INTERRUPTED, "stopped"))
 
     async def measure(self, values: Mapping[str, Any], ramp: int) -> EngineRun:
-        """Run `values` as a config and measure it; the first and last `ramp` pages are its ramps.
+        """Crawl with the config `values` and measure it, without its first and last `ramp` pages.
 
         Raises the errors of `Crawler`.
         """
-        # A clock of this moment, as the crawler makes one: both then mean the same by "now".
-        tally, clock, stage = MeasurementListener(), Clock(), self.target
+        # Created together with the crawler's own clock, so that their times can be compared.
+        listener, clock, target = MeasurementListener(), Clock(), self.target
         with tempfile.TemporaryDirectory(prefix="scrape-bench-") as folder:
             complete = {**values, "output": {"folder": str(Path(folder) / "out")}}
-            async with Crawler(complete, listeners=[tally]) as crawler:
-                before = await stage.reset() if stage else None
+            async with Crawler(complete, listeners=[listener]) as crawler:
+                before = await target.reset() if target else None
                 self._crawler = crawler
                 started = clock.now()
                 try:
@@ -132,33 +136,33 @@ class EngineBench:
                         summary = await crawler.run()
                 finally:
                     self._crawler = None
-                ended = max(tally.settled_at, default=clock.now())
-                after = await stage.state() if stage else None
-        part = steady_part(tally.settled_at, ramp, started=started)
+                ended = max(listener.settled_at, default=clock.now())
+                after = await target.state() if target else None
+        part = steady_part(listener.settled_at, ramp, started=started)
         window = part.end - part.start
-        took = sorted(tally.fetch_seconds)
+        took = sorted(listener.fetch_seconds)
         inside = [
-            e for at, e in zip(tally.fetched_at, tally.fetch_seconds, strict=True) if part.start <= at <= part.end
+            e for at, e in zip(listener.fetched_at, listener.fetch_seconds, strict=True) if part.start <= at <= part.end
         ]
         used = meter.cpu_used(part)
         sample = Sample(
-            pages=len(tally.settled_at),
+            pages=len(listener.settled_at),
             seconds=ended - started,
             rate=part.rate,
             p50=percentile(took, 0.5),
             p95=percentile(took, 0.95),
             p99=percentile(took, 0.99),
-            errors=sum(tally.causes.values()),
-            requests=sum(after.requests) if after else len(tally.fetch_seconds),
+            errors=sum(listener.causes.values()),
+            requests=sum(after.requests) if after else len(listener.fetch_seconds),
             in_flight=sum(inside) / window if window > 0 else 0.0,
             cpu_ms=used / part.done * 1000 if part.done else 0.0,
             cpu_share=used / window if window > 0 else 0.0,
-            starved=meter.cpu_wait(part) / window if window > 0 else 0.0,
+            cpu_wait_share=meter.cpu_wait(part) / window if window > 0 else 0.0,
             server_cpu=(after.cpu - before.cpu) / (clock.now() - started) if before and after else None,
             rss=meter.peak_bytes,
             lag=meter.lag(part),
-            causes=tally.causes,
+            causes=listener.causes,
         )
         counts = (after.refused, after.requests, after.burst) if after else ((), (), ())
-        broken_off = self.stopped or summary.why == StopKind.INTERRUPTED
-        return EngineRun(sample, tally, broken_off, started, meter.peak_bytes - meter.base_bytes, *counts)
+        interrupted = self.stopped or summary.why == StopKind.INTERRUPTED
+        return EngineRun(sample, listener, interrupted, started, meter.peak_bytes - meter.base_bytes, *counts)

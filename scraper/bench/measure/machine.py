@@ -1,4 +1,4 @@
-"""The machine a benchmark ran on: what it is, how busy it is, and which cores the two processes get."""
+"""The computer a benchmark runs on: its description, its load, its memory, and which cores the processes use."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from typing import Any
 from scraper.clock import Clock
 
 REPORTED_PACKAGES = ("scraper", "httpx", "httptools", "uvloop", "selectolax")
-BUSY_SHARE = 0.25
-"""Share of the machine used by others from which figures cannot be trusted."""
+# Share of the machine used by others from which figures cannot be trusted.
+
 LOAD_SAMPLE_SECONDS = 0.4
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 def describe_machine(loop_name: str, count: int) -> dict[str, Any]:
-    """Machine, Python and the versions that matter. `loop_name` is the event loop's module, `count` that of cores."""
+    """Processor, system, Python and versions of packages, for the report.
+
+    `loop_name` is the module of the event loop's class, `count` the number of cores.
+    """
     versions = {}
     for name in REPORTED_PACKAGES:
         with suppress(PackageNotFoundError):
@@ -46,43 +49,43 @@ def _processor() -> str:
 
 
 def core_count() -> int:
-    """How many cores this process may use."""
+    """Number of cores this process may use; at least 1."""
     return len(usable_cores()) or os.cpu_count() or 1
 
 
 def usable_cores() -> list[int]:
-    """The cores this process may run on; nothing where the system does not tell."""
+    """The numbers of the cores this process may run on; empty on systems other than Linux."""
     return sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
 
 
 @contextmanager
 def reserve_server_core() -> Iterator[int | None]:
-    """While inside, this process leaves one core to the server; gives that core, None where it cannot be done."""
-    mine = usable_cores()
-    if sys.platform != "linux" or len(mine) < 2:
+    """Keep this process off one core while inside; yields that core for the server, None if there is no spare one."""
+    usable = usable_cores()
+    if sys.platform != "linux" or len(usable) < 2:
         yield None
         return
     try:
-        os.sched_setaffinity(0, mine[:-1])
+        os.sched_setaffinity(0, usable[:-1])
     except OSError:
         yield None
         return
     try:
-        yield mine[-1]
+        yield usable[-1]
     finally:
         with suppress(OSError):
-            os.sched_setaffinity(0, mine)
+            os.sched_setaffinity(0, usable)
 
 
 def pin_process(process: int, core: int | None) -> None:
-    """Keep a process on one core, where the system allows it."""
+    """Restrict a process to one core if the system allows it. `process` is its pid."""
     if core is not None and sys.platform == "linux":
         with suppress(OSError):
             os.sched_setaffinity(process, [core])
 
 
 async def busy_share(clock: Clock) -> float:
-    """The share (0..1) of the machine that others use, while this process waits for a moment."""
+    """The share (0..1) of the computer's CPU that other programs use, measured while this process sleeps."""
     before = _cpu_ticks()
     if before is None:
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
@@ -95,17 +98,17 @@ async def busy_share(clock: Clock) -> float:
 
 
 def _cpu_ticks() -> tuple[int, int] | None:
-    """Busy and total ticks of all cores since the start (proc(5)), or None where there is no such file."""
+    """Busy and total clock ticks of all cores since boot (/proc/stat, proc(5)); None if there is no such file."""
     try:
         first = Path("/proc/stat").read_text("ascii").partition("\n")[0].split()
         values = [int(v) for v in first[1:9]]
     except (OSError, ValueError):
         return None
-    return sum(values) - values[3] - values[4], sum(values)
+    return sum(values) - values[3] - values[4], sum(values)  # fields 3 and 4 are idle and iowait
 
 
 def cpu_wait_seconds() -> float:
-    """Seconds that the main thread was ready to run and another program had its core (Linux schedstat); else 0.0."""
+    """Seconds so far that the main thread was ready to run but had no core (Linux schedstat); 0.0 if unknown."""
     try:
         with Path("/proc/self/schedstat").open("rb") as file:
             return int(file.read(128).split()[1]) / 1e9
@@ -114,7 +117,7 @@ def cpu_wait_seconds() -> float:
 
 
 def resident_bytes() -> int:
-    """Bytes of memory that this process holds; 0 where the system does not tell."""
+    """Resident memory of this process in bytes; its peak if only that is known, 0 if nothing is."""
     try:
         with Path("/proc/self/statm").open("rb") as file:
             return int(file.read(64).split()[1]) * _PAGE_BYTES
@@ -128,11 +131,11 @@ def _peak_bytes() -> int:
     except ImportError:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, KiB elsewhere
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """uvloop where it is installed; else asyncio's own loop."""
+    """uvloop if it is installed, else asyncio's own event loop."""
     try:
         import uvloop
     except ImportError:

@@ -1,7 +1,7 @@
-"""Ways to fetch concurrently that are often written, with plain httpx: what the engine is set beside in scenarios.
+"""Common ways to fetch concurrently with plain httpx, which the scenarios compare with the engine.
 
-One task a URL, or a few workers on one queue; bodies held in memory; retries after a fixed pause. Each shows what one
-part of the engine is there for.
+One task per URL, or a few workers on one queue; bodies held in memory; retries after a fixed pause. Each lacks one
+feature of the engine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class NaiveRun:
-    """The sample, memory that the run took (bytes), and the instants (seconds from the start) pages were there."""
+    """The sample, the growth of memory in bytes, and for each URL the seconds from the start to its completion."""
 
     sample: Sample
     memory_growth_bytes: int
@@ -32,10 +32,10 @@ class NaiveRun:
 
 @dataclass(slots=True)
 class NaiveClient:
-    """How to fetch. `workers` share one queue; 0 makes a task for every URL.
+    """A concurrent httpx client. `workers` share one queue; 0 starts a task for every URL.
 
-    `retries` tries again after every failure, each `pause` seconds later. `timeout` is in seconds. `hold` keeps every
-    body until the end, as code does that returns a list of pages.
+    A failed fetch is repeated up to `retries` times, each `pause` seconds later. `timeout` is in seconds. `hold` keeps
+    every body until the end, as code does that returns a list of pages.
     """
 
     workers: int = 0
@@ -50,7 +50,7 @@ class NaiveClient:
     _requests: int = 0
 
     async def run(self, urls: Sequence[str]) -> NaiveRun:
-        """Fetch `urls`."""
+        """Fetch `urls` and measure it."""
         clock = Clock()
         started = clock.now()
         async with self._client() as client, ResourceMeter(clock, self.timer_overhead) as meter:
@@ -77,7 +77,7 @@ class NaiveClient:
             requests=self._requests,
             cpu_ms=used / part.done * 1000 if part.done else 0.0,
             cpu_share=used / window if window > 0 else 0.0,
-            starved=meter.cpu_wait(part) / window if window > 0 else 0.0,
+            cpu_wait_share=meter.cpu_wait(part) / window if window > 0 else 0.0,
             rss=meter.peak_bytes,
             lag=meter.lag(part),
             causes=dict(self._causes),

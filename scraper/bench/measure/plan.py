@@ -1,4 +1,4 @@
-"""What a benchmark shall do: levels of concurrency, how long, how often, how many pages."""
+"""The settings of a benchmark: levels of concurrency, duration, repetitions, number of pages."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from dataclasses import dataclass
 from scraper.errors import ConfigError
 
 DEFAULT_LEVELS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+# Each request needs a file descriptor, and many systems allow 1,024 per process.
 MAX_LEVEL = 1024
-"""The highest concurrency: above it the open files of many systems end."""
 MAX_LEVELS = 16
 MAX_REPEAT = 50
 MAX_LATENCY_SECONDS = 10.0
+# A measurement has at least this many times `concurrency` requests; the first and last of these waves are ramps.
 MIN_WAVES = 6
-"""Waves of `concurrency` requests that a measurement has at least: two of them are ramps."""
+# Upper bound of the pages of one measurement.
 MAX_PAGES = 20_000
-"""Pages of one measurement."""
+# The latency varies by this share of itself, in both directions.
 LATENCY_JITTER_SHARE = 0.1
-"""The latency varies by so much of itself, to both sides."""
 
 _DURATION_PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s)?")
 
 
 @dataclass(frozen=True, slots=True)
 class BenchPlan:
-    """How to measure. `latency` is the server's mean answer time and `seconds` the length of one measurement.
+    """How to measure. `latency` is the server's mean response time in seconds, `seconds` the length of a measurement.
 
     Every level is measured `repeat` times, in rounds. `pages` bounds the pages of one measurement. Port 0 picks a free
-    one.
+    one. Raises `ConfigError` for values out of range.
     """
 
     levels: tuple[int, ...] = DEFAULT_LEVELS
@@ -47,13 +47,13 @@ class BenchPlan:
             raise ConfigError(f"--latency: expected 0 to {MAX_LATENCY_SECONDS:g} seconds, got {self.latency:g}")
 
     def pages_at(self, concurrency: int, rate: float) -> int:
-        """How many pages to fetch at a concurrency when about `rate` pages per second are expected."""
+        """Number of pages to fetch at a concurrency if about `rate` pages per second are expected."""
         wanted = max(math.ceil(rate * self.seconds), MIN_WAVES * max(1, concurrency), 12)
         return min(wanted, self.pages)
 
 
 def parse_levels(text: str) -> tuple[int, ...]:
-    """Levels of concurrency as written: `1,4,16,64`, in rising order. Raises `ConfigError`."""
+    """Parse levels of concurrency such as `1,4,16,64`; sorted, without repetitions. Raises `ConfigError`."""
     try:
         levels = {int(part) for part in text.split(",")}
     except ValueError:
@@ -66,7 +66,7 @@ def parse_levels(text: str) -> tuple[int, ...]:
 
 
 def parse_latency(text: str) -> float:
-    """A latency as written, `50ms`, `0.2s` or plain seconds, in seconds. Raises `ConfigError`."""
+    """Parse a latency such as `50ms`, `0.2s` or a number of seconds; returns seconds. Raises `ConfigError`."""
     found = _DURATION_PATTERN.fullmatch(text.strip())
     if found is None:
         raise ConfigError(f"--latency: expected a duration such as 50ms or 0.2s, got {text!r}")

@@ -1,4 +1,4 @@
-"""What a run costs this process: CPU, memory and the event loop's lateness, sampled while it runs."""
+"""Samples what a run costs this process: CPU, memory, waiting for a core, and lateness of the event loop."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from scraper.bench.measure.machine import cpu_wait_seconds, resident_bytes
 from scraper.bench.measure.statistics import SteadyPart, interpolate, percentile
 from scraper.clock import Clock, cpu_seconds, monotonic
 
+# Interval between two samples.
 SAMPLE_SECONDS = 0.01
-"""Seconds between two samples."""
+# Sampling ends after so many samples, which are ten minutes.
 MAX_SAMPLES = 60_000
-"""Samples that are kept: ten minutes."""
+# Memory is read only at every fifth sample, because it changes slowly.
 SAMPLES_PER_MEMORY_READ = 5
-"""Memory is read at every so many ticks."""
 IDLE_SAMPLES = 25
 
 
 @dataclass(slots=True)
 class ResourceMeter:
-    """Samples while inside `async with`. `overhead` is the lateness of an idle loop's timer, in seconds."""
+    """Takes samples while inside `async with`; each is a pair of time and value, in seconds.
+
+    `timer_overhead` is how late timers of an idle loop fire, in seconds; it is subtracted from `lag`.
+    """
 
     clock: Clock
     timer_overhead: float = 0.0
@@ -33,7 +36,7 @@ class ResourceMeter:
     _task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> ResourceMeter:
-        """Start to sample."""
+        """Start sampling."""
         self.base_bytes = self.peak_bytes = resident_bytes()
         self._sample(self.clock.now())
         self._task = asyncio.get_running_loop().create_task(self._sample_periodically(), name="meter")
@@ -52,7 +55,7 @@ class ResourceMeter:
     async def _sample_periodically(self) -> None:
         clock = self.clock
         while len(self.lateness_samples) < MAX_SAMPLES:
-            # The loop's own time has whole milliseconds in some loops.
+            # `monotonic` because uvloop's own time is in whole milliseconds.
             begun = monotonic()
             await clock.sleep_until(clock.now() + SAMPLE_SECONDS)
             now = clock.now()
@@ -66,21 +69,21 @@ class ResourceMeter:
         self.cpu_wait_samples.append((now, cpu_wait_seconds()))
 
     def cpu_wait(self, part: SteadyPart) -> float:
-        """Seconds of a part of the run in which the event loop was ready and another program had its core."""
+        """Seconds of `part` in which this process was ready to run but another program had its core."""
         return max(0.0, interpolate(self.cpu_wait_samples, part.end) - interpolate(self.cpu_wait_samples, part.start))
 
     def cpu_used(self, part: SteadyPart) -> float:
-        """CPU seconds used in a part of the run."""
+        """CPU seconds used in `part`."""
         return max(0.0, interpolate(self.cpu_samples, part.end) - interpolate(self.cpu_samples, part.start))
 
     def lag(self, part: SteadyPart) -> float | None:
-        """The 99th percentile of the loop's lateness in a part of the run, in seconds; None without a sample."""
+        """The 99th percentile of the event loop's lateness in `part`, in seconds; None without a sample."""
         late = sorted(late for at, late in self.lateness_samples if part.start <= at <= part.end)
         return max(0.0, percentile(late, 0.99) - self.timer_overhead) if late else None
 
 
 async def measure_timer_overhead(clock: Clock) -> float:
-    """How late a timer of this event loop is when the loop has nothing else to do: the median, in seconds."""
+    """The median lateness of a timer while the event loop is otherwise idle, in seconds."""
     late = []
     for _ in range(IDLE_SAMPLES):
         begun = monotonic()

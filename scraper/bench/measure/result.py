@@ -1,7 +1,7 @@
-"""What a benchmark found, as values, and their form in JSON.
+"""The results of a benchmark as dataclasses, and their JSON format.
 
-`Sample` is one measurement, `Row` the middle of several of the same thing, `Report` the whole. Times are seconds
-unless a name says otherwise, rates are pages per second.
+`Sample` is one measurement, `Row` the median of several measurements of the same case, `Report` the whole result. Times
+are seconds unless a name says otherwise, rates are pages per second.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ import orjson
 from scraper.bench.measure.statistics import Spread, spread
 from scraper.errors import ConfigError, Problem, SinkError
 
+# Version of the JSON format. A report of another version is refused.
 FORMAT_VERSION = 1
-"""The version of the JSON form."""
+# Larger files are refused by `read_report`.
 MAX_REPORT_BYTES = 16 * 1024 * 1024
-"""Bytes of a report that is read back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One measurement. `in_flight` is the mean number of requests under way in its steady part.
+    """One measurement. `in_flight` is the mean number of requests in flight in its steady part.
 
-    `cpu_share` is the part of one core that this process used, `server_cpu` that of the server's process (None when it
-    is not ours), `starved` the share of the time in which it was ready to run and another program had its core. `lag`
-    is the 99th percentile of the event loop's lateness, less what an idle loop has.
+    `cpu_share` is the share of one core used by this process, `server_cpu` that of the server's process (None if it
+    is not the bundled one). `cpu_wait_share` is the share of the time in which it was ready to run and another
+    program had its core. `rss` is in bytes. `lag` is the 99th percentile of the event loop's lateness, less that of an
+    idle loop. `causes` counts the errors by kind.
     """
 
     pages: int
@@ -43,7 +44,7 @@ class Sample:
     in_flight: float = 0.0
     cpu_ms: float = 0.0
     cpu_share: float = 0.0
-    starved: float = 0.0
+    cpu_wait_share: float = 0.0
     server_cpu: float | None = None
     rss: int = 0
     lag: float | None = None
@@ -52,10 +53,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The median of the samples of one way to fetch.
+    """The median of the samples of one case.
 
-    `key` tells rows apart, `label` is for people. `concurrency` is 0 for the sequential loop. `expected` is what
-    Little's law allows, None where it says nothing. `speedup` is over the first row, `efficiency` that by concurrency.
+    `key` identifies the row, `label` is shown. `concurrency` is 0 for the sequential loop. `expected` is the rate that
+    Little's law allows, None if it does not apply. `speedup` is relative to the first row, `efficiency` is the speed-up
+    divided by the concurrency.
     """
 
     key: str
@@ -71,13 +73,13 @@ class Row:
 
     @property
     def share_of_expected(self) -> float | None:
-        """The share of what Little's law allows that was reached."""
+        """The rate as a share of what Little's law allows."""
         return self.sample.rate / self.expected if self.expected else None
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Rows that belong together, under a title, and the sentences they prove."""
+    """Rows that are compared with each other, under a title, and the findings from them."""
 
     title: str
     rows: tuple[Row, ...]
@@ -86,7 +88,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole benchmark. `ceiling` is the pages per second the server alone can give, None when it is not ours."""
+    """A whole benchmark. `max_server_rate` is the pages per second that the bundled server can serve, else None."""
 
     scenario: str
     settings: Mapping[str, Any]
@@ -94,7 +96,7 @@ class Report:
     sections: tuple[Section, ...]
     knee: int | None = None
     recommended: str = ""
-    ceiling: float | None = None
+    max_server_rate: float | None = None
     warnings: tuple[str, ...] = ()
     complete: bool = True
     at: str = ""
@@ -102,18 +104,18 @@ class Report:
 
     @property
     def main(self) -> Section:
-        """The section that the chart and the comparison are about."""
+        """The first section: the one with a row for each concurrency."""
         return self.sections[0] if self.sections else Section("", ())
 
 
 def median_sample(samples: Sequence[Sample]) -> Sample:
-    """The median of every figure of `samples`; counts of errors and their causes are added up."""
+    """The median of every figure of `samples`; pages, requests, errors and their causes are summed."""
     causes: dict[str, int] = {}
     for sample in samples:
         for word, count in sample.causes.items():
             causes[word] = causes.get(word, 0) + count
     values: dict[str, Any] = {}
-    for name in ("seconds", "rate", "p50", "p95", "p99", "in_flight", "cpu_ms", "cpu_share", "starved"):
+    for name in ("seconds", "rate", "p50", "p95", "p99", "in_flight", "cpu_ms", "cpu_share", "cpu_wait_share"):
         values[name] = spread([getattr(s, name) for s in samples]).median
     for name in ("server_cpu", "lag"):
         known = [getattr(s, name) for s in samples if getattr(s, name) is not None]
@@ -129,12 +131,17 @@ def median_sample(samples: Sequence[Sample]) -> Sample:
 
 
 def to_json(report: Report) -> bytes:
-    """The report as JSON, indented, ending in a newline."""
-    return orjson.dumps(asdict(report), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+    """The report as indented JSON that ends in a newline."""
+    values = asdict(report)
+    values["ceiling"] = values.pop("max_server_rate")
+    for section in values["sections"]:
+        for row in section["rows"]:
+            row["sample"]["starved"] = row["sample"].pop("cpu_wait_share")
+    return orjson.dumps(values, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
 def check_writable(path: Path) -> None:
-    """Raise `SinkError` when `path` surely cannot be written: better before a measurement than after it."""
+    """Raise `SinkError` if `path` cannot be written. Called before measuring, which takes a minute."""
     if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
         raise SinkError(
             f"{path}: cannot be written: {'it is a folder' if path.is_dir() else 'no folder to write into'}"
@@ -142,7 +149,7 @@ def check_writable(path: Path) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write `content` to `path` in one piece. Raises `SinkError`."""
+    """Write to a `.part` file and rename it, so that `path` is never half written. Raises `SinkError`."""
     part = path.with_name(path.name + ".part")
     try:
         part.write_bytes(content)
@@ -152,7 +159,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def read_report(path: Path) -> Report:
-    """Read what `to_json` wrote. Raises `ConfigError` when it is something else."""
+    """Read a report that `to_json` wrote. Raises `ConfigError` for any other file."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_REPORT_BYTES + 1)
@@ -169,6 +176,7 @@ def read_report(path: Path) -> Report:
 def _parse_report(values: dict[str, Any]) -> Report:
     if values["format"] != FORMAT_VERSION:
         raise ValueError(values["format"])
+    values = {**values, "max_server_rate": values["ceiling"]}
     known = {f.name: values[f.name] for f in fields(Report)}
     known["sections"] = tuple(_parse_section(v) for v in values["sections"])
     known["warnings"] = tuple(str(v) for v in values["warnings"])
@@ -181,7 +189,10 @@ def _parse_section(values: dict[str, Any]) -> Section:
 
 
 def _parse_row(values: dict[str, Any]) -> Row:
-    sample = Sample(**values["sample"])
+    figures = dict(values["sample"])
+    figures["cpu_wait_share"] = figures.pop("starved")
+    sample = Sample(**figures)
+    # The file may have been edited: a figure that is text would fail later, in the middle of a table.
     if not all(isinstance(v, int | float) for v in (sample.rate, sample.p50, sample.p95, sample.p99, sample.cpu_ms)):
         raise TypeError("a figure is not a number")
     return Row(**{**values, "sample": sample, "rates": Spread(**values["rates"])})

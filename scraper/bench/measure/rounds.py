@@ -1,4 +1,4 @@
-"""Several ways to fetch, measured in interleaved rounds: whatever else the machine does meets all of them alike."""
+"""Measures several cases in interleaved rounds, so that other load on the computer affects all of them alike."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from scraper.bench.measure.statistics import spread
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One way to fetch. `run` measures it once, or gives None when it was broken off.
+    """One way to fetch. `run` measures it once and returns None if it was stopped early.
 
-    `expected` is what Little's law allows. `concurrency` is 0 for a sequential loop. `note` is shown beside its
-    figures; a function makes it from the last sample.
+    `expected` is the rate that Little's law allows. `concurrency` is 0 for a sequential loop. `note` is a text for the
+    table, or a function that makes it from the last sample.
     """
 
     key: str
@@ -27,7 +27,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class BenchProgress:
-    """How far a benchmark is: what runs now, measurements done of how many, and what was found so far."""
+    """The progress of a benchmark: what runs now, how many measurements are done, and the results so far."""
 
     activity: str
     done: int
@@ -39,7 +39,10 @@ OnProgress = Callable[[BenchProgress], None]
 
 
 class Rounds:
-    """Measures sections of cases and tells `watch` after every measurement; `stopped` says whether to go on."""
+    """Measures sections of cases. Calls `on_progress` before each measurement; ends early once `stopped()` is true.
+
+    `total` is the number of measurements, for the progress.
+    """
 
     def __init__(self, total: int, on_progress: OnProgress, stopped: Callable[[], bool]) -> None:
         self._total, self._on_progress, self._stopped = total, on_progress, stopped
@@ -47,13 +50,13 @@ class Rounds:
         self.sections: list[Section] = []
 
     def notify(self, activity: str) -> None:
-        """Say what happens now, beside the measurements."""
+        """Report what is being done now."""
         self._on_progress(BenchProgress(activity, self._done, self._total, tuple(self.sections)))
 
     async def measure(self, title: str, cases: Sequence[Case], repeat: int, *, last_first: bool = False) -> Section:
-        """Measure `cases` `repeat` times, every second round backwards; ends early when told to stop.
+        """Measure every case `repeat` times and return the section; every second round runs in reverse order.
 
-        With `last_first` it is the first round that goes backwards.
+        With `last_first` the first, third ... round is reversed instead.
         """
         samples: dict[str, list[Sample]] = {case.key: [] for case in cases}
         finished = list(self.sections)
@@ -72,12 +75,12 @@ class Rounds:
         return self.sections[-1]
 
     def add_findings(self, findings: Sequence[str]) -> None:
-        """Put what the last section proves beside it."""
+        """Set the findings of the last section."""
         self.sections[-1] = replace(self.sections[-1], findings=tuple(findings))
 
 
 def build_rows(cases: Sequence[Case], samples: dict[str, list[Sample]]) -> tuple[Row, ...]:
-    """A row for each case that was measured; speed-ups are over the first of them."""
+    """A row for each case that was measured; speed-ups are relative to the first of them."""
     rows: list[Row] = []
     base = 0.0
     for case in cases:

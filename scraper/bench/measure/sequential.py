@@ -1,12 +1,12 @@
-"""The loop a beginner writes: one page after the other, with plain httpx.
+"""A simple sequential loop with plain httpx: the baseline of the benchmark.
 
     with httpx.Client() as client:
         for url in urls:
             response = client.get(url)
             text = response.text
 
-It is kept that way on purpose: this is what the engine is compared with. It runs in a thread, so that Ctrl-C and the
-screen go on; nothing else runs beside it.
+It is deliberately not optimized. It runs in a thread, so that Ctrl-C and the display keep working; nothing else runs at
+the same time.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ TIMEOUT_SECONDS = 30.0
 
 @dataclass(slots=True)
 class SequentialLoop:
-    """How to run the loop: with one client for all requests, or (`fresh_client`) with a new one for each.
+    """Fetches with one client for all requests, or with `fresh_client` with a new one for each.
 
-    `gap` is the least time between two starts at one host, in seconds: for servers that are not ours. `user_agent`
+    `min_gap_seconds` is the least time between two requests to one host, for servers of other people. `user_agent`
     replaces that of httpx.
     """
 
@@ -41,9 +41,10 @@ class SequentialLoop:
     stopped: threading.Event = field(default_factory=threading.Event)
 
     async def run(self, urls: Sequence[str]) -> Sample:
-        """Fetch `urls` one after the other."""
+        """Fetch `urls` one after the other and measure it."""
         work = asyncio.get_running_loop().run_in_executor(None, self._fetch_all, urls)
         try:
+            # A thread cannot be cancelled: set `stopped` and wait for it.
             return await asyncio.shield(work)
         except asyncio.CancelledError:
             self.stopped.set()

@@ -1,4 +1,4 @@
-"""The arithmetic of a benchmark: percentiles, Little's law, the steady part of a run, and where the knee is.
+"""The statistics of a benchmark: percentiles, Little's law, the steady part of a run, and the knee.
 
 Little's law (J. D. C. Little, "A Proof for the Queuing Formula L = λW", Operations Research 9(3), 1961): of `QueueT`
 requests in flight that take `W` seconds each, `L / W` finish in a second, whatever the distribution of either. With the
@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+# At most this share of a run is left out at either end as its ramp.
 MAX_RAMP_SHARE = 0.25
-"""The largest share of a run, at either end, that is left out as its ramp."""
+# If the steady part has fewer completions, the whole run is used instead.
 MIN_STEADY_COMPLETIONS = 4
-"""Completions that a steady part needs; a shorter run is taken whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The middle of several measurements and how far they lie apart: median, smallest and largest."""
+    """Median, smallest and largest of several measurements."""
 
     median: float
     low: float
@@ -29,7 +29,7 @@ class Spread:
 
     @property
     def relative(self) -> float:
-        """Half the distance between the extremes, as a share of the median; 0 when there is none."""
+        """Half the distance between the extremes, as a share of the median; 0 if the median is 0."""
         return (self.high - self.low) / 2 / self.median if self.median else 0.0
 
 
@@ -54,10 +54,10 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     """
     if not ordered:
         return 0.0
-    place = min(max(share, 0.0), 1.0) * (len(ordered) - 1)
-    below = math.floor(place)
+    position = min(max(share, 0.0), 1.0) * (len(ordered) - 1)
+    below = math.floor(position)
     above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -87,10 +87,10 @@ def expected_rate(
 def steady_part(instants: Sequence[float], concurrency: int, *, started: float) -> SteadyPart:
     """The steady part of a run whose completions happened at `instants` (seconds, any order).
 
-    The first and the last `concurrency` completions are its ramps: there, fewer requests were in flight than the run
-    is about. They are at most a quarter of the run each. Requests that began together end together, in waves, so
-    between the ramps whole waves are counted: from the first of one to the first of another. A run that is too short
-    for that is taken whole, from `started` on.
+    The first and the last `concurrency` completions are the ramps, in which fewer requests were in flight; each is at
+    most a quarter of the run. Requests that start together complete together, in waves. Therefore whole waves are
+    counted between the ramps, from the first completion of one wave to the first of another: a part of a wave would
+    falsify the rate. A run that is too short for this is used as a whole, from `started` on.
     """
     ordered = sorted(instants)
     ramp = min(concurrency, int(len(ordered) * MAX_RAMP_SHARE))
@@ -107,8 +107,8 @@ def find_knee(points: Sequence[tuple[int, float]]) -> int | None:
 
     That is Kleinrock's power, throughput over response time ("Power and Deterministic Rules of Thumb for Probabilistic
     Problems in Computer Communications", ICC 1979): by Little's law the response time is concurrency over rate, so
-    power is rate² / concurrency. Up to the knee every doubling buys more than 41 % more throughput, beyond it less.
-    None when there is no knee to see: fewer than three points, or the highest concurrency is still the best.
+    power is rate² / concurrency. Up to the knee every doubling brings more than 41 % (√2) more throughput, beyond it
+    less. None if no knee can be seen: fewer than three points, or the highest concurrency is still the best.
     """
     usable = sorted((level, rate) for level, rate in points if level > 0 and rate > 0)
     if len(usable) < 3:
@@ -118,7 +118,7 @@ def find_knee(points: Sequence[tuple[int, float]]) -> int | None:
 
 
 def interpolate(samples: Sequence[tuple[float, float]], instant: float) -> float:
-    """The value at `instant` of what was sampled as ordered `(instant, value)` pairs; outside them the nearest one."""
+    """The linearly interpolated value at `instant` of ordered `(instant, value)` pairs; the nearest one outside."""
     if not samples:
         return 0.0
     if instant <= samples[0][0]:

@@ -1,9 +1,11 @@
-"""The server that is measured against: the shop's product pages on any number of ports, with known faults.
+"""The target server of benchmarks: the shop's product pages on any number of ports, with configurable faults.
 
-It runs in a process of its own, so that it shares neither core nor interpreter with what is measured. All replies are
-made before the first request. `python -m scraper.bench.measure.target '[{"kind": "shop", "latency": 0.05}]'` writes a
-line of JSON with its ports; every line on standard input (`state` or `reset`) is answered by a line of JSON; it ends
-with its input, so with the process that started it.
+It runs in its own process, so that it shares neither core nor interpreter with the client. All responses are rendered
+before the first request.
+
+`python -m scraper.bench.measure.target '[{"kind": "shop", "latency": 0.05}]'` prints its ports as a line of JSON. Each
+line `state` or `reset` on standard input is answered with a line of JSON, a `TargetState`. It exits at the end of
+standard input, so it cannot outlive the process that started it.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ from scraper.demo_site.shop import Shop
 
 SHOP_PAGES = 200
 RANDOM_SEED = 7
+# Bursts are counted in windows of this length.
 BURST_WINDOW_SECONDS = 0.1
-"""Seconds over which a burst is counted."""
 LARGE_FILE_BYTES = 2_000_000
 LARGE_FILE_COUNT = 24
 TIMER_TRIALS = 15
@@ -37,10 +39,11 @@ HostKind = Literal["shop", "large", "silent", "fragile"]
 
 @dataclass(frozen=True, slots=True)
 class HostSpec:
-    """One host. Answers take `latency` seconds, more or less `jitter` (a share of it).
+    """One host of the target server. Responses take `latency` seconds, plus or minus the share `jitter` of it.
 
-    A `silent` host takes requests and never answers. A `fragile` one answers 500 to all but the first `limit` requests
-    of every tenth of a second. A `large` one has files. Port 0 picks a free one.
+    A `shop` serves product pages, a `large` host files. A `silent` host accepts requests and never responds. A
+    `fragile` one responds 500 to all but the first `limit` requests of every `BURST_WINDOW_SECONDS`. Port 0 picks a
+    free one.
     """
 
     kind: HostKind = "shop"
@@ -52,7 +55,7 @@ class HostSpec:
 
 @dataclass(slots=True)
 class HostCounts:
-    """What one host has seen since the last reset: requests, those turned away, and the busiest tenth of a second."""
+    """Counts of one host since the last reset: requests, those refused, and the most within one window."""
 
     requests: int = 0
     refused: int = 0
@@ -61,7 +64,7 @@ class HostCounts:
     _in_window: int = 0
 
     def count(self, now: float) -> int:
-        """Count a request at `now` (seconds); return how many came in this window, this one included."""
+        """Count a request at `now` (seconds); return the number of requests in its window, this one included."""
         window = int(now / BURST_WINDOW_SECONDS)
         if window != self._window:
             self._window, self._in_window = window, 0
@@ -73,7 +76,7 @@ class HostCounts:
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """What the server's process answers: CPU seconds used in all, and each host's counts since the last reset."""
+    """The response to a command: CPU seconds used since the start, and each host's counts since the last reset."""
 
     cpu: float
     requests: tuple[int, ...]
@@ -83,26 +86,26 @@ class TargetState:
 
 @dataclass(slots=True)
 class TargetHost:
-    """One host's answers."""
+    """Responds for one host and counts its requests."""
 
     spec: HostSpec
     pages: dict[str, SiteResponse]
     clock: Clock
     counts: HostCounts = field(default_factory=HostCounts)
 
-    def respond(self, asked: SiteRequest) -> SiteResponse:
-        """The reply to one request; queries change nothing, so that every page has any number of addresses."""
-        path = asked.target.partition("?")[0]
-        reply = self.pages.get(path, NOT_FOUND_RESPONSE)
+    def respond(self, request: SiteRequest) -> SiteResponse:
+        """The response to one request. The query is ignored, so every page has any number of distinct URLs."""
+        path = request.target.partition("?")[0]
+        response = self.pages.get(path, NOT_FOUND_RESPONSE)
         if path == "/robots.txt":
-            return reply
+            return response
         in_window = self.counts.count(self.clock.now())
         if self.spec.kind == "silent":
-            return replace(reply, delay=NEVER_SECONDS)
+            return replace(response, delay=NEVER_SECONDS)
         if self.spec.kind == "fragile" and in_window > self.spec.limit:
             self.counts.refused += 1
             return OVERLOADED_RESPONSE
-        return reply
+        return response
 
 
 NOT_FOUND_RESPONSE = SiteResponse(404, b"not found\n", "text/plain")
@@ -111,7 +114,7 @@ ROBOTS_RESPONSE = SiteResponse(body=b"User-agent: *\nAllow: /\n", content_type="
 
 
 def products() -> tuple[Product, ...]:
-    """The products whose pages the server has: the same in every process."""
+    """The products whose pages are served: the same in every process."""
     return Catalogue(SHOP_PAGES, RANDOM_SEED).products
 
 
@@ -132,14 +135,14 @@ def _prepare_responses(kind: HostKind) -> dict[str, SiteResponse]:
 
 
 async def timer_lateness(wait: float) -> float:
-    """How much later than asked this loop's timers fire on the whole, in seconds: the median of some of `wait`."""
+    """The median lateness of this event loop's timers, in seconds, measured with timers of `wait` seconds."""
     loop = asyncio.get_running_loop()
     late = []
     for _ in range(TIMER_TRIALS):
         done: asyncio.Future[float] = loop.create_future()
-        asked = loop.time()
+        started = loop.time()
         loop.call_later(wait, _set_result, done, loop.time)
-        late.append(await done - asked - wait)
+        late.append(await done - started - wait)
     return max(0.0, sorted(late)[len(late) // 2])
 
 
@@ -149,7 +152,7 @@ def _set_result(done: asyncio.Future[float], now: Callable[[], float]) -> None:
 
 
 async def serve(specs: list[HostSpec]) -> None:
-    """Serve `specs` until standard input ends. Raises OSError when a port is taken."""
+    """Serve the hosts `specs` until standard input ends. Raises OSError if a port is in use."""
     clock = Clock()
     latest = max((spec.latency for spec in specs), default=0.0)
     lateness = await timer_lateness(min(latest, 0.05)) if latest else 0.0
@@ -158,10 +161,10 @@ async def serve(specs: list[HostSpec]) -> None:
     try:
         for number, spec in enumerate(specs):
             host = TargetHost(spec, contents[spec.kind], clock)
-            # The timer's own lateness is taken off, so that the mean answer time is what was asked for.
+            # The lateness of timers is subtracted, so that the mean response time is the requested latency.
             shortest = max(0.0, spec.latency * (1 - spec.jitter) - lateness)
-            dice = random.Random(RANDOM_SEED + number).random  # noqa: S311  latencies, not secrets
-            server = SiteServer(host.respond, shortest, 2 * spec.latency * spec.jitter, dice)
+            random_share = random.Random(RANDOM_SEED + number).random  # noqa: S311  latencies, not secrets
+            server = SiteServer(host.respond, shortest, 2 * spec.latency * spec.jitter, random_share)
             servers.append(server)
             ports.append(await server.listen(spec.port))
             hosts.append(host)
@@ -173,7 +176,7 @@ async def serve(specs: list[HostSpec]) -> None:
 
 
 async def _serve_commands(hosts: list[TargetHost]) -> None:
-    """Answer commands until there are no more."""
+    """Respond to commands on standard input until it ends."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -200,7 +203,7 @@ def _write_json(values: dict[str, object]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m scraper.bench.measure.target SPECS`: serve until standard input ends; 1 when a port is taken."""
+    """`python -m scraper.bench.measure.target SPECS`: serve until standard input ends; 1 if a port is in use."""
     specs = [HostSpec(**spec) for spec in json.loads(arguments[0])]
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:

@@ -1,4 +1,4 @@
-"""The stage of a benchmark: the server in its own process, its addresses, and what it can give at most."""
+"""Starts and controls the target server's process, and measures its maximum rate."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ START_TIMEOUT_SECONDS = 20.0
 
 @dataclass(slots=True)
 class TargetProcess:
-    """The running server. `hosts` are its addresses, without a slash at the end, in the order of the specs."""
+    """The running target server. `hosts` are its base URLs, without a trailing slash, in the order of the specs."""
 
     hosts: tuple[str, ...]
     process: asyncio.subprocess.Process
     paths: tuple[str, ...]
 
     def urls(self, count: int, host: int = 0) -> list[str]:
-        """`count` addresses of product pages at a host, no two the same."""
+        """`count` distinct URLs of product pages at the host with this index."""
         paths = self.paths
         return [f"{self.hosts[host]}{paths[n % len(paths)]}?copy={n // len(paths)}" for n in range(count)]
 
     async def state(self) -> TargetState:
-        """What the server has counted since the last reset. Raises `ScraperError` when it is gone."""
+        """The server's counts since the last reset. Raises `ScraperError` if its process has ended."""
         return await self._send_command(b"state\n")
 
     async def reset(self) -> TargetState:
-        """Count from zero."""
+        """Set the counts to zero. Raises `ScraperError` if the process has ended."""
         return await self._send_command(b"reset\n")
 
     async def _send_command(self, command: bytes) -> TargetState:
@@ -48,12 +48,12 @@ class TargetProcess:
 
 @asynccontextmanager
 async def start_target(specs: Sequence[HostSpec], core: int | None = None) -> AsyncIterator[TargetProcess]:
-    """Start the server with `specs`, on `core` when one is given. It ends with this block, or with this process.
+    """Run the target server with the hosts `specs` while inside, pinned to `core` if one is given.
 
-    Raises `ConfigError` when a port is taken, `ScraperError` when the server does not start.
+    Raises `ConfigError` if a port is in use, `ScraperError` if the server does not start.
     """
     wanted = json.dumps([asdict(spec) for spec in specs])
-    # A session of its own: Ctrl-C in the terminal is for the measurement, which ends the server itself.
+    # Own session: otherwise Ctrl-C would also kill the server, before the benchmark can read its last counts.
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -100,8 +100,10 @@ async def _read_json_line(process: asyncio.subprocess.Process, command: bytes) -
 
 
 class _SaturationClient(asyncio.Protocol):
-    """Asks for one page again and again on one connection and counts answers by their bytes alone: as cheap as it
-    can be, so that the server is what is measured."""
+    """Requests one page again and again on one connection and counts responses by their bytes.
+
+    It does not parse anything, so that the server and not the client is the limit.
+    """
 
     def __init__(self, request: bytes, size: int) -> None:
         self.request, self.size = request, size
@@ -122,32 +124,32 @@ class _SaturationClient(asyncio.Protocol):
 
 
 async def measure_max_server_rate(host: str, path: str, clock: Clock) -> float:
-    """The most pages per second the server at `host` gives when its answers have no latency.
+    """The maximum pages per second of the server at the base URL `host`, which should have no latency.
 
-    A client that only counts bytes asks over some connections, the next request as soon as an answer is whole.
+    Each of `MAX_RATE_CONNECTIONS` connections sends the next request as soon as a response is complete.
     """
     loop = asyncio.get_running_loop()
     address, _, port = host.removeprefix("http://").partition(":")
-    request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: ceiling\r\n\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: max-rate\r\n\r\n".encode()
     size = await _response_size(address, int(port), request)
-    hammers, transports = [], []
+    clients, transports = [], []
     try:
         for _ in range(MAX_RATE_CONNECTIONS):
-            transport, hammer = await loop.create_connection(
+            transport, client = await loop.create_connection(
                 lambda: _SaturationClient(request, size), address, int(port)
             )
             transports.append(transport)
-            hammers.append(hammer)
-        started, before = clock.now(), sum(h.responses for h in hammers)
+            clients.append(client)
+        started, before = clock.now(), sum(c.responses for c in clients)
         await clock.sleep_until(started + MAX_RATE_SECONDS)
-        return (sum(h.responses for h in hammers) - before) / (clock.now() - started)
+        return (sum(c.responses for c in clients) - before) / (clock.now() - started)
     finally:
         for transport in transports:
             transport.abort()
 
 
 async def _response_size(address: str, port: int, request: bytes) -> int:
-    """The bytes of one whole answer, head and body."""
+    """The size of one response in bytes, head and body."""
     reader, writer = await asyncio.open_connection(address, port)
     try:
         writer.write(request.replace(b"User-Agent", b"Connection: close\r\nUser-Agent"))

@@ -1,4 +1,4 @@
-"""What every scenario works with: the server, the engine, and the code that it is set beside."""
+"""What all scenarios use: the target server, the engine, and the simple clients it is compared with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MeasureOnce = Callable[[], Awaitable[Sample | None]]
 
 @dataclass(slots=True)
 class ScenarioContext:
-    """What a scenario works with."""
+    """The objects a scenario uses, and methods that make the `run` of a `Case`."""
 
     plan: BenchPlan
     engine_bench: EngineBench
@@ -28,14 +28,14 @@ class ScenarioContext:
     rounds: Rounds
 
     async def compare(self, title: str, cases: Sequence[Case]) -> dict[str, Row]:
-        """Measure `cases` as a section; the rows by their keys."""
+        """Measure `cases` as a section; returns the rows by their keys. Rows are missing if the run was stopped."""
         section = await self.rounds.measure(title, cases, self.plan.repeat)
         return {row.key: row for row in section.rows}
 
     def engine(
         self, values: dict[str, Any], ramp: int, to_sample: Callable[[EngineRun], Sample] | None = None
     ) -> MeasureOnce:
-        """Runs the engine on `values`; `see` may look at the run for another sample than its own."""
+        """A function that measures the engine with the config `values`; `to_sample` may derive another sample."""
 
         async def run() -> Sample | None:
             done = await self.engine_bench.measure(values, ramp)
@@ -48,7 +48,7 @@ class ScenarioContext:
     def naive(
         self, urls: Sequence[str], to_sample: Callable[[NaiveRun], Sample] | None = None, **how: Any
     ) -> MeasureOnce:
-        """Runs plain httpx code; `how` are the settings of `NaiveClient`."""
+        """A function that measures concurrent httpx code; `how` are the fields of `NaiveClient`."""
 
         async def work() -> Sample:
             done = await NaiveClient(timer_overhead=self.engine_bench.timer_overhead, **how).run(urls)
@@ -60,7 +60,7 @@ class ScenarioContext:
         return run
 
     def loop(self, urls: Sequence[str], *, fresh_client: bool = False) -> MeasureOnce:
-        """Runs the plain loop."""
+        """A function that measures the sequential loop."""
 
         async def run() -> Sample | None:
             return await run_unless_stopped(self.engine_bench, SequentialLoop(fresh_client=fresh_client).run(urls))
@@ -69,5 +69,5 @@ class ScenarioContext:
 
 
 def times_text(more: float, less: float) -> str:
-    """How many times `more` is of `less`, as words."""
+    """The ratio of `more` to `less` as text: `2.5 times`."""
     return f"{more / less:,.1f} times" if less > 0 else "many times"

@@ -1,4 +1,4 @@
-"""The scenarios about what work costs: `latency` and `cpu`."""
+"""The scenarios about the cost of a page: `latency` and `cpu`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from scraper.bench.measure.rounds import Case
 from scraper.bench.measure.statistics import littles_law
 from scraper.bench.scenarios.context import ScenarioContext, times_text
 
-# latency: what waiting costs, and what connecting anew costs
+# latency: what waiting costs, and what a new connection for every request costs
 
 LATENCIES_SECONDS = (0.01, 0.05, 0.2)
 
 
 async def latency(context: ScenarioContext) -> None:
-    """What waiting costs, and what connecting anew for every request costs."""
+    """Compare loop and engine at three latencies; then a new connection per request with one that is kept."""
     site, cases = context.target, []
     for host, wait in enumerate(LATENCIES_SECONDS):
         pages = 10 if wait > 0.1 else 20
@@ -46,7 +46,8 @@ async def latency(context: ScenarioContext) -> None:
         fresh, kept = rows["fresh"].sample, rows["kept"].sample
         context.rounds.add_findings(
             [
-                f"A new client for every request costs {millis_text(fresh.p50 - kept.p50)} more, and {fresh.cpu_ms:.1f} ms "
+                f"A new client for every request costs {millis_text(fresh.p50 - kept.p50)} more, and "
+                f"{fresh.cpu_ms:.1f} ms "
                 f"of CPU a page instead of {kept.cpu_ms:.1f}: the connection, and setting up TLS even for plain HTTP. "
                 "The engine keeps one pool of connections for a whole run."
             ]
@@ -67,7 +68,7 @@ TASK_PER_URL_PAGES = 400
 
 
 async def cpu(context: ScenarioContext) -> None:
-    """What concurrency is worth without waiting, and what a task for every URL costs."""
+    """Measure concurrency without latency; then a task for every URL against a pool of workers."""
     site, cases = context.target, []
     for level in (1, 8, 64):
         values = bench_config(site.urls(CPU_PAGES), level, extract=[{"fields": CPU_FIELDS}])
@@ -79,9 +80,11 @@ async def cpu(context: ScenarioContext) -> None:
         few, many = rows["fields-8"], rows["fields-64"]
         context.rounds.add_findings(
             [
-                f"8 times the concurrency changed {number_text(few.sample.rate)} pages/s into {number_text(many.sample.rate)}: "
+                f"8 times the concurrency changed {number_text(few.sample.rate)} pages/s into "
+                f"{number_text(many.sample.rate)}: "
                 f"with nothing to wait for, a core at {many.sample.cpu_ms:.2f} ms a page is the limit, and requests "
-                f"queue for it (99 of 100 came within {millis_text(many.sample.p99)} instead of {millis_text(few.sample.p99)})."
+                f"queue for it (99 of 100 came within {millis_text(many.sample.p99)} instead of "
+                f"{millis_text(few.sample.p99)})."
             ]
         )
 
@@ -98,8 +101,10 @@ async def cpu(context: ScenarioContext) -> None:
         tasks, engine = rows["tasks"].sample, rows["engine"].sample
         context.rounds.add_findings(
             [
-                f"A task for every URL starts them all at once: half of the answers took more than {millis_text(tasks.p50)} "
-                f"where 64 workers of the engine saw {millis_text(engine.p50)}, and a page cost {tasks.cpu_ms:.1f} ms of "
+                f"A task for every URL starts them all at once: half of the responses took more than "
+                f"{millis_text(tasks.p50)} "
+                f"where 64 workers of the engine saw {millis_text(engine.p50)}, and a page cost {tasks.cpu_ms:.1f} ms "
+                "of "
                 f"CPU against {engine.cpu_ms:.2f}. Memory then grows with the list and not with the work."
             ]
         )

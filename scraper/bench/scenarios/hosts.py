@@ -1,4 +1,4 @@
-"""The scenarios about hosts that are not as they should be, many, or full of large files."""
+"""The scenarios about hosts: dead, overloaded, slow or many of them, and large files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scraper.bench.measure.statistics import expected_rate
 from scraper.bench.measure.target import LARGE_FILE_BYTES, LARGE_FILE_COUNT
 from scraper.bench.scenarios.context import MeasureOnce, ScenarioContext, times_text
 
-# errors: a dead host, and a server that cannot take everybody at once
+# errors: a dead host, and a server that fails if too many requests arrive at once
 
 DEAD_PAGES = 40
 HEALTHY_PAGES = 200
@@ -25,28 +25,29 @@ HERD_REQUESTS_PER_WINDOW = 15
 
 
 async def errors(context: ScenarioContext) -> None:
-    """A host that never answers, with and without the breaker; then retries against a server under strain."""
+    """Measure a host that never responds, with and without circuit breaker; then retries to an overloaded server."""
     site = context.target
     urls = [*site.urls(DEAD_PAGES, 1), *site.urls(HEALTHY_PAGES)]
     limits = {"timeout": DEAD_HOST_TIMEOUT_SECONDS, "deadline": 2 * DEAD_HOST_TIMEOUT_SECONDS, "retries": 1}
-    asked: dict[str, int] = {}
+    requests: dict[str, int] = {}
 
     def with_breaker(name: str, breaker: dict[str, Any]) -> MeasureOnce:
         polite = {**UNLIMITED_POLITENESS, "per_host": {"rate": None, "concurrency": 4}, "breaker": breaker}
 
         def see(done: EngineRun) -> Sample:
-            asked[name] = done.received_requests[1]
-            # Pages that were given up count too: the time to the end is what the breaker saves.
+            requests[name] = done.received_requests[1]
+            # Pages that were given up count, too: the breaker saves time until the end of the run.
             return replace(done.sample, rate=len(urls) / done.sample.seconds, requests=sum(done.received_requests))
 
         return context.engine(bench_config(urls, 16, politeness=polite, limits=limits), 16, see)
 
     def note(name: str) -> Callable[[Sample], str]:
-        return lambda _: f"{asked.get(name, 0)} requests to the dead host"
+        return lambda _: f"{requests.get(name, 0)} requests to the dead host"
 
     never = {"failures": 1000, "ratio": 1, "window": 1000}
     rows = await context.compare(
-        f"A host that never answers ({DEAD_PAGES} of {len(urls)} URLs, {millis_text(DEAD_HOST_TIMEOUT_SECONDS)} timeout)",
+        f"A host that never responds ({DEAD_PAGES} of {len(urls)} URLs, {millis_text(DEAD_HOST_TIMEOUT_SECONDS)} "
+        "timeout)",
         [
             Case("off", "breaker off", 16, with_breaker("off", never), note=note("off")),
             Case(
@@ -62,8 +63,10 @@ async def errors(context: ScenarioContext) -> None:
         off, on = rows["off"].sample.seconds, rows["on"].sample.seconds
         context.rounds.add_findings(
             [
-                f"Without the breaker the run took {off:.1f} s and asked the dead host {asked['off']} times; with it "
-                f"{on:.1f} s and {asked['on']} times: after six failures in a row the host is only probed, then left."
+                f"Without the breaker the run took {off:.1f} s and sent the dead host {requests['off']} requests; with "
+                "it "
+                f"{on:.1f} s and {requests['on']} requests: after six failures in a row the host is only probed, then "
+                "given up."
             ]
         )
     await _retry_herd(context)
@@ -108,7 +111,7 @@ async def _retry_herd(context: ScenarioContext) -> None:
         ],
     )
     if {"herd", "jitter", "gentle"} <= rows.keys():
-        told = [
+        sentences = [
             f"{which} {row.requests} requests, up to {bursts[name]} in 0.1 s, {row.errors} pages lost, "
             f"{row.seconds:.1f} s"
             for which, name, row in (
@@ -117,7 +120,7 @@ async def _retry_herd(context: ScenarioContext) -> None:
                 ("with four at a host and the adaptive throttle it never forms:", "gentle", rows["gentle"].sample),
             )
         ]
-        context.rounds.add_findings(["; ".join(told) + "."])
+        context.rounds.add_findings(["; ".join(sentences) + "."])
 
 
 def _ok_rate(sample: Sample) -> float:
@@ -134,7 +137,7 @@ SLOW_WORKERS = 16
 
 
 async def slow_host(context: ScenarioContext) -> None:
-    """One slow host among quick ones."""
+    """Measure how long the pages of quick hosts take while another host is slow."""
     site = context.target
     slow = site.urls(SLOW_PAGES, QUICK_HOST_COUNT)
     quick = [url for host in range(QUICK_HOST_COUNT) for url in site.urls(QUICK_PAGES, host)]
@@ -157,7 +160,7 @@ async def slow_host(context: ScenarioContext) -> None:
 
     polite = {**UNLIMITED_POLITENESS, "per_host": {"rate": None, "concurrency": 4}}
     rows = await context.compare(
-        f"Pages of {QUICK_HOST_COUNT} quick hosts while a fifth takes {SLOW_LATENCY_SECONDS:g} s an answer",
+        f"Pages of {QUICK_HOST_COUNT} quick hosts while a fifth takes {SLOW_LATENCY_SECONDS:g} s per response",
         [
             Case("shared", f"httpx, {SLOW_WORKERS} workers", SLOW_WORKERS, context.naive(urls, seen_naive, workers=16)),
             Case(
@@ -172,9 +175,9 @@ async def slow_host(context: ScenarioContext) -> None:
         shared, engine = rows["shared"].sample.seconds, rows["engine"].sample.seconds
         context.rounds.add_findings(
             [
-                f"The quick hosts' {len(quick)} pages were there after {shared:.1f} s with a shared queue, where "
-                f"worker after worker got stuck at the slow host, and after {engine:.1f} s with the engine: it never "
-                "has more than politeness.per_host.concurrency fetchers at one host."
+                f"The quick hosts' {len(quick)} pages were complete after {shared:.1f} s with a shared queue, "
+                f"where all workers ended up waiting for the slow host, and after {engine:.1f} s with the engine: it "
+                "never has more than politeness.per_host.concurrency workers at one host."
             ]
         )
 
@@ -185,7 +188,7 @@ LARGE_FILES_AT_ONCE = 4
 
 
 async def large_files(context: ScenarioContext) -> None:
-    """Large files, streamed and held in memory."""
+    """Measure large files, streamed to disk by the engine and held in memory by httpx."""
     site = context.target
     grown: dict[str, int] = {}
     total = LARGE_FILE_COUNT * LARGE_FILE_BYTES
@@ -229,21 +232,22 @@ async def large_files(context: ScenarioContext) -> None:
     if {"stream", "buffer"} <= rows.keys():
         context.rounds.add_findings(
             [
-                f"Held in memory, {LARGE_FILES_AT_ONCE} files at once took {grown['buffer'] / 1e6:.0f} MB and would take more with "
+                f"Held in memory, {LARGE_FILES_AT_ONCE} files at once took {grown['buffer'] / 1e6:.0f} MB and would "
+                "take more with "
                 f"larger files; the engine took {grown['stream'] / 1e6:.0f} MB whatever their size, and the files, "
                 "with their SHA-256, are on disk."
             ]
         )
 
 
-# many-hosts: politeness binds a host, concurrency works across hosts
+# many-hosts: politeness limits each host, concurrency works across hosts
 
 HOST_COUNTS = (1, 4, 16)
 HOST_RATE = 20.0
 
 
 async def many_hosts(context: ScenarioContext) -> None:
-    """Hosts that are asked politely, few and many of them."""
+    """Measure 1, 4 and 16 hosts with the same limit per host."""
     site, cases = context.target, []
     latency = context.plan.latency
     polite = {"robots": "ignore", "adaptive": False, "per_host": {"rate": HOST_RATE, "concurrency": 2}}
@@ -261,13 +265,14 @@ async def many_hosts(context: ScenarioContext) -> None:
                 most,
             )
         )
-    rows = await context.compare(f"64 fetchers, every host at {HOST_RATE:.0f}/s", cases)
+    rows = await context.compare(f"64 workers, every host at {HOST_RATE:.0f}/s", cases)
     if {"hosts-1", "hosts-16"} <= rows.keys():
         one, many = rows["hosts-1"].sample.rate, rows["hosts-16"].sample.rate
         context.rounds.add_findings(
             [
-                f"Each host was asked at most {HOST_RATE:.0f} times a second, and 16 of them together gave "
-                f"{number_text(many)} pages/s where one gave {number_text(one)}: {times_text(many, one)} as much, as polite to each. "
+                f"Each host got at most {HOST_RATE:.0f} requests per second, and 16 of them together gave "
+                f"{number_text(many)} pages/s where one gave {number_text(one)}: {times_text(many, one)} as much, as "
+                "polite to each. "
                 "The queue is kept per host, so none waits for another."
             ]
         )

@@ -1,4 +1,4 @@
-"""The names of the scenarios, apart from what they do: the command line needs them before anything is measured."""
+"""The names of the scenarios, in a file of their own: the command line needs them without importing the benchmark."""
 
 from __future__ import annotations
 

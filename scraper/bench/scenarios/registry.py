@@ -1,4 +1,4 @@
-"""Scenarios by name: each shows one thing that the engine does, beside code that does without."""
+"""The table of scenarios, and `bench_scenario`, which runs one of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from scraper.clock import Clock
 async def bench_scenario(
     scenario: Scenario, plan: BenchPlan, on_progress: OnProgress, register_stop: RegisterStop
 ) -> Report:
-    """Measure one scenario. Raises what `bench_bundled` raises."""
+    """Run one scenario on the bundled server. Raises the errors of `bench_bundled`."""
     specs, cases, play = SCENARIOS[scenario]
     clock = Clock()
     async with AsyncExitStack() as stack:
@@ -65,6 +65,7 @@ def _error_hosts(plan: BenchPlan) -> list[HostSpec]:
     ]
 
 
+# For each scenario: the hosts of the target server, the number of cases (for the progress), and its function.
 SCENARIOS: dict[
     Scenario, tuple[Callable[[BenchPlan], list[HostSpec]], int, Callable[[ScenarioContext], Awaitable[None]]]
 ] = {
@@ -90,4 +91,3 @@ SCENARIOS: dict[
         many_hosts,
     ),
 }
-"""For each scenario its hosts, how many cases it measures, and what it does."""

@@ -34,7 +34,7 @@ def test_the_plan_shows_what_is_known_and_how_long_it_takes(
     assert result.exit_code == 0, result.output
     for part in (
         f"seed {finished.shop}/: 200",
-        "rules: 10 requests a second to a host, 4 at once; robots.txt: obey; scope: host; at most 40 pages",
+        "rules: 10 requests per second per host, 4 at once; robots.txt: obey; scope: host; at most 40 pages",
         "robots.txt http://127.0.0.1",
         "/sitemaps/products.xml.gz: 200, ",
         "named by sitemaps",
@@ -107,12 +107,12 @@ def test_what_robots_txt_refuses_is_no_part_of_the_estimate(run_command: RunComm
     """It is counted by the line that refuses it; the rest takes its time at the crawl-delay."""
     # Crawl-delay would make the test slow: the one seed is asked for at once, and nothing after it.
     out = plan_of(run_command, tmp_path, site, ["/"], "--set", "sitemaps=off")
-    assert "robots.txt refuses 20 of the URLs found so far:" in out
+    assert "robots.txt forbids 20 of the URLs found so far:" in out
     assert f"10 by http://{site} robots.txt line 2: Disallow: /private/" in out
     assert f"10 by http://{site} robots.txt line 3: Disallow: /tmp/" in out
     row = next(line.split() for line in out.splitlines() if line.startswith(site))
     assert row == [site, "10", "20", "0", "2.0s", "20s"]
-    assert "10 URLs to ask for are known so far; at the polite rate they take at least 18s" in out
+    assert "10 URLs to fetch are known so far; at the configured rate they take at least 18s" in out
 
 
 @pytest.mark.slow
@@ -125,7 +125,7 @@ def test_sitemaps_and_seeds_are_reported_one_by_one(run_command: RunCommand, tmp
     assert (
         f"seed http://{site}/away: redirects to http://other.invalid/, not fetched: robots.txt, which cannot be" in out
     )
-    assert f"seed http://{site}/private/0: not asked for: robots.txt line 2: Disallow: /private/" in out
+    assert f"seed http://{site}/private/0: not fetched: robots.txt line 2: Disallow: /private/" in out
     assert f"sitemap http://{site}/map.xml: 200, 10 URLs in scope" in out
     row = next(line.split() for line in out.splitlines() if line.startswith(site))
     assert row[1:4] == ["5", "5", "10"]
@@ -149,8 +149,8 @@ def test_a_long_list_of_seeds_is_not_requested_as_a_whole(run_command: RunComman
     (tmp_path / "c.yaml").write_text(text)
     out = run_command("crawl", str(tmp_path / "c.yaml"), "--dry-run").output
     assert out.count("failed: HTTP 404") in (MAX_SEEDS_FETCHED, MAX_SEEDS_FETCHED - 1)
-    assert "and 30 more seeds, which were not asked for now" in out
-    assert "30 URLs to ask for are known so far" in out
+    assert "and 30 more seeds, not fetched in the dry run" in out
+    assert "30 URLs to fetch are known so far" in out
 
 
 def test_lines_of_robots_txt_are_counted_within_bounds() -> None:

@@ -48,7 +48,7 @@ def test_a_stored_page_makes_no_request(run_command: RunCommand, tmp_path: Path)
 
 NOTHING = {
     "empty": ("", "is empty"),
-    "blank": ("<html></html>", "nothing on this page makes an item"),
+    "blank": ("<html></html>", "nothing on this page can be extracted as an item"),
     "a refresh": ("<meta http-equiv=refresh content='0;url=/start'>", "only redirects to https://shop.invalid/start"),
     "too deep": ("<div>" * 100_000, "nested too deeply"),
 }
