@@ -18,7 +18,7 @@ from scraper.extract.links.document import (
 )
 from scraper.extract.links.links import collect_links, parse_file_selector, select_file_urls
 from scraper.extract.links.sitemap import SitemapReader
-from scraper.extract.rules.compile import compile_regex
+from scraper.extract.rules.compile import compile_url_pattern
 from scraper.extract.rules.follow_links import NOFOLLOW_LINK, FollowUps
 from scraper.extract.rules.json_document import looks_like_json, read_json
 from scraper.extract.rules.page_context import PageContext
@@ -95,7 +95,7 @@ class PageExtractor:
             for page_format in get_args(PageFormat)
         }
         self._follows_links = any(rule.follows_links for rule in rules)
-        self._file_patterns = tuple(compile_regex(text, "files.match") for text in settings.files.match)
+        self._file_patterns = tuple(compile_url_pattern(text, "files.match") for text in settings.files.match)
         self._file_selectors = tuple(parse_file_selector(text) for text in settings.files.css)
         self._respects_nofollow = settings.nofollow == "respect"
 

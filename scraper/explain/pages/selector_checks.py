@@ -16,7 +16,7 @@ from scraper.explain.pages.jmespath_misses import jmespath_misses
 from scraper.explain.pages.parsed_page import ParsedPage
 from scraper.explain.pages.regex_misses import regex_misses
 from scraper.explain.pages.xpath_misses import xpath_misses
-from scraper.extract.rules.compile import compile_regex
+from scraper.extract.rules.compile import compile_regex, compile_url_pattern
 from scraper.extract.rules.conditions import Condition, ConditionSettings
 from scraper.extract.rules.field_pipeline import to_text
 from scraper.extract.rules.field_settings import FieldSettings
@@ -30,6 +30,7 @@ from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.rule import RuleSettings
 from scraper.extract.rules.structured import all_objects, parse_lenient_json, type_names
 from scraper.extract.rules.xpath_select import XPathSelector
+from scraper.urls.patterns import shown_url
 
 # Contexts of one rule in which its fields are evaluated.
 MAX_CONTEXTS_READ = 1_000
@@ -217,12 +218,12 @@ class RuleChecker:
         if follow.match is not None:
             everywhere = FollowRule(replace(follow, match=None, carry=()))
             found = [href for context in contexts for href in everywhere.find_urls(context, self._page)]
-            pattern = compile_regex(follow.match, config_path)
+            pattern = compile_url_pattern(follow.match, config_path)
             count = sum(1 for href in found if pattern.search(href))
             hints: tuple[str, ...] = ()
             if not count:
                 hints = (f"none of the addresses, which begin: {', '.join(found[:ADDRESSES_SHOWN])}",)
-                hints += tuple(regex_misses(found[:MAX_TEXTS_READ], follow.match))
+                hints += tuple(regex_misses([shown_url(href) for href in found[:MAX_TEXTS_READ]], follow.match))
             if found:  # without links, the check of the selector has said so already
                 yield SelectorCheck(f"{config_path}.match", follow.match, count, len(found), hints)
 

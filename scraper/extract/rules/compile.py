@@ -7,6 +7,7 @@ import re
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from scraper.errors import ExtractError
+from scraper.urls.patterns import UrlPattern
 
 
 def check_selector(css: str, key_path: str) -> str:
@@ -16,6 +17,14 @@ def check_selector(css: str, key_path: str) -> str:
     except (SelectolaxError, UnicodeError) as error:
         raise ExtractError(f"{key_path}: not a CSS selector: {css!r}") from error
     return css
+
+
+def compile_url_pattern(pattern: str, key_path: str) -> UrlPattern:
+    """`pattern` compiled for URLs. Raises `ExtractError`, which names `key_path`, if it is no regular expression."""
+    try:
+        return UrlPattern(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ExtractError(f"{key_path}: not a regular expression: {pattern!r}: {error}") from error
 
 
 def compile_regex(pattern: str, key_path: str) -> re.Pattern[str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from scraper.extract.rules.compile import check_selector, compile_regex
+from scraper.extract.rules.compile import check_selector, compile_url_pattern
 from scraper.extract.rules.conditions import Condition, ConditionSettings
 from scraper.extract.rules.field_pipeline import compile_fields, read_fields
 from scraper.extract.rules.field_settings import FieldSettings
@@ -81,7 +81,7 @@ class ExtractionRule:
     def __init__(self, settings: RuleSettings, index: int = 0) -> None:
         self.index = index
         self.formats = formats_of(settings)
-        self._match = compile_regex(settings.match, "match") if settings.match is not None else None
+        self._match = compile_url_pattern(settings.match, "match") if settings.match is not None else None
         self._each = check_selector(settings.each, "each") if settings.each is not None else None
         self._each_json = JmesPath(settings.each_json, "each.json") if settings.each_json is not None else None
         self._each_xpath = XPathSelector(settings.each_xpath, "each.xpath") if settings.each_xpath is not None else None
