@@ -295,4 +295,5 @@ class PageExtractor:
                     rule.read(context, items, field_errors, follow_ups)
                 except Exception as error:  # noqa: BLE001  a failing rule must cost neither links nor other rules
                     problems.append(f"rule {rule.index}: {type(error).__name__}: {error}")
+        problems += follow_ups.notices if follow_ups is not None else ()
         return RuleResults(tuple(items), tuple(field_errors), tuple(problems), follow_ups)

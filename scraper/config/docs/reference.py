@@ -54,9 +54,9 @@ once, each with its line, its column and its key.
 | yes or no | `true` `false` | `yes`, `no`, `on` and `off` are texts in YAML 1.2 and are refused here |
 
 Patterns for URLs (`allow`, `deny`, `match`) may be written as the browser shows an address: `/категория/`,
-`/my files/`, `münchen`. Such a pattern is searched for in the URL as it is shown, with percent-encoding and punycode decoded where
-that changes no meaning (`%2F` stays); one of ASCII alone in the URL as it is fetched. `%d0%ba` and `%D0%BA` are the
-same. `scrape validate` and every run warn of a pattern that no URL can match (`^/shop/`, `#top`).
+`/my files/`, `münchen`. Such a pattern is searched for in the URL as it is shown, with percent-encoding and punycode
+decoded where that changes no meaning (`%2F` stays); one of ASCII alone in the URL as it is fetched. `%d0%ba` and
+`%D0%BA` are the same. `scrape validate` and every run warn of a pattern that no URL can match (`^/shop/`, `#top`).
 
 The file is read as YAML 1.2: `off` and `12:30` are texts. Unknown keys, keys given twice, aliases (`*name`), merge
 keys (`<<`), tags (`!name`) and a second document are errors. Text is UTF-8, a file at most 1 MiB.

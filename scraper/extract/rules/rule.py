@@ -18,7 +18,8 @@ from scraper.extract.rules.field_pipeline import compile_fields, read_fields
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.follow_links import FollowRule, FollowSettings, FollowUps, merge_inherited
 from scraper.extract.rules.limits import MAX_ITEMS
-from scraper.extract.rules.next_page import NextPageRule, NextRequest, NextSettings
+from scraper.extract.rules.listing_pages import page_digest
+from scraper.extract.rules.next_page import NextPageRule, NextSettings
 from scraper.extract.rules.optional_libraries import JmesPath
 from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
 from scraper.extract.rules.parse_failure import ParseFailure
@@ -48,6 +49,9 @@ class RuleSettings:
     when: tuple[ConditionSettings, ...] = ()
     unless: tuple[ConditionSettings, ...] = ()
 
+
+# Why a list that is counted by number ends on a page that has items.
+REPEATED_PAGE = "next: this page repeats the items of an earlier one, so the list ends here"
 
 # The format in which a rule reads a page.
 PageFormat = Literal["html", "json", "text"]
@@ -113,25 +117,35 @@ class ExtractionRule:
         Without `follow_ups` the rule only makes items.
         """
         context.reset_budget()
-        item_count = 0
+        found: list[tuple[Any, dict[str, Any]]] = []
         # Items read before the budget is exceeded are kept; `next` is then not followed.
         try:
             for node in self._select_nodes(context, field_errors):
-                item_count += self._read_one(node, context, items, field_errors, follow_ups)
+                values = self._read_one(node, context, items, field_errors, follow_ups)
+                if values is not None:
+                    found.append((node, values))
             if self._next_page_rule is not None and follow_ups is not None:
-                self._add_next_page(
-                    self._next_page_rule.next_request(context, follow_ups.page, item_count), follow_ups, field_errors
-                )
+                self._add_next_page(self._next_page_rule, context, found, follow_ups, field_errors)
         except ReadBudgetExceeded as exceeded:
             field_errors.append(FieldError("each", str(exceeded), self.index, False))
 
     def _add_next_page(
-        self, to: NextRequest | ParseFailure | None, follow_ups: FollowUps, field_errors: list[FieldError]
+        self,
+        rule: NextPageRule,
+        context: PageContext,
+        found: Sequence[tuple[Any, dict[str, Any]]],
+        follow_ups: FollowUps,
+        field_errors: list[FieldError],
     ) -> None:
+        to = rule.next_request(context, follow_ups.page, len(found))
         if isinstance(to, ParseFailure):
             field_errors.append(FieldError("next", to, self.index))
         elif to is not None:
-            follow_ups.add_next_page(to)
+            digest = page_digest(found) if rule.stops_on_repeat else None
+            if digest in follow_ups.page.request.earlier_pages:
+                follow_ups.notices.append(f"rule {self.index}: {REPEATED_PAGE}")
+            else:
+                follow_ups.add_next_page(to, digest)
 
     def _select_nodes(self, context: PageContext, field_errors: list[FieldError]) -> Sequence[Any]:
         if self._each is not None:
@@ -157,14 +171,14 @@ class ExtractionRule:
         items: list[Item],
         field_errors: list[FieldError],
         follow_ups: FollowUps | None,
-    ) -> bool:
-        """Read one item. Returns whether there was one, recorded or not: `next` goes on while pages have items."""
+    ) -> dict[str, Any] | None:
+        """Read one item. Returns its fields if there was one, recorded or not: `next` goes on while pages have items."""
         if self._node_conditions and not self._node_conditions_met(node, context):
-            return False
+            return None
         errors: list[tuple[str, str]] = []
         values = read_fields(self._fields, node, context, errors)
         if values is not None and self._field_conditions and not self._field_conditions_met(values):
-            return False
+            return None
         # Errors of elements that the conditions exclude are not reported, so this comes after them.
         if errors:
             item_kept = values is not None
@@ -173,7 +187,7 @@ class ExtractionRule:
             values = self._follow_from(node, values, follow_ups, field_errors)
         if values is not None and self._keeps_items:
             items.append(Item(values, self.index))
-        return values is not None
+        return values
 
     def _follow_from(
         self, node: Any, values: dict[str, Any] | None, follow_ups: FollowUps, field_errors: list[FieldError]
