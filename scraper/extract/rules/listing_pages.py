@@ -29,9 +29,9 @@ def page_digest(items: Sequence[tuple[Any, Mapping[str, Any] | None]]) -> str:
     return xxh3_64_hexdigest(b"\n".join(sorted(_item_bytes(node, fields) for node, fields in items)))
 
 
-def add_digest(earlier: tuple[str, ...], *digests: str) -> tuple[str, ...]:
-    """`earlier` with `digests`, bounded: the first and the latest are kept."""
-    kept = (*earlier, *(digest for digest in digests if digest not in earlier))
+def add_digest(earlier: tuple[str, ...], digest: str) -> tuple[str, ...]:
+    """`earlier` with `digest`, bounded: the first and the latest are kept."""
+    kept = earlier if digest in earlier else (*earlier, digest)
     return kept if len(kept) <= FIRST_DIGESTS + LATEST_DIGESTS else (*kept[:FIRST_DIGESTS], *kept[-LATEST_DIGESTS:])
 
 

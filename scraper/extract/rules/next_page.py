@@ -27,7 +27,7 @@ class NextSettings:
     - `css`, `xpath`, `json`: its URL on this page.
     - `rel`: the `Link` header or the link of this page with rel next.
     - `page`, `offset`: the location of a number that is `first` on the first page and grows by `step`, until a page
-      has no items or the number exceeds `last`; with `stop_on_repeat` also until a page has the items of an earlier one.
+      has no items or the number exceeds `last`; with `stop_on_repeat` also until a page repeats an earlier one.
     - `cursor`: JMESPath of a value on this page, which goes to the location `param` of the next request.
     """
 

@@ -172,7 +172,7 @@ class ExtractionRule:
         field_errors: list[FieldError],
         follow_ups: FollowUps | None,
     ) -> dict[str, Any] | None:
-        """Read one item. Returns its fields if there was one, recorded or not: `next` goes on while pages have items."""
+        """Read one item. Returns its fields if there was one, recorded or not: `next` goes on while there are items."""
         if self._node_conditions and not self._node_conditions_met(node, context):
             return None
         errors: list[tuple[str, str]] = []

@@ -95,5 +95,5 @@ def test_what_a_request_carries_is_bounded() -> None:
     """The first pages and the latest are kept, each once."""
     earlier: tuple[str, ...] = ()
     for number in range(100):
-        earlier = add_digest(earlier, str(number), str(number))
+        earlier = add_digest(add_digest(earlier, str(number)), str(number))
     assert earlier == (*map(str, range(FIRST_DIGESTS)), *map(str, range(100 - LATEST_DIGESTS, 100)))
