@@ -19,6 +19,7 @@ from scraper.explain.pages.page_request import (
     open_page_fetcher,
     outcome_text,
     read_stored_page,
+    refusal_text,
     with_body_in_memory,
 )
 from scraper.explain.scaffold.config_writer import SiteFacts
@@ -146,7 +147,7 @@ async def _with_feeds_read(fetcher: PageFetcher, site_facts: SiteFacts) -> SiteF
 async def _fetch_feed(fetcher: PageFetcher, feed: FeedLink) -> FeedLink:
     last = (await fetcher.fetch(feed.url))[-1]
     if last.outcome is None:
-        return replace(feed, problem="robots.txt forbids it")
+        return replace(feed, problem=refusal_text(last.robots_verdict))
     return read_feed(feed, with_body_in_memory(last.outcome) if isinstance(last.outcome, Response) else None)
 
 
