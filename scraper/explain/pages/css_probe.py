@@ -24,7 +24,7 @@ MAX_ELEMENTS = 100_000
 # Similar names suggested for one unknown name.
 MAX_SIMILAR_NAMES = 3
 VALUES_SHOWN = 5
-# A name may hold letters of any script and escaped characters (`.md\\:flex`), and begins with no digit; an id may (Lexbor).
+# A name may hold letters of any script and escaped characters (`.md\\:flex`). Only an id may begin with a digit.
 _NAME_PATTERN = r"-{0,2}(?:[^\W\d]|\\.)(?:[\w-]|\\.)*"
 _SIMPLE_SELECTOR = re.compile(rf"#(?:[\w-]|\\.)+|\.?{_NAME_PATTERN}")
 _QUOTED = r"\"[^\"]*\"|'[^']*'"
@@ -150,9 +150,8 @@ def css_misses(document: Document, selector: str, names: PageNames) -> list[str]
     if hints:
         return hints
     conditions = [found[0] for found in _ATTRIBUTE_OR_PSEUDO.finditer(selector)]
-    for condition in dict.fromkeys(conditions):
-        if count := _count(document, selector.replace(condition, "") or "*"):
-            hints.append(f"without {condition!r} it matches {count}x")
+    counts = {condition: _count(document, selector.replace(condition, "") or "*") for condition in conditions}
+    hints += [f"without {condition!r} it matches {count}x" for condition, count in counts.items() if count]
     if hints or conditions or len(simple_selectors) < 2:
         return hints or ["nothing on this page matches it"]
     return ["each of its names is on the page, but never together like this"]
@@ -166,7 +165,7 @@ def _simple_selectors(selector: str) -> Iterator[str]:
 
 
 def _masked(selector: str) -> str:
-    """`selector` with attribute conditions, pseudo-classes and texts blanked out; every other character in its place."""
+    """`selector` with attribute conditions, pseudo-classes and texts blanked out; nothing else moves."""
     return _ATTRIBUTE_OR_PSEUDO.sub(lambda found: MASK * len(found[0]), selector)
 
 

@@ -30,7 +30,7 @@ def rows(first: int, extra: str = "") -> str:
 def crawl(site: Any, rule: RuleSettings, start: Request | None = None) -> list[Extraction]:
     """What is found on each page of a list, as far as `next` leads; `site` gives the page of a number."""
     extractor = PageExtractor(ExtractSettings(Scope(ScopeSettings(), [url_of(LIST)]), (rule,)))
-    request, found = start or Request(url_of(LIST)), []
+    request, found = start or Request(url_of(LIST)), list[Extraction]()
     while len(found) < MAX_FETCHED:
         page = replace(page_of(site(len(found) + 1)), request=request)
         found.append(extractor.extract(page))
