@@ -72,7 +72,7 @@ def with_next_page(
             tried = "" if after is None else f"; tried, {count_yields([base], after)[0]:,} items there"
             entry = RuleEntry("next", next_page.value, next_page.comment + tried)
             candidate = replace(base, entries=(*base.entries, entry))
-            if _leads_on(candidate, page, next_page.target, after):
+            if _finds_next_page(candidate, page, next_page.target, after):
                 return candidate
     return draft
 
@@ -113,7 +113,7 @@ def _with_other_matches(draft: RuleDraft, page: Response, target: str) -> list[R
     return found
 
 
-def _leads_on(draft: RuleDraft, page: Response, target: str, after: Response | None) -> bool:
+def _finds_next_page(draft: RuleDraft, page: Response, target: str, after: Response | None) -> bool:
     """Whether `draft` extracts items of `page` and leads from there to `target`, where it finds items again."""
     if _compilable(draft, page) is None or not count_yields([draft], page)[0]:
         return False
