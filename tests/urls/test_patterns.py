@@ -1,108 +1,67 @@
-"""Patterns for URLs: compared in one form, and those that can never match are found."""
+"""What stays of a URL when its numbers, dates and parameters are left out."""
 
 from __future__ import annotations
-
-import pickle
-import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.model import Url
-from scraper.urls.canonicalize import canonicalize
-from scraper.urls.patterns import UrlPattern, never_matches, shown_url
+from scraper.urls.patterns import numbers_of, pattern_of
 
-
-def href(address: str) -> str:
-    found = canonicalize(address)
-    assert isinstance(found, Url)
-    return found.href
+H = "http://h"
 
 
 @pytest.mark.parametrize(
-    ("pattern", "address", "found"),
+    ("target", "text", "kind"),
     [
-        ("/категория/", "http://a.example/категория/1", True),
-        ("/категория/", "http://a.example/%D0%BA%D0%B0%D1%82/1", False),
-        ("/%d0%ba", "http://a.example/к", True),
-        ("[а-я]+/$", "http://a.example/кат/", True),
-        ("(?i)/КАТ", "http://a.example/кат", True),
-        ("/[^а-я]*$", "http://a.example/кат", False),
-        ("/my files/", "http://a.example/my%20files/1", True),
-        ("/my%20files/", "http://a.example/my files/1", True),
-        (r"/my\sfiles/", "http://a.example/my%20files/1", True),
-        ("/[^ /]+/x", "http://a.example/my%20files/x", True),
-        ("/%7Euser", "http://a.example/~user", True),
-        ("/a%2fb", "http://a.example/a%2Fb", True),
-        ("/a/b c", "http://a.example/a%2Fb%20c", False),
-        (r"/\{id\}", "http://a.example/{id}", True),
-        ("//münchen", "http://münchen.example/", True),
-        ("//xn--mnchen-3ya", "http://münchen.example/", True),
-        ("café", "http://a.example/cafe\u0301", True),
-        ("cafe\u0301", "http://a.example/café", True),
-        (r"\?q=красная лампа", "http://a.example/?q=красная лампа", True),
-        ("100%$", "http://a.example/?q=100%", True),
-        ("/a|b$", "http://a.example/b", True),
-        ("/%E9 x", "http://a.example/%e9%20x", True),
+        ("/", "/", "single"),
+        ("/about/team", "/about/team", "single"),
+        ("/cal/2024-01", "/cal/{date}", "dated"),
+        ("/cal/2024/01/15/", "/cal/{date}/", "dated"),
+        ("/cal/2024-w05", "/cal/{date}", "dated"),
+        ("/cal/01-2024", "/cal/{date}", "dated"),
+        ("/cal/jan-2024", "/cal/{date}", "dated"),
+        ("/cal/2024/february", "/cal/{date}", "dated"),
+        ("/cal/20240131", "/cal/{date}", "dated"),
+        ("/event/weekly-2024-05-06", "/event/weekly-{date}", "dated"),
+        ("/c?month=1&year=2024", "/c?month&year", "dated"),
+        ("/c?tribe[day]=5", "/c?tribe[day]", "dated"),
+        ("/c?at=2024-01-15", "/c?at", "dated"),
+        ("/item/2024", "/item/{n}", "numbered"),
+        ("/item/20249931", "/item/{n}", "numbered"),
+        ("/list?page=7", "/list?page", "numbered"),
+        ("/list?q=word", "/list?q", "single"),
+        ("/list?b=1&a=2", "/list?a&b", "combined"),
+        ("/list?a=2&b=1&b=3", "/list?a&b", "combined"),
+        ("/list/color=red/size=m", "/list?color&size", "combined"),
+        ("/list/color=red;size=m", "/list?color&size", "combined"),
+        ("/http:/a.example/http:/b.example/", "/http:/...", "combined"),
+        ("/en/a/b/a/", "/en/...", "combined"),
+        ("/1/2/1/2", "/{n}/{n}/{n}/{n}", "numbered"),
+        ("/a/a", "/a/a", "single"),
     ],
 )
-def test_a_pattern_and_a_url_are_compared_in_one_form(pattern: str, address: str, found: bool) -> None:
-    """As the browser shows it or as it is fetched: what means the same address matches."""
-    compiled = UrlPattern(pattern)
-    assert (compiled.search(href(address)) is not None) is found
-    assert compiled.pattern == pattern
-    assert (pickle.loads(pickle.dumps(compiled)).search(href(address)) is not None) is found
+def test_dates_numbers_and_values_are_left_out(target: str, text: str, kind: str) -> None:
+    """The pattern names the path and the parameters, whose order does not matter; a year alone is only a number."""
+    pattern = pattern_of(H, target)
+    assert (pattern.text, pattern.kind) == (H + text, kind)
 
 
-@pytest.mark.parametrize(
-    ("pattern", "reason"),
-    [
-        ("^/products/", "begins with http"),
-        (r"^www\.", "begins with http"),
-        ("(^/a|^/b)", "begins with http"),
-        (r"^https?://Shop\.example", "lower case"),
-        ("/page#top", "after #"),
-        ("(x#|y#)", "after #"),
-        (r"\.pdf$/x", "end of a URL"),
-        ("a^b", "beginning of a URL"),
-        (r"a\nb", "control"),
-    ],
-)
-def test_a_pattern_that_can_never_match_is_found(pattern: str, reason: str) -> None:
-    """What it requires that no URL has is said."""
-    assert reason in (never_matches(pattern) or "")
+def test_a_family_is_a_path_and_all_dates_of_a_site() -> None:
+    """Months lead to days and days to months; filters of one path lead to one another."""
+    assert pattern_of(H, "/month/2024-01").family == pattern_of(H, "/day?d=2024-01-15").family == H
+    assert pattern_of(H, "/list?a=1").family == pattern_of(H, "/list?a=1&b=2").family
+    assert pattern_of(H, "/list?a=1").family != pattern_of(H, "/item?a=1").family
+    assert pattern_of(H, "/list").family != pattern_of("http://other", "/list").family
 
 
-@pytest.mark.parametrize(
-    "pattern",
-    ["", "^", "$", "/$", "^http", "^h", "^ht+p", "^https?://a", "^(https?://)?x", "(?i)^HTTPS://A", "https://Shop",
-     "^/?", "(?m)a^b", "/a#?", "(?:#x)?", "(^/a|b)", "^(?!.*x)", "[^#]+", "/категория/", "a b", "("],
-)  # fmt: skip
-def test_no_other_pattern_is_blamed(pattern: str) -> None:
-    """A pattern that may match, or that is no regular expression, is not said to be without effect."""
-    assert never_matches(pattern) is None
-
-
+@given(st.text(max_size=60))
 @settings(deadline=None)
-@given(st.from_regex(r"[a-zа-я /%~#^$.{}|ü-]{0,12}", fullmatch=True), st.text(max_size=12))
-def test_what_is_said_to_never_match_never_does(pattern: str, path: str) -> None:
-    """A pattern that is found in a URL is never said to match none."""
-    url = canonicalize(f"http://a.example/{path}")
-    try:
-        compiled = UrlPattern(pattern)
-    except re.error:
-        return
-    if isinstance(url, Url) and compiled.search(url.href) is not None:
-        assert never_matches(pattern) is None
+def test_any_target_has_a_pattern(text: str) -> None:
+    """Whatever a site links to; the pattern of a URL depends on nothing else."""
+    assert pattern_of(H, "/" + text) == pattern_of(H, "/" + text)
 
 
-@settings(deadline=None)
-@given(st.text(max_size=30))
-def test_an_address_is_shown_as_what_it_was_written_as(path: str) -> None:
-    """The shown form leads to the same URL again."""
-    url = canonicalize(f"http://a.example/{path}")
-    if isinstance(url, Url) and path.isprintable():
-        again = canonicalize(shown_url(url.href))
-        assert isinstance(again, Url)
-        assert shown_url(again.href) == shown_url(url.href)
+def test_numbers_are_bounded() -> None:
+    """A number of a thousand digits is none that a page could count with."""
+    assert numbers_of(f"/a/12?b=007&c={'9' * 1000}") == [12, 7]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config.types.value_format import describe_value
-from scraper.urls.patterns import never_matches
+from scraper.urls.url_regex import never_matches
 
 
 def pattern_warnings(config: CrawlConfig) -> Iterator[str]:

@@ -16,21 +16,22 @@ from scraper.explain.pages.jmespath_misses import jmespath_misses
 from scraper.explain.pages.parsed_page import ParsedPage
 from scraper.explain.pages.regex_misses import regex_misses
 from scraper.explain.pages.xpath_misses import xpath_misses
-from scraper.extract.rules.compile import compile_regex, compile_url_pattern
+from scraper.extract.rules.compile import compile_regex, compile_url_regex
 from scraper.extract.rules.conditions import Condition, ConditionSettings
 from scraper.extract.rules.field_pipeline import to_text
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.field_sources import apply_jmespath, compile_source
 from scraper.extract.rules.follow_links import FollowRule, FollowSettings
 from scraper.extract.rules.json_document import write_json
+from scraper.extract.rules.lenient_json import parse_lenient_json
 from scraper.extract.rules.next_page import NextSettings
 from scraper.extract.rules.optional_libraries import JmesPath, XPath
 from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.structured import all_objects, parse_lenient_json, type_names
+from scraper.extract.rules.structured import all_objects, type_names
 from scraper.extract.rules.xpath_select import XPathSelector
-from scraper.urls.patterns import shown_url
+from scraper.urls.url_regex import shown_url
 
 # Contexts of one rule in which its fields are evaluated.
 MAX_CONTEXTS_READ = 1_000
@@ -218,7 +219,7 @@ class RuleChecker:
         if follow.match is not None:
             everywhere = FollowRule(replace(follow, match=None, carry=()))
             found = [href for context in contexts for href in everywhere.find_urls(context, self._page)]
-            pattern = compile_url_pattern(follow.match, config_path)
+            pattern = compile_url_regex(follow.match, config_path)
             count = sum(1 for href in found if pattern.search(href))
             hints: tuple[str, ...] = ()
             if not count:

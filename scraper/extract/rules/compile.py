@@ -7,7 +7,7 @@ import re
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from scraper.errors import ExtractError
-from scraper.urls.patterns import UrlPattern
+from scraper.urls.url_regex import UrlRegex
 
 
 def check_selector(css: str, key_path: str) -> str:
@@ -19,10 +19,10 @@ def check_selector(css: str, key_path: str) -> str:
     return css
 
 
-def compile_url_pattern(pattern: str, key_path: str) -> UrlPattern:
+def compile_url_regex(pattern: str, key_path: str) -> UrlRegex:
     """`pattern` compiled for URLs. Raises `ExtractError`, which names `key_path`, if it is no regular expression."""
     try:
-        return UrlPattern(pattern)
+        return UrlRegex(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise ExtractError(f"{key_path}: not a regular expression: {pattern!r}: {error}") from error
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from scraper.extract.rules.compile import compile_url_pattern
+from scraper.extract.rules.compile import compile_url_regex
 from scraper.extract.rules.listing_pages import add_digest
 from scraper.extract.rules.next_page import NextRequest
 from scraper.extract.rules.page_context import PageContext
@@ -60,7 +60,7 @@ class FollowRule:
     def __init__(self, settings: FollowSettings) -> None:
         s = self.settings = settings
         self._url_field = compile_url_field("follow", css=s.css, xpath=s.xpath, json=s.json, regex=s.regex, many=True)
-        self._match = compile_url_pattern(s.match, "follow.match") if s.match is not None else None
+        self._match = compile_url_regex(s.match, "follow.match") if s.match is not None else None
 
     def find_urls(self, node: Any, context: PageContext) -> list[str]:
         """The absolute URLs at `node`; texts that are no URL are left out."""
