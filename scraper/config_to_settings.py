@@ -187,6 +187,7 @@ def _next(way: NextSection) -> NextSettings:
         first=way.first if way.first is not None else default_first,
         step=way.step or 1,
         last=way.last,
+        stop_on_repeat=way.stop_on_repeat,
         cursor=way.cursor,
         param=_request_param(way.param),
     )

@@ -17,6 +17,7 @@ from scraper.build.retry_failed import requeue_failed
 from scraper.build.run_folder import delete_run, make_folder, write_config_copy
 from scraper.clock import Clock, wall_time
 from scraper.config.reading.effective import changed_sections, section_hashes
+from scraper.config.reading.pattern_warnings import pattern_warnings
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import (
     engine_settings,
@@ -217,6 +218,7 @@ def _warnings(config: CrawlConfig, plan: _Plan, before: FrontierCounts, clock: C
                 break
     if notice := clock_set_back_notice(wall_time(), clock.now()):
         yield notice
+    yield from pattern_warnings(config)
     yield from few_files_warnings(config.limits.concurrency, plan.settings.concurrency)
 
 

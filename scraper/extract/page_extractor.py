@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, get_args
 
-import orjson
-
 from scraper.extract.links.document import (
     ROBOTS_PRODUCT,
     Document,
@@ -21,9 +19,10 @@ from scraper.extract.links.document import (
 from scraper.extract.links.links import collect_links, parse_file_selector, select_file_urls
 from scraper.extract.links.login_form import find_login_form
 from scraper.extract.links.sitemap import SitemapReader
-from scraper.extract.rules.compile import compile_regex
+from scraper.extract.rules.compile import compile_url_regex
 from scraper.extract.rules.conditions import Condition, ConditionSettings
 from scraper.extract.rules.follow_links import NOFOLLOW_LINK, FollowUps
+from scraper.extract.rules.json_document import looks_like_json, read_json
 from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.rule import ExtractionRule, PageFormat, RuleSettings
 from scraper.extract.text.charset import decode_as
@@ -45,6 +44,8 @@ from scraper.urls.scope import Scope
 from scraper.urls.scope_modes import strip_www
 
 DENIED_BY_RULES = OutOfScope("rules", "scope.links: rules")
+# How the problem of a page begins that a rule expects to be JSON.
+NOT_JSON = "not read as JSON"
 NOFOLLOW_PAGE = OutOfScope("nofollow", "nofollow: the page's robots directive")
 
 _new_tuple = tuple.__new__  # makes a `Link` in half the time of calling the class
@@ -110,7 +111,7 @@ class PageExtractor:
         }
         self._follows_links = any(rule.follows_links for rule in rules)
         self._overriding_rules = tuple(rule for rule in rules if rule.read_as is not None)
-        self._file_patterns = tuple(compile_regex(text, "files.match") for text in settings.files.match)
+        self._file_patterns = tuple(compile_url_regex(text, "files.match") for text in settings.files.match)
         self._file_selectors = tuple(parse_file_selector(text) for text in settings.files.css)
         self._respects_nofollow = settings.nofollow == "respect"
         self._logged_in = Condition(settings.logged_in, "login.logged_in") if settings.logged_in is not None else None
@@ -128,11 +129,18 @@ class PageExtractor:
                 return self._read_sitemap(page)
             content_type = content_type_of(page)
             page_format = self._page_format(page, content_type)
+            # Many APIs declare their JSON as HTML, text or a script: a rule that reads JSON says what it is.
+            as_json = self._read_undeclared_json(page, content_type, page_format)
+            not_json = as_json.problem if as_json is not None and _is_not_json(as_json) else None
             # An answer that only sends on, by its header, often has neither type nor content.
-            if page_format == "html" or (not page.body.size and page.headers.get("refresh") is not None):
+            if as_json is not None and not_json is None:
+                found = as_json
+            elif page_format == "html" or (not page.body.size and page.headers.get("refresh") is not None):
                 found = self._read_html(page, content_type)
             else:
                 found = self._read_other(page, content_type, page_format)
+            if not_json is not None:
+                found = replace(found, problem=not_json)
             return found if page.headers.get("content-encoding") is None else _with_coding_problem(found, page)
         except Exception as error:  # noqa: BLE001  the port never raises: no page may end a crawl
             return Extraction(problem=f"not read: {type(error).__name__}: {error}")
@@ -257,21 +265,43 @@ class PageExtractor:
                 return OutOfScope("scope" if step.rule.startswith("scope.") else "trap", step.rule)
         return None
 
+    def _read_undeclared_json(
+        self, page: Response, content_type: str | None, page_format: PageFormat | None
+    ) -> Extraction | None:
+        """A page that begins like JSON, and that a rule which reads only JSON is for; None for any other page."""
+        if not self._rules["json"] or page_format == "json" or not looks_like_json(page.body.read()):
+            return None
+        url, label = page.request.url.href, page.request.label
+        matching = [rule for rule in (*self._overriding_rules, *self._rules["json"]) if rule.matches(url, label)]
+        if any(rule.read_as is not None for rule in matching) or not any(rule.formats == {"json"} for rule in matching):
+            return None
+        return self._read_other(page, content_type, "json")
+
     def _read_other(self, page: Response, content_type: str | None, page_format: PageFormat | None) -> Extraction:
         """A page that is not HTML. JSON and text are read if there is a rule for them; of others that is a problem."""
-        directives = robots_directives(None, page.headers, self._settings.product)
-        nothing = Extraction(noindex=directives.noindex, nofollow=directives.nofollow)
+        nothing = self._without_content(page)
         if page_format is None or not self._rules[page_format]:
             return replace(nothing, problem=_unread_problem(page, content_type, page_format))
         text = decode_page(page, content_type)
-        root: Any = text
-        if page_format == "json":
-            try:
-                root = orjson.loads(text)
-            except orjson.JSONDecodeError as error:
-                return replace(nothing, problem=f"not read as JSON: {error}")
+        if page_format != "json":
+            return self._read_with_rules(page_format, page, text, text)
+        text = decode_page(page, content_type)
+        try:
+            root, problem = read_json(text)
+        except ValueError as error:
+            return replace(self._without_content(page), problem=f"{NOT_JSON}: {error}")
+        return self._read_with_rules("json", page, root, text, problem)
+
+    def _without_content(self, page: Response) -> Extraction:
+        directives = robots_directives(None, page.headers, self._settings.product)
+        return Extraction(noindex=directives.noindex, nofollow=directives.nofollow)
+
+    def _read_with_rules(
+        self, page_format: PageFormat, page: Response, root: Any, text: str, problem: str | None = None
+    ) -> Extraction:
+        nothing = self._without_content(page)
         context = PageContext(root, BaseUrl.of(page.request.url), self._settings.keys, (), lambda: text)
-        results = self._apply_rules(page_format, context, page, directives.nofollow)
+        results = self._apply_rules(page_format, context, page, nothing.nofollow)
         follow_ups = results.follow_ups
         return replace(
             nothing,
@@ -279,7 +309,7 @@ class PageExtractor:
             requests=tuple(follow_ups.requests.values()) if follow_ups is not None else (),
             items=results.items,
             field_errors=results.field_errors,
-            problem="; ".join(results.problems) or None,
+            problem="; ".join(filter(None, (problem, *results.problems))) or None,
         )
 
     def _extract_items(
@@ -312,7 +342,13 @@ class PageExtractor:
                     rule.read(context, items, field_errors, follow_ups)
                 except Exception as error:  # noqa: BLE001  a failing rule must cost neither links nor other rules
                     problems.append(f"rule {rule.index}: {type(error).__name__}: {error}")
+        problems += follow_ups.notices if follow_ups is not None else ()
         return RuleResults(tuple(items), tuple(field_errors), (*context.problems, *problems), follow_ups)
+
+
+def _is_not_json(found: Extraction) -> bool:
+    """Whether a page that was read as JSON turned out to be none."""
+    return (found.problem or "").startswith(NOT_JSON)
 
 
 def _unread_problem(page: Response, content_type: str | None, page_format: PageFormat | None) -> str | None:

@@ -92,7 +92,8 @@ class Request:
     far, and `slowdowns` the responses that only asked for a pause (429, 503 with Retry-After); each has a budget of its
     own. `redirects` led here, oldest first: the URL of the first one is what was requested originally. `label` chooses
     the extraction rules for the page, and `inherited_fields` are values (JSON) that its items begin with; both come
-    from the page that led here. `sitemap_depth` counts the sitemaps above a sitemap. With `content` it is a POST, and
+    from the page that led here. `earlier_pages` are digests of earlier pages of the list that this is a page of.
+    `sitemap_depth` counts the sitemaps above a sitemap. With `content` it is a POST, and
     `url.key` tells it from others to the same URL (`urls.post_identity`); of the `redirects`, the first ones were POSTs
     with the keys in `posted_keys`. `failed_attempts` are the latest of them. `entry` is
     set in downloads: the entry of the list.
@@ -113,6 +114,7 @@ class Request:
     posted_keys: tuple[str, ...] = ()
     failed_attempts: tuple[Attempt, ...] = ()
     entry: EntryState | None = None
+    earlier_pages: tuple[str, ...] = ()
 
     @property
     def method(self) -> str:

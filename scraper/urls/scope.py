@@ -4,7 +4,7 @@ The rules are checked in this order; the first one that rejects a URL decides:
 
 1. `scope.mode`: the URL is within reach of a seed, or its host is among `scope.hosts`;
 2. `traps.*`: its shape is not that of a crawler trap (this also limits the length of what 3 and 4 search);
-3. `scope.deny`: none of these expressions is found in it;
+3. `scope.deny`: none of these expressions is found in it (url_regex.py says in which form of it);
 4. `scope.allow`: if there are any, one of these expressions is found in it;
 5. `scope.max_depth`: it is not too many links away from a seed.
 
@@ -26,6 +26,7 @@ from scraper.model import OutOfScope, Url
 from scraper.urls.fingerprint import fingerprint
 from scraper.urls.scope_modes import AnyHost, ExtraHosts, ModeMatcher, SameDomain, SameHost, SamePage, SamePrefix
 from scraper.urls.traps import TrapSettings, find_trap
+from scraper.urls.url_regex import UrlRegex
 
 _NOT_CACHED = OutOfScope("", "")
 
@@ -45,7 +46,7 @@ class ScopeSettings:
 
     `mode`: only the seeds (`page`), URLs at or below their directories (`prefix`), their hosts (`host`), their
     registrable domains (`domain`), or `any`. `hosts`: further hosts, with `*` for any characters. `allow`, `deny`:
-    regular expressions, searched for in the URL as it is fetched. `max_depth`: links from a seed, None for no limit.
+    regular expressions, searched for in the URL (`UrlRegex`). `max_depth`: links from a seed, None for no limit.
     """
 
     mode: ScopeMode = "host"
@@ -176,7 +177,7 @@ class _ModeRule:
 
 
 class _TrapRule:
-    def __init__(self, settings: TrapSettings, allow: list[re.Pattern[str]]) -> None:
+    def __init__(self, settings: TrapSettings, allow: list[UrlRegex]) -> None:
         self._settings, self._allow = settings, allow
 
     def __call__(self, url: Url) -> str | None:
@@ -187,7 +188,7 @@ class _TrapRule:
 
 
 class _DenyRule:
-    def __init__(self, patterns: list[re.Pattern[str]]) -> None:
+    def __init__(self, patterns: list[UrlRegex]) -> None:
         self._patterns = patterns
 
     def __call__(self, url: Url) -> str | None:
@@ -198,7 +199,7 @@ class _DenyRule:
 
 
 class _AllowRule:
-    def __init__(self, patterns: list[re.Pattern[str]]) -> None:
+    def __init__(self, patterns: list[UrlRegex]) -> None:
         self._patterns = patterns
         self._rejection = "scope.allow: " + ", ".join(f"'{pattern.pattern}'" for pattern in patterns)
 
@@ -234,11 +235,11 @@ def _mode_matcher(mode: ScopeMode, seeds: Sequence[Url]) -> ModeMatcher:
             raise ConfigError([Problem(f"unknown mode {mode!r}", "scope.mode", hint="page, prefix, host, domain, any")])
 
 
-def _compile_patterns(texts: Iterable[str], key: str) -> tuple[list[re.Pattern[str]], list[Problem]]:
+def _compile_patterns(texts: Iterable[str], key: str) -> tuple[list[UrlRegex], list[Problem]]:
     patterns, problems = [], []
     for text in texts:
         try:
-            patterns.append(re.compile(text))
+            patterns.append(UrlRegex(text))
         except (re.error, RecursionError, OverflowError) as error:
             problems.append(Problem(f"not a regular expression: '{text}': {error}", key))
     return patterns, problems

@@ -396,3 +396,29 @@ def test_no_bytes_make_the_extractor_raise(body: bytes, content_type: str | None
     extraction = extractor(rule, files=FILES).extract(page)
     assert all(isinstance(link, Link) and link.url.href.startswith("http") for link in extraction.links)
     assert not re.match(r"not read: \w+:", extraction.problem or "")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/html; charset=utf-8", "text/plain", "application/javascript", "application/octet-stream", None],
+)
+def test_json_is_read_where_a_rule_expects_it(content_type: str | None) -> None:
+    """JSON declared as something else is JSON to a rule that reads JSON and is for this page."""
+    pytest.importorskip("jmespath")
+    rule = RuleSettings(each_json="items", fields=(FieldSettings("id", json="id", type="any"),))
+    found = extractor(rule).extract(page_of(' {"items": [{"id": 1}]}', content_type))
+    assert [dict(item.fields) for item in found.items] == [{"id": 1}]
+
+
+def test_what_is_declared_otherwise_stays_that_where_no_rule_reads_json() -> None:
+    """A rule for other pages, and a page that only begins like JSON, change nothing; the latter is told."""
+    pytest.importorskip("jmespath")
+    text = RuleSettings(fields=(FieldSettings("t", regex="id.*"),))
+    elsewhere = RuleSettings(match="/api/", fields=(FieldSettings("id", json="id"),))
+    here = RuleSettings(fields=(FieldSettings("id", json="id"),))
+    page = page_of('{"id": 1', "text/plain")
+    assert [item.rule for item in extractor(text, elsewhere).extract(page).items] == [0]
+    assert extractor(text, elsewhere).extract(page).problem is None
+    found = extractor(text, here).extract(page)
+    assert [item.rule for item in found.items] == [0]
+    assert (found.problem or "").startswith("not read as JSON")

@@ -203,6 +203,15 @@ class UnreadableFileError(ScraperError):
     exit_code = 2
 
 
+def refusal_text(verdict: RobotsVerdict | None) -> str:
+    """Why robots.txt kept a page from being fetched: it forbids it, or it could not be read and nobody knows."""
+    if verdict is not None and verdict.decision == "defer":
+        return "robots.txt could not be read, and until it is, nothing may be fetched"
+    if verdict is not None and verdict.line_number is None:
+        return f"{verdict.rule}, which the config takes for a refusal"
+    return "robots.txt forbids it"
+
+
 def outcome_text(outcome: Outcome) -> str:
     """An outcome in a few words: status, content type and size, or the error."""
     match outcome:

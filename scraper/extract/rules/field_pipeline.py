@@ -18,6 +18,7 @@ from scraper.extract.rules.css_select import select
 from scraper.extract.rules.field import MISSING, Field, PartialValue
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.field_sources import RegexSource, StructuredSource, apply_jmespath, compile_source
+from scraper.extract.rules.json_document import ExactFloat, to_plain_json
 from scraper.extract.rules.limits import MAX_ITEMS, MAX_REGEX_CHARS, MAX_VALUE_CHARS, MAX_VALUES
 from scraper.extract.rules.markup_text import TAG_REGEX, decode_entities, markup_to_text
 from scraper.extract.rules.number_parser import DEFAULT_OPTIONS, NumberOptions
@@ -227,7 +228,21 @@ def to_text(value: Any) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, ExactFloat):
+        return value.to_text()
     return "" if value is None else str(value)
+
+
+def _exact_number(value: Any) -> Decimal | None:
+    """A number of JSON or XPath as a decimal, with all digits it was written with."""
+    number: Decimal | None = None
+    if isinstance(value, ExactFloat):
+        number = value.to_decimal()
+    elif isinstance(value, Decimal | int):
+        number = Decimal(value)
+    elif isinstance(value, float):
+        number = Decimal(repr(value))
+    return number if number is not None and number.is_finite() else None
 
 
 def convert_value(value: Any, kind: str, context: PageContext, numbers: NumberOptions = DEFAULT_OPTIONS) -> Any:
@@ -235,11 +250,11 @@ def convert_value(value: Any, kind: str, context: PageContext, numbers: NumberOp
     if isinstance(value, str) and len(value) > MAX_VALUE_CHARS:
         return ParseFailure(f"too long: {len(value)} characters, at most {MAX_VALUE_CHARS}")
     if kind == "any":
-        return value
+        return to_plain_json(value)
     if isinstance(value, dict | list):
         return ParseFailure(f"a {'mapping' if isinstance(value, dict) else 'list'} where {kind} is expected")
-    if isinstance(value, Decimal) and kind == "decimal":
-        return value
+    if kind == "decimal" and not isinstance(value, str | bool) and (number := _exact_number(value)) is not None:
+        return number  # a number has no thousands separator, so there is nothing to guess
     text = to_text(value).strip()
     if (parse := value_parser(kind, numbers if isinstance(value, str) else JSON_NUMBER)) is not None:
         return parse(text) if text else MISSING

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any, Protocol
 
-import orjson
 from selectolax.lexbor import LexborNode
 
 from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.css_field import URL_ATTRIBUTES, CssField
 from scraper.extract.rules.css_select import select, select_first
 from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.json_document import write_json
 from scraper.extract.rules.lenient_json import parse_lenient_json
 from scraper.extract.rules.limits import MAX_VALUE_CHARS, MAX_VALUES
 from scraper.extract.rules.optional_libraries import JmesPath, XPath, load_main_text_reader, lxml_markup
@@ -244,7 +244,7 @@ class RegexSource:
         if node is context.root:
             text = context.text()
         else:
-            text = node.html or "" if isinstance(node, LexborNode) else orjson.dumps(node).decode()
+            text = node.html or "" if isinstance(node, LexborNode) else write_json(node)
             context.charge(len(text))
         found = islice(self._pattern.finditer(text, 0, MAX_VALUE_CHARS), self._max_matches)
         has_group = self._pattern.groups > 0

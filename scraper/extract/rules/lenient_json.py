@@ -6,11 +6,10 @@ What can be meant in one way is read; anything else is none.
 from __future__ import annotations
 
 import html
-import json
 import re
 from typing import Any
 
-import orjson
+from scraper.extract.rules.json_document import read_json
 
 _STRING = r'"(?:[^"\\]|\\.)*+"'
 # Marks that hide a script from old parsers, alone or in a comment of JavaScript.
@@ -33,8 +32,8 @@ def parse_lenient_json(text: str) -> Any:
     """
     text = text.strip("\ufeff \t\r\n;")
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return read_json(text).value  # numbers keep all their digits
+    except ValueError:
         pass
     if '"' not in text and "&quot;" in text:  # the template has escaped the script
         text = html.unescape(text)
@@ -50,8 +49,8 @@ def _load(text: str) -> Any:
     text = _STRINGS_AND_COMMAS.sub(_drop_last_commas, text.strip(" \t\r\n;")).strip(" \t\r\n;")
     text = _STRINGS.sub(_repair_escapes, text)
     try:
-        return json.loads(text, strict=False, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
+        return read_json(text).value
+    except ValueError:
         return None
 
 
