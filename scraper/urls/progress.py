@@ -188,7 +188,7 @@ class UrlProgress:
         page: Request,
         own: UrlPattern,
         streak: _Streak,
-        leads_outside: bool,
+        has_other_links: bool,
         inside: Sequence[tuple[Request, UrlPattern]],
         items: Iterable[Item],
         content: bytes | None,
@@ -200,7 +200,7 @@ class UrlProgress:
         new_items = False
         for item in items:  # all of them: each is remembered
             new_items |= self._seen.add_if_new(hash(repr(item.fields)))
-        if (leads_outside or new_items) and not relearning:
+        if (has_other_links or new_items) and not relearning:
             streak.is_list = True
             return True
         # 3. The words of its text, and its images.

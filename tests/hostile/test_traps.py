@@ -64,7 +64,7 @@ def months(target: str) -> list[str]:
 
 def facets(target: str) -> list[str]:
     """Every combination of six filters, in every order."""
-    path, _, query = target.partition("?")
+    _, _, query = target.partition("?")
     chosen = query.split("&") if query else []
     free = [name for name in "abcdef" if not any(one.startswith(f"{name}=") for one in chosen)]
     return [f"/list?{'&'.join([*chosen, f'{name}={value}'])}" for name in free for value in (1, 2, 3)]

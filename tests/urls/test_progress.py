@@ -298,7 +298,9 @@ def test_a_later_session_goes_on() -> None:
     assert 0 < denied_after(second, 100, first=200) <= LIMIT + 1
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", "{", '{"patterns": {"a": 1}, "paths": {}}', '{"patterns": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "left out", "null", "[]", "{", '{"patterns": {"a": 1}, "paths": {}}', '{"patterns": {}}']
+)
 def test_a_state_that_cannot_be_read_is_none(text: str) -> None:
     """Counting begins anew, which cuts nothing."""
     progress = UrlProgress(TrapSettings(max_unproductive=LIMIT))
