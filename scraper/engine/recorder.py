@@ -214,7 +214,7 @@ class Recorder:
             outcome, extraction = await self._extract(outcome)
             checked = self._check_login(lease, outcome, extraction)
             if checked is None:
-                if fetched.body.path is not None:
+                if isinstance(fetched, Response) and fetched.body.path is not None:
                     self._batch.spooled_bodies.append(fetched.body)
                 return
             extraction = checked
