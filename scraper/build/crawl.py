@@ -13,7 +13,7 @@ from scraper.build.crawl_fetcher import make_fetcher
 from scraper.build.crawl_sinks import make_sinks, output_paths
 from scraper.build.parts import CustomParts, OnResult, Ports, RunParts, announce, wire
 from scraper.build.plugin_context import make_hooks, plugin_context
-from scraper.build.run_folder import COOKIES, SPOOL, STATE, delete_run, make_folder, write_config_copy
+from scraper.build.run_folder import delete_run, make_folder, write_config_copy
 from scraper.clock import Clock, wall_time
 from scraper.config.reading.effective import changed_sections, section_hashes
 from scraper.config.schema.crawl import CrawlConfig
@@ -40,14 +40,13 @@ from scraper.hooks.interface import Hook
 from scraper.model import Request
 from scraper.politeness.retry import RetrySettings
 from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
+from scraper.rundir.layout import RunLayout
 from scraper.rundir.lock import RunLock
 from scraper.sinks.fanout import LEFT_OUT_CHECKPOINT, Fanout
 from scraper.urls.canonicalize import KeyRules
 
 # The name under which the hashes of the config's sections are kept in the frontier, to tell what has changed.
 CONFIG_CHECKPOINT = "config"
-# The effective config of the latest session, in the folder of the state: what `status` and `report` show.
-CONFIG_COPY = "config.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +117,22 @@ def _translate(config: CrawlConfig, custom: CustomParts, base: Path, all_sitemap
 
 
 async def _open_folder(config: CrawlConfig, folder: Path, stack: AsyncExitStack, fresh: bool) -> None:
-    make_folder(folder / STATE)
+    layout = RunLayout(folder)
+    make_folder(layout.state)
     stack.enter_context(RunLock(folder))
     # Bodies that were on their way when a session was killed.
-    await asyncio.to_thread(shutil.rmtree, folder / STATE / SPOOL, ignore_errors=True)
+    await asyncio.to_thread(shutil.rmtree, layout.spool, ignore_errors=True)
     if fresh:
-        delete_run(folder)
-        make_folder(folder / STATE)
-    write_config_copy(config, folder / STATE / CONFIG_COPY)
+        delete_run(layout)
+        make_folder(layout.state)
+    write_config_copy(config, layout.config)
 
 
 async def _open_frontier(
     config: CrawlConfig, folder: Path, stack: AsyncExitStack, custom: CustomParts
 ) -> tuple[InspectableFrontier, FrontierCounts]:
     frontier = custom.frontier or await SqliteFrontier.open(
-        folder / STATE / "frontier.sqlite", SqliteSettings(config.durability)
+        RunLayout(folder).frontier, SqliteSettings(config.durability)
     )
     stack.push_async_callback(frontier.aclose)
     return frontier, await frontier.counts()
@@ -150,7 +150,7 @@ async def _open_ports(
     bus = await stack.enter_async_context(EventBus(list(custom.listeners)))
     fewer = plan.settings.concurrency if plan.settings.concurrency < config.limits.concurrency else None
     seed_urls = [request.url for request in plan.seeds]
-    spool = config.output.folder / STATE / SPOOL
+    spool = RunLayout(config.output.folder).spool
     fetcher: Fetcher
     if custom.fetcher is not None:
         fetcher = custom.fetcher
@@ -158,7 +158,7 @@ async def _open_ports(
         fetcher = config.network.fetcher.create(plugin_context(config, config.output.folder))
     else:
         fetcher = make_fetcher(
-            config, plan.rules.scope, seed_urls, clock, bus, spool, fewer, config.output.folder / STATE / COOKIES
+            config, plan.rules.scope, seed_urls, clock, bus, spool, fewer, RunLayout(config.output.folder).cookies
         )
     if secrets := post_secrets(config):
         fetcher = FilledPosts(fetcher, secrets)
@@ -188,7 +188,7 @@ def _warnings(config: CrawlConfig, plan: _Plan, before: FrontierCounts, clock: C
     earlier = dict(part.split("=", 1) for part in stored.split(";") if "=" in part)
     if earlier and before.known:
         yield from config_change_notices(changed_sections(earlier, section_hashes(config)))
-    if before.known and config.network.cookies and not (config.output.folder / STATE / COOKIES).exists():
+    if before.known and config.network.cookies and not RunLayout(config.output.folder).cookies.exists():
         for seed in plan.seeds:
             if seed.content is not None:
                 yield (

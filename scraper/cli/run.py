@@ -24,6 +24,7 @@ from scraper.cli.exit_codes import (
 from scraper.cli.task_dump import task_dump_on_signal
 from scraper.errors import ConfigError
 from scraper.report.text.sanitize import clean
+from scraper.rundir.layout import RunLayout
 
 if TYPE_CHECKING:
     from scraper.config.schema.crawl import CrawlConfig
@@ -204,7 +205,9 @@ def _failure_reason(summary: Summary) -> str:
     if refused := summary.values["seeds_refused"]:
         return clean("; ".join(refused), MAX_REASON_CHARS)
     outcomes = summary.values["pages"]["outcomes"]
-    return f"{', '.join(outcomes)} (see {summary.folder / 'pages.jsonl'})" if outcomes else "there was nothing to fetch"
+    return (
+        f"{', '.join(outcomes)} (see {RunLayout(summary.folder).pages})" if outcomes else "there was nothing to fetch"
+    )
 
 
 def loop_factory(debug: bool) -> Callable[[], asyncio.AbstractEventLoop] | None:

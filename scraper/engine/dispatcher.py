@@ -17,11 +17,12 @@ from scraper.engine.run_state import FetchJob, FetchResult, Job, RobotsJob, Stop
 from scraper.frontier.interface import NEVER, Drained, Granted, Wait
 from scraper.model import Denied, ErrorKind, Lease, Priority, Release, Settlement, StopKind
 from scraper.politeness.host_gate import HostGate
+from scraper.rundir.layout import SKIPPED_FILE
 
 # When the page budget is spent, only leases below this priority are taken: files, and with `all_sitemaps` sitemaps too.
 FILES_ONLY_BELOW = int(Priority.SITEMAP)
 SITEMAPS_TOO_BELOW = Priority.SITEMAP + 1
-HOSTS_LEFT_DETAIL = "some hosts could not be asked: skipped.jsonl says which and why"
+HOSTS_LEFT_DETAIL = f"some hosts could not be asked: {SKIPPED_FILE} says which and why"
 
 
 class Dispatcher:

@@ -13,7 +13,7 @@ from scraper.engine.run_context import RunContext, RunRules
 from scraper.engine.run_state import RunState
 from scraper.engine.settings import EngineSettings
 from scraper.events import Event, EventBus
-from scraper.frontier.memory import MemoryFrontier
+from scraper.testing.memory_frontier import MemoryFrontier
 from scraper.model import Done, ErrorKind, Failure, Lease, Request, Response, Retry
 from scraper.politeness.host_gate import GateSettings
 from scraper.politeness.host_overrides import PolitenessSettings

@@ -48,7 +48,7 @@ def test_a_changed_config_is_told_with_what_follows(tmp_path: Path) -> None:
         notices = [line for line in text.splitlines() if "has changed since the last session" in line]
         assert len(notices) == 2, text
         assert "what was skipped stays skipped" in " ".join(notices)
-        assert "headers: they are sent from the next request on" in " ".join(notices)
+        assert "headers: sent from the next request on" in " ".join(notices)
         verify_complete_crawl(server, tmp_path / "out")
 
 

@@ -78,7 +78,7 @@ async def test_what_could_not_be_written_is_kept_for_the_next_flush(tmp_path: Pa
     obstacle.write_bytes(b"in the way")
     sink.write(fetched(URL, b"one"))
     sink.write(fetched("https://h.example/two.pdf", b"two"))
-    with pytest.raises(SinkError, match=r"files/h\.example is a symbolic link or no folder"):
+    with pytest.raises(SinkError, match=r"files/h\.example is a symbolic link or not a folder"):
         await sink.flush()
     obstacle.unlink()
     await sink.flush()
