@@ -123,6 +123,7 @@ def scope_for(config: CrawlConfig, seeds: Sequence[Url]) -> Scope:
                 max_segments=traps.max_segments,
                 max_repeats=traps.max_repeats,
                 max_params=traps.max_params,
+                max_unproductive=traps.max_unproductive,
                 allow=traps.allow,
             ),
         ),
@@ -147,6 +148,7 @@ def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> Extra
                 follow=tuple(_follow(follow) for follow in rule.follow),
                 next=_next(rule.next) if rule.next is not None else None,
                 fields=tuple(_field(name, field) for name, field in rule.fields.items()),
+                read_as=rule.read_as,
             )
             for rule in config.extract
         ),

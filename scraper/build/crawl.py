@@ -150,16 +150,14 @@ async def _open_ports(
     bus = await stack.enter_async_context(EventBus(list(custom.listeners)))
     fewer = plan.settings.concurrency if plan.settings.concurrency < config.limits.concurrency else None
     seed_urls = [request.url for request in plan.seeds]
-    spool = RunLayout(config.output.folder).spool
+    layout = RunLayout(config.output.folder)
     fetcher: Fetcher
     if custom.fetcher is not None:
         fetcher = custom.fetcher
     elif config.network.fetcher is not None:
         fetcher = config.network.fetcher.create(plugin_context(config, config.output.folder))
     else:
-        fetcher = make_fetcher(
-            config, plan.rules.scope, seed_urls, clock, bus, spool, fewer, RunLayout(config.output.folder).cookies
-        )
+        fetcher = make_fetcher(config, plan.rules.scope, seed_urls, clock, bus, layout.spool, fewer, layout.cookies)
     if secrets := post_secrets(config):
         fetcher = FilledPosts(fetcher, secrets)
     stack.push_async_callback(fetcher.aclose)

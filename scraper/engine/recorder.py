@@ -26,7 +26,7 @@ from scraper.engine.outcomes import outcome_code, settled_code
 from scraper.engine.redirects import revisits_own_chain
 from scraper.engine.run_context import RunContext
 from scraper.engine.run_state import FetchResult, FlushRequest, StopReason
-from scraper.engine.session import CLOCK_CHECKPOINT
+from scraper.engine.session import CLOCK_CHECKPOINT, PROGRESS_CHECKPOINT
 from scraper.engine.settlement_batch import SettlementBatch
 from scraper.events import ItemRejected, ItemWritten, PageSettled, RetryPlanned, Skipped, Warned
 from scraper.model import (
@@ -92,7 +92,7 @@ class Recorder:
         self._extraction = extraction
         self._hooks = hooks
         self._policy = policy
-        self._link_filter = link_filter
+        self._link_filter, self._progress = link_filter, link_filter.progress
         self._on_result = on_result
         self._login_check = LoginCheck(context.settings.login)
         self._key_rules = context.rules.key_rules
@@ -224,7 +224,8 @@ class Recorder:
         discovered: tuple[Request, ...] = ()
         skipped: tuple[Skip, ...] = ()
         if extraction is not EMPTY_EXTRACTION:
-            discovered, skipped = self._link_filter.select(request, extraction)
+            content = fetched.body.data if isinstance(fetched, Response) else None
+            discovered, skipped = self._link_filter.select(request, extraction, content)
         code = settled_code(result)
         self._batch.add(
             Settlement(
@@ -311,6 +312,9 @@ class Recorder:
         for body in batch.spooled_bodies:  # not earlier: a sink may read it when it is flushed
             body.discard()
         checkpoints[CLOCK_CHECKPOINT] = f"{self._clock.now():.3f}"
+        if (progress := self._progress.to_json()) is not None:
+            checkpoints[PROGRESS_CHECKPOINT] = progress
+        batch.events.extend(Warned(self._clock.now(), text) for text in self._progress.take_warnings())
         await self._frontier.settle(batch.settlements, checkpoints, self._host_states(batch.settlements))
         self._hosts.move_to_mirrors(batch.retry_requests())
         for settlement in batch.settlements:

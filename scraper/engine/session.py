@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 # Name of the checkpoint that holds the latest instant of a run (epoch seconds), stored with every batch.
 CLOCK_CHECKPOINT = "clock"
+# Name of the checkpoint that holds what pages of each pattern have brought (`urls.progress`).
+PROGRESS_CHECKPOINT = "url progress"
 # A system clock that is set back by less is not mentioned: time synchronisation does that all the time.
 CLOCK_TOLERANCE_SECONDS = 60.0
 

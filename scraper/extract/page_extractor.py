@@ -27,8 +27,19 @@ from scraper.extract.rules.follow_links import NOFOLLOW_LINK, FollowUps
 from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.rule import ExtractionRule, PageFormat, RuleSettings
 from scraper.extract.text.charset import decode_as
-from scraper.extract.text.content_type import decode_page, is_html, is_json, is_text
+from scraper.extract.text.content_type import (
+    content_type_of,
+    decode_page,
+    is_html,
+    is_json,
+    is_text,
+    is_xhtml,
+    looks_like_html,
+    media_type,
+)
+from scraper.extract.text.encodings import encoding_for_label
 from scraper.model import SEED_SITEMAP_DEPTH, Extraction, FieldError, Item, Link, OutOfScope, RequestKind, Response, Url
+from scraper.transport.content_decoding import unknown_codings
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES, BaseUrl, KeyRules, canonicalize
 from scraper.urls.scope import Scope
 from scraper.urls.scope_modes import strip_www
@@ -98,6 +109,7 @@ class PageExtractor:
             for page_format in get_args(PageFormat)
         }
         self._follows_links = any(rule.follows_links for rule in rules)
+        self._overriding_rules = tuple(rule for rule in rules if rule.read_as is not None)
         self._file_patterns = tuple(compile_regex(text, "files.match") for text in settings.files.match)
         self._file_selectors = tuple(parse_file_selector(text) for text in settings.files.css)
         self._respects_nofollow = settings.nofollow == "respect"
@@ -114,17 +126,30 @@ class PageExtractor:
         try:
             if kind == "sitemap":
                 return self._read_sitemap(page)
-            content_type = page.headers.get("content-type")
-            if is_html(content_type, page):
-                return self._read_html(page, content_type)
-            return self._read_other(page, content_type)
+            content_type = content_type_of(page)
+            page_format = self._page_format(page, content_type)
+            # An answer that only sends on, by its header, often has neither type nor content.
+            if page_format == "html" or (not page.body.size and page.headers.get("refresh") is not None):
+                found = self._read_html(page, content_type)
+            else:
+                found = self._read_other(page, content_type, page_format)
+            return found if page.headers.get("content-encoding") is None else _with_coding_problem(found, page)
         except Exception as error:  # noqa: BLE001  the port never raises: no page may end a crawl
             return Extraction(problem=f"not read: {type(error).__name__}: {error}")
+
+    def _page_format(self, page: Response, content_type: str | None) -> PageFormat | None:
+        """How `page` is read: as the first rule for it says that has `read_as`, else by its media type. None: not."""
+        for rule in self._overriding_rules:
+            if rule.matches(page.request.url.href, page.request.label):
+                return rule.read_as
+        if is_html(content_type, page):
+            return "html"
+        return "json" if is_json(content_type, page) else "text" if is_text(content_type, page) else None
 
     def _read_html(self, page: Response, content_type: str | None) -> Extraction:
         url, headers = page.request.url, page.headers
         body = page.body.read()
-        document = parse_document(body, content_type, url)
+        document = parse_document(body, content_type, url, is_xhtml(content_type, page))
         directives = robots_directives(document, headers, self._settings.product)
         links = self._extract_links(document, page, directives.nofollow)
         results = self._extract_items(document, page, links, directives.nofollow)
@@ -232,13 +257,12 @@ class PageExtractor:
                 return OutOfScope("scope" if step.rule.startswith("scope.") else "trap", step.rule)
         return None
 
-    def _read_other(self, page: Response, content_type: str | None) -> Extraction:
-        """A page that is not HTML. JSON and text are read if there is a rule for them; anything else has no items."""
+    def _read_other(self, page: Response, content_type: str | None, page_format: PageFormat | None) -> Extraction:
+        """A page that is not HTML. JSON and text are read if there is a rule for them; of others that is a problem."""
         directives = robots_directives(None, page.headers, self._settings.product)
         nothing = Extraction(noindex=directives.noindex, nofollow=directives.nofollow)
-        page_format: PageFormat | None = "json" if is_json(content_type) else "text" if is_text(content_type) else None
         if page_format is None or not self._rules[page_format]:
-            return nothing
+            return replace(nothing, problem=_unread_problem(page, content_type, page_format))
         text = decode_page(page, content_type)
         root: Any = text
         if page_format == "json":
@@ -288,4 +312,28 @@ class PageExtractor:
                     rule.read(context, items, field_errors, follow_ups)
                 except Exception as error:  # noqa: BLE001  a failing rule must cost neither links nor other rules
                     problems.append(f"rule {rule.index}: {type(error).__name__}: {error}")
-        return RuleResults(tuple(items), tuple(field_errors), tuple(problems), follow_ups)
+        return RuleResults(tuple(items), tuple(field_errors), (*context.problems, *problems), follow_ups)
+
+
+def _unread_problem(page: Response, content_type: str | None, page_format: PageFormat | None) -> str | None:
+    """Why a page gave nothing, in a sentence; None for one without content, of which nothing is lost."""
+    if not page.body.size:
+        return None
+    declared = media_type(content_type)[:80] or "without a usable Content-Type"
+    if page_format is None:
+        return f"not read: {declared}, neither HTML nor JSON nor text"
+    reason = f"not read: {declared}, and no rule reads {page_format if page_format == 'text' else 'JSON'}"
+    return f"{reason}; it begins like HTML, which read_as: html reads" if looks_like_html(page) else reason
+
+
+def _with_coding_problem(found: Extraction, page: Response) -> Extraction:
+    """`found`, with a problem if there is nothing in it and the body had a content-coding that could not be undone."""
+    if found.links or found.items or not page.body.size:
+        return found
+    unknown = unknown_codings(page.headers.get_all("content-encoding"))
+    # Many servers name a charset there; then the body is not encoded.
+    names = ", ".join(repr(name[:40]) for name in unknown if encoding_for_label(name) is None)
+    if not names:
+        return found
+    problem = f"read as it came: there is no content-coding {names}"
+    return replace(found, problem=problem if found.problem is None else f"{problem}; {found.problem}")

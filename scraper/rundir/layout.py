@@ -9,7 +9,6 @@
             lock                 held while a process works here (`RunLock`)
             frontier.sqlite      the queue, what is known of URLs and hosts, checkpoints of the outputs
             config.yaml          the effective config of the latest session
-            cookies.json         the cookies of a crawl, for its next session; nobody else's to read (0600)
             breakers.jsonl       when circuit breakers opened and closed
             pages.store          bodies of pages (`output.store: pages`)
             spool/               bodies that are being received
@@ -86,7 +85,7 @@ class RunLayout:
 
     @property
     def cookies(self) -> Path:
-        """The cookies of the run, for its next session: mode 0600."""
+        """The cookies of the run. They are nobody else's to read: mode 0600."""
         return self.state / "cookies.json"
 
     @property

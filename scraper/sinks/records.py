@@ -101,7 +101,7 @@ def _add_post(record: dict[str, Any], request: Request) -> None:
 
 
 def abbreviate_body(content: Content) -> str:
-    """The beginning of a posted body as text, with dots when there is more."""
+    """The beginning of a posted body as text, with dots when there is more; secrets are masked."""
     text = mask_secrets(content.data.decode("utf-8", "replace"))
     return text if len(text) <= MAX_POST_BODY_CHARS else f"{text[:MAX_POST_BODY_CHARS]}..."
 

@@ -61,6 +61,12 @@ class TrapsSection(Section):
         default=2, description="How often a sequence of parts may repeat itself: /a/b/a/b/ is two."
     )
     max_params: Annotated[int, int_range(1, 1_000)] | None = Field(default=10, description="Parameters of a query.")
+    max_unproductive: Annotated[int, int_range(1, 1_000_000)] | None = Field(
+        default=100,
+        description="How many pages of one pattern (a URL without its dates, numbers and values of parameters) may "
+        "bring nothing new in a row, when they lead to one another. Links from such pages to more of the pattern are "
+        "then skipped. Numbered pages without links and items have ten times as many. null: no limit.",
+    )
     allow: tuple[Regex, ...] = Field(default=(), description="A URL in which one of these is found is never a trap.")
 
 
