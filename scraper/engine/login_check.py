@@ -69,6 +69,7 @@ class LoginCheck:
         self._settings = settings
         self._hosts: dict[str, _Host] = {}
         self._asked_again = RecentSet(MAX_ASKED_AGAIN)
+        self._followed = RecentSet(MAX_ASKED_AGAIN)
         self.ended = ""
         self._warning = ""
 
@@ -81,24 +82,29 @@ class LoginCheck:
         """What is to be done with a page that was read."""
         if self._settings.lost == "ignore" or request.kind != "page" or request.content or request.posted_keys:
             return Verdict.RECORD
+        form = extraction.login_form
+        if form is None and not extraction.logged_out:  # the usual page
+            host = self._host(request.url.host)
+            host.ordinary += 1
+            host.streak = 0
+            if not request.redirects:
+                host.goal_streak = 0
+            return Verdict.RECORD
         asked = urlsplit(request.requested)
         host = self._host(asked.netloc)
-        form = extraction.login_form
         address = _address(request.url.href)
         if extraction.logged_out:
             return self._suspect(host, request, "pages without what login.logged_in looks for")
         if form is not None and address != _address(request.requested):
             if len(host.forms) < MAX_FORMS_PER_HOST:
                 host.forms[address] = None
+            if self._settings.expected and hash(request.url.href) not in self._followed:
+                # Redirected in an earlier session, perhaps with another login: that says nothing of this one.
+                return Verdict.ASK_AGAIN
             return self._suspect(host, request, address)
         if form is not None and host.ordinary and not _LOGIN_PATH.search(asked.path):
             # A box on every page is no login form: only one page that comes under many addresses is.
             return self._suspect(host, request, f"the form {form!r}") if _LOGIN_TITLE.search(form) else Verdict.RECORD
-        if form is None:
-            host.ordinary += 1
-            host.streak = 0
-            if not request.redirects:
-                host.goal_streak = 0
         return Verdict.RECORD
 
     def judge_redirect(self, request: Request, target: Request) -> Verdict:
@@ -125,6 +131,11 @@ class LoginCheck:
         ):
             return Verdict.ASK_AGAIN
         return Verdict.RECORD
+
+    def note_followed(self, target: Request) -> None:
+        """Remember that a redirect was followed in this session."""
+        if self._settings.expected:
+            self._followed.add_if_new(hash(target.url.href))
 
     def _host(self, name: str) -> _Host:
         host = self._hosts.get(name)

@@ -200,6 +200,7 @@ class Recorder:
             self._batch.events.append(Warned(now, text))
         if verdict is not Verdict.RECORD and self._put_back(lease, response.request, verdict):
             return
+        self._login_check.note_followed(target)
         if self._settings.redirect_keeps_entry or revisits_own_chain(target):
             self._batch.add(Settlement(lease, Retry(now, target)), now)
         elif await self._frontier.add([target]):

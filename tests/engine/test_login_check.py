@@ -22,11 +22,25 @@ def page(number: int, end: str = "") -> Request:
     return replace(request, redirects=(Hop(f"{SITE}/p/{number}", 302),)) if end else request
 
 
+def landed(check: LoginCheck, request: Request) -> Verdict:
+    """The verdict on a form, after a redirect of this session."""
+    check.note_followed(request)
+    return check.judge_page(request, FORM)
+
+
+def test_what_an_earlier_session_was_redirected_to_is_no_sign() -> None:
+    """It may have had another login: each page is asked for from its beginning, and none counts."""
+    check = LoginCheck(EXPECTED)
+    verdicts = [check.judge_page(page(number, f"/gate?{number}"), FORM) for number in range(9)]
+    assert verdicts == [Verdict.ASK_AGAIN] * 9
+    assert check.ended == ""
+
+
 def test_a_login_has_ended_when_pages_in_a_row_end_at_one_form() -> None:
     """Each of them is asked for again; the last one ends the run with a sentence that names the form."""
     check = LoginCheck(EXPECTED)
     assert check.judge_page(page(0), PAGE) is Verdict.RECORD
-    verdicts = [check.judge_page(page(number, f"/login?next={number}"), FORM) for number in (1, 2, 3)]
+    verdicts = [landed(check, page(number, f"/login?next={number}")) for number in (1, 2, 3)]
     assert verdicts == [Verdict.ASK_AGAIN] * 3
     assert f"3 pages in a row ended at {SITE}/login" in check.ended
 
@@ -38,7 +52,7 @@ def test_a_form_is_known_where_a_redirect_leads_to_it() -> None:
     check.judge_page(page(0), PAGE)
     assert check.judge_redirect(page(1), make_request(f"{SITE}/login")) is Verdict.ASK_AGAIN
     assert check.judge_redirect(page(2), make_request(f"{SITE}/gate?x=2")) is Verdict.RECORD
-    check.judge_page(page(2, "/gate?x=2"), FORM)
+    landed(check, page(2, "/gate?x=2"))
     assert check.judge_redirect(page(3), make_request(f"{SITE}/gate?x=3")) is Verdict.ASK_AGAIN
 
 
@@ -48,7 +62,7 @@ def test_a_page_that_is_for_others_alone_is_recorded_with_a_note() -> None:
     found = []
     for _ in range(2):
         check.judge_page(page(0), PAGE)
-        found.append(check.judge_page(page(1, "/login"), FORM))
+        found.append(landed(check, page(1, "/login")))
     assert found == [Verdict.ASK_AGAIN, Verdict.NOTE]
     assert check.ended == ""
 
@@ -88,7 +102,7 @@ def test_without_a_stop_it_is_told_once(settings: LoginSettings, warns: bool, en
     for number in range(9):
         target = replace(page(number, f"/login?{number}"), redirects=())
         check.judge_redirect(page(number), target)
-        verdict = check.judge_page(page(number, f"/login?{number}"), FORM)
+        verdict = landed(check, page(number, f"/login?{number}"))
         told.append(check.take_warning())
         assert settings.expected or verdict is Verdict.RECORD
     assert len([text for text in told if text]) == warns

@@ -156,7 +156,7 @@ class NetworkSection(Section):
     cookies: Flag = Field(
         default=True,
         description="Whether cookies are stored and sent back to the servers that set them. They are kept in the "
-        "run's folder (.scrape/cookies.json, mode 0600), so that a resumed run still has its login.",
+        "run's folder, in a file with mode 0600, so that a resumed run still has its login.",
     )
     proxy: Annotated[Secret, PROXY_FORMAT] | None = Field(
         default=None, description="An HTTP or SOCKS5 proxy for all requests. ${NAME} is read from the environment."
