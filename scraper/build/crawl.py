@@ -25,6 +25,7 @@ from scraper.config_to_settings import (
     scope_for,
     seed_requests,
 )
+from scraper.engine.audit import BOUNDS_CHECKPOINT
 from scraper.engine.run_context import RunRules
 from scraper.engine.session import CLOCK_CHECKPOINT, clock_set_back_notice, config_change_notices, session_start
 from scraper.engine.settings import EngineSettings
@@ -191,6 +192,6 @@ async def _store_checkpoints(
     config: CrawlConfig, frontier: InspectableFrontier, before: FrontierCounts, outputs: Sequence[str]
 ) -> None:
     """Keep what the next session compares with: the config's hashes, and which outputs this session does without."""
-    left_out = before.checkpoints.keys() - {CONFIG_CHECKPOINT, CLOCK_CHECKPOINT, *outputs}
+    left_out = before.checkpoints.keys() - {CONFIG_CHECKPOINT, CLOCK_CHECKPOINT, BOUNDS_CHECKPOINT, *outputs}
     hashes = ";".join(f"{name}={value}" for name, value in sorted(section_hashes(config).items()))
     await frontier.settle([], {**dict.fromkeys(left_out, LEFT_OUT_CHECKPOINT), CONFIG_CHECKPOINT: hashes})

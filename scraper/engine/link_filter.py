@@ -18,6 +18,8 @@ class LinkFilter:
         self._max_sitemap_depth = max_sitemap_depth
         self._recent_links = RecentSet(memory)
         self._recent_skips = RecentSet(memory)
+        # Links that were passed on recently, so that they were not passed on again.
+        self.repeated = 0
 
     def select(self, source: Request, extraction: Extraction) -> tuple[tuple[Request, ...], tuple[Skip, ...]]:
         """Requests to queue and URLs to record as skipped, of what was found on the page of `source`."""
@@ -26,6 +28,7 @@ class LinkFilter:
         discovered = [
             request for request in extraction.requests if self._recent_links.add_if_new(hash(request.url.key))
         ]
+        self.repeated += len(extraction.requests) - len(discovered)
         for link in extraction.links:
             key = hash(link.url.key)
             denied = link.denied
@@ -35,9 +38,13 @@ class LinkFilter:
             if denied is not None:
                 if key not in self._recent_links and self._recent_skips.add_if_new(key):
                     skipped.append(Skip(link.url, source.url.href, *denied))
+                else:
+                    self.repeated += 1
             # 2. Allowed: queued, once.
             elif self._recent_links.add_if_new(key):
                 discovered.append(_request_for(source, link))
+            else:
+                self.repeated += 1
         return tuple(discovered), tuple(skipped)
 
     def _too_deep(self, source: Request) -> OutOfScope | None:

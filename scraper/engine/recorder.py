@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Protocol, assert_never
 
+from scraper.engine.audit import BOUNDS_CHECKPOINT
 from scraper.engine.extraction_pool import ExtractionPool
 from scraper.engine.hook_chain import HookChain
 from scraper.engine.link_filter import LinkFilter
@@ -104,6 +105,7 @@ class Recorder:
         results, loop = self._state.results, asyncio.get_running_loop()
         while not (self._finishing and results.empty()):
             result = await results.get()
+            self._state.recorder_busy = True
             self._batch_timed_out = False
             timer = loop.call_later(self._settings.batch_seconds, self._on_batch_timeout)
             try:
@@ -111,6 +113,7 @@ class Recorder:
             finally:
                 timer.cancel()
             await self._settle()
+            self._state.recorder_busy = False
 
     def _on_batch_timeout(self) -> None:
         # The flag, because a flush request is not sent when the queue is full.
@@ -206,7 +209,9 @@ class Recorder:
         discovered: tuple[Request, ...] = ()
         skipped: tuple[Skip, ...] = ()
         if extraction is not EMPTY_EXTRACTION:
+            repeated = self._link_filter.repeated
             discovered, skipped = self._link_filter.select(request, extraction)
+            self._batch.found.links_repeated += self._link_filter.repeated - repeated
         code = settled_code(result)
         self._batch.add(
             Settlement(
@@ -235,13 +240,15 @@ class Recorder:
             seen = await hooks.on_response(page) if hooks.has_on_response else page
             if seen is None:
                 return page, Extraction()
-            extraction = await self._extraction.extract(seen)
+            found = extraction = await self._extraction.extract(seen)
             if hooks.has_on_item and extraction.items:
                 items = [await hooks.on_item(item, seen) for item in extraction.items]
                 extraction = replace(extraction, items=tuple(item for item in items if isinstance(item, Item)))
         except Exception as error:  # noqa: BLE001  hooks are the user's code: what they raise is recorded on the URL
             detail = f"reading the page failed: {type(error).__name__}: {error}"
             return Failure(page.request, ErrorKind.OTHER, detail, status=page.status, permanent=True), Extraction()
+        self._batch.found.add_page(found)
+        self._batch.found.items_dropped += len(found.items) - len(extraction.items)
         if self._extraction.last_loop_seconds > self._settings.slow_extraction_seconds:
             seconds = self._extraction.last_loop_seconds
             message = f"reading {page.request.url.href} held the event loop for {seconds:.2f} s"
@@ -267,7 +274,11 @@ class Recorder:
         for body in batch.spooled_bodies:  # not earlier: a sink may read it when it is flushed
             body.discard()
         checkpoints[CLOCK_CHECKPOINT] = f"{self._clock.now():.3f}"
-        await self._frontier.settle(batch.settlements, checkpoints, self._host_states(batch.settlements))
+        counts = self._state.counts
+        if batch.found.beyond or counts.bounds_unsaved:
+            checkpoints[BOUNDS_CHECKPOINT] = counts.bounds_checkpoint(batch.found)
+        new = await self._frontier.settle(batch.settlements, checkpoints, self._host_states(batch.settlements))
+        counts.add_batch(batch.found, batch.settlements, new)
         self._hosts.move_to_mirrors(batch.retry_requests())
         for settlement in batch.settlements:
             is_page = bool(settlement.outcome_code) and settlement.lease.request.kind == "page"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from scraper.model.request import Request, RequestKind, Url
@@ -53,7 +53,8 @@ class Extraction:
     `links` holds each canonical URL once, in document order. `requests` come from extraction rules and are in scope;
     one of them goes before a link to the same URL. `noindex` and `nofollow` are the page's own directives (meta robots
     and X-Robots-Tag). `canonical` is its canonical URL, `charset` the encoding it was read as. `problem` is a sentence
-    when the page could not be read, or only in part.
+    when the page could not be read, or only in part. `beyond` counts what was left out by a bound, under the config key
+    of that bound. `items_rejected` counts items that lack a required field.
     """
 
     links: tuple[Link, ...] = ()
@@ -65,3 +66,5 @@ class Extraction:
     charset: str | None = None
     problem: str | None = None
     requests: tuple[Request, ...] = ()
+    beyond: Mapping[str, int] = field(default_factory=dict)
+    items_rejected: int = 0

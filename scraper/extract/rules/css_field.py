@@ -14,10 +14,11 @@ from typing import Any, get_args
 from selectolax.lexbor import LexborNode
 
 from scraper.errors import ExtractError
+from scraper.extract.bounds import VALUES_KEY
 from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.field import MISSING, PartialValue
 from scraper.extract.rules.field_settings import FieldSettings, FieldType
-from scraper.extract.rules.limits import MAX_REGEX_CHARS, MAX_VALUE_CHARS, MAX_VALUES
+from scraper.extract.rules.limits import MAX_REGEX_CHARS, MAX_VALUE_CHARS
 from scraper.extract.rules.page_context import PageContext, absolute_url
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.value_parsers import VALUE_PARSERS
@@ -92,14 +93,14 @@ class CssField:
 
     def _read_many(self, elements: list[LexborNode], context: PageContext) -> Any:
         values, failures = [], []
-        for element in elements[:MAX_VALUES]:
+        for element in context.beyond.first(elements, context.bounds.values, VALUES_KEY):
             value = self._value(element, context)
             if isinstance(value, ParseFailure):
                 failures.append(value)
             elif value is not MISSING:
                 values.append(value)
-        if len(elements) > MAX_VALUES:
-            failures.append(ParseFailure(f"{len(elements)} values, only the first {MAX_VALUES} were read"))
+        if len(elements) > (bound := context.bounds.values):
+            failures.append(ParseFailure(f"{len(elements)} values, only the first {bound} were read"))
         if failures and values:
             return PartialValue(
                 values, (("", f"{len(failures)} of {len(elements)} not read, the first: {failures[0]}"),)

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from scraper.extract.bounds import FOLLOW_KEY
 from scraper.extract.rules.compile import compile_regex
 from scraper.extract.rules.next_page import NextRequest
 from scraper.extract.rules.page_context import PageContext
@@ -21,8 +22,6 @@ from scraper.model import Content, Link, OutOfScope, Request, Response, Url
 from scraper.urls.canonicalize import canonicalize
 from scraper.urls.post_identity import with_post_key
 
-# Requests that all rules together make of one page.
-MAX_FOLLOW_REQUESTS = 10_000
 # Characters of JSON that one request carries to the next page: every request in the queue keeps its own.
 MAX_CARRY_CHARS = 65_536
 
@@ -81,6 +80,8 @@ class FollowUps:
         self._nofollow_keys = {link.url.key for link in links if link.nofollow}
         self.requests: dict[str, Request] = {}
         self.denied: dict[str, Link] = {}
+        # Hashes of the keys of requests beyond the bound.
+        self._left_out: set[int] = set()
 
     def add_followed(self, rule: FollowRule, node: Any, values: Mapping[str, Any]) -> str | None:
         """Add what `rule` finds at `node`; `values` are the fields of the item. Returns what went wrong, or None."""
@@ -97,7 +98,8 @@ class FollowUps:
     def add_next_page(self, to: NextRequest) -> None:
         """Add the next page of a list. Its depth, label and inherited fields are those of this page."""
         source = self.page.request
-        self._add(to.href, source.depth, source.priority, source.label, source.inherited_fields, to.content)
+        inherited = source.inherited_fields
+        self._add(to.href, source.depth, source.priority, source.label, inherited, to.content, is_next=True)
 
     def _add(
         self,
@@ -107,17 +109,25 @@ class FollowUps:
         label: str | None,
         inherited_fields: Mapping[str, Any] | None,
         content: Content | None = None,
+        *,
+        is_next: bool = False,
     ) -> None:
+        # The next page is never left out: everything behind it would be.
         url = canonicalize(href, self._context.base, self._context.key_rules)
         if isinstance(url, OutOfScope):
             return
         if content is not None:
             url = with_post_key(url, content)
-        if url.key in self.requests or len(self.requests) >= MAX_FOLLOW_REQUESTS:
+        if url.key in self.requests:
             return
         denied = NOFOLLOW_LINK if url.key in self._nofollow_keys else self._check_scope(url, depth)
         if denied is not None:
             self.denied.setdefault(url.key, Link(url, denied))
+            return
+        if len(self.requests) >= self._context.bounds.follow and not is_next:
+            if (left_out := hash(url.key)) not in self._left_out:
+                self._left_out.add(left_out)
+                self._context.beyond.add(FOLLOW_KEY, 1)
             return
         parent = self.page.request.url.href
         self.requests[url.key] = Request(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from scraper.extract.bounds import DEFAULT_BOUNDS, BeyondBounds, PageBounds
 from scraper.extract.rules.field_settings import LinkSelection
-from scraper.extract.rules.limits import MAX_RULE_CHARS
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.model import Link, OutOfScope
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES, BaseUrl, KeyRules, canonicalize
@@ -16,7 +16,7 @@ IN_SCOPE_DENIALS = frozenset({"depth", "nofollow", "rules"})
 
 
 class ReadBudgetExceeded(Exception):  # noqa: N818  a limit, not an error: what was read before it is kept
-    """A rule has read more than `MAX_RULE_CHARS` of one page."""
+    """A rule has read more than `PageBounds.rule_chars` of one page."""
 
 
 class PageContext:
@@ -24,10 +24,22 @@ class PageContext:
 
     `root`: the root element of the tree or, of a JSON page, its value. `text`: returns the page's text as it came.
     `base`, `key_rules`: for resolving URLs. `links`: the page's links with their verdicts. `cache`: what fields share,
-    computed by the first that needs it.
+    computed by the first that needs it. `bounds`: how much may be read; what lies `beyond` is counted.
+    `items_rejected` counts items that lack a required field.
     """
 
-    __slots__ = ("_budget_left", "base", "cache", "key_rules", "links", "root", "text")
+    __slots__ = (
+        "_budget_left",
+        "base",
+        "beyond",
+        "bounds",
+        "cache",
+        "items_rejected",
+        "key_rules",
+        "links",
+        "root",
+        "text",
+    )
 
     def __init__(
         self,
@@ -36,21 +48,25 @@ class PageContext:
         key_rules: KeyRules = DEFAULT_KEY_RULES,
         links: Sequence[Link] = (),
         text: Callable[[], str] = str,
+        bounds: PageBounds = DEFAULT_BOUNDS,
+        beyond: BeyondBounds | None = None,
     ) -> None:
         self.root, self.base, self.key_rules, self.links, self.text = root, base, key_rules, links, text
+        self.bounds, self.beyond = bounds, beyond or BeyondBounds()
         self.cache: dict[str, Any] = {}
-        self._budget_left = MAX_RULE_CHARS
+        self.items_rejected = 0
+        self._budget_left = self.bounds.rule_chars
 
     def reset_budget(self) -> None:
         """Give the next rule its full budget."""
-        self._budget_left = MAX_RULE_CHARS
+        self._budget_left = self.bounds.rule_chars
 
     def charge(self, amount: int) -> None:
         """Count `amount` characters or elements as read. Raises `ReadBudgetExceeded`."""
         self._budget_left -= amount
         if self._budget_left < 0:
             raise ReadBudgetExceeded(
-                f"its values amount to more than {MAX_RULE_CHARS} characters, the rest was not read"
+                f"its values amount to more than {self.bounds.rule_chars} characters, the rest was not read"
             )
 
     def link_hrefs(self, selection: LinkSelection) -> list[str]:

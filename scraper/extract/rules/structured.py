@@ -15,16 +15,15 @@ from typing import Any
 import orjson
 from selectolax.lexbor import LexborNode
 
+from scraper.extract.bounds import OBJECTS_KEY
 from scraper.extract.rules.page_context import PageContext, absolute_url
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.visible_text import visible_text
 
-# Objects of one kind of markup that are read from one page.
-MAX_OBJECTS = 1_000
-# Properties of one kind of markup that are read from one page.
-MAX_PROPERTIES = 10_000
+# Properties of one kind of markup that are read from one page, for each object that may be (`PageBounds.objects`).
+PROPERTIES_PER_OBJECT = 10
 # Characters of JSON-LD that are read from one page.
-MAX_JSON_LD_CHARS = 4_000_000
+MAX_JSON_LD_CHARS = 20_000_000
 # In a field's `structured`: the page's OpenGraph properties, whatever their og:type.
 OPENGRAPH = "opengraph"
 
@@ -85,7 +84,7 @@ def _read_all(context: PageContext) -> list[dict[str, Any]]:
     objects: list[dict[str, Any]] = _cached(
         context,
         "structured",
-        lambda: [*_json_ld(context.root), *_microdata(context), *([opengraph] if opengraph else [])],
+        lambda: [*_json_ld(context), *_microdata(context), *([opengraph] if opengraph else [])],
     )
     return objects
 
@@ -100,26 +99,29 @@ def _short_type(name: str) -> str:
     return name.rstrip("/#").replace("#", "/").rpartition("/")[2].rpartition(":")[2].lower()
 
 
-def _json_ld(root: LexborNode) -> Iterator[dict[str, Any]]:
+def _json_ld(context: PageContext) -> Iterator[dict[str, Any]]:
+    bound = context.bounds.objects
     chars_left = MAX_JSON_LD_CHARS
     queue: deque[Any] = deque()
-    for script in root.css('script[type="application/ld+json" i]'):
+    for script in context.root.css('script[type="application/ld+json" i]'):
         text = script.text(deep=True)
         chars_left -= len(text)
         if chars_left < 0:
-            break
+            context.beyond.add(OBJECTS_KEY, 1)
+            continue
         queue.append(parse_lenient_json(text))
     # Breadth first, so that the objects a page is about come before those inside them.
     visited = 0
-    while queue and visited < MAX_OBJECTS:
+    while queue and visited < bound:
         value = queue.popleft()
         visited += 1
         if isinstance(value, list):
-            queue.extend(value[:MAX_OBJECTS])
+            queue.extend(context.beyond.first(value, bound, OBJECTS_KEY))
         elif isinstance(value, dict):
             if "@type" in value:
                 yield value
             queue.extend(value[name] for name in _CONTAINER_PROPERTIES if isinstance(value.get(name), dict | list))
+    context.beyond.add(OBJECTS_KEY, len(queue))
 
 
 def parse_lenient_json(text: str) -> Any:
@@ -142,7 +144,8 @@ def _microdata(context: PageContext) -> list[dict[str, Any]]:
     # itemscope too, its value is that object, otherwise a text.
     object_by_node: dict[int, dict[str, Any]] = {}
     top_objects: list[dict[str, Any]] = []
-    for node in context.root.css("[itemscope]")[:MAX_OBJECTS]:
+    bound = context.bounds.objects
+    for node in context.beyond.first(context.root.css("[itemscope]"), bound, OBJECTS_KEY):
         attributes = node.attributes
         obj: dict[str, Any] = {}
         if types := (attributes.get("itemtype") or "").split():
@@ -151,7 +154,8 @@ def _microdata(context: PageContext) -> list[dict[str, Any]]:
         if "itemprop" not in attributes and "@type" in obj:
             top_objects.append(obj)
     if object_by_node:
-        for node in context.root.css("[itemprop]")[:MAX_PROPERTIES]:
+        properties = context.root.css("[itemprop]")
+        for node in context.beyond.first(properties, bound * PROPERTIES_PER_OBJECT, OBJECTS_KEY):
             parent_object = _enclosing_object(node, object_by_node)
             if parent_object is not None:
                 value = object_by_node.get(node.mem_id)
@@ -190,7 +194,8 @@ def _property_value(node: LexborNode, context: PageContext) -> str:
 
 def _opengraph(context: PageContext) -> dict[str, Any] | None:
     obj: dict[str, Any] = {}
-    for node in context.root.css("meta[property][content]")[:MAX_PROPERTIES]:
+    properties = context.root.css("meta[property][content]")
+    for node in context.beyond.first(properties, context.bounds.objects * PROPERTIES_PER_OBJECT, OBJECTS_KEY):
         attributes = node.attributes
         name, value = (attributes.get("property") or "").strip().lower(), (attributes.get("content") or "").strip()
         if value and name.startswith(_OPENGRAPH_PREFIXES):

@@ -10,22 +10,24 @@ from typing import Any
 
 from selectolax.lexbor import LexborNode
 
+from scraper.extract.bounds import TABLE_CELLS_KEY
 from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.visible_text import visible_text
 
-# Cells of one table; a cell that spans several counts as several.
-MAX_CELLS = 100_000
 # Columns or rows that one cell may span. The HTML standard has this limit for columns.
 MAX_SPAN = 1_000
 
 
 def read_table(table: LexborNode, context: PageContext) -> list[Any]:
-    """The rows of `table`, without those of tables inside it, up to `MAX_CELLS`."""
+    """The rows of `table`, without those of tables inside it, as long as the bound on cells allows.
+
+    A cell that spans several counts as several. Rows beyond the bound are counted, a row that it cuts among them.
+    """
     rows = [row for row in table.css("tr") if _belongs_to(row, table)]
     grid: list[list[str]] = []
     has_header = False
     spanning: dict[int, tuple[int, str]] = {}  # column: (rows still to fill, text)
-    cells_left = MAX_CELLS
+    cells_left = context.bounds.table_cells
     for number, row in enumerate(rows):
         cells = [cell for cell in row.iter() if cell.tag in ("td", "th")]
         if number == 0:
@@ -33,9 +35,10 @@ def read_table(table: LexborNode, context: PageContext) -> list[Any]:
             has_header = bool(cells) and (
                 (parent is not None and parent.tag == "thead") or all(cell.tag == "th" for cell in cells)
             )
-        texts = _read_row(cells, spanning, cells_left, context)
+        texts = _read_row(cells, spanning, cells_left + 1, context)
         cells_left -= len(texts)
-        if cells_left <= 0:
+        if cells_left < 0:
+            context.beyond.add(TABLE_CELLS_KEY, len(rows) - number)
             break
         if texts:
             grid.append(texts)

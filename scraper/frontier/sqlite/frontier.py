@@ -334,4 +334,6 @@ class SqliteFrontier:
             outcomes=outcomes,
             hosts=hosts,
             checkpoints=checkpoints,
+            dropped=totals.dropped,
+            redirected=totals.redirected,
         )
