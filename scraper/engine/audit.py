@@ -190,7 +190,8 @@ def _balance_links(counts: RunCounts, missing: list[str]) -> dict[str, int]:
     if (rest := pages.links_found - accounted) or counts.links_new > counts.links_queued:
         missing.append(
             f"{abs(rest):,} links too {'few' if rest > 0 else 'many'}: {pages.links_found:,} found, "
-            f"{counts.links_queued:,} queued or known, {counts.links_skipped:,} skipped, {pages.links_repeated:,} repeated"
+            f"{counts.links_queued:,} queued or known, {counts.links_skipped:,} skipped, "
+            f"{pages.links_repeated:,} repeated"
         )
     return {
         "found": found,

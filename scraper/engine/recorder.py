@@ -47,6 +47,7 @@ from scraper.model import (
     Skip,
 )
 from scraper.politeness.host_gate import HOST_STATE_GATE
+from scraper.sinks.interface import RecordsDrops
 
 # How long the recorder may work without letting the workers run.
 MAX_SECONDS_WITHOUT_YIELD = 0.01
@@ -86,6 +87,7 @@ class Recorder:
         self._bus = context.bus
         self._clock = context.clock
         self._outputs = outputs
+        self._drops = outputs if isinstance(outputs, RecordsDrops) else None
         self._extraction = extraction
         self._hooks = hooks
         self._policy = policy
@@ -176,6 +178,8 @@ class Recorder:
         if request.parent is None and request.depth == 0 and request.kind == "page":
             self._batch.events.append(Warned(now, f"seed not asked for: {request.url.href} ({drop.rule})"))
         self._batch.events.append(Skipped(now, request.url.href, drop.reason, drop.rule))
+        if self._drops is not None:
+            self._drops.drop(request, drop.reason, drop.rule)
         self._batch.add(Settlement(lease, drop), now)
 
     def _plan_retry(self, lease: Lease, retry: RetryLater) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from scraper.model import Result
+from scraper.model import Request, Result
 
 
 class Sink(Protocol):
@@ -70,4 +70,13 @@ class CountsRecords(Protocol):
 
     def written_records(self) -> list[WrittenRecords]:
         """The counts of those that keep one."""
+        ...
+
+
+@runtime_checkable
+class RecordsDrops(Protocol):
+    """Outputs that record a request that was not sent; the others leave it to skipped.jsonl."""
+
+    def drop(self, request: Request, reason: str, rule: str) -> None:
+        """Take into the buffer that `request` is not sent, and why."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,20 +15,28 @@ from scraper.engine.run_state import RunState
 from scraper.engine.settings import EngineSettings
 from scraper.frontier.interface import FrontierCounts
 from scraper.hooks.interface import Hook
-from scraper.model import Extraction, Item, Lease, Outcome, Request, Response, StopKind
+from scraper.model import Extraction, Item, Lease, Link, Outcome, Request, Response, StopKind
 from scraper.sinks.interface import WrittenRecords
-from scraper.testing.fakes import FakeExtractor, FakeFetcher, redirect_to, with_status
+from scraper.testing.fakes import FakeExtractor, FakeFetcher, ScriptedOutcome, redirect_to, with_status
 from scraper.testing.memory_frontier import MemoryFrontier
 from scraper.testing.virtual_loop import virtual_run
 from tests.engine.harness import EngineHarness
 
 A = "http://a.example"
-PAGES = {f"{A}/": [f"{A}/{n}" for n in range(6)], f"{A}/1": [f"{A}/2", {"name": "x"}, {"name": "y"}]}
+PAGES: dict[str, Sequence[str | Mapping[str, Any] | Link]] = {
+    f"{A}/": [f"{A}/{n}" for n in range(6)],
+    f"{A}/1": [f"{A}/2", {"name": "x"}, {"name": "y"}],
+}
 
 
 def site(**settings: Any) -> EngineHarness:
     """A small site with a redirect, a broken page, links in a circle and two items."""
-    script = {f"{A}/": "p", **{f"{A}/{n}": "p" for n in range(4)}, f"{A}/4": redirect_to("/moved"), f"{A}/moved": "p"}
+    script: dict[str, ScriptedOutcome] = {
+        f"{A}/": "p",
+        **{f"{A}/{n}": "p" for n in range(4)},
+        f"{A}/4": redirect_to("/moved"),
+        f"{A}/moved": "p",
+    }
     return EngineHarness(FakeFetcher(script), PAGES, **settings)
 
 

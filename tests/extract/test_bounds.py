@@ -65,7 +65,19 @@ def field_rule(**settings: Any) -> RuleSettings:
             {TABLE_CELLS_KEY: 2},
         ),
     ],
-    ids="links repeated-links each follow values regex-values split regex-text rule objects table".split(),
+    ids=[
+        "links",
+        "repeated-links",
+        "each",
+        "follow",
+        "values",
+        "regex-values",
+        "split",
+        "regex-text",
+        "rule",
+        "objects",
+        "table",
+    ],
 )
 def test_what_lies_beyond_a_bound_is_counted(
     markup: str, bounds: PageBounds, rule: RuleSettings | None, beyond: dict[str, int]
