@@ -43,6 +43,7 @@ from scraper.rundir.layout import RunLayout
 from scraper.rundir.lock import RunLock
 from scraper.sinks.fanout import LEFT_OUT_CHECKPOINT, Fanout
 from scraper.urls.canonicalize import KeyRules
+from scraper.urls.scope import MAX_EXEMPT_SEEDS
 
 # The name under which the hashes of the config's sections are kept in the frontier, to tell what has changed.
 CONFIG_CHECKPOINT = "config"
@@ -186,6 +187,8 @@ def _warnings(config: CrawlConfig, plan: _Plan, before: FrontierCounts, clock: C
     if notice := clock_set_back_notice(wall_time(), clock.now()):
         yield notice
     yield from few_files_warnings(config.limits.concurrency, plan.settings.concurrency)
+    if len(plan.seeds) > MAX_EXEMPT_SEEDS:
+        yield f"only the first {MAX_EXEMPT_SEEDS:,} of {len(plan.seeds):,} seeds are fetched whatever scope says"
 
 
 async def _store_checkpoints(

@@ -20,6 +20,7 @@ TABLE_CELLS_KEY = "limits.max_table_cells"
 OBJECTS_KEY = "limits.max_objects"
 RULE_CHARS_KEY = "limits.max_rule_chars"
 REGEX_CHARS_KEY = "limits.max_regex_chars"
+URL_CHARS_KEY = "URLs of 65,536 characters"
 SITEMAP_ENTRIES_KEY = "limits.max_sitemap_entries"
 
 # What is counted under each key, in the plural.
@@ -32,6 +33,7 @@ _WHAT_IS_COUNTED = {
     OBJECTS_KEY: "parts of structured data",
     RULE_CHARS_KEY: "elements",
     REGEX_CHARS_KEY: "characters that no regex searched",
+    URL_CHARS_KEY: "longer links",
     SITEMAP_ENTRIES_KEY: "sitemap entries",
 }
 

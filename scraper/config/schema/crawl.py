@@ -144,8 +144,8 @@ class LimitsSection(Section):
     )
     max_links: Annotated[int, int_range(1, MAX_COUNT)] = Field(
         default=100_000,
-        description="Links read of one page, and files that files.css selects on it. What lies beyond this limit, or one "
-        "of the following, is counted in the page's record, in a warning and under bounds in summary.json.",
+        description="Links read of one page, and files that files.css selects. What lies beyond this limit or one of "
+        "the following is counted in the page's record, in a warning and under bounds in summary.json.",
     )
     max_items: Annotated[int, int_range(1, MAX_COUNT)] = Field(
         default=100_000, description="Elements that one rule makes items of on one page, and objects inside items."

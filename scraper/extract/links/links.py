@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from scraper.errors import ExtractError
-from scraper.extract.bounds import DEFAULT_BOUNDS, LINKS_KEY, BeyondBounds
+from scraper.extract.bounds import DEFAULT_BOUNDS, LINKS_KEY, URL_CHARS_KEY, BeyondBounds
 from scraper.extract.links.document import Document, refresh_target
 from scraper.extract.links.link_header import parse_link_headers
 from scraper.model import Headers, Url
-from scraper.urls.canonicalize import DEFAULT_KEY_RULES, KeyRules, canonicalize
+from scraper.urls.canonicalize import DEFAULT_KEY_RULES, URL_TOO_LONG, KeyRules, canonicalize
 
 # Relation types by which `<link>` and the `Link` header name pages.
 FOLLOWED_RELS = frozenset({"next", "prev", "alternate"})
@@ -90,6 +90,8 @@ def collect_links(
     for text, nofollow in collect_link_texts(document, headers, limit, beyond).items():
         url = canonicalize(text, base, rules)
         if not isinstance(url, Url):
+            if url is URL_TOO_LONG and beyond is not None:
+                beyond.add(URL_CHARS_KEY, 1)
             continue
         same_key = found.get(url.key)
         if same_key is None:
