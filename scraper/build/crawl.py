@@ -21,6 +21,7 @@ from scraper.config_to_settings import (
     engine_settings,
     extract_settings,
     politeness_settings,
+    post_secrets,
     robots_settings,
     scope_for,
     seed_requests,
@@ -32,6 +33,7 @@ from scraper.engine.settings import EngineSettings
 from scraper.events import CrawlStarted, EventBus
 from scraper.extract.interface import Extractor
 from scraper.extract.page_extractor import PageExtractor
+from scraper.fetch.filled_posts import FilledPosts
 from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import FrontierCounts, InspectableFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
@@ -150,14 +152,16 @@ async def _open_ports(
     bus = await stack.enter_async_context(EventBus(list(custom.listeners)))
     fewer = plan.settings.concurrency if plan.settings.concurrency < config.limits.concurrency else None
     seed_urls = [request.url for request in plan.seeds]
-    spool = RunLayout(config.output.folder).spool
+    layout = RunLayout(config.output.folder)
     fetcher: Fetcher
     if custom.fetcher is not None:
         fetcher = custom.fetcher
     elif config.network.fetcher is not None:
         fetcher = config.network.fetcher.create(plugin_context(config, config.output.folder))
     else:
-        fetcher = make_fetcher(config, plan.rules.scope, seed_urls, clock, bus, spool, fewer)
+        fetcher = make_fetcher(config, plan.rules.scope, seed_urls, clock, bus, layout.spool, fewer, layout.cookies)
+    if secrets := post_secrets(config):
+        fetcher = FilledPosts(fetcher, secrets)
     stack.push_async_callback(fetcher.aclose)
     outputs = Fanout([*make_sinks(config), *custom.sinks])
     await outputs.open(before.checkpoints)
@@ -184,6 +188,14 @@ def _warnings(config: CrawlConfig, plan: _Plan, before: FrontierCounts, clock: C
     earlier = dict(part.split("=", 1) for part in stored.split(";") if "=" in part)
     if earlier and before.known:
         yield from config_change_notices(changed_sections(earlier, section_hashes(config)))
+    if before.known and config.network.cookies and not RunLayout(config.output.folder).cookies.exists():
+        for seed in plan.seeds:
+            if seed.content is not None:
+                yield (
+                    f"the cookies of earlier sessions were not kept: a login by {seed.url.href} is lost, and what is "
+                    "fetched now may be without it (--fresh starts over)"
+                )
+                break
     if notice := clock_set_back_notice(wall_time(), clock.now()):
         yield notice
     yield from few_files_warnings(config.limits.concurrency, plan.settings.concurrency)

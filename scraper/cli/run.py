@@ -124,6 +124,9 @@ def exit_code_for_stop(stop: StopReason, kept: str) -> int | None:
         case StopKind.INTERRUPTED:
             echo_err(f"interrupted: {kept}; the same command goes on from there")
             return EXIT_CODES.get(stop.detail, EXIT_INTERRUPTED)
+        case StopKind.LOGGED_OUT:
+            echo_err(f"error: {stop.detail}; {kept}")
+            return EXIT_FAILED
         case StopKind.BUG:
             echo_err(f"error: {stop.detail}")
             echo_err(BUG_MESSAGE)

@@ -199,10 +199,9 @@ class RobotsService:
     def _sitemap_requests(self, request: Request, robots_url: Url, entry: RobotsEntry) -> list[Request]:
         """The sitemaps that robots.txt names; if it names none, the default paths on the origin of a seed."""
         base = BaseUrl.of(robots_url)
-        urls = [
-            canonicalize(text, base, self._key_rules) for text in entry.sitemaps[: self._settings.max_robots_sitemaps]
-        ]
-        if not urls and request.depth == 0 and not request.redirects:
+        named = entry.sitemaps[: self._settings.max_robots_sitemaps]
+        urls = [canonicalize(text, base, self._key_rules) for text in named]
+        if all(isinstance(url, OutOfScope) for url in urls) and request.depth <= 0 and not request.redirects:
             urls = [canonicalize(path, base, self._key_rules) for path in DEFAULT_SITEMAP_PATHS]
         return [
             Request(url, parent=robots_url.href, kind="sitemap", priority=Priority.SITEMAP)

@@ -84,6 +84,11 @@ class RunLayout:
         return self.state / "breakers.jsonl"
 
     @property
+    def cookies(self) -> Path:
+        """The cookies of the run. They are nobody else's to read: mode 0600."""
+        return self.state / "cookies.json"
+
+    @property
     def page_store(self) -> Path:
         """Bodies of pages, for `scrape extract`."""
         return self.folder / PAGE_STORE

@@ -18,6 +18,7 @@ import orjson
 
 from scraper.model import Attempt, Body, Content, Failure, Headers, Item, Request, Response, Result
 from scraper.sinks.file_paths import stored_path
+from scraper.urls.post_secrets import mask_secrets
 
 # What hooks nest deeper is written as "...". orjson itself gives up at 254.
 MAX_JSON_DEPTH = 32
@@ -59,7 +60,7 @@ def page_record(result: Result) -> dict[str, Any]:
         "status": status,
         "error": error,
         "error_detail": detail,
-        "depth": request.depth,
+        "depth": max(request.depth, 0),  # a sitemap of seeds stands above them
         "parent": request.parent,
         "fetched_at": iso_timestamp(outcome.started_at),
         "content_type": _content_type(outcome.headers),
@@ -100,8 +101,8 @@ def _add_post(record: dict[str, Any], request: Request) -> None:
 
 
 def abbreviate_body(content: Content) -> str:
-    """The beginning of a posted body as text, with dots when there is more."""
-    text = content.data.decode("utf-8", "replace")
+    """The beginning of a posted body as text, with dots when there is more; secrets are masked."""
+    text = mask_secrets(content.data.decode("utf-8", "replace"))
     return text if len(text) <= MAX_POST_BODY_CHARS else f"{text[:MAX_POST_BODY_CHARS]}..."
 
 

@@ -119,8 +119,8 @@ def forget_a_lease(monkeypatch: pytest.MonkeyPatch) -> None:
 def lose_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
     select = LinkFilter.select
 
-    def broken(self: LinkFilter, source: Request, extraction: Extraction) -> Any:
-        discovered, skipped = select(self, source, extraction)
+    def broken(self: LinkFilter, source: Request, extraction: Extraction, content: bytes | None = None) -> Any:
+        discovered, skipped = select(self, source, extraction, content)
         return discovered[:-1], skipped
 
     monkeypatch.setattr(LinkFilter, "select", broken)

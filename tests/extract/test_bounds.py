@@ -62,7 +62,7 @@ def field_rule(**settings: Any) -> RuleSettings:
             "<table>" + "<tr><td>a<td>b" * 7 + "</table>",
             PageBounds(table_cells=10),
             field_rule(css="table", table="rows", type="any"),
-            {TABLE_CELLS_KEY: 2},
+            {TABLE_CELLS_KEY: 7},
         ),
     ],
     ids=[

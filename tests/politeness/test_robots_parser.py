@@ -194,7 +194,6 @@ def test_a_file_that_is_too_long_is_cut_between_lines() -> None:
     assert [allowed(text, path) for path in ("/a", "/a/quite/long/path", "/a/qu", "/b")] == [False, False, False, True]
     cut = RobotsRules.parse(b"x" * (MAX_ROBOTS_BYTES + 1), "foobot")
     assert (cut.rules, cut.is_cut) == ((), True)
-    assert not RobotsRules.parse(b"x" * MAX_ROBOTS_BYTES, "foobot").is_cut
 
 
 def test_a_line_that_is_too_long_is_cut() -> None:
@@ -239,9 +238,10 @@ def test_crawl_delay_is_that_of_the_group_that_speaks_to_us() -> None:
 
 
 def test_sitemaps_belong_to_no_group() -> None:
-    """Absolute URLs anywhere in the file, in order and all of them; others are passed over."""
+    """URLs and paths anywhere in the file, in order; all of them; other schemes are passed over."""
     text = "sitemap: https://h/1\nuser-agent: x\nSite-Map: http://h/2\ndisallow: /\nsitemap: /3\nsitemap https://h/4\n"
-    assert RobotsRules.parse(text.encode(), "foobot").sitemaps == ("https://h/1", "http://h/2", "https://h/4")
+    text += "sitemap: ftp://h/5\nsitemap:\n"
+    assert RobotsRules.parse(text.encode(), "foobot").sitemaps == ("https://h/1", "http://h/2", "/3", "https://h/4")
     many = "".join(f"sitemap: https://h/{n}\n" for n in range(5_000))
     assert len(RobotsRules.parse(many.encode(), "foobot").sitemaps) == 5_000
 

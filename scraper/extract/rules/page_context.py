@@ -24,8 +24,8 @@ class PageContext:
 
     `root`: the root element of the tree or, of a JSON page, its value. `text`: returns the page's text as it came.
     `base`, `key_rules`: for resolving URLs. `links`: the page's links with their verdicts. `cache`: what fields share,
-    computed by the first that needs it. `bounds`: how much may be read; what lies `beyond` is counted.
-    `items_rejected` counts items that lack a required field.
+    computed by the first that needs it. `problems`: what could not be read of the page, a sentence each. `bounds`: how
+    much may be read; what lies `beyond` is counted. `items_rejected` counts items that lack a required field.
     """
 
     __slots__ = (
@@ -37,6 +37,7 @@ class PageContext:
         "items_rejected",
         "key_rules",
         "links",
+        "problems",
         "root",
         "text",
     )
@@ -55,6 +56,7 @@ class PageContext:
         self.bounds, self.beyond = bounds, beyond or BeyondBounds()
         self.cache: dict[str, Any] = {}
         self.items_rejected = 0
+        self.problems: list[str] = []
         self._budget_left = self.bounds.rule_chars
 
     def reset_budget(self) -> None:
