@@ -102,6 +102,8 @@ class Recorder:
         self._batch = SettlementBatch()
         self._batch_timed_out = False
         self._finishing = False
+        # What the extractor found on the page at hand, and how many of its items hooks dropped.
+        self._found_on_page: tuple[Extraction, int] | None = None
 
     def finish(self) -> None:
         """Settle what is in the queue, then return from `run`."""
@@ -225,6 +227,10 @@ class Recorder:
                     self._batch.spooled_bodies.append(fetched.body)
                 return
             extraction = checked
+            if self._found_on_page is not None:  # counted here: a page that was put back is read again
+                found, dropped = self._found_on_page
+                self._batch.found.add_page(found)
+                self._batch.found.items_dropped += dropped
         result = Result(request, outcome, extraction, duplicate_of)
         self._outputs.write(result)
         discovered: tuple[Request, ...] = ()
@@ -283,7 +289,7 @@ class Recorder:
 
     async def _extract(self, page: Response) -> tuple[Response | Failure, Extraction]:
         """Extract from a page, with the hooks around it. A hook that raises makes the page a failure (`other`)."""
-        hooks = self._hooks
+        hooks, self._found_on_page = self._hooks, None
         try:
             seen = await hooks.on_response(page) if hooks.has_on_response else page
             if seen is None:
@@ -295,8 +301,7 @@ class Recorder:
         except Exception as error:  # noqa: BLE001  hooks are the user's code: what they raise is recorded on the URL
             detail = f"reading the page failed: {type(error).__name__}: {error}"
             return Failure(page.request, ErrorKind.OTHER, detail, status=page.status, permanent=True), Extraction()
-        self._batch.found.add_page(found)
-        self._batch.found.items_dropped += len(found.items) - len(extraction.items)
+        self._found_on_page = found, len(found.items) - len(extraction.items)
         if self._extraction.last_loop_seconds > self._settings.slow_extraction_seconds:
             seconds = self._extraction.last_loop_seconds
             message = f"reading {page.request.url.href} held the event loop for {seconds:.2f} s"
