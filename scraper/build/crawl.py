@@ -28,7 +28,13 @@ from scraper.config_to_settings import (
 )
 from scraper.engine.audit import BOUNDS_CHECKPOINT
 from scraper.engine.run_context import RunRules
-from scraper.engine.session import CLOCK_CHECKPOINT, clock_set_back_notice, config_change_notices, session_start
+from scraper.engine.session import (
+    CLOCK_CHECKPOINT,
+    PROGRESS_CHECKPOINT,
+    clock_set_back_notice,
+    config_change_notices,
+    session_start,
+)
 from scraper.engine.settings import EngineSettings
 from scraper.events import CrawlStarted, EventBus
 from scraper.extract.interface import Extractor
@@ -207,6 +213,7 @@ async def _store_checkpoints(
     config: CrawlConfig, frontier: InspectableFrontier, before: FrontierCounts, outputs: Sequence[str]
 ) -> None:
     """Keep what the next session compares with: the config's hashes, and which outputs this session does without."""
-    left_out = before.checkpoints.keys() - {CONFIG_CHECKPOINT, CLOCK_CHECKPOINT, BOUNDS_CHECKPOINT, *outputs}
+    own = {CONFIG_CHECKPOINT, CLOCK_CHECKPOINT, BOUNDS_CHECKPOINT, PROGRESS_CHECKPOINT}
+    left_out = before.checkpoints.keys() - {*own, *outputs}
     hashes = ";".join(f"{name}={value}" for name, value in sorted(section_hashes(config).items()))
     await frontier.settle([], {**dict.fromkeys(left_out, LEFT_OUT_CHECKPOINT), CONFIG_CHECKPOINT: hashes})
