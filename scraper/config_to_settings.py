@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from scraper.config.schema.crawl import CrawlConfig
+from scraper.config.schema.crawl import CrawlConfig, LimitsSection
 from scraper.config.schema.extraction import ConditionSection, FieldRule
 from scraper.config.schema.following import FollowSection, NextSection
 from scraper.config.schema.posting import JsonPointerParam
@@ -14,6 +14,7 @@ from scraper.config.schema.seeds import SeedSection
 from scraper.engine.login_check import LoginSettings
 from scraper.engine.settings import EngineSettings
 from scraper.errors import ConfigError, Problem
+from scraper.extract.bounds import PageBounds
 from scraper.extract.page_extractor import ExtractSettings, FileSettings
 from scraper.extract.rules.conditions import ConditionSettings
 from scraper.extract.rules.field_settings import FieldSettings
@@ -157,7 +158,22 @@ def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> Extra
         files=FileSettings(config.files.match, config.files.css),
         product=robots_settings(config).product_token,
         follow_links=config.scope.links == "all",
+        bounds=_page_bounds(config.limits),
         logged_in=_condition(config.login.logged_in) if config.login.logged_in is not None else None,
+    )
+
+
+def _page_bounds(limits: LimitsSection) -> PageBounds:
+    return PageBounds(
+        links=limits.max_links,
+        items=limits.max_items,
+        follow=limits.max_follow,
+        values=limits.max_values,
+        table_cells=limits.max_table_cells,
+        objects=limits.max_objects,
+        rule_chars=limits.max_rule_chars,
+        regex_chars=limits.max_regex_chars,
+        sitemap_entries=limits.max_sitemap_entries,
     )
 
 
@@ -271,6 +287,7 @@ def engine_settings(config: CrawlConfig) -> EngineSettings:
         max_pages=limits.max_pages,
         max_time=limits.max_time,
         max_redirects=limits.max_redirects,
+        max_robots_sitemaps=limits.max_robots_sitemaps,
         sitemaps=config.sitemaps == "auto" and config.scope.mode != "page",
         login=LoginSettings(_expects_login(config), config.login.failures, config.login.lost),
     )

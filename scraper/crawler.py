@@ -16,6 +16,7 @@ from scraper.build.crawl import CrawlParts, build_crawl
 from scraper.build.parts import CustomParts, RunParts
 from scraper.config.reading.load import config_from_mapping, load_config
 from scraper.config.schema.crawl import CrawlConfig
+from scraper.engine.audit import BOUNDS_CHECKPOINT, RunCounts, audit
 from scraper.engine.run_state import StopReason
 from scraper.events import Listener
 from scraper.extract.interface import Extractor
@@ -138,10 +139,16 @@ class Crawler(Run[Summary]):
     async def _run(self, parts: RunParts) -> Summary:
         crawl_parts = self._crawl_parts
         idle = await _nothing_to_do(crawl_parts)
+        engine = parts.engine
         if idle:
             stop = StopReason(StopKind.FINISHED, "an earlier session had finished this run")
+            before = crawl_parts.before
+            engine.state.counts.restore_bounds(before.checkpoints.get(BOUNDS_CHECKPOINT))
+            engine.balance = audit(RunCounts(), before, before)
+            if engine.balance.missing:
+                stop = StopReason(StopKind.BUG, engine.balance.detail)
         else:
-            stop = await parts.engine.run(crawl_parts.seeds)
+            stop = await engine.run(crawl_parts.seeds)
         values = await self._write_summary(crawl_parts, stop, idle)
         return Summary(values, stop, crawl_parts.folder, idle)
 
@@ -187,10 +194,12 @@ class Crawler(Run[Summary]):
             waiting=counts.waiting + counts.delayed,
             outputs={**parts.outputs, SKIPPED_FILE: str(layout.skipped), SUMMARY_FILE: str(layout.summary)},
             skipped=skipped,
+            balance=parts.run.engine.balance.values,
+            bounds=parts.run.engine.state.counts.pages.beyond,
         )
         values["why"], values["detail"] = stop.kind, stop.detail
         values["seeds_refused"] = refused
-        if not (idle and _tells_the_end(layout.summary)):
+        if not (idle and stop.kind is StopKind.FINISHED and _tells_the_end(layout.summary)):
             await asyncio.to_thread(write_summary, layout.summary, values)
         return values
 

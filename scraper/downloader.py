@@ -13,14 +13,15 @@ retries and events. What is different:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from scraper.build.download import DownloadParts, build_download
 from scraper.build.parts import CustomParts, RunParts
+from scraper.downloads.list_audit import audit_list
 from scraper.downloads.list_counts import ListCounts
 from scraper.downloads.list_feed import ListBatch, ListFeed
 from scraper.downloads.manifest import SessionTotals
@@ -35,6 +36,9 @@ from scraper.run import Run
 from scraper.sinks.interface import Sink
 from scraper.sinks.run_to_completion import run_to_completion
 
+# Lines without an outcome that the message about them names.
+MAX_LINES_NAMED = 5
+
 __all__ = ["DownloadOptions", "DownloadSummary", "Downloader", "download"]
 
 
@@ -46,6 +50,8 @@ class DownloadSummary:
     stop: StopReason
     counts: ListCounts
     totals: SessionTotals
+    # What was read and requested, and what became of it: the lines of the list, and `engine.audit`.
+    balance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def why(self) -> str:
@@ -135,10 +141,24 @@ class Downloader(Run[DownloadSummary]):
         download_parts = self._parts
         assert download_parts is not None
         stop = await parts.engine.run((), self._batches(download_parts))
-        if stop.kind is StopKind.FINISHED:
-            await self._give_up_the_rest(download_parts, stop)
+        given_up = await self._give_up_the_rest(download_parts, stop) if stop.kind is StopKind.FINISHED else 0
         await download_parts.manifest.finish(list(self.counts.failed_comments()))
-        return DownloadSummary(self._folder, stop, self.counts, download_parts.manifest.totals)
+        stop, balance = await self._audit(download_parts, stop, given_up)
+        return DownloadSummary(self._folder, stop, self.counts, download_parts.manifest.totals, balance)
+
+    async def _audit(self, parts: DownloadParts, stop: StopReason, given_up: int) -> tuple[StopReason, dict[str, Any]]:
+        """Balance the lines of the list with their outcomes; if one is missing, the run has ended by a bug."""
+        left = await parts.run.ports.frontier.counts()
+        waiting = left.waiting + left.delayed + left.leased - given_up
+        finished = stop.kind is StopKind.FINISHED
+        values, missing = audit_list(self.counts, parts.manifest.totals, waiting, finished=finished)
+        balance = {"lines": values, **parts.run.engine.balance.values}
+        if not missing:
+            return stop, balance
+        if lines := await asyncio.to_thread(parts.journal.lines_without_outcome, MAX_LINES_NAMED):
+            missing += f"; such as line {', '.join(map(str, lines))}"
+        balance["missing"] = [*balance.get("missing", ()), missing]
+        return StopReason(StopKind.BUG, "; ".join(balance["missing"])), balance
 
     async def _batches(self, parts: DownloadParts) -> AsyncIterator[list[Request]]:
         """What is to be asked for, as the list is read."""
@@ -152,12 +172,15 @@ class Downloader(Run[DownloadSummary]):
             elif batch.rows:
                 await parts.manifest.flush()
 
-    async def _give_up_the_rest(self, parts: DownloadParts, stop: StopReason) -> None:
-        """Record what still waits at hosts that were given up."""
+    async def _give_up_the_rest(self, parts: DownloadParts, stop: StopReason) -> int:
+        """Record what still waits at hosts that were given up; return how many."""
+        given_up = 0
         async for request in parts.run.ports.frontier.waiting():
             why = parts.run.engine.skip_for_unfetched(request, stop).rule
             failure = Failure(request, ErrorKind.CONNECT, why, started_at=parts.run.ports.clock.now(), permanent=True)
             parts.manifest.write(Result(request, failure))
+            given_up += 1
+        return given_up
 
 
 async def _next_batch(feed: ListFeed) -> ListBatch | None:

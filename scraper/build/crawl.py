@@ -28,6 +28,7 @@ from scraper.config_to_settings import (
     scope_for,
     seed_requests,
 )
+from scraper.engine.audit import BOUNDS_CHECKPOINT
 from scraper.engine.run_context import RunRules
 from scraper.engine.session import (
     CLOCK_CHECKPOINT,
@@ -53,6 +54,7 @@ from scraper.rundir.layout import RunLayout
 from scraper.rundir.lock import RunLock
 from scraper.sinks.fanout import LEFT_OUT_CHECKPOINT, Fanout
 from scraper.urls.canonicalize import KeyRules
+from scraper.urls.scope import MAX_EXEMPT_SEEDS
 
 # The name under which the hashes of the config's sections are kept in the frontier, to tell what has changed.
 CONFIG_CHECKPOINT = "config"
@@ -226,12 +228,15 @@ def _warnings(config: CrawlConfig, plan: _Plan, before: FrontierCounts, clock: C
         yield notice
     yield from pattern_warnings(config)
     yield from few_files_warnings(config.limits.concurrency, plan.settings.concurrency)
+    if len(plan.seeds) > MAX_EXEMPT_SEEDS:
+        yield f"only the first {MAX_EXEMPT_SEEDS:,} of {len(plan.seeds):,} seeds are fetched whatever scope says"
 
 
 async def _store_checkpoints(
     config: CrawlConfig, frontier: InspectableFrontier, before: FrontierCounts, outputs: Sequence[str]
 ) -> None:
     """Keep what the next session compares with: the config's hashes, and which outputs this session does without."""
-    left_out = before.checkpoints.keys() - {CONFIG_CHECKPOINT, CLOCK_CHECKPOINT, PROGRESS_CHECKPOINT, *outputs}
+    own = {CONFIG_CHECKPOINT, CLOCK_CHECKPOINT, BOUNDS_CHECKPOINT, PROGRESS_CHECKPOINT}
+    left_out = before.checkpoints.keys() - {*own, *outputs}
     hashes = ";".join(f"{name}={value}" for name, value in sorted(section_hashes(config).items()))
     await frontier.settle([], {**dict.fromkeys(left_out, LEFT_OUT_CHECKPOINT), CONFIG_CHECKPOINT: hashes})

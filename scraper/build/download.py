@@ -71,6 +71,7 @@ class DownloadParts:
     run: RunParts
     manifest: ManifestSink
     feed: ListFeed
+    journal: Journal
     notices: list[str]
 
 
@@ -143,7 +144,7 @@ async def build_download(
     resumed, concurrency = opened.journal.last_number > 0, plan.settings.concurrency
     started = CrawlStarted(opened.clock.now(), "download", str(folder), resumed, 0, 0, concurrency, None)
     announce(ports, started, _warnings(options, concurrency, opened.clock))
-    return DownloadParts(run, manifest, feed, plan.notices)
+    return DownloadParts(run, manifest, feed, opened.journal, plan.notices)
 
 
 async def _translate(source: str | Path | Iterable[str], options: DownloadOptions) -> _Plan:

@@ -178,7 +178,7 @@ def _print_summary(summary: DownloadSummary) -> None:
         "unchanged": totals.unchanged,
         "complete before": counts.complete,
         "repeated lines": counts.repeated,
-        "skipped": counts.skipped,
+        "skipped": counts.skipped + totals.skipped,
         "failed": summary.failed,
     }
     words = ", ".join(f"{count:,} {word}" for word, count in by_outcome.items() if count or word == "downloaded")

@@ -236,6 +236,19 @@ class Journal:
         """`retry_lines` and record of every entry that failed."""
         yield from self._pages(f"state = {EntryStatus.FAILED:d}", "again, record")
 
+    def lines_without_outcome(self, limit: int) -> list[int]:
+        """The first lines, at most `limit`, that were given a path and have no outcome."""
+        found: list[int] = []
+        for first, text in self._query("SELECT first, entries FROM chunk ORDER BY first"):
+            entries = [(number, line) for number, line, path in orjson.loads(text) if path is not None]
+            last = max((number for number, _ in entries), default=first)
+            done = "SELECT n FROM entry WHERE n BETWEEN ? AND ? AND state != ?"
+            settled = {number for (number,) in self._query(done, (first, last, int(EntryStatus.QUEUED)))}
+            found += [line for number, line in entries if number not in settled]
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
     def _read_chunk(self, number: int) -> dict[int, tuple[int, str | None]]:
         """Line and path of entry `number` and of the others in its chunk, by number."""
         entries = self._query_value("SELECT entries FROM chunk WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,))

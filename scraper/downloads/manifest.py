@@ -15,7 +15,7 @@ import orjson
 
 from scraper.downloads.journal import EntryOutcome, EntryStatus, Journal, JournalRow
 from scraper.errors import SinkError
-from scraper.model import EntryState, ErrorKind, Failure, NotModified, Response, Result, entry_of
+from scraper.model import EntryState, ErrorKind, Failure, NotModified, Request, Response, Result, entry_of
 from scraper.rundir.disk_errors import sync_folder, write_error
 from scraper.rundir.layout import RunLayout
 from scraper.sinks.append_file import AppendFile
@@ -38,6 +38,8 @@ MAX_FAILURES_KEPT = 10
 class SessionTotals:
     """What this session has recorded: `done` files of `total_bytes`, `unchanged` and `failed` ones.
 
+    `skipped` are entries that a hook did not send.
+
     `errors` counts the failures by kind, `first_failures` are messages about the first ones.
     """
 
@@ -45,6 +47,7 @@ class SessionTotals:
     total_bytes: int = 0
     unchanged: int = 0
     failed: int = 0
+    skipped: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     first_failures: list[str] = field(default_factory=list)
 
@@ -110,6 +113,24 @@ class ManifestSink:
                 EntryOutcome(entry.number, EntryStatus.FAILED, entry.path, None, line, retry_lines, entry.may_replace)
             )
             self.totals.add_failure(record)
+
+    def drop(self, request: Request, reason: str, rule: str) -> None:
+        """Record an entry that is not requested: a hook said so. The next session asks again."""
+        entry = entry_of(request)
+        record = {
+            "line": entry.line,
+            "path": None,
+            "url": entry.url,
+            "status": None,
+            "error": None,
+            "error_detail": rule or reason,
+            "skipped": True,
+        }
+        line = to_json(record)
+        self._file.add(line)
+        state, supersedes = EntryStatus.NO_FILE, entry.may_replace
+        self._outcomes.append(EntryOutcome(entry.number, state, entry.path, None, line, None, supersedes))
+        self.totals.skipped += 1
 
     def add_row(self, row: JournalRow) -> None:
         """Put a line without a file of its own into the buffer; its record is in `row`."""

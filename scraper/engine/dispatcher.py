@@ -234,6 +234,7 @@ class Dispatcher:
             # 5. It may never be fetched: the recorder writes the skip.
             case Disallowed(rule):
                 self._hosts.hold(gate, ready)
+                self._state.undispatched += 1
                 self._denied.append(FetchResult(lease, Denied(lease.request, ErrorKind.ROBOTS, rule)))
             # 6. Not before robots.txt can be read.
             case Deferred(until) if gate.is_mixed:
@@ -260,6 +261,7 @@ class Dispatcher:
         # Rerouted before the host is held: the last request of a scan ends it, and the host is closed again.
         rerouted = self._mirrors.reroute_leased(lease)
         self._hosts.hold(gate, until)
+        self._state.undispatched += 1
         self._released.append(rerouted or Settlement(lease, Release()))
 
     async def _settle_undispatched(self) -> None:
@@ -267,8 +269,10 @@ class Dispatcher:
         denied, self._denied = self._denied, []
         for result in denied:
             await self._state.results.put(result)
+            self._state.undispatched -= 1
         if self._released:
             released, self._released = self._released, []
             await self._frontier.settle(released)
+            self._state.undispatched -= len(released)
             for settlement in released:
                 self._state.lease_settled(settlement.lease)

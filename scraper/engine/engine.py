@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from scraper.clock import Clock
+from scraper.engine.audit import BOUNDS_CHECKPOINT, Balance, audit
 from scraper.engine.connection_slots import ConnectionSlots
 from scraper.engine.dispatcher import Dispatcher
 from scraper.engine.extraction_pool import ExtractionPool
@@ -38,10 +39,11 @@ from scraper.errors import FrontierError, ScraperError
 from scraper.events import CrawlEnded, EventBus
 from scraper.extract.interface import Extractor
 from scraper.fetch.interface import Fetcher
-from scraper.frontier.interface import Frontier, FrontierView
+from scraper.frontier.interface import Frontier, FrontierCounts, FrontierView
 from scraper.hooks.interface import Hook
 from scraper.model import Release, Request, Result, Settlement, Skip, StopKind
 from scraper.politeness.retry import RetryPolicy
+from scraper.sinks.interface import CountsRecords
 from scraper.urls.progress import UrlProgress
 
 
@@ -72,6 +74,9 @@ class Engine:
     ) -> None:
         rng = rng or random.Random()  # noqa: S311  jitter, not secrets
         self.state = RunState.create(settings.concurrency)
+        # What was known and what became of it: filled when the run has ended.
+        self.balance = Balance()
+        self._outputs, self._cut_short = outputs, False
         self._settings, self._frontier, self._frontier_view = settings, frontier, frontier_view
         self._bus, self._clock = bus, clock
         gates = GateCache(rules.politeness.for_host, settings.max_active_hosts, settings.max_dormant_hosts)
@@ -131,9 +136,11 @@ class Engine:
 
         `feed` is read as its requests are needed; the run does not end before it does.
 
+        An audit ends it (audit.py): what does not add up makes it a `StopKind.BUG`, with what is missing as detail.
         Raises `SinkError` or `FrontierError` when outputs or state cannot be written; what was settled stays.
         """
         counts = await self._frontier.counts()
+        self.state.counts.restore_bounds(counts.checkpoints.get(BOUNDS_CHECKPOINT))
         self.state.pages_settled = sum(n for code, n in counts.outcomes.items() if counts_as_page(code))
         if (progress := counts.checkpoints.get(PROGRESS_CHECKPOINT)) is not None:
             self._progress.restore(progress)
@@ -160,8 +167,18 @@ class Engine:
         finally:
             await self._extraction.aclose()
             await self._release_leases()
+        stop = await self._audit(counts, stop)
         self._bus.emit(CrawlEnded(self._clock.now(), stop.kind, stop.detail))
         return stop
+
+    async def _audit(self, before: FrontierCounts, stop: StopReason) -> StopReason:
+        """Balance what came in with what became of it; if something is missing, the run has ended by a bug."""
+        written = self._outputs.written_records() if isinstance(self._outputs, CountsRecords) else ()
+        after = await self._frontier.counts()
+        self.balance = audit(self.state.counts, before, after, written, cut_short=self._cut_short)
+        if not self.balance.missing:
+            return stop
+        return StopReason(StopKind.BUG, f"what came in and what became of it differ: {self.balance.detail}")
 
     async def _read_feed(self, feed: AsyncIterator[Sequence[Request]] | None) -> None:
         """Queue the batches of `feed`, each when it is needed."""
@@ -205,6 +222,7 @@ class Engine:
             # A frontier that cannot be written releases them by itself when it is opened again.
             with suppress(FrontierError):
                 await self._frontier.settle([Settlement(lease, Release()) for lease in unsettled.values()])
+            self.state.counts.leases_released += len(unsettled)
 
     async def _wait_for_workers(self) -> None:
         """After a stop, wait for requests in flight, at most `shutdown_timeout` seconds.
@@ -227,6 +245,7 @@ class Engine:
         timeout = None if stop.kind.is_final else self._settings.recorder_timeout
         await asyncio.wait([recorder], timeout=timeout)
         if not recorder.done():
+            self._cut_short = True
             recorder.cancel()
             await asyncio.wait([recorder])
 

@@ -21,6 +21,8 @@ class LinkFilter:
         self.progress = progress or UrlProgress(TrapSettings(max_unproductive=None))
         self._recent_links = RecentSet(memory)
         self._recent_skips = RecentSet(memory)
+        # Links that were passed on recently, so that they were not passed on again.
+        self.repeated = 0
 
     def select(
         self, source: Request, extraction: Extraction, content: bytes | None = None
@@ -30,10 +32,12 @@ class LinkFilter:
         `content` is that of the page, None when it is not in memory.
         """
         skipped: list[Skip] = []
+        found, repeated = len(extraction.links) + len(extraction.requests), self.repeated
         # What rules request goes before a link to the same URL: it may carry a label and fields.
         discovered = [
             request for request in extraction.requests if self._recent_links.add_if_new(hash(request.url.key))
         ]
+        self.repeated += len(extraction.requests) - len(discovered)
         for link in extraction.links:
             key = hash(link.url.key)
             denied = link.denied
@@ -43,9 +47,13 @@ class LinkFilter:
             if denied is not None:
                 if key not in self._recent_links and self._recent_skips.add_if_new(key):
                     skipped.append(Skip(link.url, source.url.href, *denied))
+                else:
+                    self.repeated += 1
             # 2. Allowed: queued, once.
             elif self._recent_links.add_if_new(key):
                 discovered.append(_request_for(source, link))
+            else:
+                self.repeated += 1
         # 3. Allowed, and nothing but more of what has brought nothing new. Forgotten, as a better page may name it too.
         if closed := self.progress.judge(source, discovered, extraction.items, content):
             for request, rule in closed:
@@ -55,6 +63,7 @@ class LinkFilter:
                     skipped.append(Skip(request.url, source.url.href, "trap", rule))
             denied_keys = {request.url.key for request, _ in closed}
             discovered = [request for request in discovered if request.url.key not in denied_keys]
+            self.repeated += found - len(discovered) - len(skipped) - (self.repeated - repeated)
         return tuple(discovered), tuple(skipped)
 
     def _too_deep(self, source: Request) -> OutOfScope | None:

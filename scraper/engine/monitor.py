@@ -1,4 +1,5 @@
-"""A background task: samples for the screen, the loop's lag, the renewal of leases, the limit `max_time`."""
+"""A background task: samples for the screen, the loop's lag, the renewal of leases, leases that were lost,
+the limit `max_time`."""
 
 from __future__ import annotations
 
@@ -29,6 +30,7 @@ class Monitor:
         """Work until cancelled."""
         clock, interval = self._clock, self._settings.sample_seconds
         started = renewed = clock.now()
+        lost_before: set[int] = set()
         while True:
             due = clock.now() + interval
             await clock.sleep_until(due)
@@ -40,9 +42,21 @@ class Monitor:
             if now - renewed > self._settings.lease_seconds / 3:
                 renewed = now
                 await self._frontier.renew(list(self._state.in_flight.values()), now + self._settings.lease_seconds)
+            lost_before = self._look_for_lost_leases(lost_before)
             limit = self._settings.max_time
             if limit is not None and now - started >= limit:
                 self._state.stop(StopReason(StopKind.MAX_TIME, f"limits.max_time: {limit:g} s reached"))
+
+    def _look_for_lost_leases(self, before: set[int]) -> set[int]:
+        """End the run if leases are lost, since two samples: it would wait for them for ever. Returns their ids."""
+        state = self._state
+        if state.stopping.is_set() or not (lost := state.lost_leases()):
+            return set()
+        found = {lease.id for lease in lost}
+        if found == before:
+            state.counts.add_lost_leases(lost)
+            state.stop(StopReason(StopKind.BUG, state.counts.lost[-1]))
+        return found
 
     def _sample(self, now: float) -> QueuesSampled:
         depths = self._frontier_view.depths()

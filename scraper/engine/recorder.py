@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Protocol, assert_never
 
+from scraper.engine.audit import BOUNDS_CHECKPOINT
 from scraper.engine.extraction_pool import ExtractionPool
 from scraper.engine.hook_chain import HookChain
 from scraper.engine.link_filter import LinkFilter
@@ -49,6 +50,7 @@ from scraper.model import (
     Url,
 )
 from scraper.politeness.host_gate import HOST_STATE_GATE
+from scraper.sinks.interface import RecordsDrops
 from scraper.urls.canonicalize import canonicalize
 
 # How long the recorder may work without letting the workers run.
@@ -89,6 +91,7 @@ class Recorder:
         self._bus = context.bus
         self._clock = context.clock
         self._outputs = outputs
+        self._drops = outputs if isinstance(outputs, RecordsDrops) else None
         self._extraction = extraction
         self._hooks = hooks
         self._policy = policy
@@ -99,6 +102,8 @@ class Recorder:
         self._batch = SettlementBatch()
         self._batch_timed_out = False
         self._finishing = False
+        # What the extractor found on the page at hand, and how many of its items hooks dropped.
+        self._found_on_page: tuple[Extraction, int] | None = None
 
     def finish(self) -> None:
         """Settle what is in the queue, then return from `run`."""
@@ -110,6 +115,7 @@ class Recorder:
         results, loop = self._state.results, asyncio.get_running_loop()
         while not (self._finishing and results.empty()):
             result = await results.get()
+            self._state.recorder_busy = True
             self._batch_timed_out = False
             timer = loop.call_later(self._settings.batch_seconds, self._on_batch_timeout)
             try:
@@ -117,6 +123,7 @@ class Recorder:
             finally:
                 timer.cancel()
             await self._settle()
+            self._state.recorder_busy = False
 
     def _on_batch_timeout(self) -> None:
         # The flag, because a flush request is not sent when the queue is full.
@@ -181,6 +188,8 @@ class Recorder:
         if request.parent is None and request.depth == 0 and request.kind == "page":
             self._batch.events.append(Warned(now, f"seed not asked for: {request.url.href} ({drop.rule})"))
         self._batch.events.append(Skipped(now, request.url.href, drop.reason, drop.rule))
+        if self._drops is not None:
+            self._drops.drop(request, drop.reason, drop.rule)
         self._batch.add(Settlement(lease, drop), now)
 
     def _plan_retry(self, lease: Lease, retry: RetryLater) -> None:
@@ -221,13 +230,19 @@ class Recorder:
                     self._batch.spooled_bodies.append(fetched.body)
                 return
             extraction = checked
+            if self._found_on_page is not None:  # counted here: a page that was put back is read again
+                found, dropped = self._found_on_page
+                self._batch.found.add_page(found)
+                self._batch.found.items_dropped += dropped
         result = Result(request, outcome, extraction, duplicate_of)
         self._outputs.write(result)
         discovered: tuple[Request, ...] = ()
         skipped: tuple[Skip, ...] = ()
         if extraction is not EMPTY_EXTRACTION:
+            repeated = self._link_filter.repeated
             content = fetched.body.data if isinstance(fetched, Response) else None
             discovered, skipped = self._link_filter.select(request, extraction, content)
+            self._batch.found.links_repeated += self._link_filter.repeated - repeated
         code = settled_code(result)
         self._batch.add(
             Settlement(
@@ -277,18 +292,19 @@ class Recorder:
 
     async def _extract(self, page: Response) -> tuple[Response | Failure, Extraction]:
         """Extract from a page, with the hooks around it. A hook that raises makes the page a failure (`other`)."""
-        hooks = self._hooks
+        hooks, self._found_on_page = self._hooks, None
         try:
             seen = await hooks.on_response(page) if hooks.has_on_response else page
             if seen is None:
                 return page, Extraction()
-            extraction = await self._extraction.extract(seen)
+            found = extraction = await self._extraction.extract(seen)
             if hooks.has_on_item and extraction.items:
                 items = [await hooks.on_item(item, seen) for item in extraction.items]
                 extraction = replace(extraction, items=tuple(item for item in items if isinstance(item, Item)))
         except Exception as error:  # noqa: BLE001  hooks are the user's code: what they raise is recorded on the URL
             detail = f"reading the page failed: {type(error).__name__}: {error}"
             return Failure(page.request, ErrorKind.OTHER, detail, status=page.status, permanent=True), Extraction()
+        self._found_on_page = found, len(found.items) - len(extraction.items)
         if self._extraction.last_loop_seconds > self._settings.slow_extraction_seconds:
             seconds = self._extraction.last_loop_seconds
             message = f"reading {page.request.url.href} held the event loop for {seconds:.2f} s"
@@ -317,7 +333,11 @@ class Recorder:
         if (progress := self._progress.to_json()) is not None:
             checkpoints[PROGRESS_CHECKPOINT] = progress
         batch.events.extend(Warned(self._clock.now(), text) for text in self._progress.take_warnings())
-        await self._frontier.settle(batch.settlements, checkpoints, self._host_states(batch.settlements))
+        counts = self._state.counts
+        if batch.found.beyond or counts.bounds_unsaved:
+            checkpoints[BOUNDS_CHECKPOINT] = counts.bounds_checkpoint(batch.found)
+        new = await self._frontier.settle(batch.settlements, checkpoints, self._host_states(batch.settlements))
+        counts.add_batch(batch.found, batch.settlements, new)
         self._hosts.move_to_mirrors(batch.retry_requests())
         for settlement in batch.settlements:
             is_page = bool(settlement.outcome_code) and settlement.lease.request.kind == "page"

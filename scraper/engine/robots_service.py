@@ -14,19 +14,21 @@ from typing import NamedTuple
 
 from scraper.engine.redirects import is_redirect, redirect_request
 from scraper.engine.run_context import RunContext
-from scraper.events import RobotsFetched
+from scraper.events import RobotsFetched, Warned
 from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import NEVER
 from scraper.model import ErrorKind, Failure, Lease, Outcome, OutOfScope, Priority, Request, Response, Url
 from scraper.politeness.host_gate import HOST_STATE_GATE, HostGate
 from scraper.politeness.retry_after import retry_after_of
 from scraper.politeness.robots_cache import HOST_STATE_ROBOTS, RobotsCache, RobotsEntry
+from scraper.politeness.robots_parser import MAX_ROBOTS_BYTES, RobotsRules
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 
 # RFC 9309 section 2.3.1.2: "at least five consecutive redirects".
 MAX_ROBOTS_REDIRECTS = 5
-# `Sitemap:` lines of one robots.txt that are used.
-MAX_SITEMAPS_PER_ROBOTS = 1000
+# What is counted under `bounds` when it is left out of a robots.txt.
+ROBOTS_SITEMAPS_KEY = "limits.max_robots_sitemaps"
+ROBOTS_BYTES_KEY = "robots.txt of 512 KiB"
 DEFAULT_SITEMAP_PATHS = ("/sitemap.xml", "/sitemap_index.xml", "/sitemap.txt")
 # Until the second and the third attempt at an unreachable robots.txt: most outages are short. After that, the longer
 # times of `RobotsEntry`.
@@ -128,6 +130,8 @@ class RobotsService:
         entry = _retry_soon(entry, outcome, now)
         self._cache.put(url.origin, entry)
         self._apply(lease, gate, entry, outcome, now)
+        if entry.rules is not None:
+            self._tell_bounds(robots_url, entry.rules, now)
         if self._settings.sitemaps and entry.kind != "unreachable":
             await self._frontier.add(self._sitemap_requests(lease.request, robots_url, entry))
         # The other origin of the host may work: its requests need not wait.
@@ -139,6 +143,19 @@ class RobotsService:
                 HOST_STATE_ROBOTS + url.origin: entry.to_json(self._robots.product_token),
             }
         }
+
+    def _tell_bounds(self, robots_url: Url, rules: RobotsRules, now: float) -> None:
+        """Count what of a robots.txt was left out, and warn of it."""
+        beyond: dict[str, int] = {}
+        if self._settings.sitemaps and (n := len(rules.sitemaps) - self._settings.max_robots_sitemaps) > 0:
+            beyond[ROBOTS_SITEMAPS_KEY] = n
+            self._bus.emit(Warned(now, f"{robots_url.href}: {n:,} sitemaps left out: {ROBOTS_SITEMAPS_KEY}"))
+        if rules.is_cut:
+            beyond[ROBOTS_BYTES_KEY] = 1
+            text = f"{robots_url.href}: longer than {MAX_ROBOTS_BYTES >> 10} KiB, the lines behind that were not read"
+            self._bus.emit(Warned(now, text))
+        if beyond:
+            self._state.counts.add_bounds(beyond)
 
     async def _fetch_with_redirects(self, request: Request) -> Outcome:
         """Fetch a robots.txt and follow its redirects, also to other hosts. It is for the origin asked first."""
@@ -193,7 +210,8 @@ class RobotsService:
     def _sitemap_requests(self, request: Request, robots_url: Url, entry: RobotsEntry) -> list[Request]:
         """The sitemaps that robots.txt names; if it names none, the default paths on the origin of a seed."""
         base = BaseUrl.of(robots_url)
-        urls = [canonicalize(text, base, self._key_rules) for text in entry.sitemaps[:MAX_SITEMAPS_PER_ROBOTS]]
+        named = entry.sitemaps[: self._settings.max_robots_sitemaps]
+        urls = [canonicalize(text, base, self._key_rules) for text in named]
         if all(isinstance(url, OutOfScope) for url in urls) and request.depth <= 0 and not request.redirects:
             urls = [canonicalize(path, base, self._key_rules) for path in DEFAULT_SITEMAP_PATHS]
         return [

@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from scraper.engine.audit import RunCounts
 from scraper.model import Lease, Outcome, StopKind
 
 # Results that may be queued for the recorder, however few workers there are: as many come in during one commit.
@@ -84,6 +85,12 @@ class RunState:
     stop_reason: StopReason | None = None
     # Origins whose robots.txt cannot be read after several attempts, and why. They do not keep the run open.
     robots_unreachable: dict[str, str] = field(default_factory=dict)
+    # What the audit at the end of the run compares.
+    counts: RunCounts = field(default_factory=RunCounts)
+    # The recorder has a result or an unsettled batch in hand.
+    recorder_busy: bool = False
+    # Leases that the dispatcher has in hand: to be returned, or denied.
+    undispatched: int = 0
 
     @classmethod
     def create(cls, concurrency: int) -> RunState:
@@ -102,6 +109,17 @@ class RunState:
             f"feed_open={self.feed_open}, leases_until_refill={self.leases_until_refill}, "
             f"robots_unreachable={len(self.robots_unreachable)}, stop={stop})"
         )
+
+    def lost_leases(self) -> list[Lease]:
+        """Leases that nobody has in hand although nobody is at work: they would keep the run open for ever."""
+        if (
+            self.recorder_busy
+            or self.undispatched
+            or self.in_flight
+            or not (self.jobs.empty() and self.results.empty())
+        ):
+            return []
+        return list(self.unsettled.values())
 
     def wake_dispatcher(self) -> None:
         """Let the dispatcher look for leases, if there are idle workers without a job."""
@@ -123,6 +141,7 @@ class RunState:
     def lease_taken(self, lease: Lease) -> None:
         """Count a lease that the frontier handed out."""
         self.unsettled[lease.id] = lease
+        self.counts.leases_taken += 1
         self.pages_leased += lease.request.kind == "page"
         if self.leases_until_refill:
             self.leases_until_refill -= 1
@@ -132,6 +151,7 @@ class RunState:
     def lease_settled(self, lease: Lease, *, settled_page: bool = False) -> None:
         """Count a lease that was settled; `settled_page` if it left a page record."""
         self.unsettled.pop(lease.id, None)
+        self.counts.leases_settled += 1
         self.pages_leased -= lease.request.kind == "page"
         self.pages_settled += settled_page
         self.wake_dispatcher()

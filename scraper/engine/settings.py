@@ -50,6 +50,8 @@ class EngineSettings:
     # Links and skips that the recorder remembers in each of two generations, so as not to queue them again.
     recent_links: int = 100_000
     max_sitemap_depth: int = 10
+    # Sitemaps taken from one robots.txt; further ones are counted and told.
+    max_robots_sitemaps: int = 10_000
     # The feed is read on when fewer requests than this are queued...
     feed_low_water: int = 1_000
     # ...and also when workers are idle and took fewer than `min_leases_per_poll` leases during the last poll. Polls are

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from scraper.engine.audit import PageCounts
 from scraper.engine.run_state import RunState
 from scraper.events import Event
 from scraper.frontier.interface import FrontierView
@@ -22,6 +23,8 @@ class SettlementBatch:
     spooled_bodies: list[Body] = field(default_factory=list)
     # Links that the settlements discovered or skipped.
     link_count: int = 0
+    # What was found on its pages.
+    found: PageCounts = field(default_factory=PageCounts)
     # Hosts that get something to do by this batch.
     _hosts_with_work: set[str] = field(default_factory=set)
     _urgent: bool = False

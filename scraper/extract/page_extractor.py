@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, get_args
 
+from scraper.extract.bounds import DEFAULT_BOUNDS, SITEMAP_ENTRIES_KEY, BeyondBounds, PageBounds, beyond_sentences
 from scraper.extract.links.document import (
     ROBOTS_PRODUCT,
     Document,
@@ -19,6 +20,7 @@ from scraper.extract.links.document import (
 from scraper.extract.links.links import collect_links, parse_file_selector, select_file_urls
 from scraper.extract.links.login_form import find_login_form
 from scraper.extract.links.sitemap import SitemapReader
+from scraper.extract.links.sitemap_formats import SitemapLimits
 from scraper.extract.rules.compile import compile_url_regex
 from scraper.extract.rules.conditions import Condition, ConditionSettings
 from scraper.extract.rules.follow_links import NOFOLLOW_LINK, FollowUps
@@ -61,6 +63,7 @@ class RuleResults(NamedTuple):
     field_errors: tuple[FieldError, ...] = ()
     problems: tuple[str, ...] = ()
     follow_ups: FollowUps | None = None
+    items_rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class ExtractSettings:
     `follow_links`: without it, only links that the rules name are followed. `nofollow`: with `respect`, links with rel
     nofollow, ugc or sponsored are denied, and all links of a page whose robots directive says nofollow. `product`: the
     name by which robots directives may address this crawler. `logged_in` holds on every page that a logged-in user
-    sees.
+    sees. `bounds`: how much of one page is read.
     """
 
     scope: Scope
@@ -92,6 +95,7 @@ class ExtractSettings:
     files: FileSettings = field(default_factory=FileSettings)
     product: str = ROBOTS_PRODUCT
     follow_links: bool = True
+    bounds: PageBounds = DEFAULT_BOUNDS
     logged_in: ConditionSettings | None = None
 
 
@@ -159,9 +163,12 @@ class PageExtractor:
         body = page.body.read()
         document = parse_document(body, content_type, url, is_xhtml(content_type, page))
         directives = robots_directives(document, headers, self._settings.product)
-        links = self._extract_links(document, page, directives.nofollow)
-        results = self._extract_items(document, page, links, directives.nofollow)
+        beyond = BeyondBounds()
+        links = self._extract_links(document, page, directives.nofollow, beyond)
+        results = self._extract_items(document, page, links, directives.nofollow, beyond)
         problems = results.problems if document.problem is None else (document.problem, *results.problems)
+        if beyond.counts:
+            problems += beyond_sentences(beyond.counts)
         follow_ups = results.follow_ups
         if follow_ups is not None and follow_ups.denied:
             # What the rules would follow, but scope denies, is reported like a link; not twice if it is one.
@@ -179,6 +186,8 @@ class PageExtractor:
             requests=tuple(follow_ups.requests.values()) if follow_ups is not None else (),
             login_form=find_login_form(document, body),
             logged_out=self._logged_in is not None and not self._is_logged_in(document, page, links),
+            beyond=beyond.counts,
+            items_rejected=results.items_rejected,
         )
 
     def _is_logged_in(self, document: Document, page: Response, links: tuple[Link, ...]) -> bool:
@@ -191,11 +200,14 @@ class PageExtractor:
         )
         return self._logged_in.holds_at(root, context)
 
-    def _extract_links(self, document: Document, page: Response, page_nofollow: bool) -> tuple[Link, ...]:
+    def _extract_links(
+        self, document: Document, page: Response, page_nofollow: bool, beyond: BeyondBounds
+    ) -> tuple[Link, ...]:
         """The page's links with their verdicts, in document order; then files that are embedded and not linked."""
         check, depth, has_file_patterns = self._settings.scope.check, page.request.depth + 1, bool(self._file_patterns)
         found: list[Link] = []
-        for url, nofollow in collect_links(document, page.headers, self._settings.keys):
+        bound = self._settings.bounds.links
+        for url, nofollow in collect_links(document, page.headers, self._settings.keys, bound, beyond):
             kind: RequestKind = "page"
             if has_file_patterns and self._is_file(url):
                 kind, denied = "file", self._check_file(url, page)
@@ -214,7 +226,7 @@ class PageExtractor:
             return tuple(found)
         # A picture that is also a link is one link, of kind file.
         by_key = {link.url.key: link for link in found}
-        for text in select_file_urls(document, self._file_selectors):
+        for text in select_file_urls(document, self._file_selectors, bound, beyond):
             url_or_none = canonicalize(text, document.base, self._settings.keys)
             if isinstance(url_or_none, Url):
                 by_key[url_or_none.key] = Link(url_or_none, self._check_file(url_or_none, page), "file")
@@ -226,7 +238,8 @@ class PageExtractor:
         Only scope decides on them, not `may_list`: the sitemap is in the config, in robots.txt or in another sitemap,
         each of which may name one for any host.
         """
-        reader, base, keys = SitemapReader(), BaseUrl.of(page.request.url), self._settings.keys
+        limits = SitemapLimits(max_entries=self._settings.bounds.sitemap_entries)
+        reader, base, keys = SitemapReader(limits), BaseUrl.of(page.request.url), self._settings.keys
         depth, scope = page.request.depth + 1, self._settings.scope
         # A sitemap at depth -1 is a seed, and what it lists are seeds, not links of one.
         listed_by_seed = depth == SEED_SITEMAP_DEPTH + 1
@@ -241,7 +254,8 @@ class PageExtractor:
                 found[url.key] = Link(url, self._check_file(url, page), "file")
             else:
                 found[url.key] = Link(url, scope.check_listed(url) if listed_by_seed else scope.check(url, depth))
-        return Extraction(links=tuple(found.values()), problem=reader.problem)
+        beyond = {SITEMAP_ENTRIES_KEY: reader.entries_beyond} if reader.entries_beyond else {}
+        return Extraction(links=tuple(found.values()), problem=reader.problem, beyond=beyond)
 
     def _is_file(self, url: Url) -> bool:
         return any(pattern.search(url.href) for pattern in self._file_patterns)
@@ -285,7 +299,6 @@ class PageExtractor:
         text = decode_page(page, content_type)
         if page_format != "json":
             return self._read_with_rules(page_format, page, text, text)
-        text = decode_page(page, content_type)
         try:
             root, problem = read_json(text)
         except ValueError as error:
@@ -300,27 +313,37 @@ class PageExtractor:
         self, page_format: PageFormat, page: Response, root: Any, text: str, problem: str | None = None
     ) -> Extraction:
         nothing = self._without_content(page)
-        context = PageContext(root, BaseUrl.of(page.request.url), self._settings.keys, (), lambda: text)
+        context = PageContext(
+            root, BaseUrl.of(page.request.url), self._settings.keys, (), lambda: text, self._settings.bounds
+        )
         results = self._apply_rules(page_format, context, page, nothing.nofollow)
-        follow_ups = results.follow_ups
+        follow_ups, beyond = results.follow_ups, context.beyond.counts
         return replace(
             nothing,
             links=tuple(follow_ups.denied.values()) if follow_ups is not None else (),
             requests=tuple(follow_ups.requests.values()) if follow_ups is not None else (),
             items=results.items,
             field_errors=results.field_errors,
-            problem="; ".join(filter(None, (problem, *results.problems))) or None,
+            problem="; ".join(filter(None, (problem, *results.problems, *beyond_sentences(beyond)))) or None,
+            beyond=beyond,
+            items_rejected=results.items_rejected,
         )
 
     def _extract_items(
-        self, document: Document, page: Response, links: tuple[Link, ...], nofollow: bool
+        self, document: Document, page: Response, links: tuple[Link, ...], nofollow: bool, beyond: BeyondBounds
     ) -> RuleResults:
         root = document.tree.root
         if not self._rules["html"] or root is None:
             return RuleResults()
         # The text is decoded only if a regex searches the page: the parser has taken UTF-8 as bytes.
         context = PageContext(
-            root, document.base, self._settings.keys, links, lambda: decode_as(page.body.read(), document.charset)
+            root,
+            document.base,
+            self._settings.keys,
+            links,
+            lambda: decode_as(page.body.read(), document.charset),
+            self._settings.bounds,
+            beyond,
         )
         return self._apply_rules("html", context, page, nofollow)
 
@@ -343,7 +366,9 @@ class PageExtractor:
                 except Exception as error:  # noqa: BLE001  a failing rule must cost neither links nor other rules
                     problems.append(f"rule {rule.index}: {type(error).__name__}: {error}")
         problems += follow_ups.notices if follow_ups is not None else ()
-        return RuleResults(tuple(items), tuple(field_errors), (*context.problems, *problems), follow_ups)
+        return RuleResults(
+            tuple(items), tuple(field_errors), (*context.problems, *problems), follow_ups, context.items_rejected
+        )
 
 
 def _is_not_json(found: Extraction) -> bool:

@@ -46,6 +46,11 @@ class FrontierCounts:
     `waiting` are queued and not leased, `delayed` wait for a retry, `known` are all URLs that were ever queued.
     `outcomes` counts settled URLs by outcome (`ok`, `http_404`, ...), `hosts` by host and outcome. `wire_size` (bytes
     received) and `items` are totals of what was settled. `checkpoints` are the texts that `settle` stored.
+
+    `dropped` counts URLs that ended with `Drop`, `redirected` those that led to another URL which has the record: ended
+    with `Done` without an outcome, or known only because a `Retry` turned another request into them. So `known` is
+    `settled + dropped + redirected + waiting + delayed + leased`, and the audit of a run checks it; None for a frontier
+    that does not count them.
     """
 
     waiting: int = 0
@@ -57,6 +62,8 @@ class FrontierCounts:
     outcomes: Mapping[str, int] = field(default_factory=dict)
     hosts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     checkpoints: Mapping[str, str] = field(default_factory=dict)
+    dropped: int | None = None
+    redirected: int | None = None
 
     @property
     def settled(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from scraper.model.request import Request, RequestKind, Url
@@ -54,7 +54,8 @@ class Extraction:
     one of them goes before a link to the same URL. `noindex` and `nofollow` are the page's own directives (meta robots
     and X-Robots-Tag). `canonical` is its canonical URL, `charset` the encoding it was read as. `problem` is a sentence
     when the page could not be read, or only in part. `login_form` is the page's title when it asks for a password, else
-    None; `logged_out`: it lacks what `login.logged_in` looks for.
+    None; `logged_out`: it lacks what `login.logged_in` looks for. `beyond` counts what was left out by a bound, under
+    the config key of that bound. `items_rejected` counts items that lack a required field.
     """
 
     links: tuple[Link, ...] = ()
@@ -68,3 +69,5 @@ class Extraction:
     requests: tuple[Request, ...] = ()
     login_form: str | None = None
     logged_out: bool = False
+    beyond: Mapping[str, int] = field(default_factory=dict)
+    items_rejected: int = 0

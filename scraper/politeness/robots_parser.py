@@ -24,8 +24,6 @@ from typing import NamedTuple
 MAX_ROBOTS_BYTES = 512 * 1024
 # The rest of a longer line is ignored: Google's parser reads lines of as many bytes, 8 times its longest URL.
 MAX_LINE_CHARS = 2083 * 8
-# Further sitemap lines are ignored.
-MAX_SITEMAPS = 1000
 # A rule is shown to the user up to this length.
 MAX_SHOWN_RULE_CHARS = 200
 
@@ -119,11 +117,20 @@ class RobotsRules:
     """The rules of one robots.txt for one product token.
 
     `rules` are those that apply, `crawl_delay` is in seconds (None when there is none), `sitemaps` are URLs as
-    written, absolute or relative to the robots.txt.
+    written, absolute or relative to the robots.txt. `is_cut` says that the file was longer than `MAX_ROBOTS_BYTES`.
     Made by `parse`, or from rules that were stored.
     """
 
-    __slots__ = ("_lengths", "_rules_by_pattern", "_wildcard_rules", "crawl_delay", "memory_bytes", "rules", "sitemaps")
+    __slots__ = (
+        "_lengths",
+        "_rules_by_pattern",
+        "_wildcard_rules",
+        "crawl_delay",
+        "is_cut",
+        "memory_bytes",
+        "rules",
+        "sitemaps",
+    )
 
     def __init__(
         self, rules: Iterable[RobotsRule], crawl_delay: float | None = None, sitemaps: Iterable[str] = ()
@@ -131,6 +138,7 @@ class RobotsRules:
         self.rules = tuple(rules)
         self.crawl_delay = crawl_delay
         self.sitemaps = tuple(sitemaps)
+        self.is_cut = False
         self._rules_by_pattern: dict[str, RobotsRule] = {}
         wildcard_rules: list[_WildcardRule] = []
         for rule in self.rules:
@@ -154,14 +162,17 @@ class RobotsRules:
         At most `MAX_ROBOTS_BYTES` are read; a last line that this cuts in two is dropped, because half a rule is
         another rule. Bytes that are not UTF-8 are replaced. Never raises.
         """
-        if len(content) > MAX_ROBOTS_BYTES:
+        is_cut = len(content) > MAX_ROBOTS_BYTES
+        if is_cut:
             content = content[:MAX_ROBOTS_BYTES]
             content = content[: max(content.rfind(b"\n"), content.rfind(b"\r")) + 1]
         text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
         parser = _Parser(token.lower())
         for number, line in enumerate(_LINE_END.split(text), start=1):
             parser.feed_line(number, line[:MAX_LINE_CHARS])
-        return parser.result()
+        rules = parser.result()
+        rules.is_cut = is_cut
+        return rules
 
     def deciding_rule(self, target: str) -> RobotsRule | None:
         """The rule that decides about `target` (path and query); None when no rule matches, which allows it."""
@@ -222,7 +233,7 @@ class _Parser:
         elif field == "delay" and _DELAY_NUMBER.fullmatch(value):
             for agent in self._current_agents:
                 agent.delay = max(agent.delay or 0.0, float(value))
-        elif field == "sitemap" and len(self._sitemaps) < MAX_SITEMAPS and _SITEMAP_URL.fullmatch(value):
+        elif field == "sitemap" and _SITEMAP_URL.fullmatch(value):
             self._sitemaps.append(value)
 
     def _start_agent(self, value: str) -> None:

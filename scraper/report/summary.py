@@ -34,13 +34,16 @@ def build_summary(
     waiting: int,
     outputs: Mapping[str, str] | None = None,
     skipped: Mapping[str, int] | None = None,
+    balance: Mapping[str, Any] | None = None,
+    bounds: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """The contents of summary.json.
 
     `outcomes`, `hosts` (outcomes by host), `items`, `size` (wire bytes) and `waiting` (URLs still queued or delayed)
     are the frontier's counts of the whole run; `outputs` are paths by name. `skipped` counts by reason, of the whole
     run when it is given, else of the session. In the result `pages` counts every record of pages.jsonl; its `kinds`
-    tell pages from sitemaps and files.
+    tell pages from sitemaps and files. `balance` says what was known and found, and what became of it
+    (`engine.audit`). `bounds` counts what was left out in the whole run, by the config key of the limit.
     """
     duration = stats.duration
     return {
@@ -69,6 +72,8 @@ def build_summary(
         "breaker_steps": [step.to_json_values() for step in stats.breaker_transitions],
         "skipped": _sorted_by_count(stats.skipped if skipped is None else skipped),
         **_host_values(hosts),
+        "balance": dict(balance or {}),
+        "bounds": _sorted_by_count(bounds or {}),
         "outputs": dict(outputs or {}),
     }
 

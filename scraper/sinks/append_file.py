@@ -36,6 +36,8 @@ class AppendFile:
         self.path = path
         self._fsync = fsync
         self.offset = 0
+        # Lines appended since it was opened.
+        self.lines_written = 0
         self._pending: list[bytes] = []
         self._file: AsyncFileIO | None = None
 
@@ -90,6 +92,7 @@ class AppendFile:
                 os.ftruncate(descriptor, self.offset)
             raise write_error(self.path, error) from error
         self.offset += size
+        self.lines_written += len(lines)
 
     async def aclose(self) -> None:
         """Flush and close; closed even when it raises `SinkError`."""
@@ -128,6 +131,7 @@ class AppendFile:
                 await file.truncate(self.offset)
             raise write_error(self.path, error) from error
         self.offset += size
+        self.lines_written += len(lines)
 
 
 def _truncate(path: Path, length: int | None) -> int:

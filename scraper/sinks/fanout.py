@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from scraper.errors import ScraperError, SinkError
 from scraper.model import Result
-from scraper.sinks.interface import Sink
+from scraper.sinks.interface import CountingSink, Sink, WrittenRecords
 
 # Stored for an output that a session ran without. It misses that session's results, so it can never be resumed.
 LEFT_OUT_CHECKPOINT = "left out"
@@ -79,6 +79,14 @@ class Fanout:
             except Exception as error:
                 raise _with_sink_name(sink, error) from error
         return checkpoints
+
+    def written_records(self) -> list[WrittenRecords]:
+        """How many records the sinks that count them have written in this session."""
+        return [
+            WrittenRecords(sink.name, sink.records_of, sink.records_written)
+            for sink in self._sinks
+            if isinstance(sink, CountingSink) and sink.records_of is not None
+        ]
 
     async def aclose(self) -> None:
         """Close each open sink, even when one fails; then raise one `SinkError` that names all that failed."""

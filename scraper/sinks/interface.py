@@ -11,9 +11,9 @@ An implementation is finished when it passes `scraper.testing.sink_contract`.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from scraper.model import Result
+from scraper.model import Request, Result
 
 
 class Sink(Protocol):
@@ -39,4 +39,44 @@ class Sink(Protocol):
 
     async def aclose(self) -> None:
         """Flush and close; calling it twice does nothing more."""
+        ...
+
+
+class WrittenRecords(NamedTuple):
+    """How many records an output has written in this session, and what it has one of: each result, or each item."""
+
+    output: str
+    records_of: Literal["results", "items"]
+    records: int
+
+
+@runtime_checkable
+class CountingSink(Protocol):
+    """A sink that can be compared, when a run ends, with what was settled. A sink need not be one."""
+
+    name: str
+    # What it has one record of; None when it has no fixed number of them.
+    records_of: Literal["results", "items"] | None
+
+    @property
+    def records_written(self) -> int:
+        """Records that were flushed since the sink was opened."""
+        ...
+
+
+@runtime_checkable
+class CountsRecords(Protocol):
+    """Outputs some of which count their records."""
+
+    def written_records(self) -> list[WrittenRecords]:
+        """The counts of those that keep one."""
+        ...
+
+
+@runtime_checkable
+class RecordsDrops(Protocol):
+    """Outputs that record a request that was not sent; the others leave it to skipped.jsonl."""
+
+    def drop(self, request: Request, reason: str, rule: str) -> None:
+        """Take into the buffer that `request` is not sent, and why."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from scraper.model import Result
 from scraper.rundir.layout import ITEMS_JSONL, PAGES_FILE, REJECTED_FILE
@@ -18,6 +19,7 @@ class PagesSink:
     """
 
     name = PAGES_FILE
+    records_of: Literal["results", "items"] | None = "results"
 
     def __init__(self, folder: Path, *, fsync: bool = False) -> None:
         self._file = AppendFile(folder / self.name, fsync=fsync)
@@ -34,6 +36,11 @@ class PagesSink:
         """Append the buffer; return the checkpoint. Raises `SinkError` when the disk is full or read-only."""
         return await self._file.flush()
 
+    @property
+    def records_written(self) -> int:
+        """Records appended in this session."""
+        return self._file.lines_written
+
     async def aclose(self) -> None:
         """Flush and close; raises `SinkError`. Calling it twice does nothing more."""
         await self._file.aclose()
@@ -43,6 +50,7 @@ class ItemsSink(PagesSink):
     """Writes one record for each extracted item to FOLDER/items.jsonl; otherwise like `PagesSink`."""
 
     name = ITEMS_JSONL
+    records_of = "items"
 
     def write(self, result: Result) -> None:
         """Put the items of one result into the buffer."""
@@ -58,6 +66,7 @@ class RejectedSink(PagesSink):
     """
 
     name = REJECTED_FILE
+    records_of = None
 
     def write(self, result: Result) -> None:
         """Put the unreadable values of one result into the buffer."""

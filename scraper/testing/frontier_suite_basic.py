@@ -330,6 +330,30 @@ class FrontierContract(FrontierSuite):
             assert (counts.waiting, counts.delayed, counts.leased) == (0, 0, 0)
             assert counts.checkpoints == {"pages.jsonl": ""}
 
+    async def test_every_known_url_is_accounted_for(self, tmp_path: Path) -> None:
+        """Known URLs are settled, dropped, redirected or queued, if the frontier counts these."""
+        async with self.open_frontier(tmp_path) as frontier:
+            urls = [f"https://h{n}.example/" for n in range(7)]
+            await frontier.add([make_request(url) for url in urls])
+            leases = await take_leases(frontier, 6)
+            target = make_request("https://h0.example/target")
+            same, other = leases[3].request, make_request("https://h4.example/cookie")
+            await frontier.settle(
+                [
+                    make_settlement(leases[0], outcome="", discovered=(target, leases[1].request)),
+                    make_settlement(leases[1]),
+                    make_settlement(leases[2], Drop("robots", "line 1"), ""),
+                    make_settlement(leases[3], Retry(NOW + 60, same), ""),
+                    make_settlement(leases[4], Retry(NOW, other), ""),
+                ]
+            )
+            counts = await frontier.counts()
+            assert (counts.known, counts.settled) == (9, 1)
+            if counts.dropped is not None and counts.redirected is not None:
+                assert (counts.dropped, counts.redirected) == (1, 2)
+                queued = counts.waiting + counts.delayed + counts.leased
+                assert counts.known == counts.settled + counts.dropped + counts.redirected + queued
+
     async def test_the_first_verdict_on_a_lease_stands(self, tmp_path: Path) -> None:
         """A lease that is settled again is neither counted nor queued again."""
         async with self.open_frontier(tmp_path) as frontier:

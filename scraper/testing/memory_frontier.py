@@ -55,6 +55,7 @@ class MemoryFrontier:
         self._checkpoints: dict[str, str] = {}
         self._host_state: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._wire_size = 0
+        self._dropped = self._redirected = 0
         self._items = 0
         self._last_id = 0
         self._closed = False
@@ -147,6 +148,8 @@ class MemoryFrontier:
             outcomes=dict(outcomes),
             hosts={host: dict(host_counts) for host, host_counts in self._outcome_counts.items()},
             checkpoints=dict(self._checkpoints),
+            dropped=self._dropped,
+            redirected=self._redirected,
         )
 
     async def has_other_origin(self, host: str, origin: str) -> bool:
@@ -235,8 +238,10 @@ class MemoryFrontier:
             case Retry(at, again):
                 self._requeue(entry, at, again)
             case Done():
+                self._redirected += not settlement.outcome_code
                 self._count_outcome(host, settlement.outcome_code)
             case Drop(reason, rule):
+                self._dropped += 1
                 self._count_outcome(host, settlement.outcome_code)
                 self._skips.pop(request.url.key, None)
                 self._skips[request.url.key] = Skip(request.url, request.parent, reason, rule)
@@ -245,7 +250,9 @@ class MemoryFrontier:
         return queue
 
     def _requeue(self, entry: int, at: float, request: Request) -> None:
-        self._known_keys.add(request.url.key)
+        if request.url.key not in self._known_keys:  # its record will be that of the entry it belongs to
+            self._known_keys.add(request.url.key)
+            self._redirected += 1
         self._skips.pop(request.url.key, None)
         if at <= self._schedule.now:
             self._enqueue(entry, request)

@@ -13,10 +13,11 @@ from scraper.engine.robots_service import (
     RobotsService,
 )
 from scraper.engine.settings import EngineSettings
-from scraper.events import RobotsFetched
+from scraper.events import RobotsFetched, Warned
 from scraper.model import ErrorKind, Priority
 from scraper.politeness.host_gate import HOST_STATE_GATE
 from scraper.politeness.robots_cache import HOST_STATE_ROBOTS, RobotsSettings
+from scraper.politeness.robots_parser import MAX_ROBOTS_BYTES
 from scraper.testing.fakes import FakeFetcher, fail_with, make_request, redirect_to, with_status
 from scraper.testing.virtual_loop import virtual_run
 from tests.engine.harness import EPOCH
@@ -113,3 +114,21 @@ async def test_sitemaps_are_queued_before_pages(text: str, depth: int, names: li
     queued = [request async for request in parts.frontier.waiting()]
     assert sorted(request.url.href for request in queued) == sorted(names)
     assert all((request.kind, request.priority) == ("sitemap", Priority.SITEMAP) for request in queued)
+
+
+@virtual_run
+async def test_sitemaps_beyond_the_limit_and_a_robots_txt_that_is_cut_are_told() -> None:
+    """Each in a warning, and in the counts of the run."""
+    parts = Parts(
+        robots=RobotsSettings(policy="obey"),
+        settings=EngineSettings(sitemaps=True, concurrency=4, max_robots_sitemaps=3),
+    )
+    lease = await parts.lease(f"{A}/1")
+    text = "".join(f"Sitemap: {A}/{n}.xml\n" for n in range(5)) + "#" * MAX_ROBOTS_BYTES
+    service, _ = make_service(parts, text)
+    await service.fetch(lease)
+    assert len([request async for request in parts.frontier.waiting()]) == 3
+    assert parts.state.counts.pages.beyond == {"limits.max_robots_sitemaps": 2, "robots.txt of 512 KiB": 1}
+    said = " ".join(str(event) for event in parts.bus.of(Warned))
+    assert "2 sitemaps left out: limits.max_robots_sitemaps" in said
+    assert "longer than 512 KiB" in said

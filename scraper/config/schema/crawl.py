@@ -49,6 +49,9 @@ from scraper.config.types.units import duration_range, size_range
 from scraper.config.types.value_format import DistinctKeys, InvalidValueError, Shorthand, int_range
 from scraper.plugins import PluginUse
 
+# Highest value of a limit on what is read of one page.
+MAX_COUNT = 10_000_000
+
 
 class TrapsSection(Section):
     """Limits that detect endless sites, such as calendars. A URL above a limit is skipped, with the limit as reason."""
@@ -144,6 +147,39 @@ class LimitsSection(Section):
     )
     retries: Annotated[int, int_range(0, 100)] = Field(
         default=3, description="Further attempts after a failure that may pass."
+    )
+    max_links: Annotated[int, int_range(1, MAX_COUNT)] = Field(
+        default=100_000,
+        description="Links read of one page, and files that files.css selects. What lies beyond this limit or one of "
+        "the following is counted in the page's record, in a warning and under bounds in summary.json.",
+    )
+    max_items: Annotated[int, int_range(1, MAX_COUNT)] = Field(
+        default=100_000, description="Elements that one rule makes items of on one page, and objects inside items."
+    )
+    max_follow: Annotated[int, int_range(1, MAX_COUNT)] = Field(
+        default=100_000, description="Pages that the rules' follow names on one page; next is never left out."
+    )
+    max_values: Annotated[int, int_range(1, MAX_COUNT)] = Field(
+        default=100_000, description="Values of one field with many, and parts that split makes."
+    )
+    max_table_cells: Annotated[int, int_range(1, 100 * MAX_COUNT)] = Field(
+        default=1_000_000, description="Cells of one table; one that spans several counts as several."
+    )
+    max_objects: Annotated[int, int_range(1, MAX_COUNT)] = Field(
+        default=10_000, description="Objects of structured data read of one page, and ten times as many properties."
+    )
+    max_rule_chars: Annotated[int, int_range(1_000, 100 * MAX_COUNT)] = Field(
+        default=10_000_000,
+        description="Characters that one rule reads on one page, those of nested elements repeatedly.",
+    )
+    max_regex_chars: Annotated[int, int_range(1_000, 100 * MAX_COUNT)] = Field(
+        default=1_000_000, description="How far into the page's text the regex of a field without css searches."
+    )
+    max_sitemap_entries: Annotated[int, int_range(1, MAX_COUNT)] = Field(
+        default=50_000, description="Entries read of one sitemap; the protocol allows 50,000."
+    )
+    max_robots_sitemaps: Annotated[int, int_range(1, MAX_COUNT)] = Field(
+        default=10_000, description="Sitemaps taken from one robots.txt."
     )
 
 

@@ -1,13 +1,13 @@
-"""Parses the `Link` response header (RFC 8288, section 3)."""
+"""Parses the `Link` response header (RFC 8288, section 3).
+
+All links are read: the transport accepts a head of at most `max_head` bytes, which is bound enough.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
-
-# Links taken from the headers of one response.
-MAX_HEADER_LINKS = 200
 
 _TARGET_REGEX = re.compile(r"<([^<>]*)>")
 _PARAMETER_REGEX = re.compile(r"""\s*;\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]*)(?:\s*=\s*("(?:[^"\\]|\\.)*+"?|[^\s",;]*))?""")
@@ -22,14 +22,14 @@ class HeaderLink(NamedTuple):
 
 
 def parse_link_headers(values: Iterable[str]) -> list[HeaderLink]:
-    """The links of all `Link` headers of a response, in order, at most `MAX_HEADER_LINKS`.
+    """The links of all `Link` headers of a response, in order.
 
     Links with an `anchor` are left out: they start from another resource. Malformed parts are skipped; never raises.
     """
     found: list[HeaderLink] = []
     for value in values:
         at = 0
-        while len(found) < MAX_HEADER_LINKS and (target := _TARGET_REGEX.search(value, at)) is not None:
+        while (target := _TARGET_REGEX.search(value, at)) is not None:
             parameters, at = _parse_parameters(value, target.end())
             if not parameters.get("anchor"):
                 found.append(HeaderLink(target[1].strip(), frozenset(parameters.get("rel", "").lower().split())))

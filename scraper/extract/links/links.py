@@ -10,14 +10,12 @@ from collections.abc import Iterable, Iterator
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from scraper.errors import ExtractError
+from scraper.extract.bounds import DEFAULT_BOUNDS, LINKS_KEY, URL_CHARS_KEY, BeyondBounds
 from scraper.extract.links.document import Document, refresh_target
 from scraper.extract.links.images import SRCSET_ATTRIBUTES, image_address, parse_srcset
 from scraper.extract.links.link_header import parse_link_headers
 from scraper.model import Headers, Url
-from scraper.urls.canonicalize import DEFAULT_KEY_RULES, KeyRules, canonicalize
-
-# Distinct links collected from one page; further ones are ignored.
-MAX_LINKS = 20_000
+from scraper.urls.canonicalize import DEFAULT_KEY_RULES, URL_TOO_LONG, KeyRules, canonicalize
 
 # Relation types by which `<link>` and the `Link` header name pages.
 FOLLOWED_RELS = frozenset({"next", "prev", "alternate"})
@@ -28,15 +26,21 @@ _ANCHOR_TAGS = frozenset({"a", "area"})
 _FRAME_TAGS = frozenset({"iframe", "frame"})
 
 
-def collect_link_texts(document: Document, headers: Headers | None = None, limit: int = MAX_LINKS) -> dict[str, bool]:
+def collect_link_texts(
+    document: Document,
+    headers: Headers | None = None,
+    limit: int = DEFAULT_BOUNDS.links,
+    beyond: BeyondBounds | None = None,
+) -> dict[str, bool]:
     """The distinct links of a page as written, without fragments, in document order; each with whether it is nofollow.
 
     Read from `a[href]`, `area[href]`, `link[href]` with rel next, prev or alternate, `iframe[src]`, `frame[src]`,
     `meta[http-equiv=refresh]`, `a[xlink:href]` in SVG, and the headers `Link` and `Refresh`. Targets of headers are
     made absolute here, because a declared base does not apply to them. A text is nofollow if every link with it is.
-    Links within the page (`#top`) are left out. At most `limit`.
+    Links within the page (`#top`) are left out. At most `limit`; the further distinct ones are counted in `beyond`.
     """
     found: dict[str, bool] = {}
+    left_out: set[int] = set()  # hashes: the texts themselves would keep all of a flood in memory
     for tag, node in zip(document.tags, document.nodes, strict=True):
         attributes = node.attributes  # as a dict: `node.attrs` takes three times as long for a missing name
         if tag in _ANCHOR_TAGS:
@@ -58,30 +62,41 @@ def collect_link_texts(document: Document, headers: Headers | None = None, limit
                 continue
         nofollow = rel is not None and not NOFOLLOW_RELS.isdisjoint(rel.lower().split())
         if text not in found:
-            if len(found) >= limit:
-                return found
-            found[text] = nofollow
+            if len(found) < limit:
+                found[text] = nofollow
+            else:
+                left_out.add(hash(text))
         elif not nofollow:
             found[text] = False
     for text, nofollow in _meta_and_header_links(document, headers):
-        if len(found) < limit:
+        if text in found or len(found) < limit:
             found[text] = nofollow and found.get(text, True)
+        else:
+            left_out.add(hash(text))
+    if left_out and beyond is not None:
+        beyond.add(LINKS_KEY, len(left_out))
     return found
 
 
 def collect_links(
-    document: Document, headers: Headers | None = None, rules: KeyRules = DEFAULT_KEY_RULES, limit: int = MAX_LINKS
+    document: Document,
+    headers: Headers | None = None,
+    rules: KeyRules = DEFAULT_KEY_RULES,
+    limit: int = DEFAULT_BOUNDS.links,
+    beyond: BeyondBounds | None = None,
 ) -> list[tuple[Url, bool]]:
     """The distinct URLs that a page links to, in document order; each with whether it is nofollow.
 
     URLs with the same key by `rules` are one; it is nofollow if every link to it is. Links that are no http URLs
-    (`mailto:`, malformed) are left out. At most `limit` links are parsed.
+    (`mailto:`, malformed) are left out. At most `limit` links are parsed; the others are counted in `beyond`.
     """
     base = document.base
     found: dict[str, tuple[Url, bool]] = {}
-    for text, nofollow in collect_link_texts(document, headers, limit).items():
+    for text, nofollow in collect_link_texts(document, headers, limit, beyond).items():
         url = canonicalize(text, base, rules)
         if not isinstance(url, Url):
+            if url is URL_TOO_LONG and beyond is not None:
+                beyond.add(URL_CHARS_KEY, 1)
             continue
         same_key = found.get(url.key)
         if same_key is None:
@@ -104,13 +119,19 @@ def parse_file_selector(text: str) -> tuple[str, str]:
     return selector, attribute.strip().lower()
 
 
-def select_file_urls(document: Document, sources: Iterable[tuple[str, str]], limit: int = MAX_LINKS) -> list[str]:
+def select_file_urls(
+    document: Document,
+    sources: Iterable[tuple[str, str]],
+    limit: int = DEFAULT_BOUNDS.links,
+    beyond: BeyondBounds | None = None,
+) -> list[str]:
     """The distinct URLs, as written, in the attributes that `sources` (see `parse_file_selector`) select.
 
     Without an attribute in the source, `src` is read (see `image_address`), or else `href`. `srcset` is a list of URLs.
-    At most `limit`.
+    At most `limit`; the others are counted in `beyond`.
     """
     found: dict[str, None] = {}
+    left_out: set[int] = set()
     for selector, attribute in sources:
         for node in document.tree.css(selector):
             attributes = node.attributes
@@ -120,8 +141,14 @@ def select_file_urls(document: Document, sources: Iterable[tuple[str, str]], lim
                 text = attributes.get(attribute) if attribute else image_address(attributes) or attributes.get("href")
                 texts = [text] if text else []
             for text in texts:
+                if text in found:
+                    continue
                 if len(found) < limit:
                     found[text] = None
+                else:
+                    left_out.add(hash(text))
+    if left_out and beyond is not None:
+        beyond.add(LINKS_KEY, len(left_out))
     return list(found)
 
 

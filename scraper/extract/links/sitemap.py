@@ -1,7 +1,7 @@
 """Reads sitemaps as streams: XML, sitemap indexes, RSS 2.0, RSS 1.0, Atom and plain text, gzipped or not.
 
-The protocol (sitemaps.org) allows 50,000 entries and 50 MiB uncompressed a file; reading stops there with a problem. Of
-a broken file, the entries before the error are kept.
+The protocol (sitemaps.org) allows 50,000 entries and 50 MiB uncompressed a file; further entries are counted, and
+reading stops at the last byte, both with a problem. Of a broken file, the entries before the error are kept.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from scraper.extract.bounds import SITEMAP_ENTRIES_KEY
 from scraper.extract.links.sitemap_formats import (
     INPUT_CHUNK_BYTES,
     SitemapEntry,
@@ -43,7 +44,6 @@ class SitemapReader:
         self._start: bytes | None = b""  # until the format is known
         self._parser: SitemapParser | None = None
         self._size = 0
-        self._count = 0
         self._problem: str | None = None
 
     @property
@@ -53,8 +53,17 @@ class SitemapReader:
             return self._problem
         if self._parser.problem is not None:
             return self._parser.problem
+        if self.entries_beyond:
+            return (
+                f"more than {self._limits.max_entries} entries: {self.entries_beyond} left out: {SITEMAP_ENTRIES_KEY}"
+            )
         left_out = self._parser.skipped_entries
         return f"{left_out} entries left out: not an address, or too long a one" if left_out else None
+
+    @property
+    def entries_beyond(self) -> int:
+        """Entries that were left out because the file has more than `SitemapLimits.max_entries`."""
+        return 0 if self._parser is None else self._parser.entries_beyond
 
     @property
     def finished(self) -> bool:
@@ -140,11 +149,7 @@ class SitemapReader:
         if self._parser is None:
             return []
         entries, self._parser.entries = self._parser.entries, []
-        entries_left = self._limits.max_entries - self._count
-        self._count += len(entries)
-        if self._count > self._limits.max_entries and self._problem is None:
-            self._problem = f"more than {self._limits.max_entries} entries: the rest was not read"
-        return entries[: max(entries_left, 0)]
+        return entries
 
 
 def read_sitemap(chunks: Iterable[bytes], reader: SitemapReader) -> Iterator[SitemapEntry]:

@@ -93,12 +93,14 @@ class SitemapEntry(NamedTuple):
 class SitemapParser(Protocol):
     """Parses a file into `entries`, which the caller takes out.
 
-    `problem` says why reading ended early, else None. `skipped_entries` counts entries without a usable location.
+    `problem` says why reading ended early, else None. `skipped_entries` counts entries without a usable location,
+    `entries_beyond` those beyond `SitemapLimits.max_entries`, which are not kept.
     """
 
     entries: list[SitemapEntry]
     problem: str | None
     skipped_entries: int
+    entries_beyond: int
 
     def feed(self, data: bytes) -> None:
         """Parse `data`, the next bytes; the first are neither white space nor a byte order mark. Never raises."""
@@ -119,7 +121,7 @@ class TextSitemapParser:
         self._count = 0
         self.entries: list[SitemapEntry] = []
         self.problem: str | None = None
-        self.skipped_entries = 0
+        self.skipped_entries = self.entries_beyond = 0
 
     def feed(self, data: bytes) -> None:
         """Parse `data`, the next bytes."""
@@ -144,11 +146,14 @@ class TextSitemapParser:
 
     def _parse_line(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace").strip("\ufeff\t ")
-        if not text or self._count > self._limits.max_entries:
+        if not text:
             return
         if len(text) < self._limits.max_loc and text[:8].lower().startswith(("http://", "https://")):
             self._count += 1
-            self.entries.append(SitemapEntry(text, None, "url"))
+            if self._count > self._limits.max_entries:
+                self.entries_beyond += 1
+            else:
+                self.entries.append(SitemapEntry(text, None, "url"))
         else:
             self.skipped_entries += 1
 
@@ -187,7 +192,7 @@ class XmlSitemapParser:
         self._count = 0
         self.entries: list[SitemapEntry] = []
         self.problem: str | None = None
-        self.skipped_entries = 0
+        self.skipped_entries = self.entries_beyond = 0
 
     def feed(self, data: bytes) -> None:
         """Parse `data`, the next bytes."""
@@ -350,9 +355,10 @@ class XmlSitemapParser:
             self.skipped_entries += 1
             return
         self._count += 1
-        self.entries.append(SitemapEntry(loc, entry.lastmod, entry.kind))
-        if self._count > self._limits.max_entries and self.problem is None:
-            raise _StopParsing(f"more than {self._limits.max_entries} entries: the rest was not read")
+        if self._count > self._limits.max_entries:
+            self.entries_beyond += 1
+        else:
+            self.entries.append(SitemapEntry(loc, entry.lastmod, entry.kind))
 
 
 def _decoder_for(head: bytes) -> codecs.IncrementalDecoder:

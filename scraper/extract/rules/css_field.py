@@ -14,12 +14,13 @@ from typing import Any, get_args
 from selectolax.lexbor import LexborNode
 
 from scraper.errors import ExtractError
+from scraper.extract.bounds import VALUES_KEY
 from scraper.extract.links.images import SRCSET_ATTRIBUTES, image_address, parse_srcset
 from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.css_select import select, select_first
 from scraper.extract.rules.field import MISSING, PartialValue
 from scraper.extract.rules.field_settings import FieldSettings, FieldType
-from scraper.extract.rules.limits import MAX_REGEX_CHARS, MAX_VALUE_CHARS, MAX_VALUES
+from scraper.extract.rules.limits import MAX_REGEX_CHARS, MAX_VALUE_CHARS
 from scraper.extract.rules.page_context import PageContext, absolute_url
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.value_parsers import NUMBER_TYPES, value_parser
@@ -100,14 +101,14 @@ class CssField:
         values, failures = [], []
         if self._type == "url" and self._attr in SRCSET_ATTRIBUTES:
             return self._read_srcsets(elements, context)
-        for element in elements[:MAX_VALUES]:
+        for element in context.beyond.first(elements, context.bounds.values, VALUES_KEY):
             value = self._value(element, context)
             if isinstance(value, ParseFailure):
                 failures.append(value)
             elif value is not MISSING:
                 values.append(value)
-        if len(elements) > MAX_VALUES:
-            failures.append(ParseFailure(f"{len(elements)} values, only the first {MAX_VALUES} were read"))
+        if len(elements) > (bound := context.bounds.values):
+            failures.append(ParseFailure(f"{len(elements)} values, only the first {bound} were read"))
         if failures and values:
             return PartialValue(
                 values, (("", f"{len(failures)} of {len(elements)} not read, the first: {failures[0]}"),)
@@ -118,7 +119,8 @@ class CssField:
         """All candidates of all elements, as URLs; what is none is left out."""
         texts = [text for node in elements for text in parse_srcset(node.attributes.get(self._attr or "") or "")]
         context.charge(sum(map(len, texts)))
-        urls = [url for text in texts[:MAX_VALUES] if not isinstance(url := absolute_url(text, context), ParseFailure)]
+        first = context.beyond.first(texts, context.bounds.values, VALUES_KEY)
+        urls = [url for text in first if not isinstance(url := absolute_url(text, context), ParseFailure)]
         return list(dict.fromkeys(urls)) or MISSING
 
     def _value(self, element: LexborNode, context: PageContext) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from scraper.extract.bounds import ITEMS_KEY, VALUES_KEY
 from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.css_field import CssField
 from scraper.extract.rules.css_select import select
@@ -19,7 +20,7 @@ from scraper.extract.rules.field import MISSING, Field, PartialValue
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.field_sources import RegexSource, StructuredSource, apply_jmespath, compile_source
 from scraper.extract.rules.json_document import ExactFloat, to_plain_json
-from scraper.extract.rules.limits import MAX_ITEMS, MAX_REGEX_CHARS, MAX_VALUE_CHARS, MAX_VALUES
+from scraper.extract.rules.limits import MAX_REGEX_CHARS, MAX_VALUE_CHARS
 from scraper.extract.rules.markup_text import TAG_REGEX, decode_entities, markup_to_text
 from scraper.extract.rules.number_parser import DEFAULT_OPTIONS, NumberOptions
 from scraper.extract.rules.optional_libraries import JmesPath
@@ -94,7 +95,8 @@ class PipelineField:
             values = [text for value in values if (text := self._search_regex(value))]
         # 4. transforms: with `many` of the list, else of the first value
         found = len(values)
-        values = [value for value in values[: MAX_VALUES if self._many else 1] if value not in _EMPTY_VALUES]
+        first = context.beyond.first(values, context.bounds.values, VALUES_KEY) if self._many else values[:1]
+        values = [value for value in first if value not in _EMPTY_VALUES]
         value = values if self._many else values[0] if values else None
         if self._settings.transform:
             value = apply_transforms(value, self._settings.transform, context)
@@ -115,22 +117,26 @@ class PipelineField:
     def _convert_list(self, values: list[Any], found: int, context: PageContext) -> Any:
         converted = [
             value if isinstance(value, ParseFailure) else self._convert(value, context)
-            for value in values[:MAX_VALUES]
+            for value in context.beyond.first(values, context.bounds.values, VALUES_KEY)
             if value not in _EMPTY_VALUES
         ]
         good = [value for value in converted if value is not MISSING and not isinstance(value, ParseFailure)]
         bad = [value for value in converted if isinstance(value, ParseFailure)]
-        if found > MAX_VALUES:
-            bad.append(ParseFailure(f"{found} values, only the first {MAX_VALUES} were read"))
+        if found > (bound := context.bounds.values):
+            bad.append(ParseFailure(f"{found} values, only the first {bound} were read"))
         if bad and good:
             return PartialValue(good, (("", f"{len(bad)} of {found} not read, the first: {bad[0]}"),))
         return good or (bad[0] if bad else MISSING)
 
     def _search_regex(self, value: Any) -> str:
         assert self._regex is not None
-        found = self._regex.search(to_text(value), 0, MAX_REGEX_CHARS)
+        text = to_text(value)
+        found = self._regex.search(text, 0, MAX_REGEX_CHARS)
         if found is None:
-            return ""
+            if len(text) <= MAX_REGEX_CHARS:
+                return ""
+            searched = f"the first {MAX_REGEX_CHARS} of {len(text)} characters"
+            return ParseFailure(f"the regex matches nothing in {searched}")
         return (found[1] or "" if self._regex.groups else found[0]).strip()
 
 
@@ -166,11 +172,13 @@ class ObjectField:
             return object_nodes
         errors: list[tuple[str, str]] = []
         objects: list[dict[str, Any]] = []
-        for inner in object_nodes[: MAX_ITEMS if self._many else 1]:
+        bound = context.bounds.items
+        for number, inner in enumerate(object_nodes if self._many else object_nodes[:1]):
             # Counted for the whole page: objects inside objects would multiply.
             context.cache[NESTED_OBJECT_COUNT] = made = context.cache.get(NESTED_OBJECT_COUNT, 0) + 1
-            if made > MAX_ITEMS:
-                errors.append((self.name, f"more than {MAX_ITEMS} objects on one page, the others were not read"))
+            if made > bound:
+                errors.append((self.name, f"more than {bound} objects on one page, the others were not read"))
+                context.beyond.add(ITEMS_KEY, len(object_nodes) - number if self._many else 1)
                 break
             values = read_fields(self._fields, inner, context, errors)
             if values is not None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from selectolax.lexbor import LexborNode
 
+from scraper.extract.bounds import REGEX_CHARS_KEY, VALUES_KEY
 from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.css_field import URL_ATTRIBUTES, CssField
 from scraper.extract.rules.css_select import select, select_first
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.json_document import write_json
 from scraper.extract.rules.lenient_json import parse_lenient_json
-from scraper.extract.rules.limits import MAX_VALUE_CHARS, MAX_VALUES
 from scraper.extract.rules.optional_libraries import JmesPath, XPath, load_main_text_reader, lxml_markup
 from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.parse_failure import ParseFailure
@@ -29,7 +29,8 @@ class FieldSource(Protocol):
     description: str
 
     def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
-        """The raw values at `node`, in document order: texts, or JSON values. At most `MAX_VALUES` are needed.
+        """The raw values at `node`, in document order: texts, or JSON values. At most
+        `PageBounds.values` of them; the others are counted.
 
         `node` is the item's element or, on a JSON page, its value. A `ParseFailure` says why nothing can be read.
         """
@@ -69,13 +70,14 @@ class CssSource:
 
     def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         """The texts of the elements."""
+        found: Sequence[Any]
         if self._css is None:
             found = [node]
         elif self._one:
             first = select_first(node, self._css)
             found = [] if first is None else [first]
         else:
-            found = select(node, self._css)[:MAX_VALUES]
+            found = context.beyond.first(select(node, self._css), context.bounds.values, VALUES_KEY)
         if self._keeps_white_space:  # JSON in a script
             return [element.text(deep=True) for element in found]
         return [text for element in found if (text := self._field.source_text(element, context)) is not None]
@@ -96,7 +98,8 @@ class XPathSource:
         found = self._path.read(tree) if tree is not None else []
         if isinstance(found, ParseFailure):
             return found
-        values = (self._value(value, context) for value in found[:MAX_VALUES])
+        first = context.beyond.first(found, context.bounds.values, VALUES_KEY) if self._settings.many else found
+        values = (self._value(value, context) for value in first)
         return [value for value in values if value is not None]
 
     def _tree(self, node: Any, context: PageContext) -> Any:
@@ -220,7 +223,8 @@ class TableSource:
 
     def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         """One list of rows for each table; elements that are no tables are left out. A failure if one is too large."""
-        found = [node] if self._css is None else select(node, self._css)[: 1 if self._one else MAX_VALUES]
+        found: Sequence[Any] = [node] if self._css is None else select(node, self._css)
+        found = found[:1] if self._one else context.beyond.first(found, context.bounds.values, VALUES_KEY)
         values: list[Any] = []
         for table in found:
             rows = read_table(table, context) if table.tag == "table" else []
@@ -236,19 +240,29 @@ class RegexSource:
 
     def __init__(self, pattern: str, key_path: str, many: bool) -> None:
         self._pattern = compile_regex(pattern, key_path)
-        self._max_matches = MAX_VALUES if many else 1
+        self._one = not many
         self.description = f"regex {pattern}"
 
     def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
-        """The first group of each match, or the whole match if it has none. Searches the first `MAX_VALUE_CHARS`."""
+        """The first group of each match, or the whole match if it has none."""
         if node is context.root:
             text = context.text()
         else:
             text = node.html or "" if isinstance(node, LexborNode) else write_json(node)
             context.charge(len(text))
-        found = islice(self._pattern.finditer(text, 0, MAX_VALUE_CHARS), self._max_matches)
+        bound, end = context.bounds.values, context.bounds.regex_chars
         has_group = self._pattern.groups > 0
-        return [text for match in found if (text := ((match[1] or "") if has_group else match[0]).strip())]
+        found: list[Any] = []
+        for number, match in enumerate(self._pattern.finditer(text, 0, end)):
+            if number >= bound:
+                context.beyond.add(VALUES_KEY, 1)
+                continue
+            if value := ((match[1] or "") if has_group else match[0]).strip():
+                found.append(value)
+            if self._one:
+                return found
+        context.beyond.add(REGEX_CHARS_KEY, len(text) - end)
+        return found
 
 
 def apply_jmespath(path: JmesPath, values: list[Any]) -> list[Any] | ParseFailure:

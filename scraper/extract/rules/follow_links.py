@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from scraper.extract.bounds import FOLLOW_KEY
 from scraper.extract.rules.compile import compile_url_regex
 from scraper.extract.rules.listing_pages import add_digest
 from scraper.extract.rules.next_page import NextRequest
@@ -22,8 +23,6 @@ from scraper.model import Content, Link, OutOfScope, Request, Response, Url
 from scraper.urls.canonicalize import canonicalize
 from scraper.urls.post_identity import with_post_key
 
-# Requests that all rules together make of one page.
-MAX_FOLLOW_REQUESTS = 10_000
 # Characters of JSON that one request carries to the next page: every request in the queue keeps its own.
 MAX_CARRY_CHARS = 65_536
 
@@ -84,6 +83,8 @@ class FollowUps:
         self.requests: dict[str, Request] = {}
         self.denied: dict[str, Link] = {}
         self.notices: list[str] = []
+        # Hashes of the keys of requests beyond the bound.
+        self._left_out: set[int] = set()
 
     def add_followed(self, rule: FollowRule, node: Any, values: Mapping[str, Any]) -> str | None:
         """Add what `rule` finds at `node`; `values` are the fields of the item. Returns what went wrong, or None."""
@@ -103,7 +104,8 @@ class FollowUps:
         `digest`: that of this page, if the list ends where a page repeats an earlier one.
         """
         source = self.page.request
-        key = self._add(to.href, source.depth, source.priority, source.label, source.inherited_fields, to.content)
+        inherited = source.inherited_fields
+        key = self._add(to.href, source.depth, source.priority, source.label, inherited, to.content, is_next=True)
         # Several rules may count the same pages: each finds its own digests.
         if digest is not None and (request := self.requests.get(key or "")) is not None:
             earlier = request.earlier_pages or source.earlier_pages
@@ -117,18 +119,28 @@ class FollowUps:
         label: str | None,
         inherited_fields: Mapping[str, Any] | None,
         content: Content | None = None,
+        *,
+        is_next: bool = False,
     ) -> str | None:
-        """Add one request. Returns its key, also if it is known or denied; None if `href` is no URL."""
+        """Add one request. Returns its key, also if it is known or denied; None if `href` is no URL.
+
+        The next page is never left out: everything behind it would be.
+        """
         url = canonicalize(href, self._context.base, self._context.key_rules)
         if isinstance(url, OutOfScope):
             return None
         if content is not None:
             url = with_post_key(url, content)
-        if url.key in self.requests or len(self.requests) >= MAX_FOLLOW_REQUESTS:
+        if url.key in self.requests:
             return url.key
         denied = NOFOLLOW_LINK if url.key in self._nofollow_keys else self._check_scope(url, depth)
         if denied is not None:
             self.denied.setdefault(url.key, Link(url, denied))
+            return url.key
+        if len(self.requests) >= self._context.bounds.follow and not is_next:
+            if (left_out := hash(url.key)) not in self._left_out:
+                self._left_out.add(left_out)
+                self._context.beyond.add(FOLLOW_KEY, 1)
             return url.key
         parent = self.page.request.url.href
         self.requests[url.key] = Request(

@@ -14,13 +14,12 @@ from urllib.parse import urljoin
 
 from selectolax.lexbor import LexborNode
 
+from scraper.extract.bounds import DEFAULT_BOUNDS, OBJECTS_KEY, BeyondBounds
 from scraper.extract.rules.lenient_json import parse_lenient_json
 from scraper.extract.text.mime_type import extract_mime_type
 
-# Objects that are read from one page.
-MAX_OBJECTS = 1_000
 # Characters of JSON-LD that are read from one page.
-MAX_JSON_LD_CHARS = 4_000_000
+MAX_JSON_LD_CHARS = 20_000_000
 # Values that are looked at while references are resolved; those of the rest stay as they are.
 MAX_RESOLVED_VALUES = 50_000
 # How deep values are looked into, references included.
@@ -39,14 +38,20 @@ class JsonLd(NamedTuple):
     problems: list[str]
 
 
-def read_json_ld(root: LexborNode, base: str) -> JsonLd:
-    """The objects of all scripts of JSON-LD in `root`; `base` is the page's base URL, for relative `@id`s."""
+def read_json_ld(
+    root: LexborNode, base: str, bound: int = DEFAULT_BOUNDS.objects, beyond: BeyondBounds | None = None
+) -> JsonLd:
+    """The objects of all scripts of JSON-LD in `root`; `base` is the page's base URL, for relative `@id`s.
+
+    At most `bound` objects are looked at; the others are counted in `beyond`.
+    """
+    beyond = beyond or BeyondBounds()
     documents, problems = _documents(root)
     if not documents:
         return JsonLd([], problems)
     nodes = [_without_prefixes(document) for document in documents]
     resolver = _References(nodes, base)
-    return JsonLd([resolver.resolve(obj) for obj in _typed_objects(nodes)], problems)
+    return JsonLd([resolver.resolve(obj) for obj in _typed_objects(nodes, bound, beyond)], problems)
 
 
 def _documents(root: LexborNode) -> tuple[list[Any], list[str]]:
@@ -72,20 +77,21 @@ def _documents(root: LexborNode) -> tuple[list[Any], list[str]]:
     return documents, [f"{unread} of {count} scripts of JSON-LD cannot be read as JSON"] if unread else []
 
 
-def _typed_objects(documents: Iterable[Any]) -> list[dict[str, Any]]:
+def _typed_objects(documents: Iterable[Any], bound: int, beyond: BeyondBounds) -> list[dict[str, Any]]:
     # Breadth first, so that the objects a page is about come before those inside them.
     queue: deque[Any] = deque(documents)
     found: list[dict[str, Any]] = []
     visited = 0
-    while queue and visited < MAX_OBJECTS:
+    while queue and visited < bound:
         value = queue.popleft()
         visited += 1
         if isinstance(value, list):
-            queue.extend(value[:MAX_OBJECTS])
+            queue.extend(beyond.first(value, bound, OBJECTS_KEY))
         elif isinstance(value, dict):
             if "@type" in value:
                 found.append(value)
             queue.extend(value[name] for name in _CONTAINER_PROPERTIES if isinstance(value.get(name), dict | list))
+    beyond.add(OBJECTS_KEY, len(queue))
     return found
 
 

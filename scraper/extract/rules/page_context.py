@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from scraper.extract.bounds import DEFAULT_BOUNDS, BeyondBounds, PageBounds
 from scraper.extract.rules.field_settings import LinkSelection
-from scraper.extract.rules.limits import MAX_RULE_CHARS
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.model import Link, OutOfScope
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES, BaseUrl, KeyRules, canonicalize
@@ -22,7 +22,7 @@ IN_SCOPE_DENIALS = frozenset({"depth", "nofollow", "rules"})
 
 
 class ReadBudgetExceeded(Exception):  # noqa: N818  a limit, not an error: what was read before it is kept
-    """A rule has read more than `MAX_RULE_CHARS` of one page."""
+    """A rule has read more than `PageBounds.rule_chars` of one page."""
 
 
 class PageContext:
@@ -30,10 +30,23 @@ class PageContext:
 
     `root`: the root element of the tree or, of a JSON page, its value. `text`: returns the page's text as it came.
     `base`, `key_rules`: for resolving URLs. `links`: the page's links with their verdicts. `cache`: what fields share,
-    computed by the first that needs it. `problems`: what could not be read of the page, a sentence each.
+    computed by the first that needs it. `problems`: what could not be read of the page, a sentence each. `bounds`: how
+    much may be read; what lies `beyond` is counted. `items_rejected` counts items that lack a required field.
     """
 
-    __slots__ = ("_budget_left", "base", "cache", "key_rules", "links", "problems", "root", "text")
+    __slots__ = (
+        "_budget_left",
+        "base",
+        "beyond",
+        "bounds",
+        "cache",
+        "items_rejected",
+        "key_rules",
+        "links",
+        "problems",
+        "root",
+        "text",
+    )
 
     def __init__(
         self,
@@ -42,22 +55,26 @@ class PageContext:
         key_rules: KeyRules = DEFAULT_KEY_RULES,
         links: Sequence[Link] = (),
         text: Callable[[], str] = str,
+        bounds: PageBounds = DEFAULT_BOUNDS,
+        beyond: BeyondBounds | None = None,
     ) -> None:
         self.root, self.base, self.key_rules, self.links, self.text = root, base, key_rules, links, text
+        self.bounds, self.beyond = bounds, beyond or BeyondBounds()
         self.cache: dict[str, Any] = {}
+        self.items_rejected = 0
         self.problems: list[str] = []
-        self._budget_left = MAX_RULE_CHARS
+        self._budget_left = self.bounds.rule_chars
 
     def reset_budget(self) -> None:
         """Give the next rule its full budget."""
-        self._budget_left = MAX_RULE_CHARS
+        self._budget_left = self.bounds.rule_chars
 
     def charge(self, amount: int) -> None:
         """Count `amount` characters or elements as read. Raises `ReadBudgetExceeded`."""
         self._budget_left -= amount
         if self._budget_left < 0:
             raise ReadBudgetExceeded(
-                f"its values amount to more than {MAX_RULE_CHARS} characters, the rest was not read"
+                f"its values amount to more than {self.bounds.rule_chars} characters, the rest was not read"
             )
 
     def link_hrefs(self, selection: LinkSelection) -> list[str]:

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from scraper.extract.bounds import ITEMS_KEY, RULE_CHARS_KEY
 from scraper.extract.rules.compile import check_selector, compile_url_regex
 from scraper.extract.rules.conditions import Condition, ConditionSettings
 from scraper.extract.rules.css_select import select
 from scraper.extract.rules.field_pipeline import compile_fields, read_fields
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.follow_links import FollowRule, FollowSettings, FollowUps, merge_inherited
-from scraper.extract.rules.limits import MAX_ITEMS
 from scraper.extract.rules.listing_pages import page_digest
 from scraper.extract.rules.next_page import NextPageRule, NextSettings
 from scraper.extract.rules.optional_libraries import JmesPath
@@ -123,16 +123,21 @@ class ExtractionRule:
         """
         context.reset_budget()
         found: list[tuple[Any, dict[str, Any]]] = []
+        nodes_read = 0
+        nodes: Sequence[Any] = ()
         # Items read before the budget is exceeded are kept; `next` is then not followed.
         try:
-            for node in self._select_nodes(context, field_errors):
+            nodes = self._select_nodes(context, field_errors)
+            for node in nodes:
                 values = self._read_one(node, context, items, field_errors, follow_ups)
+                nodes_read += 1
                 if values is not None:
                     found.append((node, values))
             if self._next_page_rule is not None and follow_ups is not None:
                 self._add_next_page(self._next_page_rule, context, found, follow_ups, field_errors)
         except ReadBudgetExceeded as exceeded:
             field_errors.append(FieldError("each", str(exceeded), self.index, False))
+            context.beyond.add(RULE_CHARS_KEY, max(1, len(nodes) - nodes_read))
 
     def _add_next_page(
         self,
@@ -165,10 +170,11 @@ class ExtractionRule:
                 return ()
         else:
             return (context.root,)
-        if len(found) > MAX_ITEMS:
-            reason = f"{len(found)} elements on one page, only the first {MAX_ITEMS} were read"
+        bound = context.bounds.items
+        if len(found) > bound:
+            reason = f"{len(found)} elements on one page, only the first {bound} were read ({ITEMS_KEY})"
             field_errors.append(FieldError("each", reason, self.index, False))
-        return found[:MAX_ITEMS]  # type: ignore[no-any-return]
+        return context.beyond.first(found, bound, ITEMS_KEY)
 
     def _read_one(
         self,
@@ -191,8 +197,11 @@ class ExtractionRule:
             field_errors.extend(FieldError(name, reason, self.index, item_kept) for name, reason in errors)
         if follow_ups is not None:
             values = self._follow_from(node, values, follow_ups, field_errors)
-        if values is not None and self._keeps_items:
-            items.append(Item(values, self.index))
+        if self._keeps_items:
+            if values is None:
+                context.items_rejected += 1
+            else:
+                items.append(Item(values, self.index))
         return values
 
     def _follow_from(

@@ -12,13 +12,14 @@ from typing import Any
 
 from selectolax.lexbor import LexborNode
 
-from scraper.extract.rules.json_ld import MAX_OBJECTS, read_json_ld
+from scraper.extract.bounds import OBJECTS_KEY
+from scraper.extract.rules.json_ld import read_json_ld
 from scraper.extract.rules.page_context import PageContext, absolute_url
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.visible_text import visible_text
 
-# Properties of one kind of markup that are read from one page.
-MAX_PROPERTIES = 10_000
+# Properties of one kind of markup that are read from one page, for each object that may be (`PageBounds.objects`).
+PROPERTIES_PER_OBJECT = 10
 # In a field's `structured`: the page's OpenGraph properties, whatever their og:type.
 OPENGRAPH = "opengraph"
 
@@ -93,7 +94,7 @@ def _short_type(name: str) -> str:
 
 
 def _json_ld(context: PageContext) -> list[dict[str, Any]]:
-    found = read_json_ld(context.root, context.base.href)
+    found = read_json_ld(context.root, context.base.href, context.bounds.objects, context.beyond)
     context.problems.extend(found.problems)
     return found.objects
 
@@ -103,7 +104,8 @@ def _microdata(context: PageContext) -> list[dict[str, Any]]:
     # itemscope too, its value is that object, otherwise a text.
     object_by_node: dict[int, dict[str, Any]] = {}
     top_objects: list[dict[str, Any]] = []
-    for node in context.root.css("[itemscope]")[:MAX_OBJECTS]:
+    bound = context.bounds.objects
+    for node in context.beyond.first(context.root.css("[itemscope]"), bound, OBJECTS_KEY):
         attributes = node.attributes
         obj: dict[str, Any] = {}
         if types := [_type_name(name) for name in (attributes.get("itemtype") or "").split()]:
@@ -114,7 +116,8 @@ def _microdata(context: PageContext) -> list[dict[str, Any]]:
         if "@type" in obj and not is_part:
             top_objects.append(obj)
     if object_by_node:
-        for node in context.root.css("[itemprop]")[:MAX_PROPERTIES]:
+        properties = context.root.css("[itemprop]")
+        for node in context.beyond.first(properties, bound * PROPERTIES_PER_OBJECT, OBJECTS_KEY):
             parent_object = _enclosing_object(node, object_by_node)
             if parent_object is not None:
                 value = object_by_node.get(node.mem_id)
@@ -154,7 +157,8 @@ def _property_value(node: LexborNode, context: PageContext) -> str:
 def _opengraph(context: PageContext) -> dict[str, Any] | None:
     obj: dict[str, Any] = {}
     # OpenGraph's attribute is `property`, which may hold several; many sites write `name`.
-    for node in context.root.css("meta[content]")[:MAX_PROPERTIES]:
+    properties = context.root.css("meta[content]")
+    for node in context.beyond.first(properties, context.bounds.objects * PROPERTIES_PER_OBJECT, OBJECTS_KEY):
         attributes = node.attributes
         value = (attributes.get("content") or "").strip()
         for name in (attributes.get("property") or attributes.get("name") or "").lower().split():

@@ -17,15 +17,16 @@ from typing import Any, NamedTuple
 
 from selectolax.lexbor import LexborNode
 
+from scraper.extract.bounds import TABLE_CELLS_KEY
 from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.visible_text import visible_text
 
-# Cells of one table; a cell that spans several counts as several.
-MAX_CELLS = 100_000
 # Columns and rows that one cell may span: limits of the HTML standard.
 MAX_COLSPAN = 1_000
 MAX_ROWSPAN = 65_534
+# More rows than any table has: what spans so many reaches to the end of its group.
+MAX_ROWS = 10**9
 
 _ROW_GROUPS = frozenset({"thead", "tbody", "tfoot"})
 # "Rules for parsing non-negative integers" (HTML 2.3.4.2): what follows the digits is ignored.
@@ -42,16 +43,20 @@ class _Row(NamedTuple):
 
 
 def read_table(table: LexborNode, context: PageContext) -> list[Any] | ParseFailure:
-    """The rows of `table`, without those of tables inside it; a failure if it has more than `MAX_CELLS`."""
+    """The rows of `table`, without those of tables inside it; a failure if it has more cells than the bound.
+
+    A cell that spans several counts as several. The rows of a table that is refused are counted as left out.
+    """
     rows: list[_Row] = []
-    cells_left = MAX_CELLS
+    bound = cells_left = context.bounds.table_cells
     for group in _row_groups(table):
         places = _ColumnPlaces()
         for row in group.rows:
             cells = [cell for cell in row.iter() if cell.tag in ("td", "th")]
             texts = places.place_row(cells, cells_left, context)
             if texts is None:
-                return ParseFailure(f"a table of more than {MAX_CELLS} cells")
+                context.beyond.add(TABLE_CELLS_KEY, sum(len(group.rows) for group in _row_groups(table)))
+                return ParseFailure(f"a table of more than {bound} cells ({TABLE_CELLS_KEY})")
             cells_left -= len(texts)
             if texts:
                 rows.append(_Row(texts, group.tag == "thead", _looks_like_header(cells, texts), len(cells)))
@@ -113,7 +118,7 @@ class _ColumnPlaces:
             attributes = cell.attributes
             text = visible_text(cell, context.charge)
             columns = max(1, min(_parse_span(attributes.get("colspan")), MAX_COLSPAN))
-            rows = min(_parse_span(attributes.get("rowspan")), MAX_ROWSPAN) or MAX_CELLS  # 0: to the end of the group
+            rows = min(_parse_span(attributes.get("rowspan")), MAX_ROWSPAN) or MAX_ROWS  # 0: to the end of the group
             if column + columns > cells_left:
                 return None
             for covered in range(column, column + columns):

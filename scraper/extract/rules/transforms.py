@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from scraper.extract.bounds import VALUES_KEY
 from scraper.extract.rules.date_parser import parse_date
-from scraper.extract.rules.limits import MAX_VALUE_CHARS, MAX_VALUES
+from scraper.extract.rules.limits import MAX_VALUE_CHARS
 from scraper.extract.rules.markup_text import decode_entities, markup_to_text
 from scraper.extract.rules.page_context import PageContext, absolute_url
 from scraper.extract.rules.parse_failure import ParseFailure
@@ -26,7 +27,7 @@ def apply_transforms(value: Any, steps: Sequence[TransformStep], context: PageCo
         if name == "default":
             value = argument if value in (None, "", []) else value
         elif name == "split":
-            value = _split(value, argument)
+            value = _split(value, argument, context)
         elif name == "join":
             value = _join(value, argument)
         else:
@@ -61,11 +62,12 @@ def _too_long(text: str) -> ParseFailure:
     return ParseFailure(f"too long: {len(text)} characters, at most {MAX_VALUE_CHARS}")
 
 
-def _split(value: Any, separator: str) -> Any:
+def _split(value: Any, separator: str, context: PageContext) -> Any:
     parts: list[Any] = []
     for text in value if isinstance(value, list) else [value]:
         if isinstance(text, str) and not isinstance(text, ParseFailure):
-            parts.extend(stripped for part in text.split(separator, MAX_VALUES) if (stripped := part.strip()))
+            pieces = context.beyond.first(text.split(separator), context.bounds.values, VALUES_KEY)
+            parts.extend(stripped for part in pieces if (stripped := part.strip()))
         elif text is not None:
             parts.append(text)
     return parts

@@ -347,4 +347,6 @@ class SqliteFrontier:
             outcomes=outcomes,
             hosts=hosts,
             checkpoints=checkpoints,
+            dropped=totals.dropped,
+            redirected=totals.redirected,
         )

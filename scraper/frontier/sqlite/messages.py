@@ -19,6 +19,8 @@ class Totals(NamedTuple):
     items: int = 0
     wire_size: int = 0
     last_id: int = 0
+    dropped: int = 0
+    redirected: int = 0
 
 
 class Requeue(NamedTuple):
@@ -44,7 +46,8 @@ class WriteBatch:
     `discovered` are fingerprints of URLs with the requests to queue if they are new; one without a request only becomes
     known. `all_new` says that all are new, `cache_evicted` that fingerprints have left the caches since the last batch.
     `finished` are the positions (host, priority, entry id) of requests to delete from the queue, `finished_unwritten`
-    those of requests that never were in it. `outcome_counts` are increments by host and outcome.
+    those of requests that never were in it. `outcome_counts` are increments by host and outcome. `dropped` and
+    `redirected` are increments, too; each of `redirect_keys` that proves to be new is one more of the latter.
     """
 
     discovered: Sequence[tuple[int, Request | None]] = ()
@@ -64,6 +67,10 @@ class WriteBatch:
         parts = {name: getattr(self, name) for name in self.__slots__}
         sizes = [f"{name}={value if isinstance(value, int) else len(value)}" for name, value in parts.items() if value]
         return f"<WriteBatch {' '.join(sizes) or 'empty'}>"
+
+    dropped: int = 0
+    redirected: int = 0
+    redirect_keys: Collection[int] = ()
 
     def __bool__(self) -> bool:
         """Whether there is anything to write. An eviction alone is: what is in `fresh` has to be merged then."""

@@ -98,7 +98,8 @@ class FrontierDatabase:
         db = self._db
         with self._transaction():
             self._merge_fresh_keys()
-            self._drop_followed_redirects()
+            dropped_redirects = self._drop_followed_redirects()
+            db.execute("UPDATE total SET value = value + ? WHERE name = 'redirected'", (dropped_redirects,))
             # What the last session put aside for good (`Retry` at `NEVER`) is asked for by this one.
             db.execute("UPDATE later SET due = 0 WHERE due > ?", (LAST_INSTANT,))
         hosts: dict[int, HostBacklog] = {}
@@ -121,8 +122,28 @@ class FrontierDatabase:
         sums = dict(db.execute("SELECT name, value FROM total"))
         last_id = max(last_id, last_delayed)
         self._totals = Totals(known_urls, queued, delayed, sums.get("items", 0), sums.get("wire_size", 0), last_id)
+        self._totals = self._with_ended(sums)
         keys = {key for (key,) in db.execute("SELECT k FROM seen")} if known_urls <= max_keys else None
         return OpenState(self._totals, waiting, self._next_due(), keys)
+
+    def _with_ended(self, sums: Mapping[str, int]) -> Totals:
+        """The totals with how many URLs ended without a record of their own.
+
+        Versions that did not count them have left no such totals: of their files, what has neither a record nor a skip
+        nor a place in the queue was redirected.
+        """
+        totals = self._totals
+        if "redirected" in sums:
+            return totals._replace(dropped=sums["dropped"], redirected=sums["redirected"])
+        (dropped,) = self._db.execute("SELECT count(*) FROM skip WHERE dropped").fetchone()
+        (settled,) = self._db.execute("SELECT coalesce(sum(n), 0) FROM tally").fetchone()
+        redirected = totals.known - settled - dropped - totals.queued - totals.delayed
+        with self._transaction():
+            self._store_totals(dropped=dropped, redirected=redirected)
+        return totals._replace(dropped=dropped, redirected=redirected)
+
+    def _store_totals(self, **totals: int) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO total VALUES (?, ?)", totals.items())
 
     def commit(self, batch: WriteBatch) -> CommitResult:
         """Write `batch`; return what was new."""
@@ -265,8 +286,17 @@ class FrontierDatabase:
         requests = [request for request in unknown.values() if request is not None]
         new = list(enumerate(requests, totals.last_id + 1))
         self._totals = totals._replace(known=totals.known + len(unknown), last_id=totals.last_id + len(new))
+        redirected = batch.redirected + sum(key in unknown for key in batch.redirect_keys)
+        if redirected or batch.dropped:
+            self._add_ended(batch.dropped, redirected)
         self._insert_queued(new, new_hosts)
         return new, unknown.keys()
+
+    def _add_ended(self, dropped: int, redirected: int) -> None:
+        totals = self._totals
+        totals = totals._replace(dropped=totals.dropped + dropped, redirected=totals.redirected + redirected)
+        self._totals = totals
+        self._store_totals(dropped=totals.dropped, redirected=totals.redirected)
 
     def _remove_seen(self, unknown: dict[int, Request | None]) -> None:
         """Remove from `unknown` what is in `seen`."""
@@ -283,8 +313,8 @@ class FrontierDatabase:
         self._db.execute("DELETE FROM fresh")
         self._unmerged_keys = 0
 
-    def _drop_followed_redirects(self) -> None:
-        """Delete redirects from the queue whose targets are queued already.
+    def _drop_followed_redirects(self) -> int:
+        """Delete redirects from the queue whose targets are queued already; return how many.
 
         A target is queued before its redirect is settled, and a process that was killed between the two left both. If
         the redirect were requested again, it would lead to a known URL and get a record beside that of its target.
@@ -292,7 +322,7 @@ class FrontierDatabase:
         # The newest are enough: far fewer redirects are followed between two commits.
         chains = [redirect_chain(extra) for (extra,) in self._db.execute(_SELECT_REDIRECTED, (KEYS_PER_LOOKUP,))]
         if not chains:
-            return
+            return 0
         followed = {(chain[-1], *chain[:-1]) for chain in chains}
         hrefs = [chain[-1][0] for chain in chains] + [chains[0][-1][0]] * (KEYS_PER_LOOKUP - len(chains))
         rows = self._db.execute(_SELECT_BY_HREF, hrefs).fetchall()
@@ -300,6 +330,7 @@ class FrontierDatabase:
             row[:3] for row in rows if ((row[3], post_key_or_none(row[4])), *redirect_chain(row[5])) in followed
         ]
         self._db.executemany("DELETE FROM queue WHERE host = ? AND prio = ? AND seq = ?", positions)
+        return len(positions)
 
     def _insert_queued(self, entries: Sequence[tuple[int, Request]], new_hosts: set[str]) -> None:
         rows = [
@@ -355,8 +386,7 @@ class FrontierDatabase:
             totals = self._totals
             totals = totals._replace(items=totals.items + batch.items, wire_size=totals.wire_size + batch.wire_size)
             self._totals = totals
-            sums = [("items", totals.items), ("wire_size", totals.wire_size)]
-            self._db.executemany("INSERT OR REPLACE INTO total VALUES (?, ?)", sums)
+            self._store_totals(items=totals.items, wire_size=totals.wire_size)
 
     def _move_due(self, priority: int, now: float, limit: int) -> list[tuple[int, Request]]:
         rows = self._db.execute(_SELECT_DUE, (priority, now, limit)).fetchall()

@@ -28,6 +28,9 @@ class WriteBatchBuilder:
         self._outcome_counts: Counter[tuple[str, str]] = Counter()
         self._items = 0
         self._wire_size = 0
+        self._dropped = 0
+        self._redirected = 0
+        self._redirect_keys: list[int] = []
 
     def add_discovered(self, requests: Sequence[Request]) -> None:
         """Add the requests that may be new."""
@@ -70,16 +73,18 @@ class WriteBatchBuilder:
                 key = fingerprint(again.url)
                 if self._known_keys.add_if_new(key):
                     self._discovered.append((key, None))
+                    self._redirect_keys.append(key)
                 self._skips.append(SkipUpdate(key, None, False))
                 self._requeued.append(Requeue(None if at <= now else at, entry, again))
                 return
             case Drop(reason, rule):
+                self._dropped += 1
                 # The URL is known, which would hide an ordinary skip: a dropped one is listed all the same.
                 key = fingerprint(request.url)
                 skip = Skip(request.url, request.parent, reason, rule)
                 self._skips.append(SkipUpdate(key, skip, True))
             case Done():
-                pass
+                self._redirected += not outcome
             case never:
                 assert_never(never)
         if outcome:
@@ -116,4 +121,7 @@ class WriteBatchBuilder:
             host_state,
             self._items,
             self._wire_size,
+            self._dropped,
+            self._redirected,
+            self._redirect_keys,
         )

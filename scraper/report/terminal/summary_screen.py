@@ -34,7 +34,11 @@ def render_summary(summary: Mapping[str, Any]) -> RenderableType:
     pages = summary["pages"]
     parts: list[RenderableType] = [_headline(summary), _numbers(summary)]
     failures = {word: count for word, count in pages["outcomes"].items() if is_failure(word)}
-    for title, counts in (("failed", failures), ("skipped", summary["skipped"])):
+    for title, counts in (
+        ("failed", failures),
+        ("skipped", summary["skipped"]),
+        ("left out beyond limits", summary.get("bounds") or {}),
+    ):
         if counts:
             parts.append(_counts_text(title, counts))
     openings = summary["breaker_openings"]

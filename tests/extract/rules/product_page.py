@@ -6,6 +6,7 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
+from scraper.extract.bounds import DEFAULT_BOUNDS, PageBounds
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.rule import ExtractionRule, RuleSettings
@@ -29,10 +30,11 @@ def url_of(text: str) -> Url:
     return url
 
 
-def context_of(markup: str = PAGE, links: tuple[Link, ...] = ()) -> PageContext:
+def context_of(markup: str = PAGE, links: tuple[Link, ...] = (), bounds: PageBounds = DEFAULT_BOUNDS) -> PageContext:
     root = LexborHTMLParser(markup).root
     assert root is not None
-    return PageContext(root, BaseUrl.of(url_of("http://shop.example/a/b/index.html")), KeyRules(("utm_*",)), links)
+    base = BaseUrl.of(url_of("http://shop.example/a/b/index.html"))
+    return PageContext(root, base, KeyRules(("utm_*",)), links, bounds=bounds)
 
 
 def read_rule(rule: RuleSettings, context: PageContext | None = None) -> tuple[list[Item], list[FieldError]]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scraper.extract.bounds import ITEMS_KEY, VALUES_KEY, PageBounds
 from scraper.extract.rules import css_field as fields
-from scraper.extract.rules import rule as rules
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.rule import RuleSettings
 from scraper.model import FieldError
@@ -126,17 +126,17 @@ def test_a_page_without_links_gives_an_empty_list() -> None:
 
 def test_limits_hold_and_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Values, items, texts and what a regex reads are bounded, and none is cut silently."""
-    monkeypatch.setattr(fields, "MAX_VALUES", 2)
-    monkeypatch.setattr(rules, "MAX_ITEMS", 3)
     monkeypatch.setattr(fields, "MAX_VALUE_CHARS", 50)
     monkeypatch.setattr(fields, "MAX_REGEX_CHARS", 5)
-    context = context_of("<i>1</i>" * 4 + f"<p>{'x' * 51}</p><b>0123456</b>")
+    page = "<i>1</i>" * 4 + f"<p>{'x' * 51}</p><b>0123456</b>"
+    context = context_of(page, bounds=PageBounds(values=2, items=3))
     items, field_errors = read_rule(RuleSettings(fields=(FieldSettings("f", "i", many=True),)), context)
     assert items[0].fields == {"f": ["1", "1"]}
     assert "only the first 2" in field_errors[0].reason
     items, field_errors = read_rule(RuleSettings(each="i", fields=(FieldSettings("f"),)), context)
     assert len(items) == 3
     assert field_errors[0].field == "each"
+    assert context.beyond.counts == {VALUES_KEY: 2, ITEMS_KEY: 1}
     for settings in (FieldSettings("f", "p"), FieldSettings("f", "b", regex="6")):
         items, field_errors = read_rule(RuleSettings(fields=(settings,)), context)
         assert items[0].fields == {"f": None}

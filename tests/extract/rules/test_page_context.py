@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scraper.extract.rules import page_context
+from scraper.extract.bounds import PageBounds
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.page_context import ReadBudgetExceeded, absolute_url
 from scraper.extract.rules.parse_failure import ParseFailure
@@ -25,10 +25,9 @@ def test_links_are_those_of_the_page() -> None:
     assert items[0].fields["near"] == [f"http://a.example/{reason}" for reason in (None, "depth", "nofollow")]
 
 
-def test_reading_ends_with_the_budget_of_the_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_ends_with_the_budget_of_the_rule() -> None:
     """Each rule may read so much of a page, and no more."""
-    monkeypatch.setattr(page_context, "MAX_RULE_CHARS", 10)
-    context = context_of()
+    context = context_of(bounds=PageBounds(rule_chars=10))
     context.charge(10)
     with pytest.raises(ReadBudgetExceeded, match="more than 10 characters"):
         context.charge(1)
