@@ -60,9 +60,9 @@ class StopReason:
 class RunState:
     """The shared state of one run. Leases are keyed by their id.
 
-    An entry that is tried again, or followed to a redirect's target, keeps its id: it may be leased again as soon as the
-    frontier has committed that, before this state hears that the earlier lease is settled. So whoever is done with a
-    lease removes that lease, never a newer one that took its place: see `forget_lease`.
+    An entry that is tried again, or followed to a redirect's target, keeps its id: it may be leased again as soon as
+    the frontier has committed that, before this state hears that the earlier lease is settled. So whoever is done with
+    a lease removes that lease, never a newer one that took its place: see `forget_lease`.
     """
 
     jobs: asyncio.Queue[Job]

@@ -16,8 +16,8 @@ HostHealth = Literal["success", "answered", "refused", "failed", "unknown"]
 # The client errors that are about the host's state or load; all other 4xx are about the URL.
 OVERLOAD_STATUSES = frozenset({408, 425, 429})
 
-# Bytes of body after which a response that was cut off says that its host works. A host that ends every connection after
-# so many bytes, or so many seconds, still gives whole files to whoever resumes them; given up, it gives none.
+# Bytes of body after which a response that was cut off says that its host works. A host that ends every connection
+# after so many bytes, or so many seconds, still gives whole files to whoever resumes them; given up, it gives none.
 MIN_SERVED_BYTES = 64 * 1024
 
 # Errors in which the host, or the network on the way to it, failed.

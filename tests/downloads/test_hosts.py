@@ -54,10 +54,10 @@ async def test_a_breaker_that_is_open_outlives_the_session(tmp_path: Path) -> No
 
 def test_a_damaged_queue_has_left_nothing(tmp_path: Path) -> None:
     """What cannot be read is no reason not to begin."""
-    for content in (None, b"", b"SQLite format 3\0" + b"\xff" * 4000):
+    for found in (None, b"", b"SQLite format 3\0" + b"\xff" * 4000):
         path = tmp_path / "queue.sqlite"
-        if content is not None:
-            path.write_bytes(content)
+        if found is not None:
+            path.write_bytes(found)
         assert read_carry_over(path, "gate", lambda *_: True) == ({}, {})
 
 

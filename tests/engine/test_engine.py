@@ -173,12 +173,12 @@ async def test_max_pages_is_never_overshot() -> None:
 @virtual_run
 async def test_a_failure_is_retried_with_a_date_and_recorded_once() -> None:
     """Two failures and a success make one record, with the attempts counted."""
-    answers: list[ScriptedOutcome] = [fail_with(ErrorKind.CONNECT), with_status(503), "<p>"]
+    answers: list[ScriptedOutcome] = [fail_with(ErrorKind.CONNECT), with_status(502), "<p>"]
     harness = EngineHarness(FakeFetcher({f"{A}/0": answers}))
     await harness.run(f"{A}/0")
     (result,) = harness.sink.flushed
     assert (result.status, result.error, result.request.attempt) == (200, None, 2)
-    assert [event.why for event in harness.events_of(RetryPlanned)] == ["connect", "http_503"]
+    assert [event.why for event in harness.events_of(RetryPlanned)] == ["connect", "http_502"]
 
 
 @virtual_run
@@ -503,7 +503,9 @@ async def test_a_hop_that_is_leased_before_the_first_is_marked_as_settled_is_not
         settings=EngineSettings(sitemaps=False, concurrency=8, redirect_keeps_entry=True, shutdown_timeout=1.0),
     )
     if make_frontier == SqliteFrontier.open:
-        harness.frontier = await SqliteFrontier.open(tmp_path_factory.mktemp("run") / "frontier.sqlite")
+        harness.frontier = await SqliteFrontier.open(  # type: ignore[assignment]
+            tmp_path_factory.mktemp("run") / "frontier.sqlite"
+        )
     else:
         harness.frontier = make_frontier()
     good = [f"{A}/good{n}" for n in range(40)]
