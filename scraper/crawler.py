@@ -14,7 +14,6 @@ import orjson
 
 from scraper.build.crawl import CrawlParts, build_crawl
 from scraper.build.parts import CustomParts, RunParts
-from scraper.build.run_folder import STATE
 from scraper.config.reading.load import config_from_mapping, load_config
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.engine.run_state import StopReason
@@ -24,17 +23,15 @@ from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import InspectableFrontier
 from scraper.hooks.interface import Hook
 from scraper.model import Request, Skip, StopKind
-from scraper.report.breaker_log import BREAKER_LOG_FILE
 from scraper.report.stats import Stats
 from scraper.report.summary import build_summary, write_summary
 from scraper.run import Run
+from scraper.rundir.layout import SKIPPED_FILE, SUMMARY_FILE, RunLayout
 from scraper.sinks.interface import Sink
 from scraper.sinks.skipped_file import SkippedFile
 
 # Seeds without a response that the summary names, with the reason.
 MAX_SEEDS_NAMED = 5
-SKIPPED = "skipped.jsonl"
-SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +122,7 @@ class Crawler(Run[Summary]):
             all_sitemaps=self._all_sitemaps,
             on_result=self._channel.put,
         )
-        self._stats.log_breakers_to(self._parts.folder / STATE / BREAKER_LOG_FILE)
+        self._stats.log_breakers_to(RunLayout(self._parts.folder).breakers)
         return self._parts.run
 
     async def _run(self, parts: RunParts) -> Summary:
@@ -161,8 +158,8 @@ class Crawler(Run[Summary]):
         """Write skipped.jsonl and summary.json, both in one piece."""
         skipped: Counter[str] = Counter()
         refused: list[str] = []
-        target = parts.folder / SKIPPED
-        async with SkippedFile(target) as file:
+        layout = RunLayout(parts.folder)
+        async with SkippedFile(layout.skipped) as file:
             async for skip in self._skips(parts, stop):
                 skipped[skip.reason] += 1
                 if skip.parent is None and len(refused) < MAX_SEEDS_NAMED:
@@ -178,13 +175,13 @@ class Crawler(Run[Summary]):
             items=counts.items,
             size=counts.wire_size,
             waiting=counts.waiting + counts.delayed,
-            outputs={**parts.outputs, SKIPPED: str(target), SUMMARY: str(parts.folder / SUMMARY)},
+            outputs={**parts.outputs, SKIPPED_FILE: str(layout.skipped), SUMMARY_FILE: str(layout.summary)},
             skipped=skipped,
         )
         values["why"], values["detail"] = stop.kind, stop.detail
         values["seeds_refused"] = refused
-        if not (idle and _tells_the_end(parts.folder / SUMMARY)):
-            await asyncio.to_thread(write_summary, parts.folder / SUMMARY, values)
+        if not (idle and _tells_the_end(layout.summary)):
+            await asyncio.to_thread(write_summary, layout.summary, values)
         return values
 
     async def _skips(self, parts: CrawlParts, stop: StopReason) -> AsyncIterator[Skip]:

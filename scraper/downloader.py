@@ -3,8 +3,8 @@
 It is the engine of a crawl with an extractor that finds nothing and files in place of pages: the same frontier, hosts,
 retries and events. What is different:
 
-- Requests come from a list that is read while the first files are on their way (downloads/list_feed.py), and each carries its
-  `EntryState`. robots.txt is not read: the user names every URL himself.
+- Requests come from a list that is read while the first files are downloaded (downloads/list_feed.py), and each carries
+  its `EntryState`. robots.txt is not read: the user names every URL.
 - The journal, not the frontier, is what a run resumes from. The frontier is made anew in every session and filled with
   what the list asks for and the journal does not have, so a list may change between two runs.
 - A redirect stays with its entry, because two entries may lead to one file. One that fails turns to its next mirror.
@@ -32,8 +32,8 @@ from scraper.frontier.interface import InspectableFrontier
 from scraper.hooks.interface import Hook
 from scraper.model import ErrorKind, Failure, Request, Result, StopKind
 from scraper.run import Run
-from scraper.sinks.disk_errors import run_to_completion
 from scraper.sinks.interface import Sink
+from scraper.sinks.run_to_completion import run_to_completion
 
 __all__ = ["DownloadOptions", "DownloadSummary", "Downloader", "download"]
 

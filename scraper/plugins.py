@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from scraper.errors import PluginError, ScraperError
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from pydantic import BaseModel
 
 PluginKind = Literal["sink", "fetcher", "hook"]
@@ -115,4 +116,7 @@ def options_model(factory: PluginFactory) -> type[BaseModel] | None:
 
 
 def _entry_points(kind: PluginKind) -> tuple[EntryPoint, ...]:
+    # Imported here: it costs every start a tenth, and most configs name no plug-in.
+    from importlib.metadata import entry_points
+
     return tuple(entry_points(group=ENTRY_POINT_GROUPS[kind]))

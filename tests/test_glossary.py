@@ -15,7 +15,7 @@ TERMS = re.findall(r"^- \*\*([^*]+)\*\* \(`([\w.]+)`\): (.+)$", (ROOT / "docs/gl
 # Words that were metaphors or stood for several things. None may be a part of a name again.
 METAPHORS = {
     "floor", "premises", "errand", "hungry", "appetite", "starving", "nudge", "detour", "bury", "hire", "inbox",
-    "landing", "stock", "holdings", "pouring", "pulse", "patience", "stranded", "troubled", "pardon", "anew",
+    "landing", "holdings", "pouring", "pulse", "patience", "stranded", "troubled", "pardon", "anew",
     "tally", "remains", "outlet", "leads", "laboratory", "hammer", "vault", "harvest",
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from scraper.build.crawl_fetcher import make_fetcher
 from scraper.build.crawl_sinks import make_sinks, output_paths
 from scraper.build.parts import CustomParts, OnResult, Ports, RunParts, announce, wire
 from scraper.build.plugin_context import make_hooks, plugin_context
-from scraper.build.run_folder import SPOOL, STATE, delete_run, make_folder, write_config_copy
+from scraper.build.run_folder import delete_run, make_folder, write_config_copy
 from scraper.clock import Clock, wall_time
 from scraper.config.reading.effective import changed_sections, section_hashes
 from scraper.config.schema.crawl import CrawlConfig
@@ -21,6 +21,7 @@ from scraper.config_to_settings import (
     engine_settings,
     extract_settings,
     politeness_settings,
+    post_secrets,
     robots_settings,
     scope_for,
     seed_requests,
@@ -31,6 +32,7 @@ from scraper.engine.settings import EngineSettings
 from scraper.events import CrawlStarted, EventBus
 from scraper.extract.interface import Extractor
 from scraper.extract.page_extractor import PageExtractor
+from scraper.fetch.filled_posts import FilledPosts
 from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import FrontierCounts, InspectableFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
@@ -38,14 +40,13 @@ from scraper.hooks.interface import Hook
 from scraper.model import Request
 from scraper.politeness.retry import RetrySettings
 from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
+from scraper.rundir.layout import RunLayout
 from scraper.rundir.lock import RunLock
 from scraper.sinks.fanout import LEFT_OUT_CHECKPOINT, Fanout
 from scraper.urls.canonicalize import KeyRules
 
 # The name under which the hashes of the config's sections are kept in the frontier, to tell what has changed.
 CONFIG_CHECKPOINT = "config"
-# The effective config of the latest session, in the folder of the state: what `status` and `report` show.
-CONFIG_COPY = "config.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +117,22 @@ def _translate(config: CrawlConfig, custom: CustomParts, base: Path, all_sitemap
 
 
 async def _open_folder(config: CrawlConfig, folder: Path, stack: AsyncExitStack, fresh: bool) -> None:
-    make_folder(folder / STATE)
+    layout = RunLayout(folder)
+    make_folder(layout.state)
     stack.enter_context(RunLock(folder))
     # Bodies that were on their way when a session was killed.
-    await asyncio.to_thread(shutil.rmtree, folder / STATE / SPOOL, ignore_errors=True)
+    await asyncio.to_thread(shutil.rmtree, layout.spool, ignore_errors=True)
     if fresh:
-        delete_run(folder)
-        make_folder(folder / STATE)
-    write_config_copy(config, folder / STATE / CONFIG_COPY)
+        delete_run(layout)
+        make_folder(layout.state)
+    write_config_copy(config, layout.config)
 
 
 async def _open_frontier(
     config: CrawlConfig, folder: Path, stack: AsyncExitStack, custom: CustomParts
 ) -> tuple[InspectableFrontier, FrontierCounts]:
     frontier = custom.frontier or await SqliteFrontier.open(
-        folder / STATE / "frontier.sqlite", SqliteSettings(config.durability)
+        RunLayout(folder).frontier, SqliteSettings(config.durability)
     )
     stack.push_async_callback(frontier.aclose)
     return frontier, await frontier.counts()
@@ -148,14 +150,16 @@ async def _open_ports(
     bus = await stack.enter_async_context(EventBus(list(custom.listeners)))
     fewer = plan.settings.concurrency if plan.settings.concurrency < config.limits.concurrency else None
     seed_urls = [request.url for request in plan.seeds]
-    spool = config.output.folder / STATE / SPOOL
+    layout = RunLayout(config.output.folder)
     fetcher: Fetcher
     if custom.fetcher is not None:
         fetcher = custom.fetcher
     elif config.network.fetcher is not None:
         fetcher = config.network.fetcher.create(plugin_context(config, config.output.folder))
     else:
-        fetcher = make_fetcher(config, plan.rules.scope, seed_urls, clock, bus, spool, fewer)
+        fetcher = make_fetcher(config, plan.rules.scope, seed_urls, clock, bus, layout.spool, fewer, layout.cookies)
+    if secrets := post_secrets(config):
+        fetcher = FilledPosts(fetcher, secrets)
     stack.push_async_callback(fetcher.aclose)
     outputs = Fanout([*make_sinks(config), *custom.sinks])
     await outputs.open(before.checkpoints)
@@ -182,6 +186,14 @@ def _warnings(config: CrawlConfig, plan: _Plan, before: FrontierCounts, clock: C
     earlier = dict(part.split("=", 1) for part in stored.split(";") if "=" in part)
     if earlier and before.known:
         yield from config_change_notices(changed_sections(earlier, section_hashes(config)))
+    if before.known and config.network.cookies and not RunLayout(config.output.folder).cookies.exists():
+        for seed in plan.seeds:
+            if seed.content is not None:
+                yield (
+                    f"the cookies of earlier sessions were not kept: a login by {seed.url.href} is lost, and what is "
+                    "fetched now may be without it (--fresh starts over)"
+                )
+                break
     if notice := clock_set_back_notice(wall_time(), clock.now()):
         yield notice
     yield from few_files_warnings(config.limits.concurrency, plan.settings.concurrency)

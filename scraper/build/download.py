@@ -22,7 +22,7 @@ from scraper.downloads.lists.count import count_lines
 from scraper.downloads.lists.entry import BadLine, Entry
 from scraper.downloads.lists.pipe_source import NoData
 from scraper.downloads.lists.read import read_live_list
-from scraper.downloads.manifest import FAILED_NAME, MANIFEST_NAME, ManifestSink
+from scraper.downloads.manifest import ManifestSink
 from scraper.downloads.mirrors import EntryMirrors
 from scraper.downloads.options import (
     DownloadOptions,
@@ -38,14 +38,15 @@ from scraper.engine.settings import EngineSettings
 from scraper.errors import FrontierError
 from scraper.events import CrawlStarted, EventBus
 from scraper.frontier.carryover import CarryOver, read_carry_over
-from scraper.frontier.inspect import DOWNLOAD_STATE_FOLDER
 from scraper.frontier.interface import InspectableFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
 from scraper.model import Extraction, Response
 from scraper.politeness.bandwidth import BandwidthLimiter
 from scraper.politeness.host_gate import HOST_STATE_GATE, HostGate
 from scraper.politeness.host_overrides import PolitenessSettings
+from scraper.rundir.disk_errors import cause_text
 from scraper.rundir.fd_limit import few_files_warnings, max_concurrency
+from scraper.rundir.layout import RunLayout, with_sqlite_files
 from scraper.rundir.lock import RunLock
 from scraper.sinks.fanout import Fanout
 from scraper.transfer.file_fetcher import FileFetcher
@@ -54,11 +55,6 @@ from scraper.transfer.part_metadata import PartMetadataStore
 from scraper.transport.address_guard import AddressGuard
 from scraper.transport.fast_transport import FastTransport
 
-# Inside the output folder, beside the state of a crawl.
-STATE_FOLDER = DOWNLOAD_STATE_FOLDER
-JOURNAL_NAME = "journal.sqlite"
-QUEUE_NAME = "queue.sqlite"
-PARTS_FOLDER = "parts"
 # Requests in memory: the low-water mark of the feed and one batch.
 WINDOW_ROWS = 2_500
 # File descriptors of one download: its connection, its file, an idle connection of a host without requests.
@@ -166,11 +162,11 @@ async def _open_state(
     files = await asyncio.to_thread(OutputFolder, folder, fsync=options.fsync)
     stack.callback(files.close)
     stack.enter_context(RunLock(folder))
-    state = folder / STATE_FOLDER
-    carried = await asyncio.to_thread(_prepare_state, folder, files, options.fresh, politeness)
-    journal = await asyncio.to_thread(Journal, state / JOURNAL_NAME, fsync=options.fsync)
+    layout = RunLayout(folder)
+    carried = await asyncio.to_thread(_prepare_state, layout, files, options.fresh, politeness)
+    journal = await asyncio.to_thread(Journal, layout.download_journal, fsync=options.fsync)
     stack.callback(journal.close)
-    frontier = custom.frontier or await SqliteFrontier.open(state / QUEUE_NAME, _queue_settings(options))
+    frontier = custom.frontier or await SqliteFrontier.open(layout.download_queue, _queue_settings(options))
     stack.push_async_callback(frontier.aclose)
     await frontier.settle([], carried.checkpoints, carried.host_state)
     clock = Clock(session_start(wall_time(), carried.checkpoints.get(CLOCK_CHECKPOINT)))
@@ -220,7 +216,7 @@ def _make_fetcher(
         FastTransport(transport, guard=AddressGuard(allow_private=True)),
         FastTransport(transport, guard=AddressGuard(allow_private=options.allow_private)),
         opened.files,
-        PartMetadataStore(folder / STATE_FOLDER / PARTS_FOLDER),
+        PartMetadataStore(RunLayout(folder).download_parts),
         clock=opened.clock,
         emit=bus.emit,
         bandwidth=BandwidthLimiter(opened.clock, options.limit_rate, options.limit_rate_per_host),
@@ -228,15 +224,15 @@ def _make_fetcher(
     )
 
 
-def _prepare_state(folder: Path, files: OutputFolder, fresh: bool, politeness: PolitenessSettings) -> CarryOver:
+def _prepare_state(layout: RunLayout, files: OutputFolder, fresh: bool, politeness: PolitenessSettings) -> CarryOver:
     """Create the state folder and delete the queue of the last session; return what it knew about unhealthy hosts.
 
     The journal, not the queue, is what a download resumes from. But hosts that asked to wait must not be asked again
     because a run was restarted. With `fresh` everything of earlier runs is deleted.
     """
-    state = folder / STATE_FOLDER
+    state = layout.download_state
     if fresh and state.is_dir():
-        _delete_run(folder, files)
+        _delete_run(layout, files)
     now = wall_time()
 
     def is_unhealthy(host: str, state: str) -> bool:
@@ -244,24 +240,23 @@ def _prepare_state(folder: Path, files: OutputFolder, fresh: bool, politeness: P
 
     try:
         state.mkdir(parents=True, exist_ok=True)
-        carried = read_carry_over(state / QUEUE_NAME, HOST_STATE_GATE, is_unhealthy)
-        for name in (QUEUE_NAME, f"{QUEUE_NAME}-wal", f"{QUEUE_NAME}-shm"):
-            (state / name).unlink(missing_ok=True)
+        carried = read_carry_over(layout.download_queue, HOST_STATE_GATE, is_unhealthy)
+        for path in with_sqlite_files(layout.download_queue):
+            path.unlink(missing_ok=True)
     except OSError as error:
-        raise FrontierError(f"cannot write {state}: {error.strerror or error}") from error
+        raise FrontierError(f"cannot write {state}: {cause_text(error)}") from error
     return carried
 
 
-def _delete_run(folder: Path, files: OutputFolder) -> None:
+def _delete_run(layout: RunLayout, files: OutputFolder) -> None:
     """Delete part files, files that are as the journal has recorded them, the records, and the journal itself."""
-    state = folder / STATE_FOLDER
-    for path in PartMetadataStore(state / PARTS_FOLDER).paths():
+    for path in PartMetadataStore(layout.download_parts).paths():
         files.delete_part(path)
-    if (state / JOURNAL_NAME).exists():
-        with suppress(FrontierError), closing(Journal(state / JOURNAL_NAME)) as journal:
+    if layout.download_journal.exists():
+        with suppress(FrontierError), closing(Journal(layout.download_journal)) as journal:
             for path, size in journal.completed():
                 if files.file_size(path) == size:
                     files.delete_file(path)
-    shutil.rmtree(state, ignore_errors=True)
-    for name in (MANIFEST_NAME, FAILED_NAME):
-        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(layout.download_state, ignore_errors=True)
+    for record in (layout.manifest, layout.failed):
+        record.unlink(missing_ok=True)

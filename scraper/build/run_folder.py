@@ -8,28 +8,8 @@ from pathlib import Path
 from scraper.config.reading.effective import effective_yaml
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.errors import SinkError
-
-STATE = ".scrape"
-"""The folder inside the output folder that holds the run's state."""
-OWN_FILES = (
-    "pages.jsonl",
-    "items.jsonl",
-    "items.csv",
-    "items.sqlite",
-    "items.sqlite-journal",
-    "rejected.jsonl",
-    "items.sqlite-shm",
-    "items.sqlite-wal",
-    "skipped.jsonl",
-    "skipped.jsonl.part",
-    "summary.json",
-    "summary.json.part",
-    "report.html",
-)
-OWN_FOLDERS = (STATE, "files", "items.parquet")
-"""What `--fresh` deletes, and nothing else: the folder may hold the user's own files too."""
-SPOOL = "spool"
-"""The folder inside it for bodies on their way."""
+from scraper.rundir.disk_errors import cause_text, write_error
+from scraper.rundir.layout import RunLayout
 
 
 def make_folder(folder: Path) -> None:
@@ -37,7 +17,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SinkError(f"{folder}: cannot make the folder: {error.strerror or error}") from error
+        raise SinkError(f"{folder}: cannot make the folder: {cause_text(error)}") from error
 
 
 def write_config_copy(config: CrawlConfig, path: Path) -> None:
@@ -45,20 +25,20 @@ def write_config_copy(config: CrawlConfig, path: Path) -> None:
     try:
         path.write_text(effective_yaml(config), encoding="utf-8")
     except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise write_error(path, error) from error
 
 
-def delete_run(folder: Path) -> None:
-    """Delete what an earlier run left in `folder`: its own files and folders, nothing else."""
+def delete_run(layout: RunLayout) -> None:
+    """Delete what an earlier run left: its own files and folders, nothing else. Raises `SinkError`."""
     try:
-        for name in OWN_FOLDERS:
+        for folder in layout.own_folders():
             # The lock file stays: it is held by us, and another process may be waiting at it.
-            for child in (folder / name).iterdir() if (folder / name).is_dir() else ():
+            for child in folder.iterdir() if folder.is_dir() else ():
                 if child.is_dir() and not child.is_symlink():
                     shutil.rmtree(child)
-                elif child.name != "lock":
+                elif child != layout.lock:
                     child.unlink()
-        for name in OWN_FILES:
-            (folder / name).unlink(missing_ok=True)
+        for path in layout.own_files():
+            path.unlink(missing_ok=True)
     except OSError as error:
-        raise SinkError(f"{folder}: cannot delete the earlier run: {error.strerror or error}") from error
+        raise SinkError(f"{layout.folder}: cannot delete the earlier run: {cause_text(error)}") from error

@@ -11,6 +11,7 @@ import typer
 from scraper.cli.display_mode import ProgressMode
 from scraper.cli.exit_codes import EXIT_CHECKSUM_MISMATCH, EXIT_FAILED, EXIT_OK, echo_err
 from scraper.cli.options import Debug, LogFile, Progress, Quiet, Verbose
+from scraper.rundir.layout import RunLayout
 
 if TYPE_CHECKING:
     from scraper.cli.display_mode import Display
@@ -133,12 +134,12 @@ def run_download(source: str, output: Path, options: DownloadOptions, run_option
     from scraper.cli.run import run_until_done, run_with_display
     from scraper.downloads.list_counts import ListCounts
 
-    tally = ListCounts()
+    counts = ListCounts()
 
     async def work(shown: Display) -> DownloadSummary:
         from scraper.downloader import Downloader
 
-        downloader = await Downloader(source, output, options, listeners=shown.listeners, counts=tally).__aenter__()
+        downloader = await Downloader(source, output, options, listeners=shown.listeners, counts=counts).__aenter__()
         return await run_until_done(downloader, shown, run_options.debug)
 
     def conclude(summary: DownloadSummary, _: Display) -> int:
@@ -146,7 +147,7 @@ def run_download(source: str, output: Path, options: DownloadOptions, run_option
             _print_summary(summary)
         return exit_code(summary)
 
-    return run_with_display(run_options, work, conclude, list_progress=tally)
+    return run_with_display(run_options, work, conclude, list_progress=counts)
 
 
 def exit_code(summary: DownloadSummary) -> int:
@@ -165,30 +166,30 @@ def _print_summary(summary: DownloadSummary) -> None:
     from scraper.report.text.formatting import bytes_text
     from scraper.report.text.sanitize import clean
 
-    tally, totals = summary.counts, summary.totals
-    if not tally.lines:
+    counts, totals = summary.counts, summary.totals
+    if not counts.lines:
         echo_err("the list is empty: nothing to do")
         return
     if summary.idle and not summary.failed and summary.why == StopKind.FINISHED:
-        echo_err(f"{summary.folder}: all {tally.lines:,} lines are done; nothing to do (--refresh checks for changes)")
+        echo_err(f"{summary.folder}: all {counts.lines:,} lines are done; nothing to do (--refresh checks for changes)")
         return
-    counts = {
+    by_outcome = {
         "downloaded": totals.done,
         "unchanged": totals.unchanged,
-        "complete before": tally.complete,
-        "repeated lines": tally.repeated,
-        "skipped": tally.skipped,
+        "complete before": counts.complete,
+        "repeated lines": counts.repeated,
+        "skipped": counts.skipped,
         "failed": summary.failed,
     }
-    words = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count or word == "downloaded")
-    echo_err(f"{tally.lines:,} lines: {words}; {bytes_text(totals.total_bytes)} in {summary.folder}")
-    problems = (*tally.problems[:MAX_PROBLEMS_SHOWN], *totals.first_failures)
+    words = ", ".join(f"{count:,} {word}" for word, count in by_outcome.items() if count or word == "downloaded")
+    echo_err(f"{counts.lines:,} lines: {words}; {bytes_text(totals.total_bytes)} in {summary.folder}")
+    problems = (*counts.problems[:MAX_PROBLEMS_SHOWN], *totals.first_failures)
     for problem in problems:
         echo_err(f"failed: {clean(problem, 400)}")
     if (shown := len(problems)) < summary.failed:
-        echo_err(f"and {summary.failed - shown:,} more: see {summary.folder / 'manifest.jsonl'}")
+        echo_err(f"and {summary.failed - shown:,} more: see {RunLayout(summary.folder).manifest}")
     if totals.failed:
-        echo_err(f"{summary.folder / 'failed.txt'} lists the failures; run the same command again to retry them")
+        echo_err(f"{RunLayout(summary.folder).failed} lists the failures; run the same command again to retry them")
 
 
 def _parse_option(text: str | None, option: str, parser: str) -> Any:

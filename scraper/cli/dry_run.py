@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from scraper.cli.dry_run_text import render
 from scraper.cli.exit_codes import EXIT_FAILED, EXIT_OK
 from scraper.explain.runs.dry_run import MAX_REFUSED_SEEDS, CrawlPlan
+from scraper.rundir.layout import RunLayout
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,7 +74,7 @@ def _refused_seeds(crawler: Crawler) -> Iterator[tuple[str, str]]:
 
     assert crawler.summary is not None
     found = 0
-    with (crawler.summary.folder / "skipped.jsonl").open("rb") as file:
+    with RunLayout(crawler.summary.folder).skipped.open("rb") as file:
         for line in file:
             skip = parse_record(line) or {}
             if skip.get("parent") is None and skip.get("reason") != "budget" and found < MAX_REFUSED_SEEDS:

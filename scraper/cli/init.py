@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scraper.cli.exit_codes import EXIT_FAILED, echo_err
+from scraper.rundir.layout import CONFIG_FILE
 
 if TYPE_CHECKING:
     from scraper.explain.scaffold.propose_rules import Proposal
@@ -63,7 +64,7 @@ def init(
         echo_err(f"error: {clean(sight.response.request.url.href)}: nothing on this page can be extracted as an item")
         echo_err("If scripts build the page, try `scrape init` with the URL of the JSON that they load.")
         raise typer.Exit(EXIT_FAILED)
-    text = write_config(proposal, replace(sight.site_facts, file_name=output.name if output else "config.yaml"))
+    text = write_config(proposal, replace(sight.site_facts, file_name=output.name if output else CONFIG_FILE))
     parse_config(text, str(output or "<init>"))
     _write_config(output, text)
     _print_findings(proposal, sight.response, url)

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from scraper.cli.exit_codes import echo_err
-from scraper.errors import SinkError
+from scraper.rundir.disk_errors import write_error
+from scraper.rundir.layout import REPORT_FILE, RunLayout
 
 MAX_CONFIG_BYTES = 1_000_000
 
@@ -17,7 +18,7 @@ def report(
     folder: Annotated[Path, typer.Argument(help="The output folder of a run.", show_default=False)],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The file to write (default: FOLDER/report.html).", show_default=False),
+        typer.Option("--output", "-o", help=f"The file to write (default: FOLDER/{REPORT_FILE}).", show_default=False),
     ] = None,
 ) -> None:
     """Write a report of a run as one HTML file without scripts or external resources.
@@ -26,25 +27,26 @@ def report(
     """
     from scraper.clock import wall_time
     from scraper.explain.runs.run_status import read_run_status
-    from scraper.report.breaker_log import BREAKER_LOG_FILE, read_transitions
+    from scraper.report.breaker_log import read_transitions
     from scraper.report.html.figures import gather_figures
     from scraper.report.html.page import ReportFacts, render_report
 
     now = wall_time()
+    layout = RunLayout(folder)
     status = read_run_status(folder, now).to_json_values()
-    config = _read_text(folder / ".scrape" / "config.yaml")
-    steps = read_transitions(folder / ".scrape" / BREAKER_LOG_FILE)
-    facts = ReportFacts(gather_figures(folder), status, _read_summary(folder), config, now, steps)
-    target = output or folder / "report.html"
+    config = _read_text(layout.config)
+    steps = read_transitions(layout.breakers)
+    facts = ReportFacts(gather_figures(folder), status, _read_summary(layout), config, now, steps)
+    target = output or layout.report
     _write_atomically(target, render_report(facts))
     echo_err(f"{target}: {target.stat().st_size:,} bytes")
 
 
-def _read_summary(folder: Path) -> dict[str, Any]:
+def _read_summary(layout: RunLayout) -> dict[str, Any]:
     import orjson
 
     try:
-        values = orjson.loads((folder / "summary.json").read_bytes())
+        values = orjson.loads((layout.summary).read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return {}
     return values if isinstance(values, dict) else {}
@@ -65,4 +67,4 @@ def _write_atomically(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        raise SinkError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise write_error(path, error) from error

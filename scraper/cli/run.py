@@ -24,6 +24,7 @@ from scraper.cli.exit_codes import (
 from scraper.cli.task_dump import task_dump_on_signal
 from scraper.errors import ConfigError
 from scraper.report.text.sanitize import clean
+from scraper.rundir.layout import RunLayout
 
 if TYPE_CHECKING:
     from scraper.config.schema.crawl import CrawlConfig
@@ -123,6 +124,9 @@ def exit_code_for_stop(stop: StopReason, kept: str) -> int | None:
         case StopKind.INTERRUPTED:
             echo_err(f"interrupted: {kept}; the same command goes on from there")
             return EXIT_CODES.get(stop.detail, EXIT_INTERRUPTED)
+        case StopKind.LOGGED_OUT:
+            echo_err(f"error: {stop.detail}; {kept}")
+            return EXIT_FAILED
         case StopKind.BUG:
             echo_err(f"error: {stop.detail}")
             echo_err(BUG_MESSAGE)
@@ -201,7 +205,9 @@ def _failure_reason(summary: Summary) -> str:
     if refused := summary.values["seeds_refused"]:
         return clean("; ".join(refused), MAX_REASON_CHARS)
     outcomes = summary.values["pages"]["outcomes"]
-    return f"{', '.join(outcomes)} (see {summary.folder / 'pages.jsonl'})" if outcomes else "there was nothing to fetch"
+    return (
+        f"{', '.join(outcomes)} (see {RunLayout(summary.folder).pages})" if outcomes else "there was nothing to fetch"
+    )
 
 
 def loop_factory(debug: bool) -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -108,8 +108,8 @@ def render(now: RunStatus, rows: int, width: int) -> RenderableType:
     if now.failures:
         words = ", ".join(f"{clean(word, 30)} {n:,}" for word, n in list(now.failures.items())[:8])
         lines.append(Text.assemble(("failed: ", "dim"), words))
-    if troubled := Counter(host.breaker for host in now.hosts if host.breaker != "closed"):
-        words = ", ".join(f"{state} {n:,}" for state, n in sorted(troubled.items()))
+    if unhealthy := Counter(host.breaker for host in now.hosts if host.breaker != "closed"):
+        words = ", ".join(f"{state} {n:,}" for state, n in sorted(unhealthy.items()))
         lines.append(Text.assemble(("breakers: ", "dim"), words))
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"

@@ -46,10 +46,10 @@ def step_lines(step: RequestStep, *, obeys_robots: bool) -> Iterator[tuple[str, 
 
 def page_lines(reading: PageAnalysis) -> Iterator[tuple[str, str]]:
     """(label, text) of what the page declares: charset, title, robots directives, canonical URL; and problems."""
-    harvest = reading.extraction
+    extraction = reading.extraction
     document = reading.parsed.document
     if document is not None:
-        yield "charset", harvest.charset or document.charset
+        yield "charset", extraction.charset or document.charset
     else:
         yield "read as", reading.parsed.kind
         if reading.parsed.problem is not None:
@@ -57,13 +57,13 @@ def page_lines(reading: PageAnalysis) -> Iterator[tuple[str, str]]:
     title = document.tree.css_first("title") if document is not None else None
     if title is not None and (text := (title.text() or "").strip()):
         yield "title", text[:MAX_LINE_CHARS]
-    directives = [name for name in ("noindex", "nofollow") if getattr(harvest, name)]
+    directives = [name for name in ("noindex", "nofollow") if getattr(extraction, name)]
     if directives:
         yield "directives", ", ".join(directives)
-    if harvest.canonical:
-        yield "calls itself", harvest.canonical
-    if harvest.problem:
-        yield "problem", harvest.problem
+    if extraction.canonical:
+        yield "calls itself", extraction.canonical
+    if extraction.problem:
+        yield "problem", extraction.problem
 
 
 def link_lines(reading: PageAnalysis) -> list[StyledLine]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from scraper.rundir.layout import MANIFEST_FILE
+
 # Messages that are kept in memory; the manifest has a record of every line.
 MAX_PROBLEMS = 1_000
 
@@ -38,4 +40,4 @@ class ListCounts:
         """Sentences for failed.txt about lines without a request."""
         yield from self.problems
         if (more := self.bad_lines + self.unnamed - len(self.problems)) > 0:
-            yield f"and {more:,} more lines without a download: manifest.jsonl has a record of each"
+            yield f"and {more:,} more lines without a download: {MANIFEST_FILE} has a record of each"

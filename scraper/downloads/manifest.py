@@ -16,14 +16,14 @@ import orjson
 from scraper.downloads.journal import EntryOutcome, EntryStatus, Journal, JournalRow
 from scraper.errors import SinkError
 from scraper.model import EntryState, ErrorKind, Failure, NotModified, Response, Result, entry_of
+from scraper.rundir.disk_errors import sync_folder, write_error
+from scraper.rundir.layout import RunLayout
 from scraper.sinks.append_file import AppendFile
-from scraper.sinks.disk_errors import run_to_completion, sync_folder, write_error
 from scraper.sinks.fanout import Fanout
 from scraper.sinks.records import iso_timestamp, to_json
+from scraper.sinks.run_to_completion import run_to_completion
 from scraper.transfer.checksum import parse_checksum
 
-MANIFEST_NAME = "manifest.jsonl"
-FAILED_NAME = "failed.txt"
 # Characters of one header field in a record.
 MAX_HEADER_CHARS = 500
 # Characters of a comment in failed.txt.
@@ -65,8 +65,8 @@ class ManifestSink:
     """
 
     def __init__(self, folder: Path, journal: Journal, *, fsync: bool = False, also: Fanout | None = None) -> None:
-        self._path = folder / MANIFEST_NAME
-        self._failed_path = folder / FAILED_NAME
+        self._path = RunLayout(folder).manifest
+        self._failed_path = RunLayout(folder).failed
         self._journal = journal
         self._fsync = fsync
         self._file = AppendFile(self._path, fsync=fsync)

@@ -17,17 +17,20 @@ from scraper.engine.run_state import FetchJob, FetchResult, Job, RobotsJob, Stop
 from scraper.frontier.interface import NEVER, Drained, Granted, Wait
 from scraper.model import Denied, ErrorKind, Lease, Priority, Release, Settlement, StopKind
 from scraper.politeness.host_gate import HostGate
+from scraper.rundir.layout import SKIPPED_FILE
+from scraper.urls.progress import UrlProgress
+from scraper.urls.traps import TrapSettings
 
 # When the page budget is spent, only leases below this priority are taken: files, and with `all_sitemaps` sitemaps too.
 FILES_ONLY_BELOW = int(Priority.SITEMAP)
 SITEMAPS_TOO_BELOW = Priority.SITEMAP + 1
-HOSTS_LEFT_DETAIL = "some hosts could not be asked: skipped.jsonl says which and why"
+HOSTS_LEFT_DETAIL = f"some hosts could not be asked: {SKIPPED_FILE} says which and why"
 
 
 class Dispatcher:
     """Hands out jobs until nothing is left to fetch or the run is told to stop."""
 
-    def __init__(self, context: RunContext, robots: RobotsService) -> None:
+    def __init__(self, context: RunContext, robots: RobotsService, progress: UrlProgress | None = None) -> None:
         self._settings = context.settings
         self._state = context.state
         self._frontier = context.frontier
@@ -36,6 +39,7 @@ class Dispatcher:
         self._mirrors = context.mirrors
         self._clock = context.clock
         self._robots = robots
+        self._progress = progress or UrlProgress(TrapSettings(max_unproductive=None))
         # Decided without a fetch, not stored yet; see `_settle_undispatched`.
         self._released: list[Settlement] = []
         self._denied: list[FetchResult] = []
@@ -103,6 +107,10 @@ class Dispatcher:
         if lease is None:
             return None
         state.lease_taken(lease)
+        if (rule := self._progress.rule_against_queued(lease.request)) is not None:
+            self._denied.append(FetchResult(lease, Denied(lease.request, ErrorKind.TRAP, rule)))
+            state.dispatcher_wakeup.set()
+            return None
         return FetchJob(lease, True)
 
     def _nothing_outstanding(self) -> bool:
@@ -161,18 +169,25 @@ class Dispatcher:
                 self._mirrors.rescan(url.host)
             self._put_back(lease, gate, ready)
             return None
+        # 2. Its pattern was closed since it was queued.
+        if (trap := self._progress.rule_against_queued(lease.request)) is not None:
+            if lease.host_state:  # comes with the host's first lease only
+                self._robots.restore(lease.host_state)
+            self._hosts.hold(gate, ready)
+            self._denied.append(FetchResult(lease, Denied(lease.request, ErrorKind.TRAP, trap)))
+            return None
         match self._robots.check(lease.request, lease.host_state, now):
-            # 2. It may be fetched.
+            # 3. It may be fetched.
             case Allowed():
                 return FetchJob(lease)
-            # 3. First its robots.txt. The host stays closed, so no second job is made for it.
+            # 4. First its robots.txt. The host stays closed, so no second job is made for it.
             case RobotsNeeded():
                 return RobotsJob(lease)
-            # 4. It may never be fetched: the recorder writes the skip.
+            # 5. It may never be fetched: the recorder writes the skip.
             case Disallowed(rule):
                 self._hosts.hold(gate, ready)
                 self._denied.append(FetchResult(lease, Denied(lease.request, ErrorKind.ROBOTS, rule)))
-            # 5. Not before robots.txt can be read.
+            # 6. Not before robots.txt can be read.
             case Deferred(until):
                 self._put_back(lease, gate, until)
         return None

@@ -31,6 +31,7 @@ from scraper.engine.recorder import Outputs, Recorder
 from scraper.engine.robots_service import Disallowed, RobotsService
 from scraper.engine.run_context import RunContext, RunRules
 from scraper.engine.run_state import RunState, StopReason
+from scraper.engine.session import PROGRESS_CHECKPOINT
 from scraper.engine.settings import EngineSettings
 from scraper.engine.workers import WorkerPool
 from scraper.errors import FrontierError, ScraperError
@@ -41,6 +42,7 @@ from scraper.frontier.interface import Frontier, FrontierView
 from scraper.hooks.interface import Hook
 from scraper.model import Release, Request, Result, Settlement, Skip, StopKind
 from scraper.politeness.retry import RetryPolicy
+from scraper.urls.progress import UrlProgress
 
 
 class Engine:
@@ -80,7 +82,8 @@ class Engine:
         )
         hook_chain = HookChain(hooks)
         self._robots = RobotsService(context, fetcher)
-        self._dispatcher = Dispatcher(context, self._robots)
+        self._progress = UrlProgress(rules.scope.settings.traps)
+        self._dispatcher = Dispatcher(context, self._robots, self._progress)
         self._workers = WorkerPool(context, self._dispatcher, fetcher, self._robots, hook_chain)
         self._extraction = ExtractionPool(
             extractor, settings.extract_thread_from_bytes, settings.extract_process_from_bytes, clock
@@ -88,7 +91,7 @@ class Engine:
         policy = OutcomePolicy(
             RetryPolicy(rules.retry), rules.scope, rules.key_rules, settings.max_redirects, self._mirrors, rng
         )
-        link_filter = LinkFilter(settings.max_sitemap_depth, settings.recent_links)
+        link_filter = LinkFilter(settings.max_sitemap_depth, settings.recent_links, self._progress)
         self._recorder = Recorder(context, outputs, self._extraction, hook_chain, policy, link_filter, on_result)
         self._monitor = Monitor(context)
         # For fetchers that download a file in segments.
@@ -130,6 +133,8 @@ class Engine:
         """
         counts = await self._frontier.counts()
         self.state.pages_settled = sum(n for code, n in counts.outcomes.items() if counts_as_page(code))
+        if (progress := counts.checkpoints.get(PROGRESS_CHECKPOINT)) is not None:
+            self._progress.restore(progress)
         await self._frontier.add(seeds)
         stop = StopReason(StopKind.BUG, "the run ended without a reason")
         self.state.feed_open = feed is not None

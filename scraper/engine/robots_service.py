@@ -183,7 +183,7 @@ class RobotsService:
         """The sitemaps that robots.txt names; if it names none, the default paths on the origin of a seed."""
         base = BaseUrl.of(robots_url)
         urls = [canonicalize(text, base, self._key_rules) for text in entry.sitemaps[:MAX_SITEMAPS_PER_ROBOTS]]
-        if not urls and request.depth == 0 and not request.redirects:
+        if all(isinstance(url, OutOfScope) for url in urls) and request.depth <= 0 and not request.redirects:
             urls = [canonicalize(path, base, self._key_rules) for path in DEFAULT_SITEMAP_PATHS]
         return [
             Request(url, parent=robots_url.href, kind="sitemap", priority=Priority.SITEMAP)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 # Name of the checkpoint that holds the latest instant of a run (epoch seconds), stored with every batch.
 CLOCK_CHECKPOINT = "clock"
+# Name of the checkpoint that holds what pages of each pattern have brought (`urls.progress`).
+PROGRESS_CHECKPOINT = "url progress"
 # A system clock that is set back by less is not mentioned: time synchronisation does that all the time.
 CLOCK_TOLERANCE_SECONDS = 60.0
 
@@ -19,6 +21,7 @@ _EFFECT_OF_CHANGE = {
     "network": "applies from the next request on",
     "headers": "sent from the next request on",
     "auth": "applies from the next request on",
+    "login": "applies to pages fetched from now on",
     "extract": "applies to pages fetched from now on; recorded items are not extracted again (see scrape extract)",
     "files": "applies to pages fetched from now on",
     "hooks": "called from now on; what is recorded stays as it is",

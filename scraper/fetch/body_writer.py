@@ -11,7 +11,6 @@ A cancelled `flush` leaves a thread behind that is still writing. Everything tha
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import os
 import shutil
@@ -25,14 +24,13 @@ import xxhash
 
 from scraper.errors import SinkError
 from scraper.model import Body
+from scraper.rundir.disk_errors import cause_text
 
 MIB = 1024 * 1024
 # Bytes collected before they are written to the file.
 WRITE_BATCH_BYTES = MIB
 # Larger bodies in memory are hashed in a thread: sha256 of them would delay the event loop.
 MAX_BYTES_HASHED_ON_LOOP = 128 * 1024
-
-_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 
 
 class BodyLimitExceeded(Exception):  # noqa: N818  as httpx names its exceptions
@@ -148,7 +146,9 @@ class BodyWriter:
         try:
             await asyncio.to_thread(file.append, batch, self._hash, last)
         except OSError as error:
-            raise SinkError(_disk_error_text(error, self._spool.settings.folder)) from error
+            raise SinkError(
+                f"{self._spool.settings.folder}: bodies being received cannot be written there: {cause_text(error)}"
+            ) from error
 
 
 class _SpoolFile:
@@ -185,10 +185,3 @@ class _SpoolFile:
 
 def _new_xxh3() -> _Digest:
     return xxhash.xxh3_128()
-
-
-def _disk_error_text(error: OSError, folder: Path) -> str:
-    if error.errno in _DISK_FULL_ERRNOS:
-        return f"{folder}: no space left for bodies being received; free some and run the same command again"
-    reason = os.strerror(error.errno) if error.errno else type(error).__name__
-    return f"{folder}: bodies being received cannot be written there: {reason.lower()}"

@@ -1,7 +1,7 @@
-"""What is kept of a frontier whose queue is thrown away: what is remembered of its hosts, and its marks.
+"""What a new frontier takes over from an earlier file: the state of hosts, and checkpoints.
 
-A download makes its queue anew in every session. How its hosts stood must outlive that: a breaker that is open, a
-Retry-After that is not over.
+A download builds its queue again in every session. The state of its hosts must survive that: an open circuit breaker,
+or a Retry-After that is still running.
 """
 
 from __future__ import annotations
@@ -14,31 +14,32 @@ from typing import NamedTuple
 
 from scraper.frontier.sqlite.schema import BUSY_SECONDS
 
+# More hosts than this are not in trouble at once; it bounds memory.
 MAX_HOSTS = 20_000
-"""Hosts whose notes are kept."""
 
 
 class CarryOver(NamedTuple):
-    """Notes by host and name, and marks by name, as `Frontier.settle` takes them."""
+    """`host_state` by host and name, and `checkpoints` by name, as `Frontier.settle` takes them."""
 
     host_state: dict[str, dict[str, str]]
     checkpoints: dict[str, str]
 
 
 def read_carry_over(path: Path, state_name: str, is_wanted: Callable[[str, str], bool]) -> CarryOver:
-    """Read the notes called `name` for which `wanted(host, note)`, and all marks, from the file at `path`.
+    """Read from the frontier's file at `path` all checkpoints, and the state called `state_name` of wanted hosts.
 
-    A file that is missing or damaged has left nothing. Blocks.
+    `is_wanted` gets a host and its text. A file that is missing or damaged gives nothing. Blocks.
     """
-    remains = CarryOver({}, {})
+    carried = CarryOver({}, {})
     if not path.exists():
-        return remains
+        return carried
+    # A damaged file costs the state of hosts and nothing else: the queue is built again anyway.
     with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as db:
-        remains.checkpoints.update(db.execute("SELECT name, value FROM mark"))
+        carried.checkpoints.update(db.execute("SELECT name, value FROM mark"))
         rows = db.execute("SELECT host.name, value FROM note JOIN host ON id = host WHERE note.name = ?", (state_name,))
-        for host, note in rows:
-            if is_wanted(host, note):
-                remains.host_state[host] = {state_name: note}
-                if len(remains.host_state) == MAX_HOSTS:
+        for host, text in rows:
+            if is_wanted(host, text):
+                carried.host_state[host] = {state_name: text}
+                if len(carried.host_state) == MAX_HOSTS:
                     break
-    return remains
+    return carried

@@ -1,8 +1,8 @@
-"""Looks into a frontier's file without taking part: for questions about a run, also while it goes on.
+"""Reads a frontier's file from outside, for `scrape status` and `why`: also while the run is going on.
 
-The file is opened read-only and no lock of the run is taken. SQLite shows each statement a consistent picture, two
-statements may see two moments. A file that nobody has open (its write-ahead log is gone) is read without leaving
-anything behind, from a read-only disk too.
+The file is opened read-only and the run's lock is not taken. Each statement sees a consistent state, but two statements
+may see different ones. A file that no process has open (no write-ahead log is there) is opened as immutable: that
+leaves no files behind, and works on a read-only disk.
 """
 
 from __future__ import annotations
@@ -22,25 +22,24 @@ from scraper.errors import FrontierError
 from scraper.frontier.sqlite.row_codec import REQUEST_COLUMNS, decode_request
 from scraper.frontier.sqlite.schema import APPLICATION_ID, BUSY_SECONDS, FORMAT_VERSION, error_message
 from scraper.model import Request, Skip, Url
-from scraper.rundir.lock import LOCK_FILE, MAX_PID_BYTES
+from scraper.rundir.layout import FAILED_FILE, FRONTIER_FILE, MANIFEST_FILE, RunLayout
+from scraper.rundir.lock import MAX_PID_BYTES
 from scraper.urls.fingerprint import fingerprint
 from scraper.urls.post_identity import POST_KEY_PREFIX, POST_KEY_URL_START
 
-STATE_FILE = Path(".scrape") / "frontier.sqlite"
-DOWNLOAD_STATE_FOLDER = Path(".scrape") / "download"
-"""Where a download keeps its state; a folder that has it and no crawl's is not empty."""
 PROC_LOCKS = Path("/proc/locks")
 
 _COUNT_QUEUED = "SELECT (SELECT count(*) FROM queue), (SELECT count(*) FROM later)"
+# One URL may wait many times, with different contents to POST. More than this many are not looked at.
 MAX_QUEUED_FOUND = 100
-"""Waiting requests to one URL that are looked at: it may be asked for with many contents."""
-_SAME_URL = f"host = ? AND (href = ? OR key = ? OR (key LIKE '{POST_KEY_PREFIX}%' AND substr(key, {POST_KEY_URL_START + 1}) = ?))"
+_POST_OF_URL = f"(key LIKE '{POST_KEY_PREFIX}%' AND substr(key, {POST_KEY_URL_START + 1}) = ?)"
+_SAME_URL = f"host = ? AND (href = ? OR key = ? OR {_POST_OF_URL})"
 _SELECT_QUEUED = f"""SELECT prio, NULL, {REQUEST_COLUMNS} FROM queue WHERE {_SAME_URL}
     UNION ALL SELECT prio, due, {REQUEST_COLUMNS} FROM later WHERE {_SAME_URL} LIMIT {MAX_QUEUED_FOUND}"""  # noqa: S608
 
 
 class QueuedRequest(NamedTuple):
-    """A request that waits; `due` is the instant (epoch seconds) of one that waits for its date."""
+    """A request that waits; `due` (epoch seconds) is when a delayed one may be retried."""
 
     request: Request
     due: float | None
@@ -48,23 +47,23 @@ class QueuedRequest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunCounts:
-    """How a run stands: URLs by state, and over all hosts by outcome; `wire_size` is bytes."""
+    """The figures of a run. `wire_size` is bytes received, over all sessions."""
 
     queued: int = 0
     delayed: int = 0
     items: int = 0
     wire_size: int = 0
+    # Settled URLs by host and outcome.
     hosts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Settled URLs by host and outcome."""
+    # Requests queued or delayed, by host.
     waiting: Mapping[str, int] = field(default_factory=dict)
-    """URLs queued or delayed, by host."""
 
     @property
     def outcomes(self) -> dict[str, int]:
         """Settled URLs by outcome."""
         sums: dict[str, int] = {}
-        for tally in self.hosts.values():
-            for word, count in tally.items():
+        for host_counts in self.hosts.values():
+            for word, count in host_counts.items():
                 sums[word] = sums.get(word, 0) + count
         return sums
 
@@ -73,18 +72,19 @@ class RunInspector:
     """The state of the run in `folder`, as a context manager. Raises `FrontierError` when it cannot be read."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / STATE_FILE
+        layout = RunLayout(folder)
+        self._path = layout.frontier
         if not self._path.is_file():
-            if (folder / DOWNLOAD_STATE_FOLDER).is_dir():
+            if layout.download_state.is_dir():
                 raise FrontierError(
-                    f"{folder} holds no run of a crawl but a download: manifest.jsonl has a record for every line, "
-                    "failed.txt what failed, and scrape download with the same list goes on"
+                    f"{folder} holds a download and no crawl: {MANIFEST_FILE} has a record for each entry of the list, "
+                    f"{FAILED_FILE} those that failed; scrape download with the same list resumes it"
                 )
-            raise FrontierError(f"{folder} holds no run: {STATE_FILE} is not there")
-        # While somebody writes there is a log beside the file, and SQLite's shared memory keeps us in step with it. A
-        # run that begins just now changes the file itself only after megabytes of log: this look is over by then.
-        live = Path(f"{self._path}-wal").exists()
-        address = f"file:{quote(str(self._path.absolute()))}?{'mode=ro' if live else 'immutable=1'}"
+            raise FrontierError(f"{folder} holds no run: {FRONTIER_FILE} is missing")
+        # A process that writes keeps a -wal file, and SQLite has to read both. Without one the file is immutable for
+        # long enough: a run that starts now changes the database file only after it has written 16 MB of log.
+        is_live = Path(f"{self._path}-wal").exists()
+        address = f"file:{quote(str(self._path.absolute()))}?{'mode=ro' if is_live else 'immutable=1'}"
         try:
             self._db = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
         except sqlite3.Error as error:
@@ -104,7 +104,7 @@ class RunInspector:
         self._db.close()
 
     def counts(self) -> RunCounts:
-        """How the run stands. Takes about 0.2 s for a million waiting URLs."""
+        """The run's figures. Takes about 0.2 s for a million waiting URLs."""
         ((queued, delayed),) = self._select(_COUNT_QUEUED)
         sums = dict(self._select("SELECT name, value FROM total"))
         hosts: dict[str, dict[str, int]] = {}
@@ -122,18 +122,18 @@ class RunInspector:
         return RunCounts(queued, delayed, sums.get("items", 0), sums.get("wire_size", 0), hosts, waiting)
 
     def host_state(self, host: str) -> dict[str, str]:
-        """What the run remembers of `host`, by name."""
+        """What the run stored about `host` (gate, robots.txt), by name."""
         return dict(self._select("SELECT note.name, value FROM note JOIN host ON id = host WHERE host.name = ?", host))
 
     def find_skip(self, url: Url) -> Skip | None:
-        """The note that `url` was seen and not asked for."""
+        """Why `url` was skipped, None when it was not."""
         columns = "href, key, host, origin, parent, reason, rule"
         for href, key, host, origin, *rest in self._select(f"SELECT {columns} FROM skip WHERE k = ?", fingerprint(url)):  # noqa: S608
             return Skip(Url(href, href if key is None else key, host, origin), *rest)
         return None
 
     def find_queued(self, url: Url) -> list[QueuedRequest]:
-        """The requests for `url` that wait, a GET first. Looks at everything that waits for its host."""
+        """The waiting requests for `url`, a GET first. Scans all that waits for its host."""
         found = []
         for (host_id,) in self._select("SELECT id FROM host WHERE name = ?", url.host):
             wanted = (host_id, url.key, url.key, url.key)
@@ -142,7 +142,7 @@ class RunInspector:
         return sorted(found, key=lambda queued: queued.request.content is not None)
 
     def is_known(self, url: Url) -> bool:
-        """Whether the run ever took up `url`, or one with the same key."""
+        """Whether `url`, or one with the same key, was ever queued."""
         key = fingerprint(url)
         return bool(self._select("SELECT 1 FROM seen WHERE k = ? UNION ALL SELECT 1 FROM fresh WHERE k = ?", key, key))
 
@@ -160,14 +160,14 @@ class RunInspector:
 
 
 def running_pid(folder: Path) -> int | None:
-    """The process that is at work in `folder`, or None. Takes no lock: a run that starts now must not be refused."""
-    lock = folder / LOCK_FILE
+    """The pid of the process at work in `folder`, or None. Takes no lock, which would make a starting run fail."""
+    lock = RunLayout(folder).lock
     try:
         text = lock.read_bytes()[:MAX_PID_BYTES].strip()
         inode = lock.stat().st_ino
     except OSError:
         return None
-    if not text.isdigit() or sys.platform == "win32":  # os.kill would end the process there
+    if not text.isdigit() or sys.platform == "win32":  # there os.kill(pid, 0) ends the process
         return None
     pid = int(text)
     try:
@@ -177,9 +177,9 @@ def running_pid(folder: Path) -> int | None:
     except (OSError, OverflowError):
         return None
     with suppress(OSError):
-        # Numbers of processes are used again: where the system tells who holds locks, the file must be among them.
-        held = (
+        # Pids are reused. Linux lists who holds which lock: our lock file's inode must be among them.
+        inodes = (
             line.split()[5].rpartition(":")[2] for line in PROC_LOCKS.read_text().splitlines() if " -> " not in line
         )
-        return pid if str(inode) in held else None
+        return pid if str(inode) in inodes else None
     return pid

@@ -1,8 +1,8 @@
-"""The port for what is still to be asked, what is known, and how far the outputs are committed.
+"""The port of the frontier: requests that wait, URLs that are known, and how far outputs are committed.
 
-The frontier answers one question: which URL may be asked next? It keeps one instant per host ("not before"), and
-closes a host when it leases from it; whoever took the lease parks the host again. So any number of processes on
-one frontier stay polite with limiters of their own.
+It answers one question: which URL may be requested next? For each host it keeps the earliest time of the next request.
+A lease closes its host, and whoever holds the lease opens it again with `park`: so any number of processes with their
+own rate limiters can share one frontier and stay polite.
 
 An implementation is finished when it passes `scraper.testing.frontier_contract`.
 """
@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 from scraper.model import Lease, Request, Settlement, Skip
 
+# A time that does not come: of hosts that are closed, of waits without end.
 NEVER = math.inf
 
 
@@ -26,7 +27,7 @@ class Granted(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """Nothing may be asked before `until` (epoch seconds; `NEVER` while every waiting host is parked for good)."""
+    """Nothing may be requested before `until` (epoch seconds; `NEVER` while all waiting hosts are closed)."""
 
     until: float
 
@@ -40,10 +41,11 @@ LeaseResult = Granted | Wait | Drained
 
 @dataclass(frozen=True, slots=True)
 class FrontierCounts:
-    """How the frontier stands. `outcomes` counts settled URLs by outcome word, over all sessions of the run.
+    """Figures over all sessions of a run.
 
-    `hosts` counts settled URLs by host and outcome. `marks` are the texts stored by `settle`. `wire_size` (bytes)
-    and `items` are totals of what was settled.
+    `waiting` are queued and not leased, `delayed` wait for a retry, `known` are all URLs that were ever queued.
+    `outcomes` counts settled URLs by outcome (`ok`, `http_404`, ...), `hosts` by host and outcome. `wire_size` (bytes
+    received) and `items` are totals of what was settled. `checkpoints` are the texts that `settle` stored.
     """
 
     waiting: int = 0
@@ -63,14 +65,14 @@ class FrontierCounts:
 
 
 class QueueDepths(NamedTuple):
-    """How many requests are queued and not leased, and how many wait for their date."""
+    """How many requests are queued and not leased, and how many wait for a retry."""
 
     waiting: int
     delayed: int
 
 
 class Frontier(Protocol):
-    """Requests wait here, are leased, parked and settled. All methods are called from one event loop.
+    """Requests are added, leased and settled; hosts are parked. All methods are called from one event loop.
 
     Errors: every method raises `FrontierError` when the state cannot be read or written.
     """
@@ -83,35 +85,34 @@ class Frontier(Protocol):
         ...
 
     async def lease(self, count: int, now: float, below_priority: int | None = None) -> LeaseResult:
-        """Hand out at most `count` leases, at most one a host, of hosts whose instant has come.
+        """At most `count` leases, at most one a host, of hosts that are ready at `now` (epoch seconds).
 
-        With `below`, only entries whose priority is lower than it are handed out; the answer is then
-        `Wait(NEVER)` when others wait but none of those does.
+        Each of these hosts is closed until `park` opens it. The host that has been ready longest goes first, so that no
+        host starves; within a host the lowest `priority`, then the oldest request. Retries (`Retry.at`) come back at
+        their time.
 
-        Each host leased from is closed until `park` opens it. Among the hosts that are ready the one that has
-        been ready longest goes first, so that no host starves; within a host, lower `priority` first, then
-        oldest first. Requests that wait as retries (`Retry.at`) come back when their instant has come.
-        `Wait(until)` gives the next instant at which something may be ready; a `park`, `add` or `settle` may
-        make it earlier. A frontier shared with other processes never answers an endless Wait.
+        With `below_priority` only requests of a lower priority count; the result is `Wait(NEVER)` when others wait but
+        none of those does. `Wait(until)` says when something may be ready next; a `park`, `add` or `settle` may make it
+        earlier. A frontier that is shared with other processes never returns an endless Wait.
         """
         ...
 
     def try_lease(self, now: float, below_priority: int | None = None) -> Lease | None:
-        """One lease, as `lease` would give it, if that takes no I/O; None is no answer: then ask `lease`."""
+        """One lease, as `lease` would give it, if that takes no I/O. None means: call `lease`."""
         ...
 
     def try_lease_same_host(self, host: str, now: float, below_priority: int | None = None) -> Lease | None:
-        """Another lease of `host` for whoever holds one and has just finished with it, without I/O.
+        """Another lease of `host` for a caller that has just finished with one, without I/O.
 
-        The host stays open or parked as it is: whoever asks has seen to it that one more request may be sent. None
-        when another host's turn has come, `host` is closed or has nothing at hand: then the usual way must be gone.
+        Does not close or park the host: the caller has checked that one more request may be sent. None when another
+        host has become ready before, `host` is closed, or it has no request in memory; then call `lease`.
         """
         ...
 
     def park(self, host: str, until: float) -> None:
-        """Open `host` from `until` (epoch seconds, `NEVER` to keep it closed). Does no I/O.
+        """Open `host` from `until` on (epoch seconds; `NEVER` keeps it closed). Does no I/O.
 
-        A host that has nothing waiting may be parked too.
+        A host that has nothing waiting can be parked too.
         """
         ...
 
@@ -121,38 +122,39 @@ class Frontier(Protocol):
         checkpoints: Mapping[str, str] | None = None,
         host_state: Mapping[str, Mapping[str, str]] | None = None,
     ) -> int:
-        """Store the fate of leases, in one transaction with `marks` and `notes`; return how many URLs were new.
+        """End leases, in one transaction with `checkpoints` and `host_state`; return how many URLs were new.
 
-        `Done` and `Drop` finish the entry; `Drop` also keeps it as a skip. `Retry` puts it back with a date, as
-        its (possibly changed) request, on that request's host. `Release` puts it back where it was. Discovered
-        requests are added as by `add`; `skipped` are kept, each URL once, and forgotten if the URL is queued
-        later after all. A settlement whose `outcome` is empty is not counted in `Counts.outcomes`.
+        By verdict: `Done` finishes the request. `Drop` too, and stores it as a skip. `Retry` puts its request (which
+        may be another one, on another host) back, delayed until `Retry.at`. `Release` puts the request back unchanged.
 
-        Marks are opaque texts by name (sinks' committed offsets, the config's hash), given back in
-        `Counts.marks`. Notes are opaque texts by host and short name ("gate", "robots https://h"): given ones
-        replace stored ones of the same name, others stay; they come back with the first lease of the host in a
-        later process. When this returns, all of it survives a kill of the process.
+        Discovered requests are added as by `add`. Skips are stored once for each URL, and removed if the URL is queued
+        later. A settlement whose `outcome` is empty is not counted in `FrontierCounts.outcomes`.
+
+        `checkpoints` are opaque texts by name (lengths of outputs, hashes of the config), returned by `counts`.
+        `host_state` are opaque texts by host and name ("gate", "robots https://h"); names that are not given keep
+        their text. They come back with the first lease of the host in a later process. When this returns, all of it
+        survives a kill of the process.
         """
         ...
 
     async def renew(self, leases: Sequence[Lease], until: float) -> None:
-        """Extend leases that are still at work. A frontier with one process may do nothing."""
+        """Extend leases whose requests are under way. A frontier of one process may do nothing."""
         ...
 
     async def counts(self) -> FrontierCounts:
-        """How the frontier stands now."""
+        """The figures of this moment."""
         ...
 
     async def aclose(self) -> None:
-        """Write what is pending and close. Leases that were not settled are waiting again on the next open."""
+        """Write what is pending and close. Leases that were not settled wait again after the next open."""
         ...
 
 
 class FrontierView(Protocol):
-    """Questions about a run that do not change it. An embedded frontier implements it beside `Frontier`."""
+    """Queries that change nothing. A frontier in this process implements them beside `Frontier`."""
 
     def skips(self) -> AsyncIterator[Skip]:
-        """Every URL that was seen and not asked for: skips, in the order they were found."""
+        """Every URL that was seen and not requested, in the order they were found."""
         ...
 
     def waiting(self) -> AsyncIterator[Request]:
@@ -160,15 +162,15 @@ class FrontierView(Protocol):
         ...
 
     def count_queued(self, host: str) -> int:
-        """How many requests of `host` are queued, known without I/O."""
+        """How many requests of `host` are queued, without I/O."""
         ...
 
     def depths(self) -> QueueDepths:
-        """How many requests are queued and delayed, known without I/O: cheap enough to ask twice a second."""
+        """How many requests are queued and delayed, without I/O: cheap enough for a screen."""
         ...
 
     async def host_state(self, host: str) -> Mapping[str, str]:
-        """What `settle` was told to remember of `host`; empty when nothing was."""
+        """What `settle` stored for `host`, by name; empty when nothing was."""
         ...
 
 

@@ -118,6 +118,7 @@ class ErrorKind(StrEnum):
     SCHEME = "scheme"
     SCOPE = "scope"
     ROBOTS = "robots"
+    TRAP = "trap"
     ADDRESS = "address"
     HTTP = "http"
     CHECKSUM = "checksum"

@@ -23,7 +23,6 @@ MIN_TRANSITIONS_KEPT = 5_000
 MAX_WHY_CHARS = 200
 # Longer lines are cut, and then skipped as invalid JSON.
 MAX_LINE_BYTES = 2_000
-BREAKER_LOG_FILE = "breakers.jsonl"
 
 
 # Pseudo-states with an empty host: the beginning and the end of a session.

@@ -20,6 +20,7 @@ from scraper.events import CrawlEnded, Event, QueuesSampled
 from scraper.report.text.event_text import MAX_LINE_CHARS, WARNING, describe
 from scraper.report.text.formatting import instant_text
 from scraper.report.text.sanitize import clean
+from scraper.rundir.disk_errors import cause_text
 
 LOGGER_NAME = "scraper"
 FLUSH_SECONDS = 1.0
@@ -43,7 +44,7 @@ class LogFile:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: TextIO | None = path.open("a", encoding="utf-8", errors="replace", newline="\n")
         except OSError as error:
-            raise SinkError(f"the log file {path} cannot be written: {error.strerror or error}") from error
+            raise SinkError(f"the log file {path} cannot be written: {cause_text(error)}") from error
         self._bridge = _LoggingBridge(self, level)
         self._level_before = logging.getLogger(LOGGER_NAME).level
         logging.getLogger(LOGGER_NAME).addHandler(self._bridge)

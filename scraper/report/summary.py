@@ -14,9 +14,9 @@ from typing import Any
 
 import orjson
 
-from scraper.errors import SinkError
 from scraper.report.stats import StatsSnapshot, is_failure
 from scraper.report.text.formatting import instant_text
+from scraper.rundir.disk_errors import write_error
 
 # Hosts with an entry of their own in summary.json; the others are one sum.
 MAX_TOP_HOSTS = 100
@@ -82,7 +82,7 @@ def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        raise SinkError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise write_error(path, error) from error
 
 
 def outcome_sums(outcomes: Mapping[str, int]) -> dict[str, int]:

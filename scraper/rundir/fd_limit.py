@@ -1,23 +1,23 @@
 """How many requests may run at once with the open files that the system allows (`ulimit -n`).
 
-Without descriptors every further connection fails, and so does whatever else must be opened: pages would be recorded
-as failed that nothing is wrong with. So the run asks for as many as it needs, and does with fewer what it can.
+Without free descriptors each further connection fails, and pages that are fine would be recorded as failed. So the run
+raises the limit as far as it may, and otherwise lowers its concurrency.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+# Beside connections: state, outputs, event loop, DNS sockets, pipes of a pool process.
 RESERVED_FILES = 40
-"""Open files that a run needs beside its connections: state, outputs, event loop, name look-ups, a pool process."""
+# A socket, and the file that a large body goes to.
 FILES_PER_REQUEST = 2
-"""Open files of one request: its socket, and the file that a large body goes to."""
 
 
 def max_concurrency(wanted: int, files_per_request: int = FILES_PER_REQUEST) -> int:
-    """How many of `concurrency` requests at once, with `each` open files, the system suffices for, at least one.
+    """How many requests may run at once: `wanted`, or as many as the limit of open files allows, but at least one.
 
-    Raises the process's limit as far as it needs and the system lets it. Where there is no such limit (Windows), all.
+    Raises the limit of this process (`RLIMIT_NOFILE`) as far as needed and permitted. Windows has no such limit.
     """
     try:
         import resource
@@ -27,16 +27,16 @@ def max_concurrency(wanted: int, files_per_request: int = FILES_PER_REQUEST) -> 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return wanted
-    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (OSError, ValueError):  # macOS has a further limit, which it does not tell
-        wanted = soft
-    return max(1, min(wanted, (wanted - RESERVED_FILES) // files_per_request))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    except (OSError, ValueError):  # macOS has a lower limit, kern.maxfilesperproc, that getrlimit does not report
+        limit = soft
+    return max(1, min(wanted, (limit - RESERVED_FILES) // files_per_request))
 
 
 def few_files_warnings(wanted: int, allowed: int) -> Iterator[str]:
-    """What the user should know when `concurrency` requests at once are fewer than he `wanted`."""
+    """A sentence for the user when fewer requests than `wanted` may run at once."""
     if allowed < wanted:
         yield (
             f"the system allows this process too few open files for {wanted} requests at once: "

@@ -1,4 +1,4 @@
-"""One run at a time in an output folder: an advisory lock that the operating system lets go of when we die."""
+"""One run at a time in a folder: an advisory lock, which the operating system releases when the process dies."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 from types import TracebackType
 
 from scraper.errors import FrontierError, RunLockedError
+from scraper.rundir.disk_errors import cause_text
+from scraper.rundir.layout import RunLayout
 
-LOCK_FILE = Path(".scrape") / "lock"
 MAX_PID_BYTES = 20
+# Windows locks byte ranges, and others cannot read them. So a byte far behind the pid is locked.
 WINDOWS_LOCK_OFFSET = 1 << 30
-"""Windows locks bytes, and nobody may read those: one far behind the pid is locked there."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -29,11 +30,13 @@ else:
 
 
 class RunLock:
-    """Holds `folder` while the `with` block runs. Its file is `.scrape/lock` and holds our pid.
+    """Locks `folder` while the `with` block runs. Its file, `.scrape/lock`, holds the pid of this process.
 
-    The file stays when the lock is gone: deleting it would let two processes lock two files of one name. Entering
-    raises `RunLockedError` with the other's pid when the folder is held, and `FrontierError` when the file cannot be
-    written or its file system knows no locks.
+    The file is never deleted: another process may have it open and lock it, while a third creates a new file of that
+    name and locks that.
+
+    Entering raises `RunLockedError` with the other's pid when the folder is locked, and `FrontierError` when the file
+    cannot be written or its file system has no locks.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,12 +44,12 @@ class RunLock:
         self._descriptor: int | None = None
 
     def __enter__(self) -> RunLock:
-        path = self._folder / LOCK_FILE
+        path = RunLayout(self._folder).lock
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise FrontierError(f"cannot write {path}: {error.strerror or error}") from error
+            raise FrontierError(f"cannot write {path}: {cause_text(error)}") from error
         try:
             self._acquire(path, descriptor)
         except BaseException:
@@ -70,10 +73,11 @@ class RunLock:
         except OSError as error:
             raise FrontierError(f"cannot lock {path}: {error.strerror or error}; use a local folder") from error
         try:
+            # Only now: until the lock is ours the file holds the pid of its holder, which the error above shows.
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"{os.getpid()}\n".encode())
         except OSError as error:
-            raise FrontierError(f"cannot write {path}: {error.strerror or error}") from error
+            raise FrontierError(f"cannot write {path}: {cause_text(error)}") from error
 
 
 def _read_pid(descriptor: int) -> int | None:

@@ -1,7 +1,7 @@
-"""A file that only grows and whose length is known to the byte: what jsonl and csv are built on.
+"""A file that only grows: what the sinks for JSON lines, CSV and stored pages write to.
 
-Its mark is its length in bytes. What stands behind the mark after a crash, half a line perhaps, is cut off when the
-file is opened again.
+Its checkpoint is its length in bytes. After a crash the file may be longer than the last checkpoint and end inside a
+line; opening it at the checkpoint truncates it to that length.
 """
 
 from __future__ import annotations
@@ -16,24 +16,20 @@ from typing import TYPE_CHECKING
 import aiofiles
 
 from scraper.errors import SinkError
-from scraper.sinks.disk_errors import (
-    incomplete_error,
-    parse_count_checkpoint,
-    run_to_completion,
-    sync_folder,
-    write_error,
-)
+from scraper.rundir.disk_errors import sync_folder, write_error
+from scraper.sinks.checkpoints import incomplete_error, parse_count_checkpoint
+from scraper.sinks.run_to_completion import run_to_completion
 
 if TYPE_CHECKING:
     from aiofiles.threadpool.binary import AsyncFileIO
 
 
 class AppendFile:
-    """Gathers lines in memory and appends them in one write a flush.
+    """Buffers lines and appends them with one write a flush.
 
-    What gathers is bounded by whoever calls `add`: the recorder flushes after every group of results.
-    `offset` is the number of bytes in the file, those still gathered not included. With `power` a flush returns when
-    the bytes are on the disk, so that its mark outlives a loss of power too; that is one fsync a flush.
+    The buffer is not bounded here: the recorder flushes after each batch of results. `offset` is the length of the
+    file in bytes, without what is buffered. With `fsync` a flush returns once the bytes are on the disk, so that its
+    checkpoint survives a loss of power; that costs one fsync a flush.
     """
 
     def __init__(self, path: Path, *, fsync: bool = False) -> None:
@@ -44,22 +40,22 @@ class AppendFile:
         self._file: AsyncFileIO | None = None
 
     async def open(self, checkpoint: str | None) -> None:
-        """Open for appending at `mark`, a length in bytes; None empties the file. Makes missing folders.
+        """Open for appending at `checkpoint`, a length in bytes; None empties the file. Makes missing folders.
 
-        Raises `SinkError` when the file cannot be written, or is shorter than the mark.
+        Raises `SinkError` when the file cannot be written, or is shorter than the checkpoint.
         """
-        wanted = None if checkpoint is None else parse_count_checkpoint(self.path, checkpoint)
+        length = None if checkpoint is None else parse_count_checkpoint(self.path, checkpoint)
         try:
-            await run_to_completion(self._open(wanted))
+            await run_to_completion(self._open(length))
         except OSError as error:
             raise write_error(self.path, error) from error
 
     def add(self, line: bytes) -> None:
-        """Gather `line`, with its line end."""
+        """Buffer `line`, which includes its line end."""
         self._pending.append(line)
 
     async def flush(self) -> str:
-        """Append what has gathered; return the mark. Raises `SinkError`; what was not written stays gathered."""
+        """Append the buffer; return the checkpoint. Raises `SinkError`; what was not written stays in the buffer."""
         if self._pending:
             lines = self.take_pending()
             try:
@@ -70,32 +66,33 @@ class AppendFile:
         return str(self.offset)
 
     def take_pending(self) -> Sequence[bytes]:
-        """The lines that have gathered, for `append`."""
+        """Empty the buffer and return its lines, for `append_blocking`."""
         lines, self._pending = self._pending, []
         return lines
 
     def append_blocking(self, lines: Sequence[bytes]) -> None:
-        """Append what was taken, for who is in a thread already: one call at a time, and none of `flush` beside it.
+        """Append what `take_pending` returned, from a thread. Never run it beside another call or a `flush`.
 
-        Raises `SinkError`; nothing of it is there then.
+        Raises `SinkError`; the file is then as it was before.
         """
         descriptor = self._require_open().fileno()
         data = memoryview(b"".join(lines))
-        whole = len(data)
+        size = len(data)
         try:
-            while data:  # a raw file may take less than it was given, when the disk is nearly full
+            # An unbuffered write may be short when the disk is nearly full.
+            while data:
                 data = data[os.write(descriptor, data) :]
             if self._fsync:
                 os.fsync(descriptor)
         except OSError as error:
-            # What the disk took of it may end in the middle of a line, and the run may never be resumed.
+            # The disk may have taken half a line. Remove it: if the run is never resumed, nobody else would.
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, self.offset)
             raise write_error(self.path, error) from error
-        self.offset += whole
+        self.offset += size
 
     async def aclose(self) -> None:
-        """Flush and close. Raises `SinkError`, and is closed then, too."""
+        """Flush and close; closed even when it raises `SinkError`."""
         if self._file is None:
             return
         try:
@@ -106,7 +103,7 @@ class AppendFile:
 
     async def _open(self, length: int | None) -> None:
         self.offset = await asyncio.to_thread(_truncate, self.path, length)
-        # Unbuffered: when a write returns, the bytes are with the operating system and survive a kill.
+        # Unbuffered: once a write returns, the kernel has the bytes and they survive a kill of this process.
         self._file = await aiofiles.open(self.path, "ab", buffering=0)
         if self._fsync:
             await asyncio.to_thread(sync_folder, self.path.parent)
@@ -119,9 +116,10 @@ class AppendFile:
     async def _write(self, lines: Sequence[bytes]) -> None:
         file = self._require_open()
         data = memoryview(b"".join(lines))
-        whole = len(data)
+        size = len(data)
         try:
-            while data:  # a raw file may take less than it was given, when the disk is nearly full
+            # An unbuffered write may be short when the disk is nearly full.
+            while data:
                 data = data[await file.write(data) or 0 :]
             if self._fsync:
                 await asyncio.to_thread(os.fsync, file.fileno())
@@ -129,11 +127,11 @@ class AppendFile:
             with contextlib.suppress(OSError):
                 await file.truncate(self.offset)
             raise write_error(self.path, error) from error
-        self.offset += whole
+        self.offset += size
 
 
 def _truncate(path: Path, length: int | None) -> int:
-    """Make `path` exactly `length` bytes long, never longer than it was; return its length."""
+    """Truncate `path` to `length` bytes, None: to nothing; return its length. `SinkError` when it is shorter."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if length is None:
         path.open("wb").close()

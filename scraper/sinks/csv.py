@@ -1,11 +1,11 @@
 """items.csv: RFC 4180 (comma, CRLF, doubled quotes), UTF-8, a header line.
 
-The columns are fixed when the run starts: `url`, then the configured fields. A field that only a hook knows of is in
+The columns are fixed when the run starts: `url`, then the configured fields. A field that only a hook adds is in
 items.jsonl and not here. Lists and mappings are JSON in their cell, None is an empty cell, booleans are true and false.
 
-Text from a page that a spreadsheet would run as a formula (it begins with `=`, `+`, `-`, `@` or a tab, and is no plain
-number) is given a leading apostrophe, which spreadsheets show as plain text. Whoever reads the file with a program
-can have the text exactly: `exact=True`, or items.jsonl, or items.sqlite.
+A spreadsheet would run text from a page as a formula when it begins with `=`, `+`, `-`, `@` or a tab and is not a plain
+number. Such text gets a leading apostrophe, which spreadsheets do not show. Programs that need the exact text can use
+`exact=True`, items.jsonl or items.sqlite.
 """
 
 from __future__ import annotations
@@ -19,23 +19,25 @@ from pathlib import Path
 
 from scraper.errors import SinkError
 from scraper.model import Result
+from scraper.rundir.disk_errors import write_error
+from scraper.rundir.layout import ITEMS_CSV
 from scraper.sinks.append_file import AppendFile
-from scraper.sinks.disk_errors import write_error
 from scraper.sinks.records import as_text, item_record
 
+# The last four are full-width forms, which spreadsheets accept as well.
+# The last four are full-width forms, which spreadsheets accept as well.
 _FORMULA_START = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9][0-9 .,]*")
 
 
 class CsvSink:
-    """Writes one row for every extracted item to FOLDER/items.csv. Implements `Sink`.
+    """Writes one row for each extracted item to FOLDER/items.csv. Implements `Sink`.
 
-    `columns` are the names of the fields, in order. The mark is the file's length in bytes. A new output empties the
-    file. The buffer holds what was written since the last flush: a group of the recorder's. With `power` what was
-    flushed outlives a loss of power.
+    `columns` are the names of the fields, in order. The checkpoint is the file's length in bytes; a new output empties
+    the file. With `fsync` what was flushed survives a loss of power.
     """
 
-    name = "items.csv"
+    name = ITEMS_CSV
 
     def __init__(self, folder: Path, columns: Sequence[str], *, exact: bool = False, fsync: bool = False) -> None:
         self._columns = tuple(dict.fromkeys(("url", *columns)))
@@ -46,11 +48,12 @@ class CsvSink:
         self._header = self._encode_row(list(self._columns))
 
     async def open(self, checkpoint: str | None) -> None:
-        """Open at `mark`.
+        """Open at `checkpoint`.
 
         Raises `SinkError` when the file is shorter than that, has other columns or cannot be written.
         """
         await self._file.open(checkpoint)
+        # A new file: the first flush writes the header.
         if self._file.offset == 0:
             self._file.add(self._header)
             return
@@ -70,7 +73,7 @@ class CsvSink:
             self._file.add(self._encode_row([self._format_cell(record.get(column)) for column in self._columns]))
 
     async def flush(self) -> str:
-        """Append the buffer; return the mark. Raises `SinkError` when the disk is full or read-only."""
+        """Append the buffer; return the checkpoint. Raises `SinkError` when the disk is full or read-only."""
         return await self._file.flush()
 
     async def aclose(self) -> None:
@@ -88,13 +91,14 @@ class CsvSink:
     def _encode_row(self, cells: list[str]) -> bytes:
         self._writer.writerow(cells)
         line = self._text.getvalue()
+        # One buffer for all rows: csv.writer is bound to its file.
         self._text.seek(0)
         self._text.truncate()
         return line.encode("utf-8", "replace")
 
 
 def escape_formula(text: str) -> str:
-    """`text`, with a leading apostrophe when a spreadsheet would take it for a formula."""
+    """`text`, with a leading apostrophe when a spreadsheet would run it as a formula (CWE-1236)."""
     if _FORMULA_START.match(text) and not _PLAIN_NUMBER.fullmatch(text):
         return "'" + text
     return text

@@ -1,4 +1,4 @@
-"""Several sinks as one: what the recorder writes to."""
+"""Several sinks behind the calls of one: what the recorder writes to."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from scraper.errors import ScraperError, SinkError
 from scraper.model import Result
 from scraper.sinks.interface import Sink
 
+# Stored for an output that a session ran without. It misses that session's results, so it can never be resumed.
 LEFT_OUT_CHECKPOINT = "left out"
-"""The mark of an output that a session did without: it can never be complete again."""
 
 
 class Fanout:
-    """Hands every result to every sink; its marks are theirs by name.
+    """Hands each result to each sink; checkpoints are kept by the sinks' names.
 
     Raises `SinkError` when two sinks have one name.
     """
@@ -37,10 +37,10 @@ class Fanout:
         return tuple(sink.name for sink in self._sinks)
 
     async def open(self, checkpoints: Mapping[str, str]) -> None:
-        """Open every sink at its mark; without any mark of theirs all start new outputs. Other names are ignored.
+        """Open each sink at its checkpoint; when none of them has one, all start new outputs. Other names are ignored.
 
-        When one fails, it and those already open are closed. Raises `SinkError`, also for a sink without a mark
-        beside others that have one: it would silently lack what the run has written so far.
+        When one fails, it and those already open are closed. Raises `SinkError`, also when some sinks have a
+        checkpoint and one has none: its output would silently lack what the run has written so far.
         """
         missing = [name for name in self.names if name not in checkpoints]
         if missing and len(missing) < len(self._sinks):
@@ -55,7 +55,8 @@ class Fanout:
                     "take it out of the config again, or start over with --fresh"
                 )
         for sink in self._sinks:
-            self._opened_sinks.append(sink)  # first: one that is cancelled half-way must be closed, too
+            # Before the await: a sink whose `open` is cancelled half-way must be closed as well.
+            self._opened_sinks.append(sink)
             try:
                 await sink.open(checkpoints.get(sink.name))
             except BaseException as error:
@@ -70,23 +71,23 @@ class Fanout:
             sink.write(result)
 
     async def flush(self) -> dict[str, str]:
-        """Flush every sink; return the marks by name. Raises `SinkError` of the first that fails, naming it."""
-        marks = {}
+        """Flush each sink; return the checkpoints by name. Raises `SinkError` of the first that fails, naming it."""
+        checkpoints = {}
         for sink in self._sinks:
             try:
-                marks[sink.name] = await sink.flush()
+                checkpoints[sink.name] = await sink.flush()
             except Exception as error:
                 raise _with_sink_name(sink, error) from error
-        return marks
+        return checkpoints
 
     async def aclose(self) -> None:
-        """Close every open sink, also when one fails; then raise one `SinkError` that names all that failed."""
+        """Close each open sink, even when one fails; then raise one `SinkError` that names all that failed."""
         problems = []
         while self._opened_sinks:
             sink = self._opened_sinks.pop()
             try:
                 await sink.aclose()
-            except Exception as error:  # noqa: BLE001  the others must be closed whatever this one does
+            except Exception as error:  # noqa: BLE001  a foreign sink may raise anything, and the others must be closed
                 problems.append(_with_sink_name(sink, error))
         if problems:
             raise SinkError("; ".join(str(problem) for problem in problems)) from problems[0]

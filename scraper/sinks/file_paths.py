@@ -1,8 +1,8 @@
-"""Where the file of a URL lies below FOLDER/files: a pure function of the URL.
+"""The path of a URL's file below FOLDER/files: a pure function of the URL.
 
-Nothing is remembered, so the name is the same in every run and on every machine, and two URLs must never share one,
-not even on a file system that ignores case (macOS, Windows) or normalises Unicode. So a segment of the path is used
-as it stands only when that is unambiguous; any other gets a tag, `~` and ten letters of a hash of what it was:
+The path is the same in every run and on every machine. Two URLs must never share one, not even on a file system that
+ignores case (macOS, Windows) or normalizes Unicode. So a segment of the URL's path is used unchanged only when no other
+segment could become the same name; all others get a tag, `~` and ten characters of a hash of the segment:
 
     https://h/docs/plan.pdf       h/docs/plan.pdf
     https://h/docs/Plan.pdf       h/docs/Plan~k3v0c81m2d.pdf      differs from plan.pdf by case alone
@@ -10,11 +10,12 @@ as it stands only when that is unambiguous; any other gets a tag, `~` and ten le
     https://h/a  and  /a/b        h/a~..., h/a/b                  a file without a dot, a folder with one: tagged
     https://h/..%2Fx              h/_._x~...                      a leading dot, a slash: replaced and tagged
 
-Unambiguous is: spelled in the one way a canonical URL spells it, equal to its own case folding and NFC, free of
-control, format (bidi) and reserved characters, no device name of DOS, no leading dot, no trailing dot or space, not
-like a tag, at most `MAX_NAME_BYTES` long; for a file with a dot in it, for a folder without.
+A segment stays unchanged when all of this holds: it is percent-encoded as in a canonical URL; it equals its case
+folding and its NFC form; it has no control, format (bidi) or reserved characters; it is no DOS device name (NUL, COM1);
+it has no leading dot and no trailing dot or space; it does not look tagged; it has at most `MAX_NAME_BYTES`; and it
+contains a dot if it is the file, none if it is a folder (or `/a` and `/a/b` would need a file and a folder `a`).
 
-The first segment is the host. Plain `http` has its port there (`h_80`), so that it does not meet `https`.
+The first segment is the host. With plain `http` it includes the port (`h_80`), so that it differs from `https`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import re
 from urllib.parse import quote
 
 from scraper.model import Response, Result
+from scraper.rundir.layout import FILES_FOLDER
 from scraper.urls.filename import (
     MAX_NAME_BYTES,
     MAX_PATH_BYTES,
@@ -33,16 +35,14 @@ from scraper.urls.filename import (
     shorten_name,
 )
 
-FILES_FOLDER = "files"
-
 _URL_PATTERN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?")
 _HOST_PATTERN = re.compile(r"([a-z0-9.-]+)(?::([0-9]{1,5}))?")
 _TAG_PATTERN = re.compile(r"~[0-9a-v]{10}(?:\.|$)")
-_UNESCAPED_CHARS = "!$&'()*+,-.:;=@[\\]_|~^"  # what the path of a canonical URL holds without percent-encoding
+_UNESCAPED_CHARS = "!$&'()*+,-.:;=@[\\]_|~^"  # what a canonical URL does not percent-encode in a path
 
 
 def stored_path(result: Result) -> str | None:
-    """Where the file of `result` lies below the output folder; None when there is none to store."""
+    """The path of the file of `result`, relative to the output folder; None when there is none to store."""
     outcome = result.outcome
     if result.request.kind == "file" and isinstance(outcome, Response) and 200 <= outcome.status < 300:
         return f"{FILES_FOLDER}/{relative_path(result.url)}"
@@ -50,9 +50,9 @@ def stored_path(result: Result) -> str | None:
 
 
 def relative_path(url: str) -> str:
-    """The path of `url`'s file below FOLDER/files, with `/` between its names; never raises.
+    """The path of `url`'s file, relative to FOLDER/files, with `/` as separator; never raises.
 
-    Different URLs have different paths (up to a chance of 2**-50 a pair within one folder).
+    Two URLs share a path with a probability of 2**-50 at most, and only within one folder.
     """
     match = _URL_PATTERN.match(url)
     scheme, host, path, query = match.groups() if match else ("", "", url, None)
@@ -61,6 +61,7 @@ def relative_path(url: str) -> str:
     names += [_segment_name(segment, is_file=False) for segment in segments[:-1][: MAX_PATH_SEGMENTS + 1]]
     names.append(_segment_name(segments[-1], is_file=True, query=query))
     found = "/".join(names)
+    # Too deep or too long for a file system: one folder below the host, named by a hash of the whole URL.
     if len(segments) > MAX_PATH_SEGMENTS or len(found.encode()) > MAX_PATH_BYTES:
         return "/".join([names[0], hash_suffix("path", url), names[-1]])
     return found
@@ -71,6 +72,7 @@ def _host_name(scheme: str, host: str) -> str:
     if match is None:
         return _safe_name(host, False, f"host\0{scheme}\0{host}", is_file=False)
     name, port = match.groups()
+    # `https://h` is "h". Plain http always has its port in the name, so that it never is "h" too.
     if scheme == "http":
         port = port or "80"
     unambiguous = scheme == "http" or (scheme == "https" and port is None)
@@ -85,7 +87,7 @@ def _segment_name(segment: str, *, is_file: bool, query: str | None = None) -> s
 
 
 def _safe_name(text: str, unambiguous: bool, identity: str, *, is_file: bool) -> str:
-    """`text` as a name of a file or folder; tagged with the hash of `identity` unless it can stand as it is."""
+    """`text` as the name of a file or folder, tagged with the hash of `identity` unless it can be used unchanged."""
     name = safe_name(text) or ("index" if is_file else "_")
     if (
         unambiguous
@@ -99,5 +101,5 @@ def _safe_name(text: str, unambiguous: bool, identity: str, *, is_file: bool) ->
 
 
 def _is_case_folded(name: str) -> bool:
-    """Whether no other name that is folded, too, equals `name` on a file system that ignores case."""
+    """Whether `name` is the one spelling of it that case folding gives: only such names are used without a tag."""
     return name.upper().casefold() == name

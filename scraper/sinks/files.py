@@ -1,10 +1,10 @@
-"""FOLDER/files/<host>/<path>: the bodies of the files that were fetched along the way.
+"""FOLDER/files/HOST/PATH: the bodies of files that a crawl fetched along the way.
 
-A file appears under its name only when it is complete: it is written as `.part` and renamed. What was written after
-the last mark stays where it is; asked for again, it is written again under the same name, so nothing is doubled.
+A file appears under its name only when it is complete: it is written as `.part` and renamed. Files that were written
+after the last checkpoint stay. Their URLs are requested again and written under the same names, so nothing is doubled.
 
-Every folder on the way is opened relative to the one above it and never through a symbolic link, so a link that was
-planted below FOLDER/files cannot lead a file out of it.
+Each folder of the path is opened relative to its parent and never through a symbolic link (`O_NOFOLLOW`): a link that
+somebody put below FOLDER/files cannot make the sink write elsewhere.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from pathlib import Path
 
 from scraper.errors import SinkError
 from scraper.model import Body, Response, Result
-from scraper.sinks.disk_errors import incomplete_error, run_to_completion, sync_folder, write_error
-from scraper.sinks.file_paths import FILES_FOLDER, relative_path, stored_path
+from scraper.rundir.disk_errors import sync_folder, write_error
+from scraper.rundir.layout import FILES_FOLDER, RunLayout
+from scraper.sinks.checkpoints import foreign_checkpoint_error, incomplete_error
+from scraper.sinks.file_paths import relative_path, stored_path
+from scraper.sinks.run_to_completion import run_to_completion
 
 __all__ = ["FilesSink", "relative_path"]
 
@@ -29,40 +32,39 @@ _CREATE_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O
 
 
 class FilesSink:
-    """Stores the body of every result of kind `file` that came with a 2xx status. Implements `Sink`.
+    """Stores the body of each result of kind `file` with a 2xx status. Implements `Sink`.
 
-    A spooled body is moved to its place, or copied when it lies on another file system: after the flush its
-    `Body.path` is gone. Spooled bodies of other statuses are deleted. The buffer holds the results since the last
-    flush: a group of the recorder's. A new output leaves earlier files where they are. With `power` what was flushed
-    outlives a loss of power.
+    A spooled body is moved, or copied when it lies on another file system: after the flush its `Body.path` is gone.
+    Spooled bodies of other statuses are deleted. The checkpoint is a constant, and a new output leaves earlier files
+    where they are. With `fsync` what was flushed survives a loss of power.
     """
 
-    name = "files"
+    name = FILES_FOLDER
 
     def __init__(self, folder: Path, *, fsync: bool = False) -> None:
-        self._root = folder / FILES_FOLDER
+        self._root = RunLayout(folder).files
         self._fsync = fsync
         self._pending: list[tuple[str | None, Body]] = []
 
     async def open(self, checkpoint: str | None) -> None:
-        """Make FOLDER/files. Raises `SinkError` when it cannot be made, is a link, or is missing at a mark."""
+        """Make FOLDER/files. Raises `SinkError` when it cannot be made, is a link, or is missing on resume."""
         if checkpoint is not None and checkpoint != CHECKPOINT:
-            raise SinkError(f"{self._root}: {checkpoint[:40]!r} is not a mark of this output; start over with --fresh")
+            raise foreign_checkpoint_error(self._root, checkpoint)
         await run_to_completion(asyncio.to_thread(self._make_root, checkpoint is not None))
 
     def write(self, result: Result) -> None:
-        """Remember the body of one result."""
+        """Put the body of one result into the buffer."""
         if result.request.kind == "file" and isinstance(result.outcome, Response):
             self._pending.append((stored_path(result), result.outcome.body))
 
     async def flush(self) -> str:
-        """Write the files, off the loop. Raises `SinkError`; what was not written is kept for the next flush."""
+        """Write the files from a thread. Raises `SinkError`; what was not written stays for the next flush."""
         if self._pending:
             await run_to_completion(asyncio.to_thread(self._store_pending))
         return CHECKPOINT
 
     async def aclose(self) -> None:
-        """Write what is left; raises `SinkError`. Calling it twice does nothing more."""
+        """Write what is in the buffer; raises `SinkError`. A second call does nothing."""
         try:
             await self.flush()
         finally:
@@ -82,6 +84,7 @@ class FilesSink:
             path, body = self._pending[0]
             if path is not None:
                 self._store_file(path.removeprefix(f"{FILES_FOLDER}/"), body)
+            # One by one: after an error the next flush begins with the file that failed.
             body.discard()
             del self._pending[0]
 
@@ -100,10 +103,11 @@ class FilesSink:
 
 
 def _open_folder(root: Path, names: list[str] | tuple[()], fsync: bool) -> int:
-    """A descriptor of the folder `names` below `root`, made where missing. The caller closes it."""
+    """A descriptor of the folder `names` below `root`, created where missing. The caller closes it."""
     path, above = root, None
-    for name in (str(root), *names):
-        path = path / name
+    for depth, name in enumerate((str(root), *names)):
+        if depth:  # the root is no name below itself: a relative one would be looked for twice
+            path = path / name
         try:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, dir_fd=above)
@@ -113,7 +117,7 @@ def _open_folder(root: Path, names: list[str] | tuple[()], fsync: bool) -> int:
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
                 raise SinkError(
-                    f"{path} is a symbolic link or no folder; move it away or choose another --output"
+                    f"{path} is a symbolic link or not a folder; move it away or choose another --output"
                 ) from error
             raise write_error(path, error) from error
         finally:
@@ -125,14 +129,14 @@ def _open_folder(root: Path, names: list[str] | tuple[()], fsync: bool) -> int:
 
 
 def _move_spooled(spooled: Path, name: str, folder: int, fsync: bool) -> bool:
-    """Put the spooled file in place; False when it must be copied instead."""
+    """Rename the spooled file to `name`; False when it is on another file system and must be copied."""
     try:
         if fsync:
             with spooled.open("rb") as file:
                 os.fsync(file.fileno())
         os.replace(spooled, name, dst_dir_fd=folder)
     except FileNotFoundError:
-        # The same result twice: the first has moved the body. Anything else is an error.
+        # A flush that failed half-way is repeated: this body was moved the first time. If it was not, `stat` raises.
         os.stat(name, dir_fd=folder, follow_symlinks=False)
     except OSError as error:
         if error.errno != errno.EXDEV:
@@ -143,6 +147,7 @@ def _move_spooled(spooled: Path, name: str, folder: int, fsync: bool) -> bool:
 
 def _copy_body(body: Body, name: str, folder: int, fsync: bool) -> None:
     """Write the body as `.part`, then rename it."""
+    # `safe_name` gives no URL a name that ends in ".part".
     part = name + ".part"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(part, dir_fd=folder)  # left by a run that was killed

@@ -1,11 +1,14 @@
 """FOLDER/items.parquet/: items as a Parquet data set, in part files that are written once.
 
-A Parquet file cannot be appended to and is nothing before its end. So rows first go to `_tail-000001.jsonl`, which is
-as durable as items.jsonl, and when enough are together the tail becomes `part-000001.parquet` and another tail begins.
-The mark is the number of parts and the length of the tail behind them. A tail stays until a later mark is settled, so
-whatever mark a run comes back to, the rows behind its last part are there; parts that were written after it are
-deleted. Closing writes the tail's rows as a part as well, and keeps the tail for the next session. Readers of data sets
-leave out names that begin with an underscore.
+A Parquet file cannot be appended to, and cannot be read before its footer is written. So:
+1. Rows go to `_tail-000001.jsonl`, which is as durable as items.jsonl.
+2. When the tail is large enough it is converted to `part-000001.parquet`, and the next tail begins.
+3. The checkpoint is "PARTS:LENGTH": the number of parts, and the length in bytes of the tail after them. A converted
+   tail is deleted only after the next flush, when the checkpoint that needed it can no longer be resumed from.
+4. On resume, parts and tails after the checkpoint are deleted, and the tail is truncated.
+5. Closing converts the last tail too, and keeps it for the next session.
+
+Readers of data sets ignore names that begin with an underscore.
 """
 
 from __future__ import annotations
@@ -21,39 +24,33 @@ import orjson
 
 from scraper.errors import MissingExtraError, SinkError
 from scraper.model import Result
+from scraper.rundir.disk_errors import sync_folder, write_error
+from scraper.rundir.layout import ITEMS_PARQUET
 from scraper.sinks.append_file import AppendFile
-from scraper.sinks.disk_errors import (
-    incomplete_error,
-    parse_count_checkpoint,
-    run_to_completion,
-    sync_folder,
-    write_error,
-)
+from scraper.sinks.checkpoints import foreign_checkpoint_error, incomplete_error, parse_count_checkpoint
 from scraper.sinks.records import as_text, item_record, to_json
+from scraper.sinks.run_to_completion import run_to_completion
 
+# What a column holds: one value, a list of values, or JSON as text.
 ColumnKind = Literal["text", "int", "float", "bool", "texts", "ints", "floats", "bools", "json"]
-"""What a column holds: a text, a number, a truth, a list of them, or JSON as text."""
 
+# A tail of this many rows or bytes becomes a part. The whole part is in memory while it is converted.
 MAX_PART_ROWS = 100_000
-"""Rows after which the tail becomes a part."""
 MAX_PART_BYTES = 64 * 1024 * 1024
-"""Bytes of the tail after which it becomes a part, whatever its rows."""
 ROW_GROUP_ROWS = 20_000
-"""Rows of one row group."""
+# The column for fields that only hooks add, and for values that do not fit their column's kind; JSON as text.
 OTHER_COLUMN = "_other"
-"""The column for what fits no other: fields of hooks, and values that are not of their column's kind, as JSON."""
 
 _PYTHON_TYPES: Mapping[str, type | tuple[type, ...]] = {"text": str, "int": int, "float": (int, float), "bool": bool}
 
 
 class ParquetSink:
-    """Writes one row for every extracted item below FOLDER/items.parquet. Implements `Sink`.
+    """Writes one row for each extracted item into FOLDER/items.parquet/. Implements `Sink`.
 
-    `columns` are the fields' names with their kinds. The buffer holds what was written since the last flush. Raises
-    `MissingExtraError` when pyarrow is not installed.
+    `columns` are the fields' names with their kinds. Raises `MissingExtraError` when pyarrow is not installed.
     """
 
-    name = "items.parquet"
+    name = ITEMS_PARQUET
 
     def __init__(self, folder: Path, columns: Mapping[str, ColumnKind], *, fsync: bool = False) -> None:
         try:
@@ -69,9 +66,9 @@ class ParquetSink:
         self._converted_tail: Path | None = None
 
     async def open(self, checkpoint: str | None) -> None:
-        """Open at `mark`; parts and tails behind it are deleted.
+        """Open at `checkpoint`; later parts and tails are deleted.
 
-        Raises `SinkError` when parts or rows up to the mark are missing, or the folder cannot be written.
+        Raises `SinkError` when parts or rows up to the checkpoint are missing, or the folder cannot be written.
         """
         parts, length = _parse_checkpoint(self._folder, checkpoint) if checkpoint is not None else (0, None)
         try:
@@ -85,21 +82,21 @@ class ParquetSink:
         self._tail_rows = await asyncio.to_thread(_count_lines, tail.path)
 
     def write(self, result: Result) -> None:
-        """Take the items of one result into the buffer."""
+        """Put the items of one result into the buffer."""
         for item in result.items:
             if self._tail is not None:
                 self._tail.add(to_json(item_record(result, item)))
                 self._tail_rows += 1
 
     async def flush(self) -> str:
-        """Bring the rows to the tail, or to a part when they are enough; return the mark. Raises `SinkError`."""
+        """Append the buffer to the tail, convert a large enough tail; return the checkpoint. Raises `SinkError`."""
         tail = self._require_open()
         await tail.flush()
-        if (
-            self._converted_tail is not None
-        ):  # the mark of the flush before this one is settled: nobody comes back to it
-            spent, self._converted_tail = self._converted_tail, None
-            await asyncio.to_thread(spent.unlink, missing_ok=True)
+        # The recorder stored the checkpoint of the previous flush before it called this one, so no run resumes from an
+        # earlier one, and the converted tail is not needed any more.
+        if self._converted_tail is not None:
+            converted, self._converted_tail = self._converted_tail, None
+            await asyncio.to_thread(converted.unlink, missing_ok=True)
         if self._tail_rows >= MAX_PART_ROWS or tail.offset >= MAX_PART_BYTES:
             await self._write_part(tail)
             await tail.aclose()
@@ -109,7 +106,7 @@ class ParquetSink:
         return f"{self._parts}:{self._require_open().offset}"
 
     async def aclose(self) -> None:
-        """Write the rows that are left as a part, and close; raises `SinkError`. A second call does nothing more."""
+        """Convert the last tail and close; raises `SinkError`. A second call does nothing."""
         tail, self._tail = self._tail, None
         if tail is None:
             return
@@ -146,7 +143,7 @@ class ParquetSink:
             raise write_error(path, error) from error
 
     def _convert_tail(self, tail: Path, path: Path) -> None:
-        """Make the part at `path` of the rows in `tail`: at once or not at all."""
+        """Write the rows of `tail` to a part at `path`, under another name first: it is complete or not there."""
         import pyarrow
         import pyarrow.parquet
 
@@ -187,7 +184,7 @@ class ParquetSink:
 
 
 def _fit_value(value: Any, kind: ColumnKind) -> Any:
-    """`value` for a column of `kind`, or None when it is not of that kind."""
+    """`value` as a column of `kind` takes it, or None when it does not fit."""
     if value is None:
         return None
     if kind == "json":
@@ -217,11 +214,11 @@ def _arrow_type(kind: ColumnKind, arrow: Any) -> Any:
 
 
 def _parse_checkpoint(path: Path, checkpoint: str) -> tuple[int, str]:
-    """The number of parts and the length of the tail."""
+    """The number of parts, and the length of the tail as text. Raises `SinkError`."""
     parts, colon, length = checkpoint.partition(":")
     number = parse_count_checkpoint(path, parts)
     if not colon or number > 999_999:
-        raise SinkError(f"{path}: {checkpoint[:40]!r} is not a mark of this output; start over with --fresh")
+        raise foreign_checkpoint_error(path, checkpoint)
     parse_count_checkpoint(path, length)
     return number, length
 

@@ -1,8 +1,8 @@
-"""What a result looks like as a record, and a record as a line of JSON.
+"""Results as records, and records as lines of JSON.
 
-Values keep their type where JSON has it. `Decimal` becomes a string ("19.90"), because a JSON number would be read as
-a binary fraction and lose digits; so does an integer beyond 64 bits. Dates are ISO 8601. NaN and infinity, which JSON
-lacks, become null. Text that is not valid Unicode (lone surrogates) gets question marks.
+Values keep their type where JSON has it. `Decimal` becomes a string ("19.90"), because most readers parse a JSON number
+as a binary fraction and lose digits; so does an integer beyond 64 bits. Dates are ISO 8601. NaN and infinity, which
+JSON does not have, become null. Lone surrogates, which are not valid Unicode, become question marks.
 """
 
 from __future__ import annotations
@@ -18,28 +18,32 @@ import orjson
 
 from scraper.model import Attempt, Body, Content, Failure, Headers, Item, Request, Response, Result
 from scraper.sinks.file_paths import stored_path
+from scraper.urls.post_secrets import mask_secrets
 
+# What hooks nest deeper is written as "...". orjson itself gives up at 254.
 MAX_JSON_DEPTH = 32
+# Of a posted body a record shows this much.
 MAX_POST_BODY_CHARS = 500
-"""Characters of what was posted that a record shows."""
 MAX_CONTENT_TYPE_BYTES = 200
 
 _STATUS_PHRASES = {status.value: f"HTTP {status.value} {status.phrase}" for status in HTTPStatus}
 _INT64_LIMIT = 2**63
-_MAX_DECIMAL_BITS = 10_000  # str() refuses more than 4,300 digits, and takes quadratic time
+# 3,010 digits. str() refuses integers of more than 4,300, and takes quadratic time.
+_MAX_DECIMAL_BITS = 10_000
 
 
 def page_record(result: Result) -> dict[str, Any]:
     """The record of one URL in pages.jsonl.
 
-    `fetched_at` is ISO 8601 in UTC with milliseconds, `bytes` the decoded body's size (of a failure: what came
-    over the network), `attempts` how often the URL was asked for, `redirects` the hops that led here, oldest first.
-    The body's digest stands under its algorithm's name, `xxh3` or `sha256`, when there was a body. `path` (of a
-    stored file, below the output folder), `canonical_url`, `noindex`, `duplicate_of`, `items` (how many), `rejected`
-    and `problem` are there only when they say something; so are `method` and `body` (what was posted, its beginning)
-    unless it was a GET, and `tries`: those that failed before, the latest few.
+    Always there: `fetched_at` is ISO 8601 in UTC with milliseconds; `bytes` the decoded body's size (of a failure: the
+    bytes received); `attempts` how often the URL was requested; `redirects` the URLs that redirected here, oldest
+    first.
+
+    Only where they apply: the body's digest under its algorithm's name, `xxh3` or `sha256`; `path` of a stored file,
+    relative to the output folder; `canonical_url`, `noindex`, `duplicate_of`; `items` (how many), `rejected`,
+    `problem`; of a POST `method` and the beginning of its `body`; `tries`, the latest failed attempts.
     """
-    request, outcome, harvest = result.request, result.outcome, result.extraction
+    request, outcome, extraction = result.request, result.outcome, result.extraction
     status, error, detail, size, body = result.status, None, None, 0, None
     if isinstance(outcome, Response):
         body = outcome.body
@@ -56,7 +60,7 @@ def page_record(result: Result) -> dict[str, Any]:
         "status": status,
         "error": error,
         "error_detail": detail,
-        "depth": request.depth,
+        "depth": max(request.depth, 0),  # a sitemap of seeds stands above them
         "parent": request.parent,
         "fetched_at": iso_timestamp(outcome.started_at),
         "content_type": _content_type(outcome.headers),
@@ -75,16 +79,16 @@ def page_record(result: Result) -> dict[str, Any]:
         record["path"] = path
     if result.duplicate_of is not None:
         record["duplicate_of"] = result.duplicate_of
-    if harvest.canonical is not None:
-        record["canonical_url"] = harvest.canonical
-    if harvest.noindex:
+    if extraction.canonical is not None:
+        record["canonical_url"] = extraction.canonical
+    if extraction.noindex:
         record["noindex"] = True
-    if harvest.items:
-        record["items"] = len(harvest.items)
-    if harvest.field_errors:
-        record["rejected"] = [{"field": r.field, "reason": r.reason, "rule": r.rule} for r in harvest.field_errors]
-    if harvest.problem is not None:
-        record["problem"] = harvest.problem
+    if extraction.items:
+        record["items"] = len(extraction.items)
+    if extraction.field_errors:
+        record["rejected"] = [{"field": r.field, "reason": r.reason, "rule": r.rule} for r in extraction.field_errors]
+    if extraction.problem is not None:
+        record["problem"] = extraction.problem
     return record
 
 
@@ -97,26 +101,26 @@ def _add_post(record: dict[str, Any], request: Request) -> None:
 
 
 def abbreviate_body(content: Content) -> str:
-    """The beginning of what is posted, as text; dots at its end when there is more."""
-    text = content.data.decode("utf-8", "replace")
+    """The beginning of a posted body as text, with dots when there is more; secrets are masked."""
+    text = mask_secrets(content.data.decode("utf-8", "replace"))
     return text if len(text) <= MAX_POST_BODY_CHARS else f"{text[:MAX_POST_BODY_CHARS]}..."
 
 
 def attempt_record(attempt: Attempt, request: Request) -> dict[str, Any]:
-    """A try that failed: `wait_s` is how many seconds the next one was to wait; `url` where a redirect came after."""
-    answered = attempt.error is None and attempt.status is not None
-    told: dict[str, Any] = {
+    """A failed attempt. `wait_s`: seconds planned until the next; `url`: given if a later one was redirected."""
+    is_response = attempt.error is None and attempt.status is not None
+    record: dict[str, Any] = {
         "attempt": attempt.number,
         "at": iso_timestamp(attempt.started_at),
         "status": attempt.status,
-        "error": "http" if answered else attempt.error,
-        "detail": "; ".join(filter(None, (_status_phrase(attempt.status) if answered else "", attempt.detail))),
+        "error": "http" if is_response else attempt.error,
+        "detail": "; ".join(filter(None, (_status_phrase(attempt.status) if is_response else "", attempt.detail))),
         "elapsed_ms": round(attempt.elapsed * 1000.0, 1),
         "wait_s": round(attempt.wait, 3),
     }
     if attempt.redirects < len(request.redirects):
-        told["url"] = request.redirects[attempt.redirects].url
-    return told
+        record["url"] = request.redirects[attempt.redirects].url
+    return record
 
 
 def _status_phrase(status: int | None) -> str:
@@ -124,15 +128,16 @@ def _status_phrase(status: int | None) -> str:
 
 
 def item_record(result: Result, item: Item) -> dict[str, Any]:
-    """The record of one item: the page's `url`, then the fields. A field that is named `url` replaces the page's."""
+    """The record of one item: the page's `url`, then the fields. A field called `url` replaces the page's."""
     return {"url": result.url, **item.fields}
 
 
 def iso_timestamp(instant: float) -> str | None:
-    """`instant` (epoch seconds) as ISO 8601 in UTC with milliseconds; None for what is no date."""
+    """`instant` (epoch seconds) as ISO 8601 in UTC with milliseconds; None for what is outside the range of dates."""
     try:
         second = int(instant)
-        # As `datetime` has it: rounded to a microsecond first, which may be the next second's.
+        # The same rounding as `datetime.fromtimestamp`: to a microsecond first. That may reach the next second, which
+        # the slow way below handles.
         microseconds = round((instant - second) * 1e6)
         if 0 <= microseconds < 1_000_000:
             return f"{_iso_second(second)}.{microseconds // 1000:03}Z"
@@ -147,7 +152,7 @@ def _iso_second(second: int) -> str:
 
 
 def to_json(record: Mapping[str, Any]) -> bytes:
-    """`record` as one line of JSON, newline included. Never raises: what JSON lacks becomes text."""
+    """`record` as one line of JSON, newline included. Never raises: what JSON does not have becomes text."""
     try:
         return orjson.dumps(record, default=as_text, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
     except (TypeError, RecursionError):
@@ -177,12 +182,12 @@ def as_text(value: object) -> str:
 def _text_of_object(value: object) -> str:
     try:
         return as_text(str(value))
-    except Exception:  # noqa: BLE001  a hook may put any object into an item, and its __str__ is foreign code
+    except Exception:  # noqa: BLE001  hooks may put any object into an item, and its __str__ may raise anything
         return f"<{type(value).__name__}>"
 
 
 def _to_json_types(value: object, depth: int = 0) -> Any:
-    """`value` rebuilt from what orjson takes without complaint."""
+    """A copy of `value` made only of types that orjson accepts."""
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int) and -_INT64_LIMIT <= value < _INT64_LIMIT:

@@ -1,7 +1,7 @@
-"""skipped.jsonl: every URL that was seen and not asked for, written in one piece when a run ends.
+"""skipped.jsonl: each URL that was seen and not requested, written when a run ends.
 
-The frontier keeps skips while a run goes on, because a URL that one page puts out of reach another may bring into
-reach; only at the end is it known which were really skipped. So the file is written beside its name and renamed.
+Only then is it known which URLs were skipped: one that is too deep from one page may be near enough from another. Until
+then the frontier keeps them. The file is written under another name and renamed, so it is complete or not there.
 """
 
 from __future__ import annotations
@@ -16,13 +16,18 @@ import orjson
 from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
 from scraper.model import Skip
-from scraper.sinks.disk_errors import write_error
+from scraper.rundir.disk_errors import write_error
 
+# Lines are written in blocks of this size.
+# Lines are written in blocks of this size.
 FLUSH_BYTES = 256 * 1024
 
 
 class SkippedFile:
-    """The file at `path`, complete or not there at all. Raises `SinkError` when it cannot be written."""
+    """The file at `path`, as a context manager; leaving it without an exception makes the file appear.
+
+    Raises `SinkError` when it cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -38,7 +43,7 @@ class SkippedFile:
         return self
 
     async def write(self, skip: Skip) -> None:
-        """Add one line."""
+        """Add the line of one skipped URL."""
         row = {"url": skip.url.href, "parent": skip.parent, "reason": skip.reason, "rule": skip.rule}
         self._buffer += orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
         if len(self._buffer) >= FLUSH_BYTES:
@@ -71,7 +76,7 @@ class SkippedFile:
                 if complete:
                     self._part.replace(self._path)
             except OSError as error:
-                if complete:  # else the cause is on its way already
+                if complete:  # otherwise the exception that ended the block is being raised already
                     raise write_error(self._path, error) from error
         finally:
             with contextlib.suppress(OSError):

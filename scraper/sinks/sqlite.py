@@ -1,8 +1,8 @@
 """items.sqlite: table `items` with `id`, `url`, `rule` and a column for every configured field.
 
 Columns have no declared type: numbers are numbers, `Decimal` and dates are exact text, booleans are 0 and 1, lists
-and mappings are JSON text, None is NULL. SQLite ignores case in names, so a field that differs from an earlier column
-by case alone, or is called `id` or `rule`, gets `_2` behind its name. A field called `url` replaces the page's.
+and mappings are JSON text, None is NULL. SQLite ignores case in names, so a field whose name differs from an earlier
+column only by case, or is `id` or `rule`, gets `_2` after its name. A field called `url` replaces the page's URL.
 """
 
 from __future__ import annotations
@@ -15,59 +15,56 @@ from typing import Any
 
 from scraper.errors import SinkError
 from scraper.model import Result
-from scraper.sinks.disk_errors import (
-    RESUME_HINT,
-    incomplete_error,
-    parse_count_checkpoint,
-    run_to_completion,
-    write_error,
-)
+from scraper.rundir.disk_errors import write_error
+from scraper.rundir.layout import ITEMS_SQLITE
+from scraper.sinks.checkpoints import incomplete_error, parse_count_checkpoint
 from scraper.sinks.records import as_text, item_record
+from scraper.sinks.run_to_completion import run_to_completion
 
 BUSY_SECONDS = 30.0
 _INT64_LIMIT = 2**63
 
 
 class SqliteSink:
-    """Writes one row for every extracted item to FOLDER/items.sqlite. Implements `Sink`.
+    """Writes one row for each extracted item to FOLDER/items.sqlite. Implements `Sink`.
 
-    `columns` are the names of the fields. One transaction a flush, in a thread; the mark is the last `id`. A new
-    output drops the table. The buffer holds what was written since the last flush: a group of the recorder's. With
-    `power` what was flushed outlives a loss of power.
+    `columns` are the names of the fields. One transaction a flush, in a thread; the checkpoint is the last `id`. A new
+    output drops the table. With `fsync` what was flushed survives a loss of power.
     """
 
-    name = "items.sqlite"
+    name = ITEMS_SQLITE
 
     def __init__(self, folder: Path, columns: Sequence[str], *, fsync: bool = False) -> None:
         self._path = folder / self.name
-        self._synchronous = "FULL" if fsync else "SYNCHRONOUS_NORMAL"
+        self._synchronous = "FULL" if fsync else "NORMAL"
         self._fields = [field for field in dict.fromkeys(columns) if field != "url"]
         names = _column_names(self._fields)
         self._create_table = f"CREATE TABLE items ({', '.join(['id INTEGER PRIMARY KEY', 'url', 'rule', *names])})"
-        marks = ", ".join("?" * (3 + len(names)))
-        self._insert_row = f"INSERT INTO items ({', '.join(['id', 'url', 'rule', *names])}) VALUES ({marks})"  # noqa: S608  names are quoted
+        placeholders = ", ".join("?" * (3 + len(names)))
+        self._insert_row = f"INSERT INTO items ({', '.join(['id', 'url', 'rule', *names])}) VALUES ({placeholders})"  # noqa: S608  names are quoted
         self._db: sqlite3.Connection | None = None
         self._rows: list[tuple[Any, ...]] = []
         self._last_id = 0
 
     async def open(self, checkpoint: str | None) -> None:
-        """Open at `mark` and forget later rows.
+        """Open at `checkpoint` and delete later rows.
 
-        Raises `SinkError` when rows up to the mark are missing, the columns differ or the file cannot be written.
+        Raises `SinkError` when rows up to the checkpoint are missing, the columns differ or the file cannot be written.
         """
         last = None if checkpoint is None else parse_count_checkpoint(self._path, checkpoint)
         await run_to_completion(asyncio.to_thread(self._open_database, last))
 
     def write(self, result: Result) -> None:
-        """Take the items of one result into the buffer."""
+        """Put the items of one result into the buffer."""
         for item in result.items:
+            # Ids are given here and without gaps: the last one is the checkpoint, and says how many rows there must be.
             self._last_id += 1
             record = item_record(result, item)
             values = [_sql_value(record.get(field)) for field in self._fields]
             self._rows.append((self._last_id, _sql_value(record["url"]), item.rule, *values))
 
     async def flush(self) -> str:
-        """Commit the buffer; return the mark. Raises `SinkError`; what was not written stays in the buffer."""
+        """Commit the buffer; return the checkpoint. Raises `SinkError`; what was not written stays in the buffer."""
         if self._rows:
             if self._db is None:
                 raise SinkError(f"{self._path} is not open")
@@ -75,7 +72,7 @@ class SqliteSink:
         return str(self._last_id)
 
     async def aclose(self) -> None:
-        """Commit and close; raises `SinkError`, and is closed then, too. Calling it twice does nothing more."""
+        """Commit and close; closed even when it raises `SinkError`. A second call does nothing."""
         db, self._db = self._db, None
         if db is not None:
             await run_to_completion(asyncio.to_thread(self._close_database, db))
@@ -89,19 +86,19 @@ class SqliteSink:
         except OSError as error:
             raise write_error(self._path, error) from error
         except sqlite3.Error as error:
-            raise self._to_sink_error(error) from error
+            raise write_error(self._path, error) from error
         try:
             self._prepare(db, last)
         except sqlite3.Error as error:
             db.close()
-            raise self._to_sink_error(error) from error
+            raise write_error(self._path, error) from error
         except SinkError:
             db.close()
             raise
         self._db = db
 
     def _prepare(self, db: sqlite3.Connection, last: int | None) -> None:
-        # In WAL a reader may look at the rows while the crawl runs; SYNCHRONOUS_NORMAL survives a kill of the
+        # In WAL a reader may look at the rows while the crawl runs; NORMAL survives a kill of the
         # process, FULL a
         # loss of power.
         db.execute("PRAGMA journal_mode=WAL")
@@ -111,13 +108,14 @@ class SqliteSink:
             db.execute("DROP TABLE IF EXISTS items")
             db.execute(self._create_table)
         else:
+            # SQLite keeps the text of CREATE TABLE: comparing it compares all columns and their order.
             known = db.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'items'").fetchone()
             if known is None or known[0] != self._create_table:
                 raise SinkError(f"{self._path} has other columns than the config asks for; start over with --fresh")
             db.execute("DELETE FROM items WHERE id > ?", (last,))
-            (held,) = db.execute("SELECT count(*) FROM items").fetchone()
-            if held < last:
-                raise incomplete_error(self._path, f"holds {held:,} items where {last:,} were committed")
+            (count,) = db.execute("SELECT count(*) FROM items").fetchone()
+            if count < last:
+                raise incomplete_error(self._path, f"holds {count:,} items where {last:,} were committed")
         db.execute("COMMIT")
         self._last_id = last or 0
 
@@ -132,7 +130,7 @@ class SqliteSink:
                     db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise self._to_sink_error(error) from error
+            raise write_error(self._path, error) from error
         self._rows.clear()
 
     def _close_database(self, db: sqlite3.Connection) -> None:
@@ -142,21 +140,9 @@ class SqliteSink:
         finally:
             db.close()
 
-    def _to_sink_error(self, error: sqlite3.Error) -> SinkError:
-        cause = str(error)
-        if "disk is full" in cause:
-            cause = f"the disk is full; free some space and {RESUME_HINT}"
-        elif "disk I/O" in cause:
-            cause = f"{cause}: the disk may be failing, or a limit on the size of files is reached; see to it and {RESUME_HINT}"
-        elif "locked" in cause:
-            cause = f"another program has locked it for {BUSY_SECONDS:.0f} seconds; close that and {RESUME_HINT}"
-        elif "not a database" in cause or "malformed" in cause:
-            cause = "it is no sound SQLite database; move it away and start over with --fresh"
-        return SinkError(f"{self._path} cannot be written: {cause}")
-
 
 def _column_names(fields: Sequence[str]) -> list[str]:
-    """The quoted name of each field's column, no two alike in SQLite's eyes."""
+    """The quoted name of each field's column; all differ when case is ignored, as SQLite does."""
     taken = {"id", "url", "rule"}
     names = []
     for field in fields:

@@ -1,7 +1,7 @@
 """Items as JSON lines on standard output, for the next program in a pipe.
 
-What has gone into a pipe cannot be taken back. A session prints what it finds, and one that goes on after a crash may
-print again what came after the last mark: at most one group of pages. Files are exact, a pipe is at least once.
+What was written to a pipe cannot be truncated. After a crash the next session prints again what came after the last
+checkpoint: the items of at most one batch of pages. Files hold each item once, a pipe delivers it at least once.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import sys
 
 from scraper.errors import SinkError
 from scraper.model import Result
-from scraper.sinks.disk_errors import run_to_completion
+from scraper.rundir.disk_errors import RESUME_HINT
+from scraper.sinks.checkpoints import parse_count_checkpoint
 from scraper.sinks.records import item_record, to_json
+from scraper.sinks.run_to_completion import run_to_completion
 
 STDOUT_NAME = "stdout"
 
 
 class StdoutSink:
-    """Writes one line for every extracted item to standard output. Implements `Sink`; its mark counts lines."""
+    """Writes one line for each extracted item to standard output. Implements `Sink`; its checkpoint counts lines."""
 
     name = STDOUT_NAME
 
@@ -29,18 +31,16 @@ class StdoutSink:
         self._lines_printed = 0
 
     async def open(self, checkpoint: str | None) -> None:
-        """Go on counting at `mark`; raises `SinkError` when it is none."""
-        if checkpoint is not None and not (checkpoint.isascii() and checkpoint.isdigit() and len(checkpoint) <= 18):
-            raise SinkError(f"{self.name}: {checkpoint[:40]!r} is not a mark of this output; start over with --fresh")
-        self._lines_printed = int(checkpoint or 0)
+        """Continue counting at `checkpoint`; raises `SinkError` when it is not a count."""
+        self._lines_printed = 0 if checkpoint is None else parse_count_checkpoint(self.name, checkpoint)
 
     def write(self, result: Result) -> None:
-        """Take the items of one result into the buffer."""
+        """Put the items of one result into the buffer."""
         for item in result.items:
             self._pending.append(to_json(item_record(result, item)))
 
     async def flush(self) -> str:
-        """Print the buffer, off the loop; return the mark. Raises `SinkError` when nobody reads any more."""
+        """Print the buffer from a thread; return the checkpoint. Raises `SinkError` when the pipe was closed."""
         if self._pending:
             lines, self._pending = self._pending, []
             await run_to_completion(asyncio.to_thread(_print_bytes, b"".join(lines)))
@@ -48,7 +48,7 @@ class StdoutSink:
         return str(self._lines_printed)
 
     async def aclose(self) -> None:
-        """Print what is left; raises `SinkError`."""
+        """Print what is in the buffer; raises `SinkError`."""
         await self.flush()
 
 
@@ -58,9 +58,9 @@ def _print_bytes(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError as error:
-        # Else the interpreter complains once more when it flushes the stream at its end.
+        # Otherwise the interpreter flushes the broken stream at exit and prints another traceback.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SinkError("standard output was closed by its reader; the same command goes on from here") from error
+        raise SinkError(f"standard output was closed by its reader; {RESUME_HINT}") from error
     except (OSError, ValueError) as error:
         raise SinkError(f"standard output cannot be written: {error}") from error

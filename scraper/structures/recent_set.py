@@ -31,6 +31,11 @@ class RecentSet:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
+    def discard(self, key: int) -> None:
+        """Forget `key`, if it is remembered."""
+        self._young.discard(key)
+        self._old.discard(key)
+
     def add_if_new(self, key: int) -> bool:
         """Remember `key`; False if it was remembered already."""
         young = self._young

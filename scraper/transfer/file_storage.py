@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from scraper.errors import SinkError
+from scraper.rundir.disk_errors import RESUME_HINT
 from scraper.transfer.disk_threads import DiskThreads
-from scraper.transfer.output_folder import RERUN_HINT, OutputFolder, as_fatal_error
+from scraper.transfer.output_folder import OutputFolder, as_fatal_error
 from scraper.transfer.part_metadata import PartMetadataStore
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class FileStorage:
         """
         if length is not None and length > (free := await self.run(self.folder.free_bytes)):
             raise SinkError(
-                f"{self.folder.root}: {length:,} bytes are to come and {free:,} are free; make room and {RERUN_HINT}"
+                f"{self.folder.root}: {length:,} bytes are to come and {free:,} are free; make room and {RESUME_HINT}"
             )
 
     async def delete_part(self, path: str) -> None:

@@ -10,13 +10,14 @@ kept as `<name>.bad`.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from scraper.errors import SinkError
+from scraper.rundir.disk_errors import stops_every_file, write_error
+from scraper.rundir.layout import STATE_FOLDER
 
 PART_SUFFIX = ".part"
 BAD_SUFFIX = ".bad"
@@ -25,23 +26,15 @@ _OPEN_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a FIFO that somebody has put there must not wait for its writer.
 _OPEN_PART_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
-# Errors that every other file would have, too.
-_FATAL_ERRNOS = {errno.EROFS, errno.EIO, *_DISK_FULL_ERRNOS}
 # Whether `os.access` can look into an open folder without following links; not on every system.
 _HAS_ACCESS_AT = os.access in os.supports_dir_fd and os.access in os.supports_follow_symlinks
 # The descriptor of an open folder, and a name in that folder.
 FolderAndName = tuple[int, str]
-RERUN_HINT = "run the same command again to go on"
 
 
 def as_fatal_error(path: str, error: OSError) -> SinkError | None:
     """The `SinkError` for an error that all other files would have, too; None for an error of this file alone."""
-    if error.errno not in _FATAL_ERRNOS:
-        return None
-    if error.errno in _DISK_FULL_ERRNOS:
-        return SinkError(f"{path} cannot be written: the disk is full; free some space and {RERUN_HINT}")
-    return SinkError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}; then {RERUN_HINT}")
+    return write_error(path, error) if stops_every_file(error) else None
 
 
 class OutputFolder:
@@ -210,7 +203,7 @@ class OutputFolder:
         return parent
 
     def _check_writable(self) -> None:
-        probe = f".scrape-{os.getpid()}{PART_SUFFIX}"
+        probe = f"{STATE_FOLDER}-{os.getpid()}{PART_SUFFIX}"
         os.close(os.open(probe, _CREATE_FLAGS, 0o600, dir_fd=self._descriptor))
         os.unlink(probe, dir_fd=self._descriptor)
 

@@ -8,7 +8,9 @@ The rules are checked in this order; the first one that rejects a URL decides:
 4. `scope.allow`: if there are any, one of these expressions is found in it;
 5. `scope.max_depth`: it is not too many links away from a seed.
 
-Seeds are exempt from 2 and 4, because the user named them. Each rejection names the rule that decided.
+Seeds are exempt from 2 and 4, because the user named them. The URLs of a sitemap that is a seed are seeds as well:
+4 and 5 do not hold for them, and of 1 only the host, for a sitemap may name any. Each rejection names the rule that
+decided.
 """
 
 from __future__ import annotations
@@ -100,6 +102,7 @@ class Scope:
         # `explain` shows all rules, `check` skips those without expressions.
         unset = {"scope.deny": not settings.deny, "scope.allow": not settings.allow}
         self._enabled_rules = tuple(rule for rule in self._rules if not unset.get(rule.name))
+        self._listed_rules = (_listed_mode_rule(settings, in_reach, seeds), *self._rules[1:3])
         self._seeds = frozenset(fingerprint(seed) for seed in islice(seeds, MAX_EXEMPT_SEEDS))
         self._depth_exceeded = OutOfScope("depth", f"scope.max_depth: {settings.max_depth}")
         self._verdict_cache: dict[str, OutOfScope | None] = {}
@@ -121,6 +124,14 @@ class Scope:
         if verdict is None and (limit := self.settings.max_depth) is not None and depth > limit:
             return self._depth_exceeded
         return verdict
+
+    def check_listed(self, url: Url) -> OutOfScope | None:
+        """None if `url`, which a sitemap among the seeds lists, is in scope as a seed; else why it is not."""
+        for rule in self._listed_rules:
+            rejection = rule.rejection_of(url)
+            if rejection is not None:
+                return OutOfScope(rule.reason, rejection)
+        return None
 
     def explain(self, url: Url, depth: int) -> tuple[RuleVerdict, ...]:
         """What every rule says, in order. The first one that `rejects` decides."""
@@ -198,6 +209,13 @@ class _AllowRule:
             if pattern.search(url.href):
                 return None
         return self._rejection
+
+
+def _listed_mode_rule(settings: ScopeSettings, in_reach: ModeMatcher, seeds: Sequence[Url]) -> _ScopeRule:
+    """Rule 1 for what a sitemap among the seeds lists: `page` and `prefix` are measured from it, so its host counts."""
+    mode: ModeMatcher = SameHost(seeds) if settings.mode in ("page", "prefix") else in_reach
+    rule = _ModeRule(mode, ExtraHosts(settings.hosts))
+    return _ScopeRule(f"scope.mode: {mode.description}", "scope", False, rule)
 
 
 def _mode_matcher(mode: ScopeMode, seeds: Sequence[Url]) -> ModeMatcher:

@@ -17,14 +17,16 @@ class TrapSettings:
     """Limits beyond which a discovered URL is a trap; 0 or None turns a limit off.
 
     `max_length`: characters of the URL. `max_segments`: segments of its path. `max_params`: parameters of its query.
-    `max_repeats`: how often the same sequence of segments may follow itself (`/a/b/a/b/` is two). `allow`: regular
-    expressions; URLs in which one is found are never traps.
+    `max_repeats`: how often the same sequence of segments may follow itself (`/a/b/a/b/` is two). `max_unproductive`:
+    pages of one pattern in a row that bring nothing new (`progress`). `allow`: regular expressions; URLs in which one
+    is found are never traps.
     """
 
     max_length: int | None = 2048
     max_segments: int | None = 16
     max_repeats: int | None = 2
     max_params: int | None = 10
+    max_unproductive: int | None = 100
     allow: tuple[str, ...] = ()
 
 

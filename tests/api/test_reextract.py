@@ -53,7 +53,7 @@ async def test_new_rules_take_the_place_of_the_old_items(tmp_path: Path) -> None
 
 
 async def test_a_new_folder_leaves_the_run_as_it_is(tmp_path: Path) -> None:
-    """With an output the run's own items stay; what is rejected is told there."""
+    """With an output folder the run's own items stay; rejected values are recorded there."""
     folder, other = tmp_path / "out", tmp_path / "other"
     async with LocalServer(ROUTES) as site:
         await scraper.crawl(config(site, folder, output={"folder": str(folder), "store": "pages"}))

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import scraper
-from scraper.frontier.memory import MemoryFrontier
 from scraper.model import Extraction, Item
 from scraper.testing.fakes import FakeFetcher, FakeSink
 from scraper.testing.local_server import LocalServer, Reply
+from scraper.testing.memory_frontier import MemoryFrontier
 from tests.api.test_crawler import ROUTES, config
 
 

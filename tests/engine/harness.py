@@ -13,7 +13,6 @@ from scraper.engine.run_context import RunRules
 from scraper.engine.run_state import StopReason
 from scraper.engine.settings import EngineSettings
 from scraper.events import Event, EventBus
-from scraper.frontier.memory import MemoryFrontier
 from scraper.hooks.interface import Hook
 from scraper.model import Link, Request, Result
 from scraper.politeness.host_gate import GateSettings
@@ -21,6 +20,7 @@ from scraper.politeness.host_overrides import PolitenessSettings
 from scraper.politeness.retry import RetrySettings
 from scraper.politeness.robots_cache import RobotsSettings
 from scraper.testing.fakes import FakeExtractor, FakeFetcher, FakeSink, make_url
+from scraper.testing.memory_frontier import MemoryFrontier
 from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import Scope, ScopeSettings
 

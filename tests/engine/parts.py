@@ -13,13 +13,13 @@ from scraper.engine.run_context import RunContext, RunRules
 from scraper.engine.run_state import RunState
 from scraper.engine.settings import EngineSettings
 from scraper.events import Event, EventBus
-from scraper.frontier.memory import MemoryFrontier
 from scraper.model import Done, ErrorKind, Failure, Lease, Request, Response, Retry
 from scraper.politeness.host_gate import GateSettings
 from scraper.politeness.host_overrides import PolitenessSettings
 from scraper.politeness.retry import RetrySettings
 from scraper.politeness.robots_cache import RobotsSettings
 from scraper.testing.fakes import make_request, make_url
+from scraper.testing.memory_frontier import MemoryFrontier
 from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import Scope, ScopeSettings
 from tests.engine.harness import EPOCH, NO_LIMITS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -12,11 +13,13 @@ from scraper.engine.dispatcher import Dispatcher
 from scraper.engine.robots_service import RobotsService
 from scraper.engine.run_state import FetchJob, FetchResult, RobotsJob, StopReason
 from scraper.engine.settings import EngineSettings
-from scraper.model import Denied, Priority, RequestKind, StopKind
+from scraper.model import Denied, ErrorKind, Priority, Request, RequestKind, StopKind
 from scraper.politeness.host_gate import HOST_STATE_GATE, GateSettings, HostGate
 from scraper.politeness.robots_cache import HOST_STATE_ROBOTS, RobotsEntry, RobotsSettings
 from scraper.testing.fakes import FakeFetcher, make_request, make_response
 from scraper.testing.virtual_loop import virtual_run
+from scraper.urls.progress import UrlProgress
+from scraper.urls.traps import TrapSettings
 from tests.engine.harness import EPOCH, NO_LIMITS
 from tests.engine.parts import A, B, FakeMirrorPolicy, Parts
 
@@ -189,3 +192,31 @@ async def test_the_next_request_of_the_same_host(policy: str) -> None:
     parts.frontier.park("a.example", EPOCH)
     job = dispatcher.next_for_host("a.example", EPOCH)
     assert (job is not None and job.charged) is (policy == "ignore")
+
+
+class ClosedPatterns(UrlProgress):
+    """Every URL with a date is one too many."""
+
+    def __init__(self) -> None:
+        super().__init__(TrapSettings())
+
+    def rule_against_queued(self, request: Request) -> str | None:
+        return "traps.max_unproductive: 100" if "2024" in request.url.href else None
+
+
+@pytest.mark.parametrize("policy", ["obey", "ignore"])
+@virtual_run
+async def test_a_queued_request_whose_pattern_was_closed_is_denied(policy: Literal["obey", "ignore"]) -> None:
+    """It is recorded as a trap and not fetched, whichever way a worker takes it; its host can be asked at once."""
+    parts = Parts(robots=RobotsSettings(policy=policy))
+    await parts.frontier.add([make_request(f"{A}/2024-01"), make_request(f"{A}/2024-02"), make_request(f"{B}/1")])
+    robots = RobotsService(parts.context, FakeFetcher())
+    parts.state.free_slots = 4
+    dispatcher = Dispatcher(parts.context, robots, ClosedPatterns())
+    assert dispatcher.next_job() is None
+    assert dispatcher.next_for_host("a.example", EPOCH) is None
+    assert parts.state.dispatcher_wakeup.is_set()
+    await dispatcher._settle_undispatched()
+    result = parts.state.results.get_nowait()
+    assert isinstance(result, FetchResult)
+    assert result.outcome == Denied(result.lease.request, ErrorKind.TRAP, "traps.max_unproductive: 100")

@@ -15,7 +15,6 @@ from scraper.engine.run_state import StopReason
 from scraper.engine.settings import EngineSettings
 from scraper.errors import SinkError
 from scraper.events import BreakerClosed, BreakerOpened, FetcherReplaced, HostParked, QueuesSampled, RetryPlanned
-from scraper.frontier.memory import MemoryFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier
 from scraper.hooks.interface import Hook
 from scraper.model import ErrorKind, Failure, Item, Link, Request, Response, Result, Settlement, StopKind
@@ -32,6 +31,7 @@ from scraper.testing.fakes import (
     redirect_to,
     with_status,
 )
+from scraper.testing.memory_frontier import MemoryFrontier
 from scraper.testing.virtual_loop import virtual_run
 from tests.engine.harness import EPOCH, NO_LIMITS, EngineHarness
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from scraper.engine.link_filter import LinkFilter
 from scraper.model import Extraction, Link, OutOfScope, Priority, Skip
 from scraper.testing.fakes import make_request, make_url
+from scraper.urls.progress import UrlProgress
+from scraper.urls.traps import TrapSettings
 
 A = "http://a.example"
 PAGE = make_request(f"{A}/", depth=2)
@@ -64,3 +66,20 @@ def test_sitemaps_in_sitemaps_have_an_end() -> None:
     requests, skips = LinkFilter(2, 100).select(source, found)
     assert [request.url.href for request in requests] == [f"{A}/p"]
     assert [(skip.url.href, skip.reason) for skip in skips] == [(f"{A}/s", "sitemap")]
+
+
+def test_links_to_more_of_a_closed_pattern_are_skipped_until_a_better_page_has_them() -> None:
+    """Recorded with rule and page, once; and queued when a page that brings something new names them."""
+    links = LinkFilter(10, 100, UrlProgress(TrapSettings(max_unproductive=1)))
+
+    def select(month: int, target: str, text: bytes) -> tuple[list[str], list[tuple[str, str, str]]]:
+        page = make_request(f"{A}/cal/2024-{month:02}", parent=f"{A}/cal/2024-{month - 1:02}")
+        requests, skips = links.select(page, Extraction(links=(Link(make_url(f"{A}{target}")),)), text)
+        return [one.url.target for one in requests], [(one.url.target, one.reason, one.rule) for one in skips]
+
+    rule = f"traps.max_unproductive: 1 ({A}/cal/{{date}})"
+    assert select(2, "/cal/2024-03", b"<p>nothing planned")[0] == ["/cal/2024-03"]
+    select(3, "/cal/2024-04", b"<p>nothing planned")  # passed over, as the page before brought words
+    assert select(4, "/cal/2024-05", b"<p>nothing planned") == ([], [("/cal/2024-05", "trap", rule)])
+    assert select(5, "/cal/2024-05", b"<p>nothing planned") == ([], [])
+    assert select(6, "/cal/2024-05", b"<p>a feast") == (["/cal/2024-05"], [])

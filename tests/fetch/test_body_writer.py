@@ -140,7 +140,7 @@ async def test_a_cancelled_flush_leaves_no_file(spool: Spool, monkeypatch: pytes
 
 @pytest.mark.parametrize(
     ("number", "sentence"),
-    [(errno.ENOSPC, "no space left"), (errno.EROFS, "read-only file system"), (errno.EIO, "cannot be written")],
+    [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"), (errno.EIO, "cannot be written")],
     ids=["full", "read-only", "broken"],
 )
 async def test_a_failing_disk_is_a_sink_error(
@@ -168,7 +168,7 @@ async def test_a_full_disk_shows_at_the_write(spool: Spool, monkeypatch: pytest.
     )
     writer = BodyWriter(spool)
     writer.write(b"x" * 5000)
-    with pytest.raises(SinkError, match="no space left"):
+    with pytest.raises(SinkError, match="the disk is full"):
         await writer.flush()
     await writer.discard()
 

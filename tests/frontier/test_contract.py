@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from scraper.frontier.memory import MemoryFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier
 from scraper.frontier.sqlite.settings import SqliteSettings
 from scraper.testing.frontier_contract import DurableFrontierContract, FrontierContract, FrontierViewContract
+from scraper.testing.memory_frontier import MemoryFrontier
 
 TINY = SqliteSettings(max_host_rows=3, max_buffered_rows=5, known_cache_keys=4, skipped_cache_keys=1, prefetch_hosts=2)
 

@@ -54,7 +54,33 @@ def deep(target: str) -> list[str]:
     return [f"/?page={int(target.partition('=')[2] or 0) + 1}"]
 
 
+def months(target: str) -> list[str]:
+    """The month before and the month after, for ever."""
+    if target == "/":
+        return ["/cal/2024-01"]
+    year, month = map(int, target.removeprefix("/cal/").split("-"))
+    return [f"/cal/{number // 12}-{number % 12 + 1:02}" for number in (year * 12 + month - 2, year * 12 + month)]
+
+
+def facets(target: str) -> list[str]:
+    """Every combination of six filters, in every order."""
+    path, _, query = target.partition("?")
+    chosen = query.split("&") if query else []
+    free = [name for name in "abcdef" if not any(one.startswith(f"{name}=") for one in chosen)]
+    return [f"/list?{'&'.join([*chosen, f'{name}={value}'])}" for name in free for value in (1, 2, 3)]
+
+
+def no_scheme(target: str) -> list[str]:
+    """Names of hosts without `//`, each relative to a page that answers under any path."""
+    return [f"{target.rstrip('/')}/http:/{host}.example" for host in ("one", "two", "three")]
+
+
+UNPRODUCTIVE = "scope.traps={max_unproductive: 10}"
+
 TRAPS = {
+    "months": Trap(months, "traps.max_unproductive: 10 ({site}/cal/{{date}})", (UNPRODUCTIVE,)),
+    "facets": Trap(facets, "traps.max_unproductive: 10 ({site}/list?a&b&c)", (UNPRODUCTIVE,), most=600),
+    "no-scheme": Trap(no_scheme, "traps.max_unproductive: 10 ({site}/http:/...)", (UNPRODUCTIVE,)),
     "calendar": Trap(calendar, "traps.max_segments: 16"),
     "growing-path": Trap(growing, "traps.max_repeats: 2"),
     "filters": Trap(queries, "traps.max_params: 10"),
@@ -70,8 +96,21 @@ async def test_a_trap_ends_by_a_rule_that_is_reported(tmp_path: Path, trap: Trap
         run = await crawl(tmp_path, [site.url("/")], *trap.sets)
     assert run.code == 0
     assert 2 < len(run.pages) <= trap.most
-    assert trap.rule in {line["rule"] for line in run.skipped}
+    assert trap.rule.format(site=site.url("")) in {line["rule"] for line in run.skipped}
     assert all(line["parent"] and line["reason"] in ("trap", "depth") for line in run.skipped)
+
+
+async def test_a_resumed_crawl_knows_which_patterns_brought_nothing(tmp_path: Path) -> None:
+    """It ends after the few pages that tell it again what they contain, not after another streak."""
+    async with LocalServer({"*": _serving(TRAPS["months"])}) as site:
+        sets = ("scope.traps={max_unproductive: 40}", "politeness.per_host={rate: unlimited, concurrency: 1}")
+        first = await crawl(tmp_path, [site.url("/")], *sets, "limits.max_pages=35")
+        assert len(first.pages) == 35
+        second = await crawl(tmp_path, [site.url("/")], *sets, "limits.max_pages=400")
+    assert second.code == 0
+    assert "trap" in {line["reason"] for line in second.skipped}
+    assert len(second.pages) < 35 + 30
+    assert b"page after page brings nothing new" in second.screen
 
 
 @pytest.mark.parametrize("name", ["calendar", "growing-path", "filters"])

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from scraper.errors import FrontierError, RunLockedError
-from scraper.rundir.lock import LOCK_FILE, RunLock
+from scraper.rundir.layout import RunLayout
+from scraper.rundir.lock import RunLock
 
 HOLD = """
 import sys
@@ -30,7 +31,7 @@ def test_a_held_folder_refuses_and_names_the_holder(tmp_path: Path) -> None:
         with pytest.raises(RunLockedError) as caught, RunLock(tmp_path):
             pytest.fail("two in one folder")
         assert caught.value.pid == os.getpid()
-        assert (tmp_path / LOCK_FILE).read_text() == f"{os.getpid()}\n"
+        assert RunLayout(tmp_path).lock.read_text() == f"{os.getpid()}\n"
 
 
 def test_a_lock_can_be_taken_again_after_it_was_let_go(tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ def test_a_lock_can_be_taken_again_after_it_was_let_go(tmp_path: Path) -> None:
         with pytest.raises(ZeroDivisionError), lock:
             raise ZeroDivisionError
     with lock:
-        assert (tmp_path / "new" / "folder" / LOCK_FILE).exists()
+        assert RunLayout(tmp_path / "new" / "folder").lock.exists()
 
 
 def test_a_killed_holder_frees_the_folder(tmp_path: Path) -> None:
@@ -56,13 +57,13 @@ def test_a_killed_holder_frees_the_folder(tmp_path: Path) -> None:
         holder.send_signal(signal.SIGKILL)
         holder.wait()
     with RunLock(tmp_path):
-        assert (tmp_path / LOCK_FILE).read_text() == f"{os.getpid()}\n"
+        assert RunLayout(tmp_path).lock.read_text() == f"{os.getpid()}\n"
 
 
 def test_an_unreadable_pid_is_left_out(tmp_path: Path) -> None:
     """A lock file that holds no number locks all the same."""
     with RunLock(tmp_path):
-        (tmp_path / LOCK_FILE).write_text("who knows")
+        RunLayout(tmp_path).lock.write_text("who knows")
         with pytest.raises(RunLockedError) as caught, RunLock(tmp_path):
             pytest.fail("two in one folder")
         assert caught.value.pid is None

@@ -83,7 +83,7 @@ class TestFilesSink(SinkContract):
 
 
 class FanoutAsSink:
-    """A fan-out behind the port of one sink: its marks travel as one text."""
+    """A fan-out behind the port of one sink: its checkpoints travel as one text."""
 
     name = "joined"
 
@@ -91,18 +91,18 @@ class FanoutAsSink:
         self._fanout = Fanout([PagesSink(folder), ItemsSink(folder)])
 
     async def open(self, checkpoint: str | None) -> None:
-        marks: Mapping[str, str] = {}
+        checkpoints: Mapping[str, str] = {}
         if checkpoint is not None:
             pages, _, items = checkpoint.partition(" ")
-            marks = {"pages.jsonl": pages, "items.jsonl": items}
-        await self._fanout.open(marks)
+            checkpoints = {"pages.jsonl": pages, "items.jsonl": items}
+        await self._fanout.open(checkpoints)
 
     def write(self, result: Result) -> None:
         self._fanout.write(result)
 
     async def flush(self) -> str:
-        marks = await self._fanout.flush()
-        return f"{marks['pages.jsonl']} {marks['items.jsonl']}"
+        checkpoints = await self._fanout.flush()
+        return f"{checkpoints['pages.jsonl']} {checkpoints['items.jsonl']}"
 
     async def aclose(self) -> None:
         await self._fanout.aclose()

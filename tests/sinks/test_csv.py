@@ -28,7 +28,7 @@ async def written(folder: Path, columns: list[str], *items: Mapping[str, Any], e
 
 
 async def test_rows_follow_rfc_4180(tmp_path: Path) -> None:
-    """A header, CRLF line ends, quotes doubled, line breaks and commas inside quotes, UTF-8 without a mark."""
+    """A header, CRLF line ends, quotes doubled, line breaks and commas inside quotes, no byte order mark."""
     raw = await written(tmp_path, ["title", "note"], {"title": 'A "b", c', "note": "x\r\ny"}, {"note": "é"})
     assert raw.decode("utf-8") == (
         f'url,title,note\r\n{URL},"A ""b"", c","x\r\ny"\r\n{URL},,é\r\n'  # the second item has no title

@@ -1,4 +1,4 @@
-"""The store of pages: what was kept comes back, and damage is told."""
+"""The page store: what was stored is read back, and damage is an error."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 
 from scraper.errors import SinkError
 from scraper.model import Body, Content, Headers, Hop, Request, Response, Result, Url
+from scraper.rundir.layout import PAGE_STORE
 from scraper.sinks.interface import Sink
-from scraper.sinks.page_store import STORE_NAME, PageStore, read_pages
+from scraper.sinks.page_store import PageStore, read_pages
 from scraper.testing.sink_contract import SinkContract
 from scraper.urls.post_identity import with_post_key
 
@@ -25,7 +26,7 @@ class TestPageStore(SinkContract):
         return PageStore(folder)
 
     def stored(self, folder: Path) -> list[str]:
-        path = folder / STORE_NAME
+        path = folder / PAGE_STORE
         return [page.request.url.href for page in read_pages(folder, str(path.stat().st_size))]
 
 
@@ -34,9 +35,9 @@ async def kept(folder: Path, *results: Result) -> str:
     await sink.open(None)
     for result in results:
         sink.write(result)
-    mark = await sink.flush()
+    checkpoint = await sink.flush()
     await sink.aclose()
-    return mark
+    return checkpoint
 
 
 async def test_a_page_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -45,8 +46,8 @@ async def test_a_page_comes_back_as_it_was(tmp_path: Path) -> None:
     spooled.write_bytes(b"<p>large</p>" * 1000)
     small = Response(REQUEST, 200, HEADERS, Body(3, 3, "xxh3:1", b"abc"), 1.5, elapsed=0.5)
     large = Response(REQUEST, 203, HEADERS, Body(12_000, 900, "xxh3:2", path=spooled), 2.5)
-    mark = await kept(tmp_path, Result(REQUEST, small), Result(REQUEST, large))
-    first, second = read_pages(tmp_path, mark)
+    checkpoint = await kept(tmp_path, Result(REQUEST, small), Result(REQUEST, large))
+    first, second = read_pages(tmp_path, checkpoint)
     assert first.request == REQUEST
     assert first.headers.raw == HEADERS.raw
     assert (first.status, first.body, first.started_at, first.elapsed) == (200, small.body, 1.5, 0.5)
@@ -60,27 +61,27 @@ async def test_what_was_posted_comes_back(tmp_path: Path) -> None:
         for content in (Content(bytes(range(256)), "application/x"), Content(b"", ""))
     ]
     pages = [Response(request, 200, HEADERS, Body(1, 1, "xxh3:1", b"x")) for request in posts]
-    mark = await kept(tmp_path, *(Result(page.request, page) for page in pages))
-    assert [page.request for page in read_pages(tmp_path, mark)] == posts
+    checkpoint = await kept(tmp_path, *(Result(page.request, page) for page in pages))
+    assert [page.request for page in read_pages(tmp_path, checkpoint)] == posts
 
 
 async def test_only_pages_that_succeeded_are_kept(tmp_path: Path) -> None:
     """Errors, files and sitemaps are not for extraction."""
     body = Body(1, 1, "", b"x")
     files = Request(URL, kind="file")
-    mark = await kept(
+    checkpoint = await kept(
         tmp_path,
         Result(REQUEST, Response(REQUEST, 404, HEADERS, body)),
         Result(files, Response(files, 200, HEADERS, body)),
     )
-    assert list(read_pages(tmp_path, mark)) == []
+    assert list(read_pages(tmp_path, checkpoint)) == []
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "changed", "head"])
 async def test_damage_is_told(tmp_path: Path, damage: str) -> None:
     """What is not what was committed is an error with the path, not a wrong page."""
-    mark = await kept(tmp_path, Result(REQUEST, Response(REQUEST, 200, HEADERS, Body(3, 3, "", b"abc"))))
-    path = tmp_path / STORE_NAME
+    checkpoint = await kept(tmp_path, Result(REQUEST, Response(REQUEST, 200, HEADERS, Body(3, 3, "", b"abc"))))
+    path = tmp_path / PAGE_STORE
     data = path.read_bytes()
     match damage:
         case "cut":
@@ -92,4 +93,4 @@ async def test_damage_is_told(tmp_path: Path, damage: str) -> None:
         case _:
             path.write_bytes(b"\xff" * len(data))
     with pytest.raises(SinkError, match=r"pages\.store"):
-        list(read_pages(tmp_path, mark))
+        list(read_pages(tmp_path, checkpoint))

@@ -75,19 +75,19 @@ async def test_columns_have_the_kinds_of_their_fields(tmp_path: Path) -> None:
     assert orjson.loads(second["_other"]) == {"hook": [1], "b": "maybe", "ns": [1, "x"], "t": 5}
 
 
-async def test_a_tail_outlives_the_mark_that_needs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A crash after a part was written and before its mark was settled goes back to the tail."""
+async def test_a_tail_outlives_the_checkpoint_that_needs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash after a part was written and before its checkpoint was settled goes back to the tail."""
     monkeypatch.setattr(parquet, "MAX_PART_ROWS", 3)
     sink = ParquetSink(tmp_path, {"n": "int"})
     await sink.open(None)
     sink.write(result(1))
-    mark = await sink.flush()
+    checkpoint = await sink.flush()
     for number in (2, 3, 4):
         sink.write(result(number))
     assert await sink.flush() == "1:0"
-    await sink.aclose()  # the mark of that flush was never settled
+    await sink.aclose()  # the checkpoint of that flush was never settled
     again = ParquetSink(tmp_path, {"n": "int"})
-    await again.open(mark)
+    await again.open(checkpoint)
     for number in (2, 3):
         again.write(result(number))
     assert await again.flush() == "1:0"

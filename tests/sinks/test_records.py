@@ -39,7 +39,7 @@ def page(status: int = 200, **changes: Any) -> Response:
 
 
 def test_a_page_has_every_documented_key() -> None:
-    """A fetched page's record says what was asked, what came, when, and how large it was."""
+    """A fetched page's record has what was requested, what was received, when, and how large it was."""
     outcome = page(depth=2, parent="https://books.example/", attempt=1, slowdowns=2)
     assert page_record(Result(outcome.request, outcome)) == {
         "url": URL,
@@ -61,7 +61,7 @@ def test_a_page_has_every_documented_key() -> None:
 
 
 def test_redirects_are_listed_and_the_first_is_what_was_requested() -> None:
-    """`url` answered, `requested_url` was asked for, and the hops stand between them, oldest first."""
+    """`url` sent the response, `requested_url` was requested, and the redirects lead from one to the other."""
     outcome = page(redirects=(Hop("https://books.example/old", 301), Hop("https://books.example/older", 302)))
     record = page_record(Result(outcome.request, outcome))
     assert record["requested_url"] == "https://books.example/old"

@@ -20,9 +20,9 @@ async def written(folder: Path, columns: list[str], *items: dict[str, Any]) -> s
     sink = SqliteSink(folder, columns)
     await sink.open(None)
     sink.write(make_result(URL, "", 200, *items))
-    mark = await sink.flush()
+    checkpoint = await sink.flush()
     await sink.aclose()
-    return mark
+    return checkpoint
 
 
 def query(folder: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -83,15 +83,15 @@ async def test_rows_can_be_read_while_the_crawl_writes(tmp_path: Path) -> None:
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     """Something else under the name is left alone, and the message says so."""
     (tmp_path / "items.sqlite").write_bytes(b"this is a diary, not a database" * 100)
-    with pytest.raises(SinkError, match=r"items\.sqlite cannot be written: it is no sound SQLite database.*--fresh"):
+    with pytest.raises(SinkError, match=r"items\.sqlite cannot be written: it is not a database.*--fresh"):
         await SqliteSink(tmp_path, ["n"]).open(None)
 
 
 async def test_other_columns_than_before_cannot_be_continued(tmp_path: Path) -> None:
     """A table of another shape is an error that names --fresh."""
-    mark = await written(tmp_path, ["n"], {"n": 1})
+    checkpoint = await written(tmp_path, ["n"], {"n": 1})
     with pytest.raises(SinkError, match=r"other columns.*--fresh"):
-        await SqliteSink(tmp_path, ["m"]).open(mark)
+        await SqliteSink(tmp_path, ["m"]).open(checkpoint)
 
 
 async def test_missing_rows_cannot_be_continued(tmp_path: Path) -> None:

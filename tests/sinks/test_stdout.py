@@ -23,7 +23,7 @@ def result(*numbers: int) -> Result:
 
 
 async def test_items_are_printed_when_they_are_flushed(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    """One line of JSON each; the mark counts them, over sessions."""
+    """One line of JSON each; the checkpoint counts them, over sessions."""
     sink = StdoutSink()
     await sink.open("5")
     sink.write(result(1, 2))
@@ -36,10 +36,10 @@ async def test_items_are_printed_when_they_are_flushed(capfdbinary: pytest.Captu
     assert lines == [{"url": "http://a.example/", "n": number} for number in (1, 2, 3)]
 
 
-async def test_a_mark_of_something_else_is_an_error() -> None:
+async def test_a_checkpoint_of_something_else_is_an_error() -> None:
     """As of every output."""
     with pytest.raises(SinkError, match="--fresh"):
-        await StdoutSink().open("no mark")
+        await StdoutSink().open("no checkpoint")
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,12 @@ once, each with its line, its column and its key.
 The file is read as YAML 1.2: `off` and `12:30` are texts. Unknown keys, keys given twice, aliases (`*name`), merge
 keys (`<<`), tags (`!name`) and a second document are errors. Text is UTF-8, a file at most 1 MiB.
 
-`${NAME}` is replaced by an environment variable in `headers`, `auth` and `network.proxy`, and nowhere else; `$${` is a
-plain `${`. A variable that is not set is an error. What comes from the environment is never printed, logged or stored:
-the effective config shows `${NAME}` again, and passwords written in the file itself as stars.
+`${NAME}` is replaced by an environment variable in `headers`, `auth`, `network.proxy` and in what a seed posts (`json`,
+`body`), and nowhere else; `$${` is a plain `${`. In a `body` the value is written as its content type wants it
+(percent-encoded in a form, escaped in JSON and XML). Passwords that stand in a `json` or `body` itself, by the name of
+their field, are shown as stars, and no file of the run holds them. A variable that is not set is an error. What comes
+from the environment is never printed, logged or stored: the effective config shows `${NAME}` again, and passwords
+written in the file itself as stars.
 
 `--set key.path=value` overrides a value of the file; it is written as in YAML:
 

@@ -17,7 +17,7 @@ from scraper.config.reading.yaml import (
     Document,
     decode_utf8,
     read_yaml,
-    too_large_message,
+    too_large,
 )
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config.types.checks import check_name
@@ -99,7 +99,7 @@ def _read_file(path: Path) -> bytes:
     except ValueError:
         raise ConfigError("a path cannot hold a NUL character") from None
     if len(raw) > MAX_CONFIG_CHARS:
-        raise ConfigError([Problem(too_large_message(), file=str(path))])
+        raise ConfigError([Problem(too_large(), file=str(path))])
     return raw
 
 

@@ -104,7 +104,7 @@ def read_yaml(text: str, file: str) -> Document:
     # A byte order mark is part of the encoding, not of the text.
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_CONFIG_CHARS:
-        raise ConfigError([Problem(too_large_message(), file=file)])
+        raise ConfigError([Problem(too_large(), file=file)])
     if bad := _FORBIDDEN_CHAR.search(text):
         line, column = _line_and_column(text, bad.start())
         name = "a NUL character" if bad[0] == "\0" else f"the control character U+{ord(bad[0]):04X}"
@@ -120,7 +120,7 @@ def read_yaml(text: str, file: str) -> Document:
     return reader.document
 
 
-def too_large_message() -> str:
+def too_large() -> str:
     """The message for a text over `MAX_CONFIG_CHARS`."""
     return (
         f"is larger than {MAX_CONFIG_CHARS >> 20} MiB, too large for a config; put long lists of URLs into a seeds file"

@@ -254,6 +254,10 @@ class ExtractRule(Section):
         description="Only pages that got this label from a follow or a seed; without it only pages without a label.",
     )
     match: Regex | None = Field(default=None, description="Only pages whose URL matches; without it every page.")
+    read_as: Literal["html", "json", "text"] | None = Field(
+        default=None,
+        description="What its pages are read as, whatever their Content-Type says; without it that decides.",
+    )
     each: EachEntry | None = Field(
         default=None,
         description="Elements that are one item each; fields are searched inside. Without it the page is one item.",
@@ -311,6 +315,8 @@ class ExtractRule(Section):
             raise InvalidValueError(
                 "json reads JSON pages and everything else HTML; a rule reads one of them", "make two rules"
             )
+        if self.read_as is not None and kinds - {self.read_as}:
+            raise InvalidValueError(f"this rule reads {kinds.pop()}, not {self.read_as}", key="read_as")
         return self
 
 

@@ -226,6 +226,7 @@ _RESERVED_HEADERS = {
     "content-length": "set automatically",
     "transfer-encoding": "set automatically: bodies are sent with a Content-Length",
     "connection": "set automatically: connections are kept open and reused",
+    "proxy-authorization": "set automatically, from network.proxy; sent to the proxy and to no site",
     "range": "set automatically, where a download resumes",
     "if-range": "set automatically, where a download resumes",
 }

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from scraper.downloads.lists.request_header import BadHeader, parse_header
 from scraper.model import OutOfScope
-from scraper.transfer.checksum import Checksum, parse_checksum
+from scraper.transfer.checksum import Checksum, find_algorithm, parse_checksum
 from scraper.urls.canonicalize import HAS_CREDENTIALS, canonicalize
 
 # URLs of one file; further ones are ignored.
@@ -119,10 +120,36 @@ class EntryDraft:
 
     def build(self, notices: Notices) -> Entry | BadLine:
         """The entry, or the bad line if there is a problem."""
+        for text in self.urls[:MAX_MIRRORS]:
+            if "#" in text:
+                self._add_fragment(text.partition("#")[2])
         urls = self._canonicalize_urls(notices)
         if self.problem:
             return make_bad_line(self.line, self.text, self.problem)
         return Entry(self.line, urls, self.name, self.folder, self.checksum, tuple(self.headers))
+
+    def _add_fragment(self, fragment: str) -> None:
+        """Read checksums from a URL's fragment, `sha256=<hex>`, as indexes of Python packages write them (PEP 503).
+
+        Members are separated by `&`; those that name no algorithm (`egg=`, an anchor) are none.
+        """
+        for member in fragment.split("&"):
+            name, found, value = member.partition("=")
+            if not found or find_algorithm(unquote(name)) is None:
+                continue
+            stated, text = self.checksum, unquote(value).strip()
+            # A sum that the user named and that cannot be read is refused: without it nothing would be verified.
+            checksum = parse_checksum(text, find_algorithm(unquote(name)))
+            if checksum is None:
+                self.add_problem(
+                    f"{name}: {text[:MAX_SHOWN_CHARS]!r} in the URL's fragment is no checksum of this form"
+                )
+            elif stated is not None and stated.algorithm == checksum.algorithm and stated != checksum:
+                self.add_problem(
+                    f"two different {checksum.algorithm} checksums: {stated.hexdigest} and the URL's fragment"
+                )
+            else:
+                self.add_checksum(str(checksum))
 
     def _limit_length(self, text: str, what: str) -> str | None:
         if len(text) > MAX_NAME_CHARS:

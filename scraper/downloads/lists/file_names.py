@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scraper.downloads.lists.name_template import NameTemplate, UrlParts, last_segment, split_url
+from scraper.rundir.layout import FAILED_FILE, MANIFEST_FILE, SUMMARY_FILE
 from scraper.structures.compact_map import CompactMap, hash_key
 from scraper.urls.filename import (
     MAX_PATH_BYTES,
@@ -43,7 +44,7 @@ MAX_FOLDER_NUMBERS = 100
 # For a URL without a name: its path ends in a slash.
 DEFAULT_NAME = "index.html"
 # Files that the run itself writes: an entry of such a name is renamed, whatever `collision` says.
-RESERVED_NAMES = ("manifest.jsonl", "failed.txt", "summary.json")
+RESERVED_NAMES = (MANIFEST_FILE, FAILED_FILE, SUMMARY_FILE)
 
 _KIND_FILE, _KIND_FOLDER, _KIND_RESERVED = 0, 1, 2
 _FIRST_NUMBER = 2  # data.bin, data~2.bin, ...

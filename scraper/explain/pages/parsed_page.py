@@ -11,7 +11,7 @@ from scraper.explain.pages.css_probe import PageNames
 from scraper.extract.links.document import Document, parse_document
 from scraper.extract.rules.optional_libraries import XPath
 from scraper.extract.text.charset import decode_as
-from scraper.extract.text.content_type import decode_page, is_html, is_json, is_text
+from scraper.extract.text.content_type import content_type_of, decode_page, is_html, is_json, is_text, is_xhtml
 from scraper.model import Response
 
 # The `json_value` of a page that is not JSON; None would be the JSON value null.
@@ -25,7 +25,7 @@ class ParsedPage:
     """
 
     def __init__(self, page: Response) -> None:
-        content_type = page.headers.get("content-type")
+        content_type = content_type_of(page)
         self.response = page
         self.document: Document | None = None
         self.json_value: Any = NO_JSON
@@ -33,7 +33,9 @@ class ParsedPage:
         self.kind = "of another kind"
         if is_html(content_type, page):
             self.kind = "HTML"
-            self.document = parse_document(page.body.read(), content_type, page.request.url)
+            self.document = parse_document(
+                page.body.read(), content_type, page.request.url, is_xhtml(content_type, page)
+            )
             self.problem = self.document.problem
         elif is_json(content_type):
             self.kind = "JSON"
@@ -56,7 +58,7 @@ class ParsedPage:
         """The body, decoded."""
         if self.document is not None:
             return decode_as(self.response.body.read(), self.document.charset)
-        return decode_page(self.response, self.response.headers.get("content-type"))
+        return decode_page(self.response, content_type_of(self.response))
 
     @cached_property
     def names(self) -> PageNames:

@@ -24,12 +24,13 @@ from scraper.extract.rules.field_pipeline import to_text
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.field_sources import apply_jmespath, compile_source
 from scraper.extract.rules.follow_links import FollowRule, FollowSettings
+from scraper.extract.rules.lenient_json import parse_lenient_json
 from scraper.extract.rules.next_page import NextSettings
 from scraper.extract.rules.optional_libraries import JmesPath, XPath
 from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.structured import all_objects, parse_lenient_json, type_names
+from scraper.extract.rules.structured import all_objects, type_names
 from scraper.extract.rules.xpath_select import XPathSelector
 
 # Contexts of one rule in which its fields are evaluated.

@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 
 from scraper.model import Url
+from scraper.rundir.layout import RunLayout
 from scraper.urls.canonicalize import KeyRules
 
-PAGES_FILE, ITEMS_FILE, SKIPPED_FILE = "pages.jsonl", "items.jsonl", "skipped.jsonl"
 # Pages on the way back to the seed that are looked up; each costs a pass over pages.jsonl.
 MAX_CHAIN_URLS = 20
 ITEMS_SHOWN = 3
@@ -81,7 +81,7 @@ def search_records(folder: Path, url: Url, keys: KeyRules, body: str | None = No
     posts: deque[Record] = deque(maxlen=MAX_RECORDS)
     redirect_record: Record | None = None
     same_key: dict[str, Record] = {}
-    for record in read_records(folder / PAGES_FILE, head):
+    for record in read_records(RunLayout(folder).pages, head):
         final_url, requested_url = record.get("url"), record.get("requested_url")
         if url.href in (final_url, requested_url):
             text = posted_text(record)
@@ -99,13 +99,13 @@ def search_records(folder: Path, url: Url, keys: KeyRules, body: str | None = No
     same_key_record = next(iter(same_key.values()), None)
     found = own or redirect_record or same_key_record
     skip_record = next(
-        (skip for skip in read_records(folder / SKIPPED_FILE, head) if skip.get("url") == url.href), None
+        (skip for skip in read_records(RunLayout(folder).skipped, head) if skip.get("url") == url.href), None
     )
     parent = found.get("parent") if found else skip_record.get("parent") if skip_record else None
     items = []
     # Items carry only the URL of their page. With several records of that URL they cannot be assigned to one.
     if found is not None and found.get("items") and not others:
-        for item in read_records(folder / ITEMS_FILE, head):
+        for item in read_records(RunLayout(folder).items, head):
             if item.get("url") == found.get("url"):
                 items.append(item)
             if len(items) >= ITEMS_SHOWN:
@@ -136,7 +136,7 @@ def referrer_chain(folder: Path, parent: str | None) -> tuple[str, ...]:
     chain: list[str] = []
     while parent and parent not in chain and len(chain) < MAX_CHAIN_URLS:
         chain.append(parent)
-        found = (r for r in read_records(folder / PAGES_FILE, parent) if r.get("url") == parent)
+        found = (r for r in read_records(RunLayout(folder).pages, parent) if r.get("url") == parent)
         record = next(found, None)
         parent = record.get("parent") if record else None
     return tuple(chain)

@@ -20,19 +20,19 @@ from scraper.config.reading.yaml import read_yaml
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import politeness_settings
 from scraper.errors import ConfigError
-from scraper.explain.runs.record_search import PAGES_FILE, parse_record
+from scraper.explain.runs.record_search import parse_record
 from scraper.frontier.inspect import RunCounts, RunInspector, running_pid
 from scraper.model import StopKind
 from scraper.politeness.host_gate import HOST_STATE_GATE, GateSettings, HostGate
 from scraper.report.stats import is_failure
 from scraper.report.text.eta import HostEstimate, time_left
+from scraper.rundir.layout import RunLayout
 
 # Hosts whose gate is restored from the state: those with most waiting, then most settled URLs.
 MAX_HOSTS_READ = 200
 TAIL_BYTES = 256 * 1024
 # The rate counts records of this last period.
 RATE_WINDOW_SECONDS = 60.0
-CONFIG_COPY_PATH = Path(".scrape") / "config.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,8 @@ def read_saved_config(folder: Path) -> CrawlConfig | None:
     The rest of the saved config is not read: it lacks passwords, and its environment variables may not be set here.
     """
     try:
-        values = read_yaml((folder / CONFIG_COPY_PATH).read_text("utf-8"), CONFIG_COPY_PATH.name).value
+        path = RunLayout(folder).config
+        values = read_yaml(path.read_text("utf-8"), path.name).value
         if not isinstance(values, dict):
             return None
         needed = {key: values[key] for key in ("name", "limits", "politeness") if key in values}
@@ -146,7 +147,7 @@ def read_run_status(folder: Path, now: float) -> RunStatus:
         hosts = tuple(_host_status(state, name, counts, config, now) for name in names)
     pid = running_pid(folder)
     # Rate and time left make sense only while the run is running.
-    rate = recent_rate(folder / PAGES_FILE, now) if pid is not None else None
+    rate = recent_rate(RunLayout(folder).pages, now) if pid is not None else None
     limit = config.limits.max_pages if config else None
     state_text = "at work" if pid is not None else _end_text(folder, counts)
     total_hosts = len(counts.hosts.keys() | counts.waiting.keys())
@@ -216,7 +217,7 @@ def _host_status(
 def _end_text(folder: Path, counts: RunCounts) -> str:
     try:
         # summary.json is written at the end of a session; a run that was killed has none.
-        summary = orjson.loads((folder / "summary.json").read_bytes())
+        summary = orjson.loads(RunLayout(folder).summary.read_bytes())
         why = str(summary["why"])
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
         return "stopped without a summary; the same command continues from here"

@@ -16,12 +16,13 @@ from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import politeness_settings, robots_settings
 from scraper.engine.outcomes import counts_as_page
 from scraper.explain.runs.record_search import UrlRecords, posted_text, search_records
-from scraper.frontier.inspect import STATE_FILE, QueuedRequest, RunCounts, RunInspector, running_pid
+from scraper.frontier.inspect import QueuedRequest, RunCounts, RunInspector, running_pid
 from scraper.model import Skip, Url
 from scraper.politeness.host_gate import HOST_STATE_GATE, HostGate
 from scraper.politeness.robots_cache import HOST_STATE_ROBOTS, RobotsEntry, RobotsVerdict
 from scraper.politeness.rule import format_duration
 from scraper.report.text.formatting import instant_text
+from scraper.rundir.layout import RunLayout
 from scraper.sinks.records import abbreviate_body
 from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import RuleVerdict, Scope
@@ -88,7 +89,7 @@ def read_run_facts(
     Raises `FrontierError`.
     """
     # Without a state file there was no run. Opening one would fail, or create it.
-    if not (folder / STATE_FILE).is_file():
+    if not RunLayout(folder).frontier.is_file():
         return None
     with RunInspector(folder) as state:
         host_state = state.host_state(url.host)

@@ -10,6 +10,7 @@ from scraper.explain.scaffold.propose_rules import Proposal
 from scraper.explain.scaffold.rule_draft import to_yaml, yaml_line
 from scraper.model import Url
 from scraper.report.text.sanitize import clean
+from scraper.rundir.layout import CONFIG_FILE
 
 # `limits.max_pages` of a new config: enough to check the items, not the whole site.
 FIRST_MAX_PAGES = 200
@@ -27,7 +28,7 @@ class SiteFacts:
 
     url: Url
     requested: Url
-    file_name: str = "config.yaml"
+    file_name: str = CONFIG_FILE
     feeds: tuple[FeedLink, ...] = ()
     listed_by: FeedLink | None = None
     robots_sitemaps: tuple[str, ...] | None = None

@@ -25,7 +25,7 @@ from scraper.explain.scaffold.config_writer import SiteFacts
 from scraper.explain.scaffold.feeds_and_sitemaps import USUAL_SITEMAP_PATH, FeedLink, find_feeds, read_feed
 from scraper.explain.scaffold.propose_rules import RuleIdeas, ideas_for_html, ideas_for_json
 from scraper.extract.links.document import Document, parse_document, refresh_target
-from scraper.extract.text.content_type import decode_page, is_html, is_json, is_text
+from scraper.extract.text.content_type import content_type_of, decode_page, is_html, is_json, is_text, is_xhtml
 from scraper.model import Response, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 
@@ -158,7 +158,7 @@ def _parse_url(address: str) -> Url:
 
 def _feed_in(page: Response) -> FeedLink | None:
     """`page` as a feed or sitemap; None when it is a page."""
-    content_type = page.headers.get("content-type")
+    content_type = content_type_of(page)
     if is_html(content_type, page) or is_json(content_type) or not is_text(content_type):
         return None
     # The root element tells the format; it may follow comments and declarations.
@@ -170,12 +170,12 @@ def _feed_in(page: Response) -> FeedLink | None:
 
 def _inspect_page(page: Response, site_facts: SiteFacts) -> InspectedPage | UnreadablePage:
     """Parse a page by its content type and guess rules for it."""
-    content_type = page.headers.get("content-type")
+    content_type = content_type_of(page)
     href = page.request.url.href
     if not page.body.size:
         return UnreadablePage(f"{href} is empty: there is nothing to guess from")
     if is_html(content_type, page):
-        document = parse_document(page.body.read(), content_type, page.request.url)
+        document = parse_document(page.body.read(), content_type, page.request.url, is_xhtml(content_type, page))
         if document.problem is not None:
             return UnreadablePage(f"{href}: {document.problem}")
         if (target := _refresh_target(document)) is not None:

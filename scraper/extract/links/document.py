@@ -10,6 +10,7 @@ from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
 from scraper.extract.links.depth_guard import is_too_deep
 from scraper.extract.links.link_header import parse_link_headers
+from scraper.extract.links.xhtml import xhtml_to_html
 from scraper.extract.text.charset import decode_as, sniff_encoding
 from scraper.extract.text.encodings import python_codec
 from scraper.model import Headers, Url
@@ -73,8 +74,8 @@ class Document:
         return self.page_base.join(first.attributes["href"] or "") or self.page_base
 
 
-def parse_document(data: bytes, content_type: str | None, url: Url) -> Document:
-    """Parse the page `data` of the URL `url`; `content_type` is the value of that header.
+def parse_document(data: bytes, content_type: str | None, url: Url, xhtml: bool = False) -> Document:
+    """Parse the page `data` of the URL `url`; `content_type` is the value of that header, `xhtml` whether it is XML.
 
     Takes any bytes and never raises; the caller limits their number. Bytes that are no characters become U+FFFD.
     """
@@ -83,6 +84,8 @@ def parse_document(data: bytes, content_type: str | None, url: Url) -> Document:
         markup = data[3:] if data.startswith(_UTF8_BOM) else data
     else:
         markup = decode_as(data, charset).encode("utf-8", "replace")
+    if xhtml:
+        markup = xhtml_to_html(markup)
     if is_too_deep(markup):
         return Document(LexborHTMLParser(b"", options=_PARSER_OPTIONS), charset, url, TOO_DEEP_PROBLEM)
     return Document(LexborHTMLParser(markup, options=_PARSER_OPTIONS), charset, url)

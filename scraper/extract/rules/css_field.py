@@ -14,6 +14,7 @@ from typing import Any, get_args
 from selectolax.lexbor import LexborNode
 
 from scraper.errors import ExtractError
+from scraper.extract.links.images import SRCSET_ATTRIBUTES, image_address, parse_srcset
 from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.field import MISSING, PartialValue
 from scraper.extract.rules.field_settings import FieldSettings, FieldType
@@ -92,6 +93,8 @@ class CssField:
 
     def _read_many(self, elements: list[LexborNode], context: PageContext) -> Any:
         values, failures = [], []
+        if self._type == "url" and self._attr in SRCSET_ATTRIBUTES:
+            return self._read_srcsets(elements, context)
         for element in elements[:MAX_VALUES]:
             value = self._value(element, context)
             if isinstance(value, ParseFailure):
@@ -105,6 +108,13 @@ class CssField:
                 values, (("", f"{len(failures)} of {len(elements)} not read, the first: {failures[0]}"),)
             )
         return values or (failures[0] if failures else MISSING)
+
+    def _read_srcsets(self, elements: list[LexborNode], context: PageContext) -> Any:
+        """All candidates of all elements, as URLs; what is none is left out."""
+        texts = [text for node in elements for text in parse_srcset(node.attributes.get(self._attr or "") or "")]
+        context.charge(sum(map(len, texts)))
+        urls = [url for text in texts[:MAX_VALUES] if not isinstance(url := absolute_url(text, context), ParseFailure)]
+        return list(dict.fromkeys(urls)) or MISSING
 
     def _value(self, element: LexborNode, context: PageContext) -> Any:
         """The value of one element, or `MISSING`, `ParseFailure`."""
@@ -137,6 +147,8 @@ class CssField:
                 return None
             text = (attributes[self._attr] or "").strip()
             context.charge(len(text))
+            if self._type == "url" and self._attr in SRCSET_ATTRIBUTES:
+                return next(iter(parse_srcset(text)), "")
             return text
         if self._type == "html":
             markup = element.html
@@ -144,6 +156,8 @@ class CssField:
             return markup
         if self._type == "url":
             attributes = element.attributes
+            if element.tag == "img" and (address := image_address(attributes)):
+                return address
             for name in URL_ATTRIBUTES:
                 if value := attributes.get(name):
                     return value

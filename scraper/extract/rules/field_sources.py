@@ -11,11 +11,12 @@ from selectolax.lexbor import LexborNode
 from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.css_field import URL_ATTRIBUTES, CssField
 from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.lenient_json import parse_lenient_json
 from scraper.extract.rules.limits import MAX_VALUE_CHARS, MAX_VALUES
 from scraper.extract.rules.optional_libraries import JmesPath, XPath, load_main_text_reader, lxml_markup
 from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.parse_failure import ParseFailure
-from scraper.extract.rules.structured import find_objects, parse_lenient_json
+from scraper.extract.rules.structured import find_objects
 from scraper.extract.rules.tables import read_table
 from scraper.extract.rules.visible_text import BLOCK_TAGS, INVISIBLE_TAGS
 
@@ -206,9 +207,16 @@ class TableSource:
         self.description = settings.css or "the element"
 
     def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
-        """One list of rows for each table; elements that are no tables are left out."""
+        """One list of rows for each table; elements that are no tables are left out. A failure if one is too large."""
         found = [node] if self._css is None else node.css(self._css)[: 1 if self._one else MAX_VALUES]
-        return [rows for table in found if table.tag == "table" and (rows := read_table(table, context))]
+        values: list[Any] = []
+        for table in found:
+            rows = read_table(table, context) if table.tag == "table" else []
+            if isinstance(rows, ParseFailure):
+                return rows
+            if rows:
+                values.append(rows)
+        return values
 
 
 class RegexSource:

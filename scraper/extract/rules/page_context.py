@@ -24,10 +24,10 @@ class PageContext:
 
     `root`: the root element of the tree or, of a JSON page, its value. `text`: returns the page's text as it came.
     `base`, `key_rules`: for resolving URLs. `links`: the page's links with their verdicts. `cache`: what fields share,
-    computed by the first that needs it.
+    computed by the first that needs it. `problems`: what could not be read of the page, a sentence each.
     """
 
-    __slots__ = ("_budget_left", "base", "cache", "key_rules", "links", "root", "text")
+    __slots__ = ("_budget_left", "base", "cache", "key_rules", "links", "problems", "root", "text")
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class PageContext:
     ) -> None:
         self.root, self.base, self.key_rules, self.links, self.text = root, base, key_rules, links, text
         self.cache: dict[str, Any] = {}
+        self.problems: list[str] = []
         self._budget_left = MAX_RULE_CHARS
 
     def reset_budget(self) -> None:

@@ -34,6 +34,7 @@ class RuleSettings:
     with this label; None, for those without one. `each` (CSS), `each_xpath`, `each_json` (JMESPath, on JSON pages):
     select the elements or objects that become one item each. `when`, `unless`: an element that fails one of `when` or
     meets one of `unless` is silently left out. `keep`: if False, the items are not recorded and only serve `follow`.
+    `read_as`: how the rule's pages are read, whatever their media type is (None: by that).
     """
 
     match: str | None = None
@@ -47,6 +48,7 @@ class RuleSettings:
     next: NextSettings | None = None
     when: tuple[ConditionSettings, ...] = ()
     unless: tuple[ConditionSettings, ...] = ()
+    read_as: PageFormat | None = None
 
 
 # The format in which a rule reads a page.
@@ -76,11 +78,13 @@ class ExtractionRule:
         "follows_links",
         "formats",
         "index",
+        "read_as",
     )
 
     def __init__(self, settings: RuleSettings, index: int = 0) -> None:
         self.index = index
         self.formats = formats_of(settings)
+        self.read_as = settings.read_as
         self._match = compile_regex(settings.match, "match") if settings.match is not None else None
         self._each = check_selector(settings.each, "each") if settings.each is not None else None
         self._each_json = JmesPath(settings.each_json, "each.json") if settings.each_json is not None else None
@@ -201,10 +205,13 @@ class ExtractionRule:
 def formats_of(settings: RuleSettings) -> frozenset[PageFormat]:
     """The formats of page that a rule reads.
 
+    0. Only the one that `read_as` names.
     1. Only JSON, if anything in it is JMESPath on the page itself.
     2. Any format, if it consists of fields by regex alone.
     3. Otherwise only HTML.
     """
+    if settings.read_as is not None:
+        return frozenset({settings.read_as})
     targets: list[FollowSettings | NextSettings] = [*settings.follow]
     targets += [settings.next] if settings.next is not None else []
     by_json = any(target.json is not None for target in targets) or (settings.next is not None and settings.next.cursor)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 
 from scraper.extract.text.encodings import encoding_for_codec, encoding_for_label, python_codec
+from scraper.extract.text.mime_type import extract_mime_type
 
 # Bytes at the start of a page in which a declaration counts.
 PRESCAN_BYTES = 1024
@@ -59,10 +60,19 @@ def sniff_encoding(data: bytes, content_type: str | None) -> str:
         if data.startswith(bom):
             return name
     if content_type:
-        parameter = _HEADER_CHARSET_REGEX.search(content_type)
-        if parameter is not None and (declared := encoding_for_label(parameter[1])) is not None:
+        label = _header_charset(content_type)
+        if label is not None and (declared := encoding_for_label(label)) is not None:
             return declared
     return declared_encoding(data[:PRESCAN_BYTES]) or _detect_encoding(data)
+
+
+def _header_charset(content_type: str) -> str | None:
+    media_type = extract_mime_type(content_type)
+    if media_type is not None:
+        return media_type.charset
+    # It is no MIME type, but may still name the encoding: `text/html charset=gbk`.
+    parameter = _HEADER_CHARSET_REGEX.search(content_type)
+    return parameter[1] if parameter is not None else None
 
 
 def sniff_and_decode(data: bytes, content_type: str | None) -> tuple[str, str]:

@@ -1,11 +1,11 @@
-"""The one thread that owns the database connection: jobs go in, results come back to the event loop in order.
+"""The one thread that owns the database connection. Jobs go in; results come back to the event loop in order.
 
-A job has two halves. The first runs in the thread and may only touch the store; the second, `apply`, runs on the
-event loop and brings the loop's own state up to date. `apply` runs whether or not somebody still waits: a settlement
-whose caller was cancelled is committed all the same, and the frontier's picture must agree with the disk.
+A job has two parts. `work` runs in the thread and uses the database only. `apply` then runs on the event loop and
+updates the state there. It runs even if the caller was cancelled meanwhile: the commit was made, and the state on the
+loop must agree with the database.
 
-The first job that fails is the last one that runs: what was promised cannot be kept any more, so every later call
-fails with the same sentence. What was committed before stays.
+The first job that fails is the last one that runs. After it the database may lack what later jobs rely on, so each
+later call fails with the same message. What was committed before stays.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ R = TypeVar("R")
 
 
 class Closable(Protocol):
-    """What the thread owns."""
+    """A resource of the thread."""
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         ...
 
 
@@ -42,10 +42,11 @@ class _Job(NamedTuple):
 
 
 class DatabaseThread(Generic[S]):
-    """Runs jobs on one store, in the order given."""
+    """Runs jobs on one resource, in the order they were submitted."""
 
     def __init__(self, error_message: Callable[[sqlite3.Error], str]) -> None:
-        """`explain` turns a database error into a sentence for the user."""
+        """`error_message` words a database error for the user."""
+        # The message of the first failure, or that the thread was closed.
         self.failure: str | None = None
         self._error_message = error_message
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
@@ -54,9 +55,9 @@ class DatabaseThread(Generic[S]):
         self._thread: Thread | None = None
 
     async def open(self, open_store: Callable[[], S]) -> None:
-        """Start the thread and make the store in it. Raises `FrontierError` when `make` fails."""
+        """Start the thread and open the resource in it. Raises `FrontierError` when `open_store` fails."""
         opened: asyncio.Future[None] = self._loop.create_future()
-        # A daemon: at a hard exit nothing may wait for it, and a kill is what the database is built to survive.
+        # A daemon thread does not delay an exit. That is safe: the database survives a kill at any moment.
         self._thread = Thread(target=self._run, args=(open_store, opened), name="frontier-writer", daemon=True)
         self._thread.start()
         try:
@@ -73,7 +74,7 @@ class DatabaseThread(Generic[S]):
         return waiter
 
     def submit_unawaited(self, work: Callable[[S], T], apply: Callable[[T], object]) -> None:
-        """Queue a job that nobody waits for; its failure shows in the next call."""
+        """Queue a job that nobody awaits; if it fails, the next call raises."""
         self._jobs.put(_Job(work, apply, None))
 
     def raise_if_failed(self) -> None:
@@ -82,7 +83,7 @@ class DatabaseThread(Generic[S]):
             raise FrontierError(self.failure)
 
     async def aclose(self) -> None:
-        """Run what is queued, close the store and end the thread. May be called again."""
+        """Run the queued jobs, close the resource and end the thread. May be called again."""
         if self._thread is not None:
             thread, self._thread = self._thread, None
             self.failure = self.failure or "the frontier is closed"
@@ -103,7 +104,8 @@ class DatabaseThread(Generic[S]):
             if self._call_on_loop(_resolve, opened, None):
                 self._run_jobs(store)
         finally:
-            with suppress(sqlite3.Error):  # all commits are made; what close tidies up, the next open does too
+            # All commits are made. What a failing `close` leaves undone, the next open does.
+            with suppress(sqlite3.Error):
                 store.close()
             self._call_on_loop(_resolve, self._thread_ended, None)
 
@@ -120,7 +122,7 @@ class DatabaseThread(Generic[S]):
                 return
 
     def _finish_job(self, job: _Job, result: Any, error: BaseException | None) -> None:
-        """On the loop: bring its state up to date, then wake who waits."""
+        """On the loop: apply the result, then resolve the future."""
         value = None
         if error is None:
             try:
@@ -149,7 +151,7 @@ class DatabaseThread(Generic[S]):
 
 
 def identity(value: T) -> T:
-    """The `apply` of a job that changes nothing on the loop."""
+    """The `apply` of a job that changes no state on the loop."""
     return value
 
 
@@ -160,6 +162,6 @@ def _resolve(waiter: asyncio.Future[Any], value: object) -> None:
 
 def _reject(waiter: asyncio.Future[Any], error: BaseException) -> None:
     if not waiter.done():
-        # A copy for each waiter: one exception raised in many places would collect the tracebacks of all.
+        # A new exception for each: one that is raised at several places collects all their tracebacks.
         fresh = FrontierError(str(error)) if isinstance(error, FrontierError) else error
         waiter.set_exception(fresh)

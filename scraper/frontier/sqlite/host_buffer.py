@@ -1,9 +1,12 @@
-"""The part of a host's queue that is held in RAM, so that a lease costs no I/O.
+"""The part of a host's queue that is in memory, so that a lease needs no I/O.
 
-A window holds the best waiting requests of its host, in order. `edge` is the promise it keeps: every waiting request
-at or before the edge is in the window, every one behind it is on disk alone. A full window pushes its last request
-out by moving the edge before it; a window that runs low is filled from behind the edge. While a fill is under way
-the edge may move, and then `refill_token` no longer has the fill's token and what it brings is discarded.
+A buffer holds the best waiting requests of its host, in order. Its invariant: every waiting request up to
+`buffered_until` is in the buffer, every later one is only in the database. From that follows:
+
+- A row that comes after `buffered_until` is left to the database.
+- A full buffer evicts its last row by moving `buffered_until` before it.
+- A buffer that runs low is refilled with the rows after `buffered_until`. If `buffered_until` moves while the refill is
+  being read, what was read is no longer the continuation and is discarded: `refill_token` has changed by then.
 """
 
 from __future__ import annotations
@@ -14,18 +17,21 @@ from collections.abc import Mapping, Sequence
 
 from scraper.model import Request
 
+# Priority, entry id, request. Rows are requested in this order; ids are unique, so requests are never compared.
 QueueRow = tuple[int, int, Request]
-"""A waiting request: priority, entry id, request. Order of rows is order of asking; ids are unique."""
 
+# Priority and entry id of a row, for comparing positions.
 QueueKey = tuple[float, int]
-"""A priority and an entry id: a place in the order of rows."""
 
+# `buffered_until` of a buffer that holds all waiting requests. Compared by identity.
 ALL_BUFFERED: QueueKey = (math.inf, 0)
-"""The edge of a window that holds all that waits."""
 
 
 class HostBuffer:
-    """One host's line in the schedule, with its window. `notes` is None until they are read from disk."""
+    """The queue of one host, as `HostSchedule` holds it (see `HostQueue`), with its buffered rows.
+
+    `waiting` counts all waiting requests, buffered or not. `host_state` is None until it was read from the database.
+    """
 
     __slots__ = (
         "buffered_until",
@@ -56,16 +62,16 @@ class HostBuffer:
 
     @property
     def best_priority(self) -> float:
-        """The best priority that may be waiting: exact while the window holds something."""
+        """The best priority that may be waiting; exact while the buffer is not empty."""
         return self.rows[0][0] if self.rows else self.buffered_until[0]
 
     @property
     def holds_all(self) -> bool:
-        """Whether the window holds all that waits."""
+        """Whether all waiting requests are in the buffer."""
         return self.buffered_until is ALL_BUFFERED
 
     def insert(self, row: QueueRow, max_rows: int) -> QueueRow | None:
-        """Take in `row`, keeping at most `limit` rows; return the row that is left to the disk, None when none is."""
+        """Add `row`, keeping at most `max_rows`. Return the row that is now only in the database, None when all fit."""
         rows = self.rows
         if self.buffered_until is not ALL_BUFFERED and row[:2] > self.buffered_until:
             return row
@@ -76,12 +82,16 @@ class HostBuffer:
         if len(rows) <= max_rows:
             return None
         last = rows.pop()
+        # With no rows left: just before `last`. Ids are integers, so no row is in between.
         self.buffered_until = rows[-1][:2] if rows else (last[0], last[1] - 1)
         self.refill_token = 0
         return last
 
     def extend(self, rows: Sequence[QueueRow], max_rows: int) -> int:
-        """Take in what a fill found behind the edge, in order, at most `limit` rows; return how many."""
+        """Append what a refill read after `buffered_until`, at most `max_rows`; return how many were appended.
+
+        More than `max_rows` says that others follow in the database.
+        """
         self.refill_token = 0
         taken = rows[:max_rows]
         self.rows.extend(taken)
@@ -89,7 +99,7 @@ class HostBuffer:
         return len(taken)
 
     def evict_all(self) -> list[QueueRow]:
-        """Let all rows go to the disk; return them."""
+        """Remove all rows from memory; return them."""
         rows = self.rows
         if rows:
             priority, entry, _ = rows[0]
@@ -97,3 +107,11 @@ class HostBuffer:
             self.buffered_until = (priority, entry - 1)
             self.refill_token = 0
         return rows
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"ready at {self.ready_at}"
+        until = "all" if self.holds_all else f"until {self.buffered_until}"
+        return (
+            f"<HostBuffer {self.name} {state}: {self.waiting} waiting, {len(self.rows)} buffered ({until}), "
+            f"{self.leased} leased, ticket {self.ticket}, refill {self.refill_token}>"
+        )

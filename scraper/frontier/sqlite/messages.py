@@ -1,4 +1,4 @@
-"""The values that cross between the event loop and the writer thread. None of them changes."""
+"""The values that cross between the event loop and the database thread. None of them is changed after it was made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scraper.model import Request, Skip
 
 
 class Totals(NamedTuple):
-    """Sums over the whole run. `queued` includes what is leased."""
+    """Figures over the whole run. `queued` includes what is leased; `last_id` is the largest entry id in use."""
 
     known: int = 0
     queued: int = 0
@@ -22,7 +22,7 @@ class Totals(NamedTuple):
 
 
 class Requeue(NamedTuple):
-    """An entry that goes back as `request`: delayed until `due`, or into the queue at once when that is None."""
+    """An entry that goes back as `request`: delayed until `due` (epoch seconds), or queued at once if that is None."""
 
     due: float | None
     entry_id: int
@@ -30,20 +30,21 @@ class Requeue(NamedTuple):
 
 
 class SkipUpdate(NamedTuple):
-    """What becomes of the skip under `key`: found by a rule, dropped (which replaces it), or forgotten (None)."""
+    """A change of the skip stored under `key`: added, replaced (`dropped`), or removed (`skip` is None)."""
 
     key: int
     skip: Skip | None
     dropped: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class WriteBatch:
-    """What one transaction writes. Numbers before URLs are their keys.
+    """What one transaction writes.
 
-    `discovered` are requests to queue if their keys are new; a key without one only becomes known. `all_new` says
-    that all of them are new, `cache_evicted` that keys have left the caches since the last group. `finished` are the
-    places (host, priority, id) that leave the queue, `finished_unwritten` those of requests that were never written.
+    `discovered` are fingerprints of URLs with the requests to queue if they are new; one without a request only becomes
+    known. `all_new` says that all are new, `cache_evicted` that fingerprints have left the caches since the last batch.
+    `finished` are the positions (host, priority, entry id) of requests to delete from the queue, `finished_unwritten`
+    those of requests that never were in it. `outcome_counts` are increments by host and outcome.
     """
 
     discovered: Sequence[tuple[int, Request | None]] = ()
@@ -59,8 +60,13 @@ class WriteBatch:
     items: int = 0
     wire_size: int = 0
 
+    def __repr__(self) -> str:
+        parts = {name: getattr(self, name) for name in self.__slots__}
+        sizes = [f"{name}={value if isinstance(value, int) else len(value)}" for name, value in parts.items() if value]
+        return f"<WriteBatch {' '.join(sizes) or 'empty'}>"
+
     def __bool__(self) -> bool:
-        """Whether there is anything to write."""
+        """Whether there is anything to write. An eviction alone is: what is in `fresh` has to be merged then."""
         rows = (
             self.discovered
             or self.finished
@@ -73,18 +79,24 @@ class WriteBatch:
 
 
 class CommitResult(NamedTuple):
-    """What a transaction found: new requests with their ids, all keys that were new, hosts never met before, and the
-    sums after it.
+    """What a commit found out.
+
+    `added` are the new requests with their entry ids, `new_keys` all fingerprints that were new, `new_hosts` the hosts
+    that were not in the database, `totals` the figures after it.
     """
 
     added: list[tuple[int, Request]]
+    # Also of requests that `write_only_on_evict` keeps out of the database; `added` does not have those.
     new_keys: Collection[int]
     new_hosts: set[str]
     totals: Totals
 
 
 class ReadRequest(NamedTuple):
-    """A wish for at most `limit` rows of `host` behind a place. Of an `early` one notes may be too large to bring."""
+    """Read at most `max_rows` rows of `host` after a position, with its stored state if `with_state`.
+
+    A prefetch may be left out when the states of all reads together become too large.
+    """
 
     host: str
     after: QueueKey
@@ -94,14 +106,14 @@ class ReadRequest(NamedTuple):
 
 
 class ReadResult(NamedTuple):
-    """Rows for an `Ask`, and the host's notes if they were asked for."""
+    """The rows for a `ReadRequest`, and the host's state if that was wanted."""
 
     rows: list[QueueRow]
     host_state: Mapping[str, str] | None
 
 
 class DueRequests(NamedTuple):
-    """Requests whose date has come, now in the queue, and the earliest date left for each priority."""
+    """Delayed requests that are due and were moved to the queue; `next_due` is the earliest one left, by priority."""
 
     rows: list[tuple[int, Request]]
     next_due: dict[int, float]
@@ -109,7 +121,7 @@ class DueRequests(NamedTuple):
 
 
 class HostBacklog(NamedTuple):
-    """One host that has requests in the queue: how many, and the place of the first."""
+    """A host with queued requests: how many, and the position of the first."""
 
     host: str
     request_count: int
@@ -117,7 +129,7 @@ class HostBacklog(NamedTuple):
 
 
 class OpenState(NamedTuple):
-    """How the file stands when it is opened; `keys` are all that are known, None when that is too many."""
+    """The state of the file when it is opened. `known_keys` are all known fingerprints, None when they are too many."""
 
     totals: Totals
     backlogs: list[HostBacklog]

@@ -1,15 +1,17 @@
-"""Keeps what may be asked next in RAM: which rows, of which hosts, and when to read more.
+"""Keeps in memory what may be requested next: which rows, of which hosts, and when to read more.
 
-Three rules keep the windows true while the writer thread is at work, whose jobs run and report in the order given:
+The database thread runs jobs in the order they are submitted, and their results are applied on the loop in that order.
+Three rules keep the buffers true meanwhile:
 
-- A lease writes nothing. Its row stays in the queue until it is settled, so a crash gives it back. What a fill
-  reads may therefore be leased already; such rows are left out when it is applied.
-- A row enters a window only after its commit was applied, and a lease ends (`_leased`, then `_settling`) only then
-  too, so no fill can bring back what has been settled.
-- A fill whose window changed its edge meanwhile is discarded.
+- A lease writes nothing. Its row stays in the queue until it is settled, so that a crash gives it back. A refill may
+  therefore read rows that are leased; they are left out when its result is applied.
+- A row is put into a buffer only after its commit was applied. A lease too ends only then: from `_leased` it goes to
+  `_settling`, and leaves that when its commit was applied. So no refill brings back what has been settled.
+- A refill whose buffer has moved its `buffered_until` meanwhile is discarded.
 
-A lazy queue (`SqliteSettings.lazy`) writes a row only when it leaves its window other than by a lease. Until that is
-committed the row is in no window, and then it is placed anew: so it stands there as any row that has just been written.
+With `write_only_on_evict` a row is written only when it is evicted from its buffer. Until that is committed it is in no
+buffer (`_evicted_rows`, then under way). Then it is put into the buffer again if it fits, like any row that was just
+written.
 """
 
 from __future__ import annotations
@@ -29,14 +31,14 @@ from scraper.frontier.sqlite.statements import FrontierDatabase
 from scraper.model import Lease, Request
 from scraper.structures.bloom import HostBloom
 
+# Rows that the first refill of a buffer reads. Later ones read more, up to the host's share.
 FIRST_REFILL_ROWS = 32
-"""Rows that a window is first filled with; it grows while they are asked for."""
+# A host that is parked for longer keeps no rows in memory.
 LONG_PARK_SECONDS = 60.0
-"""Seconds: a host parked for longer needs no rows in RAM."""
 
 
 class _Refill(NamedTuple):
-    """A fill under way: for which window, at most how many rows, and its token."""
+    """A refill under way: its buffer, at most how many rows, and its token."""
 
     buffer: HostBuffer
     max_rows: int
@@ -44,7 +46,7 @@ class _Refill(NamedTuple):
 
 
 class PrefetchBuffers:
-    """The hosts with something waiting, their windows, and the leases. `schedule` says whose turn it is."""
+    """The buffers of all hosts, and the leases. `schedule` says which host is next."""
 
     def __init__(
         self,
@@ -53,8 +55,9 @@ class PrefetchBuffers:
         backlogs: Iterable[HostBacklog],
         on_totals: Callable[[Totals], None],
     ) -> None:
-        """`hosts` are those with something in the queue; `written` hears the sums when rows were written from here."""
+        """`backlogs` are the hosts with queued requests; `on_totals` gets the totals after each write from here."""
         self.schedule = HostSchedule(HostBuffer)
+        # Requests by entry id that are leased; then ids of leases whose settlement is being committed.
         self._leased: dict[int, Request] = {}
         self._settling: set[int] = set()
         self._settings = settings
@@ -62,78 +65,84 @@ class PrefetchBuffers:
         self._on_totals = on_totals
         self._buffered_rows = 0
         self._last_token = 0
+        # With `write_only_on_evict` alone: ids that are not in the database, rows to be written, rows being written.
         self._unwritten_ids: set[int] = set()
         self._evicted_rows: list[QueueRow] = []
         self._flushing_rows = 0
         self._hosts_with_state = HostBloom()
-        for host, total, (priority, entry) in backlogs:
-            line = self.schedule.get_or_create(host)
-            line.buffered_until = (priority, entry - 1)
-            line.waiting = total
-            self.schedule.activate(line)
+        for host, count, (priority, entry) in backlogs:
+            buffer = self.schedule.get_or_create(host)
+            # Nothing is buffered yet: everything from the first row on is in the database alone.
+            buffer.buffered_until = (priority, entry - 1)
+            buffer.waiting = count
+            self.schedule.activate(buffer)
 
     def park(self, host: str, until: float) -> None:
         """Open `host` from `until` on."""
-        line = self.schedule.park(host, until)
+        buffer = self.schedule.park(host, until)
         if until > self.schedule.now:
-            self._evict_if_parked_long(line)
+            self._evict_if_parked_long(buffer)
 
-    def _evict_if_parked_long(self, line: HostBuffer) -> None:
-        """A host that is parked for long keeps no rows in RAM.
+    def _evict_if_parked_long(self, buffer: HostBuffer) -> None:
+        """A host that is parked for long keeps no rows in memory.
 
-        One that is asked by as many as may ask it is parked for good, until one of them has ended: that is not long.
+        A host at its limit of requests in flight is parked until NEVER, but only until one of them has ended: it keeps
+        its rows.
         """
-        if line.ready_at <= self.schedule.now + LONG_PARK_SECONDS or (line.ready_at == NEVER and line.leased):
+        if buffer.ready_at <= self.schedule.now + LONG_PARK_SECONDS or (buffer.ready_at == NEVER and buffer.leased):
             return
-        if line.rows:
-            rows = line.evict_all()
+        if buffer.rows:
+            rows = buffer.evict_all()
             self._buffered_rows -= len(rows)
             for row in rows:
                 self._on_row_evicted(row)
             self.flush_evicted()
 
     def enqueue_unwritten(self, entry: int, request: Request) -> None:
-        """A request has come to wait that was not written. Call `flush_evicted` when all have come."""
+        """Queue a request that is not in the database. Call `flush_evicted` after the last one."""
         self._unwritten_ids.add(entry)
         self.enqueue(entry, request, ())
 
     def enqueue(self, entry: int, request: Request, new_hosts: Container[str]) -> None:
-        """A row of the queue has come to wait. Hosts in `fresh` were never met before, so they have no notes."""
+        """Queue a request that is in the database. `new_hosts` have no stored state, so it need not be read."""
         host = request.url.host
-        line = self.schedule.get_or_create(host)
+        buffer = self.schedule.get_or_create(host)
         if (
-            line.host_state is None
-            and not line.state_delivered
+            buffer.host_state is None
+            and not buffer.state_delivered
             and (host in new_hosts or self._surely_has_no_state(host))
         ):
-            line.host_state = {}
-        line.waiting += 1
-        self._buffer_row(line, (request.priority, entry, request))
-        self.schedule.on_enqueue(line, request.priority)
+            buffer.host_state = {}
+        buffer.waiting += 1
+        self._buffer_row(buffer, (request.priority, entry, request))
+        self.schedule.on_enqueue(buffer, request.priority)
 
     def _surely_has_no_state(self, host: str) -> bool:
         return self._settings.write_only_on_evict and host not in self._hosts_with_state
 
-    def _buffer_row(self, line: HostBuffer, row: QueueRow) -> None:
+    def _buffer_row(self, buffer: HostBuffer, row: QueueRow) -> None:
+        # Rows of a host whose state was not read cannot be leased: leave them to the refill, which reads both.
         limit = 0
-        if line.state_delivered or line.host_state is not None:
+        if buffer.state_delivered or buffer.host_state is not None:
             limit = (
-                self._max_rows_per_host() if self._buffered_rows < self._settings.max_buffered_rows else len(line.rows)
+                self._max_rows_per_host()
+                if self._buffered_rows < self._settings.max_buffered_rows
+                else len(buffer.rows)
             )
-        left = line.insert(row, limit)
-        if left is None:
+        evicted = buffer.insert(row, limit)
+        if evicted is None:
             self._buffered_rows += 1
         else:
-            self._on_row_evicted(left)
+            self._on_row_evicted(evicted)
 
     def _on_row_evicted(self, row: QueueRow) -> None:
-        """A row is in no window any more; if it is nowhere else, it has to be written."""
+        """A row has left its buffer; if it is not in the database, it has to be written."""
         if row[1] in self._unwritten_ids:
             self._unwritten_ids.discard(row[1])
             self._evicted_rows.append(row)
 
     def flush_evicted(self) -> None:
-        """Have written what has left the windows and was not yet."""
+        """Write the evicted rows that are not in the database."""
         if self._evicted_rows:
             rows, self._evicted_rows = self._evicted_rows, []
             self._flushing_rows += len(rows)
@@ -149,8 +158,8 @@ class PrefetchBuffers:
         self.flush_evicted()
 
     def flush_all(self) -> None:
-        """Have everything written that waits, without letting it go."""
-        rows = [row for line in self.schedule.queues() for row in line.rows if row[1] in self._unwritten_ids]
+        """Write all waiting rows that are not in the database; they stay in their buffers."""
+        rows = [row for buffer in self.schedule.queues() for row in buffer.rows if row[1] in self._unwritten_ids]
         if rows:
             self._unwritten_ids.difference_update([row[1] for row in rows])
             self._flushing_rows += len(rows)
@@ -164,40 +173,41 @@ class PrefetchBuffers:
 
     @property
     def unwritten_count(self) -> int:
-        """How many requests, waiting or leased, are not in the file."""
+        """How many requests, waiting or leased, are not in the database."""
         return len(self._unwritten_ids) + self._flushing_rows
 
     def is_written(self, entry: int) -> bool:
-        """Whether `entry`, which is leased, is in the file."""
+        """Whether the leased `entry` is in the database."""
         return entry not in self._unwritten_ids
 
     def drop_unwritten(self, entry: int) -> None:
-        """The verdict on a lease that was never written has been committed: it is over, or in the file from now on."""
+        """The settlement of an unwritten lease was committed: it is finished, or in the database from now on."""
         self._unwritten_ids.discard(entry)
 
     def begin_settling(self, entry: int) -> Request | None:
-        """What was leased as `entry`, which stays leased until `end_lease`; None when it was settled before."""
+        """The request leased as `entry`, None when it was settled before. It counts as leased until `end_lease`."""
         request = self._leased.pop(entry, None)
         if request is not None:
             self._settling.add(entry)
         return request
 
     def release(self, entry: int, request: Request) -> None:
-        """Let a lease go whose request waits again where it was."""
-        self.enqueue(entry, request, ())  # first, or a host without other requests would be forgotten
+        """End a lease unsettled: its request waits again at its old position."""
+        # First: a host with nothing waiting and nothing leased is forgotten.
+        self.enqueue(entry, request, ())
         self.end_lease(entry, request.url.host)
 
     def end_lease(self, entry: int, host: str) -> None:
-        """The verdict on a lease of `host` has been committed."""
+        """The settlement of a lease of `host` was committed."""
         self._settling.discard(entry)
-        line = self.schedule.get_or_create(host)
-        line.leased -= 1
-        if not line.closed and line.ready_at > self.schedule.now:
-            self._evict_if_parked_long(line)
-        self.schedule.forget_if_idle(line)
+        buffer = self.schedule.get_or_create(host)
+        buffer.leased -= 1
+        if not buffer.closed and buffer.ready_at > self.schedule.now:
+            self._evict_if_parked_long(buffer)
+        self.schedule.forget_if_idle(buffer)
 
     def expect_host_state(self, hosts: Iterable[str] | None) -> None:
-        """Notes of `hosts` are being written; with None any host may have some."""
+        """State of `hosts` is about to be written; None: any host may have some."""
         if hosts is None:
             self._hosts_with_state.add_all()
         else:
@@ -205,94 +215,107 @@ class PrefetchBuffers:
                 self._hosts_with_state.add(host)
 
     def update_host_state(self, host: str, update: Mapping[str, str]) -> None:
-        """Notes about `host` have been committed: its next first lease brings them."""
-        line = self.schedule.get(host)
-        if line is not None and line.host_state is not None:
-            line.host_state = {**line.host_state, **update}
+        """State of `host` was committed. If its first lease is still to come, that carries it."""
+        buffer = self.schedule.get(host)
+        if buffer is not None and buffer.host_state is not None:
+            buffer.host_state = {**buffer.host_state, **update}
 
-    def grant(self, line: HostBuffer) -> Lease:
-        """Lease the best request of a host that was taken and has rows."""
-        _, entry, request = line.rows.pop(0)
+    def grant(self, buffer: HostBuffer) -> Lease:
+        """Lease the best request of a host that the schedule gave and whose buffer is not empty."""
+        _, entry, request = buffer.rows.pop(0)
         self._buffered_rows -= 1
-        line.waiting -= 1
-        line.leased += 1
+        buffer.waiting -= 1
+        buffer.leased += 1
         self._leased[entry] = request
-        notes = None if line.state_delivered else line.host_state
-        line.state_delivered, line.host_state = True, None
-        return Lease(entry, request, NEVER, notes)
+        host_state = None if buffer.state_delivered else buffer.host_state
+        buffer.state_delivered, buffer.host_state = True, None
+        return Lease(entry, request, NEVER, host_state)
 
     def count_leased(self) -> int:
         """How many leases are out."""
         return len(self._leased) + len(self._settling)
 
     def is_leased(self, entry: int) -> bool:
-        """Whether `entry` is out on a lease."""
+        """Whether `entry` is leased."""
         return entry in self._leased or entry in self._settling
 
-    def refill_low(self, lines: Iterable[HostBuffer]) -> None:
-        """Order rows for windows that run low, so that the next lease need not wait for them."""
+    def refill_low(self, buffers: Iterable[HostBuffer]) -> None:
+        """Start reading rows for buffers below a quarter of their share, so that the next lease need not wait."""
         share, room = 0, self._settings.max_buffered_rows - self._buffered_rows
-        fills = []
-        for line in lines:
-            if line.buffered_until is ALL_BUFFERED or line.refill_token:
+        refills = []
+        for buffer in buffers:
+            if buffer.buffered_until is ALL_BUFFERED or buffer.refill_token:
                 continue
             share = share or self._max_rows_per_host()
-            wanted = min(share - len(line.rows), room)
-            if wanted > 0 and 4 * len(line.rows) < share > 4:
-                fills.append(self._begin_refill(line, wanted))
+            wanted = min(share - len(buffer.rows), room)
+            # A share of a few rows would be refilled at every lease.
+            if wanted > 0 and 4 * len(buffer.rows) < share > 4:
+                refills.append(self._begin_refill(buffer, wanted))
                 room -= wanted
-        if fills:
+        if refills:
             self._db_thread.submit_unawaited(
-                partial(FrontierDatabase.read_rows, reads=[_read_request(f, False) for f in fills]),
-                partial(self._on_refilled, fills),
+                partial(FrontierDatabase.read_rows, reads=[_read_request(f, False) for f in refills]),
+                partial(self._on_refilled, refills),
             )
 
     async def refill(self, missing: Sequence[HostBuffer]) -> None:
-        """Wait for rows of `missing`, also when their fill is under way already: jobs keep their order."""
-        self.flush_evicted()  # what is read for them comes behind what was to be written
+        """Wait for rows of `missing`, also of those whose refill is under way already: jobs keep their order."""
+        # Before the read: it must see them.
+        self.flush_evicted()
         rows = min(self._max_rows_per_host(), FIRST_REFILL_ROWS)
-        fills = [self._begin_refill(line, rows) for line in missing if not line.refill_token]
-        asks = [_read_request(fill, False) for fill in fills]
-        room = self._settings.max_buffered_rows - self._buffered_rows - rows * len(fills)
-        if fills and room >= rows:
+        refills = [self._begin_refill(buffer, rows) for buffer in missing if not buffer.refill_token]
+        reads = [_read_request(refill, False) for refill in refills]
+        room = self._settings.max_buffered_rows - self._buffered_rows - rows * len(refills)
+        # While the disk is read anyway, read for the hosts that come next.
+        if refills and room >= rows:
             soon = self.schedule.upcoming(min(self._settings.prefetch_hosts, room // rows))
-            early = [self._begin_refill(line, rows) for line in soon if not (line.rows or line.refill_token)]
-            asks += [_read_request(fill, True) for fill in early]
-            fills += early
-        await self._db_thread.submit(partial(FrontierDatabase.read_rows, reads=asks), partial(self._on_refilled, fills))
+            prefetches = [
+                self._begin_refill(buffer, rows) for buffer in soon if not (buffer.rows or buffer.refill_token)
+            ]
+            reads += [_read_request(refill, True) for refill in prefetches]
+            refills += prefetches
+        await self._db_thread.submit(
+            partial(FrontierDatabase.read_rows, reads=reads), partial(self._on_refilled, refills)
+        )
 
     def _max_rows_per_host(self) -> int:
-        """How many rows one window may hold."""
+        """How many rows one buffer may hold."""
         settings = self._settings
         return max(1, min(settings.max_host_rows, settings.max_buffered_rows // max(1, len(self.schedule))))
 
-    def _begin_refill(self, line: HostBuffer, max_rows: int) -> _Refill:
+    def _begin_refill(self, buffer: HostBuffer, max_rows: int) -> _Refill:
         self._last_token += 1
-        line.refill_token = self._last_token
-        return _Refill(line, max_rows, self._last_token)
+        buffer.refill_token = self._last_token
+        return _Refill(buffer, max_rows, self._last_token)
 
-    def _on_refilled(self, fills: Sequence[_Refill], supplies: Sequence[ReadResult | None]) -> None:
-        for (line, limit, token), supply in zip(fills, supplies, strict=True):
-            if line.refill_token != token:  # its edge has moved meanwhile
+    def _on_refilled(self, refills: Sequence[_Refill], results: Sequence[ReadResult | None]) -> None:
+        for (buffer, limit, token), result in zip(refills, results, strict=True):
+            # `buffered_until` has moved meanwhile: these rows do not follow it.
+            if buffer.refill_token != token:
                 continue
-            line.refill_token = 0
-            if supply is None:
+            buffer.refill_token = 0
+            if result is None:
                 continue
-            if line.host_state is None and not line.state_delivered:
-                line.host_state = supply.host_state
-            rows = [row for row in supply.rows if not self.is_leased(row[1])]
-            self._buffered_rows += line.extend(rows, limit)
-            if not line.rows and line.waiting and not self._flushing_rows:
-                raise FrontierError(f"the crawl's state is damaged: {line.name} has lost what waits; use --fresh")
+            if buffer.host_state is None and not buffer.state_delivered:
+                buffer.host_state = result.host_state
+            rows = [row for row in result.rows if not self.is_leased(row[1])]
+            self._buffered_rows += buffer.extend(rows, limit)
+            # The database has fewer rows than were counted. Rows that are being written are counted and not there yet.
+            if not buffer.rows and buffer.waiting and not self._flushing_rows:
+                raise FrontierError(
+                    f"the crawl's state is damaged: {buffer.name} has lost its waiting requests; use --fresh"
+                )
 
     def first_unloaded(self, below: int | None) -> HostBuffer | None:
-        """The host to be asked next, if only its rows can tell whether it has any below that priority."""
+        """The next host, if its buffer is empty: only its rows say whether one is below that priority."""
         first = self.schedule.first(below) if below is not None else None
         return first if first is not None and not first.rows else None
 
 
-def _read_request(fill: _Refill, early: bool) -> ReadRequest:
-    """What to read for `fill`: one row more than wanted tells whether others follow, leased ones do not count."""
-    line = fill.buffer
-    wants_notes = not line.state_delivered and line.host_state is None
-    return ReadRequest(line.name, line.buffered_until, fill.max_rows + 1 + line.leased, wants_notes, early)
+def _read_request(refill: _Refill, is_prefetch: bool) -> ReadRequest:
+    """What to read: one row more than wanted, which says whether others follow, and as many more as may be leased."""
+    buffer = refill.buffer
+    wants_state = not buffer.state_delivered and buffer.host_state is None
+    return ReadRequest(
+        buffer.name, buffer.buffered_until, refill.max_rows + 1 + buffer.leased, wants_state, is_prefetch
+    )

@@ -1,4 +1,4 @@
-"""A request as columns of a row, and back, exactly. What can be derived or is at its default is not stored."""
+"""A request as columns of a row, and back without loss. What is at its default or can be derived is not stored."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, cast
 from scraper.model import Attempt, Content, EntryState, Hop, Request, RequestKind, Url
 
 REQUEST_COLUMNS = "depth, kind, href, key, parent, extra"
+# depth; kind unless it is "page"; href; key unless it equals href; parent; the rarer fields as JSON, or None.
 RequestColumns = tuple[int, str | None, str, str | None, str | None, str | None]
-"""depth; kind unless `page`; href; key where it differs; parent; rarer fields as JSON, or None."""
 
 
 def _default_origin(href: str, host: str) -> str:
@@ -18,13 +18,13 @@ def _default_origin(href: str, host: str) -> str:
 
 
 def url_columns(url: Url) -> tuple[str, str | None]:
-    """`url` as href, and its key where that differs."""
+    """The href of `url`, and its key unless that is the href."""
     href, key, _, _ = url
     return href, None if key == href else key
 
 
 def encode_request(request: Request) -> RequestColumns:
-    """The columns of `request`; host and priority are stored beside them."""
+    """The columns of `request`. Its host and priority have columns of their own."""
     href, key, host, origin = request.url
     extra = None
     if (
@@ -53,6 +53,7 @@ def encode_request(request: Request) -> RequestColumns:
 
 
 def _encode_extra(request: Request) -> str:
+    # The names are in the files of earlier versions (hops, nesting, carried, posts, tries): they must stay.
     fields: dict[str, Any] = {}
     href, _, host, origin = request.url
     if origin != _default_origin(href, host):
@@ -73,7 +74,7 @@ def _encode_extra(request: Request) -> str:
     if request.inherited_fields is not None:
         fields["carried"] = dict(request.inherited_fields)
     if request.content is not None:
-        # Latin-1 has a character for every byte, so any bytes come back as they were.
+        # JSON has no bytes. Latin-1 maps each byte to one character and back.
         fields["content"] = [request.content.data.decode("latin-1"), request.content.type]
     if request.posted_keys:
         fields["posts"] = request.posted_keys
@@ -83,7 +84,7 @@ def _encode_extra(request: Request) -> str:
 
 
 def decode_request(host: str, priority: int, columns: RequestColumns) -> Request:
-    """The request that `encode` made `columns` of."""
+    """The request that `encode_request` gave `columns` for. Fields an earlier version did not know get defaults."""
     depth, kind, href, key, parent, text = columns
     if not text:
         url = Url(href, href if key is None else key, host, _default_origin(href, host))
@@ -116,6 +117,6 @@ def decode_request(host: str, priority: int, columns: RequestColumns) -> Request
 
 
 def redirect_chain(text: str | None) -> tuple[tuple[str, str | None], ...]:
-    """What redirected on the way to a request, from its column `extra`: each URL, and the key of a POST."""
+    """The redirects that led to a request, from its column `extra`: each URL, with its key if it was a POST."""
     extra: dict[str, Any] = json.loads(text) if text else {}
     return tuple(zip_longest((hop[0] for hop in extra.get("hops", ())), extra.get("posts", ())))

@@ -1,4 +1,13 @@
-"""The tables of the frontier's file, opening it, and what its errors mean."""
+"""The tables of the frontier's file, and opening it.
+
+    host, queue, later    hosts; requests that wait, in order; requests that wait for a retry
+    seen, fresh           fingerprints of all URLs ever queued, merged and not yet merged (see statements.py)
+    skip                  URLs that were seen and not requested
+    note, mark            stored state of hosts; checkpoints
+    tally, total          settled URLs by host and outcome; totals
+
+A running version must read files of earlier ones: change a table only with `FORMAT_VERSION`.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +16,17 @@ from pathlib import Path
 
 from scraper.errors import FrontierError
 from scraper.frontier.sqlite.settings import Durability
+from scraper.rundir.disk_errors import cause_text
 
-APPLICATION_ID = 0x53435246  # "SCRF": tells our files from other SQLite files
+# "SCRF": tells our files from other SQLite files.
+APPLICATION_ID = 0x53435246
 FORMAT_VERSION = 1
 CACHE_KIB = 32_768
-"""Memory SQLite may use for pages of the file, in KiB."""
+# The write-ahead log is copied to the database after so many pages of 4 KiB: every 16 MB, with an fsync.
 CHECKPOINT_PAGES = 4_000
-"""Pages of 4 KiB in the write-ahead log after which they are moved to the file: 16 MB, one fsync each."""
+# How long to wait for another process that has locked the file, such as `scrape status`.
 BUSY_SECONDS = 5.0
-"""How long to wait for another process (`scrape status`) that reads or writes the file."""
+# Prepared statements that the connection keeps; more than the frontier has.
 CACHED_STATEMENTS = 256
 
 CREATE_TABLES = """
@@ -43,7 +54,7 @@ def open_database(path: Path, durability: Durability, cache_kib: int = CACHE_KIB
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FrontierError(f"cannot create {path.parent}: {error.strerror or error}") from error
+        raise FrontierError(f"cannot create {path.parent}: {cause_text(error)}") from error
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=CACHED_STATEMENTS)
     try:
         _prepare(db, path, durability, cache_kib)
@@ -65,9 +76,11 @@ def _prepare(db: sqlite3.Connection, path: Path, durability: Durability, cache_k
             "use the version of scraper that wrote it, or start over with --fresh"
         )
     db.execute(f"PRAGMA cache_size = -{cache_kib}")
+    # Readers (`scrape status`) do not block the writer, and a commit appends to one file.
     db.execute("PRAGMA journal_mode = WAL")
     db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-    db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'SYNCHRONOUS_NORMAL'}")
+    db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+    # In one transaction: a kill leaves no file with half of the tables, which would be taken for a damaged one.
     if not tables:
         db.executescript(
             f"BEGIN IMMEDIATE; {CREATE_TABLES} PRAGMA application_id = {APPLICATION_ID}; "
@@ -77,22 +90,4 @@ def _prepare(db: sqlite3.Connection, path: Path, durability: Durability, cache_k
 
 def error_message(path: Path, error: sqlite3.Error) -> str:
     """A sentence for the user about what went wrong with the file at `path`."""
-    # The low byte is the primary code; the higher ones say in which system call.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    match code:
-        case sqlite3.SQLITE_FULL:
-            return f"cannot write {path}: the disk is full"
-        case sqlite3.SQLITE_NOTADB:
-            return f"{path} is not a database; choose another output folder, or start over with --fresh"
-        case sqlite3.SQLITE_CORRUPT:
-            return f"{path} is damaged ({error}); start over with --fresh"
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            return f"cannot write {path}: it is read-only"
-        case sqlite3.SQLITE_CANTOPEN:
-            return f"cannot open {path}: {error}; check that its folder exists and may be written"
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return f"cannot write {path}: another process is using it"
-        case sqlite3.SQLITE_IOERR:
-            return f"cannot read or write {path}: {error}; the disk may be full or failing"
-        case _:
-            return f"cannot use {path}: {error}"
+    return f"{path} cannot be used: {cause_text(error)}"

@@ -1,25 +1,26 @@
-"""What can be set about the frontier in a file."""
+"""Settings of the SQLite frontier."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
+# What a commit survives: a kill of the process, or also a loss of power (one fsync a commit).
 Durability = Literal["process", "power"]
-"""What a commit survives: a kill of the process, or a loss of power too (one fsync a commit)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SqliteSettings:
-    """How much of the frontier is held in RAM, and what a commit survives.
+    """How much of the frontier is in memory, and what a commit survives.
 
-    `max_host_rows` and `max_buffered_rows` bound the waiting requests held for one host and for all; `known_keys` and
-    `skipped_cache_keys` the keys in each of the two generations of the caches (about 80 bytes a key); `prefetch_hosts`
-    is
-    how many hosts beyond those needed a fill looks ahead to; `cache_kib` (KiB) is for pages of the file.
+    `max_host_rows` and `max_buffered_rows` bound the waiting requests in memory, per host and in all.
+    `known_cache_keys` and `skipped_cache_keys` bound each of the two generations of the caches of fingerprints (about
+    80 bytes a key). A refill also reads rows of up to `prefetch_hosts` hosts that are ready next. `cache_kib` (KiB) is
+    SQLite's page cache.
 
-    With `lazy` a request is written only when it has to leave the windows, and what was not is lost with the process:
-    for queues that are made anew in every session. Marks, notes and counts are kept as always.
+    With `write_only_on_evict` a request is written only when it leaves its buffer without being leased. Those that were
+    not written are lost with the process: for queues that each session builds again. Checkpoints, host state and counts
+    are written as always.
     """
 
     durability: Durability = "process"

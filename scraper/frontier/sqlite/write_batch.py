@@ -1,4 +1,4 @@
-"""What one transaction will write, decided on the event loop: links that are known already get no further than here."""
+"""Builds what one transaction writes, on the event loop. URLs that the caches know are dropped here, without I/O."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from scraper.urls.fingerprint import fingerprint
 
 
 class WriteBatchBuilder:
-    """Collects a `Group` from settlements, in their order."""
+    """Collects a `WriteBatch` from settlements, in their order."""
 
     def __init__(self, known: RecentSet, skipped: RecentSet) -> None:
-        """`known` holds keys of requests that were queued, `skipped` keys of skips that were kept."""
+        """`known` has fingerprints of queued URLs, `skipped` those of stored skips; both grow with the batch."""
         self._known_keys = known
         self._skipped_keys = skipped
         self._evictions_before = known.evictions
@@ -30,12 +30,12 @@ class WriteBatchBuilder:
         self._wire_size = 0
 
     def add_discovered(self, requests: Sequence[Request]) -> None:
-        """Take in requests that may be new."""
+        """Add the requests that may be new."""
         admit = self._known_keys.add_if_new
         self._discovered += [(key, request) for request in requests if admit(key := fingerprint(request.url))]
 
     def add_skipped(self, skips: Iterable[Skip]) -> None:
-        """Take in URLs that will not be asked for, unless they are queued or kept already."""
+        """Add URLs that will not be requested, unless they are queued or stored already."""
         known, admit = self._known_keys, self._skipped_keys.add_if_new
         for skip in skips:
             key = fingerprint(skip.url)
@@ -43,7 +43,7 @@ class WriteBatchBuilder:
                 self._skips.append(SkipUpdate(key, skip, False))
 
     def add_totals(self, items: int, wire_size: int) -> None:
-        """Add to the run's sums."""
+        """Add to the totals of the run."""
         self._items += items
         self._wire_size += wire_size
 
@@ -57,11 +57,16 @@ class WriteBatchBuilder:
         *,
         written: bool = True,
     ) -> None:
-        """End the lease of `entry`, which was leased as `request`. A retry due at `now` goes into the queue."""
+        """End the lease of `entry` by a verdict. A retry that is due at `now` is queued at once.
+
+        `written` is false for a request that never was in the database.
+        """
         host = request.url.host
         (self._finished if written else self._finished_unwritten).append((host, request.priority, entry))
         match verdict:
             case Retry(at, again):
+                # The request may have another URL than the leased one: the target of a redirect. From now on that is
+                # known, and not a skip any more.
                 key = fingerprint(again.url)
                 if self._known_keys.add_if_new(key):
                     self._discovered.append((key, None))
@@ -69,6 +74,7 @@ class WriteBatchBuilder:
                 self._requeued.append(Requeue(None if at <= now else at, entry, again))
                 return
             case Drop(reason, rule):
+                # The URL is known, which would hide an ordinary skip: a dropped one is listed all the same.
                 key = fingerprint(request.url)
                 skip = Skip(request.url, request.parent, reason, rule)
                 self._skips.append(SkipUpdate(key, skip, True))
@@ -81,11 +87,12 @@ class WriteBatchBuilder:
 
     @property
     def cache_evicted(self) -> bool:
-        """Whether keys have left the caches meanwhile."""
+        """Whether fingerprints have left the cache since this builder was made."""
         return self._known_keys.evictions != self._evictions_before
 
     def strip_requests(self, unsaved_keys: Iterable[int]) -> dict[int, Request]:
-        """Leave of what was discovered the keys alone, behind `unsaved_keys` ones; return the requests, by key."""
+        """Replace the discovered requests by their fingerprints, after `unsaved_keys`; return them by fingerprint."""
+        # Unsaved fingerprints are known ones, which are written now: a request that has one is not new.
         earlier = dict.fromkeys(unsaved_keys)
         requests: dict[int, Request] = {}
         for key, request in self._discovered:
@@ -95,7 +102,7 @@ class WriteBatchBuilder:
         return requests
 
     def build(self, checkpoints: Mapping[str, str], host_state: Mapping[str, Mapping[str, str]]) -> WriteBatch:
-        """All of it."""
+        """The batch, with these checkpoints and host states."""
         return WriteBatch(
             self._discovered,
             self._known_keys.is_complete,

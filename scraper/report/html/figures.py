@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from scraper.report.stats import OTHERS_KEY, BoundedCounter
+from scraper.rundir.layout import RunLayout
 from scraper.structures.rolling import DurationHistogram
 
 # Columns of the chart over time. When a run needs more, their width in seconds doubles.
@@ -138,20 +139,21 @@ class RunFigures:
 
 def gather_figures(folder: Path) -> RunFigures:
     """Read the record files of `folder`: pages, items, rejected, skipped. A missing file counts as empty."""
+    layout = RunLayout(folder)
     figures, numbers = RunFigures(), count()
-    for record in _records(folder / "pages.jsonl"):
+    for record in _records(layout.pages):
         _add_page(figures, record, next(numbers))
     spread = EvenSample(MIN_ITEM_SAMPLES)
-    for line in _lines(folder / "items.jsonl"):
+    for line in _lines(layout.items):
         figures.items += 1
         if spread.is_wanted() and (item := _parse_record(line)) is not None:
             spread.add({str(name): _value_text(value) for name, value in list(item.items())[:MAX_FIELDS]})
     figures.item_samples = spread.kept
-    for skip in _records(folder / "skipped.jsonl"):
+    for skip in _records(layout.skipped):
         reason = str(skip.get("reason"))[:60]
         figures.skipped.add(reason)
         _count_example(figures.skip_rules, (reason, str(skip.get("rule"))[:VALUE_CHARS]), skip.get("url"))
-    for bad in _records(folder / "rejected.jsonl"):
+    for bad in _records(layout.rejected):
         where = (str(bad.get("field"))[:60], str(bad.get("reason"))[:VALUE_CHARS])
         _count_example(figures.rejected, where, bad.get("url"))
     return figures

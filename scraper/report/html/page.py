@@ -13,6 +13,7 @@ from scraper.report.html.figures import LATENCY_EDGES, MAX_DEPTH, HostFigures, R
 from scraper.report.html.markup import Markup, link, tag
 from scraper.report.html.style import STYLE
 from scraper.report.text.formatting import bytes_text, duration_text, latency_text, rate_text
+from scraper.rundir.layout import ITEMS_JSONL
 
 # The report may load nothing. Should hostile text escape into the markup, it still could not run or fetch anything.
 CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -246,7 +247,7 @@ def _items(figures: RunFigures) -> Markup:
         heads = (">count", "field", "reason", "for example")
         rejected = table("Values that could not be read", heads, _example_rows(figures.rejected))
     if not figures.item_samples:
-        return tag("div", tag("p", "No items in items.jsonl.", class_="dim"), rejected)
+        return tag("div", tag("p", f"No items in {ITEMS_JSONL}.", class_="dim"), rejected)
     shapes: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for item in figures.item_samples:
         # Items of different rules have different fields: one table for each set of columns.
@@ -255,7 +256,7 @@ def _items(figures: RunFigures) -> Markup:
     for columns, items in sorted(shapes.items(), key=lambda pair: -len(pair[1]))[:MAX_ITEM_TABLES]:
         rows = [tag("tr", [_cell(item[name]) for name in columns]) for item in items[:ROWS_SHOWN]]
         tables.append(table("A sample of items", columns, rows))
-    return tag("div", tag("p", f"{figures.items:,} in items.jsonl."), tables, rejected)
+    return tag("div", tag("p", f"{figures.items:,} in {ITEMS_JSONL}."), tables, rejected)
 
 
 def _cell(text: str) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scraper.downloads.lists.entry import MAX_HEADERS, MAX_MIRRORS, MAX_NAME_CHARS, MAX_SHOWN_CHARS, BadLine, Entry
-from tests.downloads.lists.reading import A, read
+from tests.downloads.lists.reading import SHA, A, read
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,39 @@ def test_mirrors_are_bounded() -> None:
     assert isinstance(entry, Entry)
     assert len(entry.urls) == MAX_MIRRORS
     assert "mirrors" in notices[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "checksum"),
+    [
+        pytest.param(f"{A}#sha256={SHA}", f"sha256:{SHA}", id="PEP 503"),
+        pytest.param(f"{A}#egg=x&SHA-256={SHA.upper()}&subdirectory=y", f"sha256:{SHA}", id="among others"),
+        pytest.param(f"{A}#md5={'b' * 32}&sha256={SHA}", f"sha256:{SHA}", id="the strongest"),
+        pytest.param(f"{A}\thttp://b.example/b#sha256={SHA}", f"sha256:{SHA}", id="a mirror's"),
+        pytest.param(f"url\n{A}#sha256={SHA}\n", f"sha256:{SHA}", id="CSV"),
+        pytest.param(f'{{"url": "{A}#sha256={SHA}"}}\n', f"sha256:{SHA}", id="JSON"),
+        pytest.param(f"{A}#sha256={SHA}\n checksum=sha256={SHA}\n", f"sha256:{SHA}", id="stated twice"),
+        pytest.param(f"{A}#section", "None", id="an anchor"),
+        pytest.param(f"{A}#egg=sha256", "None", id="a name that is no algorithm"),
+    ],
+)
+def test_a_fragment_may_state_the_checksum(content: str, checksum: str) -> None:
+    """`#sha256=<hex>`, as indexes of Python packages write it (PEP 503), in every format; the URL has no fragment."""
+    (entry,) = read(content)
+    assert isinstance(entry, Entry)
+    assert (str(entry.checksum), entry.urls[0]) == (checksum, A)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        pytest.param(f"{A}#sha256=12", "in the URL's fragment is no checksum", id="too short"),
+        pytest.param(f"{A}#sha256={SHA}\thttp://b.example/#sha256={'b' * 64}", "two different sha256", id="mirrors"),
+        pytest.param(f"{A}#sha256={SHA}\n checksum=sha256={'b' * 64}\n", "two different sha256", id="option"),
+    ],
+)
+def test_a_fragment_whose_checksum_cannot_be_used_fails_its_line(content: str, reason: str) -> None:
+    """The user named a checksum: downloading without verifying it, or against one of two, would be a guess."""
+    (bad,) = read(content)
+    assert isinstance(bad, BadLine)
+    assert reason in bad.reason

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 import scraper
-from scraper.explain.runs.record_search import PAGES_FILE, search_records
+from scraper.explain.runs.record_search import search_records
 from scraper.frontier.inspect import RunInspector
 from scraper.frontier.sqlite.frontier import SqliteFrontier
 from scraper.model import Retry
+from scraper.rundir.layout import RunLayout
 from scraper.testing.fakes import make_request
 from scraper.testing.frontier_contract import NOW, make_post, make_settlement, make_url, take_leases
 from scraper.testing.local_server import LocalServer, Reply
@@ -47,7 +48,7 @@ def test_which_of_several_is_meant(
 ) -> None:
     """A GET where there is one, else the latest POST, or the latest one that sent a text; items only where it is
     certain whose they are."""
-    (tmp_path / PAGES_FILE).write_text("".join(json.dumps(one) + "\n" for one in records))
+    RunLayout(tmp_path).pages.write_text("".join(json.dumps(one) + "\n" for one in records))
     (tmp_path / "items.jsonl").write_text(json.dumps({"url": URL, "id": 1}) + "\n")
     found = search_records(tmp_path, make_url(URL), DEFAULT_KEY_RULES, body)
     assert (found.record.get("body") if found.record else "no record") == meant

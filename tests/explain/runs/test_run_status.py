@@ -13,8 +13,9 @@ from rich.console import Console
 from scraper.cli.status import hosts_by_urgency, render
 from scraper.config.reading.effective import effective_yaml
 from scraper.config.reading.load import parse_config
-from scraper.explain.runs.run_status import CONFIG_COPY_PATH, HostStatus, RunStatus, read_saved_config, recent_rate
+from scraper.explain.runs.run_status import HostStatus, RunStatus, read_saved_config, recent_rate
 from scraper.frontier.inspect import RunCounts
+from scraper.rundir.layout import RunLayout
 from scraper.rundir.lock import RunLock
 from tests.explain.conftest import FinishedRun, RunCommand
 
@@ -48,7 +49,7 @@ def test_a_folder_of_a_download_is_reported_as_one(run_command: RunCommand, tmp_
     """Where to look instead is said."""
     (tmp_path / ".scrape" / "download").mkdir(parents=True)
     result = run_command("status", str(tmp_path))
-    assert (result.exit_code, "but a download: manifest.jsonl" in " ".join(result.output.split())) == (3, True)
+    assert (result.exit_code, "and no crawl: manifest.jsonl" in " ".join(result.output.split())) == (3, True)
 
 
 def test_a_folder_without_a_run_is_exit_3(run_command: RunCommand, tmp_path: Path) -> None:
@@ -77,8 +78,8 @@ network: {proxy: "http://u:p@proxy.example:3128"}
 """
     config = parse_config(text, env={"NOT_SET": "s3cret", "TOKEN": "t0ken"})
     (tmp_path / ".scrape").mkdir()
-    (tmp_path / CONFIG_COPY_PATH).write_text(effective_yaml(config))
-    kept = (tmp_path / CONFIG_COPY_PATH).read_text()
+    RunLayout(tmp_path).config.write_text(effective_yaml(config))
+    kept = RunLayout(tmp_path).config.read_text()
     assert not any(secret in kept for secret in ("s3cret", "t0ken", "u:p", "Bearer abc"))
     again = read_saved_config(tmp_path)
     assert again is not None

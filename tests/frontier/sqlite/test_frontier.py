@@ -1,4 +1,4 @@
-"""What the SQLite frontier promises beyond the port: kills, errors, cancellation, bounds."""
+"""What the SQLite frontier guarantees beyond the port: kills, errors, cancellation, bounds."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from scraper.frontier.sqlite.frontier import SqliteFrontier
 from scraper.frontier.sqlite.schema import FORMAT_VERSION
 from scraper.frontier.sqlite.settings import SqliteSettings
 from scraper.model import Done, Release, Retry, Skip, Verdict
+from scraper.rundir.disk_errors import RESUME_HINT
 from scraper.testing.frontier_contract import (
     NOW,
     drain_host,
@@ -37,7 +38,7 @@ def many(count: int, host: str = "a.example") -> list[Any]:
 
 
 def copy_as_after_a_kill(path: Path, folder: Path) -> Path:
-    """What a killed process leaves behind: the file and its log as they are, nothing closed."""
+    """The state after a kill: the database and its log as they are, nothing closed."""
     folder.mkdir()
     for suffix in ("", "-wal"):
         if (source := path.with_name(path.name + suffix)).exists():
@@ -46,7 +47,7 @@ def copy_as_after_a_kill(path: Path, folder: Path) -> Path:
 
 
 async def test_a_kill_loses_nothing_that_was_settled(tmp_path: Path) -> None:
-    """Whatever `add` and `settle` returned for is there after a kill; leases are waiting again."""
+    """What `add` and `settle` have returned for is there after a kill; leased requests wait again."""
     path = tmp_path / "db"
     async with await SqliteFrontier.open(path) as frontier:
         await frontier.add(many(5))
@@ -96,7 +97,7 @@ async def test_keys_that_leave_the_caches_stay_known(tmp_path: Path) -> None:
 
 
 async def test_a_cancelled_settle_is_committed_all_the_same(tmp_path: Path) -> None:
-    """Who no longer waits changes nothing: the lease ends, and what was found is queued once."""
+    """A caller that is gone changes nothing: the lease ends, and discovered requests are queued once."""
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         await frontier.add(many(1))
         (lease,) = await take_leases(frontier)
@@ -129,7 +130,7 @@ async def test_a_cancelled_lease_takes_nothing_with_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("settings", [SqliteSettings(), TINY], ids=["default", "tiny"])
-async def test_many_at_work_at_once_ask_every_url_once(tmp_path: Path, settings: SqliteSettings) -> None:
+async def test_many_tasks_request_every_url_once(tmp_path: Path, settings: SqliteSettings) -> None:
     """Whatever order tasks interleave in, each URL is done once and the frontier drains."""
     rng, done, at_work = random.Random(5), Counter[str](), set[str]()
     clock = [NOW]
@@ -170,10 +171,10 @@ async def test_many_at_work_at_once_ask_every_url_once(tmp_path: Path, settings:
         assert counts.known == len(done) == counts.settled > 120
 
 
-async def test_lease_and_park_do_no_io_while_windows_are_filled(
+async def test_lease_and_park_do_no_io_while_buffers_are_filled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Leases cost no I/O: rows are ordered before the window is empty."""
+    """Leases cost no I/O: the next rows are read before the buffer is empty."""
     async with await SqliteFrontier.open(tmp_path / "db", SqliteSettings(max_host_rows=40)) as frontier:
         await frontier.add(many(300))
         waits = 0
@@ -194,7 +195,7 @@ async def test_lease_and_park_do_no_io_while_windows_are_filled(
 
 
 async def test_what_is_leased_is_not_read_again(tmp_path: Path) -> None:
-    """Better requests push leased rows behind the window's edge; a fill that meets them there leaves them out."""
+    """Better requests push leased rows out of the buffer; a refill that reads them leaves them out."""
     async with await SqliteFrontier.open(tmp_path / "db", SqliteSettings(max_host_rows=1)) as frontier:
         await frontier.add([make_request(f"https://a.example/{n}", 1) for n in range(4)])
         kept = []
@@ -209,8 +210,8 @@ async def test_what_is_leased_is_not_read_again(tmp_path: Path) -> None:
         assert await frontier.lease(1, NOW) == Drained()
 
 
-async def test_a_fill_that_was_overtaken_is_discarded(tmp_path: Path) -> None:
-    """Better requests that arrive while rows are being read move the edge; none is lost and order holds."""
+async def test_a_refill_that_was_overtaken_is_discarded(tmp_path: Path) -> None:
+    """Better requests that come while rows are being read move `buffered_until`; none is lost and order holds."""
     async with await SqliteFrontier.open(tmp_path / "db", SqliteSettings(max_host_rows=8)) as frontier:
         await frontier.add([make_request(f"https://a.example/{n}", 1) for n in range(20)])
         for _ in range(7):
@@ -224,8 +225,8 @@ async def test_a_fill_that_was_overtaken_is_discarded(tmp_path: Path) -> None:
         assert order == [f"better{n}" for n in range(12)] + [str(n) for n in range(8, 20)]
 
 
-async def test_rows_in_ram_are_bounded(tmp_path: Path) -> None:
-    """However many hosts and requests wait, no more than `max_buffered_rows` are held, and all are asked."""
+async def test_rows_in_memory_are_bounded(tmp_path: Path) -> None:
+    """However many hosts and requests wait, no more than `max_buffered_rows` are in memory, and all are requested."""
     settings = SqliteSettings(max_host_rows=10, max_buffered_rows=50)
     async with await SqliteFrontier.open(tmp_path / "db", settings) as frontier:
         await frontier.add([make_request(f"https://h{n % 200}.example/{n}") for n in range(1000)])
@@ -242,7 +243,7 @@ async def test_rows_in_ram_are_bounded(tmp_path: Path) -> None:
 
 
 async def test_hosts_that_are_done_are_forgotten(tmp_path: Path) -> None:
-    """A host with nothing waiting, leased or to be waited for leaves RAM; when it comes back, so do its notes."""
+    """A host with nothing waiting, leased or parked leaves memory; when it comes back, so does its state."""
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         await frontier.add([make_request(f"https://h{n}.example/") for n in range(50)])
         found = await take_leases(frontier, 50)
@@ -258,7 +259,7 @@ async def test_hosts_that_are_done_are_forgotten(tmp_path: Path) -> None:
 
 
 async def test_a_host_parked_for_long_holds_no_rows(tmp_path: Path) -> None:
-    """Rows of a host that will not be asked soon make room for others, and are read again in order."""
+    """Rows of a host that will not be requested soon leave memory, and are read again in order."""
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         await frontier.add(many(20))
         await take_hrefs(frontier)
@@ -270,8 +271,8 @@ async def test_a_host_parked_for_long_holds_no_rows(tmp_path: Path) -> None:
         assert await take_hrefs(frontier, now=NOW + 3600) == ["https://a.example/1"]
 
 
-async def test_a_host_at_its_cap_keeps_its_rows(tmp_path: Path) -> None:
-    """Parked for good until a lease ends, it is asked at once then; without a lease it is not."""
+async def test_a_host_at_its_limit_in_flight_keeps_its_rows(tmp_path: Path) -> None:
+    """Parked until NEVER while it has leases, it needs its rows as soon as one ends; without leases it does not."""
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         await frontier.add(many(20))
         found = await take_leases(frontier)
@@ -285,8 +286,8 @@ async def test_a_host_at_its_cap_keeps_its_rows(tmp_path: Path) -> None:
         assert await take_hrefs(frontier) == ["https://a.example/1"]
 
 
-async def test_a_lazy_retry_that_goes_behind_the_window_is_written_once(tmp_path: Path) -> None:
-    """A request that was never written and is tried again behind what fits into RAM comes back in its order."""
+async def test_a_retry_that_does_not_fit_the_buffer_is_written_once(tmp_path: Path) -> None:
+    """A retry of an unwritten request whose place is after the buffer comes back in its order."""
     settings = SqliteSettings(write_only_on_evict=True, max_host_rows=3, max_buffered_rows=3)
     async with await SqliteFrontier.open(tmp_path / "db", settings) as frontier:
         await frontier.add(many(6))
@@ -298,8 +299,10 @@ async def test_a_lazy_retry_that_goes_behind_the_window_is_written_once(tmp_path
         assert order == ["1", "2", "3", "4", "5", "0"]
 
 
-async def test_large_notes_are_not_read_ahead_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking ahead stops when the notes it brings are large; those hosts are leased all the same."""
+async def test_large_host_states_are_not_prefetched_without_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prefetch stops when it has read much state; the hosts it left out are leased all the same."""
     monkeypatch.setattr(store, "MAX_PREFETCH_STATE_CHARS", 1000)
     hosts = [f"h{n}.example" for n in range(20)]
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
@@ -316,7 +319,7 @@ async def test_large_notes_are_not_read_ahead_without_bound(tmp_path: Path, monk
 
 
 async def test_a_full_disk_ends_it_and_loses_nothing_older(tmp_path: Path) -> None:
-    """The failed write raises, so does everything after it, with the same sentence; earlier commits stay."""
+    """The failed write raises, and so does every later call, with the same message; earlier commits stay."""
     path = tmp_path / "db"
     async with await SqliteFrontier.open(path) as frontier:
         await frontier.add(many(10))
@@ -333,13 +336,13 @@ async def test_a_full_disk_ends_it_and_loses_nothing_older(tmp_path: Path) -> No
         for call in calls:
             with pytest.raises(FrontierError) as caught:
                 await call()
-            assert str(caught.value) == f"cannot write {path}: the disk is full"
+            assert str(caught.value) == f"{path} cannot be used: the disk is full; free some space and {RESUME_HINT}"
     async with await SqliteFrontier.open(path) as frontier:
         assert (await frontier.counts()).known == 10
 
 
-async def test_a_failed_look_ahead_shows_in_the_next_call(tmp_path: Path) -> None:
-    """Nobody waits for a prefetch, so its failure is raised by whatever is called next."""
+async def test_a_failed_prefetch_shows_in_the_next_call(tmp_path: Path) -> None:
+    """Nobody awaits a prefetch, so its failure is raised by the next call."""
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         await frontier.add(many(300))
         await frontier._db_thread.submit(lambda store: store._db.execute("DROP TABLE queue"), bool)
@@ -351,7 +354,7 @@ async def test_a_failed_look_ahead_shows_in_the_next_call(tmp_path: Path) -> Non
 
 
 async def test_a_closed_frontier_says_so(tmp_path: Path) -> None:
-    """After `aclose` every call raises `FrontierError`; `park` is heard no more."""
+    """After `aclose` every call raises `FrontierError`; `park` does nothing."""
     frontier = await SqliteFrontier.open(tmp_path / "db")
     await frontier.aclose()
     frontier.park("a.example", NOW)
@@ -390,7 +393,7 @@ def raise_version(path: Path) -> None:
     [
         (False, write_bytes, "is not a database"),
         (False, write_foreign, "is not the state of a crawl"),
-        (False, Path.mkdir, "cannot open"),
+        (False, Path.mkdir, "unable to open"),
         (True, damage, "is damaged"),
         (True, raise_version, f"has format {FORMAT_VERSION + 1}"),
     ],
@@ -419,8 +422,8 @@ async def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
         await SqliteFrontier.open(tmp_path / "file" / "db")
 
 
-async def test_settle_is_one_job_for_the_whole_group(tmp_path: Path) -> None:
-    """A group of settlements costs one hop to the thread, releases alone none."""
+async def test_settle_is_one_job_for_a_whole_batch(tmp_path: Path) -> None:
+    """A batch of settlements is one job of the thread; releases alone are none."""
     async with await SqliteFrontier.open(tmp_path / "db") as frontier:
         await frontier.add([make_request(f"https://h{n}.example/") for n in range(8)])
         found = await take_leases(frontier, 8)

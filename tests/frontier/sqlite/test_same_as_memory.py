@@ -15,11 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from scraper.frontier.host_schedule import HostSchedule
 from scraper.frontier.interface import NEVER, Granted
-from scraper.frontier.memory import MemoryFrontier, MemoryHostQueue
 from scraper.frontier.sqlite.frontier import SqliteFrontier
 from scraper.frontier.sqlite.settings import SqliteSettings
 from scraper.model import Done, Drop, Lease, Release, Request, Retry, Settlement, Skip, Verdict
 from scraper.testing.frontier_contract import make_request
+from scraper.testing.memory_frontier import MemoryFrontier, MemoryHostQueue
 
 HOSTS = ["a.example", "b.example", "c.example"]
 T = TypeVar("T")
@@ -41,13 +41,13 @@ below = st.one_of(st.none(), st.integers(-1, 1))
 class SameAsMemory(RuleBasedStateMachine):
     write_only_on_evict = False
 
-    @initialize(rows=st.integers(1, 4), window=st.integers(1, 8), known=st.integers(1, 40), early=st.integers(0, 2))
-    def open(self, rows: int, window: int, known: int, early: int) -> None:
+    @initialize(rows=st.integers(1, 4), buffer=st.integers(1, 8), known=st.integers(1, 40), early=st.integers(0, 2))
+    def open(self, rows: int, buffer: int, known: int, early: int) -> None:
         self.loop = asyncio.new_event_loop()
         self.folder = Path(tempfile.mkdtemp())
         self.settings = SqliteSettings(
             max_host_rows=rows,
-            max_buffered_rows=window,
+            max_buffered_rows=buffer,
             known_cache_keys=known,
             skipped_cache_keys=known,
             prefetch_hosts=early,
@@ -81,7 +81,9 @@ class SameAsMemory(RuleBasedStateMachine):
             assert mine == model
             return
         pairs = list(zip(*(sorted(grant.leases, key=_host) for grant in (mine, model)), strict=True))
-        assert [(one.request, one.notes) for one, _ in pairs] == [(two.request, two.notes) for _, two in pairs]
+        assert [(one.request, one.host_state) for one, _ in pairs] == [
+            (two.request, two.host_state) for _, two in pairs
+        ]
         self.leases += pairs
 
     @rule(below=below)
@@ -90,12 +92,12 @@ class SameAsMemory(RuleBasedStateMachine):
         self.memory._schedule.advance(self.now)
         mine = self.sqlite.try_lease(self.now, below)
         if mine is not None:
-            line = self.memory._schedule.get_or_create(_host(mine))
-            assert line.waiting
-            assert not line.closed
-            assert line.ready_at <= self.now
-            line.closed = True
-            self._pair(mine, line)
+            queue = self.memory._schedule.get_or_create(_host(mine))
+            assert queue.waiting
+            assert not queue.closed
+            assert queue.ready_at <= self.now
+            queue.closed = True
+            self._pair(mine, queue)
 
     @rule(host=st.sampled_from(HOSTS), below=below)
     def try_lease_same_host(self, host: str, below: int | None) -> None:
@@ -103,16 +105,16 @@ class SameAsMemory(RuleBasedStateMachine):
         self.memory._schedule.advance(self.now)
         mine = self.sqlite.try_lease_same_host(host, self.now, below)
         if mine is not None:
-            line = self.memory._schedule.get_or_create(host)
-            assert line.waiting
-            assert not line.closed
+            queue = self.memory._schedule.get_or_create(host)
+            assert queue.waiting
+            assert not queue.closed
             others = [other for other in self.memory._schedule.queues() if other.waiting and not other.closed]
             allowed = [other for other in others if below is None or other.best_priority < below]
-            assert not any(other.ready_at <= self.now and other.ready_at < line.ready_at for other in allowed)
-            self._pair(mine, line)
+            assert not any(other.ready_at <= self.now and other.ready_at < queue.ready_at for other in allowed)
+            self._pair(mine, queue)
 
-    def _pair(self, mine: Lease, line: MemoryHostQueue) -> None:
-        model = self.memory._grant(line)
+    def _pair(self, mine: Lease, queue: MemoryHostQueue) -> None:
+        model = self.memory._grant(queue)
         assert (mine.request, mine.host_state) == (model.request, model.host_state)
         self.leases.append((mine, model))
 
@@ -125,8 +127,8 @@ class SameAsMemory(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         count=st.integers(1, 3),
-        marks=st.dictionaries(st.sampled_from("xy"), st.text(max_size=3), max_size=2),
-        notes=st.dictionaries(
+        checkpoints=st.dictionaries(st.sampled_from("xy"), st.text(max_size=3), max_size=2),
+        host_state=st.dictionaries(
             st.sampled_from(HOSTS), st.dictionaries(st.sampled_from("gr"), st.text(max_size=3), min_size=1)
         ),
     )
@@ -153,7 +155,7 @@ class SameAsMemory(RuleBasedStateMachine):
             self.memory.settle(model, checkpoints, host_state)
         )
 
-    @precondition(lambda self: not self.lazy)
+    @precondition(lambda self: not self.write_only_on_evict)
     @rule()
     def reopen(self) -> None:
         """A restart gives leases back and forgets instants: the model releases and opens everything."""
@@ -161,7 +163,7 @@ class SameAsMemory(RuleBasedStateMachine):
         self.sqlite = self.run(SqliteFrontier.open(self.folder / "db", self.settings))
         self.run(self.memory.settle([Settlement(model, Release()) for _, model in self.leases]))
         self.leases.clear()
-        rows = [row for line in self.memory._schedule.queues() for row in line.rows]
+        rows = [row for queue in self.memory._schedule.queues() for row in queue.rows]
         self.memory._schedule = HostSchedule(MemoryHostQueue)
         for _, entry, request in rows:
             self.memory._enqueue(entry, request)
@@ -216,8 +218,8 @@ TestSameAsMemory = SameAsMemory.TestCase
 
 
 class WriteOnEvictSameAsMemory(SameAsMemory):
-    lazy = True
+    write_only_on_evict = True
 
 
 WriteOnEvictSameAsMemory.TestCase.settings = SameAsMemory.TestCase.settings
-TestLazySameAsMemory = WriteOnEvictSameAsMemory.TestCase
+TestSameAsMemoryWritingOnEvict = WriteOnEvictSameAsMemory.TestCase

@@ -1,6 +1,7 @@
-"""The frontier in RAM: for tests, for short runs that need no resume, and as the plainest reading of the port.
+"""A frontier in memory: for tests of the engine, and the shortest implementation of the port to read.
 
-It grows with the number of URLs it ever knew; a large crawl belongs in `SqliteFrontier`.
+Nothing survives `aclose`, and it grows with each URL it ever knew. Crawls use `SqliteFrontier`; the tests compare it
+with this one, operation by operation.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ class MemoryFrontier:
         while self._delayed and self._delayed[0][0] <= now:
             _, entry, request = heappop(self._delayed)
             self._enqueue(entry, request)
-        if lines := schedule.take_ready(count, below_priority):
-            return Granted(tuple(self._grant(line) for line in lines))
-        if not (self._delayed or self._leased or any(line.waiting for line in schedule.queues())):
+        if queues := schedule.take_ready(count, below_priority):
+            return Granted(tuple(self._grant(queue) for queue in queues))
+        if not (self._delayed or self._leased or any(queue.waiting for queue in schedule.queues())):
             return Drained()
         due = (at for at, _, request in self._delayed if below_priority is None or request.priority < below_priority)
         return Wait(min(schedule.next_ready_at(below_priority), min(due, default=NEVER)))
@@ -84,8 +85,8 @@ class MemoryFrontier:
         self._schedule.advance(now)
         if self._delayed and self._delayed[0][0] <= now:
             return None
-        lines = self._schedule.take_ready(1, below_priority)
-        return self._grant(lines[0]) if lines else None
+        queues = self._schedule.take_ready(1, below_priority)
+        return self._grant(queues[0]) if queues else None
 
     def try_lease_same_host(self, host: str, now: float, below_priority: int | None = None) -> Lease | None:
         """Another lease of `host`, if no other host's turn has come."""
@@ -93,8 +94,8 @@ class MemoryFrontier:
         self._schedule.advance(now)
         if self._delayed and self._delayed[0][0] <= now:
             return None
-        line = self._schedule.same_host(host, below_priority)
-        return self._grant(line) if line else None
+        queue = self._schedule.same_host(host, below_priority)
+        return self._grant(queue) if queue else None
 
     def park(self, host: str, until: float) -> None:
         """Open `host` from `until` (epoch seconds) on."""
@@ -106,20 +107,21 @@ class MemoryFrontier:
         checkpoints: Mapping[str, str] | None = None,
         host_state: Mapping[str, Mapping[str, str]] | None = None,
     ) -> int:
-        """Store the fate of leases; return how many discovered URLs were new."""
+        """End leases; return how many discovered URLs were new."""
         self._require_open()
         new = 0
-        lines = []
+        queues = []
         for settlement in settlements:
-            if (line := self._settle_one(settlement)) is not None:
-                lines.append(line)
+            if (queue := self._settle_one(settlement)) is not None:
+                queues.append(queue)
             new += self._add_new(settlement.discovered)
             for skip in settlement.skipped:
                 if skip.url.key not in self._known_keys:
                     self._skips.setdefault(skip.url.key, skip)
-        for line in lines:  # last, or a host would be forgotten whose next request this very call has brought
-            line.leased -= 1
-            self._schedule.forget_if_idle(line)
+        # Last: a host with nothing waiting or leased is forgotten, and this call may have brought its next request.
+        for queue in queues:
+            queue.leased -= 1
+            self._schedule.forget_if_idle(queue)
         self._checkpoints.update(checkpoints or {})
         for host, given in (host_state or {}).items():
             self._host_state[host].update(given)
@@ -130,20 +132,20 @@ class MemoryFrontier:
         self._require_open()
 
     async def counts(self) -> FrontierCounts:
-        """How the frontier stands now."""
+        """The figures of this moment."""
         self._require_open()
         outcomes: Counter[str] = Counter()
-        for tally in self._outcome_counts.values():
-            outcomes.update(tally)
+        for host_counts in self._outcome_counts.values():
+            outcomes.update(host_counts)
         return FrontierCounts(
-            waiting=sum(line.waiting for line in self._schedule.queues()),
+            waiting=sum(queue.waiting for queue in self._schedule.queues()),
             delayed=len(self._delayed),
             leased=len(self._leased),
             known=len(self._known_keys),
             items=self._items,
             wire_size=self._wire_size,
             outcomes=dict(outcomes),
-            hosts={host: dict(tally) for host, tally in self._outcome_counts.items()},
+            hosts={host: dict(host_counts) for host, host_counts in self._outcome_counts.items()},
             checkpoints=dict(self._checkpoints),
         )
 
@@ -152,7 +154,7 @@ class MemoryFrontier:
         self._closed = True
 
     async def skips(self) -> AsyncIterator[Skip]:
-        """Every URL that was seen and not asked for, in the order found."""
+        """Every URL that was seen and not requested, in the order found."""
         self._require_open()
         for skip in list(self._skips.values()):
             yield skip
@@ -161,8 +163,8 @@ class MemoryFrontier:
         """Every request queued or delayed and not leased, host by host, best first."""
         self._require_open()
         rows: defaultdict[str, list[tuple[int, int, Request]]] = defaultdict(list)
-        for line in self._schedule.queues():
-            rows[line.name].extend(line.rows)
+        for queue in self._schedule.queues():
+            rows[queue.name].extend(queue.rows)
         for _, entry, request in self._delayed:
             rows[request.url.host].append((request.priority, entry, request))
         for requests in rows.values():
@@ -171,12 +173,12 @@ class MemoryFrontier:
 
     def count_queued(self, host: str) -> int:
         """How many requests of `host` are queued."""
-        line = self._schedule.get(host)
-        return line.waiting if line else 0
+        queue = self._schedule.get(host)
+        return queue.waiting if queue else 0
 
     def depths(self) -> QueueDepths:
         """How many requests are queued, and how many delayed."""
-        return QueueDepths(sum(line.waiting for line in self._schedule.queues()), len(self._delayed))
+        return QueueDepths(sum(queue.waiting for queue in self._schedule.queues()), len(self._delayed))
 
     async def host_state(self, host: str) -> Mapping[str, str]:
         """What is remembered of `host`."""
@@ -200,28 +202,28 @@ class MemoryFrontier:
         return len(self._known_keys) - before
 
     def _enqueue(self, entry: int, request: Request) -> None:
-        line = self._schedule.get_or_create(request.url.host)
-        heappush(line.rows, (request.priority, entry, request))
-        self._schedule.on_enqueue(line, request.priority)
+        queue = self._schedule.get_or_create(request.url.host)
+        heappush(queue.rows, (request.priority, entry, request))
+        self._schedule.on_enqueue(queue, request.priority)
 
-    def _grant(self, line: MemoryHostQueue) -> Lease:
-        _, entry, request = heappop(line.rows)
-        line.leased += 1
+    def _grant(self, queue: MemoryHostQueue) -> Lease:
+        _, entry, request = heappop(queue.rows)
+        queue.leased += 1
         self._leased[entry] = request
-        notes = None if line.state_delivered else dict(self._host_state.get(line.name, {}))
-        line.state_delivered = True
-        return Lease(entry, request, NEVER, notes)
+        host_state = None if queue.state_delivered else dict(self._host_state.get(queue.name, {}))
+        queue.state_delivered = True
+        return Lease(entry, request, NEVER, host_state)
 
     def _settle_one(self, settlement: Settlement) -> MemoryHostQueue | None:
-        """Store one verdict; return the line whose lease has ended with it."""
+        """Apply one verdict; return the queue of the lease that ended."""
         entry = settlement.lease.id
         request = self._leased.pop(entry, None)
-        if request is None:  # settled before: the first verdict stands
+        if request is None:  # settled before: the first verdict counts
             return None
         self._wire_size += settlement.wire_size
         self._items += settlement.items
         host = request.url.host
-        line = self._schedule.get_or_create(host)
+        queue = self._schedule.get_or_create(host)
         match settlement.verdict:
             case Release():
                 self._enqueue(entry, request)
@@ -235,7 +237,7 @@ class MemoryFrontier:
                 self._skips[request.url.key] = Skip(request.url, request.parent, reason, rule)
             case never:
                 assert_never(never)
-        return line
+        return queue
 
     def _requeue(self, entry: int, at: float, request: Request) -> None:
         self._known_keys.add(request.url.key)

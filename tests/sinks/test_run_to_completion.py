@@ -1,16 +1,16 @@
+"""Work in threads under cancellation."""
+
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
-from scraper.errors import SinkError
-from scraper.sinks.disk_errors import parse_count_checkpoint, run_to_completion
+from scraper.sinks.run_to_completion import run_to_completion
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["work that succeeds", "work that fails"])
-async def test_work_that_was_begun_is_ended_before_a_cancellation_is_told(fails: bool) -> None:
+async def test_work_that_was_begun_is_finished_before_a_cancellation_goes_on(fails: bool) -> None:
     """However often the caller is cancelled, the work runs to its end first; then the cancellation comes."""
     go, done = asyncio.Event(), []
 
@@ -50,11 +50,3 @@ async def test_without_a_cancellation_result_and_error_come_through() -> None:
     assert await run_to_completion(give(3)) == 3
     with pytest.raises(OSError, match="negative"):
         await run_to_completion(give(-1))
-
-
-@pytest.mark.parametrize("mark", ["", "-1", "1.0", "0x10", " 1", "\u0663", "9" * 19, "x" * 10_000])
-def test_what_is_no_count_is_no_mark(mark: str) -> None:
-    """Only plain digits of a sensible number are taken; the message stays short."""
-    with pytest.raises(SinkError, match="not a mark") as caught:
-        parse_count_checkpoint(Path("/out/pages.jsonl"), mark)
-    assert len(str(caught.value)) < 200
