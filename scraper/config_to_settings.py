@@ -316,6 +316,7 @@ def politeness_settings(config: CrawlConfig) -> PolitenessSettings:
         rate=polite.per_host.rate,
         concurrency=polite.per_host.concurrency,
         adaptive=polite.adaptive,
+        learn_pace=polite.learn_pace,
         breaker=BreakerSettings(
             failures=breaker.failures,
             ratio=breaker.ratio,

@@ -21,7 +21,7 @@ from scraper.model import (
     Request,
     Response,
 )
-from scraper.politeness.host_health import is_outage, is_unreached
+from scraper.politeness.host_health import is_outage, is_unreached, served_much
 from scraper.politeness.retry import RetryPolicy
 from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import Scope
@@ -114,6 +114,7 @@ class OutcomePolicy:
         verdict = self._mirrors.next_attempt(outcome, verdict, now, retryable)
         if isinstance(verdict, Done):
             return Settle(outcome)
-        # Behind what has not been tried yet: the next probe of an unhealthy host should be another URL.
-        behind = replace(verdict.request, priority=queued.priority + 1)
+        # Behind what has not been tried yet: the next probe of an unhealthy host should be another URL. But what was
+        # cut off after much of it had come keeps its place: to resume it is the surest probe, and ends its part file.
+        behind = replace(verdict.request, priority=queued.priority + (not served_much(outcome)))
         return RetryLater(outcome, verdict.at, with_failed_attempt(behind, outcome, now, verdict.at))

@@ -59,7 +59,12 @@ class StopReason:
 
 @dataclass(slots=True)
 class RunState:
-    """The shared state of one run. Leases are keyed by their id."""
+    """The shared state of one run. Leases are keyed by their id.
+
+    An entry that is tried again, or followed to a redirect's target, keeps its id: it may be leased again as soon as
+    the frontier has committed that, before this state hears that the earlier lease is settled. So whoever is done with
+    a lease removes that lease, never a newer one that took its place: see `forget_lease`.
+    """
 
     jobs: asyncio.Queue[Job]
     results: asyncio.Queue[FetchResult | FlushRequest]
@@ -150,8 +155,14 @@ class RunState:
 
     def lease_settled(self, lease: Lease, *, settled_page: bool = False) -> None:
         """Count a lease that was settled; `settled_page` if it left a page record."""
-        self.unsettled.pop(lease.id, None)
+        forget_lease(self.unsettled, lease)
         self.counts.leases_settled += 1
         self.pages_leased -= lease.request.kind == "page"
         self.pages_settled += settled_page
         self.wake_dispatcher()
+
+
+def forget_lease(leases: dict[int, Lease], lease: Lease) -> None:
+    """Remove `lease` from `leases`; a newer lease of the same entry stays."""
+    if leases.get(lease.id) is lease:
+        del leases[lease.id]

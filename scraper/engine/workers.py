@@ -16,7 +16,7 @@ from scraper.engine.dispatcher import Dispatcher
 from scraper.engine.hook_chain import HookChain, is_cancellation_of
 from scraper.engine.robots_service import RobotsService
 from scraper.engine.run_context import RunContext
-from scraper.engine.run_state import FetchJob, FetchResult, Job, StopReason
+from scraper.engine.run_state import FetchJob, FetchResult, Job, StopReason, forget_lease
 from scraper.errors import ScraperError
 from scraper.events import FetcherReplaced, FetchFinished, FetchStarted
 from scraper.fetch.interface import Fetcher
@@ -82,7 +82,7 @@ class WorkerPool:
                 await self._record_crash(name, lease, error)
                 return
             finally:
-                state.in_flight.pop(lease.id, None)
+                forget_lease(state.in_flight, lease)
 
     async def _wait_for_job(self) -> Job:
         state = self._state

@@ -90,7 +90,7 @@ class Request:
 
     `depth` counts links from the seed (`SEED_SITEMAP_DEPTH`: a sitemap of seeds). Lower `priority` goes first
     (`Priority`). `attempt` counts failed attempts so far, and `slowdowns` the responses that only asked for a pause
-    (429, 503 with Retry-After); each has a budget of its own. `redirects` led here, oldest first: the URL of the first
+    (429, 503); each has a budget of its own. `redirects` led here, oldest first: the URL of the first
     one is what was requested originally. `label` chooses the extraction rules for the page, and `inherited_fields` are
     values (JSON) that its items begin with; both come from the page that led here. `earlier_pages` are digests of
     earlier pages of the list that this is a page of. `sitemap_depth` counts the sitemaps above a sitemap. With

@@ -15,10 +15,11 @@ import orjson
 
 from scraper.errors import ConfigError
 from scraper.events import Event
-from scraper.model import Outcome
+from scraper.model import ErrorKind, Failure, Outcome, Response
 from scraper.politeness.circuit_breaker import BreakerSettings, BreakerState
 from scraper.politeness.crawl_delay import CrawlDelay, LongDelayPolicy
 from scraper.politeness.host_budget import PageBudget
+from scraper.politeness.learned_pace import LearnedPace
 from scraper.politeness.limits import ConcurrencyLimit, RateLimiter
 from scraper.politeness.origin_health import OriginHealth, given_up_word
 from scraper.politeness.retry_after import HostBackoff
@@ -36,13 +37,15 @@ class GateSettings:
     """The rules for one host. Raises `ConfigError` for values that make no sense.
 
     `rate` is starts per second and `concurrency` requests at once, None for no limit. `adaptive` slows down when the
-    host does. `max_retry_after` and `max_crawl_delay` are seconds; `long_crawl_delay` is what to do above the latter.
+    host does, `learn_pace` when it refuses requests. `max_retry_after` and `max_crawl_delay` are seconds;
+    `long_crawl_delay` is what to do above the latter.
     `max_pages` limits the pages of this host.
     """
 
     rate: float | None = 2.0
     concurrency: int | None = 4
     adaptive: bool = True
+    learn_pace: bool = True
     breaker: BreakerSettings | None = field(default_factory=BreakerSettings)
     max_retry_after: float = 3600.0
     max_crawl_delay: float = 30.0
@@ -75,6 +78,7 @@ class HostGate:
         "_health",
         "_limiting_rules",
         "_max_retry_after",
+        "_pace",
         "_page_budget",
         "_rate",
         "_rules",
@@ -89,6 +93,7 @@ class HostGate:
         self._rate = RateLimiter(1.0 / settings.rate if settings.rate else 0.0)
         self._concurrency = ConcurrencyLimit(settings.concurrency)
         self._crawl_delay = CrawlDelay(host, settings.max_crawl_delay, settings.long_crawl_delay)
+        self._pace = LearnedPace(self._concurrency) if settings.learn_pace else None
         self._throttle = Throttle(settings.concurrency) if settings.adaptive else None
         self._backoff = HostBackoff(host, settings.max_retry_after)
         self._max_retry_after = settings.max_retry_after
@@ -102,6 +107,7 @@ class HostGate:
             self._health if self._has_breaker else None,
             self._backoff,
             self._crawl_delay,
+            self._pace,
             self._throttle,
             self._rate,
             self._concurrency,
@@ -111,8 +117,11 @@ class HostGate:
         # rate and no budget, so rules that cannot object are left out.
         unlimited: list[HostRule] = [] if settings.rate else [self._rate]
         # The origins' health is told apart: it must know which origin a request is for.
-        self._rules_on_start = [rule for rule in self._rules if rule not in (self._health, self._backoff, *unlimited)]
-        self._rules_on_finish = [rule for rule in self._rules if rule is not self._rate]
+        apart = (self._health, self._backoff, self._pace, *unlimited)
+        self._rules_on_start = [rule for rule in self._rules if rule not in apart]
+        self._rules_on_finish = [rule for rule in self._rules if rule not in (self._rate, self._pace)]
+        if self._pace is not None:
+            unlimited.append(self._pace)
         if settings.max_pages is None:
             unlimited.append(self._page_budget)
         self._limiting_rules = [rule for rule in self._rules if rule not in unlimited]
@@ -141,10 +150,32 @@ class HostGate:
         is among the events of its end, because `on_start` returns none.
         """
         emitted: tuple[Event, ...] = ()
+        repeated: HostRule | None = None
+        if self._pace is not None:  # first: it looks at what is in flight, this request included
+            if isinstance(outcome, Response) and outcome.status < 400:
+                self._pace.on_accepted(now)
+            elif self._learn(self._pace, outcome, now):
+                repeated = self._health
         for rule in self._rules_on_finish:
-            if events := rule.on_finish(outcome, now, rng, loop_lag):
+            # One burst that was refused is one failure: the breaker hears of the first refusal, and of the others only
+            # that they are over.
+            told = outcome if rule is not repeated else Failure(outcome.request, ErrorKind.OTHER, "refused as well")
+            if events := rule.on_finish(told, now, rng, loop_lag):
                 emitted += events
         return emitted
+
+    def _learn(self, pace: LearnedPace, outcome: Outcome, now: float) -> bool:
+        """Learn from what is no success; return whether it belongs to an incident that has been counted."""
+        repeated = pace.is_repeated(outcome, now)
+        pace.on_finish(outcome, now)
+        if pace.limits_host and pace not in self._limiting_rules:
+            self._obey_pace(pace)
+        return repeated
+
+    def _obey_pace(self, pace: LearnedPace) -> None:
+        # Not before it has something to say: nearly no host has a learned pace.
+        self._limiting_rules.append(pace)
+        self._rules_on_start.append(pace)
 
     def on_replace(
         self, outcome: Outcome, now: float, rng: random.Random, loop_lag: float = 0.0
@@ -155,9 +186,10 @@ class HostGate:
         counted. Return None when the host must be left alone for now: then nothing is counted, and the caller finishes
         the first one with `on_finish`.
         """
-        # Concurrency and budget cannot object: one request goes, one comes.
+        # Concurrency and budget cannot object: one request goes, one comes. The pace may: it takes fewer at once now.
         pacing = (self._backoff, self._crawl_delay, self._throttle, self._rate)
         must_wait = any(rule is not None and rule.ready_at() > now for rule in pacing)
+        must_wait = must_wait or (self._pace is not None and not self._pace.allows_replacement(now))
         origin = outcome.request.url.origin
         if must_wait or self.breaker_state_of(origin) not in (BreakerState.CLOSED.value, BreakerState.HALF_OPEN.value):
             return None
@@ -188,9 +220,10 @@ class HostGate:
 
     @property
     def delay_seconds(self) -> float:
-        """Seconds between starts at present: the longest of rate, Crawl-delay and throttle."""
+        """Seconds between starts at present: the longest of rate, Crawl-delay, learned pace and throttle."""
         throttle = self._throttle.delay_seconds if self._throttle else 0.0
-        return max(self._rate.interval_seconds, self._crawl_delay.seconds, throttle)
+        pace = self._pace.delay_seconds if self._pace else 0.0
+        return max(self._rate.interval_seconds, self._crawl_delay.seconds, pace, throttle)
 
     @property
     def breaker_state(self) -> str:
@@ -307,4 +340,6 @@ class HostGate:
         if isinstance(raw, dict) and raw.get("v") == STATE_VERSION:
             for rule in gate._rules:
                 rule.load_state(raw.get(rule.name))
+            if gate._pace is not None and gate._pace.limits_host:
+                gate._obey_pace(gate._pace)
         return gate

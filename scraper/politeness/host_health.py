@@ -7,7 +7,7 @@ from typing import Literal
 from scraper.model import Denied, ErrorKind, Failure, NotModified, Outcome, Response
 
 # success:   a status below 400.
-# answered:  a sound response that reports an error of ours, such as 404.
+# answered:  a sound response that reports an error of ours, such as 404; or much of a body that was then cut off.
 # refused:   403.
 # failed:    the host is in trouble (5xx, 408, 425, 429) or did not respond.
 # unknown:   says nothing about the host.
@@ -22,6 +22,10 @@ GATEWAY_STATUSES = frozenset({502, 503, 504, 520, 521, 522, 523, 524})
 
 # The request did not reach the host: whatever the URL, it would have failed.
 UNREACHED_ERRORS = frozenset({ErrorKind.DNS, ErrorKind.CONNECT, ErrorKind.TLS})
+
+# Bytes of body after which a response that was cut off says that its host works. A host that ends every connection
+# after so many bytes, or so many seconds, still gives whole files to whoever resumes them; given up, it gives none.
+MIN_SERVED_BYTES = 64 * 1024
 
 # Errors in which the host, or the network on the way to it, failed.
 TRANSPORT_ERRORS = frozenset(
@@ -58,7 +62,7 @@ def health_of(outcome: Outcome) -> HostHealth:
     if isinstance(outcome, Denied):
         return "unknown"
     if outcome.error in TRANSPORT_ERRORS:
-        return "failed"
+        return "answered" if served_much(outcome) else "failed"
     if outcome.error in ERRORS_AFTER_RESPONSE:
         return "answered" if outcome.status is None else health_of_status(outcome.status)
     return "unknown"
@@ -76,6 +80,16 @@ def is_outage(outcome: Outcome) -> bool:
     if not isinstance(outcome, Failure) or outcome.error not in TRANSPORT_ERRORS:
         return False
     return is_unreached(outcome) or (outcome.status is None and not outcome.received and not outcome.permanent)
+
+
+def served_much(outcome: Outcome) -> bool:
+    """Whether `outcome` is a failure that came after much of a good body: the rest can be had by resuming."""
+    return (
+        isinstance(outcome, Failure)
+        and outcome.received >= MIN_SERVED_BYTES
+        and not outcome.permanent
+        and (outcome.status is None or outcome.status < 400)
+    )
 
 
 def health_of_status(status: int) -> HostHealth:

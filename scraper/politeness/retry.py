@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from scraper.errors import ConfigError
 from scraper.model import Done, ErrorKind, Failure, Outcome, Response, Retry
-from scraper.politeness.retry_after import RETRY_AFTER_JITTER, retry_after_of
+from scraper.politeness.retry_after import RETRY_AFTER_JITTER, is_slow_down_status, retry_after_of
 
 # Responses that may differ next time. Not 501 and 505: those say that the server never will do it. 520 to 524 are
 # Cloudflare's words for an origin that does not respond.
@@ -42,7 +42,7 @@ class RetrySettings:
     """
 
     retries: int = 3
-    slowdowns: int = 5
+    slowdowns: int = 8
     base_delay: float = 1.0
     max_delay: float = 60.0
     max_retry_after: float = 3600.0
@@ -74,7 +74,7 @@ class RetryPolicy:
         wait = retry_after_of(outcome, now)
         request = outcome.request
         # There are two budgets: a response that only asks us to wait does not use up the attempts for failures.
-        if _only_asks_to_wait(outcome, wait):
+        if _only_asks_to_wait(outcome):
             if request.slowdowns >= self._settings.slowdowns:
                 return Done()
             attempts, retry = request.slowdowns, replace(request, slowdowns=request.slowdowns + 1)
@@ -113,6 +113,6 @@ class RetryPolicy:
         return min(1, self._settings.retries) if outcome.error in RETRY_ONCE_ERRORS else 0
 
 
-def _only_asks_to_wait(outcome: Outcome, wait: float | None) -> bool:
-    """Whether the response only asks us to come later: 429, or 503 with a Retry-After."""
-    return isinstance(outcome, Response) and (outcome.status == 429 or (outcome.status == 503 and wait is not None))
+def _only_asks_to_wait(outcome: Outcome) -> bool:
+    """Whether the response only asks us to come later: 429 or 503, with a Retry-After or without."""
+    return isinstance(outcome, Response) and is_slow_down_status(outcome.status)

@@ -16,11 +16,15 @@ from scraper.politeness.rule import format_duration, parse_numbers
 
 # A host that asks for more than a year is taken to mean a year.
 MAX_RETRY_AFTER_SECONDS = 365 * 86400.0
-# The wait after a 429 or 503 that does not say for how long; doubled at each incident, up to the maximum.
-FIRST_BACKOFF_SECONDS = 5.0
+# The wait after a 429 or 503 that does not say for how long; doubled at each incident without a success in between, up
+# to the maximum. It is short, because the pace is learned as well (learned_pace.py).
+FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 3600.0
 # After this long without an incident the host's incidents are forgotten.
 INCIDENT_MEMORY_SECONDS = 1800.0
+# While a host is known to work, such a wait is at most this share of the time since its last success: a host that
+# counts requests by the minute is asked again soon after the minute is over.
+MAX_BACKOFF_SHARE = 0.25
 # How much longer than asked we wait at most, as a share of the wait: a fleet of crawlers must not return in step.
 RETRY_AFTER_JITTER = 0.1
 # Shorter waits emit no event.
@@ -71,12 +75,13 @@ class HostBackoff:
 
     Retry-After is obeyed on redirects, 429 and 5xx. Without it a 429 or 503 is an incident that costs
     `FIRST_BACKOFF_SECONDS`, doubled with every further incident up to `MAX_BACKOFF_SECONDS`. Incidents are forgotten
-    after `INCIDENT_MEMORY_SECONDS` without one. Responses that arrive during the wait belong to the same incident.
+    with a success after the wait, or after `INCIDENT_MEMORY_SECONDS` without one. Responses that arrive during the wait
+    belong to the same incident.
 
     A Retry-After above `max_retry_after` (seconds) is waited for in full too; the reason then begins with `deferred`.
     """
 
-    __slots__ = ("_from_header", "_host", "_incidents", "_max_retry_after", "_until", "_wait")
+    __slots__ = ("_from_header", "_host", "_incidents", "_max_retry_after", "_success_at", "_until", "_wait")
     name = "slow-down"
 
     def __init__(self, host: str, max_retry_after: float) -> None:
@@ -84,6 +89,8 @@ class HostBackoff:
         self._until = 0.0
         self._wait = 0.0
         self._incidents = 0
+        # The last success that ended a series of incidents; 0 without one in this process.
+        self._success_at = 0.0
         # Whether the wait is that of a Retry-After field, and not ours.
         self._from_header = False
 
@@ -103,6 +110,9 @@ class HostBackoff:
             status: int | None = outcome.status
             # The path of nearly all responses; a Retry-After on them has no meaning (RFC 9110 section 10.2.3).
             if outcome.status < 300:
+                if self._incidents and now >= self._until:
+                    self._incidents = 0
+                    self._success_at = now
                 return ()
         elif isinstance(outcome, Failure):
             # A body that failed after its status line: the fields are there all the same.
@@ -121,7 +131,7 @@ class HostBackoff:
             if now - self._until > INCIDENT_MEMORY_SECONDS:
                 self._incidents = 0
             self._incidents = min(self._incidents + 1, MAX_INCIDENTS)
-        wait = asked if asked is not None else self._default_wait()
+        wait = asked if asked is not None else self._default_wait(now)
         until = now + wait * (1.0 + RETRY_AFTER_JITTER * rng.random())
         # A wait that is already running is never shortened, and only a Retry-After makes it longer.
         if until <= self._until or (asked is None and now < self._until):
@@ -129,9 +139,12 @@ class HostBackoff:
         self._until, self._wait, self._from_header = until, wait, asked is not None
         return (HostParked(now, self._host, until, self.wait_reason()),) if wait >= MIN_REPORTED_WAIT_SECONDS else ()
 
-    def _default_wait(self) -> float:
+    def _default_wait(self, now: float) -> float:
         # 60 doublings are far beyond the maximum; more would overflow a float in the end.
-        return min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(self._incidents - 1, 60))
+        wait = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(self._incidents - 1, 60))
+        if self._success_at:
+            wait = min(wait, max(FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SHARE * (now - self._success_at)))
+        return wait
 
     def ready_at(self) -> float:
         """The end of the present wait."""
@@ -145,7 +158,7 @@ class HostBackoff:
 
     def dump_state(self) -> list[float | int | str] | None:
         """The wait and the number of incidents."""
-        return [self._until, self._wait, self._incidents, int(self._from_header)] if self._incidents else None
+        return [self._until, self._wait, self._incidents, int(self._from_header)] if self._until else None
 
     def load_state(self, raw: object) -> None:
         """Restore the wait and the number of incidents."""

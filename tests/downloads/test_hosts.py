@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scraper.frontier.carryover import read_carry_over
 from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply, Route
-from tests.downloads.servers import read_files, run_download, run_until
+from tests.downloads.servers import KIB, ResumableServer, content, read_files, run_download, run_until
 
 LATER = Reply(429, headers={"Retry-After": "3600"})
 
@@ -54,8 +54,18 @@ async def test_a_breaker_that_is_open_outlives_the_session(tmp_path: Path) -> No
 
 def test_a_damaged_queue_has_left_nothing(tmp_path: Path) -> None:
     """What cannot be read is no reason not to begin."""
-    for content in (None, b"", b"SQLite format 3\0" + b"\xff" * 4000):
+    for found in (None, b"", b"SQLite format 3\0" + b"\xff" * 4000):
         path = tmp_path / "queue.sqlite"
-        if content is not None:
-            path.write_bytes(content)
+        if found is not None:
+            path.write_bytes(found)
         assert read_carry_over(path, "gate", lambda *_: True) == ({}, {})
+
+
+async def test_a_host_that_cuts_the_first_answer_of_each_file_gives_all_of_them(tmp_path: Path) -> None:
+    """Each attempt brought much: that is no failure of the host, and what can be resumed is asked for at once."""
+    body = content("cut", 300 * KIB)
+    async with LocalServer({f"/{n}": ResumableServer(body, die_at=[160 * KIB]) for n in range(30)}) as site:
+        async with asyncio.timeout(9):  # the first rest of an open breaker is 10 s
+            summary = await run_download([site.url(f"/{n}") for n in range(30)], tmp_path, per_host=4)
+        assert (summary.ok, len(site.requests)) == (30, 60)
+        assert sum(request.headers.get("range") is not None for request in site.requests) == 30

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from scraper.engine.run_state import StopReason
 from scraper.engine.settings import EngineSettings
 from scraper.errors import SinkError
 from scraper.events import BreakerClosed, BreakerOpened, FetcherReplaced, HostParked, QueuesSampled, RetryPlanned
+from scraper.frontier.sqlite.frontier import SqliteFrontier
 from scraper.hooks.interface import Hook
 from scraper.model import ErrorKind, Failure, Item, Link, Request, Response, Result, Settlement, StopKind
 from scraper.politeness.circuit_breaker import BreakerSettings
@@ -171,12 +173,12 @@ async def test_max_pages_is_never_overshot() -> None:
 @virtual_run
 async def test_a_failure_is_retried_with_a_date_and_recorded_once() -> None:
     """Two failures and a success make one record, with the attempts counted."""
-    answers: list[ScriptedOutcome] = [fail_with(ErrorKind.CONNECT), with_status(503), "<p>"]
+    answers: list[ScriptedOutcome] = [fail_with(ErrorKind.CONNECT), with_status(502), "<p>"]
     harness = EngineHarness(FakeFetcher({f"{A}/0": answers}))
     await harness.run(f"{A}/0")
     (result,) = harness.sink.flushed
     assert (result.status, result.error, result.request.attempt) == (200, None, 2)
-    assert [event.why for event in harness.events_of(RetryPlanned)] == ["connect", "http_503"]
+    assert [event.why for event in harness.events_of(RetryPlanned)] == ["connect", "http_502"]
 
 
 @virtual_run
@@ -466,3 +468,49 @@ async def test_max_time_ends_a_session() -> None:
     harness.settings = EngineSettings(sitemaps=False, max_time=20.0)
     assert (await harness.run(f"{A}/0")).kind == "max_time"
     assert 15 <= len(harness.sink.flushed) <= 22
+
+
+class SlowToAnswer(MemoryFrontier):
+    """Has settled long before it says so, as a frontier does whose commits are reported from another thread."""
+
+    async def settle(
+        self,
+        settlements: Sequence[Settlement],
+        checkpoints: Mapping[str, str] | None = None,
+        host_state: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> int:
+        new = await super().settle(settlements, checkpoints, host_state)
+        await asyncio.sleep(0.2)
+        return new
+
+
+@pytest.mark.parametrize("make_frontier", [MemoryFrontier, SlowToAnswer, SqliteFrontier.open])
+@virtual_run
+async def test_a_hop_that_is_leased_before_the_first_is_marked_as_settled_is_not_lost(
+    make_frontier: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The run waits for what it has leased, however soon a redirected entry comes back: each one has its record."""
+    count = 40 if make_frontier is not SlowToAnswer else 4
+    hops = {f"{A}/x{n}": redirect_to(f"{A}/y{n}") for n in range(count)}
+    targets = [f"{A}/y{n}" for n in range(count)]
+
+    def seconds(request: Request) -> float:
+        # Files end while the hop is being settled: that is when a worker looks for its next lease.
+        return 30.0 if "/y" in request.url.href else 0.01 * int(request.url.href.partition("good")[2] or 0)
+
+    harness = EngineHarness(
+        FakeFetcher({**hops, **dict.fromkeys(targets, "<p>")}, latency=seconds, default="<p>"),
+        settings=EngineSettings(sitemaps=False, concurrency=8, redirect_keeps_entry=True, shutdown_timeout=1.0),
+    )
+    if make_frontier == SqliteFrontier.open:
+        harness.frontier = await SqliteFrontier.open(  # type: ignore[assignment]
+            tmp_path_factory.mktemp("run") / "frontier.sqlite"
+        )
+    else:
+        harness.frontier = make_frontier()
+    good = [f"{A}/good{n}" for n in range(40)]
+    stop = await harness.run(*hops, *good)
+    assert stop.kind == "finished"
+    assert sorted(harness.sink.urls()) == sorted([*targets, *good])
+    assert (await harness.frontier.counts()).leased == 0
+    await harness.frontier.aclose()

@@ -126,6 +126,15 @@ async def test_an_outage_is_not_charged_to_the_url(kind: ErrorKind, has_answered
 
 
 @virtual_run
+async def test_what_was_cut_after_much_of_it_keeps_its_place() -> None:
+    """To resume it is the surest probe of its host, so it does not go behind URLs that were not tried yet."""
+    cut = Failure(SEED, ErrorKind.TRUNCATED, "cut", status=200, received=3_000_000)
+    decision = decide(cut, queued=make_request(f"{A}/", priority=7))
+    assert isinstance(decision, RetryLater)
+    assert decision.request.priority == 7
+
+
+@virtual_run
 async def test_a_retry_goes_behind_what_was_not_tried_yet() -> None:
     """By the priority in the queue, whatever a hook made of it; and it keeps the attempt that failed."""
     decision = decide(make_response(SEED, status=500), queued=make_request(f"{A}/", priority=7))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scraper.engine.run_state import RunState, StopReason
+from scraper.engine.run_state import RunState, StopReason, forget_lease
 from scraper.model import Lease, StopKind
 from scraper.testing.fakes import make_request
 from scraper.testing.virtual_loop import virtual_run
@@ -68,3 +68,26 @@ async def test_a_full_queue_needs_no_flush_request() -> None:
     for _ in range(1000):
         state.request_flush()
     assert state.results.full()
+
+
+@virtual_run
+async def test_a_newer_lease_of_the_same_entry_stays_outstanding() -> None:
+    """A hop keeps its entry's id: it may be leased again before the earlier lease is marked as settled."""
+    state = RunState.create(4)
+    asked, hop = make_lease(1, "file"), make_lease(1, "file")
+    state.lease_taken(asked)
+    state.lease_taken(hop)
+    state.lease_settled(asked)
+    assert state.unsettled == {1: hop}
+    state.lease_settled(hop)
+    assert not state.unsettled
+
+
+def test_a_worker_forgets_its_own_lease_alone() -> None:
+    """Another worker may have the same entry in hand by then."""
+    earlier, later = make_lease(1), make_lease(1)
+    in_flight = {1: later}
+    forget_lease(in_flight, earlier)
+    assert in_flight == {1: later}
+    forget_lease(in_flight, later)
+    assert not in_flight

@@ -1,4 +1,4 @@
-"""A host in trouble costs time and no pages, its trouble is no other origin's, and what was left because of it is told."""
+"""A host in trouble costs time and no pages, and no other origin anything; what was left because of it is told."""
 
 from __future__ import annotations
 

@@ -40,9 +40,10 @@ def failure(
     status: int | None = None,
     elapsed: float = 0.05,
     permanent: bool = False,
+    received: int = 0,
     of: Request | None = None,
 ) -> Failure:
-    return Failure(of or request(), error, "no luck", status, headers(fields), NOW, elapsed, 0, permanent)
+    return Failure(of or request(), error, "no luck", status, headers(fields), NOW, elapsed, received, permanent)
 
 
 def not_modified(fields: Mapping[str, str] | None = None, *, elapsed: float = 0.05) -> NotModified:

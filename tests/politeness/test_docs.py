@@ -31,7 +31,7 @@ SAID = [
     f"a wait of **{text(retry_after.FIRST_BACKOFF_SECONDS)}**",
     f"up to **{MAX_BACKOFF}**, and reset after **{text(retry_after.INCIDENT_MEMORY_SECONDS)}**",
     f"| {RETRY.retries} (`limits.retries`) |",
-    f"with Retry-After | {RETRY.slowdowns}, counted separately |",
+    f"| 429, 503 | {RETRY.slowdowns}, counted separately |",
     f"between half and all of {text(RETRY.base_delay)}, 2 s, 4 s, ... (at most {text(RETRY.max_delay)})",
     f"| {BREAKER.failures} | `failures` |",
     f"| {BREAKER.ratio} | `ratio` |",

@@ -99,7 +99,7 @@ class HostGateMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([None, 0.0, 3.0, 31.0]))
     def robots(self, seconds: float | None) -> None:
         self.gate.set_crawl_delay(seconds, self.now)
-        self.crawl_delay = self.gate.delay_seconds if seconds else 0.0
+        self.crawl_delay = seconds or 0.0
 
     @precondition(lambda self: self.under_way == 0)
     @rule()
@@ -279,6 +279,9 @@ JUNK = [
     '{"v":1,"throttle":[61,1,1,1,1]}',
     '{"v":1,"slow-down":[null,1,1,1]}',
     '{"v":1,"pages":[1e17]}',
+    '{"v":1,"pace":[5,5,0]}',
+    '{"v":1,"pace":[null,5,0,0]}',
+    '{"v":1,"pace":[0,0,-1,0]}',
     "\ud800",
 ]
 
@@ -295,7 +298,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=10,
 )
-NAMES = ("rate", "concurrency", "crawl-delay", "throttle", "slow-down", "breaker", "pages")
+NAMES = ("rate", "concurrency", "crawl-delay", "throttle", "slow-down", "breaker", "pages", "pace")
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=7))

@@ -78,9 +78,9 @@ ASKED = [
     ("redirect that says when", page(302, {"Retry-After": "30"}), 30.0),
     ("failure after a 429", failure(ErrorKind.TRUNCATED, {"Retry-After": "30"}, status=429), 30.0),
     ("several: the longest", page(429, {"Retry-After": "30", "retry-after": "90"}), 90.0),
-    ("429 without", page(429), 5.0),
-    ("503 with zero", page(503, {"Retry-After": "0"}), 5.0),
-    ("429 with garbage", page(429, {"Retry-After": "soon"}), 5.0),
+    ("429 without", page(429), 0.5),
+    ("503 with zero", page(503, {"Retry-After": "0"}), 0.5),
+    ("429 with garbage", page(429, {"Retry-After": "soon"}), 0.5),
     ("200 with it", page(200, {"Retry-After": "30"}), None),
     ("404 with it", page(404, {"Retry-After": "30"}), None),
     ("403", page(403), None),
@@ -94,7 +94,7 @@ ASKED = [
 
 @pytest.mark.parametrize(("outcome", "wait"), [row[1:] for row in ASKED], ids=[row[0] for row in ASKED])
 def test_which_answers_make_the_whole_host_wait(outcome: Outcome, wait: float | None) -> None:
-    """Retry-After on 429, 5xx and redirects; 429 and 503 without it cost five seconds; 403 costs nothing."""
+    """Retry-After on 429, 5xx and redirects; 429 and 503 without it cost half a second; 403 costs nothing."""
     rule = HostBackoff("h", 3600)
     rule.on_finish(outcome, NOW, NO_JITTER)
     assert rule.ready_at() == (0.0 if wait is None else NOW + wait)
@@ -109,13 +109,13 @@ def test_jitter_only_makes_it_later(seconds: int, seed: int) -> None:
 
 
 def test_without_a_header_each_incident_doubles_the_wait_up_to_an_hour() -> None:
-    """5, 10, 20, ... seconds, and never more than `MAX_BACKOFF_SECONDS`."""
+    """0.5, 1, 2, ... seconds while nothing succeeds, and never more than `MAX_BACKOFF_SECONDS`."""
     rule, now, waits = HostBackoff("h", 3600), NOW, []
-    for _ in range(12):
+    for _ in range(15):
         rule.on_finish(page(429), now, NO_JITTER)
         waits.append(rule.ready_at() - now)
         now = rule.ready_at()
-    assert waits == [min(MAX_BACKOFF_SECONDS, 5.0 * 2**n) for n in range(12)]
+    assert waits == [min(MAX_BACKOFF_SECONDS, 0.5 * 2**n) for n in range(15)]
 
 
 def test_answers_that_arrive_during_the_wait_belong_to_one_incident() -> None:
@@ -123,9 +123,9 @@ def test_answers_that_arrive_during_the_wait_belong_to_one_incident() -> None:
     rule = HostBackoff("h", 3600)
     for _ in range(4):
         rule.on_finish(page(429), NOW, NO_JITTER)
-    assert rule.ready_at() == NOW + 5
-    rule.on_finish(page(429), NOW + 5, NO_JITTER)
-    assert rule.ready_at() == NOW + 15
+    assert rule.ready_at() == NOW + 0.5
+    rule.on_finish(page(429), NOW + 0.5, NO_JITTER)
+    assert rule.ready_at() == NOW + 1.5
 
 
 def test_incidents_are_forgotten_after_half_an_hour_of_quiet() -> None:
@@ -135,7 +135,31 @@ def test_incidents_are_forgotten_after_half_an_hour_of_quiet() -> None:
     rule.on_finish(page(429), NOW + 5, NO_JITTER)
     late = rule.ready_at() + 1801
     rule.on_finish(page(429), late, NO_JITTER)
-    assert rule.ready_at() == late + 5
+    assert rule.ready_at() == late + 0.5
+
+
+def test_a_success_after_the_wait_ends_a_series_of_incidents() -> None:
+    """The next one waits as the first did; a success during the wait belongs to what was sent before."""
+    rule = HostBackoff("h", 3600)
+    rule.on_finish(page(429), NOW, NO_JITTER)
+    rule.on_finish(page(200), NOW + 0.2, NO_JITTER)
+    rule.on_finish(page(429), NOW + 1, NO_JITTER)
+    assert rule.ready_at() == NOW + 2
+    rule.on_finish(page(200), NOW + 3, NO_JITTER)
+    rule.on_finish(page(429), NOW + 4, NO_JITTER)
+    assert rule.ready_at() == NOW + 4.5
+
+
+def test_a_host_that_worked_is_asked_again_soon_after_its_quota_is_renewed() -> None:
+    """A wait is at most a quarter of the time since the last success, so a minute's end is noticed within a quarter."""
+    rule, now = HostBackoff("h", 3600), NOW + 10
+    rule.on_finish(page(429), NOW, NO_JITTER)
+    rule.on_finish(page(200), now, NO_JITTER)
+    while now < NOW + 70:
+        rule.on_finish(page(429), now, NO_JITTER)
+        assert rule.ready_at() - now <= max(0.5, 0.25 * (now - NOW - 10)) + 1e-3
+        now = rule.ready_at()
+    assert now <= NOW + 85
 
 
 def test_the_longest_of_several_waits_holds() -> None:

@@ -120,6 +120,10 @@ class PolitenessSection(Section):
     adaptive: Flag = Field(
         default=True, description="Whether requests slow down when a host responds more slowly than usual."
     )
+    learn_pace: Flag = Field(
+        default=True,
+        description="Whether the rate and the requests at once that a host allows are learned when it refuses some.",
+    )
     breaker: BreakerSection = Field(default_factory=BreakerSection, description="When a failing host gets no requests.")
     max_retry_after: Annotated[float, duration_range(1, 30 * DAY_SECONDS)] = Field(
         default=HOUR_SECONDS,
