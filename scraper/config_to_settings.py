@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config.schema.extraction import ConditionSection, FieldRule
 from scraper.config.schema.following import FollowSection, NextSection
 from scraper.config.schema.posting import JsonPointerParam
+from scraper.config.schema.seeds import SeedSection
+from scraper.engine.login_check import LoginSettings
 from scraper.engine.settings import EngineSettings
 from scraper.errors import ConfigError, Problem
 from scraper.extract.page_extractor import ExtractSettings, FileSettings
@@ -18,7 +21,7 @@ from scraper.extract.rules.follow_links import FollowSettings
 from scraper.extract.rules.json_pointer import JsonPointer
 from scraper.extract.rules.next_page import NextSettings
 from scraper.extract.rules.rule import RuleSettings
-from scraper.model import OutOfScope, Priority, Request, Url
+from scraper.model import SEED_SITEMAP_DEPTH, Content, OutOfScope, Priority, Request, Url
 from scraper.politeness.circuit_breaker import BreakerSettings
 from scraper.politeness.host_gate import GateSettings
 from scraper.politeness.host_overrides import HostOverride, PolitenessSettings
@@ -45,6 +48,7 @@ def seed_requests(config: CrawlConfig, keys: KeyRules) -> Iterator[Request]:
 
     Raises `ConfigError` naming file and line.
     """
+    same = Counter[str]()
     for seed in config.seeds:
         if seed.file is not None:
             for url in _read_seed_file(seed.file, keys):
@@ -52,13 +56,33 @@ def seed_requests(config: CrawlConfig, keys: KeyRules) -> Iterator[Request]:
         elif seed.sitemap is not None:
             yield Request(
                 _parse_seed(seed.sitemap, keys, Problem(seed.sitemap, "seeds")),
+                depth=SEED_SITEMAP_DEPTH,
                 kind="sitemap",
                 priority=Priority.SITEMAP,
             )
         else:
-            text, content = seed.url or "", seed.content
-            url = with_post_key(_parse_seed(text, keys, Problem(text, "seeds")), content)
-            yield Request(url, label=seed.label, content=content)
+            url, content, _ = _posted(seed, keys, same)
+            yield Request(with_post_key(url, content), label=seed.label, content=content)
+
+
+def post_secrets(config: CrawlConfig) -> dict[bytes, bytes]:
+    """What the markers in the seeds' contents stand for (`urls.post_secrets`). Raises `ConfigError`."""
+    keys, same, found = KeyRules(), Counter[str](), dict[bytes, bytes]()
+    for seed in config.seeds:
+        if seed.url is not None:
+            found |= _posted(seed, keys, same)[2]
+    return found
+
+
+def _posted(seed: SeedSection, keys: KeyRules, same: Counter[str]) -> tuple[Url, Content | None, Mapping[bytes, bytes]]:
+    """A seed's URL, what is posted to it and its secrets. `same` counts seeds that differ in nothing but secrets."""
+    text = seed.url or ""
+    url = _parse_seed(text, keys, Problem(text, "seeds"))
+    if seed.content is None:
+        return url, None, {}
+    look = f"{url.href}\n{seed.content_type}\n{seed.json!r}\n{seed.body!r}"
+    same[look] += 1
+    return url, *seed.content_and_secrets(f"{url.href}\n{same[look]}")
 
 
 def _read_seed_file(path: Path, keys: KeyRules) -> Iterator[Url]:
@@ -124,6 +148,7 @@ def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> Extra
                 follow=tuple(_follow(follow) for follow in rule.follow),
                 next=_next(rule.next) if rule.next is not None else None,
                 fields=tuple(_field(name, field) for name, field in rule.fields.items()),
+                read_as=rule.read_as,
             )
             for rule in config.extract
         ),
@@ -132,6 +157,7 @@ def extract_settings(config: CrawlConfig, scope: Scope, keys: KeyRules) -> Extra
         files=FileSettings(config.files.match, config.files.css),
         product=robots_settings(config).product_token,
         follow_links=config.scope.links == "all",
+        logged_in=_condition(config.login.logged_in) if config.login.logged_in is not None else None,
     )
 
 
@@ -161,6 +187,7 @@ def _next(way: NextSection) -> NextSettings:
         first=way.first if way.first is not None else default_first,
         step=way.step or 1,
         last=way.last,
+        stop_on_repeat=way.stop_on_repeat,
         cursor=way.cursor,
         param=_request_param(way.param),
     )
@@ -200,6 +227,8 @@ def _field(name: str, rule: FieldRule) -> FieldSettings:
         structured=rule.structured,
         main_text=rule.main_text,
         table=rule.table,
+        several_numbers=rule.several_numbers,
+        plain_text=rule.plain_text,
         transform=tuple((step.name, step.argument) for step in rule.transform),
         fields=tuple(_field(inner, field) for inner, field in rule.fields.items()),
     )
@@ -243,6 +272,17 @@ def engine_settings(config: CrawlConfig) -> EngineSettings:
         max_time=limits.max_time,
         max_redirects=limits.max_redirects,
         sitemaps=config.sitemaps == "auto" and config.scope.mode != "page",
+        login=LoginSettings(_expects_login(config), config.login.failures, config.login.lost),
+    )
+
+
+def _expects_login(config: CrawlConfig) -> bool:
+    """Whether the config logs in to something, so that a login form is not what was asked for."""
+    return (
+        config.login.logged_in is not None
+        or bool(config.auth)
+        or any(name.lower() in ("cookie", "authorization") for name in config.headers)
+        or (config.network.cookies and bool(post_secrets(config)))
     )
 
 
@@ -265,6 +305,9 @@ def politeness_settings(config: CrawlConfig) -> PolitenessSettings:
             window=breaker.window,
             open=breaker.open,
             max_open=breaker.max_open,
+            refusals=breaker.refusals,
+            give_up=breaker.give_up,
+            last_chances=breaker.last_chances,
         ),
         max_retry_after=polite.max_retry_after,
         max_crawl_delay=robots.max_crawl_delay,

@@ -22,16 +22,19 @@ from scraper.extract.interface import Extractor
 from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import InspectableFrontier
 from scraper.hooks.interface import Hook
-from scraper.model import Request, Skip, StopKind
+from scraper.model import Request, Skip, StopKind, Url
 from scraper.report.stats import Stats
 from scraper.report.summary import build_summary, write_summary
 from scraper.run import Run
 from scraper.rundir.layout import SKIPPED_FILE, SUMMARY_FILE, RunLayout
 from scraper.sinks.interface import Sink
 from scraper.sinks.skipped_file import SkippedFile
+from scraper.urls.canonicalize import canonicalize
 
 # Seeds without a response that the summary names, with the reason.
 MAX_SEEDS_NAMED = 5
+# Reasons of skips that are the hosts' trouble and not the user's rules: such URLs are asked for by a later session.
+HOST_TROUBLE_REASONS = ("host_dead", "blocked", "robots_unreachable", "deferred")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,11 @@ class Summary:
         return int(self.values["pages"]["failed"])
 
     @property
+    def left(self) -> Mapping[str, int]:
+        """How many URLs were left because of trouble with their hosts, by reason; a later session asks for them."""
+        return {reason: count for reason, count in self.values["skipped"].items() if reason in HOST_TROUBLE_REASONS}
+
+    @property
     def items(self) -> int:
         """Items extracted."""
         return int(self.values["items"])
@@ -70,7 +78,7 @@ class Crawler(Run[Summary]):
 
     `config` is a path to a YAML file, a mapping written as the YAML would be, or a loaded `CrawlConfig`. `fresh`
     deletes what an earlier run left in the output folder. `all_sitemaps` are read to the last, also when
-    `limits.max_pages` is reached.
+    `limits.max_pages` is reached. `retry_failed` asks again for what earlier sessions recorded as failed.
 
     `sinks` get every result beside the config's outputs, `hooks` may change requests, responses and items,
     `listeners` watch. `fetcher`, `extractor` and `frontier` take the place of those that the config describes. The run
@@ -93,6 +101,7 @@ class Crawler(Run[Summary]):
         listeners: Sequence[Listener] = (),
         base: Path | None = None,
         all_sitemaps: bool = False,
+        retry_failed: bool = False,
     ) -> None:
         super().__init__()
         self._base = base or (Path(config).parent if isinstance(config, str | Path) else Path())
@@ -101,7 +110,7 @@ class Crawler(Run[Summary]):
         elif isinstance(config, Mapping):
             config = config_from_mapping(config)
         self.config = config
-        self._fresh, self._all_sitemaps = fresh, all_sitemaps
+        self._fresh, self._all_sitemaps, self._retry_failed = fresh, all_sitemaps, retry_failed
         self._stats = Stats()
         self._custom = CustomParts(sinks, fetcher, extractor, frontier, hooks, (self._stats, *listeners))
         self._parts: CrawlParts | None = None
@@ -120,6 +129,7 @@ class Crawler(Run[Summary]):
             fresh=self._fresh,
             base=self._base,
             all_sitemaps=self._all_sitemaps,
+            retry_failed=self._retry_failed,
             on_result=self._channel.put,
         )
         self._stats.log_breakers_to(RunLayout(self._parts.folder).breakers)
@@ -189,7 +199,18 @@ class Crawler(Run[Summary]):
             yield skip
         if stop.kind.is_final:  # otherwise what waits is not skipped: the next session asks for it
             async for request in parts.run.ports.frontier.waiting():
-                yield parts.run.engine.skip_for_unfetched(request, stop)
+                skip = parts.run.engine.skip_for_unfetched(request, stop)
+                yield skip
+                # A redirect that leads there was followed and has no record of its own: neither URL may be missing.
+                if request.redirects and request.redirects[0].url != request.url.href:
+                    yield _skip_of_redirect(request, skip)
+
+
+def _skip_of_redirect(request: Request, skip: Skip) -> Skip:
+    """The skip of the URL that led to `request` by redirects, where `skip` is that of the request itself."""
+    asked = canonicalize(request.redirects[0].url)
+    url = asked if isinstance(asked, Url) else request.url
+    return Skip(url, request.parent, skip.reason, f"redirected to {request.url.href}: {skip.rule}")
 
 
 async def _nothing_to_do(parts: CrawlParts) -> bool:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / "scraper"
 LAYERS: list[set[str]] = [
     {"model", "errors", "structures"},
     {"events", "clock", "rundir"},
-    {"urls", "politeness", "hooks", "plugins", "report", "demo_site"},
+    {"urls", "politeness", "hooks", "plugins", "report", "demo_site", "css_support"},
     {"transport"},
     {"fetch", "frontier", "extract", "sinks", "config"},
     {"transfer", "engine"},

@@ -13,14 +13,17 @@ from scraper.build.crawl_fetcher import make_fetcher
 from scraper.build.crawl_sinks import make_sinks, output_paths
 from scraper.build.parts import CustomParts, OnResult, Ports, RunParts, announce, wire
 from scraper.build.plugin_context import make_hooks, plugin_context
+from scraper.build.retry_failed import requeue_failed
 from scraper.build.run_folder import delete_run, make_folder, write_config_copy
 from scraper.clock import Clock, wall_time
 from scraper.config.reading.effective import changed_sections, section_hashes
+from scraper.config.reading.pattern_warnings import pattern_warnings
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.config_to_settings import (
     engine_settings,
     extract_settings,
     politeness_settings,
+    post_secrets,
     robots_settings,
     scope_for,
     seed_requests,
@@ -34,9 +37,11 @@ from scraper.engine.session import (
     session_start,
 )
 from scraper.engine.settings import EngineSettings
+from scraper.errors import ConfigError
 from scraper.events import CrawlStarted, EventBus
 from scraper.extract.interface import Extractor
 from scraper.extract.page_extractor import PageExtractor
+from scraper.fetch.filled_posts import FilledPosts
 from scraper.fetch.interface import Fetcher
 from scraper.frontier.interface import FrontierCounts, InspectableFrontier
 from scraper.frontier.sqlite.frontier import SqliteFrontier, SqliteSettings
@@ -86,22 +91,26 @@ async def build_crawl(
     fresh: bool = False,
     base: Path = Path(),
     all_sitemaps: bool = False,
+    retry_failed: bool = False,
     on_result: OnResult | None = None,
 ) -> CrawlParts:
     """Open everything a crawl needs, on `stack`.
 
     `base` is the folder that hooks named by file are relative to. With `fresh` what an earlier run left is deleted.
-    With `all_sitemaps` the page budget does not end the reading of sitemaps.
+    With `all_sitemaps` the page budget does not end the reading of sitemaps. With `retry_failed` what earlier sessions
+    recorded as failed is asked for again.
     Raises `ConfigError`, `HookError`, `RunLockedError`, `FrontierError`, `SinkError`, `FetchError`,
     `MissingExtraError`.
     """
     plan = _translate(config, custom, base, all_sitemaps)
     folder = config.output.folder
     await _open_folder(config, folder, stack, fresh)
+    notices = await _requeue_failed(folder, custom, plan) if retry_failed else []
     frontier, before = await _open_frontier(config, folder, stack, custom)
     ports, outputs = await _open_ports(config, plan, stack, custom, frontier, before)
     run = wire(plan.settings, plan.rules, ports, hooks=plan.hooks, on_result=on_result)
-    announce(ports, _started(config, plan, before, ports.clock), _warnings(config, plan, before, ports.clock))
+    warnings = [*_warnings(config, plan, before, ports.clock), *notices]
+    announce(ports, _started(config, plan, before, ports.clock), warnings)
     await _store_checkpoints(config, frontier, before, outputs.names)
     return CrawlParts(run, plan.seeds, folder, output_paths(outputs.sinks, folder), before)
 
@@ -111,7 +120,11 @@ def _translate(config: CrawlConfig, custom: CustomParts, base: Path, all_sitemap
     seeds = tuple(seed_requests(config, keys))
     scope = scope_for(config, [request.url for request in seeds])
     rules = RunRules(
-        scope, keys, politeness_settings(config), RetrySettings(config.limits.retries), robots_settings(config)
+        scope,
+        keys,
+        politeness_settings(config),
+        RetrySettings(config.limits.retries, max_retry_after=config.politeness.max_retry_after),
+        robots_settings(config),
     )
     concurrency = max_concurrency(config.limits.concurrency)
     settings = replace(engine_settings(config), concurrency=concurrency, all_sitemaps=all_sitemaps)
@@ -130,6 +143,17 @@ async def _open_folder(config: CrawlConfig, folder: Path, stack: AsyncExitStack,
         delete_run(layout)
         make_folder(layout.state)
     write_config_copy(config, layout.config)
+
+
+async def _requeue_failed(folder: Path, custom: CustomParts, plan: _Plan) -> list[str]:
+    """Queue again what failed; return sentences for the user."""
+    if custom.frontier is not None:
+        raise ConfigError("retry_failed works with the frontier in the output folder, and not with one of your own")
+    file = RunLayout(folder).frontier
+    if not file.exists():
+        return ["--retry-failed: there is no earlier run in this folder"]
+    requeued = await asyncio.to_thread(requeue_failed, folder, file, plan.rules.key_rules)
+    return list(requeued.sentences())
 
 
 async def _open_frontier(
@@ -154,14 +178,16 @@ async def _open_ports(
     bus = await stack.enter_async_context(EventBus(list(custom.listeners)))
     fewer = plan.settings.concurrency if plan.settings.concurrency < config.limits.concurrency else None
     seed_urls = [request.url for request in plan.seeds]
-    spool = RunLayout(config.output.folder).spool
+    layout = RunLayout(config.output.folder)
     fetcher: Fetcher
     if custom.fetcher is not None:
         fetcher = custom.fetcher
     elif config.network.fetcher is not None:
         fetcher = config.network.fetcher.create(plugin_context(config, config.output.folder))
     else:
-        fetcher = make_fetcher(config, plan.rules.scope, seed_urls, clock, bus, spool, fewer)
+        fetcher = make_fetcher(config, plan.rules.scope, seed_urls, clock, bus, layout.spool, fewer, layout.cookies)
+    if secrets := post_secrets(config):
+        fetcher = FilledPosts(fetcher, secrets)
     stack.push_async_callback(fetcher.aclose)
     outputs = Fanout([*make_sinks(config), *custom.sinks])
     await outputs.open(before.checkpoints)
@@ -188,8 +214,17 @@ def _warnings(config: CrawlConfig, plan: _Plan, before: FrontierCounts, clock: C
     earlier = dict(part.split("=", 1) for part in stored.split(";") if "=" in part)
     if earlier and before.known:
         yield from config_change_notices(changed_sections(earlier, section_hashes(config)))
+    if before.known and config.network.cookies and not RunLayout(config.output.folder).cookies.exists():
+        for seed in plan.seeds:
+            if seed.content is not None:
+                yield (
+                    f"the cookies of earlier sessions were not kept: a login by {seed.url.href} is lost, and what is "
+                    "fetched now may be without it (--fresh starts over)"
+                )
+                break
     if notice := clock_set_back_notice(wall_time(), clock.now()):
         yield notice
+    yield from pattern_warnings(config)
     yield from few_files_warnings(config.limits.concurrency, plan.settings.concurrency)
 
 

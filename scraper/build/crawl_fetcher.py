@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -38,10 +38,12 @@ def make_fetcher(
     bus: EventBus,
     spool: Path,
     concurrency: int | None = None,
+    cookie_file: Path | None = None,
 ) -> HttpFetcher:
     """The fetcher with its transport: our own, or httpx's for HTTP/2 and proxies.
 
-    `concurrency` is how many requests run at once where that is fewer than the config says.
+    `concurrency` is how many requests run at once where that is fewer than the config says. `cookie_file` keeps the
+    cookies for the next session.
     """
     network, limits = config.network, config.limits
     connections = concurrency or max(limits.concurrency, MIN_POOL_CONNECTIONS)
@@ -57,9 +59,10 @@ def make_fetcher(
         spool=SpoolSettings(spool, MAX_BODY_IN_MEMORY_BYTES),
         user_agent=config.politeness.user_agent,
         headers={name: value.reveal() for name, value in config.headers.items()},
-        in_scope=lambda url: scope.check(url, 0) is None,
+        in_scope=_scope_of_headers(config, scope),
         auth={host: _login(login) for host, login in config.auth.items()},
         cookies=network.cookies,
+        cookie_file=cookie_file,
         max_bytes=limits.max_bytes,
         max_file_bytes=config.files.max_bytes,
         timeouts=timeouts,
@@ -76,6 +79,13 @@ def make_fetcher(
         guard=guard,
     )
     return HttpFetcher(settings, transport, clock=clock, emit=bus.emit)
+
+
+def _scope_of_headers(config: CrawlConfig, scope: Scope) -> Callable[[Url], bool]:
+    """Which URLs get the config's headers: those in scope, as a link or as one that a sitemap among the seeds lists."""
+    if any(seed.sitemap is not None for seed in config.seeds):
+        return lambda url: scope.check(url, 0) is None or scope.check_listed(url) is None
+    return lambda url: scope.check(url, 0) is None
 
 
 def _httpx_transport(config: CrawlConfig, guard: AddressGuard, connections: int) -> httpx.AsyncBaseTransport:

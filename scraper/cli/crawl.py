@@ -32,6 +32,9 @@ def crawl(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over: delete the results of an earlier run in the folder.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again for pages that failed in an earlier session.")
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Fetch only robots.txt, sitemaps and the seeds, write nothing, print the plan."),
@@ -45,8 +48,9 @@ def crawl(
 ) -> None:
     """Run the crawl described by CONFIG. Run the same command again to resume an unfinished crawl.
 
-    Exit codes: 0 finished, 1 no seed could be fetched (or a page failed, with --strict), 2 config or usage error,
-    3 output cannot be written, 129/130/143 interrupted: state saved, resumable.
+    Exit codes: 0 finished, 1 no seed could be fetched, or URLs were left because of trouble with their hosts (or a page
+    failed, with --strict), 2 config or usage error, 3 output cannot be written, 129/130/143 interrupted: state saved,
+    resumable.
     """
     from scraper.cli.run import RunOptions, run_crawl
     from scraper.config.reading.load import load_config
@@ -69,7 +73,8 @@ def crawl(
         log_file=log_file,
         debug=debug,
     )
-    raise typer.Exit(run_crawl(loaded, options, fresh=fresh, strict=strict, base=config.parent))
+    code = run_crawl(loaded, options, fresh=fresh, strict=strict, retry_failed=retry_failed, base=config.parent)
+    raise typer.Exit(code)
 
 
 def _quoted(value: Path | int) -> str:

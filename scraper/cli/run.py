@@ -124,6 +124,9 @@ def exit_code_for_stop(stop: StopReason, kept: str) -> int | None:
         case StopKind.INTERRUPTED:
             echo_err(f"interrupted: {kept}; the same command goes on from there")
             return EXIT_CODES.get(stop.detail, EXIT_INTERRUPTED)
+        case StopKind.LOGGED_OUT:
+            echo_err(f"error: {stop.detail}; {kept}")
+            return EXIT_FAILED
         case StopKind.BUG:
             echo_err(f"error: {stop.detail}")
             echo_err(BUG_MESSAGE)
@@ -148,12 +151,14 @@ def run_crawl(
     base: Path,
     fresh: bool = False,
     strict: bool = False,
+    retry_failed: bool = False,
     prepare: PrepareConfig = unchanged,
 ) -> int:
     """Run the crawl described by `config` and return the exit code.
 
     `base` is the folder that relative paths in the config start from. `fresh` deletes an earlier run's results first.
-    `strict` makes failed pages exit code 1. `prepare` is entered inside the event loop and may change the config.
+    `strict` makes failed pages exit code 1. `retry_failed` asks for them again. `prepare` is entered inside the event
+    loop and may change the config.
     Raises the errors of `Crawler`, and `ConfigError` if events and items would both be written to standard output.
     """
     if options.progress is ProgressMode.JSON and not options.quiet and "stdout" in config.output.sinks:
@@ -166,7 +171,9 @@ def run_crawl(
         from scraper.crawler import Crawler
 
         async with prepare(config) as ready:
-            crawler = await Crawler.open(ready, fresh=fresh, listeners=shown.listeners, base=base)
+            crawler = await Crawler.open(
+                ready, fresh=fresh, listeners=shown.listeners, base=base, retry_failed=retry_failed
+            )
             return await run_until_done(crawler, shown, options.debug)
 
     def conclude(summary: Summary, shown: Display) -> int:
@@ -194,6 +201,13 @@ def exit_code(summary: Summary, strict: bool) -> int:
         return code
     if summary.ok == 0:
         echo_err(f"error: no seed could be fetched: {_failure_reason(summary)}")
+        return EXIT_FAILED
+    if left := summary.left:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in left.items())
+        echo_err(
+            f"error: {sum(left.values())} URLs were left because of their hosts ({reasons}): skipped.jsonl says why; "
+            "the same command asks for them again"
+        )
         return EXIT_FAILED
     return EXIT_FAILED if strict and summary.failed else EXIT_OK
 

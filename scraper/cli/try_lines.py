@@ -23,7 +23,7 @@ TONE_STYLES = {"": "", "miss": "bold red", "bad": "red", "hint": "yellow"}
 
 def step_lines(step: RequestStep, *, obeys_robots: bool) -> Iterator[tuple[str, str]]:
     """(label, text) of one request: URL, robots.txt decision, response or error, timing, redirect target."""
-    from scraper.explain.pages.page_request import outcome_text
+    from scraper.explain.pages.page_request import outcome_text, refusal_text
     from scraper.model import Response
     from scraper.report.text.formatting import latency_text
 
@@ -33,7 +33,8 @@ def step_lines(step: RequestStep, *, obeys_robots: bool) -> Iterator[tuple[str, 
     elif not obeys_robots:
         yield "robots", "not obeyed (politeness.robots: ignore)"
     if step.outcome is None:
-        yield "answer", "not fetched: robots.txt forbids it (--set politeness.robots=ignore fetches it anyway)"
+        reason = refusal_text(step.robots_verdict)
+        yield "answer", f"not fetched: {reason} (--set politeness.robots=ignore fetches it anyway)"
         return
     yield "answer", outcome_text(step.outcome)
     if isinstance(step.outcome, Response):

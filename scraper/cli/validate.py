@@ -20,12 +20,18 @@ def validate(
 ) -> None:
     """Check a config and print the effective one, with every default written out.
 
-    Exit codes: 0 valid, 2 invalid: every problem is reported with file, line, column and key.
+    A pattern that can never match is reported on stderr. Exit codes: 0 valid, 2 invalid: every problem is reported with
+    file, line, column and key.
     """
+    from scraper.cli.exit_codes import echo_err
     from scraper.config.reading.effective import effective_yaml
     from scraper.config.reading.load import load_config
+    from scraper.config.reading.pattern_warnings import pattern_warnings
 
-    typer.echo(effective_yaml(load_config(config, list(set_ or []))), nl=False)
+    loaded = load_config(config, list(set_ or []))
+    for warning in pattern_warnings(loaded):
+        echo_err(f"warning: {warning}")
+    typer.echo(effective_yaml(loaded), nl=False)
 
 
 def schema() -> None:

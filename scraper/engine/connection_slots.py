@@ -27,8 +27,9 @@ class ConnectionSlots:
         if state.stopping.is_set() or state.free_slots < 1 or not state.jobs.empty() or self.contended(host):
             return False
         gate = self._hosts.get_or_restore(host)
-        # Also False during a probe: a breaker that is not closed has no instant while a request is in flight.
-        if gate.ready_at() > now:
+        # Also False during a probe: a breaker that is not closed has no instant while a request is in flight. On a
+        # host with two origins it cannot be told whose breaker to ask.
+        if gate.ready_at() > now or gate.is_mixed:
             return False
         state.free_slots -= 1
         self._hosts.start(gate, now)

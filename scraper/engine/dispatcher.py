@@ -9,13 +9,14 @@ than the rate allows whenever the loop is busy in between.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 
 from scraper.engine.robots_service import Allowed, Deferred, Disallowed, RobotsNeeded, RobotsService
 from scraper.engine.run_context import RunContext
 from scraper.engine.run_state import FetchJob, FetchResult, Job, RobotsJob, StopReason
 from scraper.frontier.interface import NEVER, Drained, Granted, Wait
-from scraper.model import Denied, ErrorKind, Lease, Priority, Release, Settlement, StopKind
+from scraper.model import Denied, ErrorKind, Lease, Priority, Release, Retry, Settlement, StopKind
 from scraper.politeness.host_gate import HostGate
 from scraper.rundir.layout import SKIPPED_FILE
 from scraper.urls.progress import UrlProgress
@@ -25,6 +26,8 @@ from scraper.urls.traps import TrapSettings
 FILES_ONLY_BELOW = int(Priority.SITEMAP)
 SITEMAPS_TOO_BELOW = Priority.SITEMAP + 1
 HOSTS_LEFT_DETAIL = f"some hosts could not be asked: {SKIPPED_FILE} says which and why"
+# How long requests wait for the probe of their origin, when the other origin of their host keeps the host open.
+PROBE_POLL_SECONDS = 5.0
 
 
 class Dispatcher:
@@ -43,6 +46,9 @@ class Dispatcher:
         # Decided without a fetch, not stored yet; see `_settle_undispatched`.
         self._released: list[Settlement] = []
         self._denied: list[FetchResult] = []
+        # How many requests were put aside until which instant because their origin was given up, or has no robots.txt
+        # that can be read, while the other origin of their host works. They do not keep the run open.
+        self._put_aside_until: Counter[float] = Counter()
 
     async def run(self) -> StopReason:
         """Dispatch until the run ends; return why."""
@@ -51,6 +57,8 @@ class Dispatcher:
             # Cleared before looking: what happens from here on wakes the wait below.
             state.dispatcher_wakeup.clear()
             await self._settle_undispatched()
+            if self._hosts.newly_unhealthy:
+                await self._find_other_origins()
             wanted = state.free_slots - state.jobs.qsize()
             below = self._priority_limit()
             if wanted <= 0:
@@ -75,6 +83,9 @@ class Dispatcher:
                     await self._wait_until(NEVER)
                 case Wait(until):
                     if self._nothing_outstanding() and (until == NEVER or self._only_unreachable_hosts_left()):
+                        # Requests for an origin that works may have come in since its host got into trouble.
+                        if await self._find_other_origins(again=True):
+                            continue
                         return self._end_reason(below, HOSTS_LEFT_DETAIL)
                     await self._wait_until(until)
         return state.stop_reason or StopReason(StopKind.FINISHED)
@@ -135,15 +146,45 @@ class Dispatcher:
         return StopReason(StopKind.FINISHED, detail)
 
     def _only_unreachable_hosts_left(self) -> bool:
-        """Whether everything queued is for hosts whose robots.txt cannot be read.
+        """Whether everything queued is for hosts whose robots.txt cannot be read, or that asked for a very long wait.
 
         They are tried as long as other hosts have work, but do not keep the run open.
         """
-        if not self._state.robots_unreachable:
+        now, gates = self._clock.now(), self._hosts.gates
+        hosts = {host for host in self._hosts.long_waits if (gate := gates.peek(host)) and gate.long_wait(now)}
+        for origin in self._state.robots_unreachable:
+            host = origin.partition("://")[2]
+            gate = gates.peek(host)
+            if gate is None or not gate.is_mixed:  # on a mixed host such requests are put aside one by one
+                hosts.add(host)
+        for instant in [instant for instant in self._put_aside_until if instant <= now]:  # these are queued again
+            del self._put_aside_until[instant]
+        if not hosts and not self._put_aside_until:
             return False
         depths = self._frontier_view.depths()
-        queued = sum(self._frontier_view.count_queued(host) for host in self._state.robots_unreachable)
-        return depths.delayed == 0 and depths.waiting == queued
+        if depths.delayed != self._put_aside_until.total():
+            return False
+        return depths.waiting == sum(map(self._frontier_view.count_queued, hosts))
+
+    async def _find_other_origins(self, *, again: bool = False) -> bool:
+        """Let requests go on whose origin works, on hosts whose other origin is in trouble; whether there are any.
+
+        Only hosts that got into trouble since the last call; with `again` all of them.
+        """
+        hosts, found = self._hosts, False
+        hosts.unhealthy |= hosts.newly_unhealthy
+        looked_at = set(hosts.unhealthy) if again else set(hosts.newly_unhealthy)
+        hosts.newly_unhealthy.clear()
+        for host in looked_at:
+            gate = hosts.gates.peek(host)
+            if gate is None or gate.is_mixed or not gate.origin:
+                continue
+            if await self._frontier_view.has_other_origin(host, gate.origin):
+                found = True
+                hosts.unhealthy.discard(host)
+                gate.expect_other_origin()
+                hosts.hold(gate)
+        return found
 
     async def _wait_until(self, instant: float) -> None:
         state = self._state
@@ -162,12 +203,19 @@ class Dispatcher:
         url, now = lease.request.url, self._clock.now()
         gate = self._hosts.get_or_restore(url.host, lease.host_state, now)
         self._state.lease_taken(lease)
+        if url.origin != gate.origin:
+            gate.meet(url.origin)
         # 1. The host must wait after all: a restored gate may know of a wait that the frontier does not know.
         if (ready := gate.ready_at()) > now:
             if lease.host_state:  # comes with the host's first lease only, and this one goes back
                 self._robots.restore(lease.host_state)
                 self._mirrors.rescan(url.host)
+                self._hosts.note_trouble(gate, now)
             self._put_back(lease, gate, ready)
+            return None
+        # Or its origin must, while the other one keeps the host open.
+        if gate.is_mixed and (healthy := gate.origin_ready_at(url.origin)) > now:
+            self._put_aside(lease, gate, healthy)
             return None
         # 2. Its pattern was closed since it was queued.
         if (trap := self._progress.rule_against_queued(lease.request)) is not None:
@@ -188,9 +236,25 @@ class Dispatcher:
                 self._hosts.hold(gate, ready)
                 self._denied.append(FetchResult(lease, Denied(lease.request, ErrorKind.ROBOTS, rule)))
             # 6. Not before robots.txt can be read.
+            case Deferred(until) if gate.is_mixed:
+                self._put_aside(lease, gate, until)
             case Deferred(until):
                 self._put_back(lease, gate, until)
         return None
+
+    def _put_aside(self, lease: Lease, gate: HostGate, until: float) -> None:
+        """Let a request wait by itself for its origin: the host goes on with those of its other origin."""
+        self._hosts.hold(gate)
+        request = self._mirrors.mirror_for(lease.request)
+        if request is not None:
+            self._released.append(Settlement(lease, Retry(self._clock.now(), request)))
+            return
+        origin = lease.request.url.origin
+        if until == NEVER and not gate.gave_up_reason_of(origin):
+            until = self._clock.now() + PROBE_POLL_SECONDS
+        if until == NEVER or origin in self._state.robots_unreachable:
+            self._put_aside_until[until] += 1
+        self._released.append(Settlement(lease, Retry(until, lease.request)))
 
     def _put_back(self, lease: Lease, gate: HostGate, until: float) -> None:
         # Rerouted before the host is held: the last request of a scan ends it, and the host is closed again.

@@ -112,14 +112,16 @@ class Engine:
 
     def skip_for_unfetched(self, request: Request, stop: StopReason) -> Skip:
         """Why a request was not sent that is still queued after the run ended."""
-        host = request.url.host
+        host, origin, now = request.url.host, request.url.origin, self._clock.now()
         gate = self._hosts.gates.peek(host)
         if stop.kind is StopKind.MAX_PAGES:
             reason, rule = "budget", f"limits.max_pages: {self._settings.max_pages}"
-        elif host in self.state.robots_unreachable:
-            reason, rule = "robots_unreachable", f"robots.txt cannot be read: {self.state.robots_unreachable[host]}"
-        elif gate is not None and gate.gave_up_reason:
-            reason, rule = gate.gave_up_reason, gate.wait_reason(self._clock.now()) or gate.gave_up_reason
+        elif origin in self.state.robots_unreachable:
+            reason, rule = "robots_unreachable", f"robots.txt cannot be read: {self.state.robots_unreachable[origin]}"
+        elif gate is not None and (given_up := gate.gave_up_reason_of(origin)):
+            reason, rule = given_up, gate.wait_reason_of(origin, now) or given_up
+        elif gate is not None and gate.long_wait(now):
+            reason, rule = "deferred", gate.wait_reason(now)
         else:
             reason, rule = "waiting", f"the run ended before its turn: {stop.kind}"
         return Skip(request.url, request.parent, reason, rule)

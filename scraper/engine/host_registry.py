@@ -39,14 +39,20 @@ class HostRegistry:
         # Seconds by which the event loop runs late (measured by `Monitor`): a throttle must not take that for the
         # host's latency.
         self.loop_lag = 0.0
+        # Hosts one of whose origins got into trouble: other requests of theirs may be for an origin that works, which
+        # the dispatcher finds out (`Dispatcher`). `newly_unhealthy` are those it has not looked at.
+        self.unhealthy: set[str] = set()
+        self.newly_unhealthy: set[str] = set()
+        # Hosts that asked for a very long wait (`HostGate.long_wait`). They do not keep the run open.
+        self.long_waits: set[str] = set()
         self._bus, self._rng, self._park, self._mirrors = bus, rng, park, mirrors
 
-    def start(self, gate: HostGate, now: float, *, reopen: bool = True) -> None:
-        """Count a request that is sent now.
+    def start(self, gate: HostGate, now: float, origin: str = "", *, reopen: bool = True) -> None:
+        """Count a request that is sent now to `origin`; see `HostGate.on_start`.
 
         With `reopen` False the host stays closed: the caller must call `hold` later, or no request follows.
         """
-        until = gate.on_start(now)
+        until = gate.on_start(now, origin)
         if reopen:
             self.hold(gate, until)
 
@@ -54,8 +60,16 @@ class HostRegistry:
         """Count the end of a request, once for each `start`, also when it was cancelled. For `reopen` see `start`."""
         if events := gate.on_finish(outcome, now, self._rng, self.loop_lag):
             self._emit(gate.host, events)
+            self.note_trouble(gate, now)
         if reopen:
             self.hold(gate)
+
+    def note_trouble(self, gate: HostGate, now: float) -> None:
+        """Take note of a host that must wait: for the two sets above."""
+        if not gate.is_mixed:
+            self.newly_unhealthy.add(gate.host)
+        if gate.long_wait(now):
+            self.long_waits.add(gate.host)
 
     def replace(self, gate: HostGate, outcome: Outcome, now: float) -> bool:
         """Finish a request and start another one in its place; False, and nothing is counted, if the host must rest."""

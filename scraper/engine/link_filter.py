@@ -68,6 +68,8 @@ def _request_for(source: Request, link: Link) -> Request:
         depth = source.depth + 1
         return Request(link.url, depth, source.url.href, "page", depth)
     # Files and sitemaps are no pages of their own: they have the depth of the page that names them.
-    sitemap_depth = source.sitemap_depth + 1 if link.kind == "sitemap" else 0
+    is_sitemap = link.kind == "sitemap"
+    sitemap_depth = source.sitemap_depth + 1 if is_sitemap else 0
+    depth = source.depth if is_sitemap else max(source.depth, 0)
     priority = PRIORITY_OF_KIND[link.kind]
-    return Request(link.url, source.depth, source.url.href, link.kind, priority, sitemap_depth=sitemap_depth)
+    return Request(link.url, depth, source.url.href, link.kind, priority, sitemap_depth=sitemap_depth)

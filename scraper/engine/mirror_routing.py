@@ -156,5 +156,9 @@ class MirrorRouter:
             return False
         return self.availability(host) is not HostAvailability.OPEN
 
+    def mirror_for(self, request: Request) -> Request | None:
+        """The request to send instead of `request`, whose origin must wait; None without one."""
+        return self._mirror_of(request)
+
     def _mirror_of(self, request: Request) -> Request | None:
         return None if self.policy is None else self.policy.alternative_for(request, self.availability)

@@ -15,19 +15,16 @@ from scraper.model import (
     Denied,
     Done,
     Drop,
-    ErrorKind,
     Failure,
     NotModified,
     Outcome,
     Request,
     Response,
-    Retry,
 )
+from scraper.politeness.host_health import is_outage, is_unreached
 from scraper.politeness.retry import RetryPolicy
 from scraper.urls.canonicalize import KeyRules
 from scraper.urls.scope import Scope
-
-CONNECTION_ERRORS = frozenset({ErrorKind.DNS, ErrorKind.CONNECT, ErrorKind.TLS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +72,18 @@ class OutcomePolicy:
         self._retry, self._mirrors, self._rng = retry, mirrors, rng
         self._scope, self._key_rules, self._max_redirects = scope, key_rules, max_redirects
 
-    def decide(self, queued: Request, outcome: Outcome, now: float, breaker_state: str = "closed") -> Decision:
+    def decide(
+        self,
+        queued: Request,
+        outcome: Outcome,
+        now: float,
+        breaker_state: str = "closed",
+        *,
+        has_answered: bool = False,
+    ) -> Decision:
         """What follows from `outcome`, which came at `now` (epoch seconds) of the request `queued` in the frontier.
 
-        `breaker_state` is that of the host (`HostGate.breaker_state`).
+        `breaker_state` is that of the origin (`HostGate.breaker_state_of`), `has_answered` whether it ever responded.
         """
         # 1. Success, the usual case.
         if isinstance(outcome, Response) and outcome.status < 300:
@@ -98,17 +103,17 @@ class OutcomePolicy:
         # 4. All else may be tried again: at the same URL, or at a mirror.
         verdict = self._retry.decide(outcome, now, self._rng)
         retryable = self._retry.is_retryable(outcome)
-        if retryable and breaker_state in ("open", "half-open") and _has_no_connection(outcome):
-            # This request was the breaker's probe. That the host cannot be reached says nothing about the URL: an
-            # outage must not use up its attempts. A response, even 500, may be the URL's own fault and counts.
-            verdict = Retry(now, outcome.request)
+        # The host's trouble is not charged to its URLs: an outage costs time and no pages. Two cases:
+        # a. The breaker is open, so this was its probe. A response like 500 may be the URL's own fault, and counts.
+        # b. A host that has responded cannot be reached any more. The breaker decides for how long that is tried.
+        in_trouble = breaker_state in ("open", "half-open") and is_outage(outcome)
+        if in_trouble or (has_answered and is_unreached(outcome)):
+            retryable = True
+            earlier = outcome.request.failed_attempts
+            verdict = self._retry.decide_in_outage(outcome, earlier[-1].number if earlier else 0, now, self._rng)
         verdict = self._mirrors.next_attempt(outcome, verdict, now, retryable)
         if isinstance(verdict, Done):
             return Settle(outcome)
         # Behind what has not been tried yet: the next probe of an unhealthy host should be another URL.
         behind = replace(verdict.request, priority=queued.priority + 1)
         return RetryLater(outcome, verdict.at, with_failed_attempt(behind, outcome, now, verdict.at))
-
-
-def _has_no_connection(outcome: Response | Failure | NotModified) -> bool:
-    return isinstance(outcome, Failure) and outcome.error in CONNECTION_ERRORS

@@ -20,11 +20,12 @@ from typing import Protocol, assert_never
 from scraper.engine.extraction_pool import ExtractionPool
 from scraper.engine.hook_chain import HookChain
 from scraper.engine.link_filter import LinkFilter
+from scraper.engine.login_check import LoginCheck, Verdict, seed_notice
 from scraper.engine.outcome_policy import Follow, OutcomePolicy, RetryLater, Settle
 from scraper.engine.outcomes import outcome_code, settled_code
 from scraper.engine.redirects import revisits_own_chain
 from scraper.engine.run_context import RunContext
-from scraper.engine.run_state import FetchResult, FlushRequest
+from scraper.engine.run_state import FetchResult, FlushRequest, StopReason
 from scraper.engine.session import CLOCK_CHECKPOINT, PROGRESS_CHECKPOINT
 from scraper.engine.settlement_batch import SettlementBatch
 from scraper.events import ItemRejected, ItemWritten, PageSettled, RetryPlanned, Skipped, Warned
@@ -44,8 +45,11 @@ from scraper.model import (
     Retry,
     Settlement,
     Skip,
+    StopKind,
+    Url,
 )
 from scraper.politeness.host_gate import HOST_STATE_GATE
+from scraper.urls.canonicalize import canonicalize
 
 # How long the recorder may work without letting the workers run.
 MAX_SECONDS_WITHOUT_YIELD = 0.01
@@ -90,6 +94,8 @@ class Recorder:
         self._policy = policy
         self._link_filter, self._progress = link_filter, link_filter.progress
         self._on_result = on_result
+        self._login_check = LoginCheck(context.settings.login)
+        self._key_rules = context.rules.key_rules
         self._batch = SettlementBatch()
         self._batch_timed_out = False
         self._finishing = False
@@ -154,9 +160,11 @@ class Recorder:
         if isinstance(outcome, Response) and outcome.status < 300:
             await self._record(lease, outcome)
             return
-        gate = self._hosts.gates.peek(outcome.request.url.host)
-        breaker_state = "closed" if gate is None else gate.breaker_state
-        match self._policy.decide(lease.request, outcome, self._clock.now(), breaker_state):
+        url = outcome.request.url
+        gate = self._hosts.gates.peek(url.host)
+        breaker_state = "closed" if gate is None else gate.breaker_state_of(url.origin)
+        answered = gate is not None and gate.has_answered(url.origin)
+        match self._policy.decide(lease.request, outcome, self._clock.now(), breaker_state, has_answered=answered):
             case Settle(settled):
                 await self._record(lease, settled)
             case RetryLater() as retry:
@@ -187,6 +195,12 @@ class Recorder:
     async def _follow(self, lease: Lease, response: Response, target: Request) -> None:
         """Queue a redirect's target. If it is known already, it has a record of its own and this one is a duplicate."""
         now = self._clock.now()
+        verdict = self._login_check.judge_redirect(response.request, target)
+        if text := self._login_check.take_warning():
+            self._batch.events.append(Warned(now, text))
+        if verdict is not Verdict.RECORD and self._put_back(lease, response.request, verdict):
+            return
+        self._login_check.note_followed(target)
         if self._settings.redirect_keeps_entry or revisits_own_chain(target):
             self._batch.add(Settlement(lease, Retry(now, target)), now)
         elif await self._frontier.add([target]):
@@ -201,6 +215,12 @@ class Recorder:
         request, fetched, extraction = outcome.request, outcome, EMPTY_EXTRACTION
         if isinstance(outcome, Response) and outcome.status < 300 and request.kind != "file":
             outcome, extraction = await self._extract(outcome)
+            checked = self._check_login(lease, outcome, extraction)
+            if checked is None:
+                if isinstance(fetched, Response) and fetched.body.path is not None:
+                    self._batch.spooled_bodies.append(fetched.body)
+                return
+            extraction = checked
         result = Result(request, outcome, extraction, duplicate_of)
         self._outputs.write(result)
         discovered: tuple[Request, ...] = ()
@@ -229,6 +249,32 @@ class Recorder:
         if isinstance(fetched, Response) and request.kind != "file" and fetched.body.path is not None:
             self._batch.spooled_bodies.append(fetched.body)
 
+    def _check_login(self, lease: Lease, page: Response | Failure, extraction: Extraction) -> Extraction | None:
+        """The extraction, with a note where the page is a login form; None when the page was put back instead."""
+        verdict = self._login_check.judge_page(page.request, extraction)
+        now = self._clock.now()
+        for text in (self._login_check.take_warning(), seed_notice(page.request, extraction)):
+            if text:
+                self._batch.events.append(Warned(now, text))
+        if verdict is Verdict.RECORD:
+            return extraction
+        if self._put_back(lease, page.request, verdict):
+            return None
+        note = "the answer is a login form, or lacks what login.logged_in looks for"
+        return replace(extraction, problem="; ".join(filter(None, (extraction.problem, note))))
+
+    def _put_back(self, lease: Lease, request: Request, verdict: Verdict) -> bool:
+        """Queue what was asked for again, from its first URL on, if the verdict says so and it can be."""
+        if self._login_check.ended:
+            self._state.stop(StopReason(StopKind.LOGGED_OUT, self._login_check.ended))
+        url = canonicalize(request.requested, None, self._key_rules) if request.redirects else request.url
+        if verdict is not Verdict.ASK_AGAIN or not isinstance(url, Url):
+            return False
+        now = self._clock.now()
+        again = replace(request, url=url, redirects=(), attempt=0, priority=request.priority + 1)
+        self._batch.add(Settlement(lease, Retry(now, again)), now)
+        return True
+
     async def _extract(self, page: Response) -> tuple[Response | Failure, Extraction]:
         """Extract from a page, with the hooks around it. A hook that raises makes the page a failure (`other`)."""
         hooks = self._hooks
@@ -252,7 +298,7 @@ class Recorder:
     def _queue_events(self, result: Result, code: str, discovered: int, skipped: tuple[Skip, ...]) -> None:
         now, request, extraction, events = self._clock.now(), result.request, result.extraction, self._batch.events
         url, items = request.url, extraction.items
-        events.append(PageSettled(now, url.href, url.host, code, request.depth, len(items), discovered))
+        events.append(PageSettled(now, url.href, url.host, code, max(request.depth, 0), len(items), discovered))
         events.extend(ItemWritten(now, url.href, item.rule) for item in items)
         events.extend(ItemRejected(now, url.href, error.field, error.reason) for error in extraction.field_errors)
         events.extend(Skipped(now, skip.url.href, skip.reason, skip.rule) for skip in skipped)

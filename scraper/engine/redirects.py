@@ -59,7 +59,8 @@ def redirect_request(
     is_seed = request.depth == 0 and request.parent is None
     sends_elsewhere = content is not None and target.origin != request.url.origin
     if scope is not None and (not is_seed or sends_elsewhere) and request.kind == "page":
-        denied = scope.check(target, request.depth)
+        # Of depth 0 and with a parent: a sitemap among the seeds lists it, so it is a seed.
+        denied = scope.check(target, request.depth) if request.depth else scope.check_listed(target)
         if denied is not None:
             return refuse(ErrorKind.SCOPE, f"redirect out of scope: {denied.rule}")
     # A new URL starts with a full budget of attempts.

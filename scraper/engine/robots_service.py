@@ -100,8 +100,11 @@ class RobotsService:
             if name.startswith(HOST_STATE_ROBOTS) and (
                 entry := RobotsEntry.from_json(text, self._robots.product_token)
             ):
-                # A robots.txt that was unreachable in an earlier session is fetched again at once.
                 origin = name[len(HOST_STATE_ROBOTS) :]
+                # A host that had nothing queued for a while brings its state again: this session knows better.
+                if self._cache.peek(origin) is not None:
+                    continue
+                # A robots.txt that was unreachable in an earlier session is fetched again at once.
                 self._cache.put(origin, _expire_now(entry) if entry.kind == "unreachable" else entry)
 
     async def fetch(self, lease: Lease) -> dict[str, dict[str, str]]:
@@ -127,7 +130,9 @@ class RobotsService:
         self._apply(lease, gate, entry, outcome, now)
         if self._settings.sitemaps and entry.kind != "unreachable":
             await self._frontier.add(self._sitemap_requests(lease.request, robots_url, entry))
-        self._hosts.hold(gate, entry.expires_at if entry.kind == "unreachable" else None)
+        # The other origin of the host may work: its requests need not wait.
+        waits = entry.kind == "unreachable" and not gate.is_mixed
+        self._hosts.hold(gate, entry.expires_at if waits else None)
         return {
             url.host: {
                 HOST_STATE_GATE: gate.to_json(),
@@ -157,7 +162,7 @@ class RobotsService:
         if (ready := gate.ready_at()) > self._clock.now() and ready != NEVER:
             await self._clock.sleep_until(ready)
         # The host stays closed: reopened before robots.txt is known, it would hand out a lease that needs it again.
-        self._hosts.start(gate, self._clock.now(), reopen=False)
+        self._hosts.start(gate, self._clock.now(), request.url.origin, reopen=False)
         outcome: Outcome | None = None
         try:
             outcome = await self._fetcher.fetch(request)
@@ -167,23 +172,29 @@ class RobotsService:
         return outcome
 
     def _apply(self, lease: Lease, gate: HostGate, entry: RobotsEntry, outcome: Outcome, now: float) -> None:
-        """Take over the crawl delay, emit the events, and keep the list of hosts whose robots.txt is unreachable."""
+        """Take over the crawl delay, emit the events, and keep the list of origins whose robots.txt is unreachable."""
         url, unreachable = lease.request.url, self._state.robots_unreachable
-        for event in gate.set_crawl_delay(entry.crawl_delay, now):
-            self._bus.emit(event)
+        # Of two origins the one without a delay must not take back what the other has asked for.
+        if entry.crawl_delay is not None or not gate.is_mixed:
+            for event in gate.set_crawl_delay(entry.crawl_delay, now):
+                self._bus.emit(event)
         self._bus.emit(RobotsFetched(now, url.origin, entry.kind, entry.crawl_delay, entry.detail))
         if entry.kind != "unreachable":
-            unreachable.pop(url.host, None)
+            unreachable.pop(url.origin, None)
+            if gate.long_wait(now):
+                self._hosts.note_trouble(gate, now)
             return
-        permanent = isinstance(outcome, Failure) and outcome.permanent
+        self._hosts.note_trouble(gate, now)
+        # A name that does not exist. If it did a moment ago it will again: that is an outage.
+        permanent = isinstance(outcome, Failure) and outcome.permanent and not gate.has_answered(url.origin)
         if permanent or entry.failures_in_a_row >= self._settings.robots_attempts:
-            unreachable[url.host] = entry.detail
+            unreachable[url.origin] = entry.detail
 
     def _sitemap_requests(self, request: Request, robots_url: Url, entry: RobotsEntry) -> list[Request]:
         """The sitemaps that robots.txt names; if it names none, the default paths on the origin of a seed."""
         base = BaseUrl.of(robots_url)
         urls = [canonicalize(text, base, self._key_rules) for text in entry.sitemaps[:MAX_SITEMAPS_PER_ROBOTS]]
-        if not urls and request.depth == 0 and not request.redirects:
+        if all(isinstance(url, OutOfScope) for url in urls) and request.depth <= 0 and not request.redirects:
             urls = [canonicalize(path, base, self._key_rules) for path in DEFAULT_SITEMAP_PATHS]
         return [
             Request(url, parent=robots_url.href, kind="sitemap", priority=Priority.SITEMAP)

@@ -82,7 +82,7 @@ class RunState:
     feed_needed: asyncio.Event = field(default_factory=asyncio.Event)
     leases_until_refill: int = 0
     stop_reason: StopReason | None = None
-    # Hosts whose robots.txt cannot be read after several attempts, and why. They do not keep the run open.
+    # Origins whose robots.txt cannot be read after several attempts, and why. They do not keep the run open.
     robots_unreachable: dict[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -21,6 +21,7 @@ _EFFECT_OF_CHANGE = {
     "network": "applies from the next request on",
     "headers": "sent from the next request on",
     "auth": "applies from the next request on",
+    "login": "applies to pages fetched from now on",
     "extract": "applies to pages fetched from now on; recorded items are not extracted again (see scrape extract)",
     "files": "applies to pages fetched from now on",
     "hooks": "called from now on; what is recorded stays as it is",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from scraper.engine.login_check import LoginSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class EngineSettings:
     # A redirect's target is fetched as the same entry, even when another entry was redirected to the same URL.
     redirect_keeps_entry: bool = False
     sitemaps: bool = True
+    login: LoginSettings = field(default_factory=LoginSettings)
     # Read every sitemap although the page budget is spent: for a dry run, which counts URLs and does not fetch them.
     all_sitemaps: bool = False
     # Failed attempts to read a robots.txt after which its host does not keep the run open.

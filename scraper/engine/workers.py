@@ -113,7 +113,7 @@ class WorkerPool:
             request = changed
         started = clock.now()
         if not charged:
-            self._hosts.start(gate, started)
+            self._hosts.start(gate, started, request.url.origin)
             self._state.wake_dispatcher()
         if bus.listening:
             bus.emit(FetchStarted(started, request.url.href, host, request.attempt, name))
@@ -152,12 +152,13 @@ class WorkerPool:
     def _next_on_same_host(self, gate: HostGate, now: float) -> FetchJob | None:
         """The next request to the host, counted as started, or None; either way the host is parked again."""
         ready, job = gate.ready_at(), None
-        if ready <= now and not self._hooks.has_on_request:  # a hook may refuse what was counted already
+        # A hook may refuse what was counted already, and of two origins one may be in trouble.
+        if ready <= now and not self._hooks.has_on_request and not gate.is_mixed:
             job = self._dispatcher.next_for_host(gate.host, now)
         if job is None:
             self._hosts.hold(gate, ready)
         else:
-            self._hosts.start(gate, now)
+            self._hosts.start(gate, now, job.lease.request.url.origin)
         self._state.wake_dispatcher()
         return job
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, get_args
 
-import orjson
-
 from scraper.extract.links.document import (
     ROBOTS_PRODUCT,
     Document,
@@ -19,19 +17,35 @@ from scraper.extract.links.document import (
     robots_directives,
 )
 from scraper.extract.links.links import collect_links, parse_file_selector, select_file_urls
+from scraper.extract.links.login_form import find_login_form
 from scraper.extract.links.sitemap import SitemapReader
-from scraper.extract.rules.compile import compile_regex
+from scraper.extract.rules.compile import compile_url_regex
+from scraper.extract.rules.conditions import Condition, ConditionSettings
 from scraper.extract.rules.follow_links import NOFOLLOW_LINK, FollowUps
+from scraper.extract.rules.json_document import looks_like_json, read_json
 from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.rule import ExtractionRule, PageFormat, RuleSettings
 from scraper.extract.text.charset import decode_as
-from scraper.extract.text.content_type import decode_page, is_html, is_json, is_text
-from scraper.model import Extraction, FieldError, Item, Link, OutOfScope, RequestKind, Response, Url
+from scraper.extract.text.content_type import (
+    content_type_of,
+    decode_page,
+    is_html,
+    is_json,
+    is_text,
+    is_xhtml,
+    looks_like_html,
+    media_type,
+)
+from scraper.extract.text.encodings import encoding_for_label
+from scraper.model import SEED_SITEMAP_DEPTH, Extraction, FieldError, Item, Link, OutOfScope, RequestKind, Response, Url
+from scraper.transport.content_decoding import unknown_codings
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES, BaseUrl, KeyRules, canonicalize
 from scraper.urls.scope import Scope
 from scraper.urls.scope_modes import strip_www
 
 DENIED_BY_RULES = OutOfScope("rules", "scope.links: rules")
+# How the problem of a page begins that a rule expects to be JSON.
+NOT_JSON = "not read as JSON"
 NOFOLLOW_PAGE = OutOfScope("nofollow", "nofollow: the page's robots directive")
 
 _new_tuple = tuple.__new__  # makes a `Link` in half the time of calling the class
@@ -67,7 +81,8 @@ class ExtractSettings:
 
     `follow_links`: without it, only links that the rules name are followed. `nofollow`: with `respect`, links with rel
     nofollow, ugc or sponsored are denied, and all links of a page whose robots directive says nofollow. `product`: the
-    name by which robots directives may address this crawler.
+    name by which robots directives may address this crawler. `logged_in` holds on every page that a logged-in user
+    sees.
     """
 
     scope: Scope
@@ -77,6 +92,7 @@ class ExtractSettings:
     files: FileSettings = field(default_factory=FileSettings)
     product: str = ROBOTS_PRODUCT
     follow_links: bool = True
+    logged_in: ConditionSettings | None = None
 
 
 class PageExtractor:
@@ -94,9 +110,11 @@ class PageExtractor:
             for page_format in get_args(PageFormat)
         }
         self._follows_links = any(rule.follows_links for rule in rules)
-        self._file_patterns = tuple(compile_regex(text, "files.match") for text in settings.files.match)
+        self._overriding_rules = tuple(rule for rule in rules if rule.read_as is not None)
+        self._file_patterns = tuple(compile_url_regex(text, "files.match") for text in settings.files.match)
         self._file_selectors = tuple(parse_file_selector(text) for text in settings.files.css)
         self._respects_nofollow = settings.nofollow == "respect"
+        self._logged_in = Condition(settings.logged_in, "login.logged_in") if settings.logged_in is not None else None
 
     def __reduce__(self) -> tuple[type[PageExtractor], tuple[ExtractSettings]]:
         return PageExtractor, (self._settings,)
@@ -109,16 +127,37 @@ class PageExtractor:
         try:
             if kind == "sitemap":
                 return self._read_sitemap(page)
-            content_type = page.headers.get("content-type")
-            if is_html(content_type, page):
-                return self._read_html(page, content_type)
-            return self._read_other(page, content_type)
+            content_type = content_type_of(page)
+            page_format = self._page_format(page, content_type)
+            # Many APIs declare their JSON as HTML, text or a script: a rule that reads JSON says what it is.
+            as_json = self._read_undeclared_json(page, content_type, page_format)
+            not_json = as_json.problem if as_json is not None and _is_not_json(as_json) else None
+            # An answer that only sends on, by its header, often has neither type nor content.
+            if as_json is not None and not_json is None:
+                found = as_json
+            elif page_format == "html" or (not page.body.size and page.headers.get("refresh") is not None):
+                found = self._read_html(page, content_type)
+            else:
+                found = self._read_other(page, content_type, page_format)
+            if not_json is not None:
+                found = replace(found, problem=not_json)
+            return found if page.headers.get("content-encoding") is None else _with_coding_problem(found, page)
         except Exception as error:  # noqa: BLE001  the port never raises: no page may end a crawl
             return Extraction(problem=f"not read: {type(error).__name__}: {error}")
 
+    def _page_format(self, page: Response, content_type: str | None) -> PageFormat | None:
+        """How `page` is read: as the first rule for it says that has `read_as`, else by its media type. None: not."""
+        for rule in self._overriding_rules:
+            if rule.matches(page.request.url.href, page.request.label):
+                return rule.read_as
+        if is_html(content_type, page):
+            return "html"
+        return "json" if is_json(content_type, page) else "text" if is_text(content_type, page) else None
+
     def _read_html(self, page: Response, content_type: str | None) -> Extraction:
         url, headers = page.request.url, page.headers
-        document = parse_document(page.body.read(), content_type, url)
+        body = page.body.read()
+        document = parse_document(body, content_type, url, is_xhtml(content_type, page))
         directives = robots_directives(document, headers, self._settings.product)
         links = self._extract_links(document, page, directives.nofollow)
         results = self._extract_items(document, page, links, directives.nofollow)
@@ -138,7 +177,19 @@ class PageExtractor:
             charset=document.charset,
             problem="; ".join(problems) or None,
             requests=tuple(follow_ups.requests.values()) if follow_ups is not None else (),
+            login_form=find_login_form(document, body),
+            logged_out=self._logged_in is not None and not self._is_logged_in(document, page, links),
         )
+
+    def _is_logged_in(self, document: Document, page: Response, links: tuple[Link, ...]) -> bool:
+        assert self._logged_in is not None
+        root = document.tree.root
+        if root is None:
+            return False
+        context = PageContext(
+            root, document.base, self._settings.keys, links, lambda: decode_as(page.body.read(), document.charset)
+        )
+        return self._logged_in.holds_at(root, context)
 
     def _extract_links(self, document: Document, page: Response, page_nofollow: bool) -> tuple[Link, ...]:
         """The page's links with their verdicts, in document order; then files that are embedded and not linked."""
@@ -170,13 +221,15 @@ class PageExtractor:
         return tuple(by_key.values())
 
     def _read_sitemap(self, page: Response) -> Extraction:
-        """The URLs of a sitemap.
+        """The URLs of a sitemap: of one that is a seed they are seeds themselves.
 
         Only scope decides on them, not `may_list`: the sitemap is in the config, in robots.txt or in another sitemap,
         each of which may name one for any host.
         """
         reader, base, keys = SitemapReader(), BaseUrl.of(page.request.url), self._settings.keys
-        check, depth = self._settings.scope.check, page.request.depth + 1
+        depth, scope = page.request.depth + 1, self._settings.scope
+        # A sitemap at depth -1 is a seed, and what it lists are seeds, not links of one.
+        listed_by_seed = depth == SEED_SITEMAP_DEPTH + 1
         found: dict[str, Link] = {}
         for loc, _, kind in [*reader.feed(page.body.read()), *reader.close()]:
             url = canonicalize(loc, base, keys)
@@ -187,7 +240,7 @@ class PageExtractor:
             elif self._is_file(url):
                 found[url.key] = Link(url, self._check_file(url, page), "file")
             else:
-                found[url.key] = Link(url, check(url, depth))
+                found[url.key] = Link(url, scope.check_listed(url) if listed_by_seed else scope.check(url, depth))
         return Extraction(links=tuple(found.values()), problem=reader.problem)
 
     def _is_file(self, url: Url) -> bool:
@@ -212,22 +265,43 @@ class PageExtractor:
                 return OutOfScope("scope" if step.rule.startswith("scope.") else "trap", step.rule)
         return None
 
-    def _read_other(self, page: Response, content_type: str | None) -> Extraction:
-        """A page that is not HTML. JSON and text are read if there is a rule for them; anything else has no items."""
-        directives = robots_directives(None, page.headers, self._settings.product)
-        nothing = Extraction(noindex=directives.noindex, nofollow=directives.nofollow)
-        page_format: PageFormat | None = "json" if is_json(content_type) else "text" if is_text(content_type) else None
+    def _read_undeclared_json(
+        self, page: Response, content_type: str | None, page_format: PageFormat | None
+    ) -> Extraction | None:
+        """A page that begins like JSON, and that a rule which reads only JSON is for; None for any other page."""
+        if not self._rules["json"] or page_format == "json" or not looks_like_json(page.body.read()):
+            return None
+        url, label = page.request.url.href, page.request.label
+        matching = [rule for rule in (*self._overriding_rules, *self._rules["json"]) if rule.matches(url, label)]
+        if any(rule.read_as is not None for rule in matching) or not any(rule.formats == {"json"} for rule in matching):
+            return None
+        return self._read_other(page, content_type, "json")
+
+    def _read_other(self, page: Response, content_type: str | None, page_format: PageFormat | None) -> Extraction:
+        """A page that is not HTML. JSON and text are read if there is a rule for them; of others that is a problem."""
+        nothing = self._without_content(page)
         if page_format is None or not self._rules[page_format]:
-            return nothing
+            return replace(nothing, problem=_unread_problem(page, content_type, page_format))
         text = decode_page(page, content_type)
-        root: Any = text
-        if page_format == "json":
-            try:
-                root = orjson.loads(text)
-            except orjson.JSONDecodeError as error:
-                return replace(nothing, problem=f"not read as JSON: {error}")
+        if page_format != "json":
+            return self._read_with_rules(page_format, page, text, text)
+        text = decode_page(page, content_type)
+        try:
+            root, problem = read_json(text)
+        except ValueError as error:
+            return replace(self._without_content(page), problem=f"{NOT_JSON}: {error}")
+        return self._read_with_rules("json", page, root, text, problem)
+
+    def _without_content(self, page: Response) -> Extraction:
+        directives = robots_directives(None, page.headers, self._settings.product)
+        return Extraction(noindex=directives.noindex, nofollow=directives.nofollow)
+
+    def _read_with_rules(
+        self, page_format: PageFormat, page: Response, root: Any, text: str, problem: str | None = None
+    ) -> Extraction:
+        nothing = self._without_content(page)
         context = PageContext(root, BaseUrl.of(page.request.url), self._settings.keys, (), lambda: text)
-        results = self._apply_rules(page_format, context, page, directives.nofollow)
+        results = self._apply_rules(page_format, context, page, nothing.nofollow)
         follow_ups = results.follow_ups
         return replace(
             nothing,
@@ -235,7 +309,7 @@ class PageExtractor:
             requests=tuple(follow_ups.requests.values()) if follow_ups is not None else (),
             items=results.items,
             field_errors=results.field_errors,
-            problem="; ".join(results.problems) or None,
+            problem="; ".join(filter(None, (problem, *results.problems))) or None,
         )
 
     def _extract_items(
@@ -268,4 +342,34 @@ class PageExtractor:
                     rule.read(context, items, field_errors, follow_ups)
                 except Exception as error:  # noqa: BLE001  a failing rule must cost neither links nor other rules
                     problems.append(f"rule {rule.index}: {type(error).__name__}: {error}")
-        return RuleResults(tuple(items), tuple(field_errors), tuple(problems), follow_ups)
+        problems += follow_ups.notices if follow_ups is not None else ()
+        return RuleResults(tuple(items), tuple(field_errors), (*context.problems, *problems), follow_ups)
+
+
+def _is_not_json(found: Extraction) -> bool:
+    """Whether a page that was read as JSON turned out to be none."""
+    return (found.problem or "").startswith(NOT_JSON)
+
+
+def _unread_problem(page: Response, content_type: str | None, page_format: PageFormat | None) -> str | None:
+    """Why a page gave nothing, in a sentence; None for one without content, of which nothing is lost."""
+    if not page.body.size:
+        return None
+    declared = media_type(content_type)[:80] or "without a usable Content-Type"
+    if page_format is None:
+        return f"not read: {declared}, neither HTML nor JSON nor text"
+    reason = f"not read: {declared}, and no rule reads {page_format if page_format == 'text' else 'JSON'}"
+    return f"{reason}; it begins like HTML, which read_as: html reads" if looks_like_html(page) else reason
+
+
+def _with_coding_problem(found: Extraction, page: Response) -> Extraction:
+    """`found`, with a problem if there is nothing in it and the body had a content-coding that could not be undone."""
+    if found.links or found.items or not page.body.size:
+        return found
+    unknown = unknown_codings(page.headers.get_all("content-encoding"))
+    # Many servers name a charset there; then the body is not encoded.
+    names = ", ".join(repr(name[:40]) for name in unknown if encoding_for_label(name) is None)
+    if not names:
+        return found
+    problem = f"read as it came: there is no content-coding {names}"
+    return replace(found, problem=problem if found.problem is None else f"{problem}; {found.problem}")

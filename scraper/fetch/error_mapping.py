@@ -92,7 +92,7 @@ def _classify_httpx(error: Exception) -> FailureReason | None:
         case httpx.ConnectError():
             return _connect_failure(error)
         case httpx.ProxyError():
-            return FailureReason(ErrorKind.CONNECT, f"the proxy refused: {text}")
+            return FailureReason(ErrorKind.CONNECT, _proxy_detail(text))
         case httpx.UnsupportedProtocol():
             return FailureReason(ErrorKind.SCHEME, text or "only http and https are supported", True)
         case httpx.LocalProtocolError() | httpx.InvalidURL():
@@ -130,6 +130,13 @@ _TIMEOUT_TEXTS: dict[type[Exception], str] = {
     httpx.WriteTimeout: "the server stopped reading the request",
     httpx.PoolTimeout: "no connection became free in time",
 }
+
+
+def _proxy_detail(text: str) -> str:
+    if text.startswith("cannot be reached"):
+        return f"the proxy {text} (network.proxy)"
+    hint = ": it wants a user and a password, or others than network.proxy has" if text.startswith("407") else ""
+    return f"the proxy refused: {text}{hint}"
 
 
 def _connect_failure(error: httpx.ConnectError) -> FailureReason:

@@ -14,19 +14,21 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import xxhash
 
 from scraper.clock import Clock
 from scraper.errors import SinkError
-from scraper.events import Event
+from scraper.events import Event, Warned
 from scraper.fetch.body_writer import BodyLimitExceeded, BodyWriter, Spool, SpoolSettings
 from scraper.fetch.error_mapping import classify_error
 from scraper.fetch.response_body import ProgressReporter, close_quietly, discard_body
 from scraper.model import Body, Denied, ErrorKind, Failure, Headers, NotModified, Outcome, Request, Response, Url
 from scraper.transport.adapter import RawResponse, RawTransport, as_raw_transport
 from scraper.transport.content_decoding import DecodeError, Decoder, make_decoder, needs_large_window, parse_codings
+from scraper.transport.cookie_file import CookieFile
 from scraper.transport.cookies import CookieJar
 from scraper.transport.errors import TruncatedResponse
 from scraper.transport.request_headers import BasicAuth, BearerAuth, RequestHeaders, add_cookie
@@ -55,9 +57,9 @@ class FetchSettings:
     """How to send requests. Sizes are bytes.
 
     `headers` are sent only to URLs for which `in_scope` is true, and replace ours of the same name; `auth` is sent only
-    to the host (`Url.host`) it is keyed by. With `cookies` the cookies that servers set are sent back, as long as the
-    fetcher lives. `max_bytes` (None: no limit) bounds a body as received and as decoded; for requests of kind `file`
-    `max_file_bytes` does.
+    to the host (`Url.host`) it is keyed by. With `cookies` the cookies that servers set are sent back; `cookie_file`
+    keeps them for the next session of the run. `max_bytes` (None: no limit) bounds a body as received and as decoded;
+    for requests of kind `file` `max_file_bytes` does.
     """
 
     spool: SpoolSettings
@@ -66,6 +68,7 @@ class FetchSettings:
     in_scope: Callable[[Url], bool] = lambda _: False
     auth: Mapping[str, BasicAuth | BearerAuth] = field(default_factory=dict)
     cookies: bool = False
+    cookie_file: Path | None = None
     accept_encoding: str = "gzip, deflate, br, zstd"
     max_bytes: int | None = 20_000_000
     max_file_bytes: int | None = None
@@ -90,6 +93,7 @@ class HttpFetcher:
         s = settings
         self._headers = RequestHeaders(s.user_agent, s.accept_encoding, s.headers, s.in_scope, s.auth)
         self._cookie_jar = CookieJar() if s.cookies else None
+        self._cookie_file: CookieFile | None = None
         self._timeouts = s.timeouts
         self._max_bytes, self._max_file_bytes = s.max_bytes, s.max_file_bytes
         self._transport = as_raw_transport(transport)
@@ -97,6 +101,10 @@ class HttpFetcher:
         self._large_decoders = asyncio.Semaphore(MAX_LARGE_DECODERS)
         self._now = clock.now
         self._emit = emit
+        if self._cookie_jar is not None and s.cookie_file is not None:
+            self._cookie_file = CookieFile(s.cookie_file, self._cookie_jar)
+            if problem := self._cookie_file.load(clock.now()):
+                emit(Warned(clock.now(), problem))
 
     async def fetch(self, request: Request) -> Outcome:
         """Fetch `request.url.href` once; see `Fetcher.fetch`."""
@@ -117,6 +125,8 @@ class HttpFetcher:
             return self._failure(error, request, started_at)
         if self._cookie_jar is not None:
             self._cookie_jar.store(url, response.headers, self._now())
+            if self._cookie_file is not None and self._cookie_file.is_due(self._now()):
+                await self._save_cookies(self._cookie_file)
         is_file = request.kind == "file"
         writer = BodyWriter(self._spool, sha256=is_file, max_bytes=self._max_file_bytes if is_file else self._max_bytes)
         try:
@@ -134,11 +144,20 @@ class HttpFetcher:
                 await close_quietly(closing)
 
     async def aclose(self) -> None:
-        """Close connections and delete spooled bodies."""
+        """Close connections, delete spooled bodies, and keep the cookies."""
         try:
             await self._transport.aclose()
         finally:
             await self._spool.aclose()
+            if self._cookie_file is not None:
+                await self._save_cookies(self._cookie_file)
+
+    async def _save_cookies(self, file: CookieFile) -> None:
+        try:
+            await file.save(self._now())
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            self._emit(Warned(self._now(), f"the cookies cannot be kept for the next session: {reason}"))
 
     async def _read_outcome(
         self, request: Request, response: RawResponse, writer: BodyWriter, started_at: float

@@ -125,7 +125,8 @@ class Frontier(Protocol):
         """End leases, in one transaction with `checkpoints` and `host_state`; return how many URLs were new.
 
         By verdict: `Done` finishes the request. `Drop` too, and stores it as a skip. `Retry` puts its request (which
-        may be another one, on another host) back, delayed until `Retry.at`. `Release` puts the request back unchanged.
+        may be another one, on another host) back, delayed until `Retry.at`; dated `NEVER` it waits for the next
+        session. `Release` puts the request back unchanged.
 
         Discovered requests are added as by `add`. Skips are stored once for each URL, and removed if the URL is queued
         later. A settlement whose `outcome` is empty is not counted in `FrontierCounts.outcomes`.
@@ -163,6 +164,10 @@ class FrontierView(Protocol):
 
     def count_queued(self, host: str) -> int:
         """How many requests of `host` are queued, without I/O."""
+        ...
+
+    async def has_other_origin(self, host: str, origin: str) -> bool:
+        """Whether a request of `host` is queued whose origin is not `origin`: http beside https."""
         ...
 
     def depths(self) -> QueueDepths:

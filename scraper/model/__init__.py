@@ -14,6 +14,7 @@ from scraper.model.entry_state import EntryState
 from scraper.model.extraction import Extraction, FieldError, Item, Link, OutOfScope
 from scraper.model.request import (
     MAX_CONTENT_BYTES,
+    SEED_SITEMAP_DEPTH,
     Attempt,
     Content,
     Hop,
@@ -42,6 +43,7 @@ from scraper.model.stop_kind import StopKind
 __all__ = [
     "MAX_CONTENT_BYTES",
     "REDIRECT_STATUSES",
+    "SEED_SITEMAP_DEPTH",
     "Attempt",
     "Body",
     "Content",

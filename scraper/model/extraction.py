@@ -53,7 +53,8 @@ class Extraction:
     `links` holds each canonical URL once, in document order. `requests` come from extraction rules and are in scope;
     one of them goes before a link to the same URL. `noindex` and `nofollow` are the page's own directives (meta robots
     and X-Robots-Tag). `canonical` is its canonical URL, `charset` the encoding it was read as. `problem` is a sentence
-    when the page could not be read, or only in part.
+    when the page could not be read, or only in part. `login_form` is the page's title when it asks for a password, else
+    None; `logged_out`: it lacks what `login.logged_in` looks for.
     """
 
     links: tuple[Link, ...] = ()
@@ -65,3 +66,5 @@ class Extraction:
     charset: str | None = None
     problem: str | None = None
     requests: tuple[Request, ...] = ()
+    login_form: str | None = None
+    logged_out: bool = False

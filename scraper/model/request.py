@@ -45,6 +45,8 @@ class Priority(IntEnum):
     PAGE = 0
 
 
+# The depth of a sitemap among the seeds, and of the sitemaps that it lists: their URLs are seeds, whose depth is 0.
+SEED_SITEMAP_DEPTH = -1
 # Each queued request stores its own content, so it is small. 64 KiB.
 MAX_CONTENT_BYTES = 65_536
 
@@ -86,11 +88,13 @@ class Attempt(NamedTuple):
 class Request:
     """One URL to fetch, as it is queued in the frontier.
 
-    `depth` counts links from the seed. Lower `priority` goes first (`Priority`). `attempt` counts failed attempts so
-    far, and `slowdowns` the responses that only asked for a pause (429, 503 with Retry-After); each has a budget of its
-    own. `redirects` led here, oldest first: the URL of the first one is what was requested originally. `label` chooses
-    the extraction rules for the page, and `inherited_fields` are values (JSON) that its items begin with; both come
-    from the page that led here. `sitemap_depth` counts the sitemaps above a sitemap. With `content` it is a POST, and
+    `depth` counts links from the seed (`SEED_SITEMAP_DEPTH`: a sitemap of seeds). Lower `priority` goes first
+    (`Priority`). `attempt` counts failed attempts so far, and `slowdowns` the responses that only asked for a pause
+    (429, 503 with Retry-After); each has a budget of its own. `redirects` led here, oldest first: the URL of the first
+    one is what was requested originally. `label` chooses the extraction rules for the page, and `inherited_fields` are
+    values (JSON) that its items begin with; both come from the page that led here. `earlier_pages` are digests of
+    earlier pages of the list that this is a page of. `sitemap_depth` counts the sitemaps above a sitemap. With
+    `content` it is a POST, and
     `url.key` tells it from others to the same URL (`urls.post_identity`); of the `redirects`, the first ones were POSTs
     with the keys in `posted_keys`. `failed_attempts` are the latest of them. `entry` is
     set in downloads: the entry of the list.
@@ -111,6 +115,7 @@ class Request:
     posted_keys: tuple[str, ...] = ()
     failed_attempts: tuple[Attempt, ...] = ()
     entry: EntryState | None = None
+    earlier_pages: tuple[str, ...] = ()
 
     @property
     def method(self) -> str:

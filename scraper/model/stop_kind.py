@@ -17,6 +17,8 @@ class StopKind(StrEnum):
     INTERRUPTED = "interrupted"
     # The caller left `Crawler.results()`, or closed the crawler, before the end.
     CLOSED = "closed"
+    # A login has ended (`login.lost: stop`).
+    LOGGED_OUT = "logged_out"
     # Too many workers in a row crashed with unexpected errors.
     BUG = "bug"
 

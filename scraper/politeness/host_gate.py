@@ -16,10 +16,11 @@ import orjson
 from scraper.errors import ConfigError
 from scraper.events import Event
 from scraper.model import Outcome
-from scraper.politeness.circuit_breaker import BreakerSettings, BreakerState, CircuitBreaker
+from scraper.politeness.circuit_breaker import BreakerSettings, BreakerState
 from scraper.politeness.crawl_delay import CrawlDelay, LongDelayPolicy
 from scraper.politeness.host_budget import PageBudget
 from scraper.politeness.limits import ConcurrencyLimit, RateLimiter
+from scraper.politeness.origin_health import OriginHealth, given_up_word
 from scraper.politeness.retry_after import HostBackoff
 from scraper.politeness.rule import HostRule, format_duration
 from scraper.politeness.throttle import Throttle
@@ -68,10 +69,12 @@ class HostGate:
 
     __slots__ = (
         "_backoff",
-        "_breaker",
         "_concurrency",
         "_crawl_delay",
+        "_has_breaker",
+        "_health",
         "_limiting_rules",
+        "_max_retry_after",
         "_page_budget",
         "_rate",
         "_rules",
@@ -88,12 +91,15 @@ class HostGate:
         self._crawl_delay = CrawlDelay(host, settings.max_crawl_delay, settings.long_crawl_delay)
         self._throttle = Throttle(settings.concurrency) if settings.adaptive else None
         self._backoff = HostBackoff(host, settings.max_retry_after)
-        self._breaker = CircuitBreaker(settings.breaker, host) if settings.breaker else None
+        self._max_retry_after = settings.max_retry_after
+        # Without a breaker it only knows which origins are in use.
+        self._health = OriginHealth(settings.breaker, host)
+        self._has_breaker = settings.breaker is not None
         self._page_budget = PageBudget(host, settings.max_pages)
         # The order matters: of two rules with the same instant the first one is named as the reason to wait.
         rules: tuple[HostRule | None, ...] = (
             self._page_budget,
-            self._breaker,
+            self._health if self._has_breaker else None,
             self._backoff,
             self._crawl_delay,
             self._throttle,
@@ -104,7 +110,8 @@ class HostGate:
         # The rules that have something to do at each step. All of this runs for every request, and most hosts have no
         # rate and no budget, so rules that cannot object are left out.
         unlimited: list[HostRule] = [] if settings.rate else [self._rate]
-        self._rules_on_start = [rule for rule in self._rules if rule not in (self._backoff, *unlimited)]
+        # The origins' health is told apart: it must know which origin a request is for.
+        self._rules_on_start = [rule for rule in self._rules if rule not in (self._health, self._backoff, *unlimited)]
         self._rules_on_finish = [rule for rule in self._rules if rule is not self._rate]
         if settings.max_pages is None:
             unlimited.append(self._page_budget)
@@ -117,8 +124,12 @@ class HostGate:
             f"ready at {self.ready_at():.3f}{gave_up}>"
         )
 
-    def on_start(self, now: float) -> float:
-        """A request is being sent; return the instant from which the host may get another one."""
+    def on_start(self, now: float, origin: str = "") -> float:
+        """A request is being sent; return the instant from which the host may get another one.
+
+        `origin` (as `Url.origin`) is the one it is sent to; it may be left out while the host has one.
+        """
+        self._health.on_start(now, origin)
         for rule in self._rules_on_start:
             rule.on_start(now)
         return self.ready_at()
@@ -147,10 +158,11 @@ class HostGate:
         # Concurrency and budget cannot object: one request goes, one comes.
         pacing = (self._backoff, self._crawl_delay, self._throttle, self._rate)
         must_wait = any(rule is not None and rule.ready_at() > now for rule in pacing)
-        if must_wait or self.breaker_state not in (BreakerState.CLOSED.value, BreakerState.HALF_OPEN.value):
+        origin = outcome.request.url.origin
+        if must_wait or self.breaker_state_of(origin) not in (BreakerState.CLOSED.value, BreakerState.HALF_OPEN.value):
             return None
         events = self.on_finish(outcome, now, rng, loop_lag)
-        self.on_start(now)
+        self.on_start(now, origin)
         return events
 
     def ready_at(self) -> float:
@@ -182,10 +194,43 @@ class HostGate:
 
     @property
     def breaker_state(self) -> str:
-        """The breaker's state: closed, open, half-open or blocked; that of a dead host is open."""
-        if self._breaker is None:
+        """The state of the worst origin's breaker: closed, open, half-open or blocked; that of a dead host is open."""
+        return self._state_word(self._health.worst.state)
+
+    def breaker_state_of(self, origin: str) -> str:
+        """The state of one origin's breaker, in the words of `breaker_state`."""
+        return self._state_word(self._health.of(origin).state)
+
+    def _state_word(self, state: BreakerState) -> str:
+        if not self._has_breaker:
             return BreakerState.CLOSED.value
-        return (BreakerState.OPEN if self._breaker.dead else self._breaker.state).value
+        return (BreakerState.OPEN if state is BreakerState.DEAD else state).value
+
+    @property
+    def is_mixed(self) -> bool:
+        """Both origins of the host, http and https, are in use: `ready_at` leaves out their health."""
+        return self._health.is_mixed
+
+    @property
+    def origin(self) -> str:
+        """The origin that was requested first; empty before that."""
+        return self._health.origin
+
+    def meet(self, origin: str) -> None:
+        """Take note that there are requests for `origin`."""
+        self._health.of(origin)
+
+    def expect_other_origin(self) -> None:
+        """Take note that there are requests for the host's other origin, of which none has been sent yet."""
+        self._health.is_mixed = True
+
+    def origin_ready_at(self, origin: str) -> float:
+        """From when `origin` works well enough for a request; `math.inf` while it is probed, and when given up."""
+        return self._health.ready_at_of(origin) if self._has_breaker else 0.0
+
+    def has_answered(self, origin: str) -> bool:
+        """Whether `origin` has responded before, if only with an error: then a failure is an outage."""
+        return self._health.of(origin).answered
 
     @property
     def in_flight(self) -> int:
@@ -207,9 +252,32 @@ class HostGate:
             return "max_pages_per_host"
         if self._crawl_delay.skips_host:
             return "crawl_delay"
-        if self._breaker is not None and self._breaker.dead:
-            return "host_dead"
-        return "blocked" if self._breaker is not None and self._breaker.blocked else ""
+        return self._health.given_up_reason if self._has_breaker else ""
+
+    def gave_up_reason_of(self, origin: str) -> str:
+        """Why `origin` gets no more requests in this run: `gave_up_reason` for the requests of one origin."""
+        if not self.is_mixed or self.budget_used or self._crawl_delay.skips_host:
+            return self.gave_up_reason
+        return given_up_word(self._health.of(origin)) if self._has_breaker else ""
+
+    def wait_reason_of(self, origin: str, now: float) -> str:
+        """What holds `origin` back: `wait_reason` for the requests of one origin."""
+        if self.is_mixed and self._has_breaker and self._health.ready_at_of(origin) > now:
+            return self._health.of(origin).wait_reason()
+        return self.wait_reason(now)
+
+    def long_wait(self, now: float) -> str:
+        """Why the host must be left alone for longer than `max_retry_after`, in words; empty if it need not.
+
+        It asked for that with Retry-After or Crawl-delay. Such a host is asked again if the run is still on, and does
+        not keep it open.
+        """
+        if self._backoff.exceeds_max and self._backoff.ready_at() > now:
+            return self._backoff.wait_reason()
+        delay = self._crawl_delay
+        if delay.seconds > self._max_retry_after and now < delay.ready_at() < math.inf:
+            return f"deferred: {delay.wait_reason()}"
+        return ""
 
     def is_unhealthy(self, now: float) -> bool:
         """The host fails, refuses us or has asked for a wait: it waits for more than its regular pace."""
@@ -221,8 +289,7 @@ class HostGate:
 
     def reset_given_up(self, now: float) -> None:
         """Let a dead or blocked host be probed again from `now` on: for a new run."""
-        if self._breaker is not None:
-            self._breaker.reset_given_up(now)
+        self._health.reset_given_up(now)
 
     def to_json(self) -> str:
         """What must survive the process, as compact JSON."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from scraper.model import Denied, ErrorKind, NotModified, Outcome, Response
+from scraper.model import Denied, ErrorKind, Failure, NotModified, Outcome, Response
 
 # success:   a status below 400.
 # answered:  a sound response that reports an error of ours, such as 404.
@@ -15,6 +15,13 @@ HostHealth = Literal["success", "answered", "refused", "failed", "unknown"]
 
 # The client errors that are about the host's state or load; all other 4xx are about the URL.
 OVERLOAD_STATUSES = frozenset({408, 425, 429})
+
+# The server in front says that the one behind it does not respond; 503 that it does not serve now. 520 to 524 are
+# Cloudflare's words for it.
+GATEWAY_STATUSES = frozenset({502, 503, 504, 520, 521, 522, 523, 524})
+
+# The request did not reach the host: whatever the URL, it would have failed.
+UNREACHED_ERRORS = frozenset({ErrorKind.DNS, ErrorKind.CONNECT, ErrorKind.TLS})
 
 # Errors in which the host, or the network on the way to it, failed.
 TRANSPORT_ERRORS = frozenset(
@@ -55,6 +62,20 @@ def health_of(outcome: Outcome) -> HostHealth:
     if outcome.error in ERRORS_AFTER_RESPONSE:
         return "answered" if outcome.status is None else health_of_status(outcome.status)
     return "unknown"
+
+
+def is_unreached(outcome: Outcome) -> bool:
+    """Whether the request did not get as far as the host: no name, no connection, no valid certificate."""
+    return isinstance(outcome, Failure) and outcome.error in UNREACHED_ERRORS
+
+
+def is_outage(outcome: Outcome) -> bool:
+    """Whether `outcome` is what a host brings that is down, whatever the URL: no answer, or a gateway's."""
+    if isinstance(outcome, Response):
+        return outcome.status in GATEWAY_STATUSES
+    if not isinstance(outcome, Failure) or outcome.error not in TRANSPORT_ERRORS:
+        return False
+    return is_unreached(outcome) or (outcome.status is None and not outcome.received and not outcome.permanent)
 
 
 def health_of_status(status: int) -> HostHealth:

@@ -87,7 +87,9 @@ class HostBackoff:
         # Whether the wait is that of a Retry-After field, and not ours.
         self._from_header = False
 
-    def _exceeds_max(self) -> bool:
+    @property
+    def exceeds_max(self) -> bool:
+        """Whether the host asked for a wait above `max_retry_after`."""
         return self._from_header and self._wait > self._max_retry_after
 
     def on_start(self, now: float) -> None:
@@ -139,7 +141,7 @@ class HostBackoff:
         """What the host asked for, or how long we wait without being told."""
         if not self._from_header:
             return f"slowed down: 429 or 503 without Retry-After, waiting {format_duration(self._wait)}"
-        return f"{'deferred: ' if self._exceeds_max() else ''}retry-after {format_duration(self._wait)}"
+        return f"{'deferred: ' if self.exceeds_max else ''}retry-after {format_duration(self._wait)}"
 
     def dump_state(self) -> list[float | int | str] | None:
         """The wait and the number of incidents."""

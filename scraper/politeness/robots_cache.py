@@ -139,7 +139,7 @@ class RobotsEntry:
 
     @property
     def sitemaps(self) -> tuple[str, ...]:
-        """The sitemaps it names, absolute URLs."""
+        """The sitemaps it names: URLs as written, absolute or relative to the robots.txt."""
         return self.rules.sitemaps if self.rules else ()
 
     def check(self, target: str) -> RobotsVerdict:

@@ -48,6 +48,8 @@ _FIELD_NAMES = {
     "crawldelay": "delay",
     "crawl delay": "delay",
 }
+# The protocol asks for an absolute URL; many sites write a path.
+_SITEMAP_URL = re.compile(r"https?:\S+|(?![A-Za-z][A-Za-z0-9+.-]*:)\S+", re.IGNORECASE)
 _LINE_END = re.compile("\r\n|\n|\r")
 _PRODUCT_TOKEN = re.compile("[A-Za-z_-]+")
 _COMPATIBLE = re.compile(r"compatible;\s*([A-Za-z_-]+)", re.IGNORECASE)
@@ -116,7 +118,8 @@ def product_token(user_agent: str) -> str:
 class RobotsRules:
     """The rules of one robots.txt for one product token.
 
-    `rules` are those that apply, `crawl_delay` is in seconds (None when there is none), `sitemaps` are absolute URLs.
+    `rules` are those that apply, `crawl_delay` is in seconds (None when there is none), `sitemaps` are URLs as
+    written, absolute or relative to the robots.txt.
     Made by `parse`, or from rules that were stored.
     """
 
@@ -219,9 +222,7 @@ class _Parser:
         elif field == "delay" and _DELAY_NUMBER.fullmatch(value):
             for agent in self._current_agents:
                 agent.delay = max(agent.delay or 0.0, float(value))
-        elif (
-            field == "sitemap" and len(self._sitemaps) < MAX_SITEMAPS and value.lower().startswith(("http:", "https:"))
-        ):
+        elif field == "sitemap" and len(self._sitemaps) < MAX_SITEMAPS and _SITEMAP_URL.fullmatch(value):
             self._sitemaps.append(value)
 
     def _start_agent(self, value: str) -> None:

@@ -9,6 +9,7 @@
             lock                 held while a process works here (`RunLock`)
             frontier.sqlite      the queue, what is known of URLs and hosts, checkpoints of the outputs
             config.yaml          the effective config of the latest session
+            cookies.json         the cookies of a crawl, for its next session; nobody else's to read (0600)
             breakers.jsonl       when circuit breakers opened and closed
             pages.store          bodies of pages (`output.store: pages`)
             spool/               bodies that are being received
@@ -82,6 +83,11 @@ class RunLayout:
     def breakers(self) -> Path:
         """One line for each change of a circuit breaker."""
         return self.state / "breakers.jsonl"
+
+    @property
+    def cookies(self) -> Path:
+        """The cookies of the run. They are nobody else's to read: mode 0600."""
+        return self.state / "cookies.json"
 
     @property
     def page_store(self) -> Path:

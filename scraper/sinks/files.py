@@ -105,8 +105,9 @@ class FilesSink:
 def _open_folder(root: Path, names: list[str] | tuple[()], fsync: bool) -> int:
     """A descriptor of the folder `names` below `root`, created where missing. The caller closes it."""
     path, above = root, None
-    for name in (str(root), *names):
-        path = path / name
+    for depth, name in enumerate((str(root), *names)):
+        if depth:  # the root is no name below itself: a relative one would be looked for twice
+            path = path / name
         try:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, dir_fd=above)

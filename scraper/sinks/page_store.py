@@ -108,7 +108,7 @@ def _encode_page(page: Response) -> bytes:
         _content_field(request)
         | {
             "url": list(request.url),
-            "depth": request.depth,
+            "depth": max(request.depth, 0),
             "parent": request.parent,
             "label": request.label,
             "carried": request.inherited_fields,

@@ -18,6 +18,7 @@ import orjson
 
 from scraper.model import Attempt, Body, Content, Failure, Headers, Item, Request, Response, Result
 from scraper.sinks.file_paths import stored_path
+from scraper.urls.post_secrets import mask_secrets
 
 # What hooks nest deeper is written as "...". orjson itself gives up at 254.
 MAX_JSON_DEPTH = 32
@@ -40,7 +41,8 @@ def page_record(result: Result) -> dict[str, Any]:
 
     Only where they apply: the body's digest under its algorithm's name, `xxh3` or `sha256`; `path` of a stored file,
     relative to the output folder; `canonical_url`, `noindex`, `duplicate_of`; `items` (how many), `rejected`,
-    `problem`; of a POST `method` and the beginning of its `body`; `tries`, the latest failed attempts.
+    `problem`; of a POST `method` and the beginning of its `body`; `label` and `carried` (the fields of the page that
+    led here) of a failure; `tries`, the latest failed attempts.
     """
     request, outcome, extraction = result.request, result.outcome, result.extraction
     status, error, detail, size, body = result.status, None, None, 0, None
@@ -59,7 +61,7 @@ def page_record(result: Result) -> dict[str, Any]:
         "status": status,
         "error": error,
         "error_detail": detail,
-        "depth": request.depth,
+        "depth": max(request.depth, 0),  # a sitemap of seeds stands above them
         "parent": request.parent,
         "fetched_at": iso_timestamp(outcome.started_at),
         "content_type": _content_type(outcome.headers),
@@ -70,6 +72,8 @@ def page_record(result: Result) -> dict[str, Any]:
     }
     if request.content is not None or request.posted_keys:
         _add_post(record, request)
+    if error is not None:
+        _add_origin(record, request)
     if request.failed_attempts:
         record["tries"] = [attempt_record(one, request) for one in request.failed_attempts]
     if body is not None:
@@ -99,9 +103,17 @@ def _add_post(record: dict[str, Any], request: Request) -> None:
         record["body"] = abbreviate_body(request.content)
 
 
+def _add_origin(record: dict[str, Any], request: Request) -> None:
+    """What the page that led here gave along: without it a failed URL could not be asked for again."""
+    if request.label is not None:
+        record["label"] = request.label
+    if request.inherited_fields is not None:
+        record["carried"] = dict(request.inherited_fields)
+
+
 def abbreviate_body(content: Content) -> str:
-    """The beginning of a posted body as text, with dots when there is more."""
-    text = content.data.decode("utf-8", "replace")
+    """The beginning of a posted body as text, with dots when there is more; secrets are masked."""
+    text = mask_secrets(content.data.decode("utf-8", "replace"))
     return text if len(text) <= MAX_POST_BODY_CHARS else f"{text[:MAX_POST_BODY_CHARS]}..."
 
 

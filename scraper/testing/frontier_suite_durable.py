@@ -48,6 +48,17 @@ class DurableFrontierContract(FrontierContract):
             assert (await frontier.counts()).waiting == 2
             assert await drain_host(frontier, "a.example") == ["https://a.example/1", "https://a.example/2"]
 
+    async def test_what_is_dated_never_waits_again_after_a_reopen(self, tmp_path: Path) -> None:
+        """A retry at `NEVER` is put aside for this session, and nobody waits for it; the next session asks for it."""
+        async with self.open_frontier(tmp_path) as frontier:
+            await frontier.add([make_request("https://a.example/1")])
+            (lease,) = await take_leases(frontier)
+            await frontier.settle([make_settlement(lease, Retry(NEVER, lease.request), "")])
+            frontier.park("a.example", NOW)
+            assert await frontier.lease(1, NOW + 1e9) == Wait(NEVER)
+        async with self.open_frontier(tmp_path) as frontier:
+            assert await drain_host(frontier, "a.example") == ["https://a.example/1"]
+
     async def test_delayed_entries_keep_their_date(self, tmp_path: Path) -> None:
         """A retry comes back at its instant after a reopen too, as the request it was retried as."""
         async with self.open_frontier(tmp_path) as frontier:
@@ -140,6 +151,16 @@ class FrontierViewContract(FrontierSuite):
             (lease,) = await take_leases(frontier)
             await frontier.settle([make_settlement(lease, Retry(NOW + 1, make_request("https://a.example/z")), "")])
             assert [skip.url.href async for skip in frontier.skips()] == ["https://a.example/y"]
+
+    async def test_whether_a_host_has_requests_of_another_origin(self, tmp_path: Path) -> None:
+        """http beside https, also far behind in the queue."""
+        async with self.open_frontier(tmp_path) as frontier:
+            await frontier.add([make_request(f"https://a.example/{n}") for n in range(700)])
+            await frontier.add([make_request("http://b.example/")])
+            assert not await frontier.has_other_origin("a.example", "https://a.example")
+            assert not await frontier.has_other_origin("c.example", "https://c.example")
+            await frontier.add([make_request("http://a.example/")])
+            assert await frontier.has_other_origin("a.example", "https://a.example")
 
     async def test_waiting_names_every_request_host_by_host(self, tmp_path: Path) -> None:
         """Queued and delayed requests, one host after the other; leased ones are not among them."""

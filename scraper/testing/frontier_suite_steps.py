@@ -55,6 +55,7 @@ def full_request(host: str, kind: RequestKind = "page") -> Request:
             Attempt(8, NOW, None, "dns", "ä", 9.5, 0.0, 2),
         ),
         entry=EntryState(1, 2, "https://h.example/", "f", mirrors=("https://m.example/",)) if kind == "file" else None,
+        earlier_pages=("0123456789abcdef", "fedcba9876543210"),
     )
 
 

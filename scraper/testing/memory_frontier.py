@@ -149,6 +149,11 @@ class MemoryFrontier:
             checkpoints=dict(self._checkpoints),
         )
 
+    async def has_other_origin(self, host: str, origin: str) -> bool:
+        """Whether a request of `host` is queued for another origin than `origin`."""
+        line = self._schedule.get(host)
+        return line is not None and any(request.url.origin != origin for _, _, request in line.rows)
+
     async def aclose(self) -> None:
         """Close; what was in it is gone."""
         self._closed = True

@@ -96,8 +96,25 @@ def as_raw_transport(transport: httpx.AsyncBaseTransport | RawTransport) -> RawT
     return transport if hasattr(transport, "request") else HttpxAdapter(transport)
 
 
+class ExactUrl(httpx.URL):
+    """A URL whose target is sent as given: httpx would normalize some paths.
+
+    httpx's `target` extension does the same for a plain request, but it replaces the target of every request made on
+    the way: behind a proxy `http://host/path` becomes `/path`, and `CONNECT host:443` becomes `CONNECT /path`.
+    """
+
+    def __init__(self, url: httpx.URL | str, target: bytes) -> None:
+        super().__init__(url)
+        self._target = target
+
+    @property
+    def raw_path(self) -> bytes:
+        """Path and query of the request line."""
+        return self._target
+
+
 class HttpxAdapter:
-    """A `RawTransport` over any httpx transport. The target is sent as given: httpx would normalize some paths."""
+    """A `RawTransport` over any httpx transport. The target is sent as given (`ExactUrl`)."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
@@ -113,8 +130,9 @@ class HttpxAdapter:
             origin + target,
             headers=headers,
             content=options.get("content"),
-            extensions={"timeout": phases, "target": target.encode("ascii")},
+            extensions={"timeout": phases},
         )
+        request.url = ExactUrl(request.url, target.encode("ascii"))
         now = asyncio.get_running_loop().time()
         deadline = None if limits.deadline is None else now + limits.deadline
         try:

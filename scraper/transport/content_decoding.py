@@ -26,6 +26,8 @@ import zstandard
 MAX_PIECE_BYTES = 64 * 1024
 INPUT_SLICE_BYTES = 16 * 1024
 MAX_CODINGS = 3
+# Codings of the IANA registry that are not undone here, and that we never ask for.
+_REGISTERED_CODINGS = frozenset({"compress", "exi", "pack200-gzip", "aes128gcm", "dcb", "dcz"})
 # Codings with windows of up to 16 MB, which the decoder keeps in memory; gzip and deflate need 32 KiB.
 LARGE_WINDOW_CODINGS = frozenset({"br", "zstd"})
 ZSTD_MAX_BLOCK_BYTES = 128 * 1024
@@ -54,9 +56,24 @@ class Decoder(Protocol):
 
 
 def parse_codings(values: Iterable[str]) -> tuple[str, ...]:
-    """The codings in Content-Encoding `values`, in the order they were applied; `identity` is left out."""
-    named = (name.strip().lower() for value in values for name in value.split(","))
-    return tuple(name.removeprefix("x-") for name in named if name not in ("", "identity"))
+    """The codings that Content-Encoding `values` name, in the order they were applied.
+
+    Names that are none (`identity`, a charset's, a proxy's invention) are left out: as in browsers (Fetch, "handle
+    content codings"), a body of an unknown coding is passed on as it is. `unknown_codings` tells of them.
+    """
+    return tuple(name for name in _named_codings(values) if name in _DECODERS or name in _REGISTERED_CODINGS)
+
+
+def unknown_codings(values: Iterable[str]) -> tuple[str, ...]:
+    """The names in Content-Encoding `values` of which nothing is undone, without `identity`."""
+    return tuple(name for name in _named_codings(values) if name not in ("identity", *_DECODERS))
+
+
+def _named_codings(values: Iterable[str]) -> Iterator[str]:
+    for value in values:
+        for name in value.split(","):
+            if stripped := name.strip(" \t\"'").lower():
+                yield stripped.removeprefix("x-")
 
 
 def make_decoder(codings: tuple[str, ...]) -> Decoder | None:

@@ -4,7 +4,7 @@ The rules are those of RFC 6265bis (draft-ietf-httpbis-rfc6265bis-20), section 5
 are stricter, because a crawl follows redirects unattended: a cookie goes back only to the port it came from (80 and 443
 count as one), and a cookie that came over https is never sent over http, with or without `Secure`.
 
-A jar lives as long as the session of its run and is never saved. Everything is bounded: a server can fill its own share
+`cookie_file.py` keeps a jar between the sessions of a run. Everything is bounded: a server can fill its own share
 of the jar and evict its own cookies; a thousand servers can evict the least recently used ones.
 """
 
@@ -80,9 +80,24 @@ class CookieJar:
         self._by_domain: OrderedDict[str, OrderedDict[tuple[bytes, bytes, str, bool], Cookie]] = OrderedDict()
         self._count = 0
         self._created_count = 0
+        # Grows with every change, so that whoever keeps the jar sees that there was one.
+        self.version = 0
 
     def __len__(self) -> int:
         return self._count
+
+    def __iter__(self) -> Iterator[Cookie]:
+        """All cookies, the least recently used first."""
+        for cookies in self._by_domain.values():
+            yield from cookies.values()
+
+    def restore(self, cookie: Cookie, now: float) -> None:
+        """Put back a cookie that was kept, unless it has expired. In the order of iteration."""
+        if cookie.expires > now and self._count < MAX_COOKIES:
+            cookies = self._by_domain.setdefault(cookie.domain, OrderedDict())
+            self._count += cookie.key not in cookies
+            cookies[cookie.key] = cookie
+            self._created_count = max(self._created_count, cookie.creation_number)
 
     def store(self, url: Url, fields: Iterable[tuple[bytes, bytes]], now: float) -> None:
         """Store the Set-Cookie fields of a response from `url`."""
@@ -134,6 +149,7 @@ class CookieJar:
         return b"; ".join(parts) if parts else None
 
     def _insert(self, cookie: Cookie, from_https: bool, now: float) -> None:
+        self.version += 1
         cookies = self._by_domain.setdefault(cookie.domain, OrderedDict())
         if not from_https and self._would_shadow_secure(cookie):
             self._drop_if_empty(cookie.domain)

@@ -6,8 +6,11 @@ with the address in its URL, while Host and the TLS name stay as they were.
 
 from __future__ import annotations
 
+import ssl
+
 import httpx
 
+from scraper.transport.adapter import ExactUrl
 from scraper.transport.address_guard import AddressGuard
 from scraper.transport.errors import AddressRefused
 from scraper.transport.resolver import Address, Resolver, SystemResolver, parse_ip_literal
@@ -41,8 +44,10 @@ class GuardedHttpxTransport(httpx.AsyncBaseTransport):
         url = request.url
         host = url.raw_host.decode("ascii")
         literal = parse_ip_literal(host)
-        if self._proxied and literal is None:
-            return await self._inner.handle_async_request(request)
+        if self._proxied:
+            if literal is not None:
+                self._first_allowed(url, [literal])
+            return await self._send_through_proxy(request)
         address = self._first_allowed(
             url, [literal] if literal is not None else list(await self._resolver.resolve(host))
         )
@@ -55,12 +60,27 @@ class GuardedHttpxTransport(httpx.AsyncBaseTransport):
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": host},
         )
+        pinned.url = ExactUrl(pinned.url, url.raw_path)
         try:
             response = await self._inner.handle_async_request(pinned)
         except httpx.ConnectError:
             self._resolver.forget(host)
             raise
         response.request = request
+        return response
+
+    async def _send_through_proxy(self, request: httpx.Request) -> httpx.Response:
+        """Send `request`; what the proxy itself refuses is an error of the proxy and no answer of the site."""
+        try:
+            response = await self._inner.handle_async_request(request)
+        except httpx.ConnectError as error:
+            # httpx says the same of a proxy that cannot be reached and of a certificate behind a tunnel.
+            if _comes_from_tls(error):
+                raise
+            raise httpx.ProxyError(f"cannot be reached: {error}", request=request) from error
+        if response.status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
+            await response.aclose()
+            raise httpx.ProxyError("407 Proxy Authentication Required", request=request)
         return response
 
     def _first_allowed(self, url: httpx.URL, addresses: list[Address]) -> Address:
@@ -76,3 +96,12 @@ class GuardedHttpxTransport(httpx.AsyncBaseTransport):
         """Close the inner transport and the resolver."""
         self._resolver.close()
         await self._inner.aclose()
+
+
+def _comes_from_tls(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

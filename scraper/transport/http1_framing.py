@@ -1,8 +1,9 @@
 """HTTP/1.1 messages as bytes, without I/O (RFC 9112): writes request heads, parses response heads, decodes chunks.
 
 llhttp decides, strictly, what a header field or a chunk is. Some malformed heads a user agent must still accept: folded
-fields (RFC 9112 5.2), lone LF (2.2), the same length sent twice (RFC 9110 8.6). Such a head is repaired and parsed once
-more; its connection is not used a second time.
+fields (RFC 9112 5.2), lone LF (2.2), the same length sent twice (RFC 9110 8.6), control characters in a value (5.5), a
+line that is no field, which is left out. Such a head is repaired and parsed once more; its connection is not used a
+second time. Fields that frame the message are never guessed at.
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ _FIELD_LINES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\r\n\0]*\r\n)*")
 _REQUEST_LINE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ (?:/[\x21-\x7e]*|\*) HTTP/1\.1\r\n")
 _HEAD_END = re.compile(rb"\n(?:\r\n|\n(?!\r\n))")
 _LINE_FOLD = re.compile(rb"\r?\n[ \t]+")
+_LINES_WITHOUT_FIELD = re.compile(rb"\A(?:[ \t][^\n]*\n)+")
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] [0-9]{3}(?: |\r?\Z)")
+_FIELD_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# Characters that no value may have.
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# Their values decide where the message ends: what is wrong with them is refused.
+_FRAMING_FIELDS = frozenset((b"content-length", b"transfer-encoding"))
 _CONTENT_LENGTH_LINE = re.compile(rb"(?im)^content-length:([^\r\n]*)\r?\n")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?i)(?:^|[,;\s])timeout\s*=\s*\"?(\d{1,9})")
@@ -113,13 +121,26 @@ def _parse(raw: bytes, *, lenient: bool) -> tuple[_HeadEvents, int]:
 
 def _repair(raw: bytes) -> bytes:
     first, rest = raw.split(b"\n", 1)
-    if rest.startswith((b" ", b"\t")):
-        return raw  # a folded status line is not defined anywhere: keep the error
+    rest = _LINES_WITHOUT_FIELD.sub(b"", rest)  # RFC 9112 2.2: white space behind the status line
     rest = _LINE_FOLD.sub(b" ", rest)
+    if _STATUS_LINE.match(first) is not None:
+        first = _CONTROLS.sub(b" ", first.removesuffix(b"\r")) + b"\r"
+    rest = b"".join(mended for line in rest.split(b"\n") if (mended := _repair_line(line)) is not None)
     values = {v.strip(b" \t") for line in _CONTENT_LENGTH_LINE.findall(rest) for v in line.split(b",")}
     if len(values) == 1 and _DIGITS.fullmatch(value := values.pop()):
         rest = b"Content-Length: " + value + b"\r\n" + _CONTENT_LENGTH_LINE.sub(b"", rest)
-    return first + b"\n" + rest
+    return first + b"\n" + rest + b"\r\n"
+
+
+def _repair_line(line: bytes) -> bytes | None:
+    """A header line with its end; None if it is empty or no field, to be left out."""
+    name, colon, value = line.removesuffix(b"\r").partition(b":")
+    name = name.rstrip(b" \t")  # RFC 9112 5.1: white space before the colon is removed
+    if not colon or _FIELD_NAME.fullmatch(name) is None:
+        return None
+    if name.lower() not in _FRAMING_FIELDS:
+        value = _CONTROLS.sub(b" ", value)
+    return b"%b:%b\r\n" % (name, value)
 
 
 def _interpret_head(raw: bytes, fields: _HeadEvents, status: int, repaired: bool) -> ResponseHead:

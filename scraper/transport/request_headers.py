@@ -28,6 +28,7 @@ _TRANSPORT_FIELDS = {
     "content-length",
     "expect",
     "keep-alive",
+    "proxy-authorization",
     "te",
     "trailer",
     "transfer-encoding",

@@ -4,11 +4,13 @@ The rules are checked in this order; the first one that rejects a URL decides:
 
 1. `scope.mode`: the URL is within reach of a seed, or its host is among `scope.hosts`;
 2. `traps.*`: its shape is not that of a crawler trap (this also limits the length of what 3 and 4 search);
-3. `scope.deny`: none of these expressions is found in it;
+3. `scope.deny`: none of these expressions is found in it (url_regex.py says in which form of it);
 4. `scope.allow`: if there are any, one of these expressions is found in it;
 5. `scope.max_depth`: it is not too many links away from a seed.
 
-Seeds are exempt from 2 and 4, because the user named them. Each rejection names the rule that decided.
+Seeds are exempt from 2 and 4, because the user named them. The URLs of a sitemap that is a seed are seeds as well:
+4 and 5 do not hold for them, and of 1 only the host, for a sitemap may name any. Each rejection names the rule that
+decided.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from scraper.model import OutOfScope, Url
 from scraper.urls.fingerprint import fingerprint
 from scraper.urls.scope_modes import AnyHost, ExtraHosts, ModeMatcher, SameDomain, SameHost, SamePage, SamePrefix
 from scraper.urls.traps import TrapSettings, find_trap
+from scraper.urls.url_regex import UrlRegex
 
 _NOT_CACHED = OutOfScope("", "")
 
@@ -43,7 +46,7 @@ class ScopeSettings:
 
     `mode`: only the seeds (`page`), URLs at or below their directories (`prefix`), their hosts (`host`), their
     registrable domains (`domain`), or `any`. `hosts`: further hosts, with `*` for any characters. `allow`, `deny`:
-    regular expressions, searched for in the URL as it is fetched. `max_depth`: links from a seed, None for no limit.
+    regular expressions, searched for in the URL (`UrlRegex`). `max_depth`: links from a seed, None for no limit.
     """
 
     mode: ScopeMode = "host"
@@ -100,6 +103,7 @@ class Scope:
         # `explain` shows all rules, `check` skips those without expressions.
         unset = {"scope.deny": not settings.deny, "scope.allow": not settings.allow}
         self._enabled_rules = tuple(rule for rule in self._rules if not unset.get(rule.name))
+        self._listed_rules = (_listed_mode_rule(settings, in_reach, seeds), *self._rules[1:3])
         self._seeds = frozenset(fingerprint(seed) for seed in islice(seeds, MAX_EXEMPT_SEEDS))
         self._depth_exceeded = OutOfScope("depth", f"scope.max_depth: {settings.max_depth}")
         self._verdict_cache: dict[str, OutOfScope | None] = {}
@@ -121,6 +125,14 @@ class Scope:
         if verdict is None and (limit := self.settings.max_depth) is not None and depth > limit:
             return self._depth_exceeded
         return verdict
+
+    def check_listed(self, url: Url) -> OutOfScope | None:
+        """None if `url`, which a sitemap among the seeds lists, is in scope as a seed; else why it is not."""
+        for rule in self._listed_rules:
+            rejection = rule.rejection_of(url)
+            if rejection is not None:
+                return OutOfScope(rule.reason, rejection)
+        return None
 
     def explain(self, url: Url, depth: int) -> tuple[RuleVerdict, ...]:
         """What every rule says, in order. The first one that `rejects` decides."""
@@ -165,7 +177,7 @@ class _ModeRule:
 
 
 class _TrapRule:
-    def __init__(self, settings: TrapSettings, allow: list[re.Pattern[str]]) -> None:
+    def __init__(self, settings: TrapSettings, allow: list[UrlRegex]) -> None:
         self._settings, self._allow = settings, allow
 
     def __call__(self, url: Url) -> str | None:
@@ -176,7 +188,7 @@ class _TrapRule:
 
 
 class _DenyRule:
-    def __init__(self, patterns: list[re.Pattern[str]]) -> None:
+    def __init__(self, patterns: list[UrlRegex]) -> None:
         self._patterns = patterns
 
     def __call__(self, url: Url) -> str | None:
@@ -187,7 +199,7 @@ class _DenyRule:
 
 
 class _AllowRule:
-    def __init__(self, patterns: list[re.Pattern[str]]) -> None:
+    def __init__(self, patterns: list[UrlRegex]) -> None:
         self._patterns = patterns
         self._rejection = "scope.allow: " + ", ".join(f"'{pattern.pattern}'" for pattern in patterns)
 
@@ -198,6 +210,13 @@ class _AllowRule:
             if pattern.search(url.href):
                 return None
         return self._rejection
+
+
+def _listed_mode_rule(settings: ScopeSettings, in_reach: ModeMatcher, seeds: Sequence[Url]) -> _ScopeRule:
+    """Rule 1 for what a sitemap among the seeds lists: `page` and `prefix` are measured from it, so its host counts."""
+    mode: ModeMatcher = SameHost(seeds) if settings.mode in ("page", "prefix") else in_reach
+    rule = _ModeRule(mode, ExtraHosts(settings.hosts))
+    return _ScopeRule(f"scope.mode: {mode.description}", "scope", False, rule)
 
 
 def _mode_matcher(mode: ScopeMode, seeds: Sequence[Url]) -> ModeMatcher:
@@ -216,11 +235,11 @@ def _mode_matcher(mode: ScopeMode, seeds: Sequence[Url]) -> ModeMatcher:
             raise ConfigError([Problem(f"unknown mode {mode!r}", "scope.mode", hint="page, prefix, host, domain, any")])
 
 
-def _compile_patterns(texts: Iterable[str], key: str) -> tuple[list[re.Pattern[str]], list[Problem]]:
+def _compile_patterns(texts: Iterable[str], key: str) -> tuple[list[UrlRegex], list[Problem]]:
     patterns, problems = [], []
     for text in texts:
         try:
-            patterns.append(re.compile(text))
+            patterns.append(UrlRegex(text))
         except (re.error, RecursionError, OverflowError) as error:
             problems.append(Problem(f"not a regular expression: '{text}': {error}", key))
     return patterns, problems

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import scraper
-from scraper.testing.local_server import LocalServer, Reply
+from scraper.testing.local_server import LocalServer, ReceivedRequest, Reply
 
 
 def page(*links: str) -> Reply:
@@ -109,3 +109,88 @@ def test_public_names_are_those_of_all() -> None:
     assert sorted(scraper.__all__) == dir(scraper)
     with pytest.raises(AttributeError, match="nothing"):
         _ = scraper.nothing
+
+
+def sitemap(*urls: str, tag: str = "urlset") -> Reply:
+    """A sitemap of these URLs, or an index of these sitemaps."""
+    entry = "url" if tag == "urlset" else "sitemap"
+    text = f"<{tag}>" + "".join(f"<{entry}><loc>{url}</loc></{entry}>" for url in urls) + f"</{tag}>"
+    return Reply(200, text.encode(), {"Content-Type": "application/xml"})
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [{"max_depth": 0}, {"mode": "page"}, {"mode": "prefix"}, {"allow": ["/nothing"]}, {"max_depth": 0, "mode": "page"}],
+    ids=str,
+)
+async def test_what_a_seed_sitemap_lists_are_seeds(tmp_path: Path, scope: dict[str, Any]) -> None:
+    """Also by way of an index and of a redirect; links of those pages are not, and another host stays out of scope."""
+    async with LocalServer({}) as site:
+        moved = Reply(301, b"", {"Location": "/shop/a/"})
+        site.routes = {
+            "/maps/index.xml": sitemap(site.url("/maps/1.xml"), tag="sitemapindex"),
+            "/maps/1.xml": sitemap(site.url("/shop/a"), site.url("/shop/b"), "http://other.example/"),
+            "/shop/a": moved,
+            "/shop/a/": page("/further"),
+            "/shop/b": page("/further"),
+            "/further": page(),
+        }
+        seen = []
+        async with scraper.Crawler(
+            config(
+                site,
+                tmp_path / "out",
+                scope=scope,
+                seeds=[{"sitemap": site.url("/maps/index.xml")}],
+                headers={"X": "y"},
+            )
+        ) as crawler:
+            seen = [result async for result in crawler.results()]
+        fetched = {result.url: result.request for result in seen if result.request.kind == "page"}
+        asked = [request for request in site.requests if request.target.startswith("/shop")]
+    assert sorted(fetched) == [site.url("/shop/a/"), site.url("/shop/b")]
+    assert {request.depth for request in fetched.values()} == {0}
+    assert all(request.headers.get("x") == "y" for request in asked), "the config's headers are sent to seeds"
+    skipped = (tmp_path / "out/skipped.jsonl").read_text()
+    assert "other.example" in skipped
+    records = [line for line in (tmp_path / "out/pages.jsonl").read_text().splitlines() if '"sitemap"' in line]
+    assert len(records) == 2
+    assert all('"depth":0' in line for line in records)
+
+
+@pytest.mark.parametrize("way", ["a form for each page", "one form", "in place", "logged_in"])
+async def test_pages_without_the_login_are_asked_for_again(tmp_path: Path, way: str) -> None:
+    """The run stops when the login has ended; with a new one every page is recorded, and no form in place of one."""
+    count, ends_after = 40, 8
+    form = b"<title>Log in</title><form><input type='password' name=p></form>"
+    good = b"<a href=/out>Log out</a>" + b"".join(b"<a href=/m/%d>x</a>" % i for i in range(count))
+    served = 0
+
+    def member(asked: ReceivedRequest) -> Reply:
+        nonlocal served
+        served += 1
+        if asked.headers.get("cookie") == "sid=new" or served <= ends_after:
+            return Reply(200, good, {"Content-Type": "text/html"})
+        if way == "in place":
+            return Reply(200, form, {"Content-Type": "text/html"})
+        if way == "logged_in":
+            return Reply(200, b"<p>welcome, guest</p>", {"Content-Type": "text/html"})
+        query = f"?next={asked.target}" if way == "a form for each page" else ""
+        return Reply(302, b"", {"Location": f"/gate{query}"})
+
+    async def answer(asked: ReceivedRequest) -> Reply:
+        return member(asked)
+
+    routes = {f"/m/{i}": answer for i in range(count)}
+    async with LocalServer({"/": answer, **routes, "/gate": Reply(200, form, {"Content-Type": "text/html"})}) as site:
+        more = {"scope": {"deny": ["/out"]}, "login": {"logged_in": {"regex": "Log out"}} if way == "logged_in" else {}}
+        settings = config(site, tmp_path / "out", headers={"Cookie": "sid=old"}, **more)
+        first = await scraper.crawl(settings)
+        second = await scraper.crawl({**settings, "headers": {"Cookie": "sid=new"}})
+        waiting = second.values["pages"]["waiting"]
+    assert first.why == "logged_out"
+    assert first.ok <= ends_after + 2
+    assert (second.why, waiting) == ("finished", 0)
+    urls = [line.split('"')[3] for line in (tmp_path / "out/pages.jsonl").read_text().splitlines()]
+    assert set(urls) >= {site.url("/"), *(site.url(f"/m/{i}") for i in range(count))}
+    assert len(set(urls)) == len(urls)

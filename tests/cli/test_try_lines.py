@@ -7,8 +7,11 @@ import io
 import pytest
 from rich.console import Console
 
-from scraper.cli.try_lines import print_line
+from scraper.cli.try_lines import print_line, step_lines
+from scraper.explain.pages.page_request import RequestStep
 from scraper.explain.pages.repl_session import StyledLine
+from scraper.politeness.robots_cache import RobotsVerdict
+from scraper.testing.fakes import make_request
 
 LONG = "no 'artcle' on this page; there is: " + ", ".join(f"name{n} {n}x" for n in range(20))
 
@@ -54,3 +57,19 @@ def test_what_a_page_holds_stays_one_line() -> None:
     """Escape sequences, line breaks and bidi marks of a page are taken out."""
     (line,) = printed(80, terminal=False, label="title", line="a\x1b]0;x\x07b\nc\u202e[bold]d")
     assert line == "title         ab c[bold]d"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "says"),
+    [
+        (RobotsVerdict("deny", "robots.txt line 2: Disallow: /", 2), "robots.txt forbids it"),
+        (RobotsVerdict("defer", "robots_unreachable: refused"), "robots.txt could not be read"),
+        (RobotsVerdict("deny", "robots.txt: HTTP 403"), "which the config takes for a refusal"),
+    ],
+)
+def test_robots_txt_is_blamed_only_for_what_it_says(verdict: RobotsVerdict, says: str) -> None:
+    """A robots.txt that could not be read forbids nothing: the line says what it is."""
+    step = RequestStep(make_request("http://a.example/"), verdict, None)
+    (answer,) = [text for label, text in step_lines(step, obeys_robots=True) if label == "answer"]
+    assert says in answer
+    assert ("forbids" in answer) == (says == "robots.txt forbids it")

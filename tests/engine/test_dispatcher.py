@@ -175,9 +175,40 @@ async def test_hosts_whose_robots_txt_cannot_be_read_do_not_keep_the_run_open() 
     parts = Parts(robots=OBEY)
     await parts.frontier.add([make_request(f"{A}/1")])
     parts.frontier.park("a.example", EPOCH + 3600)
-    parts.state.robots_unreachable["a.example"] = "503"
+    parts.state.robots_unreachable[A] = "503"
     stop = await make_dispatcher(parts).run()
     assert stop.kind is StopKind.FINISHED
+    assert "skipped.jsonl" in stop.detail
+
+
+@virtual_run
+async def test_requests_of_an_origin_in_trouble_are_put_aside() -> None:
+    """And those of the other origin of their host go on, also when none of them was seen before."""
+    parts = Parts()
+    parts.break_host("a.example")
+    await parts.frontier.add([make_request(f"{A}/1"), make_request("https://a.example/2")])
+    dispatcher = make_dispatcher(parts)
+    assert parts.hosts.newly_unhealthy == {"a.example"}
+    await dispatcher._find_other_origins()
+    assert dispatcher.next_job() is None
+    await dispatcher._settle_undispatched()
+    job = dispatcher.next_job()
+    assert job is not None
+    assert job.lease.request.url.href == "https://a.example/2"
+    assert parts.frontier.depths().delayed == 1
+
+
+@virtual_run
+async def test_a_host_that_asks_for_an_absurd_wait_does_not_keep_the_run_open() -> None:
+    """Its requests are left for a later session."""
+    parts = Parts()
+    gate = parts.hosts.get_or_restore("a.example")
+    parts.hosts.start(gate, EPOCH)
+    answer = make_response(f"{A}/", status=503, headers={"Retry-After": "31536000"})
+    parts.hosts.finish(gate, answer, EPOCH)
+    await parts.frontier.add([make_request(f"{A}/1")])
+    stop = await make_dispatcher(parts).run()
+    assert (stop.kind, parts.clock.now() - EPOCH < 60) == (StopKind.FINISHED, True)
     assert "skipped.jsonl" in stop.detail
 
 

@@ -25,8 +25,8 @@ ONE_AT_ONCE = GateSettings(rate=None, concurrency=1, adaptive=False)
     ("method", "users"),
     [
         ("park", {"engine/engine.py"}),  # hands it to the registry
-        ("on_start", {"engine/host_registry.py", "politeness/host_gate.py"}),
-        ("on_finish", {"engine/host_registry.py", "politeness/host_gate.py"}),
+        ("on_start", {"engine/host_registry.py", "politeness/host_gate.py", "politeness/origin_health.py"}),
+        ("on_finish", {"engine/host_registry.py", "politeness/host_gate.py", "politeness/origin_health.py"}),
         ("on_replace", {"engine/host_registry.py"}),
     ],
 )

@@ -23,7 +23,12 @@ REDIRECTED = make_request(f"{A}/new", redirects=(Hop(f"{A}/", 301),))
 
 
 def decide(
-    outcome: Outcome, breaker_state: str = "closed", queued: Request = SEED, policy: FakeMirrorPolicy | None = None
+    outcome: Outcome,
+    breaker_state: str = "closed",
+    queued: Request = SEED,
+    policy: FakeMirrorPolicy | None = None,
+    *,
+    has_answered: bool = False,
 ) -> Decision:
     """The decision of a crawl of host A with three retries and at most two redirects."""
     parts = Parts(policy=policy)
@@ -31,7 +36,7 @@ def decide(
     outcome_policy = OutcomePolicy(
         RetryPolicy(RetrySettings(retries=3)), scope, KeyRules(), 2, parts.mirrors, random.Random(1)
     )
-    return outcome_policy.decide(queued, outcome, EPOCH, breaker_state)
+    return outcome_policy.decide(queued, outcome, EPOCH, breaker_state, has_answered=has_answered)
 
 
 def location(target: str, request: Request = SEED) -> Outcome:
@@ -67,7 +72,10 @@ def is_retry(attempt: int) -> Callable[[Decision], bool]:
         (Failure(LAST_ATTEMPT, ErrorKind.CONNECT, ""), "closed", is_failure(ErrorKind.CONNECT)),
         (Failure(LAST_ATTEMPT, ErrorKind.CONNECT, ""), "open", is_retry(3)),
         (Failure(LAST_ATTEMPT, ErrorKind.CONNECT, ""), "half-open", is_retry(3)),
-        (Failure(LAST_ATTEMPT, ErrorKind.TIMEOUT, ""), "open", is_failure(ErrorKind.TIMEOUT)),
+        (Failure(LAST_ATTEMPT, ErrorKind.TIMEOUT, ""), "open", is_retry(3)),
+        (Failure(LAST_ATTEMPT, ErrorKind.TIMEOUT, "", received=9), "open", is_failure(ErrorKind.TIMEOUT)),
+        (make_response(LAST_ATTEMPT, status=502), "open", is_retry(3)),
+        (make_response(LAST_ATTEMPT, status=502), "closed", is_settled),
         (make_response(LAST_ATTEMPT, status=500), "open", is_settled),
         (location("/x"), "closed", lambda found: isinstance(found, Follow) and found.request.url.href == f"{A}/x"),
         (location("ftp://a.example/"), "closed", is_failure(ErrorKind.SCHEME)),
@@ -89,6 +97,9 @@ def is_retry(attempt: int) -> Callable[[Decision], bool]:
         "refused while the breaker is open",
         "refused by a probe",
         "timeout while the breaker is open",
+        "timeout of a body while the breaker is open",
+        "502 by a probe",
+        "502 for the last time",
         "500 by a probe",
         "redirect",
         "redirect to another scheme",
@@ -102,6 +113,16 @@ def is_retry(attempt: int) -> Callable[[Decision], bool]:
 async def test_what_follows(outcome: Outcome, breaker: str, expected: Callable[[Decision], bool]) -> None:
     """An outage uses up no attempts, and a redirect has a record also when its target is denied."""
     assert expected(decide(outcome, breaker))
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.CONNECT, ErrorKind.TLS, ErrorKind.DNS])
+@pytest.mark.parametrize("has_answered", [True, False])
+@virtual_run
+async def test_an_outage_is_not_charged_to_the_url(kind: ErrorKind, has_answered: bool) -> None:
+    """A host that has responded and cannot be reached any more: no attempt is counted, whatever the error says."""
+    outcome = Failure(LAST_ATTEMPT, kind, "", permanent=kind is not ErrorKind.CONNECT)
+    decision = decide(outcome, has_answered=has_answered)
+    assert is_retry(3)(decision) if has_answered else is_failure(kind)(decision)
 
 
 @virtual_run

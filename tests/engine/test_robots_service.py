@@ -87,7 +87,7 @@ async def test_an_unreachable_robots_txt_defers_its_host(answer: object) -> None
     assert parts.state.robots_unreachable == {}
     for _ in range(parts.settings.robots_attempts - 1):
         await service.fetch(lease)
-    assert set(parts.state.robots_unreachable) == {"a.example"}
+    assert set(parts.state.robots_unreachable) == {A}
     (event, *_) = parts.bus.of(RobotsFetched)
     assert isinstance(event, RobotsFetched)
     assert event.outcome == "unreachable"
@@ -97,10 +97,11 @@ async def test_an_unreachable_robots_txt_defers_its_host(answer: object) -> None
     ("text", "depth", "names"),
     [
         ("Sitemap: http://a.example/one.xml\nSitemap: http://b.example/two.xml", 0, [f"{A}/one.xml", f"{B}/two.xml"]),
+        ("Sitemap: /maps/all.xml\nSitemap: //b.example/x.xml", 0, [f"{A}/maps/all.xml", f"{B}/x.xml"]),
         ("", 0, [f"{A}/sitemap.xml", f"{A}/sitemap_index.xml", f"{A}/sitemap.txt"]),
         ("", 1, []),
     ],
-    ids=["named", "default paths of a seed", "none beyond seeds"],
+    ids=["named", "named by a path", "default paths of a seed", "none beyond seeds"],
 )
 @virtual_run
 async def test_sitemaps_are_queued_before_pages(text: str, depth: int, names: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +116,74 @@ LINKED = '<a href="/b">x</a>'
     ],
 )
 def test_only_html_is_read(body: bytes | str, content_type: str | None, links: int) -> None:
-    """The type decides; without one the first bytes do. Other types give an empty extraction and no complaint."""
+    """The type decides; without one the first bytes do. Pages of other types say that they are not read."""
     extraction = extractor().extract(page_of(body, content_type))
     assert len(extraction.links) == links
+    assert (extraction.problem is None) is (links == 1 or not body)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "problem"),
+    [
+        (LINKED, "text/plain", "not read: text/plain, and no rule reads text; it begins like HTML, which read_as: "),
+        ("body {}", "text/css", "not read: text/css, and no rule reads text"),
+        ("{}", "application/json", "not read: application/json, and no rule reads JSON"),
+        (b"\x89PNG\0", "image/png", "not read: image/png, neither HTML nor JSON nor text"),
+        (b"\x89PNG\0", "png", "not read: without a usable Content-Type, neither HTML nor JSON nor text"),
+    ],
+)
+def test_a_page_that_is_taken_for_nothing_says_so(body: bytes | str, content_type: str, problem: str) -> None:
+    """Its record has a problem that names the type."""
+    assert (extractor().extract(page_of(body, content_type)).problem or "").startswith(problem)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", "application/json", None])
+def test_a_rule_may_say_what_its_pages_are(content_type: str | None) -> None:
+    """`read_as` beats the Content-Type, on the pages that the rule is for."""
+    rule = RuleSettings(match="/a/", fields=(FieldSettings("t", "h9"),), read_as="html")
+    extraction = extractor(rule).extract(page_of("<h9>x</h9><a href=/b>", content_type))
+    assert [item.fields for item in extraction.items] == [{"t": "x"}]
+    assert len(extraction.links) == 1
     assert extraction.problem is None
+    assert not extractor(rule).extract(page_of(LINKED, "text/plain", at="http://shop.example/b")).items
+
+
+def test_a_rule_may_read_html_as_text() -> None:
+    """`read_as: text` searches no links."""
+    rule = RuleSettings(fields=(FieldSettings("t", regex="b(.)"),), read_as="text")
+    extraction = extractor(rule).extract(page_of("<a href=/b1>", "text/html"))
+    assert [item.fields for item in extraction.items] == [{"t": "1"}]
+    assert not extraction.links
+
+
+@pytest.mark.parametrize(
+    ("coding", "told"), [(b"snappy", True), (b"gzip, x-snappy", True), (b"UTF-8", False), (b"gzip", False)]
+)
+def test_a_page_of_an_unknown_coding_that_gave_nothing_says_so(coding: bytes, told: bool) -> None:
+    """A charset's name in its place is no coding, and what could be read is no problem."""
+    headers = ((b"Content-Encoding", coding),)
+    problem = extractor().extract(page_of(b"\x01\x02", headers=headers)).problem
+    assert problem == ("read as it came: there is no content-coding 'snappy'" if told else None)
+    assert extractor().extract(page_of(LINKED, headers=headers)).problem is None
+
+
+@pytest.mark.parametrize("content_type", ["application/xhtml+xml", "application/xml", None])
+def test_xhtml_is_read_by_the_rules_of_xml(content_type: str | None) -> None:
+    """An empty script element ends where it begins."""
+    page = f'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><script src="/x"/>{LINKED}</html>'
+    assert len(extractor().extract(page_of(page, content_type)).links) == 1
+
+
+def test_an_answer_that_only_sends_on_is_read() -> None:
+    """A `Refresh` header is a link, with or without a type and content."""
+    page = page_of("", None, headers=((b"Refresh", b"0;url=/x"),))
+    assert [link.url.target for link in extractor().extract(page).links] == ["/x"]
+
+
+def test_a_content_type_that_was_sent_twice_is_one_list() -> None:
+    """The last one that is a MIME type counts."""
+    page = page_of(LINKED, "text/plain", headers=((b"Content-Type", b"text/html"), (b"content-type", b"html")))
+    assert len(extractor().extract(page).links) == 1
 
 
 @pytest.mark.parametrize("status", [199, 301, 304, 404, 429, 500])
@@ -136,7 +201,7 @@ def test_a_file_is_not_read() -> None:
 def test_robots_directives_of_other_types_are_kept() -> None:
     """X-Robots-Tag applies to a PDF as well."""
     page = page_of(b"%PDF", "application/pdf", headers=((b"X-Robots-Tag", b"noindex"),))
-    assert extractor().extract(page) == Extraction(noindex=True)
+    assert extractor().extract(page).noindex
 
 
 @pytest.mark.parametrize(
@@ -330,4 +395,30 @@ def test_no_bytes_make_the_extractor_raise(body: bytes, content_type: str | None
     page = page_of(b"<a href='" + body, content_type, kind="sitemap" if is_sitemap else "page")
     extraction = extractor(rule, files=FILES).extract(page)
     assert all(isinstance(link, Link) and link.url.href.startswith("http") for link in extraction.links)
-    assert extraction.problem is None or not extraction.problem.startswith("not read")
+    assert not re.match(r"not read: \w+:", extraction.problem or "")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/html; charset=utf-8", "text/plain", "application/javascript", "application/octet-stream", None],
+)
+def test_json_is_read_where_a_rule_expects_it(content_type: str | None) -> None:
+    """JSON declared as something else is JSON to a rule that reads JSON and is for this page."""
+    pytest.importorskip("jmespath")
+    rule = RuleSettings(each_json="items", fields=(FieldSettings("id", json="id", type="any"),))
+    found = extractor(rule).extract(page_of(' {"items": [{"id": 1}]}', content_type))
+    assert [dict(item.fields) for item in found.items] == [{"id": 1}]
+
+
+def test_what_is_declared_otherwise_stays_that_where_no_rule_reads_json() -> None:
+    """A rule for other pages, and a page that only begins like JSON, change nothing; the latter is told."""
+    pytest.importorskip("jmespath")
+    text = RuleSettings(fields=(FieldSettings("t", regex="id.*"),))
+    elsewhere = RuleSettings(match="/api/", fields=(FieldSettings("id", json="id"),))
+    here = RuleSettings(fields=(FieldSettings("id", json="id"),))
+    page = page_of('{"id": 1', "text/plain")
+    assert [item.rule for item in extractor(text, elsewhere).extract(page).items] == [0]
+    assert extractor(text, elsewhere).extract(page).problem is None
+    found = extractor(text, here).extract(page)
+    assert [item.rule for item in found.items] == [0]
+    assert (found.problem or "").startswith("not read as JSON")

@@ -13,6 +13,7 @@ import pytest
 import scraper
 from scraper.clock import Clock
 from scraper.engine.session import CLOCK_CHECKPOINT, CLOCK_TOLERANCE_SECONDS, clock_set_back_notice, session_start
+from scraper.events import Event, Warned
 from scraper.testing.local_server import LocalServer, Reply
 from tests.faults.runs import (
     SiteProcess,
@@ -200,3 +201,43 @@ async def test_a_clock_that_jumps_while_a_run_goes_on_changes_nothing(monkeypatc
     for jump in (-86_400.0, 86_400.0):
         monkeypatch.setattr(time, "time", lambda jump=jump: before + jump)
         assert 0 <= mine.now() - before < 5
+
+
+LOGIN = Reply(200, b"".join(b"<a href=/m/%d>m</a>" % i for i in range(6)), {"Set-Cookie": "sid=42; Path=/"})
+
+
+@pytest.mark.parametrize("way", ["resumed", "without its cookies", "fresh"])
+async def test_a_resumed_run_is_still_logged_in(tmp_path: Path, way: str) -> None:
+    """The cookies of the first session are sent in the next one; a run that has lost them says so; a fresh one has
+    none."""
+    routes = {"/login": LOGIN, **{f"/m/{i}": Reply(200, b"<h1>m</h1>") for i in range(6)}}
+    async with LocalServer(routes) as site:
+        config = {
+            "seeds": [{"url": site.url("/login"), "method": "POST", "json": {"user": "joe"}}],
+            "sitemaps": "off",
+            "politeness": {"per_host": {"rate": "unlimited", "concurrency": 1}},
+            "output": {"folder": str(tmp_path / "out")},
+        }
+        async with scraper.Crawler(config) as crawler:
+            async for _ in crawler.results():
+                break
+        jar = tmp_path / "out/.scrape/cookies.json"
+        assert jar.stat().st_mode & 0o777 == 0o600
+        if way == "without its cookies":
+            jar.unlink()
+        before, said = len(site.requests), list[str]()
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Warned):
+                said.append(event.message)
+
+        await scraper.crawl(config, fresh=way == "fresh", listeners=[listen])
+        members = [request for request in site.requests[before:] if request.target.startswith("/m/")]
+        first_of_all = site.requests[before:][1]
+    assert members
+    has_cookie = {request.headers.get("cookie") == "sid=42" for request in members}
+    assert has_cookie == {way != "without its cookies"}
+    assert any("cookies of earlier sessions were not kept" in text for text in said) == (way == "without its cookies")
+    if way == "fresh":
+        assert first_of_all.target == "/login"
+        assert first_of_all.headers.get("cookie") is None

@@ -18,6 +18,11 @@ def sent_text(asked: ReceivedRequest) -> str:
     return "\n".join(f"{name.decode()}: {value.decode()}" for name, value in asked.headers.raw)
 
 
+def is_shown(path: Path) -> bool:
+    """Every file of a run but its cookies, which nobody else may read."""
+    return path.is_file() and (path.name != "cookies.json" or path.stat().st_mode & 0o777 != 0o600)
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_takes_no_secret_to_another_origin(tmp_path: Path, status: int) -> None:
     """Another port is another origin; the way back to the first one has the secrets again."""
@@ -40,7 +45,7 @@ async def test_a_redirect_takes_no_secret_to_another_origin(tmp_path: Path, stat
     assert back.headers.get("cookie") == "mine=sesame; jar=jar-secret"
     assert back.headers.get("authorization") == "Basic c2FtOnNlc2FtZQ=="
     assert back.headers.get("x-key") == "token-of-mine"
-    written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if is_shown(path))
     assert not [secret for secret in SECRETS if secret.encode() in written + run.screen + run.log]
 
 
@@ -166,3 +171,15 @@ async def test_a_seed_may_spell_its_address_in_any_way(tmp_path: Path, host: str
     async with LocalServer({"/": Reply(200, b"x")}) as site:
         run = await crawl(tmp_path, [site.url(host=host)])
         assert (run.code, len(site.requests)) == (0, 1), run.screen
+
+
+@pytest.mark.parametrize("status", [200, 403, 503])
+async def test_no_file_of_a_run_holds_a_posted_password(tmp_path: Path, status: int) -> None:
+    """Not the queue, a record, the copy of the config or the screen; also while it is tried again."""
+    async with LocalServer({"/login": Reply(status, b"<title>no</title>")}) as site:
+        seed = f"{{url: '{site.url('/login')}', method: POST, json: {{user: bob, pw: sesame-hunter2}}}}"
+        run = await crawl(tmp_path, [], f"seeds=[{seed}]", "limits.retries=1", "limits.max_time=2s", "sitemaps=off")
+        assert site.requests_for("/login")[0].body == b'{"user":"bob","pw":"sesame-hunter2"}'
+    held = [path for path in tmp_path.rglob("*") if path.is_file() and b"sesame-hunter2" in path.read_bytes()]
+    assert held == []
+    assert b"sesame-hunter2" not in run.screen

@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 from scraper.errors import ConfigError
 from scraper.events import BreakerClosed, BreakerHalfOpen, BreakerOpened, Event, HostParked
 from scraper.model import ErrorKind, Outcome
-from scraper.politeness.circuit_breaker import TRANSITIONS, BreakerSettings, BreakerSignal, BreakerState, CircuitBreaker
-from tests.politeness.outcomes import NOW, denied, failure, page
+from scraper.politeness.circuit_breaker import (
+    LAST_CHANCE_PAUSE,
+    TRANSITIONS,
+    BreakerSettings,
+    BreakerSignal,
+    BreakerState,
+    CircuitBreaker,
+)
+from tests.politeness.outcomes import NOW, denied, failure, page, request
 
 LEGAL_TRANSITIONS = {
     "closed trip open",
@@ -26,6 +33,7 @@ LEGAL_TRANSITIONS = {
     "half-open refuse blocked",
     "half-open give_up dead",
     "blocked recover closed",
+    "blocked probe half-open",
     "blocked reset open",
     "dead reset open",
 }
@@ -52,6 +60,7 @@ def test_the_table_holds_nothing_else() -> None:
 
 
 GOOD, BAD, REFUSED, LOST, MISSING = page(), failure(), page(403), denied(), page(404)
+ERROR, ROBOTS = page(500), page(of=request("/robots.txt", kind="robots"))
 
 
 def send(breaker: CircuitBreaker, outcome: Outcome, now: float = NOW) -> tuple[Event, ...]:
@@ -82,6 +91,8 @@ TRIPS = [
     ("refusals with a success between", [*[REFUSED] * 9, GOOD, *[REFUSED] * 9], BreakerState.CLOSED),
     ("refusals with a 404 between", [*[REFUSED] * 9, MISSING, REFUSED], BreakerState.BLOCKED),
     ("refusals with a redirect between", [*[REFUSED] * 9, page(302), REFUSED], BreakerState.CLOSED),
+    ("refusals after one success", [GOOD, *[REFUSED] * 100], BreakerState.CLOSED),
+    ("refusals after a robots.txt", [ROBOTS, *[REFUSED] * 10], BreakerState.BLOCKED),
 ]
 
 
@@ -205,31 +216,102 @@ def test_a_tenth_refusal_as_the_probe_blocks() -> None:
     """Refusals are counted across openings."""
     breaker = breaker_after(*[REFUSED] * 9, *[BAD] * 6)
     events = send(breaker, REFUSED, NOW + 60)
-    assert breaker.blocked
+    assert breaker.state is BreakerState.BLOCKED
     assert isinstance(events[-1], BreakerOpened)
 
 
-def test_a_blocked_host_stops_and_only_a_success_under_way_revives_it() -> None:
-    """403 is not a matter of speed: nothing is asked any more, unless an answer under way turns out well."""
+def test_a_blocked_host_rests_and_is_tried_again() -> None:
+    """Like one that fails: for 60 s, 2 min, ...; a success closes the breaker, and from then on 403 never blocks."""
     breaker = breaker_after(*[REFUSED] * 9)
-    breaker.on_start(NOW)
     (event,) = send(breaker, REFUSED)
     assert isinstance(event, BreakerOpened)
-    assert (event.until, event.why) == (math.inf, "blocked: the host answered 403 10 times without one success")
-    assert breaker.ready_at() == math.inf
+    assert (event.until, event.why) == (NOW + 60, "blocked: the host answered 403 10 times without one success")
+    assert (breaker.ready_at(), breaker.given_up) == (NOW + 60, False)
+    send(breaker, REFUSED, NOW + 60)
+    assert (breaker.state, breaker.ready_at()) == (BreakerState.BLOCKED, NOW + 180)
+    send(breaker, GOOD, NOW + 180)
+    for _ in range(50):
+        send(breaker, REFUSED, NOW + 200)
+    assert breaker.state is BreakerState.CLOSED
+
+
+def test_a_success_under_way_revives_a_blocked_host() -> None:
+    """It was sent before the last 403 came."""
+    breaker = breaker_after(*[REFUSED] * 9)
+    breaker.on_start(NOW)
+    send(breaker, REFUSED)
     assert breaker.on_finish(GOOD, NOW) == (BreakerClosed(NOW, "h"),)
     assert breaker.ready_at() <= NOW
 
 
+def test_refusals_block_only_where_they_are_counted() -> None:
+    """`refusals: null` never blocks."""
+    assert breaker_after(*[REFUSED] * 100, settings=BreakerSettings(refusals=None)).state is BreakerState.CLOSED
+
+
+@pytest.mark.parametrize(("outcome", "state"), [(ERROR, BreakerState.DEAD), (REFUSED, BreakerState.BLOCKED)], ids=str)
+def test_a_host_that_responds_is_given_up_only_after_the_last_chances(outcome: Outcome, state: BreakerState) -> None:
+    """Each probe is another URL that waits, a pause apart; a good one among them closes the breaker."""
+    settings = BreakerSettings(give_up=2, open=1, last_chances=3)
+    breaker = breaker_after(*[outcome] * 10, settings=settings)
+    for chance in range(1, 4):
+        while breaker._openings < 2 or breaker._chances_used < chance:
+            events = send(breaker, outcome, breaker.ready_at())
+        (event,) = [event for event in events if isinstance(event, BreakerOpened)]
+        assert event.why.startswith(f"last chance {chance} of 3 for the URLs that wait: ")
+        assert event.until == event.at + LAST_CHANCE_PAUSE
+        assert not breaker.given_up
+    saved = CircuitBreaker(settings, "h")
+    saved.load_state(breaker.dump_state())
+    send(saved, GOOD, saved.ready_at())
+    assert saved.state is BreakerState.CLOSED
+    send(breaker, outcome, breaker.ready_at())
+    assert (breaker.state, breaker.given_up, breaker.ready_at()) == (state, True, math.inf)
+    again = CircuitBreaker(settings, "h")
+    again.load_state(breaker.dump_state())
+    assert (again.given_up, again.ready_at()) == (True, math.inf)
+
+
+def test_a_host_that_does_not_respond_has_no_last_chances() -> None:
+    """Whatever the URL, the next request would fail as well."""
+    breaker = breaker_after(*[BAD] * 6, settings=BreakerSettings(give_up=1))
+    send(breaker, BAD, NOW + 60)
+    assert breaker.dead
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "answered"), [([], False), ([BAD] * 6, False), ([MISSING], True), ([REFUSED], True), ([GOOD], True)]
+)
+def test_whether_a_host_has_ever_responded_is_remembered(outcomes: list[Outcome], answered: bool) -> None:
+    """Then a failure to reach it is an outage; also in a later session."""
+    breaker = breaker_after(*outcomes)
+    again = CircuitBreaker(BreakerSettings(), "h")
+    again.load_state(breaker.dump_state())
+    assert (breaker.answered, again.answered) == (answered, answered)
+
+
+def test_a_state_of_earlier_versions_is_read() -> None:
+    """It has no number for the answers."""
+    breaker = breaker_after(*[BAD] * 6)
+    state = breaker.dump_state()
+    assert state is not None
+    again = CircuitBreaker(BreakerSettings(), "h")
+    again.load_state(state[:-1])
+    assert (again.state, again.ready_at()) == (BreakerState.OPEN, NOW + 60)
+
+
 @pytest.mark.parametrize(
     "breaker",
-    [breaker_after(*[REFUSED] * 10), breaker_after(*[BAD] * 6, settings=BreakerSettings(give_up=1))],
+    [
+        breaker_after(*[REFUSED] * 11, settings=BreakerSettings(give_up=1, last_chances=0)),
+        breaker_after(*[BAD] * 6, settings=BreakerSettings(give_up=1)),
+    ],
     ids=["blocked", "dead"],
 )
 def test_a_pardoned_host_gets_a_probe(breaker: CircuitBreaker) -> None:
     """A new run may try hosts again that the last one left alone."""
-    if breaker.state is BreakerState.OPEN:
-        send(breaker, BAD, NOW + 60)
+    if not breaker.given_up:
+        send(breaker, REFUSED if breaker.state is BreakerState.BLOCKED else BAD, NOW + 60)
     assert breaker.ready_at() == math.inf
     breaker.reset_given_up(NOW + 100)
     assert (breaker.state, breaker.ready_at()) == (BreakerState.OPEN, NOW + 100)
@@ -258,6 +340,7 @@ def test_a_pardon_changes_nothing_for_other_hosts(outcomes: list[Outcome]) -> No
         {"open": 7200},
         {"successes": 0},
         {"refusals": 0},
+        {"last_chances": -1},
         {"give_up": 0},
         {"max_open": math.inf},
         {"open": math.nan},
@@ -296,7 +379,7 @@ def test_a_probe_lost_with_the_process_is_sent_again() -> None:
 
 def test_the_repr_names_the_host_and_the_window() -> None:
     """A breaker in a debugger or a failing test says where it stands and why."""
-    breaker = breaker_after(GOOD, BAD, REFUSED)
+    breaker = breaker_after(MISSING, BAD, REFUSED)
     breaker.on_start(NOW)
     text = "<CircuitBreaker h closed: 1 of 2 failed, 0 openings, 1 refusals, 1 in flight>"
     assert repr(breaker) == text

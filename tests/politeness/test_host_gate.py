@@ -162,7 +162,8 @@ def test_why_a_host_has_ended_is_a_word() -> None:
 
     assert after("200", 3, GateSettings()) == ""
     assert after("200", 3, GateSettings(max_pages=3)) == "max_pages_per_host"
-    assert after("403", 10, GateSettings()) == "blocked"
+    assert after("403", 10, GateSettings()) == ""
+    assert after("403", 15, GateSettings(breaker=BreakerSettings(last_chances=0))) == "blocked"
     assert after("reset", 11, GateSettings(breaker=BreakerSettings(give_up=5))) == "host_dead"
     gate = HostGate(GateSettings(long_crawl_delay="skip"), "h")
     (event,) = gate.set_crawl_delay(60, NOW)
@@ -188,6 +189,59 @@ def test_a_wait_longer_than_allowed_is_deferred() -> None:
     gate.on_finish(OUTCOMES["6h"], NOW, random.Random(1))
     assert gate.wait_reason(NOW).startswith("deferred: retry-after 6 h")
     assert gate.wait_reason(NOW + 7 * 3600) == ""
+
+
+@pytest.mark.parametrize("cap", [3600.0, 86400.0])
+def test_a_very_long_wait_is_told(cap: float) -> None:
+    """Retry-After and Crawl-delay above `max_retry_after`: for as long as they last, also in a later session."""
+    gate = HostGate(GateSettings(max_retry_after=cap), "h")
+    gate.on_start(NOW)
+    gate.on_finish(OUTCOMES["6h"], NOW, random.Random(1))
+    again = HostGate.from_json(GateSettings(max_retry_after=cap), "h", gate.to_json())
+    for one in (gate, again):
+        assert bool(one.long_wait(NOW)) is (cap == 3600.0)
+        assert one.long_wait(NOW + 7 * 3600) == ""
+    gate = HostGate(GateSettings(max_retry_after=cap), "h")
+    gate.on_start(NOW)
+    gate.on_finish(OUTCOMES["200"], NOW, random.Random(1))
+    gate.set_crawl_delay(99_999_999, NOW)
+    assert gate.long_wait(NOW).startswith("deferred: crawl-delay")
+    gate.set_crawl_delay(60, NOW)
+    assert gate.long_wait(NOW) == ""
+
+
+HTTP, HTTPS = "http://h.example", "https://h.example"
+
+
+def failing_https(gate: HostGate, count: int = 6, now: float = NOW) -> None:
+    for _ in range(count):
+        gate.on_start(now, HTTPS)
+        gate.on_finish(failure(), now, random.Random(1))
+
+
+def test_the_breaker_of_one_origin_leaves_the_other_alone() -> None:
+    """http and https of one name share its rate, not its failures."""
+    gate = HostGate(GateSettings(rate=None), "h.example")
+    failing_https(gate)
+    assert gate.ready_at() == NOW + 60  # as far as the gate knows, all of the host's requests are for https
+    gate.meet(HTTP)
+    assert (gate.is_mixed, gate.ready_at()) == (True, 0.0)
+    assert (gate.origin_ready_at(HTTP), gate.origin_ready_at(HTTPS)) == (0.0, NOW + 60)
+    assert (gate.breaker_state_of(HTTP), gate.breaker_state_of(HTTPS), gate.breaker_state) == ("closed", "open", "open")
+    assert gate.wait_reason_of(HTTPS, NOW).startswith("breaker open")
+    again = HostGate.from_json(GateSettings(rate=None), "h.example", gate.to_json())
+    assert (again.is_mixed, again.origin_ready_at(HTTP), again.origin_ready_at(HTTPS)) == (True, 0.0, NOW + 60)
+
+
+def test_a_mixed_host_is_given_up_when_both_its_origins_are() -> None:
+    """Before that only the requests of one are."""
+    gate = HostGate(GateSettings(rate=None, breaker=BreakerSettings(give_up=1)), "h.example")
+    failing_https(gate)
+    failing_https(gate, 1, NOW + 60)
+    assert (gate.gave_up_reason, gate.ready_at()) == ("host_dead", math.inf)
+    gate.expect_other_origin()
+    assert (gate.gave_up_reason, gate.ready_at()) == ("", 0.0)
+    assert (gate.gave_up_reason_of(HTTPS), gate.gave_up_reason_of(HTTP)) == ("host_dead", "")
 
 
 @pytest.mark.parametrize("switch", ["adaptive", "breaker"])

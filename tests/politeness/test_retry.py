@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scraper.errors import ConfigError
 from scraper.model import Done, ErrorKind, Outcome, Retry
-from scraper.politeness.retry import RetryPolicy, RetrySettings
+from scraper.politeness.retry import MAX_OUTAGE_ATTEMPTS, RetryPolicy, RetrySettings
 from tests.politeness.outcomes import NOW, denied, failure, not_modified, page, request
 
 POLICY = RetryPolicy(RetrySettings())
@@ -50,8 +50,8 @@ def test_503_that_says_when_is_a_slow_down() -> None:
 
 ERRORS = [
     *((kind, 3) for kind in (ErrorKind.CONNECT, ErrorKind.TIMEOUT, ErrorKind.NETWORK, ErrorKind.PROTOCOL)),
-    (ErrorKind.TRUNCATED, 3),
-    *((kind, 1) for kind in (ErrorKind.TLS, ErrorKind.DECODE)),
+    *((kind, 3) for kind in (ErrorKind.TRUNCATED, ErrorKind.TLS)),
+    (ErrorKind.DECODE, 1),
     *((kind, 0) for kind in (ErrorKind.TOO_LARGE, ErrorKind.REDIRECT, ErrorKind.SCOPE, ErrorKind.ROBOTS)),
     *((kind, 0) for kind in (ErrorKind.CHECKSUM, ErrorKind.IO, ErrorKind.OTHER, ErrorKind.ADDRESS)),
 ]
@@ -89,22 +89,43 @@ def test_failures_and_slow_downs_do_not_share_a_budget() -> None:
 
 
 @given(st.integers(0, 200), st.integers(0, 2**32))
-def test_the_pause_is_full_jitter_below_its_cap(attempt: int, seed: int) -> None:
-    """Uniform from zero to 1 s doubled at each try, never above 60 s."""
+def test_the_pause_is_at_least_half_of_its_cap(attempt: int, seed: int) -> None:
+    """1 s doubled at each try, never above 60 s; half of it is jitter, so a restart of a second meets no three tries."""
     policy = RetryPolicy(RetrySettings(retries=1000))
     verdict = policy.decide(failure(of=request(attempt=attempt)), NOW, random.Random(seed))
     assert isinstance(verdict, Retry)
-    assert 0 <= verdict.at - NOW <= min(60.0, 2.0**attempt)
+    longest = min(60.0, 2.0**attempt)
+    assert 0.5 * longest <= verdict.at - NOW + 1e-6
+    assert verdict.at - NOW <= longest + 1e-6
 
 
 def test_the_pause_uses_its_whole_range() -> None:
-    """Full jitter spreads: over many random numbers the delays lie in both halves of the range."""
+    """Jitter spreads: over many random numbers the delays lie in both halves of the range."""
     pauses = [
         verdict.at - NOW
         for seed in range(100)
         if isinstance(verdict := POLICY.decide(failure(of=request(attempt=2)), NOW, random.Random(seed)), Retry)
     ]
-    assert min(pauses) < 1.0 < 3.0 < max(pauses)
+    assert min(pauses) < 2.5 < 3.5 < max(pauses)
+
+
+def test_an_outage_of_the_host_uses_up_no_attempts() -> None:
+    """The pauses grow with what was tried, up to the cap; without retries, and in the end, there is none."""
+    asked = request(attempt=3)
+    for earlier, shortest, longest in ((0, 0.5, 1.0), (3, 4.0, 8.0), (100, 30.0, 60.0)):
+        verdict = POLICY.decide_in_outage(failure(of=asked), earlier, NOW, RNG)
+        assert isinstance(verdict, Retry)
+        assert verdict.request == asked
+        assert shortest <= verdict.at - NOW <= longest
+    assert POLICY.decide_in_outage(failure(of=asked), MAX_OUTAGE_ATTEMPTS, NOW, RNG) == Done()
+    assert RetryPolicy(RetrySettings(retries=0)).decide_in_outage(failure(), 0, NOW, RNG) == Done()
+
+
+def test_an_absurd_retry_after_gives_the_request_no_absurd_date() -> None:
+    """Its host is left alone for that year; a request dated to its end would keep the run open."""
+    verdict = POLICY.decide(page(503, {"Retry-After": "31536000"}), NOW, RNG)
+    assert isinstance(verdict, Retry)
+    assert verdict.at <= NOW + 1
 
 
 @given(st.integers(0, 2**32))

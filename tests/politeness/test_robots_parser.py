@@ -238,9 +238,10 @@ def test_crawl_delay_is_that_of_the_group_that_speaks_to_us() -> None:
 
 
 def test_sitemaps_belong_to_no_group() -> None:
-    """Absolute URLs anywhere in the file, in order; others are passed over, and there is a bound."""
+    """URLs and paths anywhere in the file, in order; other schemes are passed over, and there is a bound."""
     text = "sitemap: https://h/1\nuser-agent: x\nSite-Map: http://h/2\ndisallow: /\nsitemap: /3\nsitemap https://h/4\n"
-    assert RobotsRules.parse(text.encode(), "foobot").sitemaps == ("https://h/1", "http://h/2", "https://h/4")
+    text += "sitemap: ftp://h/5\nsitemap:\n"
+    assert RobotsRules.parse(text.encode(), "foobot").sitemaps == ("https://h/1", "http://h/2", "/3", "https://h/4")
     many = "".join(f"sitemap: https://h/{n}\n" for n in range(MAX_SITEMAPS + 10))
     assert len(RobotsRules.parse(many.encode(), "foobot").sitemaps) == MAX_SITEMAPS
 

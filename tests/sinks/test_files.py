@@ -152,3 +152,13 @@ async def test_a_file_and_a_folder_of_one_name_live_side_by_side(tmp_path: Path)
     await store(tmp_path / "two", *(fetched(url, url.encode()) for url in reversed(urls)))
     assert files(tmp_path / "one") == files(tmp_path / "two")
     assert sorted(files(tmp_path / "one").values()) == sorted(url.encode() for url in urls)
+
+
+async def test_a_relative_folder_is_made_durable_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fsync the folder of a path that is relative is synced, too, and is not looked for below itself."""
+    monkeypatch.chdir(tmp_path)
+    sink = FilesSink(Path("out/run"), fsync=True)
+    await sink.open(None)
+    sink.write(fetched(URL, b"content"))
+    await sink.aclose()
+    assert list(files(tmp_path / "out/run").values()) == [b"content"]

@@ -57,7 +57,7 @@ async def test_a_request_is_passed_on_as_given() -> None:
     timeouts = Timeouts(connect=1, read=2, write=3, pool=4)
     await adapter.request("POST", "http://a.example", "/a|b?{x}", [(b"X", b"y")], timeouts=timeouts, content=b"hi")
     (request,) = requests
-    assert request.extensions["target"] == b"/a|b?{x}"
+    assert request.url.raw_path == b"/a|b?{x}"
     assert request.extensions["timeout"] == {"connect": 1, "read": 2, "write": 3, "pool": 4}
     assert (request.method, request.headers["x"], request.content) == ("POST", "y", b"hi")
 

@@ -24,6 +24,7 @@ from scraper.transport.content_decoding import (
     DecodeError,
     make_decoder,
     parse_codings,
+    unknown_codings,
 )
 
 
@@ -241,11 +242,22 @@ def test_a_zstd_window_above_8_mib_is_refused() -> None:
         (["x-gzip"], ("gzip",)),
         (["gzip, br"], ("gzip", "br")),
         (["gzip", " br ,, identity"], ("gzip", "br")),
+        (["UTF-8"], ()),
+        (["utf-8, gzip"], ("gzip",)),
+        (["gzip, none"], ("gzip",)),
+        (['"gzip"'], ("gzip",)),
+        (["snappy"], ()),
+        (["x-compress"], ("compress",)),
     ],
 )
 def test_codings_are_read_from_every_header_field(values: list[str], codings: tuple[str, ...]) -> None:
-    """Names match without case, in the order applied, over all fields; `identity` means nothing."""
+    """Names match without case, in the order applied, over all fields; what is no known coding means nothing."""
     assert parse_codings(values) == codings
+
+
+def test_unknown_codings_can_be_told() -> None:
+    """All that is not undone, apart from `identity`, which is nothing."""
+    assert unknown_codings(["gzip, UTF-8", "identity, X-Snappy"]) == ("utf-8", "snappy")
 
 
 @given(content=st.binary(max_size=2000), places=st.lists(st.integers(0, 10_000), max_size=5))

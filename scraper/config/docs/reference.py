@@ -49,16 +49,24 @@ once, each with its line, its column and its key.
 | duration | `500ms` `30s` `5m` `1h30m` `2d` `90` | a plain number is seconds |
 | size | `500KB` `20MB` `1GiB` `1000000` | KB, MB, GB, TB: powers of 1000; KiB ...: of 1024; a plain number is bytes |
 | rate | `2/s` `30/m` `500/h` `1/10s` `0.5` `unlimited` | a plain number is requests per second; `null` is unlimited |
-| regular expression | `'/catalogue/'` `'\\.pdf$'` | Python's syntax, found anywhere in the URL; use single quotes |
+| regular expression | `'/catalogue/'` `'\\.pdf$'` | Python's syntax, anywhere in the URL; in single quotes |
 | CSS selector | `h1` `'.price_color'` `'table.specs td'` | checked when the config is read |
 | yes or no | `true` `false` | `yes`, `no`, `on` and `off` are texts in YAML 1.2 and are refused here |
+
+Patterns for URLs (`allow`, `deny`, `match`) may be written as the browser shows an address: `/категория/`,
+`/my files/`, `münchen`. Such a pattern is searched for in the URL as it is shown, with percent-encoding and punycode
+decoded where that changes no meaning (`%2F` stays); one of ASCII alone in the URL as it is fetched. `%d0%ba` and
+`%D0%BA` are the same. `scrape validate` and every run warn of a pattern that no URL can match (`^/shop/`, `#top`).
 
 The file is read as YAML 1.2: `off` and `12:30` are texts. Unknown keys, keys given twice, aliases (`*name`), merge
 keys (`<<`), tags (`!name`) and a second document are errors. Text is UTF-8, a file at most 1 MiB.
 
-`${NAME}` is replaced by an environment variable in `headers`, `auth` and `network.proxy`, and nowhere else; `$${` is a
-plain `${`. A variable that is not set is an error. What comes from the environment is never printed, logged or stored:
-the effective config shows `${NAME}` again, and passwords written in the file itself as stars.
+`${NAME}` is replaced by an environment variable in `headers`, `auth`, `network.proxy` and in what a seed posts (`json`,
+`body`), and nowhere else; `$${` is a plain `${`. In a `body` the value is written as its content type wants it
+(percent-encoded in a form, escaped in JSON and XML). Passwords that stand in a `json` or `body` itself, by the name of
+their field, are shown as stars, and no file of the run holds them. A variable that is not set is an error. What comes
+from the environment is never printed, logged or stored: the effective config shows `${NAME}` again, and passwords
+written in the file itself as stars.
 
 `--set key.path=value` overrides a value of the file; it is written as in YAML:
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from scraper.config.schema.extraction import ExtractRule, FilesSection
+from scraper.config.schema.extraction import ConditionEntry, ConditionSection, ExtractRule, FilesSection
 from scraper.config.schema.politeness import PolitenessSection
 from scraper.config.schema.section import (
     DAY_SECONDS,
@@ -155,7 +155,8 @@ class NetworkSection(Section):
     )
     cookies: Flag = Field(
         default=True,
-        description="Whether cookies are stored and sent back to the servers that set them, until this session ends.",
+        description="Whether cookies are stored and sent back to the servers that set them. They are kept in the "
+        "run's folder, in a file with mode 0600, so that a resumed run still has its login.",
     )
     proxy: Annotated[Secret, PROXY_FORMAT] | None = Field(
         default=None, description="An HTTP or SOCKS5 proxy for all requests. ${NAME} is read from the environment."
@@ -187,6 +188,33 @@ class CredentialsSection(Section):
         if (self.basic is None) == (self.bearer is None):
             raise InvalidValueError("expected one of basic: and bearer:")
         return self
+
+
+class LoginSection(Section):
+    """How a crawl notices that its login has ended.
+
+    It watches where pages end when the config has a login: `auth`, a header Cookie or Authorization, a POST of a seed
+    with a password, or `logged_in`. A page that ends at a login form is asked for once more.
+    """
+
+    logged_in: ConditionEntry | None = Field(
+        default=None, description="What every HTML page has while the login holds, such as a link to log out."
+    )
+    failures: Annotated[int, int_range(1, 10_000)] = Field(
+        default=10, description="Pages in a row that end at one login form, or lack logged_in: the login has ended."
+    )
+    lost: Literal["stop", "warn", "ignore"] = Field(
+        default="stop",
+        description="What happens then: the run stops with exit code 1, and those pages are asked for again when it "
+        "goes on; or it only warns; or nothing.",
+    )
+
+    @field_validator("logged_in")
+    @classmethod
+    def _check_reads_pages(cls, value: ConditionSection | None) -> ConditionSection | None:
+        if value is not None and (value.field is not None or value.json is not None):
+            raise InvalidValueError("is about an HTML page: one of css, xpath and regex")
+        return value
 
 
 SinkName = Literal["jsonl", "csv", "sqlite", "parquet", "stdout"]
@@ -251,6 +279,7 @@ class CrawlConfig(Section):
     ] = Field(
         default={}, description="Credentials by host, sent only to that host. ${NAME} is read from the environment."
     )
+    login: LoginSection = Field(default_factory=LoginSection, description="How the end of a login is noticed.")
     extract: tuple[ExtractRule, ...] = Field(default=(), description="What to extract from pages.")
     files: FilesSection = Field(default_factory=FilesSection, description="Files to download along the way.")
     hooks: Annotated[

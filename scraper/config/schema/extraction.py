@@ -30,7 +30,7 @@ def _expand_value_to_list(value: Any) -> Any:
 
 
 # What is done with elements, which objects and lists of URLs have none of.
-_ELEMENT_KEYS = ("attr", "type", "regex", "table", "transform")
+_ELEMENT_KEYS = ("attr", "type", "regex", "table", "transform", "several_numbers", "plain_text")
 
 with warnings.catch_warnings():
     # The key is called json, and so is a deprecated method of pydantic models.
@@ -92,6 +92,15 @@ with warnings.catch_warnings():
             default=(),
             max_length=MAX_TRANSFORM_STEPS,
             description="Changes to the text before it is converted to its type, in order.",
+        )
+        several_numbers: Literal["refuse", "first", "last", "min", "max"] = Field(
+            default="refuse",
+            description="Which number is taken of a text with several (a range, was and now); refuse takes none. For "
+            "int, float and decimal.",
+        )
+        plain_text: Flag = Field(
+            default=True,
+            description="Whether texts of structured lose the entities and tags that JSON-LD holds.",
         )
         many: Flag = Field(default=False, description="Take every match as a list, not only the first.")
         required: Flag = Field(default=False, description="Without this field there is no item; it is counted as lost.")
@@ -173,6 +182,10 @@ with warnings.catch_warnings():
 
         def _check_value_keys(self, sources: tuple[str, ...]) -> None:
             given = self.model_fields_set
+            if "several_numbers" in given and self.type not in ("int", "float", "decimal"):
+                raise InvalidValueError("needs type int, float or decimal", key="several_numbers")
+            if "plain_text" in given and not self.structured:
+                raise InvalidValueError("is about texts of structured", key="plain_text")
             if not sources and self.attr is None and self.type != "html" and self.table is None:
                 raise InvalidValueError(
                     "expected a source: css, xpath, json, regex, structured, main_text, links or fields"
@@ -254,6 +267,10 @@ class ExtractRule(Section):
         description="Only pages that got this label from a follow or a seed; without it only pages without a label.",
     )
     match: Regex | None = Field(default=None, description="Only pages whose URL matches; without it every page.")
+    read_as: Literal["html", "json", "text"] | None = Field(
+        default=None,
+        description="What its pages are read as, whatever their Content-Type says; without it that decides.",
+    )
     each: EachEntry | None = Field(
         default=None,
         description="Elements that are one item each; fields are searched inside. Without it the page is one item.",
@@ -311,6 +328,8 @@ class ExtractRule(Section):
             raise InvalidValueError(
                 "json reads JSON pages and everything else HTML; a rule reads one of them", "make two rules"
             )
+        if self.read_as is not None and kinds - {self.read_as}:
+            raise InvalidValueError(f"this rule reads {kinds.pop()}, not {self.read_as}", key="read_as")
         return self
 
 

@@ -56,7 +56,8 @@ with warnings.catch_warnings():
         """How to get from one page of a list to the next: by a link, or by a value that is part of its request.
 
         That value is a parameter of the URL, or with `{json: /page}` (a JSON Pointer) part of the JSON that is posted.
-        `page` and `offset` continue until a page has no item. A plain text is the CSS selector of the link.
+        `page` and `offset` continue until a page has no item, or those of an earlier page. A plain text is the CSS
+        selector of the link.
         """
 
         model_config = exactly_one_of("css", "xpath", "json", "rel", "page", "offset", "cursor")
@@ -81,6 +82,11 @@ with warnings.catch_warnings():
         )
         last: Annotated[int, int_range(0, MAX_PAGINATION_VALUE)] | None = Field(
             default=None, description="The last value of page or offset."
+        )
+
+        stop_on_repeat: Flag = Field(
+            default=True,
+            description="With page or offset: end where a page has the items of an earlier page of the list.",
         )
 
         @property

@@ -79,6 +79,18 @@ class BreakerSection(Section):
     max_open: Annotated[float, duration_range(0.1, 7 * DAY_SECONDS)] = Field(
         default=HOUR_SECONDS, description="The longest pause."
     )
+    refusals: Annotated[int, int_range(1, 10_000)] | None = Field(
+        default=10,
+        description="Responses with 403, and no success since the start, after which the host rests as well; "
+        "null never.",
+    )
+    give_up: Annotated[int, int_range(1, 1_000)] = Field(
+        default=5, description="Pauses without a lasting recovery after which the host is given up for this run ..."
+    )
+    last_chances: Annotated[int, int_range(0, 1_000_000)] = Field(
+        default=100,
+        description="... once so many waiting URLs of a host that responds, if only with errors, were asked for, too.",
+    )
 
     @model_validator(mode="after")
     def _check_pauses_in_order(self) -> BreakerSection:
@@ -111,7 +123,8 @@ class PolitenessSection(Section):
     breaker: BreakerSection = Field(default_factory=BreakerSection, description="When a failing host gets no requests.")
     max_retry_after: Annotated[float, duration_range(1, 30 * DAY_SECONDS)] = Field(
         default=HOUR_SECONDS,
-        description="The longest Retry-After that is waited for; a host that asks for more is deferred.",
+        description="The longest Retry-After, or Crawl-delay, that keeps a run open. A host that asks for more is "
+        "left alone for all of it, and the run ends without it when nothing else is left.",
     )
     hosts: Annotated[
         dict[Annotated[str, HOST_PATTERN_FORMAT], HostOverrideSection], DistinctKeys(canonical_host, "host")

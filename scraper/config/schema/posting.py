@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from scraper.config.types.checks import MAX_NAME_CHARS, check_param_name
+from scraper.config.types.post_secret import PostJson, PostText
 from scraper.config.types.value_format import (
     InvalidValueError,
     ParseContext,
@@ -29,8 +30,10 @@ class JsonPointerParam:
     pointer: str
 
 
-def check_json_value(value: Any, _: ParseContext) -> Any:
+def check_json_value(value: Any, context: ParseContext) -> PostJson:
     """A value that JSON has, not too large to be posted; raises `InvalidValueError`."""
+    if isinstance(value, PostJson):
+        return value
     try:
         size = len(json_bytes(value))
     except (TypeError, RecursionError):
@@ -38,18 +41,20 @@ def check_json_value(value: Any, _: ParseContext) -> Any:
     except ValueError as error:
         raise InvalidValueError(f"cannot be written as JSON: {str(error)[:100]}") from None
     _check_content_size(size)
-    return value
+    return PostJson(value, context.env)
 
 
-def check_body(value: Any, _: ParseContext) -> str:
-    """A text to post unchanged; raises `InvalidValueError`."""
+def check_body(value: Any, context: ParseContext) -> PostText:
+    """A text to post unchanged but for its variables; raises `InvalidValueError`."""
+    if isinstance(value, PostText):
+        return value
     if not isinstance(value, str):
         raise wrong_kind_error("a text", value, "a mapping is sent as JSON under the key json")
     try:
         _check_content_size(len(value.encode()))
     except UnicodeEncodeError:
         raise InvalidValueError("is not valid Unicode: it contains half of a surrogate pair") from None
-    return value
+    return PostText(value, context.env)
 
 
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*;[\t\x20-\x7e]*)?")
@@ -97,8 +102,12 @@ def _serialize_param(param: str | JsonPointerParam) -> Any:
     return {"json": param.pointer} if isinstance(param, JsonPointerParam) else param
 
 
-JSON_VALUE_FORMAT = ValueFormat("any value that JSON has", {}, check_json_value)
-BODY_FORMAT = ValueFormat("a text", {"type": "string"}, check_body)
+def _serialize_json(value: Any) -> Any:
+    return value.plain() if isinstance(value, PostJson) else value
+
+
+JSON_VALUE_FORMAT = ValueFormat("any value that JSON has", {}, check_json_value, _serialize_json)
+BODY_FORMAT = ValueFormat("a text", {"type": "string"}, check_body, str)
 MEDIA_TYPE_FORMAT = ValueFormat(
     "a media type", {"type": "string", "minLength": 1, "examples": ["application/json"]}, check_media_type
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -11,9 +12,11 @@ from pydantic import Field, model_validator
 from scraper.config.schema.posting import BODY_FORMAT, JSON_VALUE_FORMAT, MEDIA_TYPE_FORMAT
 from scraper.config.schema.section import Section, exactly_one_of
 from scraper.config.types.checks import LABEL_FORMAT, LIST_FILE_FORMAT, URL_FORMAT
+from scraper.config.types.post_secret import PostJson, PostText
 from scraper.config.types.value_format import InvalidValueError, Shorthand
 from scraper.model import Content
 from scraper.urls.post_identity import json_bytes
+from scraper.urls.post_secrets import marker
 
 # Keys that say what a POST sends.
 POST_KEYS = ("json", "body", "content_type")
@@ -41,20 +44,40 @@ with warnings.catch_warnings():
             default=None, description="Only rules with this label are applied to these pages."
         )
         method: Literal["GET", "POST"] = Field(default="GET", description="The method of the request.")
-        json: Annotated[Any, JSON_VALUE_FORMAT] = Field(default=None, description="What is posted, as JSON.")
-        body: Annotated[str, BODY_FORMAT] | None = Field(default=None, description="What is posted, unchanged.")
+        json: Annotated[Any, JSON_VALUE_FORMAT] = Field(
+            default=None, description="What is posted, as JSON; ${NAME} works in its texts."
+        )
+        body: Annotated[PostText, BODY_FORMAT] | None = Field(
+            default=None, description="What is posted, unchanged but for ${NAME}."
+        )
         content_type: Annotated[str, MEDIA_TYPE_FORMAT] | None = Field(
             default=None, description="The media type of body; that of json is application/json without it."
         )
 
         @property
         def content(self) -> Content | None:
-            """What is sent with the request, None for a GET."""
+            """What is sent with the request, a marker in place of each secret; None for a GET."""
+            return self.content_and_secrets("")[0]
+
+        def content_and_secrets(self, origin: str) -> tuple[Content | None, dict[bytes, bytes]]:
+            """What is sent, and what its markers stand for (`urls.post_secrets`); `origin` tells seeds apart."""
             if self.method == "GET":
-                return None
+                return None, {}
+            secrets: dict[bytes, bytes] = {}
+            shown = json_bytes(self.json.plain()) if isinstance(self.json, PostJson) else str(self.body or "").encode()
+            base = blake2b(f"{origin}\n{self.content_type}\n".encode() + shown, digest_size=8).hexdigest()
+
+            def mark(secret: str, quoted: bool) -> str:
+                text = marker(base, len(secrets), quoted=quoted)
+                secrets[text.encode()] = secret.encode()
+                return text
+
             if "json" in self.model_fields_set:
-                return Content(json_bytes(self.json), self.content_type or "application/json")
-            return Content((self.body or "").encode(), self.content_type or "")
+                value = self.json.marked(mark) if isinstance(self.json, PostJson) else self.json
+                return Content(json_bytes(value), self.content_type or "application/json"), secrets
+            media_type = self.content_type or ""
+            data = self.body.encode(media_type, mark) if self.body is not None else b""
+            return Content(data, media_type), secrets
 
         @model_validator(mode="after")
         def _check_exactly_one_source(self) -> SeedSection:

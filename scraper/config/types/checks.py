@@ -24,6 +24,7 @@ from scraper.config.types.value_format import (
     describe_value,
     wrong_kind_error,
 )
+from scraper.css_support import unsupported_in
 from scraper.plugins import PluginUse
 
 MAX_URL_CHARS = 8_192
@@ -190,6 +191,8 @@ def check_css(value: Any, _: ParseContext) -> str:
     if not _compiles_as_css(value):
         hint = next((hint for pattern, hint in _CSS_HINTS if pattern.search(value)), "")
         raise InvalidValueError(f"bad CSS selector {describe_value(value)}", hint)
+    if why := unsupported_in(value):
+        raise InvalidValueError(f"bad CSS selector {describe_value(value)}", why)
     return value
 
 
@@ -226,6 +229,7 @@ _RESERVED_HEADERS = {
     "content-length": "set automatically",
     "transfer-encoding": "set automatically: bodies are sent with a Content-Length",
     "connection": "set automatically: connections are kept open and reused",
+    "proxy-authorization": "set automatically, from network.proxy; sent to the proxy and to no site",
     "range": "set automatically, where a download resumes",
     "if-range": "set automatically, where a download resumes",
 }

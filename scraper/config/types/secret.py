@@ -18,7 +18,7 @@ MASKED_TEXT = "********"
 # Characters a header value, a user and password, or a proxy address may have.
 MAX_SECRET_CHARS = 8_192
 
-_REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\})?")
+REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\})?")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _BASIC_AUTH = re.compile(r"[^:]+:.*", re.DOTALL)
@@ -68,7 +68,7 @@ def interpolate(text: str, env: Mapping[str, str]) -> str:
         except KeyError:
             raise InvalidValueError(f"the environment variable {found[1]} is not set") from None
 
-    return _REFERENCE.sub(value, text)
+    return REFERENCE.sub(value, text)
 
 
 def _parse_text(value: Any, context: ParseContext, description: str) -> str:
@@ -90,7 +90,7 @@ def _parse_text(value: Any, context: ParseContext, description: str) -> str:
 def holds_only_references(text: str) -> bool:
     """Whether `text` itself is no secret: it only names variables, or is masked already."""
     # Without the references no letter and no digit may be left: "${USER}:${PASS}" is no secret, "x${PASS}" is.
-    left = _REFERENCE.sub("", text)
+    left = REFERENCE.sub("", text)
     return text == MASKED_TEXT or (left != text and not re.search(r"[A-Za-z0-9]", left))
 
 

@@ -17,11 +17,11 @@ from scraper.config.types.value_format import (
 
 MAX_TRANSFORM_STEPS = 50
 STEP_DESCRIPTION = (
-    "`strip`, `lower`, `upper`, `absolute_url`, `parse_date`, or one of `{strip: '€ '}`, `{replace: [a, b]}`, "
+    "`strip`, `lower`, `upper`, `absolute_url`, `parse_date`, `unescape`, `text`, or one of `{strip: '€ '}`, "
+    "`{replace: [a, b]}`, `{split: ','}`, `{join: ' '}`, `{default: x}`"
 )
-STEP_DESCRIPTION += "`{split: ','}`, `{join: ' '}`, `{default: x}`"
 # `strip` is in both: alone it strips blanks.
-_STEPS_WITHOUT_ARGUMENT = ("strip", "lower", "upper", "absolute_url", "parse_date")
+_STEPS_WITHOUT_ARGUMENT = ("strip", "lower", "upper", "absolute_url", "parse_date", "unescape", "text")
 _STEPS_WITH_ARGUMENT = ("strip", "replace", "split", "join", "default")
 
 

@@ -184,7 +184,7 @@ def check_plain_text(value: Any, description: str, max_chars: int = MAX_TEXT_CHA
     if "${" in value:
         raise InvalidValueError(
             "environment variables are not read here",
-            "${NAME} works in auth, headers and network.proxy",
+            "${NAME} works in auth, headers, network.proxy and what a seed posts",
         )
     return value
 

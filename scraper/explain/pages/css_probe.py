@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -16,6 +16,7 @@ from scraper.errors import ExtractError
 from scraper.extract.links.document import Document
 from scraper.extract.links.links import parse_file_selector
 from scraper.extract.rules.compile import check_selector
+from scraper.extract.rules.css_select import select
 from scraper.extract.rules.visible_text import visible_text
 
 # Distinct names of one page that are counted: this many tags, classes and ids each.
@@ -24,9 +25,15 @@ MAX_ELEMENTS = 100_000
 # Similar names suggested for one unknown name.
 MAX_SIMILAR_NAMES = 3
 VALUES_SHOWN = 5
-_NAME_PATTERN = r"-?[A-Za-z_][\w-]*"
-_SIMPLE_SELECTOR = re.compile(rf"(?P<prefix>[.#]?)(?P<name>{_NAME_PATTERN})")
-_ATTRIBUTE_OR_PSEUDO = re.compile(r"\[[^\]]*\]|::?[\w-]+(?:\([^)]*\))?|\"[^\"]*\"|'[^']*'")
+# A name may hold letters of any script and escaped characters (`.md\\:flex`). Only an id may begin with a digit.
+_NAME_PATTERN = r"-{0,2}(?:[^\W\d]|\\.)(?:[\w-]|\\.)*"
+_SIMPLE_SELECTOR = re.compile(rf"#(?:[\w-]|\\.)+|\.?{_NAME_PATTERN}")
+_QUOTED = r"\"[^\"]*\"|'[^']*'"
+_ATTRIBUTE_OR_PSEUDO = re.compile(
+    rf"\[(?:{_QUOTED}|[^\]\"'])*\]|(?<!\\)::?[\w-]+(?:\((?:{_QUOTED}|\([^()]*\)|[^()\"'])*\))?|{_QUOTED}"
+)
+# Stands for a blanked-out character: it is no combinator and no part of a name.
+MASK = "\0"
 _COMBINATOR = re.compile(r"\s*[>+~]\s*|\s+")
 
 
@@ -107,7 +114,7 @@ def probe_css(document: Document, text: str, names: PageNames | None = None) -> 
         selector, attribute = parse_file_selector(text) if "@" in text else (check_selector(text, "css"), "")
     except ExtractError as error:
         return ProbeResult(text, 0, problem=str(error))
-    found = document.tree.css(selector)
+    found = select(document.tree, selector)
     if not found:
         return ProbeResult(
             text, 0, hints=tuple(css_misses(document, selector, names or PageNames.from_document(document)))
@@ -122,34 +129,62 @@ def probe_css(document: Document, text: str, names: PageNames | None = None) -> 
 
 
 def css_misses(document: Document, selector: str, names: PageNames) -> list[str]:
-    """Sentences that say why `selector` matches nothing: its longest matching prefix, and similar names."""
+    """Sentences that say why `selector` matches nothing. Each was tried on the page, so that none misleads.
+
+    In this order: the longest prefix that matches, names that the page lacks with similar ones that it has, a condition
+    without which there are matches.
+    """
     hints: list[str] = []
     reached = _longest_matching_prefix(document, selector)
     if reached is not None:
         head, count, rest = reached
-        hints.append(f"{head!r} is there {count}x, but nothing in it is {rest!r}")
-    # Attribute conditions and pseudo-classes go first: the names in them are no tags, classes or ids.
-    for match in _SIMPLE_SELECTOR.finditer(_ATTRIBUTE_OR_PSEUDO.sub(" ", selector)):
-        name = match["prefix"] + (match["name"] if match["prefix"] else match["name"].lower())
-        if name in names.of_kind(match["prefix"]):
+        where = {">": "nothing directly in it is", "+": "nothing right behind it is", "~": "nothing behind it is"}
+        relation = where.get(rest[:1], "nothing in it is")
+        hints.append(f"{head!r} is there {count}x, but {relation} {rest.lstrip('>+~ ')!r}")
+    simple_selectors = list(_simple_selectors(selector))
+    for text in simple_selectors:
+        if _count(document, text):
             continue
-        similar = names.find_similar(name)
+        similar = names.find_similar(text if text[0] in ".#" else text.lower())
         proposal = f"; the page has {', '.join(similar)}" if similar else ""
-        hints.append(f"no {name!r} on this page{proposal}")
-    return hints or ["each of its names is on the page, but never together like this"]
+        hints.append(f"no {text!r} on this page{proposal}")
+    if hints:
+        return hints
+    conditions = [found[0] for found in _ATTRIBUTE_OR_PSEUDO.finditer(selector)]
+    counts = {condition: _count(document, selector.replace(condition, "") or "*") for condition in conditions}
+    hints += [f"without {condition!r} it matches {count}x" for condition, count in counts.items() if count]
+    if hints or conditions or len(simple_selectors) < 2:
+        return hints or ["nothing on this page matches it"]
+    return ["each of its names is on the page, but never together like this"]
+
+
+def _simple_selectors(selector: str) -> Iterator[str]:
+    """The tags, classes and ids of a selector; the names in attribute conditions and pseudo-classes are none."""
+    masked = _masked(selector)
+    for match in _SIMPLE_SELECTOR.finditer(masked):
+        yield match[0]
+
+
+def _masked(selector: str) -> str:
+    """`selector` with attribute conditions, pseudo-classes and texts blanked out; nothing else moves."""
+    return _ATTRIBUTE_OR_PSEUDO.sub(lambda found: MASK * len(found[0]), selector)
+
+
+def _count(document: Document, selector: str) -> int:
+    """How often a selector matches; 0 if it is none."""
+    try:
+        return len(document.tree.css(check_selector(selector, "css")))
+    except ExtractError:
+        return 0
 
 
 def _longest_matching_prefix(document: Document, selector: str) -> tuple[str, int, str] | None:
     """The longest prefix of `selector` that matches, its number of matches, and the rest of the selector."""
+    selector = selector.strip()
     if "," in selector:  # several selectors: no single prefix explains them all
         return None
-    ends = [match.start() for match in _COMBINATOR.finditer(selector.strip())]
-    for end in reversed(ends):
-        head = selector.strip()[:end]
-        try:
-            found = document.tree.css(check_selector(head, "css"))
-        except ExtractError:
-            continue
-        if found:
-            return head, len(found), selector.strip()[end:].strip()
+    for match in reversed(list(_COMBINATOR.finditer(_masked(selector)))):
+        head = selector[: match.start()]
+        if head and (count := _count(document, head)):
+            return head, count, selector[match.start() :].strip()
     return None

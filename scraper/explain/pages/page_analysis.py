@@ -5,7 +5,6 @@ Used by `scrape try`.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from scraper.extract.rules.rule import RuleSettings, formats_of
 from scraper.model import Extraction, Link, OutOfScope, Request, Response
 from scraper.politeness.robots_cache import RobotsEntry
 from scraper.urls.canonicalize import BaseUrl
+from scraper.urls.url_regex import UrlRegex
 
 LINKS_SHOWN = 5
 GROUPS_SHOWN = 12
@@ -79,7 +79,7 @@ def analyze_page(
 
 def _skip_reason(rule: RuleSettings, parsed: ParsedPage, page: Response) -> str | None:
     """Why a rule does not apply to this page; None when it does."""
-    if rule.match is not None and not re.search(rule.match, page.request.url.href):
+    if rule.match is not None and not UrlRegex(rule.match).search(page.request.url.href):
         return f"match '{rule.match}' is not in the URL"
     if rule.label != page.request.label:
         return f"only for pages that a follow with the label '{rule.label}' leads to"

@@ -145,7 +145,7 @@ class PageFetcher:
         if wait > 2:  # shorter waits are normal politeness and not worth a message
             self._notify(f"waiting {wait:.0f} s: {gate.wait_reason(clock.now())}")
         await clock.sleep_until(gate.ready_at())
-        self._hosts.start(gate, clock.now())
+        self._hosts.start(gate, clock.now(), request.url.origin)
         outcome = await self._fetcher.fetch(request)
         self._hosts.finish(gate, outcome, clock.now())
         return outcome
@@ -201,6 +201,15 @@ class UnreadableFileError(ScraperError):
     """A file that the user named cannot be read."""
 
     exit_code = 2
+
+
+def refusal_text(verdict: RobotsVerdict | None) -> str:
+    """Why robots.txt kept a page from being fetched: it forbids it, or it could not be read and nobody knows."""
+    if verdict is not None and verdict.decision == "defer":
+        return "robots.txt could not be read, and until it is, nothing may be fetched"
+    if verdict is not None and verdict.line_number is None:
+        return f"{verdict.rule}, which the config takes for a refusal"
+    return "robots.txt forbids it"
 
 
 def outcome_text(outcome: Outcome) -> str:

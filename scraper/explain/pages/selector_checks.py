@@ -11,26 +11,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
 from scraper.explain.pages.css_probe import css_misses
 from scraper.explain.pages.jmespath_misses import jmespath_misses
 from scraper.explain.pages.parsed_page import ParsedPage
 from scraper.explain.pages.regex_misses import regex_misses
 from scraper.explain.pages.xpath_misses import xpath_misses
-from scraper.extract.rules.compile import compile_regex
+from scraper.extract.rules.compile import compile_regex, compile_url_regex
 from scraper.extract.rules.conditions import Condition, ConditionSettings
+from scraper.extract.rules.css_select import select
 from scraper.extract.rules.field_pipeline import to_text
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.field_sources import apply_jmespath, compile_source
 from scraper.extract.rules.follow_links import FollowRule, FollowSettings
+from scraper.extract.rules.json_document import write_json
+from scraper.extract.rules.lenient_json import parse_lenient_json
 from scraper.extract.rules.next_page import NextSettings
 from scraper.extract.rules.optional_libraries import JmesPath, XPath
 from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.rule import RuleSettings
-from scraper.extract.rules.structured import all_objects, parse_lenient_json, type_names
+from scraper.extract.rules.structured import all_objects, type_names
 from scraper.extract.rules.xpath_select import XPathSelector
+from scraper.urls.url_regex import shown_url
 
 # Contexts of one rule in which its fields are evaluated.
 MAX_CONTEXTS_READ = 1_000
@@ -106,7 +108,7 @@ class RuleChecker:
             if isinstance(found, ParseFailure):
                 return (), (str(found),)
         else:
-            found = root.css(rule.each)
+            found = select(root, rule.each or "")
         looked_for = FieldSettings("each", css=rule.each, xpath=rule.each_xpath, json=rule.each_json)
         return found, () if found else self._explain_miss(looked_for, [root])
 
@@ -156,7 +158,7 @@ class RuleChecker:
         """What the source gives in each context, and whether the field's `json` has been applied already."""
         if field.fields and (field.css or field.xpath or not field.structured):
             if field.css is not None:
-                return [context.css(field.css) for context in contexts], False
+                return [select(context, field.css) for context in contexts], False
             if field.xpath is not None:
                 # Elements, not their texts: nested fields are evaluated inside them.
                 path = XPathSelector(field.xpath, config_path)
@@ -218,12 +220,12 @@ class RuleChecker:
         if follow.match is not None:
             everywhere = FollowRule(replace(follow, match=None, carry=()))
             found = [href for context in contexts for href in everywhere.find_urls(context, self._page)]
-            pattern = compile_regex(follow.match, config_path)
+            pattern = compile_url_regex(follow.match, config_path)
             count = sum(1 for href in found if pattern.search(href))
             hints: tuple[str, ...] = ()
             if not count:
                 hints = (f"none of the addresses, which begin: {', '.join(found[:ADDRESSES_SHOWN])}",)
-                hints += tuple(regex_misses(found[:MAX_TEXTS_READ], follow.match))
+                hints += tuple(regex_misses([shown_url(href) for href in found[:MAX_TEXTS_READ]], follow.match))
             if found:  # without links, the check of the selector has said so already
                 yield SelectorCheck(f"{config_path}.match", follow.match, count, len(found), hints)
 
@@ -276,4 +278,4 @@ def _matchable_text(value: Any) -> str:
 
 
 def _source_text(context: Any) -> str:
-    return context.html or "" if hasattr(context, "html") else orjson.dumps(context).decode()
+    return context.html or "" if hasattr(context, "html") else write_json(context)

@@ -24,6 +24,7 @@ class SiteFacts:
     `url` is the page; `requested` is what the user gave: the page, or the feed or sitemap `listed_by` that lists it.
     `feeds` are those the page links to. `robots_sitemaps` are the sitemaps in robots.txt, None when it was not read;
     `sitemap` is one at the usual path. `crawl_delay` (seconds) is robots.txt's.
+    `asked_with`: the headers and credentials that the page was asked with, by name; their values are not written.
     """
 
     url: Url
@@ -34,6 +35,7 @@ class SiteFacts:
     robots_sitemaps: tuple[str, ...] | None = None
     sitemap: FeedLink | None = None
     crawl_delay: float | None = None
+    asked_with: tuple[str, ...] = ()
 
 
 def write_config(proposal: Proposal, site_facts: SiteFacts) -> str:
@@ -62,17 +64,25 @@ def _config_lines(proposal: Proposal, site_facts: SiteFacts) -> Iterator[str]:
         f"  max_pages: {FIRST_MAX_PAGES}", "a first look; raise it, or leave it out, when the items are right"
     )
     yield ""
+    if site_facts.asked_with:
+        yield f"# Asked with {clean(', '.join(site_facts.asked_with), 200)}: a crawl needs them,"
+        yield "# too, under headers or auth; ${NAME} reads a value from the environment."
+        yield ""
     # For information: the crawl obeys it without any setting.
     if site_facts.crawl_delay:
         yield f"# robots.txt asks for {site_facts.crawl_delay:g} s between requests, and gets it."
     yield from _sitemap_lines(site_facts)
     yield ""
     yield from (f"# {clean(text, 300)}" for text in proposal.comments)
+    if (files := proposal.file_pattern) is not None:
+        yield "files:"
+        yield yaml_line(f"  match: {to_yaml([files.match])}", f"{files.files} on this page")
+        yield ""
     if proposal.drafts:
         yield "extract:"
         for draft in proposal.drafts:
             yield from draft.lines()
-    else:
+    elif proposal.file_pattern is None:
         yield "# Nothing on this page makes an item: no rules. Links are followed, pages are recorded."
 
 

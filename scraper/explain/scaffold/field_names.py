@@ -14,6 +14,8 @@ FIELD_WORDS = (
     *("price", "title", "name", "author", "date", "rating", "image", "cover", "thumb", "description", "summary"),
     *("availability", "stock", "category", "tag", "sku", "brand", "location", "company", "salary", "views", "score"),
 )
+# Attributes from which scripts load an image when it comes into view, the most usual first.
+LAZY_IMAGE_ATTRIBUTES = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-image", "data-url")
 NAME_BY_TAG = {"img": "image", "a": "link", "time": "date", "p": "text", "li": "entry", "td": "cell"}
 NAME_BY_TAG |= {f"h{n}": "title" for n in range(1, 7)}
 
@@ -72,7 +74,7 @@ def field_name(css: str | None, attr: str | None) -> str:
 
 def field_type(css: str | None, attr: str | None, values: Sequence[str]) -> str:
     """The config's type for a field with these values: url, date, int, decimal or text."""
-    if attr in ("href", "src"):
+    if attr in ("href", "src") or (attr in LAZY_IMAGE_ATTRIBUTES and "img" in (css or "")):
         return "url"
     if attr == "datetime":
         return "text" if any(isinstance(parse_date(value), ParseFailure) for value in values) else "date"

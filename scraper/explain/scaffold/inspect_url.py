@@ -5,11 +5,10 @@ All requests obey robots.txt and the politeness of a crawl.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import orjson
 
 from scraper.config.schema.crawl import CrawlConfig
 from scraper.explain.pages.page_request import (
@@ -19,13 +18,15 @@ from scraper.explain.pages.page_request import (
     open_page_fetcher,
     outcome_text,
     read_stored_page,
+    refusal_text,
     with_body_in_memory,
 )
 from scraper.explain.scaffold.config_writer import SiteFacts
 from scraper.explain.scaffold.feeds_and_sitemaps import USUAL_SITEMAP_PATH, FeedLink, find_feeds, read_feed
 from scraper.explain.scaffold.propose_rules import RuleIdeas, ideas_for_html, ideas_for_json
 from scraper.extract.links.document import Document, parse_document, refresh_target
-from scraper.extract.text.content_type import decode_page, is_html, is_json, is_text
+from scraper.extract.rules.json_document import looks_like_json, read_json
+from scraper.extract.text.content_type import content_type_of, decode_page, is_html, is_json, is_text, is_xhtml
 from scraper.model import Response, Url
 from scraper.urls.canonicalize import BaseUrl, canonicalize
 
@@ -33,15 +34,21 @@ from scraper.urls.canonicalize import BaseUrl, canonicalize
 MAX_ENTRIES_TRIED = 3
 # Levels of sitemap indexes that are followed down to a list of pages.
 MAX_SITEMAP_DEPTH = 2
+# Guesses for the next page that are fetched, to try the rules on them.
+MAX_NEXT_PAGES_FETCHED = 2
 
 
 @dataclass(frozen=True, slots=True)
 class InspectedPage:
-    """A page to make rules from: its response, facts about its host, and the guesses for rules."""
+    """A page to make rules from: its response, facts about its host, and the guesses for rules.
+
+    `following`: the pages that the guesses for the next page lead to, by URL, as far as they were fetched.
+    """
 
     response: Response
     site_facts: SiteFacts
     ideas: RuleIdeas
+    following: Mapping[str, Response] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +83,27 @@ async def inspect_url(
         if feed is not None:
             return await _inspect_listed_page(fetcher, feed, site_facts)
         inspected = _inspect_page(response, site_facts)
-        return (
-            inspected
-            if isinstance(inspected, UnreadablePage)
-            else replace(inspected, site_facts=await _with_feeds_read(fetcher, inspected.site_facts))
+        if isinstance(inspected, UnreadablePage):
+            return inspected
+        return replace(
+            inspected,
+            site_facts=await _with_feeds_read(fetcher, inspected.site_facts),
+            following=await _fetch_following(fetcher, inspected),
         )
+
+
+async def _fetch_following(fetcher: PageFetcher, inspected: InspectedPage) -> dict[str, Response]:
+    """The pages that look like the next one, at most `MAX_NEXT_PAGES_FETCHED`: rules are tried on them."""
+    following: dict[str, Response] = {}
+    targets = dict.fromkeys(guess.target for guess in inspected.ideas.next_pages)
+    for target in list(targets)[:MAX_NEXT_PAGES_FETCHED]:
+        url = canonicalize(target)
+        # A page of another host would need that host's consent and scope.
+        if isinstance(url, Url) and url.host == inspected.response.request.url.host:
+            page = _page_from(await fetcher.fetch(url))
+            if isinstance(page, Response):
+                following[target] = page
+    return following
 
 
 def _page_from(steps: Sequence[RequestStep]) -> Response | UnreadablePage:
@@ -88,7 +111,9 @@ def _page_from(steps: Sequence[RequestStep]) -> Response | UnreadablePage:
     if last.outcome is None:
         return UnreadablePage(f"not fetched: {last.robots_verdict.rule if last.robots_verdict else 'forbidden'}")
     if not isinstance(last.outcome, Response) or not 200 <= last.outcome.status < 300:
-        return UnreadablePage(f"{last.request.url.href}: {outcome_text(last.outcome)}")
+        login = isinstance(last.outcome, Response) and last.outcome.status in (401, 403, 407)
+        hint = "; --header or --config sends what a login needs" if login else ""
+        return UnreadablePage(f"{last.request.url.href}: {outcome_text(last.outcome)}{hint}")
     return with_body_in_memory(last.outcome)
 
 
@@ -146,7 +171,7 @@ async def _with_feeds_read(fetcher: PageFetcher, site_facts: SiteFacts) -> SiteF
 async def _fetch_feed(fetcher: PageFetcher, feed: FeedLink) -> FeedLink:
     last = (await fetcher.fetch(feed.url))[-1]
     if last.outcome is None:
-        return replace(feed, problem="robots.txt forbids it")
+        return replace(feed, problem=refusal_text(last.robots_verdict))
     return read_feed(feed, with_body_in_memory(last.outcome) if isinstance(last.outcome, Response) else None)
 
 
@@ -158,7 +183,7 @@ def _parse_url(address: str) -> Url:
 
 def _feed_in(page: Response) -> FeedLink | None:
     """`page` as a feed or sitemap; None when it is a page."""
-    content_type = page.headers.get("content-type")
+    content_type = content_type_of(page)
     if is_html(content_type, page) or is_json(content_type) or not is_text(content_type):
         return None
     # The root element tells the format; it may follow comments and declarations.
@@ -170,12 +195,17 @@ def _feed_in(page: Response) -> FeedLink | None:
 
 def _inspect_page(page: Response, site_facts: SiteFacts) -> InspectedPage | UnreadablePage:
     """Parse a page by its content type and guess rules for it."""
-    content_type = page.headers.get("content-type")
+    content_type = content_type_of(page)
     href = page.request.url.href
     if not page.body.size:
         return UnreadablePage(f"{href} is empty: there is nothing to guess from")
+    if not is_json(content_type) and looks_like_json(page.body.read()):
+        # JSON that is declared as something else: a rule that reads JSON reads it.
+        with suppress(ValueError):
+            value = read_json(decode_page(page, content_type)).value
+            return InspectedPage(page, site_facts, ideas_for_json(value, page.request.url, page.headers))
     if is_html(content_type, page):
-        document = parse_document(page.body.read(), content_type, page.request.url)
+        document = parse_document(page.body.read(), content_type, page.request.url, is_xhtml(content_type, page))
         if document.problem is not None:
             return UnreadablePage(f"{href}: {document.problem}")
         if (target := _refresh_target(document)) is not None:
@@ -184,8 +214,8 @@ def _inspect_page(page: Response, site_facts: SiteFacts) -> InspectedPage | Unre
         return InspectedPage(page, site_facts, ideas_for_html(document, page.headers))
     if is_json(content_type):
         try:
-            value = orjson.loads(decode_page(page, content_type))
-        except orjson.JSONDecodeError as error:
+            value = read_json(decode_page(page, content_type)).value
+        except ValueError as error:
             return UnreadablePage(f"{href} is declared as JSON, but cannot be parsed: {error}")
         return InspectedPage(page, site_facts, ideas_for_json(value, page.request.url, page.headers))
     kind = (content_type or "of no type").partition(";")[0][:60]

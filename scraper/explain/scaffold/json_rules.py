@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scraper.explain.scaffold.field_names import snake_case, unique_name
 from scraper.explain.scaffold.pagination import NextPageGuess
 from scraper.explain.scaffold.rule_draft import RuleDraft, RuleEntry, YamlValue, examples_text
 from scraper.explain.scaffold.structured_data import ObjectProperty, find_properties, to_jmespath
@@ -20,6 +21,11 @@ MAX_VALUES = 5_000
 MAX_DEPTH = 6
 MAX_LISTS = 3
 MAX_FIELDS = 20
+# Rows that are lists: how many are compared, and the columns that become fields.
+MAX_ROWS_READ = 50
+MAX_COLUMNS = 60
+# Where an object in the list of columns has the column's name.
+COLUMN_NAME_KEYS = ("name", "fieldName", "field", "id", "title", "label")
 NEXT_KEYS = re.compile(r"next|next_?(page)?_?(url|link|href)?|nextLink|@odata\.nextLink", re.IGNORECASE)
 CURSOR_KEYS = re.compile(r"(next_?)?cursor|next_?(page)?_?(token|cursor)|continuation(_?token)?", re.IGNORECASE)
 PAGE_PARAMS = ("page", "p", "page_number", "pageNumber")
@@ -33,7 +39,10 @@ Path = tuple[str, ...]
 
 def draft_json_rules(value: Any, url: Url, headers: Headers) -> tuple[list[RuleDraft], list[NextPageGuess]]:
     """Draft rules for the JSON `value`, the richest list first, and guesses for the next page."""
-    drafts = [_list_rule(path, members) for _, path, members in _find_lists(value)[:MAX_LISTS]]
+    drafts = [
+        _matrix_rule(value, path, members) if isinstance(members[0], list) else _list_rule(path, members)
+        for _, path, members in _find_lists(value)[:MAX_LISTS]
+    ]
     if not drafts:
         leaves = find_properties([value], limit=MAX_FIELDS)
         if leaves:
@@ -56,14 +65,93 @@ def _find_lists(value: Any) -> list[tuple[float, Path, list[Any]]]:
         if isinstance(here, list) and here:
             # A list of plain values is an item list only as the whole page.
             objects = isinstance(here[0], Mapping)
-            width = len(find_properties(here, limit=MAX_FIELDS)) if objects else 0.5
-            if width and (objects or (not path and isinstance(here[0], str | int | float))):
+            rows = _row_width(here)
+            width = len(find_properties(here, limit=MAX_FIELDS)) if objects else rows or 0.5
+            if width and (objects or rows or (not path and isinstance(here[0], str | int | float))):
                 # Beyond 50 members, a longer list is no better than a richer one.
                 found.append((min(len(here), 50) * width / (1 + len(path)), path, here))
         elif isinstance(here, Mapping) and len(path) < MAX_DEPTH:
             queue.extend((member, (*path, key)) for key, member in list(here.items())[:200] if _is_key(key))
     found.sort(key=lambda entry: -entry[0])
     return found
+
+
+def _row_width(rows: list[Any]) -> int:
+    """The columns of a list of rows that are lists of values; 0 if it is none."""
+    first, sample = rows[0], rows[:MAX_ROWS_READ]
+    if not isinstance(first, list) or len(first) < 2 or len(rows) < 2:
+        return 0
+    plain = (str, int, float, type(None))
+    alike = all(isinstance(row, list) and len(row) == len(first) for row in sample)
+    return len(first) if alike and all(isinstance(value, plain) for row in sample for value in row) else 0
+
+
+def _matrix_rule(document: Any, path: Path, rows: list[Any]) -> RuleDraft:
+    """A rule for rows that are lists: the columns' names are in a list beside them, or in the first row."""
+    where = to_jmespath(path)
+    names = _column_names(document, path, len(rows[0]))
+    comment = "the columns' names are in a list beside the rows"
+    if names is None and _is_header(rows):
+        names, rows, comment = [str(name) for name in rows[0]], rows[1:], "the first row has the columns' names"
+        where = f"{where or '@'}[1:]"
+    elif names is None:
+        names, comment = [f"column_{number}" for number in range(1, len(rows[0]) + 1)], "the columns have no names"
+    taken: set[str] = set()
+    fields = tuple(
+        RuleEntry(
+            unique_name(snake_case(name), taken),
+            {"json": f"[{number}]"},
+            examples_text([row[number] for row in rows[:MAX_ROWS_READ] if row[number] is not None][:2]),
+        )
+        for number, name in enumerate(names[:MAX_COLUMNS])
+    )
+    where = where or "@"
+    each = RuleEntry("each", {"json": where}, f"{len(rows):,} rows on this page; {comment}")
+    dropped = len(names) - len(fields)
+    after = (f"{dropped} further columns: the next is json: '[{len(fields)}]'",) if dropped else ()
+    return RuleDraft(f"each: {where}", (each, RuleEntry("fields", fields)), (), after)
+
+
+def _column_names(document: Any, path: Path, width: int) -> list[str] | None:
+    """Names for `width` columns in a list beside the rows: `columns`, `fields`, `header` ..., texts or objects."""
+    beside = document
+    for key in path[:-1]:
+        beside = beside[key]
+    if not isinstance(beside, Mapping) or not path:
+        return None
+    for key, value in beside.items():
+        if key == path[-1] or not isinstance(value, list) or len(value) != width:
+            continue
+        names = [
+            next((one[name] for name in COLUMN_NAME_KEYS if isinstance(one.get(name), str)), None)
+            if isinstance(one, Mapping)
+            else one
+            for one in value
+        ]
+        if all(isinstance(name, str) and name for name in names) and len(set(names)) == width:
+            return [str(name) for name in names]
+    return None
+
+
+def _is_header(rows: list[Any]) -> bool:
+    """Whether the first row names the columns: different texts, above a column that holds something else."""
+    first = rows[0]
+    if not all(isinstance(name, str) and name for name in first) or len(set(first)) != len(first):
+        return False
+    below = rows[1:MAX_ROWS_READ]
+    if any(not isinstance(row[number], str) for row in below for number in range(len(first))):
+        return True
+    # All texts: numbers written as texts below a name that is none, or names as programs write them.
+    numeric = [number for number in range(len(first)) if all(_is_numeric(row[number]) for row in below)]
+    if numeric:
+        return any(not _is_numeric(first[number]) for number in numeric)
+    return all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,40}", name) for name in first) and not any(
+        name in {row[number] for row in below} for number, name in enumerate(first)
+    )
+
+
+def _is_numeric(value: Any) -> bool:
+    return re.fullmatch(r"-?[0-9]+(?:\.[0-9]+)?", str(value)) is not None
 
 
 def _is_key(key: Any) -> bool:

@@ -186,6 +186,17 @@ def page_pattern(here: Url, following: str | None) -> str | None:
     return None
 
 
+def list_pattern(here: Url, following: str) -> str | None:
+    """A regular expression for the pages of a list that differ in their query alone: `/books` and `/books?after=10`.
+
+    None if the next page has another path.
+    """
+    path = here.target.partition("?")[0]
+    if following.partition("?")[0] != here.origin + path:
+        return None
+    return f"{escape_regex(here.origin.partition('//')[2])}{escape_regex(path)}(\\?|$)"
+
+
 def escape_regex(text: str) -> str:
     """`text` escaped for a regular expression. Unlike `re.escape` it leaves hyphens and slashes readable."""
     return re.sub(r"([.?+*()\[\]{}|^$\\])", r"\\\1", text)

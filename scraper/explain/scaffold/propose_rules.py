@@ -7,17 +7,25 @@ from (verify_rules.py), and only those that extract something are proposed.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from scraper.explain.scaffold.article_text import ARTICLE_TEXT, find_article_text
 from scraper.explain.scaffold.field_names import unique_name
 from scraper.explain.scaffold.json_rules import cursor_without_parameter, draft_json_rules
+from scraper.explain.scaffold.link_index import FilePattern, find_file_pattern, index_rule
 from scraper.explain.scaffold.pagination import NextPageGuess, find_next_pages, page_pattern
 from scraper.explain.scaffold.plain_lists import find_lists
 from scraper.explain.scaffold.repeated_blocks import FieldGuess, RepeatedBlocks, find_blocks, find_page_fields
 from scraper.explain.scaffold.rule_draft import RuleDraft, RuleEntry, YamlValue, examples_text, to_yaml
 from scraper.explain.scaffold.structured_data import ObjectProperty, TypedObjects, find_opengraph, find_types
-from scraper.explain.scaffold.verify_rules import count_yields, verify_rules, with_next_page
+from scraper.explain.scaffold.verify_rules import (
+    count_yields,
+    covers_next_page,
+    verify_rules,
+    with_next_page,
+    without_empty_fields,
+)
 from scraper.extract.links.document import Document
 from scraper.extract.rules.number_parser import parse_decimal
 from scraper.extract.rules.optional_libraries import JmesPath
@@ -27,12 +35,21 @@ from scraper.report.text.sanitize import clean
 from scraper.urls.canonicalize import canonicalize
 
 MAX_FIELDS = 15
+# Signs of permalinks behind a heading, which are no part of it.
+HEADING_SIGNS = "¶§#🔗⚓"
+LOGIN_FORM_COMMENT = (
+    "This page has a login form: what lies behind it needs a token or a cookie (scrape init --header or --config; in "
+    "the config headers or auth)."
+)
 # When a page has one of these fields, the <title> element repeats it.
 TITLE_NAMES = frozenset({"title", "name", "headline"})
 AMOUNT_PATTERN = re.compile(r"\W{0,3}(?:[A-Z]{3})?\s?[0-9][0-9.,]{0,20}\s?(?:[A-Z]{3}|\W)?")
 MAX_TYPES_SHOWN = 8
 # A list whose blocks have at most this many fields may be a list of related things on a page about one thing.
 FEW_FIELDS = 3
+
+
+_NOTHING_FETCHED: Mapping[str, Response] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +59,20 @@ class RuleIdeas:
     drafts: tuple[RuleDraft, ...] = ()
     next_pages: tuple[NextPageGuess, ...] = ()
     comments: tuple[str, ...] = ()
+    file_pattern: FilePattern | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Verified rules. `yields` is for each how many items, or URLs without fields, it extracts from its page."""
+    """Verified rules. `yields` is for each how many items, or URLs without fields, it extracts from its page.
+
+    `file_pattern`: files that the page is an index of.
+    """
 
     drafts: tuple[RuleDraft, ...]
     yields: tuple[int, ...]
     comments: tuple[str, ...]
+    file_pattern: FilePattern | None = None
 
 
 def ideas_for_html(document: Document, headers: Headers) -> RuleIdeas:
@@ -73,7 +95,14 @@ def ideas_for_html(document: Document, headers: Headers) -> RuleIdeas:
             f"Structured data on this page: {', '.join(clean(name, 40) for name in types[:MAX_TYPES_SHOWN])}."
         )
     drafts: list[RuleDraft] = []
-    if blocks:
+    files = find_file_pattern(document)
+    if files is not None:
+        comments.append(
+            f"An index of {files.files} files: they are downloaded; `scrape download` takes a list of them."
+        )
+    elif not blocks and (index := index_rule(document)) is not None:
+        drafts.append(index)
+    elif blocks:
         drafts.append(_list_rule(blocks, _page_pattern(document.url, next_pages)))
         known = _normalized_values(blocks[0].fields, document)
         drafts += [
@@ -88,7 +117,14 @@ def ideas_for_html(document: Document, headers: Headers) -> RuleIdeas:
             )
         )
     drafts += [_follow_rule(next_page) for next_page in next_pages[:1] if next_page.key == "follow"]
-    return RuleIdeas(tuple(drafts), next_pages, tuple(comments))
+    if has_login_form(document):
+        comments.append(LOGIN_FORM_COMMENT)
+    return RuleIdeas(tuple(drafts), next_pages, tuple(comments), files)
+
+
+def has_login_form(document: Document) -> bool:
+    """Whether the page asks for a password: what lies behind it is not seen."""
+    return document.tree.css_first("form input[type=password i], body input[type=password i]") is not None
 
 
 def ideas_for_json(value: object, url: Url, headers: Headers) -> RuleIdeas:
@@ -107,12 +143,30 @@ def ideas_for_json(value: object, url: Url, headers: Headers) -> RuleIdeas:
     )
 
 
-def propose_rules(ideas: RuleIdeas, page: Response) -> Proposal:
-    """Verify `ideas` on `page`, the page they were made from, and keep those that extract something."""
-    drafts = verify_rules(ideas.drafts, page)
+def propose_rules(ideas: RuleIdeas, page: Response, following: Mapping[str, Response] = _NOTHING_FETCHED) -> Proposal:
+    """Verify `ideas` on `page`, the page they were made from, and keep those that extract something.
+
+    `following`: pages that were fetched because the ideas lead to them, by URL. A `next` is kept if the page that it
+    leads to has items, too.
+    """
+    drafts = [without_empty_fields(draft, page) for draft in verify_rules(ideas.drafts, page)]
+    comments = list(ideas.comments)
     if drafts and drafts[0].get("fields") is not None:
-        drafts[0] = with_next_page(drafts[0], ideas.next_pages, page)
-    return Proposal(tuple(drafts), tuple(count_yields(drafts, page)) if drafts else (), ideas.comments)
+        drafts[0] = with_next_page(drafts[0], ideas.next_pages, page, following)
+        if drafts[0].get("next") is None:
+            if drafts[0].get("match") is not None and not covers_next_page(drafts[0], ideas.next_pages, following):
+                drafts[0] = drafts[0].without("match")
+            comments += _next_page_comments(ideas.next_pages, following)
+    return Proposal(
+        tuple(drafts), tuple(count_yields(drafts, page)) if drafts else (), tuple(comments), ideas.file_pattern
+    )
+
+
+def _next_page_comments(next_pages: Sequence[NextPageGuess], following: Mapping[str, Response]) -> Iterator[str]:
+    for guess in next_pages:
+        if guess.key == "next" and guess.target in following:
+            yield f"{clean(guess.target, 200)} looked like the next page ({guess.comment}), but has no such items."
+            return
 
 
 def _describes_itself_better(
@@ -143,7 +197,9 @@ def _list_rule(blocks: Sequence[RepeatedBlocks], pattern: str | None) -> RuleDra
         entries[0] = RuleEntry("each", best.each, f"{best.count} on this page; on other pages where it is found, too")
     surest = max(best.fields, key=lambda guess: guess.share)
     # Blocks without the most common field are no items: skip them.
-    if surest.share < 1 and surest.css is not None:
+    if best.has_header_rows:
+        entries.append(RuleEntry("when", "td", "the others are the table's head"))
+    elif surest.share < 1 and surest.css is not None:
         entries.append(RuleEntry("when", surest.css, "the others are something else: a table's head, a separator"))
     entries.append(RuleEntry("fields", tuple(_guess_entry(guess) for guess in best.fields)))
     comments_after = []
@@ -162,6 +218,8 @@ def _guess_entry(guess: FieldGuess) -> RuleEntry:
         value["attr"] = guess.attr
     if guess.type != "text":
         value["type"] = guess.type
+    elif guess.attr is None and guess.examples and all(text.rstrip()[-1:] in HEADING_SIGNS for text in guess.examples):
+        value["transform"] = [{"strip": f" {HEADING_SIGNS}"}]
     share = "" if guess.share >= 1 else f"in {100 * guess.share:.0f} % of them; "
     plain = value.keys() == {"css"}
     return RuleEntry(guess.name, value["css"] if plain else value, share + examples_text(guess.examples))
@@ -215,8 +273,13 @@ def _page_rule(document: Document, guesses: Sequence[FieldGuess], objects_by_typ
                 fields.append(_property_entry(kind, prop, unique_name(prop.name, names)))
                 known |= {_normalize_value(example) for example in prop.examples}
     has_structured = bool(fields)
+    if (text := find_article_text(document)) is not None:
+        fields.append(text)
+        names.add(text.key)
     # Visible fields are added only when the structured data does not have their values already.
     for entry, values in seen:
+        if entry.key in names and entry.key == ARTICLE_TEXT:
+            continue
         repeats_title = entry.value == "title" and names & TITLE_NAMES
         if (
             len(fields) < MAX_FIELDS
@@ -230,6 +293,7 @@ def _page_rule(document: Document, guesses: Sequence[FieldGuess], objects_by_typ
         return RuleDraft("one item a page", entries, (comment + ", on every page.",))
     entries = (RuleEntry("when", {"field": fields[0].key}, f"only where it says so ({main_objects[0].type})"), *entries)
     visible = tuple(entry for entry, _ in seen)
+    visible += (text,) if text is not None and text.key not in {entry.key for entry in visible} else ()
     fallback = (
         RuleDraft("one item a page", (RuleEntry("fields", visible),), (comment + ", on every page.",))
         if visible

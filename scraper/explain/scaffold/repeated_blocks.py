@@ -8,13 +8,14 @@ and attribute) that most of the blocks have.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborNode
 
-from scraper.explain.scaffold.field_names import field_name, field_type, unique_name
+from scraper.explain.scaffold.field_names import LAZY_IMAGE_ATTRIBUTES, field_name, field_type, unique_name
 from scraper.explain.scaffold.selector_builder import (
     MAX_INNER_ELEMENTS,
     SELECTOR_NAME,
@@ -40,6 +41,10 @@ MIN_FIELD_SHARE = 0.6
 EXAMPLES_KEPT = 2
 EXAMPLE_CHARS = 60
 
+PLACEHOLDER = re.compile(r"(?:placeholder|spacer|blank|loading|lazy|transparent|pixel)[^/]*$", re.IGNORECASE)
+PERMALINK_SIGNS = frozenset({"¶", "#", "§", "🔗", "⚓", "∞", "Permalink", "permalink"})
+PERMALINK_CLASSES = ("headerlink", "permalink", "anchorjs", "anchor-link", "heading-anchor", "header-anchor")
+
 IGNORED_TAGS = frozenset(
     {"script", "style", "option", "br", "meta", "link", "head", "path", "source", "noscript", "template"}
 )
@@ -62,12 +67,16 @@ class FieldGuess:
 
 @dataclass(frozen=True, slots=True)
 class RepeatedBlocks:
-    """Blocks of one kind: the selector that matches them, their number on the page, and their fields."""
+    """Blocks of one kind: the selector that matches them, their number on the page, and their fields.
+
+    `has_header_rows`: the selector also matches rows of a table's head, which are no items.
+    """
 
     each: str
     count: int
     fields: tuple[FieldGuess, ...]
     score: float
+    has_header_rows: bool = False
 
 
 def find_blocks(document: Document) -> list[RepeatedBlocks]:
@@ -75,7 +84,7 @@ def find_blocks(document: Document) -> list[RepeatedBlocks]:
     groups: dict[tuple[Signature, Signature], list[LexborNode]] = {}
     for element in document.tree.css("body *")[:MAX_ELEMENTS]:
         container = container_of(element)
-        if container is not None and element.tag not in IGNORED_TAGS:
+        if container is not None and element.tag not in IGNORED_TAGS and not is_header_row(element):
             groups.setdefault((signature(container), signature(element)), []).append(element)
     rated = []
     for similar in groups.values():
@@ -91,9 +100,29 @@ def find_blocks(document: Document) -> list[RepeatedBlocks]:
         if selector is not None and len(fields) >= 2:
             # Blocks that lack many fields are often wrappers around better ones: punish a low mean share.
             whole = sum(guess.share for guess in fields) / len(fields)
-            found.append(RepeatedBlocks(*selector, fields, rating * whole**2))
+            each, count = selector
+            if (in_body := _rows_of_body(document, each, len(elements))) is not None:
+                each, count = in_body, len(document.tree.css(in_body))
+            heads = sum(is_header_row(element) for element in document.tree.css(each))
+            found.append(RepeatedBlocks(each, count - heads, fields, rating * whole**2, heads > 0))
     found.sort(key=lambda blocks: -blocks.score)
     return found[:3]
+
+
+def _rows_of_body(document: Document, each: str, rows: int) -> str | None:
+    """A selector for the rows of a table without those in thead and tfoot; None if `each` selects no such rows."""
+    if not each.endswith(" tr"):
+        return None
+    in_body = f"{each.removesuffix(' tr')} tbody tr"
+    return in_body if rows <= len(document.tree.css(in_body)) < len(document.tree.css(each)) else None
+
+
+def is_header_row(element: LexborNode) -> bool:
+    """Whether a row of a table is its head: in thead, or of th alone."""
+    if element.tag != "tr":
+        return False
+    parent = element.parent
+    return (parent is not None and parent.tag == "thead") or element.css_first("td") is None
 
 
 def find_fields(blocks: Sequence[LexborNode]) -> tuple[FieldGuess, ...]:
@@ -186,9 +215,11 @@ def _value_locations(block: LexborNode) -> Iterable[tuple[str, str | None]]:
 
 def _locations_in(element: LexborNode, css: str) -> Iterable[tuple[str, str | None]]:
     attributes = element.attributes
+    if is_permalink(element):
+        return
     if element.tag == "img":
-        if attributes.get("src"):
-            yield css, "src"
+        if not _is_tracking_pixel(attributes) and (attribute := _image_attribute(attributes)) is not None:
+            yield css, attribute
         return
     if element.tag == "time" and attributes.get("datetime"):
         yield css, "datetime"
@@ -200,6 +231,31 @@ def _locations_in(element: LexborNode, css: str) -> Iterable[tuple[str, str | No
         yield css, None
     if element.tag == "a" and attributes.get("href"):
         yield css, "href"
+
+
+def _image_attribute(attributes: Mapping[str, str | None]) -> str | None:
+    """The attribute with an image's address: `src`, or where that is a placeholder, the one scripts load it from."""
+    source = (attributes.get("src") or "").strip()
+    lazy = next((name for name in LAZY_IMAGE_ATTRIBUTES if (attributes.get(name) or "").strip()), None)
+    if lazy is not None and (not source or source.startswith("data:") or PLACEHOLDER.search(source)):
+        return lazy
+    return "src" if source and not source.startswith(("data:", "about:", "blob:")) else None
+
+
+def _is_tracking_pixel(attributes: Mapping[str, str | None]) -> bool:
+    """Whether an image is there to be counted and not to be seen: one pixel large, or hidden."""
+    tiny = all((attributes.get(name) or "").removesuffix("px").strip() in ("0", "1") for name in ("width", "height"))
+    style = (attributes.get("style") or "").replace(" ", "").lower()
+    return tiny or "display:none" in style or ("width:1px" in style and "height:1px" in style)
+
+
+def is_permalink(element: LexborNode) -> bool:
+    """Whether a link is the sign behind a heading that leads to the heading itself."""
+    if element.tag != "a":
+        return False
+    names = (element.attributes.get("class") or "").lower()
+    text = (element.text() or "").strip()
+    return text in PERMALINK_SIGNS or any(name in names for name in PERMALINK_CLASSES)
 
 
 def _has_own_text(element: LexborNode) -> bool:

@@ -10,6 +10,7 @@ from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
 from scraper.extract.links.depth_guard import is_too_deep
 from scraper.extract.links.link_header import parse_link_headers
+from scraper.extract.links.xhtml import xhtml_to_html
 from scraper.extract.text.charset import decode_as, sniff_encoding
 from scraper.extract.text.encodings import python_codec
 from scraper.model import Headers, Url
@@ -24,6 +25,10 @@ _PARSER_OPTIONS = LexborDocumentOptions.WO_EVENTS
 # All elements that links, base and directives are read from. One walk over the tree collects them, because a walk takes
 # a third of the time of parsing.
 _COLLECTED_SELECTOR = "[href],meta,iframe,frame"
+_NOSCRIPT_REGEX = re.compile(rb"<noscript[\s>].*?(?:</noscript|\Z)", re.IGNORECASE | re.DOTALL)
+_DECLARATION_REGEX = re.compile(
+    rb"<base[\s/>][^>]*>?|<meta\s[^>]{0,1000}?http-equiv\s*=\s*[\"']?\s*refresh[^>]*>?", re.IGNORECASE
+)
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UNICODE_ENCODINGS = frozenset({"utf-8", "utf-16le", "utf-16be"})
 _DIRECTIVE_SEPARATOR = re.compile(r"[\s,]+")
@@ -73,8 +78,8 @@ class Document:
         return self.page_base.join(first.attributes["href"] or "") or self.page_base
 
 
-def parse_document(data: bytes, content_type: str | None, url: Url) -> Document:
-    """Parse the page `data` of the URL `url`; `content_type` is the value of that header.
+def parse_document(data: bytes, content_type: str | None, url: Url, xhtml: bool = False) -> Document:
+    """Parse the page `data` of the URL `url`; `content_type` is the value of that header, `xhtml` whether it is XML.
 
     Takes any bytes and never raises; the caller limits their number. Bytes that are no characters become U+FFFD.
     """
@@ -83,9 +88,21 @@ def parse_document(data: bytes, content_type: str | None, url: Url) -> Document:
         markup = data[3:] if data.startswith(_UTF8_BOM) else data
     else:
         markup = decode_as(data, charset).encode("utf-8", "replace")
+    if xhtml:
+        markup = xhtml_to_html(markup)
     if is_too_deep(markup):
         return Document(LexborHTMLParser(b"", options=_PARSER_OPTIONS), charset, url, TOO_DEEP_PROBLEM)
-    return Document(LexborHTMLParser(markup, options=_PARSER_OPTIONS), charset, url)
+    document = Document(LexborHTMLParser(markup, options=_PARSER_OPTIONS), charset, url)
+    if "base" in document.tags or any((m.get("http-equiv") or "").lower() == "refresh" for m in document.metas):
+        cleaned = _NOSCRIPT_REGEX.sub(_without_declarations, markup)
+        if cleaned != markup:
+            return Document(LexborHTMLParser(cleaned, options=_PARSER_OPTIONS), charset, url)
+    return document
+
+
+def _without_declarations(noscript: re.Match[bytes]) -> bytes:
+    """What stands in `<noscript>` is read, but says nothing about the page: browsers with scripts do not see it."""
+    return _DECLARATION_REGEX.sub(b"", noscript[0])
 
 
 def robots_directives(document: Document | None, headers: Headers, product: str = ROBOTS_PRODUCT) -> RobotsDirectives:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from selectolax.lexbor import LexborHTMLParser, SelectolaxError
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from scraper.errors import ExtractError
 from scraper.extract.links.document import Document, refresh_target
+from scraper.extract.links.images import SRCSET_ATTRIBUTES, image_address, parse_srcset
 from scraper.extract.links.link_header import parse_link_headers
 from scraper.model import Headers, Url
 from scraper.urls.canonicalize import DEFAULT_KEY_RULES, KeyRules, canonicalize
@@ -31,15 +32,19 @@ def collect_link_texts(document: Document, headers: Headers | None = None, limit
     """The distinct links of a page as written, without fragments, in document order; each with whether it is nofollow.
 
     Read from `a[href]`, `area[href]`, `link[href]` with rel next, prev or alternate, `iframe[src]`, `frame[src]`,
-    `meta[http-equiv=refresh]` and the `Link` header. Targets of the header are made absolute here, because a declared
-    base does not apply to them. A text is nofollow if every link with it is. Links within the page (`#top`) are left
-    out. At most `limit`.
+    `meta[http-equiv=refresh]`, `a[xlink:href]` in SVG, and the headers `Link` and `Refresh`. Targets of headers are
+    made absolute here, because a declared base does not apply to them. A text is nofollow if every link with it is.
+    Links within the page (`#top`) are left out. At most `limit`.
     """
     found: dict[str, bool] = {}
     for tag, node in zip(document.tags, document.nodes, strict=True):
         attributes = node.attributes  # as a dict: `node.attrs` takes three times as long for a missing name
         if tag in _ANCHOR_TAGS:
-            text, rel = attributes.get("href") or "", attributes.get("rel")
+            text, rel = attributes.get("href"), attributes.get("rel")
+            if text is None:  # SVG's own attribute, which is none in HTML
+                if "xlink:href" not in attributes or not _is_in_svg(node):
+                    continue
+                text = attributes["xlink:href"] or ""
         elif tag in _FRAME_TAGS and "src" in attributes:
             text, rel = attributes["src"] or "", None
         elif tag == "link" and _is_page_rel(attributes.get("rel")):
@@ -96,21 +101,27 @@ def parse_file_selector(text: str) -> tuple[str, str]:
         LexborHTMLParser("").css(selector)
     except (SelectolaxError, ValueError) as error:
         raise ExtractError(f"not a CSS selector: '{selector}'") from error
-    return selector, attribute.strip()
+    return selector, attribute.strip().lower()
 
 
 def select_file_urls(document: Document, sources: Iterable[tuple[str, str]], limit: int = MAX_LINKS) -> list[str]:
     """The distinct URLs, as written, in the attributes that `sources` (see `parse_file_selector`) select.
 
-    Without an attribute in the source, `src` is read, or else `href`. At most `limit`.
+    Without an attribute in the source, `src` is read (see `image_address`), or else `href`. `srcset` is a list of URLs.
+    At most `limit`.
     """
     found: dict[str, None] = {}
     for selector, attribute in sources:
         for node in document.tree.css(selector):
             attributes = node.attributes
-            text = attributes.get(attribute) if attribute else attributes.get("src") or attributes.get("href")
-            if text and len(found) < limit:
-                found[text] = None
+            if attribute in SRCSET_ATTRIBUTES:
+                texts = parse_srcset(attributes.get(attribute) or "")
+            else:
+                text = attributes.get(attribute) if attribute else image_address(attributes) or attributes.get("href")
+                texts = [text] if text else []
+            for text in texts:
+                if len(found) < limit:
+                    found[text] = None
     return list(found)
 
 
@@ -120,11 +131,24 @@ def _meta_and_header_links(document: Document, headers: Headers | None) -> Itera
             target = refresh_target(attributes.get("content") or "")
             if target is not None:
                 yield target.partition("#")[0], False
-    for link in parse_link_headers(headers.get_all("link")) if headers is not None else ():
+    if headers is None:
+        return
+    if (refresh := headers.get("refresh")) is not None and (target := refresh_target(refresh)) is not None:
+        url = canonicalize(target, document.page_base)
+        if isinstance(url, Url):
+            yield url.href, False
+    for link in parse_link_headers(headers.get_all("link")):
         if not FOLLOWED_RELS.isdisjoint(link.rels) and "stylesheet" not in link.rels:
             url = canonicalize(link.target, document.page_base)
             if isinstance(url, Url):
                 yield url.href, not NOFOLLOW_RELS.isdisjoint(link.rels)
+
+
+def _is_in_svg(node: LexborNode) -> bool:
+    ancestor = node.parent
+    while ancestor is not None and ancestor.tag != "svg":
+        ancestor = ancestor.parent
+    return ancestor is not None
 
 
 def _is_page_rel(rel: str | None) -> bool:

@@ -6,6 +6,7 @@ a broken file, the entries before the error are kept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from scraper.extract.links.sitemap_formats import (
@@ -20,8 +21,11 @@ from scraper.extract.text.gunzip import Gunzip
 from scraper.model import Url
 from scraper.urls.scope_modes import strip_www
 
+# Bytes of the beginning that decide about the format.
+FORMAT_BYTES = 2_000
 GZIP_MAGIC = b"\x1f\x8b"
 _SKIPPED_AT_START = b"\xef\xbb\xbf\t\n\r "  # the bytes of a UTF-8 byte order mark, and white space
+_XML_START_REGEX = re.compile(rb"<(?:\?xml|urlset|sitemapindex|rss|rdf:RDF|feed)[\s>]", re.IGNORECASE)
 _HTML_STARTS = (b"<!doctype html", b"<html")
 
 
@@ -34,7 +38,9 @@ class SitemapReader:
     def __init__(self, limits: SitemapLimits | None = None) -> None:
         self._limits = limits or SitemapLimits()
         self._head = b""  # the first byte, if it came alone: the format is known by the second
+        self._compression_known = False
         self._gunzip: Gunzip | None = None
+        self._start: bytes | None = b""  # until the format is known
         self._parser: SitemapParser | None = None
         self._size = 0
         self._count = 0
@@ -57,12 +63,12 @@ class SitemapReader:
 
     def feed(self, data: bytes) -> list[SitemapEntry]:
         """Read `data`, the next bytes."""
-        if self._parser is None and self._gunzip is None:
+        if not self._compression_known:
             data = self._head + data
             if len(data) < len(GZIP_MAGIC):
                 self._head = data
                 return []
-            self._head = b""
+            self._head, self._compression_known = b"", True
             if data.startswith(GZIP_MAGIC):
                 self._gunzip = Gunzip()
         self._read(data)
@@ -73,6 +79,7 @@ class SitemapReader:
         if self._head:
             data, self._head = self._head, b""
             self._feed_uncompressed(data)
+        self._begin(final=True)
         if not self.finished:
             if self._gunzip is not None:
                 self._gunzip.close()
@@ -101,21 +108,32 @@ class SitemapReader:
         bytes_left = self._limits.max_bytes - self._size
         self._size += len(data)
         data = data[:bytes_left]
-        if self._parser is None:
-            data = data.lstrip(_SKIPPED_AT_START)  # expat rejects white space before the XML declaration
-            if data:
-                self._parser = self._choose_parser(data)
         if self._parser is not None:
             self._parser.feed(data)
+        elif self._start is not None:
+            self._start += data
+            self._begin(final=False)
         if self._size > self._limits.max_bytes and not self.finished:
             self._problem = f"larger than {self._limits.max_bytes} bytes uncompressed: the rest was not read"
+
+    def _begin(self, final: bool) -> None:
+        """Choose the parser by the first bytes, once they are there, and give them to it."""
+        data = (self._start or b"").lstrip(_SKIPPED_AT_START)
+        if self._parser is not None or not data or (len(data) < FORMAT_BYTES and not final) or self.finished:
+            return
+        self._start = None
+        self._parser = self._choose_parser(data)
+        if self._parser is not None:
+            self._parser.feed(data)
 
     def _choose_parser(self, data: bytes) -> SitemapParser | None:
         if data[:14].lower().startswith(_HTML_STARTS):
             self._problem = "not a sitemap: an HTML page"
             return None
-        # A byte order mark of UTF-16 means XML: text sitemaps are UTF-8.
-        is_xml = data.startswith((b"<", b"\xff\xfe", b"\xfe\xff"))
+        # A byte order mark of UTF-16 means XML: text sitemaps are UTF-8. Some servers write warnings before the XML.
+        is_xml = data.startswith((b"<", b"\0<", b"\xff\xfe", b"\xfe\xff")) or _XML_START_REGEX.search(
+            data[:FORMAT_BYTES]
+        )
         return XmlSitemapParser(self._limits) if is_xml else TextSitemapParser(self._limits)
 
     def _take_entries(self) -> list[SitemapEntry]:

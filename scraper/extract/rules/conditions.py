@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scraper.extract.rules.compile import check_selector, compile_regex
+from scraper.extract.rules.css_select import select_first
 from scraper.extract.rules.field import MISSING, PartialValue
 from scraper.extract.rules.field_pipeline import compile_field, to_text
 from scraper.extract.rules.field_settings import FieldSettings
@@ -57,7 +58,7 @@ class Condition:
     def holds_at(self, node: Any, context: PageContext) -> bool:
         """Whether the condition holds for the element or object `node`."""
         if self._css is not None:
-            return node.css_first(self._css) is not None
+            return select_first(node, self._css) is not None
         assert self._source is not None
         found = self._source.read(node, context)
         return found is not MISSING and not isinstance(found, ParseFailure) and self._check_values(found)

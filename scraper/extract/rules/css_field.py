@@ -14,14 +14,16 @@ from typing import Any, get_args
 from selectolax.lexbor import LexborNode
 
 from scraper.errors import ExtractError
+from scraper.extract.links.images import SRCSET_ATTRIBUTES, image_address, parse_srcset
 from scraper.extract.rules.compile import check_selector, compile_regex
+from scraper.extract.rules.css_select import select, select_first
 from scraper.extract.rules.field import MISSING, PartialValue
 from scraper.extract.rules.field_settings import FieldSettings, FieldType
 from scraper.extract.rules.limits import MAX_REGEX_CHARS, MAX_VALUE_CHARS, MAX_VALUES
 from scraper.extract.rules.page_context import PageContext, absolute_url
 from scraper.extract.rules.parse_failure import ParseFailure
-from scraper.extract.rules.value_parsers import VALUE_PARSERS
-from scraper.extract.rules.visible_text import visible_text
+from scraper.extract.rules.value_parsers import NUMBER_TYPES, value_parser
+from scraper.extract.rules.visible_text import ELEMENT_JOINT, visible_text
 
 # Where `type: url` looks for a URL, in this order.
 URL_ATTRIBUTES = ("href", "src", "content", "data")
@@ -34,6 +36,7 @@ class CssField:
         "_attr",
         "_css",
         "_default",
+        "_joint",
         "_links",
         "_many",
         "_parse",
@@ -61,7 +64,10 @@ class CssField:
         self._regex = compile_regex(settings.regex, key_path) if settings.regex is not None else None
         self._many = settings.many
         self._default = settings.default
-        self._parse: Callable[[str], Any] | None = VALUE_PARSERS.get(settings.type)
+        # Between the digits of two elements; a regex of the config sees the text as a page shows it.
+        reads_numbers = settings.type in NUMBER_TYPES and settings.regex is None
+        self._joint = ELEMENT_JOINT if reads_numbers else ""
+        self._parse: Callable[[str], Any] | None = value_parser(settings.type, settings.number_options)
         source = f"links: {settings.links}" if settings.links else settings.css or "the element"
         source = f"{source}{f' @{settings.attr}' if settings.attr else ''}"
         self.missing_reason = f"nothing found for {source}{' that matches the regex' if settings.regex else ''}"
@@ -81,10 +87,10 @@ class CssField:
             return found_links or MISSING
         # 2. all elements
         if self._many:
-            return self._read_many([element] if self._css is None else element.css(self._css), context)
+            return self._read_many([element] if self._css is None else select(element, self._css), context)
         # 3. the first element
         if self._css is not None:
-            found = element.css_first(self._css)
+            found = select_first(element, self._css)
             if found is None:
                 return False if self._type == "bool" and self._default is None and not self.required else MISSING
             element = found
@@ -92,6 +98,8 @@ class CssField:
 
     def _read_many(self, elements: list[LexborNode], context: PageContext) -> Any:
         values, failures = [], []
+        if self._type == "url" and self._attr in SRCSET_ATTRIBUTES:
+            return self._read_srcsets(elements, context)
         for element in elements[:MAX_VALUES]:
             value = self._value(element, context)
             if isinstance(value, ParseFailure):
@@ -105,6 +113,13 @@ class CssField:
                 values, (("", f"{len(failures)} of {len(elements)} not read, the first: {failures[0]}"),)
             )
         return values or (failures[0] if failures else MISSING)
+
+    def _read_srcsets(self, elements: list[LexborNode], context: PageContext) -> Any:
+        """All candidates of all elements, as URLs; what is none is left out."""
+        texts = [text for node in elements for text in parse_srcset(node.attributes.get(self._attr or "") or "")]
+        context.charge(sum(map(len, texts)))
+        urls = [url for text in texts[:MAX_VALUES] if not isinstance(url := absolute_url(text, context), ParseFailure)]
+        return list(dict.fromkeys(urls)) or MISSING
 
     def _value(self, element: LexborNode, context: PageContext) -> Any:
         """The value of one element, or `MISSING`, `ParseFailure`."""
@@ -137,6 +152,8 @@ class CssField:
                 return None
             text = (attributes[self._attr] or "").strip()
             context.charge(len(text))
+            if self._type == "url" and self._attr in SRCSET_ATTRIBUTES:
+                return next(iter(parse_srcset(text)), "")
             return text
         if self._type == "html":
             markup = element.html
@@ -144,7 +161,9 @@ class CssField:
             return markup
         if self._type == "url":
             attributes = element.attributes
+            if element.tag == "img" and (address := image_address(attributes)):
+                return address
             for name in URL_ATTRIBUTES:
                 if value := attributes.get(name):
                     return value
-        return visible_text(element, context.charge)
+        return visible_text(element, context.charge, self._joint)

@@ -14,19 +14,26 @@ from typing import Any
 
 from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.css_field import CssField
+from scraper.extract.rules.css_select import select
 from scraper.extract.rules.field import MISSING, Field, PartialValue
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.field_sources import RegexSource, StructuredSource, apply_jmespath, compile_source
+from scraper.extract.rules.json_document import ExactFloat, to_plain_json
 from scraper.extract.rules.limits import MAX_ITEMS, MAX_REGEX_CHARS, MAX_VALUE_CHARS, MAX_VALUES
+from scraper.extract.rules.markup_text import TAG_REGEX, decode_entities, markup_to_text
+from scraper.extract.rules.number_parser import DEFAULT_OPTIONS, NumberOptions
 from scraper.extract.rules.optional_libraries import JmesPath
 from scraper.extract.rules.page_context import PageContext, absolute_url
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.transforms import apply_transforms
-from scraper.extract.rules.value_parsers import VALUE_PARSERS
+from scraper.extract.rules.value_parsers import value_parser
 from scraper.extract.rules.xpath_select import XPathSelector
 
 # Key of `PageContext.cache`: how many objects inside items were made of the page.
 NESTED_OBJECT_COUNT = "nested"
+
+# A number of JSON is none that people wrote.
+JSON_NUMBER = NumberOptions(machine=True)
 
 # Values that count as missing. 0 and False do not: they equal none of these.
 _EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
@@ -60,6 +67,9 @@ class PipelineField:
         refines = settings.regex is not None and not isinstance(self._source, RegexSource)
         self._regex = compile_regex(settings.regex or "", key_path) if refines else None
         self._many = settings.many
+        self._numbers = settings.number_options
+        # What a page shows has no entities; JSON-LD often has, and tags.
+        self._cleans_text = bool(settings.structured) and settings.plain_text
         self.missing_reason = (
             f"nothing found for {_describe_source(self._source.description, settings, self._regex is not None)}"
         )
@@ -76,6 +86,9 @@ class PipelineField:
             values = apply_jmespath(self._json, values)
         if isinstance(values, ParseFailure):
             return values
+        if self._cleans_text:
+            as_text = self._settings.type in ("text", "any")
+            values = [_plain(value, as_text) if isinstance(value, str) else value for value in values]
         # 3. regex
         if self._regex is not None:
             values = [text for value in values if (text := self._search_regex(value))]
@@ -90,7 +103,10 @@ class PipelineField:
         # 5. type; a list that a transform made (`split`) is converted like one of `many`
         if isinstance(value, list) and (self._many or self._settings.transform):
             return self._convert_list(value, max(found, len(value)), context)
-        return self._missing_value() if value in _EMPTY_VALUES else convert_value(value, self._settings.type, context)
+        return self._missing_value() if value in _EMPTY_VALUES else self._convert(value, context)
+
+    def _convert(self, value: Any, context: PageContext) -> Any:
+        return convert_value(value, self._settings.type, context, self._numbers)
 
     def _missing_value(self) -> Any:
         is_false = self._settings.type == "bool" and self._settings.default is None and not self.required
@@ -98,7 +114,7 @@ class PipelineField:
 
     def _convert_list(self, values: list[Any], found: int, context: PageContext) -> Any:
         converted = [
-            value if isinstance(value, ParseFailure) else convert_value(value, self._settings.type, context)
+            value if isinstance(value, ParseFailure) else self._convert(value, context)
             for value in values[:MAX_VALUES]
             if value not in _EMPTY_VALUES
         ]
@@ -167,7 +183,7 @@ class ObjectField:
 
     def _object_nodes(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
         if self._css is not None:
-            return list(node.css(self._css))
+            return select(node, self._css)
         if self._xpath is not None:
             return self._xpath.find(node, context)
         values = self._structured.read(node, context) if self._structured else [node]
@@ -199,27 +215,48 @@ def read_fields(
     return values
 
 
+def _plain(text: str, as_text: bool) -> str:
+    """`text` without entities and, if it is a text to read, without tags."""
+    if len(text) > MAX_VALUE_CHARS:
+        return text  # it is rejected for its length
+    return markup_to_text(text) if as_text and TAG_REGEX.search(text) else decode_entities(text)
+
+
 def to_text(value: Any) -> str:
     """A JSON value as text, as JSON writes it, but a text without quotes and null as nothing."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, ExactFloat):
+        return value.to_text()
     return "" if value is None else str(value)
 
 
-def convert_value(value: Any, kind: str, context: PageContext) -> Any:
+def _exact_number(value: Any) -> Decimal | None:
+    """A number of JSON or XPath as a decimal, with all digits it was written with."""
+    number: Decimal | None = None
+    if isinstance(value, ExactFloat):
+        number = value.to_decimal()
+    elif isinstance(value, Decimal | int):
+        number = Decimal(value)
+    elif isinstance(value, float):
+        number = Decimal(repr(value))
+    return number if number is not None and number.is_finite() else None
+
+
+def convert_value(value: Any, kind: str, context: PageContext, numbers: NumberOptions = DEFAULT_OPTIONS) -> Any:
     """`value` (a text or a JSON value) as the type `kind`, or `MISSING`, `ParseFailure`."""
     if isinstance(value, str) and len(value) > MAX_VALUE_CHARS:
         return ParseFailure(f"too long: {len(value)} characters, at most {MAX_VALUE_CHARS}")
     if kind == "any":
-        return value
+        return to_plain_json(value)
     if isinstance(value, dict | list):
         return ParseFailure(f"a {'mapping' if isinstance(value, dict) else 'list'} where {kind} is expected")
-    if isinstance(value, Decimal) and kind == "decimal":
-        return value
+    if kind == "decimal" and not isinstance(value, str | bool) and (number := _exact_number(value)) is not None:
+        return number  # a number has no thousands separator, so there is nothing to guess
     text = to_text(value).strip()
-    if (parse := VALUE_PARSERS.get(kind)) is not None:
+    if (parse := value_parser(kind, numbers if isinstance(value, str) else JSON_NUMBER)) is not None:
         return parse(text) if text else MISSING
     if kind == "url":
         return absolute_url(text, context)

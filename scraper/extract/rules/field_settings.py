@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from scraper.extract.rules.number_parser import NumberChoice, NumberOptions
+from scraper.extract.rules.value_parsers import ATTRIBUTES_FOR_PEOPLE
+
 FieldType = Literal["text", "int", "float", "decimal", "bool", "url", "date", "html", "any"]
 LinkSelection = Literal["in_scope", "all"]
 
@@ -26,6 +29,9 @@ class FieldSettings:
     `attr`: read this attribute instead of the text. `type: url` without it reads href, src, content or data, the first
     that is there. `type: html` is the element's markup with its own tags (outerHTML). `type: bool` is whether something
     is found that does not mean no. `type: any` leaves JSON values as they are.
+
+    `several_numbers`: which number is taken of a text with several; `refuse` takes none. `plain_text`: whether texts of
+    `structured` lose their markup.
     """
 
     name: str
@@ -44,6 +50,15 @@ class FieldSettings:
     table: Literal["rows"] | None = None
     fields: tuple[FieldSettings, ...] = ()
     transform: tuple[tuple[str, Any], ...] = ()
+    several_numbers: NumberChoice = "refuse"
+    plain_text: bool = True
+
+    @property
+    def number_options(self) -> NumberOptions:
+        """How a number is read: as people write it, or in attributes and JSON as programs do."""
+        attr = self.attr.lower() if self.attr is not None else None
+        in_attribute = attr is not None and attr not in ATTRIBUTES_FOR_PEOPLE
+        return NumberOptions(self.several_numbers, in_attribute or self.json is not None or bool(self.structured))
 
     @property
     def reads_element(self) -> bool:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any, Protocol
 
-import orjson
 from selectolax.lexbor import LexborNode
 
 from scraper.extract.rules.compile import check_selector, compile_regex
 from scraper.extract.rules.css_field import URL_ATTRIBUTES, CssField
+from scraper.extract.rules.css_select import select, select_first
 from scraper.extract.rules.field_settings import FieldSettings
+from scraper.extract.rules.json_document import write_json
+from scraper.extract.rules.lenient_json import parse_lenient_json
 from scraper.extract.rules.limits import MAX_VALUE_CHARS, MAX_VALUES
 from scraper.extract.rules.optional_libraries import JmesPath, XPath, load_main_text_reader, lxml_markup
 from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.parse_failure import ParseFailure
-from scraper.extract.rules.structured import find_objects, parse_lenient_json
+from scraper.extract.rules.structured import find_objects
 from scraper.extract.rules.tables import read_table
-from scraper.extract.rules.visible_text import BLOCK_TAGS, INVISIBLE_TAGS
+from scraper.extract.rules.value_parsers import NUMBER_TYPES
+from scraper.extract.rules.visible_text import BLOCK_TAGS, ELEMENT_JOINT, INVISIBLE_TAGS, digits_meet
 
 
 class FieldSource(Protocol):
@@ -57,7 +60,9 @@ class CssSource:
     def __init__(self, settings: FieldSettings, key_path: str) -> None:
         self._css = check_selector(settings.css, key_path) if settings.css is not None else None
         # `CssField` alone decides what the text of an element is.
-        self._field = CssField(FieldSettings(settings.name, attr=settings.attr, type=settings.type))
+        self._field = CssField(
+            FieldSettings(settings.name, attr=settings.attr, type=settings.type, regex=settings.regex)
+        )
         self._one = not settings.many
         self._keeps_white_space = settings.json is not None and settings.attr is None
         self.description = settings.css or "the element"
@@ -67,10 +72,10 @@ class CssSource:
         if self._css is None:
             found = [node]
         elif self._one:
-            first = node.css_first(self._css)
+            first = select_first(node, self._css)
             found = [] if first is None else [first]
         else:
-            found = node.css(self._css)[:MAX_VALUES]
+            found = select(node, self._css)[:MAX_VALUES]
         if self._keeps_white_space:  # JSON in a script
             return [element.text(deep=True) for element in found]
         return [text for element in found if (text := self._field.source_text(element, context)) is not None]
@@ -127,12 +132,14 @@ class XPathSource:
             for name in URL_ATTRIBUTES:
                 if value := attributes.get(name):
                     return str(value)
-        return lxml_visible_text(element)
+        reads_numbers = self._settings.type in NUMBER_TYPES and self._settings.regex is None
+        return lxml_visible_text(element, ELEMENT_JOINT if reads_numbers else "")
 
 
-def lxml_visible_text(element: Any) -> str:
+def lxml_visible_text(element: Any, joint: str = "") -> str:
     """`visible_text` of an element of lxml."""
     parts: list[str] = []
+    text_parent: Any = None  # of the text before
     # A node's text is in front of its first child, its tail behind its end tag, in the parent.
     for event, node in _iterwalk(element):
         breaks = node.tag in BLOCK_TAGS
@@ -140,12 +147,18 @@ def lxml_visible_text(element: Any) -> str:
             invisible = node.tag in INVISIBLE_TAGS or not isinstance(node.tag, str)
             parts.append(" " if breaks else "")
             if node.text and not invisible:
+                if joint and text_parent is not node and digits_meet(parts, node.text):
+                    parts.append(joint)
                 parts.append(node.text)
+                text_parent = node
         elif node is not element:
             parts.append(" " if breaks else "")
             parent = node.getparent()
             if node.tail and (parent is None or parent.tag not in INVISIBLE_TAGS):
+                if joint and text_parent is not parent and digits_meet(parts, node.tail):
+                    parts.append(joint)
                 parts.append(node.tail)
+                text_parent = parent
     return " ".join("".join(parts).split())
 
 
@@ -206,9 +219,16 @@ class TableSource:
         self.description = settings.css or "the element"
 
     def read(self, node: Any, context: PageContext) -> list[Any] | ParseFailure:
-        """One list of rows for each table; elements that are no tables are left out."""
-        found = [node] if self._css is None else node.css(self._css)[: 1 if self._one else MAX_VALUES]
-        return [rows for table in found if table.tag == "table" and (rows := read_table(table, context))]
+        """One list of rows for each table; elements that are no tables are left out. A failure if one is too large."""
+        found = [node] if self._css is None else select(node, self._css)[: 1 if self._one else MAX_VALUES]
+        values: list[Any] = []
+        for table in found:
+            rows = read_table(table, context) if table.tag == "table" else []
+            if isinstance(rows, ParseFailure):
+                return rows
+            if rows:
+                values.append(rows)
+        return values
 
 
 class RegexSource:
@@ -224,7 +244,7 @@ class RegexSource:
         if node is context.root:
             text = context.text()
         else:
-            text = node.html or "" if isinstance(node, LexborNode) else orjson.dumps(node).decode()
+            text = node.html or "" if isinstance(node, LexborNode) else write_json(node)
             context.charge(len(text))
         found = islice(self._pattern.finditer(text, 0, MAX_VALUE_CHARS), self._max_matches)
         has_group = self._pattern.groups > 0

@@ -7,13 +7,14 @@ any link. A request for a page that is also an ordinary link replaces that link.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
-from scraper.extract.rules.compile import compile_regex
+from scraper.extract.rules.compile import compile_url_regex
+from scraper.extract.rules.listing_pages import add_digest
 from scraper.extract.rules.next_page import NextRequest
 from scraper.extract.rules.page_context import PageContext
 from scraper.extract.rules.url_field import compile_url_field, read_or_none
@@ -59,7 +60,7 @@ class FollowRule:
     def __init__(self, settings: FollowSettings) -> None:
         s = self.settings = settings
         self._url_field = compile_url_field("follow", css=s.css, xpath=s.xpath, json=s.json, regex=s.regex, many=True)
-        self._match = compile_regex(s.match, "follow.match") if s.match is not None else None
+        self._match = compile_url_regex(s.match, "follow.match") if s.match is not None else None
 
     def find_urls(self, node: Any, context: PageContext) -> list[str]:
         """The absolute URLs at `node`; texts that are no URL are left out."""
@@ -72,7 +73,8 @@ class FollowRule:
 class FollowUps:
     """Collects the requests that the rules make of one page.
 
-    `requests`: those in scope, by key. `denied`: links to those that are not. `links`: the page's own links if nofollow
+    `requests`: those in scope, by key. `denied`: links to those that are not. `notices`: what the user should know of
+    pages that are not followed. `links`: the page's own links if nofollow
     is respected; a URL that one of them marks as nofollow is denied.
     """
 
@@ -81,6 +83,7 @@ class FollowUps:
         self._nofollow_keys = {link.url.key for link in links if link.nofollow}
         self.requests: dict[str, Request] = {}
         self.denied: dict[str, Link] = {}
+        self.notices: list[str] = []
 
     def add_followed(self, rule: FollowRule, node: Any, values: Mapping[str, Any]) -> str | None:
         """Add what `rule` finds at `node`; `values` are the fields of the item. Returns what went wrong, or None."""
@@ -94,10 +97,17 @@ class FollowUps:
             self._add(href, depth, priority, s.label, carried)
         return None
 
-    def add_next_page(self, to: NextRequest) -> None:
-        """Add the next page of a list. Its depth, label and inherited fields are those of this page."""
+    def add_next_page(self, to: NextRequest, digest: str | None = None) -> None:
+        """Add the next page of a list. Its depth, label and inherited fields are those of this page.
+
+        `digest`: that of this page, if the list ends where a page repeats an earlier one.
+        """
         source = self.page.request
-        self._add(to.href, source.depth, source.priority, source.label, source.inherited_fields, to.content)
+        key = self._add(to.href, source.depth, source.priority, source.label, source.inherited_fields, to.content)
+        # Several rules may count the same pages: each finds its own digests.
+        if digest is not None and (request := self.requests.get(key or "")) is not None:
+            earlier = request.earlier_pages or source.earlier_pages
+            self.requests[request.url.key] = replace(request, earlier_pages=add_digest(earlier, digest))
 
     def _add(
         self,
@@ -107,22 +117,24 @@ class FollowUps:
         label: str | None,
         inherited_fields: Mapping[str, Any] | None,
         content: Content | None = None,
-    ) -> None:
+    ) -> str | None:
+        """Add one request. Returns its key, also if it is known or denied; None if `href` is no URL."""
         url = canonicalize(href, self._context.base, self._context.key_rules)
         if isinstance(url, OutOfScope):
-            return
+            return None
         if content is not None:
             url = with_post_key(url, content)
         if url.key in self.requests or len(self.requests) >= MAX_FOLLOW_REQUESTS:
-            return
+            return url.key
         denied = NOFOLLOW_LINK if url.key in self._nofollow_keys else self._check_scope(url, depth)
         if denied is not None:
             self.denied.setdefault(url.key, Link(url, denied))
-            return
+            return url.key
         parent = self.page.request.url.href
         self.requests[url.key] = Request(
             url, depth, parent, "page", priority, label=label, inherited_fields=inherited_fields, content=content
         )
+        return url.key
 
 
 def merge_inherited(own: Mapping[str, Any], inherited: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 from scraper.errors import ExtractError
+from scraper.extract.rules.json_document import read_json, write_json
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.model import MAX_CONTENT_BYTES, Content
 from scraper.urls.post_identity import json_bytes
@@ -64,7 +64,10 @@ class JsonPointer:
         if isinstance(changed, ParseFailure):
             return changed
         try:
-            data = json_bytes(changed)  # NaN, surrogates and deep nesting can come from the page's own JSON
+            # NaN and deep nesting can come from the page's own JSON, and are refused here.
+            data = json_bytes(changed)
+            if b"." in data or b"e" in data:
+                data = write_json(changed).encode()  # numbers of what was posted keep all their digits
         except (ValueError, RecursionError) as error:
             return ParseFailure(f"the body cannot be written: {error}")
         if len(data) > MAX_CONTENT_BYTES:
@@ -75,8 +78,8 @@ class JsonPointer:
 def parse_content(content: Content) -> Any:
     """`content` parsed as JSON; a `ParseFailure` if it is none."""
     try:
-        return json.loads(content.data)
-    except (ValueError, RecursionError):
+        return read_json(content.data.decode("utf-8-sig")).value
+    except ValueError:
         return ParseFailure("what was posted is not JSON")
 
 

@@ -27,7 +27,7 @@ class NextSettings:
     - `css`, `xpath`, `json`: its URL on this page.
     - `rel`: the `Link` header or the link of this page with rel next.
     - `page`, `offset`: the location of a number that is `first` on the first page and grows by `step`, until a page
-      has no items or the number exceeds `last`.
+      has no items or the number exceeds `last`; with `stop_on_repeat` also until a page repeats an earlier one.
     - `cursor`: JMESPath of a value on this page, which goes to the location `param` of the next request.
     """
 
@@ -40,6 +40,7 @@ class NextSettings:
     first: int = 1
     step: int = 1
     last: int | None = None
+    stop_on_repeat: bool = True
     cursor: str | None = None
     param: Location | None = None
 
@@ -54,12 +55,13 @@ class NextRequest(NamedTuple):
 class NextPageRule:
     """A compiled `next`. Errors as of `ExtractionRule`."""
 
-    __slots__ = ("_cursor", "_settings", "_url_field")
+    __slots__ = ("_cursor", "_settings", "_url_field", "stops_on_repeat")
 
     def __init__(self, settings: NextSettings) -> None:
         s = self._settings = settings
         by_url = s.css is not None or s.xpath is not None or s.json is not None
         self._url_field = compile_url_field("next", css=s.css, xpath=s.xpath, json=s.json) if by_url else None
+        self.stops_on_repeat = s.stop_on_repeat and (s.page is not None or s.offset is not None)
         self._cursor = JmesPath(s.cursor, "next.cursor") if s.cursor is not None else None
 
     def next_request(self, context: PageContext, page: Response, item_count: int) -> NextRequest | ParseFailure | None:

@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from scraper.extract.rules.compile import check_selector, compile_regex
+from scraper.extract.rules.compile import check_selector, compile_url_regex
 from scraper.extract.rules.conditions import Condition, ConditionSettings
+from scraper.extract.rules.css_select import select
 from scraper.extract.rules.field_pipeline import compile_fields, read_fields
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.follow_links import FollowRule, FollowSettings, FollowUps, merge_inherited
 from scraper.extract.rules.limits import MAX_ITEMS
-from scraper.extract.rules.next_page import NextPageRule, NextRequest, NextSettings
+from scraper.extract.rules.listing_pages import page_digest
+from scraper.extract.rules.next_page import NextPageRule, NextSettings
 from scraper.extract.rules.optional_libraries import JmesPath
 from scraper.extract.rules.page_context import PageContext, ReadBudgetExceeded
 from scraper.extract.rules.parse_failure import ParseFailure
@@ -34,6 +36,7 @@ class RuleSettings:
     with this label; None, for those without one. `each` (CSS), `each_xpath`, `each_json` (JMESPath, on JSON pages):
     select the elements or objects that become one item each. `when`, `unless`: an element that fails one of `when` or
     meets one of `unless` is silently left out. `keep`: if False, the items are not recorded and only serve `follow`.
+    `read_as`: how the rule's pages are read, whatever their media type is (None: by that).
     """
 
     match: str | None = None
@@ -47,7 +50,11 @@ class RuleSettings:
     next: NextSettings | None = None
     when: tuple[ConditionSettings, ...] = ()
     unless: tuple[ConditionSettings, ...] = ()
+    read_as: PageFormat | None = None
 
+
+# Why a list that is counted by number ends on a page that has items.
+REPEATED_PAGE = "next: this page repeats the items of an earlier one, so the list ends here"
 
 # The format in which a rule reads a page.
 PageFormat = Literal["html", "json", "text"]
@@ -76,12 +83,14 @@ class ExtractionRule:
         "follows_links",
         "formats",
         "index",
+        "read_as",
     )
 
     def __init__(self, settings: RuleSettings, index: int = 0) -> None:
         self.index = index
         self.formats = formats_of(settings)
-        self._match = compile_regex(settings.match, "match") if settings.match is not None else None
+        self.read_as = settings.read_as
+        self._match = compile_url_regex(settings.match, "match") if settings.match is not None else None
         self._each = check_selector(settings.each, "each") if settings.each is not None else None
         self._each_json = JmesPath(settings.each_json, "each.json") if settings.each_json is not None else None
         self._each_xpath = XPathSelector(settings.each_xpath, "each.xpath") if settings.each_xpath is not None else None
@@ -113,29 +122,40 @@ class ExtractionRule:
         Without `follow_ups` the rule only makes items.
         """
         context.reset_budget()
-        item_count = 0
+        found: list[tuple[Any, dict[str, Any]]] = []
         # Items read before the budget is exceeded are kept; `next` is then not followed.
         try:
             for node in self._select_nodes(context, field_errors):
-                item_count += self._read_one(node, context, items, field_errors, follow_ups)
+                values = self._read_one(node, context, items, field_errors, follow_ups)
+                if values is not None:
+                    found.append((node, values))
             if self._next_page_rule is not None and follow_ups is not None:
-                self._add_next_page(
-                    self._next_page_rule.next_request(context, follow_ups.page, item_count), follow_ups, field_errors
-                )
+                self._add_next_page(self._next_page_rule, context, found, follow_ups, field_errors)
         except ReadBudgetExceeded as exceeded:
             field_errors.append(FieldError("each", str(exceeded), self.index, False))
 
     def _add_next_page(
-        self, to: NextRequest | ParseFailure | None, follow_ups: FollowUps, field_errors: list[FieldError]
+        self,
+        rule: NextPageRule,
+        context: PageContext,
+        found: Sequence[tuple[Any, dict[str, Any]]],
+        follow_ups: FollowUps,
+        field_errors: list[FieldError],
     ) -> None:
+        to = rule.next_request(context, follow_ups.page, len(found))
         if isinstance(to, ParseFailure):
             field_errors.append(FieldError("next", to, self.index))
         elif to is not None:
-            follow_ups.add_next_page(to)
+            digest = page_digest(found) if rule.stops_on_repeat else None
+            if digest in follow_ups.page.request.earlier_pages:
+                follow_ups.notices.append(f"rule {self.index}: {REPEATED_PAGE}")
+            else:
+                follow_ups.add_next_page(to, digest)
 
     def _select_nodes(self, context: PageContext, field_errors: list[FieldError]) -> Sequence[Any]:
+        found: Any
         if self._each is not None:
-            found = context.root.css(self._each)
+            found = select(context.root, self._each)
         elif self._each_json is not None:
             found = self._each_json.read_list(context.root)
         elif self._each_xpath is not None:
@@ -157,14 +177,14 @@ class ExtractionRule:
         items: list[Item],
         field_errors: list[FieldError],
         follow_ups: FollowUps | None,
-    ) -> bool:
-        """Read one item. Returns whether there was one, recorded or not: `next` goes on while pages have items."""
+    ) -> dict[str, Any] | None:
+        """Read one item. Returns its fields if there was one, recorded or not: `next` goes on while there are items."""
         if self._node_conditions and not self._node_conditions_met(node, context):
-            return False
+            return None
         errors: list[tuple[str, str]] = []
         values = read_fields(self._fields, node, context, errors)
         if values is not None and self._field_conditions and not self._field_conditions_met(values):
-            return False
+            return None
         # Errors of elements that the conditions exclude are not reported, so this comes after them.
         if errors:
             item_kept = values is not None
@@ -173,7 +193,7 @@ class ExtractionRule:
             values = self._follow_from(node, values, follow_ups, field_errors)
         if values is not None and self._keeps_items:
             items.append(Item(values, self.index))
-        return values is not None
+        return values
 
     def _follow_from(
         self, node: Any, values: dict[str, Any] | None, follow_ups: FollowUps, field_errors: list[FieldError]
@@ -201,10 +221,13 @@ class ExtractionRule:
 def formats_of(settings: RuleSettings) -> frozenset[PageFormat]:
     """The formats of page that a rule reads.
 
+    0. Only the one that `read_as` names.
     1. Only JSON, if anything in it is JMESPath on the page itself.
     2. Any format, if it consists of fields by regex alone.
     3. Otherwise only HTML.
     """
+    if settings.read_as is not None:
+        return frozenset({settings.read_as})
     targets: list[FollowSettings | NextSettings] = [*settings.follow]
     targets += [settings.next] if settings.next is not None else []
     by_json = any(target.json is not None for target in targets) or (settings.next is not None and settings.next.cursor)

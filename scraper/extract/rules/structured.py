@@ -7,29 +7,21 @@ standard says (5.2.4), with URLs made absolute. A repeated property is a list. M
 
 from __future__ import annotations
 
-import json
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-import orjson
 from selectolax.lexbor import LexborNode
 
+from scraper.extract.rules.json_ld import MAX_OBJECTS, read_json_ld
 from scraper.extract.rules.page_context import PageContext, absolute_url
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.extract.rules.visible_text import visible_text
 
-# Objects of one kind of markup that are read from one page.
-MAX_OBJECTS = 1_000
 # Properties of one kind of markup that are read from one page.
 MAX_PROPERTIES = 10_000
-# Characters of JSON-LD that are read from one page.
-MAX_JSON_LD_CHARS = 4_000_000
 # In a field's `structured`: the page's OpenGraph properties, whatever their og:type.
 OPENGRAPH = "opengraph"
 
-# Properties of JSON-LD whose values are objects in their own right; those of other properties are parts of an object.
-_CONTAINER_PROPERTIES = ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "item")
 _OPENGRAPH_PREFIXES = ("og:", "article:", "product:", "book:", "profile:", "music:", "video:")
 _URL_ATTRIBUTE_BY_TAG = {
     "a": "href", "area": "href", "link": "href", "audio": "src", "embed": "src", "iframe": "src", "img": "src",
@@ -58,7 +50,7 @@ _SUBTYPES = {
 
 def find_objects(context: PageContext, names: Iterable[str]) -> list[dict[str, Any]]:
     """The page's objects whose type is one of `names` or a subtype of one, ignoring case."""
-    wanted_types = {name.lower() for name in names}
+    wanted_types = {_short_type(name) for name in names}
     for name in tuple(wanted_types):
         wanted_types |= _SUBTYPES.get(name, set())
     found = [obj for obj in _read_all(context) if not wanted_types.isdisjoint(type_names(obj))]
@@ -85,7 +77,7 @@ def _read_all(context: PageContext) -> list[dict[str, Any]]:
     objects: list[dict[str, Any]] = _cached(
         context,
         "structured",
-        lambda: [*_json_ld(context.root), *_microdata(context), *([opengraph] if opengraph else [])],
+        lambda: [*_json_ld(context), *_microdata(context), *([opengraph] if opengraph else [])],
     )
     return objects
 
@@ -100,41 +92,10 @@ def _short_type(name: str) -> str:
     return name.rstrip("/#").replace("#", "/").rpartition("/")[2].rpartition(":")[2].lower()
 
 
-def _json_ld(root: LexborNode) -> Iterator[dict[str, Any]]:
-    chars_left = MAX_JSON_LD_CHARS
-    queue: deque[Any] = deque()
-    for script in root.css('script[type="application/ld+json" i]'):
-        text = script.text(deep=True)
-        chars_left -= len(text)
-        if chars_left < 0:
-            break
-        queue.append(parse_lenient_json(text))
-    # Breadth first, so that the objects a page is about come before those inside them.
-    visited = 0
-    while queue and visited < MAX_OBJECTS:
-        value = queue.popleft()
-        visited += 1
-        if isinstance(value, list):
-            queue.extend(value[:MAX_OBJECTS])
-        elif isinstance(value, dict):
-            if "@type" in value:
-                yield value
-            queue.extend(value[name] for name in _CONTAINER_PROPERTIES if isinstance(value.get(name), dict | list))
-
-
-def parse_lenient_json(text: str) -> Any:
-    """The JSON of a script; None if it is none. Allows comment marks around it and raw line breaks in texts."""
-    text = text.strip().removeprefix("<!--").removesuffix("-->").strip()
-    text = (
-        text.removeprefix("//<![CDATA[").removeprefix("<![CDATA[").removesuffix("]]>").removesuffix("//").strip(" ;\n")
-    )
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        try:
-            return json.loads(text, strict=False)
-        except (ValueError, RecursionError):
-            return None
+def _json_ld(context: PageContext) -> list[dict[str, Any]]:
+    found = read_json_ld(context.root, context.base.href)
+    context.problems.extend(found.problems)
+    return found.objects
 
 
 def _microdata(context: PageContext) -> list[dict[str, Any]]:
@@ -145,10 +106,12 @@ def _microdata(context: PageContext) -> list[dict[str, Any]]:
     for node in context.root.css("[itemscope]")[:MAX_OBJECTS]:
         attributes = node.attributes
         obj: dict[str, Any] = {}
-        if types := (attributes.get("itemtype") or "").split():
-            obj["@type"] = _type_name(types[0])
+        if types := [_type_name(name) for name in (attributes.get("itemtype") or "").split()]:
+            obj["@type"] = types[0] if len(types) == 1 else types
+        # An object with an itemprop that no other encloses belongs to nothing: it stands for itself.
+        is_part = "itemprop" in attributes and _enclosing_object(node, object_by_node) is not None
         object_by_node[node.mem_id] = obj
-        if "itemprop" not in attributes and "@type" in obj:
+        if "@type" in obj and not is_part:
             top_objects.append(obj)
     if object_by_node:
         for node in context.root.css("[itemprop]")[:MAX_PROPERTIES]:
@@ -190,12 +153,14 @@ def _property_value(node: LexborNode, context: PageContext) -> str:
 
 def _opengraph(context: PageContext) -> dict[str, Any] | None:
     obj: dict[str, Any] = {}
-    for node in context.root.css("meta[property][content]")[:MAX_PROPERTIES]:
+    # OpenGraph's attribute is `property`, which may hold several; many sites write `name`.
+    for node in context.root.css("meta[content]")[:MAX_PROPERTIES]:
         attributes = node.attributes
-        name, value = (attributes.get("property") or "").strip().lower(), (attributes.get("content") or "").strip()
-        if value and name.startswith(_OPENGRAPH_PREFIXES):
-            name = name.removeprefix("og:")
-            _add_property(obj, "@type" if name == "type" and "@type" not in obj else name, value)
+        value = (attributes.get("content") or "").strip()
+        for name in (attributes.get("property") or attributes.get("name") or "").lower().split():
+            if value and name.startswith(_OPENGRAPH_PREFIXES):
+                name = name.removeprefix("og:")
+                _add_property(obj, "@type" if name == "type" and "@type" not in obj else name, value)
     return obj or None
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from scraper.extract.rules.date_parser import parse_date
 from scraper.extract.rules.limits import MAX_VALUE_CHARS, MAX_VALUES
+from scraper.extract.rules.markup_text import decode_entities, markup_to_text
 from scraper.extract.rules.page_context import PageContext, absolute_url
 from scraper.extract.rules.parse_failure import ParseFailure
 
@@ -56,6 +57,10 @@ def _replace(text: str, pair: Sequence[str], _: PageContext) -> str:
     return text.replace(old, new)
 
 
+def _too_long(text: str) -> ParseFailure:
+    return ParseFailure(f"too long: {len(text)} characters, at most {MAX_VALUE_CHARS}")
+
+
 def _split(value: Any, separator: str) -> Any:
     parts: list[Any] = []
     for text in value if isinstance(value, list) else [value]:
@@ -83,5 +88,7 @@ _TEXT_STEPS: dict[str, Callable[[str, Any, PageContext], str]] = {
     "upper": lambda text, _, __: text.upper(),
     "replace": _replace,
     "absolute_url": lambda text, _, context: absolute_url(text, context),
+    "unescape": lambda text, _, __: decode_entities(text),
+    "text": lambda text, _, __: markup_to_text(text) if len(text) <= MAX_VALUE_CHARS else _too_long(text),
     "parse_date": lambda text, _, __: parse_date(text),
 }

@@ -32,4 +32,13 @@ def read_or_none(field: Field, node: Any, context: PageContext) -> Any:
     """The field's value at `node` with the parts that could be read; None if there is none."""
     read = field.read(node, context)
     value = read.value if isinstance(read, PartialValue) else read
-    return None if value is MISSING or isinstance(value, ParseFailure) else value
+    if value is MISSING or isinstance(value, ParseFailure):
+        return None
+    # Where to go has no fragment, and `follow.match` looks at the address alone.
+    if isinstance(value, list):
+        return [_without_fragment(one) for one in value]
+    return _without_fragment(value)
+
+
+def _without_fragment(value: Any) -> Any:
+    return value.partition("#")[0] if isinstance(value, str) else value

@@ -5,8 +5,10 @@ The encoding is the first that one of these gives (HTML standard, 13.2.3):
 1. a byte order mark;
 2. the `charset` of the Content-Type header;
 3. a declaration in the first 1024 bytes (`<meta charset>`, `<meta http-equiv>`, `<?xml encoding?>`);
-4. the bytes: valid UTF-8 is UTF-8, other bytes are given to a statistical detection;
-5. windows-1252, if the detection finds nothing.
+4. a `<meta>` further behind, if there is text that is not ASCII (13.2.3.5);
+5. the bytes: valid UTF-8 is UTF-8, ASCII with the escapes of ISO-2022-JP is that, other bytes are given to a
+   statistical detection;
+6. windows-1252, if the detection finds nothing.
 
 UTF-8, the usual case, needs no decoding after `sniff_encoding`: the HTML parser takes these bytes as they are.
 """
@@ -14,13 +16,23 @@ UTF-8, the usual case, needs no decoding after `sniff_encoding`: the HTML parser
 from __future__ import annotations
 
 import re
+from itertools import islice
 
+from selectolax.lexbor import LexborHTMLParser
+
+from scraper.extract.links.depth_guard import is_too_deep
 from scraper.extract.text.encodings import encoding_for_codec, encoding_for_label, python_codec
+from scraper.extract.text.mime_type import extract_mime_type
 
 # Bytes at the start of a page in which a declaration counts.
 PRESCAN_BYTES = 1024
 # Bytes of text with non-ASCII characters that are given to the detection.
 SAMPLE_BYTES = 4096
+# Rows of non-ASCII bytes that are examined, and how much a single letter in a word of ASCII counts against them.
+MAX_EXAMINED_RUNS = 4_000
+WESTERN_WEIGHT = 4
+# With fewer non-ASCII letters the detection cannot tell Western from Central European texts: the first are more common.
+MIN_LETTERS = 12
 # A page is UTF-8 with a few errors, and not another encoding, if it has at least so many non-ASCII bytes per error.
 MIN_BYTES_PER_ERROR = 20
 
@@ -34,6 +46,11 @@ _ATTRIBUTE_REGEX = re.compile(
 )
 _META_TAG_REGEX = re.compile(rb"<meta[\t\n\f\r /]", re.IGNORECASE)
 _ANY_TAG_REGEX = re.compile(rb"</?[A-Za-z][^\t\n\f\r >]*")
+_LATE_META_REGEX = re.compile(rb"<meta[\t\n\f\r /][^>]{0,1000}?charset", re.IGNORECASE)
+# What letters of Central Europe become in windows-1252. U+FFFD: a byte that it does not have.
+_SYMBOL_IN_WORD_REGEX = re.compile("[A-Za-z][\u00b3\u00b9\u00bf\u00a3\u00a5\u00b6\u00bc\u00be][a-z]|\ufffd")
+_JAPANESE_ESCAPE_REGEX = re.compile(rb"\x1b(?:\$[@B]|\([BJI])")
+_NON_ASCII_BYTES_REGEX = re.compile(rb"([\x80-\xff]+)")
 _NON_ASCII_BYTES = bytes(range(0x80, 0x100))
 # From a non-ASCII byte to the next delimiter, which cannot be part of a multi-byte character.
 _NON_ASCII_RUN_REGEX = re.compile(rb"[\x80-\xff][^\n\r<>]{0,4095}")
@@ -47,6 +64,7 @@ _CANDIDATE_CODECS = [
 ]
 # Encodings for which the detection mistakes windows-1252.
 _LATIN_CODECS = frozenset({"cp1250", "cp1254", "cp1257", "iso8859_2"})
+_WESTERN_CODECS = ["cp1252", *sorted(_LATIN_CODECS)]
 
 
 def sniff_encoding(data: bytes, content_type: str | None) -> str:
@@ -59,10 +77,19 @@ def sniff_encoding(data: bytes, content_type: str | None) -> str:
         if data.startswith(bom):
             return name
     if content_type:
-        parameter = _HEADER_CHARSET_REGEX.search(content_type)
-        if parameter is not None and (declared := encoding_for_label(parameter[1])) is not None:
+        label = _header_charset(content_type)
+        if label is not None and (declared := encoding_for_label(label)) is not None:
             return declared
-    return declared_encoding(data[:PRESCAN_BYTES]) or _detect_encoding(data)
+    return declared_encoding(data[:PRESCAN_BYTES]) or _late_declaration(data) or _detect_encoding(data)
+
+
+def _header_charset(content_type: str) -> str | None:
+    media_type = extract_mime_type(content_type)
+    if media_type is not None:
+        return media_type.charset
+    # It is no MIME type, but may still name the encoding: `text/html charset=gbk`.
+    parameter = _HEADER_CHARSET_REGEX.search(content_type)
+    return parameter[1] if parameter is not None else None
 
 
 def sniff_and_decode(data: bytes, content_type: str | None) -> tuple[str, str]:
@@ -114,6 +141,23 @@ def declared_encoding(head: bytes) -> str | None:
     return _encoding_for_declaration(xml[1]) if xml is not None else None
 
 
+def _late_declaration(data: bytes) -> str | None:
+    """What a `<meta>` behind the first bytes declares, wherever it stands; None if ASCII is all there is to decode."""
+    if len(data) <= PRESCAN_BYTES or _LATE_META_REGEX.search(data, PRESCAN_BYTES) is None or data.isascii():
+        return None
+    if is_too_deep(data):
+        return None
+    # The parser knows what is a tag, and what only looks like one in a script or a comment.
+    for node in LexborHTMLParser(data).css("meta"):
+        attributes = {
+            name.encode("utf-8", "replace"): (value or "").encode("utf-8", "replace")
+            for name, value in node.attributes.items()
+        }
+        if (declared := _meta_encoding(attributes)) is not None:
+            return declared
+    return None
+
+
 def _parse_attributes(head: bytes, at: int) -> tuple[dict[bytes, bytes], int]:
     """The attributes of a tag from `at` on (the first of equal names counts), and where the tag ends."""
     found: dict[bytes, bytes] = {}
@@ -146,7 +190,7 @@ def _encoding_for_declaration(label: bytes) -> str | None:
 
 def _detect_encoding(data: bytes) -> str:
     if data.isascii():
-        return "utf-8"
+        return "iso-2022-jp" if b"\x1b" in data and _is_iso_2022_jp(data) else "utf-8"
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
@@ -157,6 +201,30 @@ def _detect_encoding(data: bytes) -> str:
     if data.decode("utf-8", "replace").count("\ufffd") * MIN_BYTES_PER_ERROR <= non_ascii:
         return "utf-8"
     return _detect_legacy(data)
+
+
+def _is_iso_2022_jp(data: bytes) -> bool:
+    if _JAPANESE_ESCAPE_REGEX.search(data) is None:
+        return False
+    try:
+        data.decode("iso2022_jp")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _looks_western(data: bytes) -> bool:
+    """Whether single letters that are not ASCII stand in words of ASCII letters, as in all languages of Western Europe.
+
+    In other alphabets, and in encodings with several bytes a character, such bytes stand in rows.
+    """
+    single = in_rows = 0
+    for run in islice(_NON_ASCII_BYTES_REGEX.finditer(data), MAX_EXAMINED_RUNS):
+        if len(run[1]) > 1:
+            in_rows += len(run[1])
+        elif data[max(run.start() - 1, 0) : run.start()].isalpha() or data[run.end() : run.end() + 1].isalpha():
+            single += 1
+    return single * WESTERN_WEIGHT >= in_rows
 
 
 def _trim_cut_character(run: bytes) -> bytes:
@@ -178,7 +246,13 @@ def _detect_legacy(data: bytes) -> str:
         if len(sample) >= SAMPLE_BYTES:
             break
     text = bytes(sample)
-    matches = from_bytes(text, cp_isolation=_CANDIDATE_CODECS, enable_fallback=False)
+    codecs = _CANDIDATE_CODECS
+    if _looks_western(data):
+        codecs = _WESTERN_CODECS
+        letters = len(text) - len(text.translate(None, _NON_ASCII_BYTES))
+        if letters < MIN_LETTERS and _SYMBOL_IN_WORD_REGEX.search(text.decode("cp1252", "replace")) is None:
+            return "windows-1252"
+    matches = from_bytes(text, cp_isolation=codecs, enable_fallback=False)
     best = matches.best()
     if best is None:
         return "windows-1252"

@@ -202,6 +202,19 @@ class SqliteFrontier:
         """How many requests are queued, and how many delayed."""
         return QueueDepths(self._queued_count - self._buffers.count_leased(), self._totals.delayed)
 
+    async def has_other_origin(self, host: str, origin: str) -> bool:
+        """Whether a request of `host` is queued for another origin than `origin`. Reads all that is queued for it."""
+        line = self._schedule.get(host)
+        if line is None or not line.waiting:
+            return False
+        if any(request.url.origin != origin for _, _, request in line.rows):
+            return True
+        if line.holds_all:
+            return False
+        return await self._db_thread.submit(
+            partial(FrontierDatabase.has_other_origin, host=host, origin=origin), identity
+        )
+
     async def host_state(self, host: str) -> Mapping[str, str]:
         """What is stored for `host`, by name."""
         return await self._db_thread.submit(partial(FrontierDatabase.read_host_state, host=host), identity)

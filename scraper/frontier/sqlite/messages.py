@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from scraper.frontier.sqlite.host_buffer import QueueKey, QueueRow
-from scraper.model import Request, Skip
+from scraper.model import Request, Skip, Url
 
 
 class Totals(NamedTuple):
@@ -135,3 +135,15 @@ class OpenState(NamedTuple):
     backlogs: list[HostBacklog]
     next_due: dict[int, float]
     known_keys: set[int] | None
+
+
+class FailedPage(NamedTuple):
+    """A settled URL that is to be asked for again.
+
+    It was counted under `outcome_code` of `host`; `later_urls` are those its redirects led to.
+    """
+
+    request: Request
+    outcome_code: str
+    host: str
+    later_urls: tuple[Url, ...]

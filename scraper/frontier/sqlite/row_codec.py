@@ -38,6 +38,7 @@ def encode_request(request: Request) -> RequestColumns:
         or request.content is not None
         or request.posted_keys
         or request.failed_attempts
+        or request.earlier_pages
         or origin != _default_origin(href, host)
     ):
         extra = _encode_extra(request)
@@ -80,6 +81,8 @@ def _encode_extra(request: Request) -> str:
         fields["posts"] = request.posted_keys
     if request.failed_attempts:
         fields["tries"] = request.failed_attempts
+    if request.earlier_pages:
+        fields["pages"] = request.earlier_pages
     return json.dumps(fields)
 
 
@@ -113,6 +116,7 @@ def decode_request(host: str, priority: int, columns: RequestColumns) -> Request
         tuple(extra.get("posts", ())),
         tuple(Attempt(*one) for one in extra.get("tries", ())),
         entry,
+        tuple(extra.get("pages", ())),
     )
 
 

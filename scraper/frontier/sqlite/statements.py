@@ -12,7 +12,7 @@ takes whole pages: measured, half the cost of a commit. The price is that a look
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -22,6 +22,7 @@ from scraper.frontier.sqlite.host_buffer import QueueRow
 from scraper.frontier.sqlite.messages import (
     CommitResult,
     DueRequests,
+    FailedPage,
     HostBacklog,
     OpenState,
     ReadRequest,
@@ -41,6 +42,7 @@ from scraper.frontier.sqlite.row_codec import (
 from scraper.frontier.sqlite.schema import CACHE_KIB, open_database
 from scraper.frontier.sqlite.settings import Durability
 from scraper.model import Request, Skip, Url
+from scraper.urls.fingerprint import fingerprint
 from scraper.urls.post_identity import post_key_or_none
 
 # Fingerprints looked up by one statement.
@@ -56,6 +58,7 @@ MERGE_AFTER_KEYS = 65_536
 MAX_PREFETCH_STATE_CHARS = 8 << 20
 
 _SELECT_SEEN = f"SELECT k FROM seen WHERE k IN ({','.join('?' * KEYS_PER_LOOKUP)})"  # noqa: S608  question marks alone
+LAST_INSTANT = 1e15  # epoch seconds; a later date means "not in this session"
 _INSERT_QUEUE = f"INSERT INTO queue(host, prio, seq, {REQUEST_COLUMNS})"
 _INSERT_LATER = f"INSERT INTO later(prio, due, seq, host, {REQUEST_COLUMNS})"
 _SELECT_ROWS_AFTER = f"""SELECT prio, seq, {REQUEST_COLUMNS} FROM queue
@@ -96,6 +99,8 @@ class FrontierDatabase:
         with self._transaction():
             self._merge_fresh_keys()
             self._drop_followed_redirects()
+            # What the last session put aside for good (`Retry` at `NEVER`) is asked for by this one.
+            db.execute("UPDATE later SET due = 0 WHERE due > ?", (LAST_INSTANT,))
         hosts: dict[int, HostBacklog] = {}
         last_id = queued = 0
         # For each host and priority: how many requests, the first and the last id.
@@ -198,6 +203,37 @@ class FrontierDatabase:
         ids = {row[0] for row in rows}
         names = {host: self._db.execute("SELECT name FROM host WHERE id = ?", (host,)).fetchone()[0] for host in ids}
         return [(row[:3], decode_request(names[row[0]], row[1], row[3:])) for row in rows]
+
+    def requeue_failed(self, failed: Mapping[str, FailedPage]) -> int:
+        """Queue settled URLs again, by key; return how many. Those that wait already are left out."""
+        db, again = self._db, dict(failed)
+        for table in ("queue", "later"):
+            for (key,) in db.execute(f"SELECT coalesce(key, href) FROM {table}"):  # noqa: S608  the two names above
+                again.pop(key, None)
+        (last,) = db.execute(
+            "SELECT max((SELECT coalesce(max(seq), 0) FROM queue), (SELECT coalesce(max(seq), 0) FROM later))"
+        ).fetchone()
+        with self._transaction():
+            self._merge_fresh_keys()
+            # A redirect is followed again only when its target is not known.
+            db.executemany(
+                "DELETE FROM seen WHERE k = ?",
+                [(fingerprint(url),) for page in again.values() for url in page.later_urls],
+            )
+            db.executemany(
+                "UPDATE tally SET n = max(0, n - 1) WHERE outcome = ? AND host = (SELECT id FROM host WHERE name = ?)",
+                [(page.outcome_code, page.host) for page in again.values()],
+            )
+            db.execute("DELETE FROM tally WHERE n = 0")
+            self._insert_queued([(last + n, page.request) for n, page in enumerate(again.values(), 1)], set())
+        return len(again)
+
+    def has_other_origin(self, host: str, origin: str) -> bool:
+        """Whether a request of `host` is queued that is not for `origin`. Reads up to all that are: 0.1 s a million."""
+        host_id = self._host_id(host)
+        prefix = f"{origin}/"
+        query = "SELECT 1 FROM queue WHERE host = ? AND substr(href, 1, ?) <> ? LIMIT 1"
+        return self._db.execute(query, (host_id, len(prefix), prefix)).fetchone() is not None
 
     def read_host_state(self, host: str) -> dict[str, str]:
         """What is stored for `host`, by name."""

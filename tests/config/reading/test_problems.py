@@ -130,7 +130,7 @@ TABLE = [
     ("user-agent-unicode", "politeness: {user_agent: 'bücher/1'}", "c.yaml:2:26: politeness.user_agent: must be ASCII and begin with a name (for example mybot/1.0 (+https://example.org/bot))"),
     ("user-agent-line", 'politeness: {user_agent: "a\\nb"}', "c.yaml:2:26: politeness.user_agent: holds a line break or a control character"),
     ("folder", "output: {folder: 5}", "c.yaml:2:18: output.folder: expected a folder such as out/books, got the number 5"),
-    ("folder-env", "output: {folder: '${HOME}/x'}", "c.yaml:2:18: output.folder: environment variables are not read here (${NAME} works in auth, headers and network.proxy)"),
+    ("folder-env", "output: {folder: '${HOME}/x'}", "c.yaml:2:18: output.folder: environment variables are not read here (${NAME} works in auth, headers, network.proxy and what a seed posts)"),
     # --- fields
     ("source-none", "extract: [{fields: {a: {type: int}}}]", "c.yaml:2:24: extract[0].fields.a: expected a source: css, xpath, json, regex, structured, main_text, links or fields"),
     ("source-two", "extract: [{fields: {a: {css: b, xpath: //c}}}]", "c.yaml:2:40: extract[0].fields.a.xpath: a field has one source: css or xpath, not both"),

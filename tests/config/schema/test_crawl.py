@@ -47,7 +47,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert (config.politeness.per_host.rate, config.politeness.per_host.concurrency) == (2.0, 4)
     assert (config.politeness.nofollow, config.politeness.max_retry_after) == ("respect", 3600.0)
     assert config.politeness.breaker.model_dump() == {
-        "failures": 6, "ratio": 0.8, "window": 20, "open": 60.0, "max_open": 3600.0,
+        "failures": 6, "ratio": 0.8, "window": 20, "open": 60.0, "max_open": 3600.0, "refusals": 10, "give_up": 5,
+        "last_chances": 100,
     }  # fmt: skip
     assert (config.sitemaps, config.output.sinks, config.durability) == ("auto", ("jsonl",), "process")
     assert config.files.max_bytes == 200_000_000

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scraper.config.reading.effective import effective_yaml
@@ -156,8 +156,10 @@ values = st.recursive(
 
 @given(values)
 def test_any_json_is_posted_as_it_was_written(value: Any) -> None:
-    """Through the config, and through the effective config again."""
+    """Through the config, and through the effective config again; secrets are another matter (test_post_secret.py)."""
+    assume("${" not in json.dumps(value))
     config = config_from_mapping(post(json=value))
+    assume("********" not in repr(config.seeds[0].json))
     for loaded in (config, parse_config(effective_yaml(config))):
         (request,) = seed_requests(loaded, DEFAULT_KEY_RULES)
         assert request.content is not None

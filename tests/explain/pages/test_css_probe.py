@@ -26,7 +26,14 @@ MISSES = {
     "how far it gets": ("article.product .cost", "'article.product' is there 1x, but nothing in it is '.cost'"),
     "an id": ("#abuot", "the page has #about"),
     "a wrong order": ("h3 article", "'h3' is there 1x"),
-    "an attribute": ("article[data-x]", "each of its names is on the page"),
+    "an attribute": ("article[data-x]", "without '[data-x]' it matches 1x"),
+    "a pseudo-class": ("article:has(video)", "without ':has(video)' it matches 1x"),
+    "an id of digits": ("#123", "no '#123' on this page"),
+    "a child that is none": ("article > b", "no 'b' on this page"),
+    "names apart": ("h3.product", "each of its names is on the page, but never together"),
+    "an escaped name": (r".md\:flex", r"no '.md\\:flex' on this page"),
+    "another script": (".überschrift", "no '.überschrift' on this page"),
+    "a blank in a text": ('article[title="a b"]', "without '[title=\"a b\"]' it matches 1x"),
     "nothing alike": (".zzzzqqqq", "no '.zzzzqqqq' on this page"),
 }
 
@@ -58,3 +65,13 @@ def test_near_misses_are_bounded_on_a_huge_page() -> None:
     vocabulary = PageNames.from_document(page)
     assert len(vocabulary.classes) == 4_000
     assert css_misses(page, ".c99999", vocabulary)
+
+
+@pytest.mark.parametrize("text", ['<p class="md:flex überschrift c9999" id="123">t</p>' + '<i class="x{n}"></i>' * 3])
+@pytest.mark.parametrize("selector", [r".md\:flex", ".überschrift", "#123", ".c9999", "P"])
+def test_what_is_there_is_never_said_to_be_missing(text: str, selector: str) -> None:
+    """Each hint is tried on the page; a name that it has is not among those that it lacks."""
+    filler = "".join(f'<b class="f{n}">' for n in range(5_000))
+    probe = probe_css(document(filler + text), f"{selector} video")
+    assert not any(hint.startswith(f"no {selector!r}") for hint in probe.hints)
+    assert any(hint.startswith("no 'video'") for hint in probe.hints)

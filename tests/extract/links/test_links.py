@@ -148,3 +148,27 @@ def test_any_links_are_collected(hrefs: list[str], header: str) -> None:
     urls = [link for link, _ in collect_links(page(markup.encode("utf-8", "replace")), sent)]
     assert len({link.key for link in urls}) == len(urls)
     assert all(link.href.startswith("http") and "#" not in link.href for link in urls)
+
+
+def test_links_of_svg_and_refresh_headers_lead_on() -> None:
+    """`xlink:href` is a link inside `svg` alone; the target of a header does not know the declared base."""
+    markup = "<base href=/x/><svg><a xlink:href=two><text>x</text></a><a href=3></a></svg><a xlink:href=no>x</a>"
+    headers = Headers([(b"Refresh", b"0; url=4")])
+    assert [link.target for link, _ in collect_links(page(markup), headers)] == ["/x/two", "/x/3", "/dir/4"]
+
+
+def test_a_srcset_is_a_list_of_files() -> None:
+    """Each candidate is a file; without an attribute the placeholder of an image is none."""
+    document = page("<img srcset='/a 1x, /b 2x'><img src='data:x' data-src=/c><a href=/d>")
+    assert select_file_urls(document, [parse_file_selector("img@SRCSET")]) == ["/a", "/b"]
+    assert select_file_urls(document, [parse_file_selector("img"), parse_file_selector("a")]) == ["/a", "/c", "/d"]
+
+
+@pytest.mark.parametrize("where", ["<head>{}</head>", "<body><p>{}</p>"])
+def test_noscript_declares_nothing(where: str) -> None:
+    """Neither a base nor a refresh in it is the page's; its links are links."""
+    inside = "<base href=/x/><META http-equiv='Refresh' content='0;url=/nojs'>"
+    assert found(where.format(f"<noscript>{inside}</noscript>") + "<noscript><a href=a></noscript><a href=b>") == [
+        ("/dir/a", False),
+        ("/dir/b", False),
+    ]

@@ -104,6 +104,20 @@ def test_every_format_is_read(data: bytes, expected: list[SitemapEntry], gzipped
         pytest.param(gzip.compress(URLSET) + b"\0", id="gzip padded by one"),
         pytest.param(gzip.compress(URLSET) + b"junk", id="junk after gzip"),
         pytest.param(URLSET.replace(b"urlset", b"sm:urlset").replace(b"url>", b"sm:url>"), id="prefixes"),
+        pytest.param(URLSET.replace(b"&amp;", b"&"), id="bare ampersand"),
+        pytest.param(URLSET.replace(b"</lastmod>", b"</x>"), id="mismatched end tag"),
+        pytest.param(URLSET.replace(b"</lastmod>", b""), id="missing end tag"),
+        pytest.param(URLSET.replace(b"</url><url>", b"<url>"), id="missing end of an entry"),
+        pytest.param(URLSET.replace(b"</priority>", b"</priority></p><br>"), id="stray tags"),
+        pytest.param(URLSET.replace(b"<lastmod>", b"<x y='>'>a < b & c</x><lastmod>"), id="a bare less-than sign"),
+        pytest.param(URLSET.replace(b"\n http", b"\n&nbsp;http"), id="an entity of HTML"),
+        pytest.param(URLSET.replace(b"<priority>", b"<priority>\x0b\x01"), id="control characters"),
+        pytest.param(b"Warning: x in y\n" + URLSET, id="a warning before it"),
+        pytest.param(URLSET.replace(b'"UTF-8"', b'"utf-16"'), id="says UTF-16"),
+        pytest.param(URLSET.replace(b'"UTF-8"', b'"hex"'), id="an encoding that is none"),
+        pytest.param(URLSET.decode().encode("utf-16-le"), id="UTF-16 without a mark"),
+        pytest.param(URLSET.replace(b"url>", b"URL>").replace(b"loc>", b"Loc>"), id="upper case"),
+        pytest.param(URLSET + b"\n<!-- cached -->\n", id="a comment behind it"),
     ],
 )
 def test_odd_but_whole_files_are_read(data: bytes) -> None:
@@ -116,24 +130,27 @@ def test_odd_but_whole_files_are_read(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "count", "problem"),
     [
-        pytest.param(URLSET[:-30], 1, "broken XML in line 3: unclosed token: the rest was not read", id="cut off"),
-        pytest.param(
-            URLSET.replace(b"</lastmod>", b"</x>"), 1, "broken XML in line 3: mismatched tag: the rest was not read",
-            id="mismatched tag after the location",
-        ),
+        pytest.param(URLSET[:-30], 1, "it ends inside <loc>: the rest is missing", id="cut off"),
         pytest.param(
             urlset("<url><loc>http://e/a</loc></url><url><loc>&nbsp;</loc></url>"), 1,
-            "broken XML in line 2: undefined entity: the rest was not read", id="undefined entity",
+            "1 entries left out: not an address, or too long a one", id="nothing but a space",
+        ),
+        pytest.param(
+            urlset("<url><loc>http://e/a</loc></url><url><loc>http://e/<b>c</b></loc></url>"), 1,
+            "1 entries left out: not an address, or too long a one", id="an element in a location",
+        ),
+        pytest.param(
+            urlset("<url><loc>http://e/a</loc></url><url><loc>http://e/")[:-9] + b"\xe9</loc></url></urlset>", 1,
+            "1 entries left out: not an address, or too long a one", id="not the encoding that it says",
         ),
         pytest.param(b"<!doctype html><html><body>", 0, "not a sitemap: an HTML page", id="HTML"),
         pytest.param(b"<div>", 0, "not a sitemap: its root element is <div>", id="another root"),
-        pytest.param(b"<?xml version='1.0' encoding='hex'?><urlset/>", 0, None, id="an encoding that is none"),
         pytest.param(gzip.compress(TEXT)[:-12], 2, "gzip ends in the middle", id="gzip cut off"),
         pytest.param(b"\x1f\x8bjunk", 0, None, id="gzip in name only"),
         pytest.param(b"one\nhttp://e/a\ntwo", 1, "2 entries left out: not an address, or too long a one", id="text"),
         pytest.param(
             urlset(f"<url><loc>http://e/{'x' * 2100}</loc></url><url><loc/></url><url/>"), 0,
-            "2 entries left out: not an address, or too long a one", id="too long, empty, missing",
+            "3 entries left out: not an address, or too long a one", id="too long, empty, missing",
         ),
         pytest.param(
             urlset(f"<url><loc>http://e/{'x' * 9000}</loc></url>"), 0,

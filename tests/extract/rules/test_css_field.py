@@ -35,7 +35,7 @@ from tests.extract.rules.product_page import context_of, read_rule, value_of
         ({"css": "script", "regex": 'sku = "([^"]+)"'}, "X-17"),
         ({"css": "img", "attr": "src", "type": "url"}, "http://shop.example/a/c/1.png"),
         ({"css": "img", "type": "url"}, "http://shop.example/a/c/1.png"),
-        ({"css": "a", "type": "url"}, "http://shop.example/next?utm_source=x"),
+        ({"css": "a", "type": "url"}, "http://shop.example/next?utm_source=x#top"),
         ({"css": "img", "attr": "alt"}, None),
         ({"css": "img", "attr": "title"}, None),
         ({"css": "time", "attr": "datetime", "type": "date"}, "2024-03-12"),
@@ -62,7 +62,7 @@ def test_a_field_gives_its_value(settings: dict[str, Any], value: Any) -> None:
 
 def test_many_urls_leave_out_elements_without_the_attribute() -> None:
     """An anchor without href gives no URL and no complaint."""
-    assert value_of(css="a", attr="href", type="url", many=True) == ["http://shop.example/next?utm_source=x"]
+    assert value_of(css="a", attr="href", type="url", many=True) == ["http://shop.example/next?utm_source=x#top"]
 
 
 def test_a_value_that_does_not_parse_is_null_and_reported() -> None:
@@ -149,3 +149,31 @@ def test_no_page_makes_a_field_raise(markup: str, kind: Any) -> None:
     rule = RuleSettings(fields=(FieldSettings("a", "*", type=kind), FieldSettings("b", "p", type=kind, many=True)))
     items, _ = read_rule(rule, context_of(f"<p>{markup}<p>{markup}"))
     assert set(items[0].fields) == {"a", "b"}
+
+
+NUMBERS = """<p class=range>6.95 - 9.95</p><p class=sup>19<sup>99</sup> EUR</p><i data-n="1.234" title="1.234">1.234</i>
+<b class="a b">1</b><b class=b>2</b>"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "reason"),
+    [
+        ({"css": ".range", "type": "decimal"}, None, "more than one number"),
+        ({"css": ".range", "type": "decimal", "several_numbers": "max"}, Decimal("9.95"), ""),
+        ({"css": ".range", "type": "float", "several_numbers": "first", "transform": (("strip", None),)}, 6.95, ""),
+        ({"css": ".sup", "type": "decimal"}, None, "two elements"),
+        ({"css": ".sup", "type": "int", "transform": (("strip", None),)}, None, "two elements"),
+        ({"css": ".sup", "type": "int", "regex": "[0-9]+"}, 1999, ""),
+        ({"css": ".sup"}, "1999 EUR", ""),
+        ({"css": "i", "type": "decimal"}, None, "1234 or 1.234"),
+        ({"css": "i", "type": "decimal", "attr": "title"}, None, "1234 or 1.234"),
+        ({"css": "i", "type": "decimal", "attr": "data-n"}, Decimal("1.234"), ""),
+        ({"css": ".a, .b", "many": True}, ["1", "2"], ""),
+    ],
+    ids=str,
+)
+def test_a_number_is_read_or_refused_with_a_reason(keys: dict[str, Any], value: Any, reason: str) -> None:
+    """By the text as a page shows it, or by the attribute as a program wrote it."""
+    items, field_errors = read_rule(RuleSettings(fields=(FieldSettings("it", **keys),)), context_of(NUMBERS))
+    assert items[0].fields["it"] == value
+    assert (reason in field_errors[0].reason) if reason else not field_errors

@@ -65,3 +65,26 @@ def test_objects_of_json_pages_and_structured_data() -> None:
 def test_the_type_is_read_after_the_steps(field: dict[str, Any], value: Any) -> None:
     """Source, regex, steps, type: in this order; what is empty after them is missing."""
     assert value_of(**field) == value
+
+
+RECIPE = """<script type="application/ld+json">{"@type": "Recipe", "name": "Mac &amp; Cheese", "n": 1.234, "t": "1.234",
+"url": "/r?a=1&amp;b=2#top", "text": "<p>Stir &lt;5 min</p><p>Eat</p>", "own": "<your name>"}</script>"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        ({"json": "name", "type": "text"}, "Mac & Cheese"),
+        ({"json": "name", "type": "any"}, "Mac & Cheese"),
+        ({"json": "name", "type": "text", "plain_text": False}, "Mac &amp; Cheese"),
+        ({"json": "text", "type": "text"}, "Stir <5 min Eat"),
+        ({"json": "own", "type": "text"}, "<your name>"),
+        ({"json": "url", "type": "url"}, "http://shop.example/r?a=1&b=2#top"),
+        ({"json": "n", "type": "float"}, 1.234),
+        ({"json": "t", "type": "float"}, 1.234),
+    ],
+    ids=str,
+)
+def test_texts_of_structured_data_are_plain(keys: dict[str, Any], value: Any) -> None:
+    """Entities and tags of JSON-LD are none of the text; its numbers are those of a program."""
+    assert value_of(text=RECIPE, structured=("recipe",), **keys) == value

@@ -13,6 +13,8 @@ from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.rule import RuleSettings
 from tests.extract.rules.shop_page import API, extract, fields_of, value_of
 
+UNREAD_JSON_LD = "1 of 1 scripts of JSON-LD cannot be read as JSON"
+
 
 @pytest.mark.parametrize(
     ("field", "value"),
@@ -127,4 +129,4 @@ def test_any_markup_is_read_without_a_problem(markup: str) -> None:
         FieldSettings("o", css="div", many=True, fields=(FieldSettings("x", css="a"),)),
     )
     page = f'<script type="application/ld+json">{markup}</script><div itemscope itemtype="/Product">{markup}</div>'
-    assert extract(RuleSettings(fields=fields), text=page).problem is None
+    assert extract(RuleSettings(fields=fields), text=page).problem in (None, UNREAD_JSON_LD)

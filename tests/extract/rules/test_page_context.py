@@ -38,7 +38,13 @@ def test_reading_ends_with_the_budget_of_the_rule(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("../x", "http://shop.example/a/x"), ("?a#b", "http://shop.example/a/b/index.html?a"), ("mailto:x", None)],
+    [
+        ("../x", "http://shop.example/a/x"),
+        ("?a#b", "http://shop.example/a/b/index.html?a#b"),
+        ("#", "http://shop.example/a/b/index.html"),
+        ("#ä b", "http://shop.example/a/b/index.html#%C3%A4%20b"),
+        ("mailto:x", None),
+    ],
     ids=str,
 )
 def test_a_url_is_made_absolute(text: str, expected: str | None) -> None:

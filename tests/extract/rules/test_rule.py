@@ -18,9 +18,7 @@ def test_each_json_makes_an_item_of_every_member() -> None:
     assert found == [{"id": 1}, {"id": 2}]
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "", "[" * 5000, "nul", '{"a": 1e999}'], ids=["cut", "empty", "deep", "word", "inf"]
-)
+@pytest.mark.parametrize("text", ["{", "", "[" * 5000, "nul"], ids=["cut", "empty", "deep", "word"])
 def test_a_page_that_is_no_json_is_reported(text: str) -> None:
     """The page's record says why it was not read."""
     pytest.importorskip("jmespath")

@@ -45,3 +45,25 @@ def test_sloppy_json_ld_is_read(script: str) -> None:
     """What shops write is read where it can be meant in one way."""
     page = f'<script type="application/ld+json">{script}</script>'
     assert value_of(page, structured=("product",), type="any")["name"] == "x"
+
+
+@pytest.mark.parametrize("wanted", ["product", "boat", "schema:Boat", "https://schema.org/Boat"])
+def test_an_item_may_have_several_types(wanted: str) -> None:
+    """HTML standard, 5.2.2: `itemtype` is a list. The one asked for may be written with its prefix or address."""
+    page = '<div itemscope itemtype="http://schema.org/Product http://schema.org/Boat"><b itemprop=name>Gull</b></div>'
+    found = value_of(page, structured=(wanted,), type="any")
+    assert found == {"@type": ["Product", "Boat"], "name": "Gull"}
+
+
+def test_an_item_that_belongs_to_no_other_stands_for_itself() -> None:
+    """`itemprop` on an item outside any itemscope says nothing."""
+    page = '<div itemprop=offers itemscope itemtype="http://schema.org/Offer"><b itemprop=price>5</b></div>'
+    assert value_of(page, structured=("offer",), type="any") == {"@type": "Offer", "price": "5"}
+
+
+def test_opengraph_by_name_and_in_lists() -> None:
+    """Many sites write `name` for `property`; a property may hold several."""
+    page = (
+        '<meta name="og:title" content="T"><meta property="og:image twitter:image" content="/i"><meta name=x content=y>'
+    )
+    assert value_of(page, structured=("opengraph",), type="any") == {"title": "T", "image": "/i"}

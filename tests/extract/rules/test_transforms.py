@@ -38,6 +38,9 @@ from tests.extract.rules.shop_page import extract
         ([("join", ",")], [1, "a", None], "1,a"),
         ([("absolute_url", None)], "../x", "http://shop.example/a/x"),
         ([("parse_date", None)], "12 March 2024", "2024-03-12"),
+        ([("unescape", None)], "Tom &amp; Jerry &#39;s &copy=2 &nope;", "Tom & Jerry 's &copy=2 &nope;"),
+        ([("unescape", None)], "&amp;lt;", "&lt;"),
+        ([("text", None)], "<p>a &lt;b&gt; &amp; c</p><p>d<br>e</p>", "a <b> & c d e"),
     ],
     ids=str,
 )
@@ -68,7 +71,8 @@ def test_a_step_may_fail(steps: list[tuple[str, Any]], before: Any, monkeypatch:
     st.lists(
         st.sampled_from(
             [("strip", None), ("lower", None), ("split", ","), ("join", " "), ("default", "x"),
-             ("replace", ("a", "bb")), ("absolute_url", None), ("parse_date", None)]
+             ("replace", ("a", "bb")), ("absolute_url", None), ("parse_date", None), ("unescape", None),
+             ("text", None)]
         ),
         max_size=6,
     ),

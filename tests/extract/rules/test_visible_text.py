@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
+from scraper.extract.rules.field_sources import lxml_visible_text
 from scraper.extract.rules.visible_text import visible_text
 
 
@@ -42,3 +43,26 @@ def test_a_deep_page_is_read_without_recursion() -> None:
     element = LexborHTMLParser("<div>" * 10_000 + "x").css_first("div")
     assert element is not None
     assert visible_text(element) == "x"
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<p>19<sup>99</sup> €</p>", "19|99 €"),
+        ("<p><b>19</b><i>99</i></p>", "19|99"),
+        ("<p><b><i>19</i></b><b>99</b></p>", "19|99"),
+        ("<p>1<b></b><i>2</i></p>", "1|2"),
+        ("<p>19<!-- x -->99</p>", "1999"),
+        ("<p>19.<sup>99</sup></p>", "19.99"),
+        ("<p>$<span>19</span>,<span>99</span></p>", "$19,99"),
+        ("<div>19<div>99</div></div>", "19 99"),
+        ("<p><b>1</b>2<b>3</b></p>", "1|2|3"),
+    ],
+)
+def test_digits_of_two_elements_are_kept_apart_for_numbers(markup: str, text: str) -> None:
+    """A raised 99 is cents: joined to the digits before it, it would make a price a hundred times too high."""
+    element = LexborHTMLParser(markup).css_first("p, div")
+    assert element is not None
+    assert visible_text(element, joint="|") == text
+    html = pytest.importorskip("lxml.html")
+    assert lxml_visible_text(html.fragment_fromstring(markup), "|") == text

@@ -122,3 +122,72 @@ def test_a_long_head_of_open_quotes_is_quick() -> None:
     """The prescan is bounded, whatever is in it; the detection looks at a sample only."""
     assert sniff_encoding(b"<meta charset \"'" * 100_000, None) == "utf-8"
     assert sniff_encoding(b"\xe9" * 1_000_000, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Straße",
+        "Größe: 5 €",
+        "Über uns – Öffnungszeiten",
+        "Les élèves français étaient très contents à Noël",
+        "El niño comió piñas en España, ¿verdad?",
+        "Não há informação à disposição dos usuários",
+        "Små grønne æbler på øen",
+        "5 €",
+        "© 2024 “quoted”",
+        "Müller & Söhne GmbH, Köln",
+        "Città è più caffè",
+        "Hyvää päivää, käyttäjät löytävät tämän",
+    ],
+)
+def test_undeclared_western_text_is_windows_1252(text: str) -> None:
+    """However short it is: no other alphabet and no East Asian encoding."""
+    page = f"<html><body><h1>{text}</h1></body></html>".encode("cp1252")
+    assert sniff_and_decode(page, "text/html")[1] == "windows-1252"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1251", "Каталог товаров и услуг: цены, доставка и оплата в нашем магазине"),
+        ("gbk", "商品目录和服务：我们商店的价格、送货和付款方式，欢迎您的光临"),
+        ("big5", "商品目錄和服務：我們商店的價格、送貨和付款方式，歡迎您的光臨"),
+        ("shift_jis", "商品カタログとサービス：当店の価格、配送、お支払い方法についてご案内します"),
+        ("euc_kr", "상품 목록과 서비스: 저희 매장의 가격, 배송 및 결제 방법을 안내합니다"),
+        ("cp1253", "Κατάλογος προϊόντων και υπηρεσιών: τιμές, αποστολή και πληρωμή στο κατάστημα"),
+    ],
+)
+def test_other_alphabets_are_still_found(encoding: str, text: str) -> None:
+    """The text comes out as it was written."""
+    page = f"<html><body><h1>{text}</h1></body></html>".encode(encoding)
+    assert text in sniff_and_decode(page, "text/html")[0]
+
+
+def test_iso_2022_jp_is_found_by_its_escapes() -> None:
+    """All its bytes are ASCII; other escapes are none of it."""
+    text = "いろはにほへと"
+    assert sniff_and_decode(f"<h1>{text}</h1>".encode("iso2022_jp"), None) == (f"<h1>{text}</h1>", "iso-2022-jp")
+    assert sniff_encoding(b"\x1b[31mred\x1b[0m", None) == "utf-8"
+    assert sniff_encoding(b"\x1b$B", "text/html; charset=utf-8") == "utf-8"
+
+
+FILL = b"<!-- " + b"x" * PRESCAN_BYTES + b" -->"
+
+
+@pytest.mark.parametrize(
+    ("declaration", "name"),
+    [
+        (b"<meta charset=iso-8859-2>", "iso-8859-2"),
+        (b"<META name=x CHARSET='iso-8859-2'>", "iso-8859-2"),
+        (b"<meta http-equiv=content-type content='text/html; charset=iso-8859-2'>", "iso-8859-2"),
+        (b"<p>\xe8</p><meta charset=iso-8859-2>", "iso-8859-2"),
+        (b"<script>'<meta charset=koi8-r>'</script><meta charset=iso-8859-2>", "iso-8859-2"),
+        (b"<!-- <meta charset=koi8-r> --><meta charset=iso-8859-2>", "iso-8859-2"),
+        (b"<meta charset=nonsense><meta charset=iso-8859-2>", "iso-8859-2"),
+        (b"<script>'<meta charset=koi8-r>'</script>", "windows-1252"),
+    ],
+)
+def test_a_late_declaration_counts(declaration: bytes, name: str) -> None:
+    """HTML standard, 13.2.3.5: a parser changes the encoding when it reaches it."""
+    assert sniff_encoding(b"<html>" + FILL + declaration + b"<h1>Ka\xe8ka</h1>", None) == name

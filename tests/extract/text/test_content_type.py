@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scraper.extract.text.content_type import SNIFF_BYTES, is_html
+from scraper.extract.text.content_type import SNIFF_BYTES, is_html, is_text, is_xhtml
 from scraper.model import Body, Headers, Response
 from scraper.testing.fakes import make_request
 
@@ -68,6 +68,11 @@ def test_what_else_is_and_is_not(body: bytes, html: bool) -> None:
         ("application/octet-stream", False),
         ("text/htmlx", False),
         ("text/html, text/plain", False),
+        ("text/html, text/html", True),
+        ("text/plain, text/html", True),
+        ("html", True),
+        ('"text/html"', True),
+        ("text", True),
         ("", True),
         ("unknown/unknown", True),
         ("application/unknown", True),
@@ -78,3 +83,44 @@ def test_what_else_is_and_is_not(body: bytes, html: bool) -> None:
 def test_a_type_is_believed(content_type: str, html: bool) -> None:
     """A body is examined only when its type says nothing: what is declared as text stays text."""
     assert read_as_html(b"<html>", content_type) is html
+
+
+XHTML_ROOT = b'<html lang="en" xmlns="http://www.w3.org/1999/xhtml">'
+
+
+@pytest.mark.parametrize(
+    ("start", "content_type", "xhtml"),
+    [
+        (XHTML_ROOT, "application/xhtml+xml", True),
+        (b"<p>", "application/xhtml+xml", True),
+        (XHTML_ROOT, "application/xml", True),
+        (b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- x --><!DOCTYPE html>\n' + XHTML_ROOT, "text/xml", True),
+        (b'<?xml version="1.0"?>' + XHTML_ROOT, None, True),
+        (b"<html>", "text/xml", False),
+        (b'<rss xmlns:h="http://www.w3.org/1999/xhtml">', "text/xml", False),
+        (b"<rss><html xmlns='http://www.w3.org/1999/xhtml'>", "text/xml", False),
+        (XHTML_ROOT, "text/html", False),
+        (XHTML_ROOT, "image/svg+xml", False),
+    ],
+)
+def test_xhtml_is_what_is_served_as_xml(start: bytes, content_type: str | None, xhtml: bool) -> None:
+    """By its type, or as XML whose root element is `html` in XHTML's name space."""
+    page = Response(make_request("http://a.example/"), 200, Headers(), Body(len(start), 0, "", start))
+    assert is_xhtml(content_type, page) is xhtml
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"plain", True),
+        (b"{}", True),
+        (b"\xff\xfea\0", True),
+        (b"\x1bx\n", True),
+        (b"a\0b", False),
+        (b"\x89PNG\x1a", False),
+    ],
+)
+def test_what_has_no_type_is_text_without_binary_bytes(body: bytes, text: bool) -> None:
+    """MIME Sniffing section 7.1: bytes that no text has make it something else."""
+    page = Response(make_request("http://a.example/"), 200, Headers(), Body(len(body), 0, "", body))
+    assert is_text(None, page) is text
