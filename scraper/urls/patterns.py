@@ -12,6 +12,7 @@ counted in `progress`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
@@ -71,16 +72,17 @@ class UrlPattern(NamedTuple):
     family: str
 
 
+@lru_cache(maxsize=4_096)  # many pages have one parent, and each is a link before it is a page
 def pattern_of(origin: str, target: str) -> UrlPattern:
     """The pattern of the URL with this origin (`http://h`) and target (`/path?query`)."""
     path, _, query = target.partition("?")
     segments = path.split("/")
-    repeats = _repeats(segments)
-    if not repeats and not _VARIABLE.search(target):
-        return UrlPattern(origin + path, origin + path, "single", origin + path)
-    if repeats:
+    if _repeats(segments):
         base = f"{origin}/{_abstract(segments[1])}/..."
         return UrlPattern(base, base, "combined", base)
+    if not _VARIABLE.search(target):
+        base = origin + path
+        return UrlPattern(base, base, "single", base)
     names: list[str] = []
     if "=" in path:
         path = "/".join(kept for kept in (_take_params(segment, names) for segment in segments) if kept is not None)

@@ -110,13 +110,12 @@ class UrlProgress:
             return []
         own = _pattern(page)
         # Most pages end here: an address without number and parameter cannot be one of endless ones.
-        if own.kind == "single" or _family_of(page.parent) != own.family:
+        if own.kind == "single" or (own.kind != "dated" and not discovered) or _family_of(page.parent) != own.family:
             return []
-        inside = [(request, _pattern(request)) for request in discovered if request.kind == "page"]
-        inside = [(request, pattern) for request, pattern in inside if pattern.family == own.family]
-        if own.kind != "dated" and (not inside or (own.kind == "numbered" and len(inside) > 1)):
-            if len(inside) < len(discovered):
-                self._mark_productive(own)
+        inside = _inside(own, discovered)
+        several = own.kind == "numbered" and len(inside) > 1
+        if several or (own.kind != "dated" and not inside):
+            self._mark_productive(own, of_path=not several)
             return []
         if self._allow and any(expression.search(page.url.href) for expression in self._allow):
             return []
@@ -237,8 +236,10 @@ class UrlProgress:
             self._patterns.move_to_end(pattern.text)
         return streak
 
-    def _mark_productive(self, pattern: UrlPattern) -> None:
-        self._bases.pop(pattern.base, None)
+    def _mark_productive(self, pattern: UrlPattern, *, of_path: bool = True) -> None:
+        """Begin the count of the pattern again and, unless `of_path` is False, that of its path."""
+        if of_path:
+            self._bases.pop(pattern.base, None)
         streak = self._patterns.get(pattern.text)
         if streak is None or streak.relearn:
             return
@@ -318,6 +319,20 @@ def _without_scripts(page: bytes) -> bytes:
             return b" ".join(kept)
         position += len(end)
     return b" ".join((*kept, page[position:]))
+
+
+def _inside(own: UrlPattern, discovered: Sequence[Request]) -> list[tuple[Request, UrlPattern]]:
+    """The requests for pages of the family of `own`. Of a numbered one at most two: more than one decides nothing."""
+    most = 2 if own.kind == "numbered" else len(discovered)
+    inside: list[tuple[Request, UrlPattern]] = []
+    for request in discovered:
+        if request.kind == "page":
+            pattern = _pattern(request)
+            if pattern.family == own.family:
+                inside.append((request, pattern))
+                if len(inside) == most:
+                    break
+    return inside
 
 
 def _pattern(request: Request) -> UrlPattern:
