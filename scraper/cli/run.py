@@ -204,8 +204,9 @@ def exit_code(summary: Summary, strict: bool) -> int:
         return EXIT_FAILED
     if left := summary.left:
         reasons = ", ".join(f"{reason} {count}" for reason, count in left.items())
+        skipped = RunLayout(summary.folder).skipped
         echo_err(
-            f"error: {sum(left.values())} URLs were left because of their hosts ({reasons}): skipped.jsonl says why; "
+            f"error: {sum(left.values())} URLs were left because of their hosts ({reasons}): {skipped} says why; "
             "the same command asks for them again"
         )
         return EXIT_FAILED

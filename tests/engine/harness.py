@@ -83,7 +83,8 @@ class EngineHarness:
                 FakeExtractor(self.found),
                 SingleSink(self.sink),
                 bus,
-                Clock(EPOCH),
+                # A later run goes on from the last instant that the frontier was asked about.
+                Clock(max(EPOCH, self.frontier._schedule.now)),
                 frontier_view=self.frontier,
                 hooks=self.hooks,
                 rng=random.Random(1),

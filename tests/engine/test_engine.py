@@ -15,7 +15,6 @@ from scraper.engine.run_state import StopReason
 from scraper.engine.settings import EngineSettings
 from scraper.errors import SinkError
 from scraper.events import BreakerClosed, BreakerOpened, FetcherReplaced, HostParked, QueuesSampled, RetryPlanned
-from scraper.frontier.sqlite.frontier import SqliteFrontier
 from scraper.hooks.interface import Hook
 from scraper.model import ErrorKind, Failure, Item, Link, Request, Response, Result, Settlement, StopKind
 from scraper.politeness.circuit_breaker import BreakerSettings
@@ -484,10 +483,10 @@ class SlowToAnswer(MemoryFrontier):
         return new
 
 
-@pytest.mark.parametrize("make_frontier", [MemoryFrontier, SlowToAnswer, SqliteFrontier.open])
+@pytest.mark.parametrize("make_frontier", [MemoryFrontier, SlowToAnswer])
 @virtual_run
 async def test_a_hop_that_is_leased_before_the_first_is_marked_as_settled_is_not_lost(
-    make_frontier: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+    make_frontier: Callable[..., Any],
 ) -> None:
     """The run waits for what it has leased, however soon a redirected entry comes back: each one has its record."""
     count = 40 if make_frontier is not SlowToAnswer else 4
@@ -502,12 +501,7 @@ async def test_a_hop_that_is_leased_before_the_first_is_marked_as_settled_is_not
         FakeFetcher({**hops, **dict.fromkeys(targets, "<p>")}, latency=seconds, default="<p>"),
         settings=EngineSettings(sitemaps=False, concurrency=8, redirect_keeps_entry=True, shutdown_timeout=1.0),
     )
-    if make_frontier == SqliteFrontier.open:
-        harness.frontier = await SqliteFrontier.open(  # type: ignore[assignment]
-            tmp_path_factory.mktemp("run") / "frontier.sqlite"
-        )
-    else:
-        harness.frontier = make_frontier()
+    harness.frontier = make_frontier()
     good = [f"{A}/good{n}" for n in range(40)]
     stop = await harness.run(*hops, *good)
     assert stop.kind == "finished"

@@ -151,7 +151,7 @@ class LimitsSection(Section):
     max_links: Annotated[int, int_range(1, MAX_COUNT)] = Field(
         default=100_000,
         description="Links read of one page, and files that files.css selects. What lies beyond this limit or one of "
-        "the following is counted in the page's record, in a warning and under bounds in summary.json.",
+        "the following is counted in the page's record, in a warning and under bounds in the summary.",
     )
     max_items: Annotated[int, int_range(1, MAX_COUNT)] = Field(
         default=100_000, description="Elements that one rule makes items of on one page, and objects inside items."
