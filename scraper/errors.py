@@ -5,7 +5,7 @@
     +-- FrontierError           the run folder's state cannot be opened, read or written
     |   +-- RunLockedError      another process is using this folder
     +-- FetchError              a fetcher cannot be set up (one URL's failure is a value, `model.Failure`)
-    +-- ExtractError            extraction rules cannot be compiled or applied
+    +-- ExtractionRuleError            extraction rules cannot be compiled or applied
     +-- SinkError               an output cannot be written: disk full, read-only
     +-- HookError               a hook cannot be loaded
     +-- PluginError             a plug-in cannot be found, imported or made
@@ -80,7 +80,7 @@ class FetchError(ScraperError):
     exit_code = 2
 
 
-class ExtractError(ScraperError):
+class ExtractionRuleError(ScraperError):
     """Extraction rules cannot be compiled or applied."""
 
     exit_code = 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import assert_never
 
 from scraper.build.plugin_context import field_names, plugin_context
 from scraper.config.schema.crawl import CrawlConfig
@@ -61,10 +62,12 @@ def make_item_sinks(config: CrawlConfig, folder: Path) -> list[Sink]:
             from scraper.sinks.parquet import ParquetSink
 
             sinks.append(ParquetSink(folder, column_kinds(config), fsync=power))
-        else:
+        elif name == "stdout":
             from scraper.sinks.stdout import StdoutSink
 
             sinks.append(StdoutSink())
+        else:
+            assert_never(name)  # a new name must be built here, too
     if config.extract:
         sinks.append(RejectedSink(folder, fsync=power))
     return sinks

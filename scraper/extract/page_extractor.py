@@ -102,7 +102,8 @@ class ExtractSettings:
 class PageExtractor:
     """Implements the port `Extractor` for HTML, XHTML, sitemaps and, if a rule reads them, JSON and text.
 
-    Any other page gives an empty `Extraction`. Raises `ExtractError` if a rule or a file selector cannot be compiled,
+    Any other page gives an empty `Extraction`. Raises `ExtractionRuleError` if a rule or a file selector cannot be
+    compiled,
     `MissingExtraError` if a rule needs a library that is not installed. A pickle holds only the settings.
     """
 

@@ -1,6 +1,7 @@
 """The one place where the rules about a host are combined: from which instant may it get the next request?
 
-Each rule (`rule.HostRule`) gives its own instant; the gate takes the latest. Nothing else calls a rule, and no worker
+Each rule (`rule.PolitenessRule`) gives its own instant; the gate takes the latest. Nothing else calls a rule, and no
+worker
 ever sleeps for one: the frontier parks the host until then. To add a rule, write its file and add it to the tuple in
 `HostGate.__init__`: starts, finishes, reasons, events and stored state follow from that.
 """
@@ -23,8 +24,8 @@ from scraper.politeness.learned_pace import LearnedPace
 from scraper.politeness.limits import ConcurrencyLimit, RateLimiter
 from scraper.politeness.origin_health import OriginHealth, given_up_word
 from scraper.politeness.retry_after import HostBackoff
-from scraper.politeness.rule import HostRule, format_duration
-from scraper.politeness.throttle import Throttle
+from scraper.politeness.rule import PolitenessRule, format_duration
+from scraper.politeness.throttle import AdaptiveThrottle
 
 # Name under which the frontier stores a gate (`HostGate.to_json`) among the state of its host.
 HOST_STATE_GATE = "gate"
@@ -94,7 +95,7 @@ class HostGate:
         self._concurrency = ConcurrencyLimit(settings.concurrency)
         self._crawl_delay = CrawlDelay(host, settings.max_crawl_delay, settings.long_crawl_delay)
         self._pace = LearnedPace(self._concurrency) if settings.learn_pace else None
-        self._throttle = Throttle(settings.concurrency) if settings.adaptive else None
+        self._throttle = AdaptiveThrottle(settings.concurrency) if settings.adaptive else None
         self._backoff = HostBackoff(host, settings.max_retry_after)
         self._max_retry_after = settings.max_retry_after
         # Without a breaker it only knows which origins are in use.
@@ -102,7 +103,7 @@ class HostGate:
         self._has_breaker = settings.breaker is not None
         self._page_budget = PageBudget(host, settings.max_pages)
         # The order matters: of two rules with the same instant the first one is named as the reason to wait.
-        rules: tuple[HostRule | None, ...] = (
+        rules: tuple[PolitenessRule | None, ...] = (
             self._page_budget,
             self._health if self._has_breaker else None,
             self._backoff,
@@ -115,7 +116,7 @@ class HostGate:
         self._rules = tuple(rule for rule in rules if rule is not None)
         # The rules that have something to do at each step. All of this runs for every request, and most hosts have no
         # rate and no budget, so rules that cannot object are left out.
-        unlimited: list[HostRule] = [] if settings.rate else [self._rate]
+        unlimited: list[PolitenessRule] = [] if settings.rate else [self._rate]
         # The origins' health is told apart: it must know which origin a request is for.
         apart = (self._health, self._backoff, self._pace, *unlimited)
         self._rules_on_start = [rule for rule in self._rules if rule not in apart]
@@ -150,7 +151,7 @@ class HostGate:
         is among the events of its end, because `on_start` returns none.
         """
         emitted: tuple[Event, ...] = ()
-        repeated: HostRule | None = None
+        repeated: PolitenessRule | None = None
         if self._pace is not None:  # first: it looks at what is in flight, this request included
             if isinstance(outcome, Response) and outcome.status < 400:
                 self._pace.on_accepted(now)

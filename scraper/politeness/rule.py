@@ -9,7 +9,7 @@ from scraper.events import Event
 from scraper.model import Outcome
 
 
-class HostRule(Protocol):
+class PolitenessRule(Protocol):
     """One reason to wait. `HostGate` holds one of each kind per host and takes the latest of their instants.
 
     Instants are epoch seconds. A rule has no clock: `now` is an argument and never steps back between calls. No method

@@ -45,7 +45,7 @@ MIN_DELAY_SECONDS = 0.001
 DEFAULT_CONCURRENCY_TARGET = 64
 
 
-class Throttle:
+class AdaptiveThrottle:
     """Adds a pause between starts while the host is slower than usual; `delay_seconds` is that pause.
 
     `max_concurrency` is the host's concurrency limit, None without one.

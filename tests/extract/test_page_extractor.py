@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.errors import ExtractError
+from scraper.errors import ExtractionRuleError
 from scraper.extract.interface import Extractor
 from scraper.extract.page_extractor import ExtractSettings, FileSettings, PageExtractor
 from scraper.extract.rules.field_settings import FieldSettings
@@ -383,8 +383,8 @@ def test_the_extractor_survives_pickling() -> None:
     ids=["match", "css"],
 )
 def test_file_settings_that_cannot_work_are_errors_at_once(settings: dict[str, Any]) -> None:
-    """A bad regex or selector is an ExtractError, before any page."""
-    with pytest.raises(ExtractError):
+    """A bad regex or selector is an ExtractionRuleError, before any page."""
+    with pytest.raises(ExtractionRuleError):
         extractor(**settings)
 
 

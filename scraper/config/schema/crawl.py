@@ -46,7 +46,7 @@ from scraper.config.types.secret import (
     mask_header,
 )
 from scraper.config.types.units import duration_range, size_range
-from scraper.config.types.value_format import DistinctKeys, InvalidValueError, Shorthand, int_range
+from scraper.config.types.value_format import InvalidValueError, Shorthand, UniqueKeysCheck, int_range
 from scraper.plugins import PluginUse
 
 # Highest value of a limit on what is read of one page.
@@ -308,10 +308,10 @@ class CrawlConfig(Section):
     network: NetworkSection = Field(default_factory=NetworkSection, description="How connections are made.")
     headers: Annotated[
         dict[Annotated[str, HEADER_NAME_FORMAT], Annotated[Secret, HEADER_VALUE_FORMAT]],
-        DistinctKeys(str.lower, "header"),
+        UniqueKeysCheck(str.lower, "header"),
     ] = Field(default={}, description="Headers for hosts in scope. ${NAME} is read from the environment.")
     auth: Annotated[
-        dict[Annotated[str, AUTH_HOST_FORMAT], CredentialsSection], DistinctKeys(canonical_host, "host")
+        dict[Annotated[str, AUTH_HOST_FORMAT], CredentialsSection], UniqueKeysCheck(canonical_host, "host")
     ] = Field(
         default={}, description="Credentials by host, sent only to that host. ${NAME} is read from the environment."
     )

@@ -20,7 +20,7 @@ from scraper.config.types.checks import (
 from scraper.config.types.expressions import SCHEMA_ORG_TYPE_FORMAT, EachEntry, JmesPath, XPath
 from scraper.config.types.transforms import MAX_TRANSFORM_STEPS, TransformStepEntry
 from scraper.config.types.units import size_range
-from scraper.config.types.value_format import DistinctKeys, InvalidValueError, Shorthand, describe_value
+from scraper.config.types.value_format import InvalidValueError, Shorthand, UniqueKeysCheck, describe_value
 
 FieldType = Literal["text", "int", "float", "decimal", "bool", "url", "date", "html"]
 
@@ -86,7 +86,7 @@ with warnings.catch_warnings():
         )
         each: EachEntry | None = Field(default=None, description="With fields: the elements that are one object each.")
         fields: Annotated[
-            dict[Annotated[str, NESTED_FIELD_NAME_FORMAT], FieldEntry], DistinctKeys(str.casefold, "field")
+            dict[Annotated[str, NESTED_FIELD_NAME_FORMAT], FieldEntry], UniqueKeysCheck(str.casefold, "field")
         ] = Field(default={}, description="The fields of an object, read like those of an item.")
         transform: Annotated[tuple[TransformStepEntry, ...], Shorthand("a step", None, _expand_value_to_list)] = Field(
             default=(),
@@ -275,9 +275,11 @@ class ExtractRule(Section):
         default=None,
         description="Elements that are one item each; fields are searched inside. Without it the page is one item.",
     )
-    fields: Annotated[dict[Annotated[str, FIELD_NAME_FORMAT], FieldEntry], DistinctKeys(str.casefold, "field")] = Field(
-        default={},
-        description="The fields of an item, in the order of the columns. Without any the rule only follows links.",
+    fields: Annotated[dict[Annotated[str, FIELD_NAME_FORMAT], FieldEntry], UniqueKeysCheck(str.casefold, "field")] = (
+        Field(
+            default={},
+            description="The fields of an item, in the order of the columns. Without any the rule only follows links.",
+        )
     )
     keep: Flag = Field(
         default=True, description="Whether the items are written; those of a listing may only be there for carry."

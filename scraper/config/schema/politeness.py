@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from scraper.config.schema.section import DAY_SECONDS, HOUR_SECONDS, MAX_PAGES, Flag, Rate, Section
 from scraper.config.types.checks import HOST_PATTERN_FORMAT, USER_AGENT_FORMAT, canonical_host
 from scraper.config.types.units import duration_range
-from scraper.config.types.value_format import DistinctKeys, InvalidValueError, Shorthand, float_range, int_range
+from scraper.config.types.value_format import InvalidValueError, Shorthand, UniqueKeysCheck, float_range, int_range
 
 DEFAULT_USER_AGENT = "scraper/0.1.0"
 
@@ -131,7 +131,7 @@ class PolitenessSection(Section):
         "left alone for all of it, and the run ends without it when nothing else is left.",
     )
     hosts: Annotated[
-        dict[Annotated[str, HOST_PATTERN_FORMAT], HostOverrideSection], DistinctKeys(canonical_host, "host")
+        dict[Annotated[str, HOST_PATTERN_FORMAT], HostOverrideSection], UniqueKeysCheck(canonical_host, "host")
     ] = Field(
         default={},
         description="What is different for some hosts, by name; * matches any characters. The most specific name wins.",

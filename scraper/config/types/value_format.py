@@ -115,7 +115,7 @@ class Shorthand:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DistinctKeys:
+class UniqueKeysCheck:
     """The keys of a mapping must differ in their canonical form; `key_kind` is the word for them in messages.
 
     Without this check the later of two spellings (`Accept`, `accept`) would silently replace the earlier one.

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from scraper.errors import ExtractError
+from scraper.errors import ExtractionRuleError
 from scraper.extract.links.document import Document
 from scraper.extract.links.links import parse_file_selector
 from scraper.extract.rules.compile import check_selector
@@ -112,7 +112,7 @@ def probe_css(document: Document, text: str, names: PageNames | None = None) -> 
     """
     try:
         selector, attribute = parse_file_selector(text) if "@" in text else (check_selector(text, "css"), "")
-    except ExtractError as error:
+    except ExtractionRuleError as error:
         return ProbeResult(text, 0, problem=str(error))
     found = select(document.tree, selector)
     if not found:
@@ -174,7 +174,7 @@ def _count(document: Document, selector: str) -> int:
     """How often a selector matches; 0 if it is none."""
     try:
         return len(document.tree.css(check_selector(selector, "css")))
-    except ExtractError:
+    except ExtractionRuleError:
         return 0
 
 

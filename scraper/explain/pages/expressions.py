@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from scraper.errors import ConfigError, ExtractError, MissingExtraError
+from scraper.errors import ConfigError, ExtractionRuleError, MissingExtraError
 from scraper.explain.pages.css_probe import VALUES_SHOWN, ProbeResult, probe_css
 from scraper.explain.pages.jmespath_misses import jmespath_misses
 from scraper.explain.pages.parsed_page import NO_JSON, ParsedPage
@@ -51,7 +51,7 @@ def syntax_problem(kind: ExpressionKind, text: str) -> str | None:
     with _without_warnings():
         try:
             _COMPILE[kind](text)
-        except ExtractError as error:
+        except ExtractionRuleError as error:
             return f"not {EXPRESSION_NAMES[kind]}{_POSITION[kind](text, error)}"
     return None
 
@@ -128,14 +128,14 @@ def _compile_css(text: str) -> None:
     check_selector(selector, "css")
 
 
-def _longest_valid_prefix(compile_text: Callable[[str], None]) -> Callable[[str, ExtractError], str]:
+def _longest_valid_prefix(compile_text: Callable[[str], None]) -> Callable[[str, ExtractionRuleError], str]:
     """A function that finds the error's column by compiling prefixes: for parsers that do not report a position."""
 
-    def error_position(text: str, _: ExtractError) -> str:
+    def error_position(text: str, _: ExtractionRuleError) -> str:
         for end in range(len(text) - 1, 0, -1):
             try:
                 compile_text(text[:end])
-            except ExtractError:
+            except ExtractionRuleError:
                 continue
             if text[:end].strip():
                 end = len(text[:end].rstrip())
@@ -145,7 +145,7 @@ def _longest_valid_prefix(compile_text: Callable[[str], None]) -> Callable[[str,
     return error_position
 
 
-def _xpath_position(text: str, _: ExtractError) -> str:
+def _xpath_position(text: str, _: ExtractionRuleError) -> str:
     from lxml import etree
 
     try:
@@ -160,7 +160,7 @@ def _xpath_position(text: str, _: ExtractError) -> str:
     return ""
 
 
-def _json_position(text: str, error: ExtractError) -> str:
+def _json_position(text: str, error: ExtractionRuleError) -> str:
     cause = error.__cause__
     # jmespath's parse errors have the position; its other errors do not.
     at = getattr(cause, "lex_position", None)
@@ -188,7 +188,7 @@ _COMPILE: dict[ExpressionKind, Callable[[str], None]] = {
     "xpath": _compile_xpath,
     "json": _compile_json,
 }
-_POSITION: dict[ExpressionKind, Callable[[str, ExtractError], str]] = {
+_POSITION: dict[ExpressionKind, Callable[[str, ExtractionRuleError], str]] = {
     "css": _longest_valid_prefix(_compile_css),
     "xpath": _xpath_position,
     "json": _json_position,

@@ -57,7 +57,8 @@ def analyze_page(
     """Apply the rules of `config` to `page`; at most `max_links` examples are kept for each group of links.
 
     With `robots`, links that the robots.txt of the page's own origin forbids are in groups of their own.
-    Raises `ExtractError` when a rule cannot be compiled, `MissingExtraError` when it needs a library that is missing.
+    Raises `ExtractionRuleError` when a rule cannot be compiled, `MissingExtraError` when it needs a library that is
+    missing.
     """
     settings = extract_settings(config, rules.scope, rules.keys)
     extraction = PageExtractor(settings).extract(page)

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Any, NamedTuple
 
-from scraper.errors import ExtractError
+from scraper.errors import ExtractionRuleError
 from scraper.extract.rules.field_sources import lxml_visible_text
 from scraper.extract.rules.optional_libraries import XPath
 from scraper.extract.rules.parse_failure import ParseFailure
@@ -165,7 +165,7 @@ def _select(tree: Any, text: str) -> list[Any] | None:
     """The result of an expression; None when it cannot be evaluated."""
     try:
         found = XPath(text, "xpath").read(tree)
-    except ExtractError:
+    except ExtractionRuleError:
         return None
     return None if isinstance(found, ParseFailure) else [one for one in found if one is not False and one != ""]
 

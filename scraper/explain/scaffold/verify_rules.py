@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from scraper.config.reading.load import parse_config
 from scraper.config_to_settings import extract_settings
-from scraper.errors import ConfigError, ExtractError, MissingExtraError
+from scraper.errors import ConfigError, ExtractionRuleError, MissingExtraError
 from scraper.explain.pages.page_request import UrlRules
 from scraper.explain.scaffold.pagination import NextPageGuess, list_pattern, page_pattern
 from scraper.explain.scaffold.rule_draft import RuleDraft, RuleEntry, to_yaml
@@ -135,7 +135,7 @@ def _compilable(draft: RuleDraft | None, page: Response) -> RuleDraft | None:
     while draft is not None:
         try:
             _build_extractor([draft], page)
-        except (ConfigError, ExtractError, MissingExtraError):
+        except (ConfigError, ExtractionRuleError, MissingExtraError):
             draft = draft.fallback
         else:
             return draft

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from scraper.errors import ExtractError
+from scraper.errors import ExtractionRuleError
 from scraper.extract.bounds import DEFAULT_BOUNDS, LINKS_KEY, URL_CHARS_KEY, BeyondBounds
 from scraper.extract.links.document import Document, refresh_target
 from scraper.extract.links.images import SRCSET_ATTRIBUTES, image_address, parse_srcset
@@ -109,13 +109,13 @@ def collect_links(
 def parse_file_selector(text: str) -> tuple[str, str]:
     """Split `img.cover@src` into a CSS selector and an attribute, which is empty if none is given.
 
-    Raises `ExtractError` if the selector is none.
+    Raises `ExtractionRuleError` if the selector is none.
     """
     selector, _, attribute = text.partition("@")
     try:
         LexborHTMLParser("").css(selector)
     except (SelectolaxError, ValueError) as error:
-        raise ExtractError(f"not a CSS selector: '{selector}'") from error
+        raise ExtractionRuleError(f"not a CSS selector: '{selector}'") from error
     return selector, attribute.strip().lower()
 
 

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from selectolax.lexbor import LexborNode
 
-from scraper.errors import ExtractError
+from scraper.errors import ExtractionRuleError
 from scraper.extract.bounds import VALUES_KEY
 from scraper.extract.links.images import SRCSET_ATTRIBUTES, image_address, parse_srcset
 from scraper.extract.rules.compile import check_selector, compile_regex
@@ -51,9 +51,9 @@ class CssField:
     def __init__(self, settings: FieldSettings) -> None:
         key_path = f"fields.{settings.name}"
         if settings.css is not None and settings.links is not None:
-            raise ExtractError(f"{key_path}: css and links are two sources; a field has one")
+            raise ExtractionRuleError(f"{key_path}: css and links are two sources; a field has one")
         if settings.type not in get_args(FieldType):
-            raise ExtractError(
+            raise ExtractionRuleError(
                 f"{key_path}: unknown type {settings.type!r}; it is one of {', '.join(get_args(FieldType))}"
             )
         self.name = settings.name

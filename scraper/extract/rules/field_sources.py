@@ -38,7 +38,7 @@ class FieldSource(Protocol):
 
 
 def compile_source(settings: FieldSettings, key_path: str) -> FieldSource:
-    """The source that a field's settings name. Raises `ExtractError`, `MissingExtraError`."""
+    """The source that a field's settings name. Raises `ExtractionRuleError`, `MissingExtraError`."""
     if settings.xpath is not None:
         return XPathSource(settings, key_path)
     if settings.structured:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scraper.errors import ExtractError
+from scraper.errors import ExtractionRuleError
 from scraper.extract.rules.json_document import read_json, write_json
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.model import MAX_CONTENT_BYTES, Content
@@ -20,7 +20,7 @@ _ARRAY_INDEX_REGEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class JsonPointer:
-    """A JSON Pointer: `/variables/page`, `/sort/0`. Raises `ExtractError` if `text` is none."""
+    """A JSON Pointer: `/variables/page`, `/sort/0`. Raises `ExtractionRuleError` if `text` is none."""
 
     text: str
 
@@ -30,7 +30,7 @@ class JsonPointer:
             or _BAD_ESCAPE_REGEX.search(self.text)
             or self.text.count("/") > MAX_POINTER_TOKENS
         ):
-            raise ExtractError(f"next: not a JSON Pointer such as /page: {self.text!r}")
+            raise ExtractionRuleError(f"next: not a JSON Pointer such as /page: {self.text!r}")
 
     @property
     def tokens(self) -> list[str]:

@@ -1,6 +1,7 @@
 """Libraries that only some configs need, imported when a rule that uses them is compiled.
 
-Their errors are translated here: an expression that cannot be compiled is an `ExtractError`, one that fails on the
+Their errors are translated here: an expression that cannot be compiled is an `ExtractionRuleError`, one that fails on
+the
 values of a page is a `ParseFailure`, and a library that is not installed is a `MissingExtraError`.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scraper.errors import ExtractError, MissingExtraError
+from scraper.errors import ExtractionRuleError, MissingExtraError
 from scraper.extract.rules.parse_failure import ParseFailure
 
 # Prefixes that XPath expressions may use: `re:test(@class, 'a+')`.
@@ -17,7 +18,7 @@ EXSLT_NAMESPACES = {"re": "http://exslt.org/regular-expressions"}
 
 
 class JmesPath:
-    """A compiled JMESPath expression. Raises `ExtractError`, which names `key_path`, if `text` is none."""
+    """A compiled JMESPath expression. Raises `ExtractionRuleError`, which names `key_path`, if `text` is none."""
 
     __slots__ = ("_search", "text")
 
@@ -31,7 +32,9 @@ class JmesPath:
         try:
             self._search: Callable[[Any], Any] = jmespath.compile(text).search
         except (JMESPathError, RecursionError, ValueError) as error:
-            raise ExtractError(f"{key_path}: not a JMESPath expression: {text!r}: {_first_line(error)}") from error
+            raise ExtractionRuleError(
+                f"{key_path}: not a JMESPath expression: {text!r}: {_first_line(error)}"
+            ) from error
 
     def read(self, value: Any) -> Any:
         """What the expression selects from `value`; None if nothing, a `ParseFailure` if it fails.
@@ -66,7 +69,7 @@ class XPath:
             # lxml's "smart strings" would keep the whole tree in memory as long as a value.
             self._evaluate = etree.XPath(text, namespaces=EXSLT_NAMESPACES, smart_strings=False)
         except (etree.XPathError, ValueError, UnicodeError) as error:
-            raise ExtractError(f"{key_path}: not an XPath expression: {text!r}: {_first_line(error)}") from error
+            raise ExtractionRuleError(f"{key_path}: not an XPath expression: {text!r}: {_first_line(error)}") from error
         self._parse = html.fromstring
 
     def parse(self, markup: str) -> Any:

@@ -64,7 +64,8 @@ class ExtractionRule:
     """A compiled rule.
 
     `index`: its number in the config, from 0. `formats`: the formats of page it reads. `follows_links`: whether it has
-    `follow` or `next`. Raises `ExtractError` for a selector or pattern that cannot be compiled, `MissingExtraError` if
+    `follow` or `next`. Raises `ExtractionRuleError` for a selector or pattern that cannot be compiled,
+    `MissingExtraError` if
     a field needs a library that is not installed.
     """
 

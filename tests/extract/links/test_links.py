@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.errors import ExtractError
+from scraper.errors import ExtractionRuleError
 from scraper.extract.links.document import Document, parse_document
 from scraper.extract.links.links import collect_link_texts, collect_links, parse_file_selector, select_file_urls
 from scraper.model import Headers, Url
@@ -136,7 +136,7 @@ def test_files_named_by_selectors() -> None:
 @pytest.mark.parametrize("text", ["img[@src", "", "@src", "a >@href", "p)", ":::@x"])
 def test_a_wrong_selector_is_an_error(text: str) -> None:
     """It is found before the crawl begins."""
-    with pytest.raises(ExtractError, match="not a CSS selector"):
+    with pytest.raises(ExtractionRuleError, match="not a CSS selector"):
         parse_file_selector(text)
 
 

@@ -6,7 +6,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from scraper.css_support import unsupported_in
-from scraper.errors import ExtractError
+from scraper.errors import ExtractionRuleError
 from scraper.extract.rules.compile import check_selector
 from scraper.extract.rules.css_select import select, select_first
 
@@ -60,7 +60,7 @@ def test_an_element_is_given_once_in_document_order(css: str, found: list[str]) 
 def test_a_pseudo_class_that_selects_something_else_is_refused(css: str) -> None:
     """What the engine gets wrong is an error of the config, with what to write instead."""
     assert unsupported_in(css)
-    with pytest.raises(ExtractError, match="css"):
+    with pytest.raises(ExtractionRuleError, match="css"):
         check_selector(css, "fields.x.css")
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.errors import ExtractError
+from scraper.errors import ExtractionRuleError
 from scraper.extract.rules.json_pointer import JsonPointer
 from scraper.extract.rules.parse_failure import ParseFailure
 from scraper.model import Content
@@ -61,7 +61,7 @@ def test_what_was_put_in_is_read_again(steps: list[str], value: int) -> None:
 @pytest.mark.parametrize("text", ["", "page", "a.b", "/a~b", "/a~", "/x" * 40])
 def test_what_is_no_pointer_is_an_error(text: str) -> None:
     """And one that is too long."""
-    with pytest.raises(ExtractError, match="JSON Pointer"):
+    with pytest.raises(ExtractionRuleError, match="JSON Pointer"):
         JsonPointer(text)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scraper.errors import ExtractError, MissingExtraError
+from scraper.errors import ExtractionRuleError, MissingExtraError
 from scraper.extract.rules import optional_libraries as optional
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.rule import RuleSettings
@@ -35,7 +35,7 @@ def test_a_missing_library_names_its_extra(
 def test_a_bad_xpath_is_an_error(field: dict[str, Any]) -> None:
     """It is named with its key path."""
     pytest.importorskip("lxml")
-    with pytest.raises(ExtractError, match=r"fields\.a: not an XPath"):
+    with pytest.raises(ExtractionRuleError, match=r"fields\.a: not an XPath"):
         extract(RuleSettings(fields=(FieldSettings("a", **field),)))
 
 
@@ -43,7 +43,7 @@ def test_a_bad_xpath_is_an_error(field: dict[str, Any]) -> None:
 def test_a_bad_jmespath_is_an_error(field: dict[str, Any]) -> None:
     """It is named with its key path."""
     pytest.importorskip("jmespath")
-    with pytest.raises(ExtractError, match=r"fields\.a: not a JMESPath"):
+    with pytest.raises(ExtractionRuleError, match=r"fields\.a: not a JMESPath"):
         extract(RuleSettings(fields=(FieldSettings("a", **field),)))
 
 

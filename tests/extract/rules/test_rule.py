@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scraper.errors import ExtractError
+from scraper.errors import ExtractionRuleError
 from scraper.extract.rules.field_settings import FieldSettings
 from scraper.extract.rules.rule import ExtractionRule, RuleSettings, formats_of
 from tests.extract.rules.product_page import read_rule
@@ -71,8 +71,8 @@ def test_each_makes_an_item_of_every_element() -> None:
     ids=["match", "each", "css", "empty css", "regex", "two sources", "type"],
 )
 def test_a_rule_that_cannot_work_is_an_error_at_once(settings: RuleSettings, key_path: str) -> None:
-    """A bad selector, regex or type is an ExtractError that names its place."""
-    with pytest.raises(ExtractError, match=key_path):
+    """A bad selector, regex or type is an ExtractionRuleError that names its place."""
+    with pytest.raises(ExtractionRuleError, match=key_path):
         ExtractionRule(settings)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scraper.errors import ExtractError
+from scraper.errors import ExtractionRuleError
 from scraper.extract.rules.url_field import compile_url_field, read_or_none
 from tests.extract.rules.product_page import context_of
 
@@ -34,5 +34,5 @@ def test_urls_come_from_the_source_or_from_all_links(sources: dict[str, Any], ma
 
 def test_a_bad_selector_names_the_key() -> None:
     """`follow` or `next`, with the key of the field."""
-    with pytest.raises(ExtractError, match=r"next.*\[\["):
+    with pytest.raises(ExtractionRuleError, match=r"next.*\[\["):
         compile_url_field("next", css="[[", xpath=None, json=None)
