@@ -32,7 +32,7 @@ _BASE_CONFIG = """
 seeds: {seeds}
 scope: {{mode: any}}
 limits: {{retries: 0, timeout: 1s, deadline: 4s, concurrency: 32}}
-politeness: {{robots: ignore, adaptive: false, per_host: {{rate: unlimited, concurrency: 16}},
+politeness: {{robots: ignore, adaptive: false, learn_pace: false, per_host: {{rate: unlimited, concurrency: 16}},
              breaker: {{failures: 1000, ratio: 1, window: 1000}}}}
 sitemaps: off
 output: {{folder: out}}
