@@ -106,8 +106,9 @@ class HostGateMachine(RuleBasedStateMachine):
     def restart(self) -> None:
         before = self.gate
         self.gate = HostGate.from_json(self.settings, "h", before.to_json())
-        assert self.gate.ready_at() == pytest.approx(before.ready_at(), abs=1e-3)
-        assert self.gate.delay_seconds == pytest.approx(before.delay_seconds, abs=1e-3)
+        # A learned pace is stored rounded: that moves the next instant by some milliseconds.
+        assert self.gate.ready_at() == pytest.approx(before.ready_at(), abs=0.05)
+        assert self.gate.delay_seconds == pytest.approx(before.delay_seconds, abs=0.05)
         for name in ("breaker_state", "budget_used", "gave_up_reason"):
             assert getattr(self.gate, name) == getattr(before, name), name
 
